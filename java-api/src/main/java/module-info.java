@@ -1,0 +1,11 @@
+/**
+ * The public API of QLIF: configurations, tensors, states, and kernels that run on a device.
+ *
+ * <p>This module knows no backend. A backend is another module that provides {@link org.qlif.spi.Backend}.
+ */
+module org.qlif {
+    exports org.qlif;
+    exports org.qlif.spi;
+
+    uses org.qlif.spi.Backend;
+}

@@ -1,0 +1,194 @@
+package org.qlif;
+
+import java.util.Arrays;
+import java.util.Objects;
+
+/**
+ * The description of a backward run: the forward run it belongs to, the upstream gradients it reads and the gradients it
+ * writes. The forward run must have been made with a {@link Tape}, and what it read must not have changed since.
+ *
+ * <p>Absent upstream gradients count as 0; absent results are not computed. Results are overwritten, not added to. A
+ * description can be run any number of times; running it again allocates nothing. Setters return {@code this}. Not thread-safe.
+ *
+ * <p>Gradients of shared values are summed in a fixed order: over time from the last step to the first in float32, then over
+ * the batch from the first row to the last in float64, then over neurons in float64, in 256 partial sums by {@code n mod 256}
+ * that are added by halving. So they do not depend on threads, vector width or backend.
+ */
+public final class Backward {
+    private final Forward forward;
+    private Tensor gradSpikeValues;
+    private Tensor gradVoltages;
+    private State gradFinalState;
+    private Tensor gradInput;
+    private Tensor gradModulation;
+    private Parameters gradParameters;
+    private State gradInitialState;
+
+    private NeuronConfig checkedFor;
+    private final Lending lending = new Lending();
+    private boolean threadBound;
+
+    /** The backward run of {@code forward}. */
+    public Backward(Forward forward) {
+        this.forward = Objects.requireNonNull(forward, "forward");
+    }
+
+    /** Lends the gradient with respect to the spike values, {@code F32 (T, B, N)}; null for 0. */
+    public Backward gradSpikeValues(Tensor gradSpikeValues) {
+        this.gradSpikeValues = gradSpikeValues;
+        return changed();
+    }
+
+    /** Lends the gradient with respect to the potentials after the reset, {@code F32 (T, B, N)}; null for 0. */
+    public Backward gradVoltages(Tensor gradVoltages) {
+        this.gradVoltages = gradVoltages;
+        return changed();
+    }
+
+    /** Lends the gradient with respect to the final state; null for 0. What carries no gradient is ignored. */
+    public Backward gradFinalState(State gradFinalState) {
+        this.gradFinalState = gradFinalState;
+        return changed();
+    }
+
+    /** Lends where the gradient of the input goes, {@code F32 (T, B, N)}; null to drop it. */
+    public Backward gradInput(Tensor gradInput) {
+        this.gradInput = gradInput;
+        return changed();
+    }
+
+    /**
+     * Lends where the gradient of the modulation goes, {@code F32} of the modulation's shape; null to drop it. If the
+     * modulation varies over time and is shared over batch or neurons, the kernel keeps 4 bytes a neuron-step for the sum.
+     */
+    public Backward gradModulation(Tensor gradModulation) {
+        this.gradModulation = gradModulation;
+        return changed();
+    }
+
+    /** Lends where the gradients of parameters go, each of its parameter's length; null, or an absent tensor, drops them. */
+    public Backward gradParameters(Parameters gradParameters) {
+        this.gradParameters = gradParameters;
+        return changed();
+    }
+
+    /** Lends where the gradient of the initial state goes; null to drop it. It is 0 for what carries no gradient. */
+    public Backward gradInitialState(State gradInitialState) {
+        this.gradInitialState = gradInitialState;
+        return changed();
+    }
+
+    /** The forward run. */
+    public Forward forward() {
+        return forward;
+    }
+
+    /** The gradient with respect to the spike values, or null. */
+    public Tensor gradSpikeValues() {
+        return gradSpikeValues;
+    }
+
+    /** The gradient with respect to the potentials, or null. */
+    public Tensor gradVoltages() {
+        return gradVoltages;
+    }
+
+    /** The gradient with respect to the final state, or null. */
+    public State gradFinalState() {
+        return gradFinalState;
+    }
+
+    /** Where the gradient of the input goes, or null. */
+    public Tensor gradInput() {
+        return gradInput;
+    }
+
+    /** Where the gradient of the modulation goes, or null. */
+    public Tensor gradModulation() {
+        return gradModulation;
+    }
+
+    /** Where the gradients of the parameters go, or null. */
+    public Parameters gradParameters() {
+        return gradParameters;
+    }
+
+    /** Where the gradient of the initial state goes, or null. */
+    public State gradInitialState() {
+        return gradInitialState;
+    }
+
+    /** Whether some memory belongs to a confined arena, so that the run must stay on the calling thread. */
+    public boolean threadBound() {
+        return threadBound || forward.threadBound();
+    }
+
+    private Backward changed() {
+        checkedFor = null;
+        return this;
+    }
+
+    /** Throws unless a kernel of {@code config} can run this; nothing has been written then. */
+    void check(NeuronConfig config, Kernel kernel) {
+        Tape tape = forward.tape();
+        if (tape == null) {
+            throw new IllegalArgumentException("forward: has no tape, expected one that its run recorded");
+        }
+        forward.check(config, kernel);
+        tape.requireRecorded(forward);
+        if (checkedFor != config) {
+            checkShapes(config);
+            checkMemory();
+            checkedFor = config;
+        }
+        lending.requireReachable();
+    }
+
+    private void checkShapes(NeuronConfig config) {
+        long t = forward.steps();
+        long b = forward.batch();
+        long n = forward.neurons();
+        Forward.requireIfGiven("gradSpikeValues", gradSpikeValues, DType.F32, t, b, n);
+        Forward.requireIfGiven("gradVoltages", gradVoltages, DType.F32, t, b, n);
+        Forward.requireState("gradFinalState", gradFinalState, config, b, n);
+        Forward.requireIfGiven("gradInput", gradInput, DType.F32, t, b, n);
+        if (gradModulation != null) {
+            if (forward.modulation() == null) {
+                throw new IllegalArgumentException("gradModulation: given, but the forward run had no modulation");
+            }
+            Forward.requireIfGiven(
+                    "gradModulation",
+                    gradModulation,
+                    DType.F32,
+                    forward.modulation().shape());
+        }
+        if (gradParameters != null) {
+            if (gradParameters.parameters() != config.parameters()) {
+                throw new IllegalArgumentException(
+                        "gradParameters: got those of another model, expected those of " + config.model());
+            }
+            for (NeuronParameter parameter : config.parameters()) {
+                Tensor gradient = gradParameters.get(parameter);
+                long[] shape = forward.parameters().get(parameter).shape();
+                if (gradient != null && !Arrays.equals(gradient.shape(), shape)) {
+                    throw new IllegalArgumentException("gradParameters." + parameter.symbol() + ": got " + gradient
+                            + ", expected F32" + Arrays.toString(shape) + " as the parameter");
+                }
+            }
+        }
+        Forward.requireState("gradInitialState", gradInitialState, config, b, n);
+    }
+
+    private void checkMemory() {
+        lending.clear();
+        forward.readAll(lending);
+        lending.read("gradSpikeValues", gradSpikeValues);
+        lending.read("gradVoltages", gradVoltages);
+        lending.read("gradFinalState", gradFinalState);
+        lending.write("gradInput", gradInput);
+        lending.write("gradModulation", gradModulation);
+        lending.write("gradParameters", gradParameters);
+        lending.write("gradInitialState", gradInitialState);
+        threadBound = lending.threadBound();
+    }
+}

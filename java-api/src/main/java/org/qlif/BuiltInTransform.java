@@ -1,0 +1,27 @@
+package org.qlif;
+
+/** The transforms that every backend implements itself; these bodies serve callers, not the kernels. */
+enum BuiltInTransform implements NeuromodTransform {
+    SIGMOID {
+        @Override
+        public float apply(float m) {
+            return (float) (1 / (1 + Math.exp(-m)));
+        }
+
+        @Override
+        public float derivative(float m, float value) {
+            return value * (1 - value);
+        }
+    },
+    IDENTITY {
+        @Override
+        public float apply(float m) {
+            return m;
+        }
+
+        @Override
+        public float derivative(float m, float value) {
+            return 1;
+        }
+    }
+}

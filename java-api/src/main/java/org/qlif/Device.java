@@ -1,0 +1,41 @@
+package org.qlif;
+
+import java.util.regex.Pattern;
+
+/**
+ * The name of a place to run: {@code auto} for the best there is, a kind such as {@code cpu} for the best of that kind, or a
+ * kind and a qualifier, such as {@code cpu:simd}, to insist. Which names work is for the installed backends to say:
+ * {@link Devices#list()}.
+ *
+ * @param text the name
+ */
+public record Device(String text) {
+    /** The best device there is. */
+    public static final Device AUTO = new Device("auto");
+
+    private static final Pattern GRAMMAR = Pattern.compile("[a-z]+(:[a-z0-9]+)?");
+
+    /** Checks the form; whether the device exists is checked when it is used. */
+    public Device {
+        if (!GRAMMAR.matcher(text).matches()) {
+            throw new IllegalArgumentException("device: got '" + text
+                    + "', expected 'auto', a kind such as 'cpu', or kind:qualifier such as 'cpu:simd'");
+        }
+    }
+
+    /** The device of this name. */
+    public static Device of(String text) {
+        return new Device(text);
+    }
+
+    /** The part before the colon. */
+    public String kind() {
+        int colon = text.indexOf(':');
+        return colon < 0 ? text : text.substring(0, colon);
+    }
+
+    @Override
+    public String toString() {
+        return text;
+    }
+}

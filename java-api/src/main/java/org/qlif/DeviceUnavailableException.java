@@ -1,0 +1,10 @@
+package org.qlif;
+
+/** A device was asked for by name and cannot run here; the message says why and what would help. */
+public final class DeviceUnavailableException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    DeviceUnavailableException(String message) {
+        super(message);
+    }
+}

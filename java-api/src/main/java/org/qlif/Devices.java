@@ -1,0 +1,120 @@
+package org.qlif;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import org.qlif.spi.Backend;
+
+/** The devices of the installed backends, and the choice among them. Thread-safe. */
+public final class Devices {
+    private static final System.Logger LOG = System.getLogger("org.qlif");
+    private static final AtomicBoolean FALLBACK_LOGGED = new AtomicBoolean();
+
+    private record Candidate(Backend backend, DeviceInfo info) {}
+
+    /** A backend and the full name of the device that it shall use. */
+    record Choice(Backend backend, Device device) {}
+
+    /** Loaded once, on first use, and never in a static initializer that a failure would poison. */
+    private static List<Candidate> installed;
+
+    private Devices() {}
+
+    /** Every device of every installed backend, best first; those that can't run say why. */
+    public static List<DeviceInfo> list() {
+        return candidates().stream().map(Candidate::info).toList();
+    }
+
+    /**
+     * The device that {@code device} stands for.
+     *
+     * @throws IllegalArgumentException if no installed backend knows the name
+     * @throws DeviceUnavailableException if it can't run here
+     */
+    public static DeviceInfo resolve(Device device) {
+        Choice choice = choose(device);
+        return candidates().stream()
+                .map(Candidate::info)
+                .filter(info -> info.device().equals(choice.device()))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    static Choice choose(Device device) {
+        List<Candidate> matching = candidates().stream()
+                .filter(candidate -> matches(device, candidate.info().device()))
+                .toList();
+        if (matching.isEmpty()) {
+            throw new IllegalArgumentException("device: got '" + device
+                    + "', expected 'auto' or one that an installed backend"
+                    + " offers: "
+                    + candidates().stream()
+                            .flatMap(candidate ->
+                                    List.of(
+                                            candidate.info().device().kind(),
+                                            candidate.info().device().text())
+                                            .stream())
+                            .distinct()
+                            .collect(Collectors.joining(", ", "[", "]")));
+        }
+        for (Candidate candidate : matching) {
+            if (candidate.info().available()) {
+                if (candidate != matching.getFirst()) {
+                    logFallback(device, matching, candidate);
+                }
+                return new Choice(candidate.backend(), candidate.info().device());
+            }
+        }
+        throw new DeviceUnavailableException("device '" + device + "' can't run here:" + reasons(matching));
+    }
+
+    /** Best first: the order of the automatic choice. */
+    private static synchronized List<Candidate> candidates() {
+        if (installed == null) {
+            List<Candidate> found = new ArrayList<>();
+            for (Backend backend : ServiceLoader.load(Backend.class, Devices.class.getClassLoader())) {
+                for (DeviceInfo info : backend.devices()) {
+                    found.add(new Candidate(backend, info));
+                }
+            }
+            if (found.isEmpty()) {
+                throw new ServiceConfigurationError(
+                        "no QLIF backend is installed: add qlif-simd (Vector API, brings the scalar"
+                                + " one along) or qlif-scalar to the module path or class path");
+            }
+            found.sort(Comparator.comparingInt(
+                            (Candidate candidate) -> candidate.info().priority())
+                    .reversed());
+            installed = List.copyOf(found);
+        }
+        return installed;
+    }
+
+    private static boolean matches(Device asked, Device offered) {
+        return asked.equals(Device.AUTO)
+                || asked.equals(offered)
+                || asked.text().equals(offered.kind());
+    }
+
+    private static void logFallback(Device asked, List<Candidate> matching, Candidate taken) {
+        if (FALLBACK_LOGGED.compareAndSet(false, true)) {
+            List<Candidate> passedOver = matching.subList(0, matching.indexOf(taken));
+            LOG.log(
+                    System.Logger.Level.INFO,
+                    () -> "device '" + asked + "' is " + taken.info().device() + ", since better ones can't run:"
+                            + reasons(passedOver) + " (ask for '" + taken.info().device()
+                            + "' by name to silence this)");
+        }
+    }
+
+    private static String reasons(List<Candidate> candidates) {
+        return candidates.stream()
+                .flatMap(candidate -> candidate.info().obstacles().stream()
+                        .map(obstacle -> " " + candidate.info().device() + ": " + obstacle))
+                .collect(Collectors.joining(";"));
+    }
+}

@@ -1,0 +1,413 @@
+package org.qlif;
+
+import java.util.Arrays;
+import java.util.Objects;
+
+/**
+ * The description of a forward run: which memory is read and which is written. Shapes follow from the input's {@code (T, B,
+ * N)}. Only {@link #input} and {@link #parameters} are required, and {@link #draws} where the configuration draws something
+ * that is not given.
+ *
+ * <p>A description can be run any number of times and is checked again only after a change; running it again allocates
+ * nothing. Setters return {@code this}. Not thread-safe.
+ */
+public final class Forward {
+    private Tensor input;
+    private Parameters parameters;
+    private Tensor modulation;
+    private Tensor uniforms;
+    private Tensor normals;
+    private DrawStream draws;
+    private long firstStep = -1;
+    private State initialState;
+    private State finalState;
+    private final Tensor[] spikes = new Tensor[DType.values().length];
+    private Tensor spikeValues;
+    private Tensor voltages;
+    private Tensor[] traces = {};
+    private Tape tape;
+
+    private NeuronConfig checkedFor;
+    private final Lending lending = new Lending();
+    private boolean threadBound;
+
+    /** An empty description. */
+    public Forward() {}
+
+    /** Lends the input current I, {@code F32 (T, B, N)}. */
+    public Forward input(Tensor input) {
+        this.input = Objects.requireNonNull(input, "input");
+        return changed();
+    }
+
+    /** Lends the model's parameters, each of length N or 1. */
+    public Forward parameters(Parameters parameters) {
+        this.parameters = Objects.requireNonNull(parameters, "parameters");
+        return changed();
+    }
+
+    /**
+     * Lends the external modulation m, {@code F32} of any shape that broadcasts to {@code (T, B, N)} from the right, such as
+     * {@code ()}, {@code (N)}, {@code (B, N)}, {@code (T, 1, 1)}; null for none: then M stays what the state says.
+     */
+    public Forward modulation(Tensor modulation) {
+        this.modulation = modulation;
+        return changed();
+    }
+
+    /** Lends the decision uniforms instead of drawing them, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for W wires. */
+    public Forward uniforms(Tensor uniforms) {
+        this.uniforms = uniforms;
+        return changed();
+    }
+
+    /** Lends the standard normals of the membrane noise instead of drawing them, {@code F32 (T, B, N)}. */
+    public Forward normals(Tensor normals) {
+        this.normals = normals;
+        return changed();
+    }
+
+    /** Says which numbers to draw where none are lent. */
+    public Forward draws(DrawStream draws) {
+        this.draws = draws;
+        return changed();
+    }
+
+    /**
+     * Sets the absolute index of the run's first step, counted from the start of the stream: at least 0. Unless set it is that
+     * of the initial state, or 0.
+     */
+    public Forward firstStep(long firstStep) {
+        if (firstStep < 0) {
+            throw new IllegalArgumentException("firstStep: got " + firstStep + ", expected at least 0");
+        }
+        this.firstStep = firstStep;
+        return changed();
+    }
+
+    /** Lends the state before the first step; null for the model's initial state. */
+    public Forward initialState(State initialState) {
+        this.initialState = initialState;
+        return changed();
+    }
+
+    /**
+     * Lends where the state after the last step goes; null to drop it. Without a tape it may be the initial state itself, which
+     * is then advanced in place.
+     */
+    public Forward finalState(State finalState) {
+        this.finalState = finalState;
+        return changed();
+    }
+
+    /**
+     * Lends where the spikes s go, {@code (T, B, N)} of type {@link DType#F32}, {@link DType#U8} or {@link DType#BIT}; call it
+     * once for each type wanted.
+     */
+    public Forward spikes(Tensor spikes) {
+        this.spikes[spikes.type().ordinal()] = spikes;
+        return changed();
+    }
+
+    /** Lends where the spike values y go, {@code F32 (T, B, N)}; null to drop them. */
+    public Forward spikeValues(Tensor spikeValues) {
+        this.spikeValues = spikeValues;
+        return changed();
+    }
+
+    /** Lends where the membrane potentials V after the reset go, {@code F32 (T, B, N)}; null to drop them. */
+    public Forward voltages(Tensor voltages) {
+        this.voltages = voltages;
+        return changed();
+    }
+
+    /** Lends where {@code trace} goes, {@code F32 (T, B, N)}; null to drop it. */
+    public Forward trace(Trace trace, Tensor tensor) {
+        int ordinal = trace.ordinal();
+        if (ordinal >= traces.length) {
+            traces = Arrays.copyOf(traces, ordinal + 1);
+        }
+        traces[ordinal] = tensor;
+        return changed();
+    }
+
+    /** Records what {@link Kernel#backward} needs; null to record nothing. */
+    public Forward tape(Tape tape) {
+        this.tape = tape;
+        return changed();
+    }
+
+    /** The input current. */
+    public Tensor input() {
+        return input;
+    }
+
+    /** The parameters. */
+    public Parameters parameters() {
+        return parameters;
+    }
+
+    /** The external modulation, or null. */
+    public Tensor modulation() {
+        return modulation;
+    }
+
+    /** The lent decision uniforms, or null. */
+    public Tensor uniforms() {
+        return uniforms;
+    }
+
+    /** The lent normals, or null. */
+    public Tensor normals() {
+        return normals;
+    }
+
+    /** Which numbers to draw, or null. */
+    public DrawStream draws() {
+        return draws;
+    }
+
+    /** The absolute index of the run's first step. */
+    public long firstStep() {
+        return firstStep >= 0 ? firstStep : initialState != null ? initialState.step() : 0;
+    }
+
+    /** The state before the first step, or null for the model's initial one. */
+    public State initialState() {
+        return initialState;
+    }
+
+    /** Where the state after the last step goes, or null. */
+    public State finalState() {
+        return finalState;
+    }
+
+    /** Where the spikes of this type go, or null. */
+    public Tensor spikes(DType type) {
+        return spikes[type.ordinal()];
+    }
+
+    /** Where the spike values go, or null. */
+    public Tensor spikeValues() {
+        return spikeValues;
+    }
+
+    /** Where the potentials go, or null. */
+    public Tensor voltages() {
+        return voltages;
+    }
+
+    /** Where {@code trace} goes, or null. */
+    public Tensor trace(Trace trace) {
+        return trace.ordinal() < traces.length ? traces[trace.ordinal()] : null;
+    }
+
+    /** The tape, or null. */
+    public Tape tape() {
+        return tape;
+    }
+
+    /** The number of time steps T. */
+    public long steps() {
+        return input.extent(0);
+    }
+
+    /** The batch size B. */
+    public long batch() {
+        return input.extent(1);
+    }
+
+    /** The number of neurons N. */
+    public long neurons() {
+        return input.extent(2);
+    }
+
+    /** The number of elements, B * N. */
+    public long elements() {
+        return batch() * neurons();
+    }
+
+    /** Whether some memory belongs to a confined arena, so that the run must stay on the calling thread. */
+    public boolean threadBound() {
+        return threadBound;
+    }
+
+    private Forward changed() {
+        checkedFor = null;
+        return this;
+    }
+
+    /** Throws unless a kernel of {@code config} can run this; nothing has been written then. */
+    void check(NeuronConfig config, Kernel kernel) {
+        if (checkedFor != config) {
+            checkShapes(config);
+            checkMemory(config);
+            checkedFor = config;
+        }
+        lending.requireReachable();
+        checkSteps(config);
+        ParameterChecks.check(config, parameters);
+        if (tape != null) {
+            tape.requireFits(kernel, steps(), batch(), neurons());
+        }
+    }
+
+    private void checkShapes(NeuronConfig config) {
+        require("input", input, DType.F32, 3, "(T, B, N)");
+        long t = steps();
+        long b = batch();
+        long n = neurons();
+        if (parameters == null) {
+            throw new IllegalArgumentException("parameters: missing, expected those of " + config.model());
+        }
+        if (parameters.parameters() != config.parameters()) {
+            throw new IllegalArgumentException(
+                    "parameters: got those of another model, expected those of " + config.model());
+        }
+        for (NeuronParameter parameter : config.parameters()) {
+            Tensor tensor = parameters.get(parameter);
+            if (tensor == null || (tensor.elements() != 1 && tensor.elements() != n)) {
+                throw new IllegalArgumentException(
+                        parameter.symbol() + ": got " + tensor + ", expected F32 of length " + n + " (N) or 1");
+            }
+        }
+        if (modulation != null) {
+            if (!config.acceptsModulation()) {
+                throw new IllegalArgumentException("modulation: given, but " + config.model() + " takes none");
+            }
+            requireBroadcastable(t, b, n);
+        }
+        int wires = config.uniformsPerStep();
+        if (uniforms != null) {
+            if (wires == 0) {
+                throw new IllegalArgumentException("uniforms: given, but this configuration decides without drawing");
+            }
+            boolean flat = wires == 1 && uniforms.hasShape(t, b, n);
+            if (uniforms.type() != DType.F32 || !(flat || uniforms.hasShape(t, wires, b, n))) {
+                throw new IllegalArgumentException("uniforms: got " + uniforms + ", expected F32"
+                        + Arrays.toString(wires == 1 ? new long[] {t, b, n} : new long[] {t, wires, b, n}));
+            }
+        }
+        if (normals != null) {
+            if (!config.drawsNormals()) {
+                throw new IllegalArgumentException("normals: given, but this configuration has no membrane noise");
+            }
+            require("normals", normals, DType.F32, t, b, n);
+        }
+        boolean draws = (wires > 0 && uniforms == null) || (config.drawsNormals() && normals == null);
+        if (draws && this.draws == null) {
+            throw new IllegalArgumentException("draws: missing, expected a DrawStream, since this configuration draws "
+                    + (wires > 0 && uniforms == null ? "decision uniforms" : "membrane noise"));
+        }
+        requireState("initialState", initialState, config, b, n);
+        requireState("finalState", finalState, config, b, n);
+        for (DType type : DType.values()) {
+            requireIfGiven("spikes", spikes(type), type, t, b, n);
+        }
+        requireIfGiven("spikeValues", spikeValues, DType.F32, t, b, n);
+        requireIfGiven("voltages", voltages, DType.F32, t, b, n);
+        if (traces.length > config.traces().size()) {
+            throw new IllegalArgumentException(
+                    "trace: number " + (traces.length - 1) + ", expected one of " + config.traces());
+        }
+        for (Trace trace : config.traces()) {
+            requireIfGiven(trace.symbol(), trace(trace), DType.F32, t, b, n);
+        }
+        if (tape != null && initialState != null && initialState == finalState) {
+            throw new IllegalArgumentException(
+                    "finalState: is the initial state, which the backward pass reads again; expected a"
+                            + " state of its own when a tape is given");
+        }
+    }
+
+    private void checkMemory(NeuronConfig config) {
+        lending.clear();
+        readAll(lending);
+        if (finalState != initialState) {
+            lending.write("finalState", finalState);
+        } else if (finalState != null) {
+            for (StateVariable variable : finalState.variables()) {
+                if (finalState.get(variable).segment().isReadOnly()) {
+                    throw new IllegalArgumentException("finalState: got read-only memory, expected writable");
+                }
+            }
+        }
+        for (DType type : DType.values()) {
+            lending.write("spikes", spikes(type));
+        }
+        lending.write("spikeValues", spikeValues);
+        lending.write("voltages", voltages);
+        for (Trace trace : config.traces()) {
+            lending.write(trace.symbol(), trace(trace));
+        }
+        threadBound = lending.threadBound();
+    }
+
+    /** Adds what a run reads, which its backward pass reads again. */
+    void readAll(Lending lending) {
+        lending.read("input", input);
+        lending.read("parameters", parameters);
+        lending.read("modulation", modulation);
+        lending.read("uniforms", uniforms);
+        lending.read("normals", normals);
+        lending.read("initialState", initialState);
+    }
+
+    private void checkSteps(NeuronConfig config) {
+        long last = firstStep() + steps();
+        if (last < 0 || last > 1L << 33) {
+            throw new IllegalArgumentException("firstStep: " + firstStep() + " with " + steps()
+                    + " steps passes 2^33, where the counter of the draws ends");
+        }
+        if (draws != null && draws.elementOffset() + elements() < 0) {
+            throw new IllegalArgumentException("elementOffset: " + draws.elementOffset() + " with " + elements()
+                    + " elements passes 2^63, where the counter of the draws ends");
+        }
+    }
+
+    private void requireBroadcastable(long t, long b, long n) {
+        long[] full = {t, b, n};
+        boolean ok = modulation.type() == DType.F32 && modulation.rank() <= 3;
+        for (int axis = 0; ok && axis < modulation.rank(); axis++) {
+            long extent = modulation.extent(modulation.rank() - 1 - axis);
+            ok = extent == 1 || extent == full[2 - axis];
+        }
+        if (!ok) {
+            throw new IllegalArgumentException("modulation: got " + modulation
+                    + ", expected F32 of a shape that broadcasts to " + Arrays.toString(full));
+        }
+    }
+
+    static void requireState(String name, State state, NeuronConfig config, long b, long n) {
+        if (state == null) {
+            return;
+        }
+        if (state.variables() != config.stateVariables()) {
+            throw new IllegalArgumentException(
+                    name + ": got a state of another model, expected one of " + config.model());
+        }
+        if (state.batch() != b || state.neurons() != n) {
+            throw new IllegalArgumentException(name + ": got shape (" + state.batch() + ", " + state.neurons()
+                    + "), expected (B, N) = (" + b + ", " + n + ")");
+        }
+    }
+
+    static void requireIfGiven(String name, Tensor tensor, DType type, long... shape) {
+        if (tensor != null) {
+            require(name, tensor, type, shape);
+        }
+    }
+
+    private static void require(String name, Tensor tensor, DType type, long... shape) {
+        if (tensor.type() != type || !tensor.hasShape(shape)) {
+            throw new IllegalArgumentException(
+                    name + ": got " + tensor + ", expected " + type + Arrays.toString(shape));
+        }
+    }
+
+    private static void require(String name, Tensor tensor, DType type, int rank, String shape) {
+        if (tensor == null || tensor.type() != type || tensor.rank() != rank) {
+            throw new IllegalArgumentException(name + ": got " + tensor + ", expected " + type + " of shape " + shape);
+        }
+    }
+}

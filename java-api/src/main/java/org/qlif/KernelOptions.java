@@ -1,0 +1,18 @@
+package org.qlif;
+
+/**
+ * How a kernel runs, which never changes what it computes.
+ *
+ * @param threads how many threads share a call, the calling one among them: 1 to 1024; backends off the CPU ignore it
+ */
+public record KernelOptions(int threads) {
+    /** Checks the range. */
+    public KernelOptions {
+        Range.within("threads", threads, 1, true, 1024, true);
+    }
+
+    /** As many threads as the JVM says there are processors. */
+    public static KernelOptions defaults() {
+        return new KernelOptions(Math.min(1024, Runtime.getRuntime().availableProcessors()));
+    }
+}

@@ -1,0 +1,104 @@
+package org.qlif;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The tensors that one call reads and writes, with the checks that hold for all of them: memory alive and within reach of the
+ * thread, writable outputs, no output that overlaps another tensor.
+ */
+final class Lending {
+    /** Never started: stands for "some other thread" when a segment is asked who may use it. */
+    private static final Thread SOMEONE_ELSE = new Thread(() -> {}, "qlif-probe");
+
+    private final List<String> names = new ArrayList<>();
+    private final List<MemorySegment> segments = new ArrayList<>();
+
+    void clear() {
+        names.clear();
+        segments.clear();
+    }
+
+    /** Adds memory that is read: all of it before the first write, so that each write is held against every read. */
+    void read(String name, Tensor tensor) {
+        if (tensor != null) {
+            names.add(name);
+            segments.add(tensor.segment());
+        }
+    }
+
+    void read(String name, State state) {
+        if (state != null) {
+            for (StateVariable variable : state.variables()) {
+                read(name + "." + variable.symbol(), state.get(variable));
+            }
+        }
+    }
+
+    void read(String name, Parameters parameters) {
+        for (NeuronParameter parameter : parameters.parameters()) {
+            read(name + "." + parameter.symbol(), parameters.get(parameter));
+        }
+    }
+
+    void write(String name, Tensor tensor) {
+        if (tensor == null) {
+            return;
+        }
+        MemorySegment segment = tensor.segment();
+        if (segment.isReadOnly()) {
+            throw new IllegalArgumentException(name + ": got read-only memory, expected writable");
+        }
+        for (int i = 0; i < segments.size(); i++) {
+            if (segment.byteSize() > 0
+                    && segment.asOverlappingSlice(segments.get(i)).isPresent()) {
+                throw new IllegalArgumentException(
+                        name + ": its memory overlaps that of " + names.get(i) + ", expected memory of its own");
+            }
+        }
+        names.add(name);
+        segments.add(segment);
+    }
+
+    void write(String name, State state) {
+        if (state != null) {
+            for (StateVariable variable : state.variables()) {
+                write(name + "." + variable.symbol(), state.get(variable));
+            }
+        }
+    }
+
+    void write(String name, Parameters parameters) {
+        if (parameters != null) {
+            for (NeuronParameter parameter : parameters.parameters()) {
+                write(name + "." + parameter.symbol(), parameters.get(parameter));
+            }
+        }
+    }
+
+    /** Throws unless the calling thread can reach all memory. Allocates nothing, so that every call can afford it. */
+    void requireReachable() {
+        Thread caller = Thread.currentThread();
+        for (int i = 0; i < segments.size(); i++) {
+            MemorySegment segment = segments.get(i);
+            if (!segment.scope().isAlive()) {
+                throw new IllegalStateException(names.get(i) + ": the arena of its memory is closed");
+            }
+            if (!segment.isAccessibleBy(caller)) {
+                throw new WrongThreadException(names.get(i)
+                        + ": its memory belongs to a confined arena of another thread, this is " + caller.getName());
+            }
+        }
+    }
+
+    /** Whether some memory may be used by the calling thread only. */
+    boolean threadBound() {
+        for (int i = 0; i < segments.size(); i++) {
+            if (!segments.get(i).isAccessibleBy(SOMEONE_ELSE)) {
+                return true;
+            }
+        }
+        return false;
+    }
+}

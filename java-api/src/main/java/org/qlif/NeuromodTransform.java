@@ -1,0 +1,20 @@
+package org.qlif;
+
+/**
+ * What is applied to an external modulation before it becomes the state variable M. The built-in transforms run inside the
+ * kernels; any other implementation is called back for each element, from the kernel's threads, so it must be thread-safe and
+ * pure. Backends off the CPU refuse user functions.
+ */
+public interface NeuromodTransform {
+    /** M = 1 / (1 + exp(-m)). */
+    NeuromodTransform SIGMOID = BuiltInTransform.SIGMOID;
+
+    /** M = m. */
+    NeuromodTransform IDENTITY = BuiltInTransform.IDENTITY;
+
+    /** M for a modulation {@code m}. */
+    float apply(float m);
+
+    /** dM/dm, given {@code m} and the {@code value} that {@link #apply} returned for it. */
+    float derivative(float m, float value);
+}

@@ -1,0 +1,10 @@
+package org.qlif;
+
+/** A differentiable parameter of a neuron model, one value for all neurons or one for each; see {@link QlifParameter}. */
+public interface NeuronParameter {
+    /** The position in the model's list of parameters. */
+    int ordinal();
+
+    /** The specification's name, such as {@code v_th}. */
+    String symbol();
+}

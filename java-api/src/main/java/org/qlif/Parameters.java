@@ -1,0 +1,85 @@
+package org.qlif;
+
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * One {@link DType#F32} tensor for each parameter of a model, of shape {@code (N)}, {@code (1)} or {@code ()}. The same class
+ * holds the gradients of parameters, where an absent tensor means that the gradient is not asked for. Not thread-safe.
+ */
+public final class Parameters {
+    private final List<? extends NeuronParameter> parameters;
+    private final Tensor[] tensors;
+
+    private Parameters(List<? extends NeuronParameter> parameters) {
+        this.parameters = parameters;
+        this.tensors = new Tensor[parameters.size()];
+    }
+
+    /** The configuration's starting values, one value for all neurons, on the Java heap. */
+    public static Parameters shared(NeuronConfig config) {
+        return filled(config, 1);
+    }
+
+    /** The configuration's starting values, one value for each of {@code neurons} neurons, on the Java heap. */
+    public static Parameters perNeuron(NeuronConfig config, long neurons) {
+        return filled(config, neurons);
+    }
+
+    /** A set with no tensor in it. */
+    public static Parameters none(NeuronConfig config) {
+        return new Parameters(config.parameters());
+    }
+
+    /** Zero-filled tensors on the Java heap of the shapes in {@code like}: where its gradients go. */
+    public static Parameters zerosLike(Parameters like) {
+        Parameters zeros = new Parameters(like.parameters);
+        for (int i = 0; i < zeros.tensors.length; i++) {
+            zeros.tensors[i] = like.tensors[i] == null ? null : Tensor.zeros(DType.F32, like.tensors[i].shape());
+        }
+        return zeros;
+    }
+
+    private static Parameters filled(NeuronConfig config, long extent) {
+        Parameters filled = new Parameters(config.parameters());
+        for (NeuronParameter parameter : filled.parameters) {
+            Tensor tensor = Tensor.zeros(DType.F32, extent);
+            tensor.fill(config.defaultValue(parameter));
+            filled.tensors[parameter.ordinal()] = tensor;
+        }
+        return filled;
+    }
+
+    /** Lends {@code tensor} for {@code parameter}; null takes it out. */
+    public Parameters set(NeuronParameter parameter, Tensor tensor) {
+        if (tensor != null && (tensor.type() != DType.F32 || tensor.rank() > 1)) {
+            throw new IllegalArgumentException(
+                    parameter.symbol() + ": got " + tensor + ", expected F32 of shape (N), (1) or ()");
+        }
+        tensors[checkedOrdinal(parameter)] = tensor;
+        return this;
+    }
+
+    /** The tensor of {@code parameter}, or null if there is none. */
+    public Tensor get(NeuronParameter parameter) {
+        return tensors[checkedOrdinal(parameter)];
+    }
+
+    /** The model's parameters, by ordinal. */
+    public List<? extends NeuronParameter> parameters() {
+        return parameters;
+    }
+
+    @Override
+    public String toString() {
+        return Arrays.toString(tensors);
+    }
+
+    private int checkedOrdinal(NeuronParameter parameter) {
+        int ordinal = parameter.ordinal();
+        if (ordinal >= parameters.size() || parameters.get(ordinal) != parameter) {
+            throw new IllegalArgumentException("parameter: got " + parameter + ", expected one of " + parameters);
+        }
+        return ordinal;
+    }
+}

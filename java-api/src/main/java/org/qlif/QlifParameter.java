@@ -1,0 +1,26 @@
+package org.qlif;
+
+/** The differentiable parameters of the QLIF model, each of length N or 1. */
+public enum QlifParameter implements NeuronParameter {
+    /** V_th, the base threshold. */
+    V_TH("v_th"),
+    /** tau, the membrane time constant in units of dt; must be positive. */
+    TAU("tau"),
+    /** eta, the step of the adaptive threshold. */
+    ETA("eta"),
+    /** The qubit scale, alpha in the equations: rotation per unit of membrane gap. */
+    Q_SCALE("q_scale"),
+    /** The qubit bias, beta in the equations: rotation at a gap of 0, before the quantum leak. */
+    Q_BIAS("q_bias");
+
+    private final String symbol;
+
+    QlifParameter(String symbol) {
+        this.symbol = symbol;
+    }
+
+    @Override
+    public String symbol() {
+        return symbol;
+    }
+}

@@ -1,0 +1,42 @@
+package org.qlif;
+
+/** Checks of scalar options: each returns its value or throws an exception with name, value and range. */
+final class Range {
+    private Range() {}
+
+    static double finite(String name, double value) {
+        return check(name, value, Double.isFinite(value), "a finite number");
+    }
+
+    static double positive(String name, double value) {
+        return check(name, value, value > 0 && Double.isFinite(value), "a finite number > 0");
+    }
+
+    static double nonNegative(String name, double value) {
+        return check(name, value, value >= 0 && Double.isFinite(value), "a finite number >= 0");
+    }
+
+    static double within(
+            String name, double value, double low, boolean lowIncluded, double high, boolean highIncluded) {
+        boolean ok = (lowIncluded ? value >= low : value > low) && (highIncluded ? value <= high : value < high);
+        return check(
+                name,
+                value,
+                ok,
+                "a number in " + (lowIncluded ? "[" : "(") + low + ", " + high + (highIncluded ? "]" : ")"));
+    }
+
+    static void ordered(String lowName, double low, String highName, double high, boolean equalAllowed) {
+        if (equalAllowed ? low > high : low >= high) {
+            throw new IllegalArgumentException(lowName + ", " + highName + ": got " + low + ", " + high + ", expected "
+                    + lowName + (equalAllowed ? " <= " : " < ") + highName);
+        }
+    }
+
+    private static double check(String name, double value, boolean ok, String expected) {
+        if (!ok) {
+            throw new IllegalArgumentException(name + ": got " + value + ", expected " + expected);
+        }
+        return value;
+    }
+}

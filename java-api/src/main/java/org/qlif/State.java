@@ -1,0 +1,121 @@
+package org.qlif;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * One {@code (B, N)} {@link DType#F32} tensor for each state variable of a model, and the absolute index of the step that comes
+ * next. The same class holds gradients with respect to a state.
+ *
+ * <p>A run of T steps equals any split of it into shorter runs that hand the state on. Not thread-safe.
+ */
+public final class State {
+    private final List<? extends StateVariable> variables;
+    private final Tensor[] tensors;
+    private final long batch;
+    private final long neurons;
+    private long step;
+
+    private State(List<? extends StateVariable> variables, Tensor[] tensors, long batch, long neurons) {
+        this.variables = variables;
+        this.tensors = tensors;
+        this.batch = batch;
+        this.neurons = neurons;
+    }
+
+    /** A new state on the Java heap at the model's initial values, before step 0. */
+    public static State initial(NeuronConfig config, long batch, long neurons) {
+        State state = zeros(config, batch, neurons);
+        state.reset();
+        return state;
+    }
+
+    /** A new state on the Java heap with every value 0: what gradients are written into. */
+    public static State zeros(NeuronConfig config, long batch, long neurons) {
+        Tensor[] tensors = new Tensor[config.stateVariables().size()];
+        Arrays.setAll(tensors, i -> Tensor.zeros(DType.F32, batch, neurons));
+        return new State(config.stateVariables(), tensors, batch, neurons);
+    }
+
+    /**
+     * A state over memory that the caller lends.
+     *
+     * @param tensors one {@code (B, N)} tensor for each state variable of the model, by ordinal
+     */
+    public static State of(NeuronConfig config, List<Tensor> tensors) {
+        List<? extends StateVariable> variables = config.stateVariables();
+        if (tensors.size() != variables.size()) {
+            throw new IllegalArgumentException(
+                    "tensors: got " + tensors.size() + ", expected one for each of the state variables " + variables);
+        }
+        Tensor first = Objects.requireNonNull(tensors.getFirst(), "tensors[0]");
+        for (int i = 0; i < tensors.size(); i++) {
+            Tensor tensor = Objects.requireNonNull(tensors.get(i), "tensors[" + i + "]");
+            if (tensor.type() != DType.F32 || tensor.rank() != 2 || !Arrays.equals(tensor.shape(), first.shape())) {
+                throw new IllegalArgumentException(
+                        "tensors[" + i + "] (" + variables.get(i).symbol() + "): got " + tensor
+                                + ", expected F32 of shape (B, N), the same for all");
+            }
+        }
+        return new State(variables, tensors.toArray(Tensor[]::new), first.extent(0), first.extent(1));
+    }
+
+    /** The variable's {@code (B, N)} values. */
+    public Tensor get(StateVariable variable) {
+        return tensors[checkedOrdinal(variable)];
+    }
+
+    /** The absolute index, counted from the start of the stream, of the step that comes next. */
+    public long step() {
+        return step;
+    }
+
+    /** Sets the absolute index of the step that comes next; at least 0. */
+    public State step(long step) {
+        if (step < 0) {
+            throw new IllegalArgumentException("step: got " + step + ", expected at least 0");
+        }
+        this.step = step;
+        return this;
+    }
+
+    /** The batch size B. */
+    public long batch() {
+        return batch;
+    }
+
+    /** The number of neurons N. */
+    public long neurons() {
+        return neurons;
+    }
+
+    /** The model's state variables, by ordinal. */
+    public List<? extends StateVariable> variables() {
+        return variables;
+    }
+
+    /** Sets every variable to its initial value and the next step to 0. */
+    public void reset() {
+        for (StateVariable variable : variables) {
+            tensors[variable.ordinal()].fill(variable.initialValue());
+        }
+        step = 0;
+    }
+
+    /** Copies values and step of {@code source}, a state of the same model and shape. */
+    public void copyFrom(State source) {
+        for (int i = 0; i < tensors.length; i++) {
+            tensors[i].copyFrom(source.tensors[i]);
+        }
+        step = source.step;
+    }
+
+    private int checkedOrdinal(StateVariable variable) {
+        int ordinal = variable.ordinal();
+        if (ordinal >= variables.size() || variables.get(ordinal) != variable) {
+            throw new IllegalArgumentException("variable: got " + variable + ", expected one of " + variables);
+        }
+        return ordinal;
+    }
+}

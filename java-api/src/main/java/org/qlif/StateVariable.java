@@ -1,0 +1,13 @@
+package org.qlif;
+
+/** A state variable of a neuron model, one value for each {@code (b, n)}; see {@link QlifVariable}. */
+public interface StateVariable {
+    /** The position in the model's list of state variables. */
+    int ordinal();
+
+    /** The name in text and files, such as {@code v}. */
+    String symbol();
+
+    /** The value before the first step. */
+    float initialValue();
+}

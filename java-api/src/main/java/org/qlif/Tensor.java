@@ -1,0 +1,236 @@
+package org.qlif;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.Buffer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.Arrays;
+import java.util.Objects;
+
+/**
+ * A view of memory that a caller lends: a type, a row-major shape, and the {@link MemorySegment} that holds the elements. It
+ * never copies; whoever owns the memory keeps it alive while a call uses it.
+ *
+ * <p>Memory of a confined arena belongs to its thread: a call that uses such a tensor must come from that thread and runs on
+ * it alone. Heap arrays, automatic and shared arenas have no such limit.
+ *
+ * <p>Instances are immutable; the elements they show are not.
+ */
+public final class Tensor {
+    private final DType type;
+    private final long[] shape;
+    private final long elements;
+    private final MemorySegment segment;
+
+    private Tensor(DType type, long[] shape, long elements, MemorySegment segment) {
+        this.type = type;
+        this.shape = shape;
+        this.elements = elements;
+        this.segment = segment;
+    }
+
+    /**
+     * A tensor over the memory of {@code segment}, which must be exactly as long as type and shape ask for.
+     *
+     * @param type the element type
+     * @param segment native or heap memory, aligned for the type
+     * @param shape extents, each at least 0; none for a scalar
+     * @throws IllegalArgumentException if an extent is negative, the byte size is not the segment's or passes 2^63, or the
+     *     segment is not aligned
+     */
+    public static Tensor of(DType type, MemorySegment segment, long... shape) {
+        Objects.requireNonNull(type, "type");
+        Objects.requireNonNull(segment, "segment");
+        long[] extents = shape.clone();
+        long bytes = checkedByteSize(type, extents);
+        if (segment.byteSize() != bytes) {
+            throw new IllegalArgumentException("segment: " + segment.byteSize() + " bytes, expected " + bytes + " for "
+                    + type + Arrays.toString(extents));
+        }
+        // The memory a zero-length tensor points to is never read.
+        if (bytes > 0) {
+            long alignment = type.alignment();
+            if (segment.maxByteAlignment() < alignment || (segment.address() & (alignment - 1)) != 0) {
+                throw new IllegalArgumentException("segment: address or array type is not " + alignment
+                        + "-byte aligned as " + type + " asks; got address 0x" + Long.toHexString(segment.address())
+                        + ", guaranteed alignment " + segment.maxByteAlignment());
+            }
+        }
+        long elements = 1;
+        for (long extent : extents) {
+            elements *= extent;
+        }
+        return new Tensor(type, extents, elements, segment);
+    }
+
+    /** An {@link DType#F32} tensor over {@code values}, which must have exactly the elements of {@code shape}. */
+    public static Tensor of(float[] values, long... shape) {
+        return of(DType.F32, MemorySegment.ofArray(values), shape);
+    }
+
+    /** A {@link DType#U8} tensor over {@code values}, which must have exactly the elements of {@code shape}. */
+    public static Tensor of(byte[] values, long... shape) {
+        return of(DType.U8, MemorySegment.ofArray(values), shape);
+    }
+
+    /** A {@link DType#BIT} tensor over {@code words}; see {@link DType#BIT} for their number and order. */
+    public static Tensor of(long[] words, long... shape) {
+        return of(DType.BIT, MemorySegment.ofArray(words), shape);
+    }
+
+    /**
+     * An {@link DType#F32} tensor over the buffer from its position to its limit.
+     *
+     * @throws IllegalArgumentException if the buffer's byte order is not the native one
+     */
+    public static Tensor of(FloatBuffer values, long... shape) {
+        requireNativeOrder(values.order());
+        return of(DType.F32, MemorySegment.ofBuffer(values), shape);
+    }
+
+    /**
+     * A tensor of {@code type} over the buffer from its position to its limit. Its byte order setting plays no part: elements
+     * are in native order.
+     */
+    public static Tensor of(DType type, ByteBuffer bytes, long... shape) {
+        return of(type, MemorySegment.ofBuffer((Buffer) bytes), shape);
+    }
+
+    /** A new zero-filled tensor on the Java heap. */
+    public static Tensor zeros(DType type, long... shape) {
+        long bytes = checkedByteSize(type, shape);
+        MemorySegment segment = switch (type) {
+            case F32 -> MemorySegment.ofArray(new float[arrayLength(bytes / 4)]);
+            case U8 -> MemorySegment.ofArray(new byte[arrayLength(bytes)]);
+            case BIT -> MemorySegment.ofArray(new long[arrayLength(bytes / 8)]);
+        };
+        return of(type, segment, shape);
+    }
+
+    /** The bytes that a tensor of this type and shape takes: what to allocate for {@link #of(DType, MemorySegment, long...)}. */
+    public static long byteSize(DType type, long... shape) {
+        return checkedByteSize(type, shape);
+    }
+
+    /** The element type. */
+    public DType type() {
+        return type;
+    }
+
+    /** The number of dimensions. */
+    public int rank() {
+        return shape.length;
+    }
+
+    /** The extent of dimension {@code axis}. */
+    public long extent(int axis) {
+        return shape[axis];
+    }
+
+    /** A copy of the shape. */
+    public long[] shape() {
+        return shape.clone();
+    }
+
+    /** The number of elements. */
+    public long elements() {
+        return elements;
+    }
+
+    /** The memory that holds the elements. */
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    /** Element {@code index} of the flattened {@link DType#F32} tensor. */
+    public float getFloat(long index) {
+        requireType(DType.F32);
+        return segment.getAtIndex(ValueLayout.JAVA_FLOAT, index);
+    }
+
+    /** A new array with all elements of an {@link DType#F32} tensor. */
+    public float[] toFloatArray() {
+        requireType(DType.F32);
+        return segment.toArray(ValueLayout.JAVA_FLOAT);
+    }
+
+    /** A new array with all elements of a {@link DType#U8} tensor. */
+    public byte[] toByteArray() {
+        requireType(DType.U8);
+        return segment.toArray(ValueLayout.JAVA_BYTE);
+    }
+
+    /** A new array with all words of a {@link DType#BIT} tensor. */
+    public long[] toLongArray() {
+        requireType(DType.BIT);
+        return segment.toArray(ValueLayout.JAVA_LONG);
+    }
+
+    /** Sets every element of an {@link DType#F32} tensor. */
+    public void fill(float value) {
+        requireType(DType.F32);
+        if (value == 0f && Float.floatToRawIntBits(value) == 0) {
+            segment.fill((byte) 0);
+            return;
+        }
+        for (long i = 0; i < elements; i++) {
+            segment.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+        }
+    }
+
+    /** Copies the elements of {@code source}, which must have this tensor's type and shape. */
+    public void copyFrom(Tensor source) {
+        if (source.type != type || !Arrays.equals(source.shape, shape)) {
+            throw new IllegalArgumentException("source: got " + source + ", expected " + this);
+        }
+        segment.copyFrom(source.segment);
+    }
+
+    boolean hasShape(long... expected) {
+        return Arrays.equals(shape, expected);
+    }
+
+    /** Type and shape, such as {@code F32[20, 128, 512]}. */
+    @Override
+    public String toString() {
+        return type + Arrays.toString(shape);
+    }
+
+    private void requireType(DType expected) {
+        if (type != expected) {
+            throw new IllegalStateException("this tensor is " + this + ", not " + expected);
+        }
+    }
+
+    private static void requireNativeOrder(ByteOrder order) {
+        if (order != ByteOrder.nativeOrder()) {
+            throw new IllegalArgumentException("values: byte order " + order + ", expected the native "
+                    + ByteOrder.nativeOrder() + " (ByteBuffer.order(ByteOrder.nativeOrder()) before asFloatBuffer())");
+        }
+    }
+
+    private static long checkedByteSize(DType type, long[] shape) {
+        for (int axis = 0; axis < shape.length; axis++) {
+            if (shape[axis] < 0) {
+                throw new IllegalArgumentException(
+                        "shape: extent " + shape[axis] + " at axis " + axis + ", expected at least 0");
+            }
+        }
+        try {
+            return type.byteSize(shape);
+        } catch (ArithmeticException overflow) {
+            throw new IllegalArgumentException(
+                    "shape: " + Arrays.toString(shape) + " of " + type + " passes 2^63 bytes");
+        }
+    }
+
+    private static int arrayLength(long length) {
+        if (length > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException("shape: " + length
+                    + " array elements do not fit a Java array; use Tensor.of with a MemorySegment of an Arena");
+        }
+        return (int) length;
+    }
+}

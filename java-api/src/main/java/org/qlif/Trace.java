@@ -1,0 +1,10 @@
+package org.qlif;
+
+/** A quantity that a forward call writes for every neuron-step when asked to; see {@link QlifTrace}. */
+public interface Trace {
+    /** The position in the model's list of traces. */
+    int ordinal();
+
+    /** The name in text and files, such as {@code p}. */
+    String symbol();
+}

@@ -1,0 +1,32 @@
+package org.qlif.spi;
+
+import org.qlif.Backward;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Tape;
+import org.qlif.Tensor;
+
+/**
+ * A kernel as a backend implements it. {@link org.qlif.Kernel} stands before it: arguments have been checked, calls come one
+ * at a time, and none after {@link #close()}.
+ */
+public interface BackendKernel extends AutoCloseable {
+    /** What runs, for people: instruction set or device, and threads. */
+    String description();
+
+    /** Runs all steps of {@code call}. */
+    void forward(Forward call);
+
+    /** Runs the backward pass of {@code call}, whose forward run the tape holds. */
+    void backward(Backward call);
+
+    /** Writes the numbers that a run would draw; either tensor may be null. */
+    void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals);
+
+    /** Memory for a tape of this shape. */
+    TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons);
+
+    /** Releases what the kernel holds. */
+    @Override
+    void close();
+}

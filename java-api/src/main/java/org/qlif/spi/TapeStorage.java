@@ -1,0 +1,11 @@
+package org.qlif.spi;
+
+/** The backend's part of a {@link org.qlif.Tape}. */
+public interface TapeStorage extends AutoCloseable {
+    /** The bytes it takes. */
+    long byteSize();
+
+    /** Releases the memory; called once. */
+    @Override
+    void close();
+}
