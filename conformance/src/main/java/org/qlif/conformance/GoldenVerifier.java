@@ -45,8 +45,7 @@ public final class GoldenVerifier {
     private static final Set<String> INPUTS = inputs();
 
     private static Set<String> inputs() {
-        Set<String> names =
-                new HashSet<>(Set.of("input", "uniforms", "normals", "modulation", "grad_y", "grad_v"));
+        Set<String> names = new HashSet<>(Set.of("input", "uniforms", "normals", "modulation", "grad_y", "grad_v"));
         for (QlifParameter parameter : QlifParameter.values()) {
             names.add(PARAM + parameter.symbol());
         }

@@ -39,34 +39,54 @@ class ConfigRefusalTest {
     Stream<DynamicTest> refusesWhatIsMissing() {
         return Arrays.stream(COMPONENTS)
                 .filter(component -> !component.getType().isPrimitive())
-                .map(component -> dynamicTest(component.getName(), () -> assertThatThrownBy(
-                                () -> with(component.getName(), null))
-                        .isExactlyInstanceOf(NullPointerException.class)
-                        .hasMessageContaining(component.getName())));
+                .map(component -> dynamicTest(
+                        component.getName(),
+                        () -> assertThatThrownBy(() -> with(component.getName(), null))
+                                .isExactlyInstanceOf(NullPointerException.class)
+                                .hasMessageContaining(component.getName())));
     }
 
     /** The specification's table of ranges: a value just outside each bound. */
     @ParameterizedTest
     @CsvSource({
-        "resetFraction, -0.01", "resetFraction, 1.01",
-        "dt, 0", "dt, -1",
+        "resetFraction, -0.01",
+        "resetFraction, 1.01",
+        "dt, 0",
+        "dt, -1",
         "noiseStd, -0.1",
-        "thetaMax, 0", "thetaMax, 3.15",
+        "thetaMax, 0",
+        "thetaMax, 3.15",
         "quantumLeak, -0.1",
-        "quantumThreshold, 0", "quantumThreshold, 3.1415927",
-        "probabilityFloor, -1e-9", "probabilityFloor, 0.5",
-        "surrogateAlpha, 0", "surrogateAlpha, -1",
+        "quantumThreshold, 0",
+        "quantumThreshold, 3.1415927",
+        "probabilityFloor, -1e-9",
+        "probabilityFloor, 0.5",
+        "surrogateAlpha, 0",
+        "surrogateAlpha, -1",
         "baseAlpha, 0",
-        "dspDecay, -0.1", "dspJump, -0.1",
-        "minAlpha, 0", "minAlpha, 5.01", "maxAlpha, 0.04",
-        "tauRef, 0", "rJump, -0.1",
-        "adaptationDecay, -0.1", "spikeIncrease, -0.1",
-        "depressionRate, -0.1", "depressionRate, 1.1", "recoveryRate, -0.1",
-        "tauAhp, 0", "ahpJump, -0.1", "ahpMax, 0",
-        "minThreshold, 0", "minThreshold, 2", "maxThreshold, 0.5",
-        "homeostasisTargetRate, -0.1", "homeostasisTargetRate, 1.1",
+        "dspDecay, -0.1",
+        "dspJump, -0.1",
+        "minAlpha, 0",
+        "minAlpha, 5.01",
+        "maxAlpha, 0.04",
+        "tauRef, 0",
+        "rJump, -0.1",
+        "adaptationDecay, -0.1",
+        "spikeIncrease, -0.1",
+        "depressionRate, -0.1",
+        "depressionRate, 1.1",
+        "recoveryRate, -0.1",
+        "tauAhp, 0",
+        "ahpJump, -0.1",
+        "ahpMax, 0",
+        "minThreshold, 0",
+        "minThreshold, 2",
+        "maxThreshold, 0.5",
+        "homeostasisTargetRate, -0.1",
+        "homeostasisTargetRate, 1.1",
         "homeostasisTau, 0",
-        "tau, 0", "tau, -1"
+        "tau, 0",
+        "tau, -1"
     })
     void refusesWhatIsOutOfRange(String name, double value) {
         assertThatThrownBy(() -> with(name, value))
@@ -77,10 +97,13 @@ class ConfigRefusalTest {
 
     @ParameterizedTest
     @CsvSource({
-        "resetFraction, 0", "resetFraction, 1",
+        "resetFraction, 0",
+        "resetFraction, 1",
         "thetaMax, 3.141592653589793",
-        "probabilityFloor, 0", "probabilityFloor, 0.49",
-        "minAlpha, 5", "maxAlpha, 0.05",
+        "probabilityFloor, 0",
+        "probabilityFloor, 0.49",
+        "minAlpha, 5",
+        "maxAlpha, 0.05",
         "homeostasisTargetRate, 1",
         "depressionRate, 1",
         "noiseStd, 0"
@@ -117,7 +140,8 @@ class ConfigRefusalTest {
             arguments[i] = chosen ? value : COMPONENTS[i].getAccessor().invoke(QlifConfig.defaults());
         }
         assertThat(found).as("an option named " + name).isTrue();
-        Class<?>[] types = Arrays.stream(COMPONENTS).map(RecordComponent::getType).toArray(Class<?>[]::new);
+        Class<?>[] types =
+                Arrays.stream(COMPONENTS).map(RecordComponent::getType).toArray(Class<?>[]::new);
         try {
             return QlifConfig.class.getConstructor(types).newInstance(arguments);
         } catch (InvocationTargetException refused) {

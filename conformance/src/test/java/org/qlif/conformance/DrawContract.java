@@ -135,7 +135,10 @@ abstract class DrawContract {
     void drawsOthersForOtherStreams() {
         Drawn base = draw(new DrawStream(5, 6), 0, 8, 1, N);
         for (DrawStream other : new DrawStream[] {
-            new DrawStream(6, 6), new DrawStream(5 + (1L << 32), 6), new DrawStream(5, 7), new DrawStream(5, 6, 1L << 32)
+            new DrawStream(6, 6),
+            new DrawStream(5 + (1L << 32), 6),
+            new DrawStream(5, 7),
+            new DrawStream(5, 6, 1L << 32)
         }) {
             Drawn drawn = draw(other, 0, 8, 1, N);
             assertUncorrelated(base.uniforms(), drawn.uniforms(), "uniforms of " + other);

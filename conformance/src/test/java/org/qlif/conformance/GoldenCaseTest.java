@@ -20,8 +20,8 @@ class GoldenCaseTest {
 
     private GoldenCase read(String config, String otherMetadata) throws IOException {
         String escaped = config.replace("\"", "\\\"");
-        byte[] bytes = SafetensorsTest.file(
-                "{\"__metadata__\":{\"config\":\"" + escaped + "\"" + otherMetadata + "}}", 0);
+        byte[] bytes =
+                SafetensorsTest.file("{\"__metadata__\":{\"config\":\"" + escaped + "\"" + otherMetadata + "}}", 0);
         return GoldenCase.read(Files.write(folder.resolve("case.safetensors"), bytes));
     }
 
@@ -34,8 +34,7 @@ class GoldenCaseTest {
 
     @Test
     void understandsEveryKey() throws IOException {
-        GoldenCase golden = read(
-                """
+        GoldenCase golden = read("""
                 {"decision":"SIGMOID","round_probability":true,"spike_value":"EXPECTED","angle_map":"TANH",\
                 "theta_max":1.25,"quantum_leak":0.5,"readout":"MULTI_QUBIT","quantum_wires":7,"quantum_threshold":1.5,\
                 "probability_floor":0.25,"surrogate":"ARCTAN","surrogate_alpha":3,"dynamic_probability":false,\
@@ -45,8 +44,7 @@ class GoldenCaseTest {
                 "adaptive_threshold":false,"min_threshold":0.25,"max_threshold":4,"homeostasis":false,\
                 "homeostasis_target_rate":0.5,"homeostasis_lr":0.25,"homeostasis_tau":10,"neuromod_mode":"PROB_SLOPE",\
                 "neuromod_strength":-0.5,"neuromod_transform":"IDENTITY","v_reset":-0.25,"reset_fraction":0.5,\
-                "detach_reset":false,"dt":0.5,"noise_std":0.75}""",
-                "");
+                "detach_reset":false,"dt":0.5,"noise_std":0.75}""", "");
         QlifConfig expected = QlifConfig.builder()
                 .decision(QlifConfig.Decision.SIGMOID)
                 .sampling(QlifConfig.Sampling.ROUND)

@@ -38,9 +38,10 @@ class GoldenVerifierTest {
         assertThat(summary).isEqualTo(new GoldenSummary(60, 0, 6));
         assertThat(summary.toLine()).isEqualTo("60 passed, 0 failed, 6 skipped");
         assertThat(summary.exitCode()).isZero();
-        assertThat(results).allSatisfy(result -> assertThat(result.toLine())
-                .startsWith(result.outcome() + " " + result.name())
-                .doesNotContain("\n"));
+        assertThat(results)
+                .allSatisfy(result -> assertThat(result.toLine())
+                        .startsWith(result.outcome() + " " + result.name())
+                        .doesNotContain("\n"));
     }
 
     @Test

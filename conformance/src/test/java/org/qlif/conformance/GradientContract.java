@@ -123,9 +123,7 @@ abstract class GradientContract {
     private static void close(String name, float[] actual, double[] expected, String context) {
         double allowed = ABSOLUTE + FORWARD_RELATIVE * largest(expected);
         for (int i = 0; i < actual.length; i++) {
-            assertThat((double) actual[i])
-                    .as("%s[%d]; %s", name, i, context)
-                    .isCloseTo(expected[i], within(allowed));
+            assertThat((double) actual[i]).as("%s[%d]; %s", name, i, context).isCloseTo(expected[i], within(allowed));
         }
     }
 
@@ -134,29 +132,18 @@ abstract class GradientContract {
         checkGradient(result, "grad.input", model, base, model.inputAt(), context);
         for (QlifParameter parameter : QlifParameter.values()) {
             checkGradient(
-                    result,
-                    "grad.parameter." + parameter.symbol(),
-                    model,
-                    base,
-                    model.parameterAt(parameter),
-                    context);
+                    result, "grad.parameter." + parameter.symbol(), model, base, model.parameterAt(parameter), context);
         }
         if (scenario.modulation() != null) {
             checkGradient(result, "grad.modulation", model, base, model.modulationAt(), context);
         }
         for (QlifVariable variable : QlifVariable.values()) {
-            checkGradient(
-                    result, "grad.initial." + variable.symbol(), model, base, model.stateAt(variable), context);
+            checkGradient(result, "grad.initial." + variable.symbol(), model, base, model.stateAt(variable), context);
         }
     }
 
     private static void checkGradient(
-            Result result,
-            String name,
-            ReferenceModel model,
-            ReferenceModel.Trajectory base,
-            int at,
-            String context) {
+            Result result, String name, ReferenceModel model, ReferenceModel.Trajectory base, int at, String context) {
         float[] actual = result.floats(name);
         double[] point = model.base().clone();
         double middle = model.loss(point, base);

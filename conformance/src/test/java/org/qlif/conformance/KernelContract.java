@@ -56,13 +56,14 @@ abstract class KernelContract {
     @Tag("narrow")
     Stream<DynamicTest> agreesWithGoldenCases() throws IOException {
         GoldenVerifier verifier = new GoldenVerifier(device, new KernelOptions(2));
-        return Golden.files().stream().map(file -> dynamicTest(file.getFileName().toString(), () -> {
-            GoldenResult result = verifier.verify(file);
-            GoldenResult.Outcome expected = result.name().startsWith("norse-lif")
-                    ? GoldenResult.Outcome.SKIPPED
-                    : GoldenResult.Outcome.PASSED;
-            assertThat(result.outcome()).as(result.toLine()).isEqualTo(expected);
-        }));
+        return Golden.files().stream()
+                .map(file -> dynamicTest(file.getFileName().toString(), () -> {
+                    GoldenResult result = verifier.verify(file);
+                    GoldenResult.Outcome expected = result.name().startsWith("norse-lif")
+                            ? GoldenResult.Outcome.SKIPPED
+                            : GoldenResult.Outcome.PASSED;
+                    assertThat(result.outcome()).as(result.toLine()).isEqualTo(expected);
+                }));
     }
 
     /**
@@ -112,7 +113,11 @@ abstract class KernelContract {
         QlifConfig config = QlifConfig.defaults();
         try (Kernel kernel = open(config, 3)) {
             for (Shape shape : List.of(
-                    new Shape(70, 3, 257), new Shape(3, 1, 5), new Shape(130, 2, 64), new Shape(0, 2, 3), new Shape(1, 5, 33))) {
+                    new Shape(70, 3, 257),
+                    new Shape(3, 1, 5),
+                    new Shape(130, 2, 64),
+                    new Shape(0, 2, 3),
+                    new Shape(1, 5, 33))) {
                 Scenario scenario = Scenario.random(random, config, shape);
                 scenario.run(kernel, Tape.Mode.COMPACT).assertSameBits(oracle(scenario), shape.toString());
             }
@@ -124,8 +129,7 @@ abstract class KernelContract {
         for (int i = 0; i < Seeds.cases(12); i++) {
             long seed = Seeds.of(i);
             RandomGenerator random = Seeds.random(seed);
-            QlifConfig config = RandomConfigs.next(random)
-                    .toBuilder()
+            QlifConfig config = RandomConfigs.next(random).toBuilder()
                     .decision(QlifConfig.Decision.QUBIT)
                     .readout(i % 2 == 0 ? QlifConfig.Readout.MULTI_QUBIT : QlifConfig.Readout.SINGLE_QUBIT)
                     .build();
@@ -148,18 +152,15 @@ abstract class KernelContract {
             boolean streaming = i % 4 == 3;
             Shape shape = streaming
                     ? new Shape(70, 1, 17)
-                    : new Shape(
-                            (int) RandomConfigs.pick(random, 2L, 65L, 130L),
-                            1 + random.nextInt(2),
-                            (int) RandomConfigs.pick(random, 1L, 16L, 65L));
+                    : new Shape((int) RandomConfigs.pick(random, 2L, 65L, 130L), 1 + random.nextInt(2), (int)
+                            RandomConfigs.pick(random, 1L, 16L, 65L));
             Scenario whole = Scenario.random(random, config, shape);
             List<Integer> cuts = new ArrayList<>(List.of(0));
             while (cuts.getLast() < shape.steps()) {
                 cuts.add(
                         streaming
                                 ? cuts.getLast() + 1
-                                : Math.min(
-                                        shape.steps(), cuts.getLast() + 1 + random.nextInt(shape.steps())));
+                                : Math.min(shape.steps(), cuts.getLast() + 1 + random.nextInt(shape.steps())));
             }
             String context = Seeds.replay(seed) + " cut at " + cuts + ": " + whole;
             try (Kernel kernel = open(config, 2)) {
@@ -176,7 +177,8 @@ abstract class KernelContract {
         List<float[][]> starts = new ArrayList<>();
         starts.add(whole.initial());
         for (int i = 0; i < count; i++) {
-            Result part = whole.time(cuts.get(i), cuts.get(i + 1), starts.get(i), null).run(kernel, null);
+            Result part = whole.time(cuts.get(i), cuts.get(i + 1), starts.get(i), null)
+                    .run(kernel, null);
             starts.add(Scenario.state(part, "final."));
         }
         float[][] adjoint = whole.gradFinal();
@@ -504,7 +506,9 @@ abstract class KernelContract {
         float[][] gradFinal = new float[QlifVariable.values().length][1];
         gradFinal[QlifVariable.MEMBRANE.ordinal()][0] = upstream;
         try (Kernel kernel = open(config, 1)) {
-            return start.time(0, 1, start.initial(), gradFinal).run(kernel, Tape.Mode.VOLTAGE).floats("grad.initial.v")[0];
+            return start.time(0, 1, start.initial(), gradFinal)
+                    .run(kernel, Tape.Mode.VOLTAGE)
+                    .floats("grad.initial.v")[0];
         }
     }
 
@@ -547,7 +551,9 @@ abstract class KernelContract {
 
     private static void assertAllPlusZero(float[] values, int from, int to) {
         for (int i = from; i < to; i++) {
-            assertThat(Float.floatToRawIntBits(values[i])).as("bits of V at %d", i).isZero();
+            assertThat(Float.floatToRawIntBits(values[i]))
+                    .as("bits of V at %d", i)
+                    .isZero();
         }
     }
 

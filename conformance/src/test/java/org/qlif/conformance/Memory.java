@@ -113,7 +113,9 @@ final class Memory implements AutoCloseable {
     private static void assertFilled(MemorySegment segment, byte expected, String what) {
         for (long i = 0; i < segment.byteSize(); i++) {
             if (segment.get(ValueLayout.JAVA_BYTE, i) != expected) {
-                assertThat(i).as("index of a byte that was written, in %s", what).isNegative();
+                assertThat(i)
+                        .as("index of a byte that was written, in %s", what)
+                        .isNegative();
             }
         }
     }
@@ -126,11 +128,12 @@ final class Memory implements AutoCloseable {
         int unit = unit(type);
         MemorySegment whole = switch (kind) {
             case ARRAY_SLICES -> array(type, bytes + 2 * GUARD + 3 * unit);
-            case DIRECT_BUFFERS -> MemorySegment.ofBuffer(
-                    ByteBuffer.allocateDirect(Math.toIntExact(bytes + 2 * GUARD + 64)));
+            case DIRECT_BUFFERS ->
+                MemorySegment.ofBuffer(ByteBuffer.allocateDirect(Math.toIntExact(bytes + 2 * GUARD + 64)));
             default -> arena.allocate(bytes + 2 * GUARD + 64, 64);
         };
-        // Arrays and direct buffers start where the JVM likes; only a begin relative to the address makes alignment certain.
+        // Arrays and direct buffers start where the JVM likes; only a begin relative to the address makes alignment
+        // certain.
         long begin = switch (kind) {
             case ARRAY_SLICES -> GUARD + 3L * unit;
             case UNALIGNED -> GUARD + unit;

@@ -285,8 +285,8 @@ final class ReferenceModel {
     }
 
     private double decide(Trajectory run, double p, double delta, int t, int e) {
-        boolean rounds = config.decision() == QlifConfig.Decision.SIGMOID
-                && config.sampling() == QlifConfig.Sampling.ROUND;
+        boolean rounds =
+                config.decision() == QlifConfig.Decision.SIGMOID && config.sampling() == QlifConfig.Sampling.ROUND;
         if (config.decision() == QlifConfig.Decision.THRESHOLD) {
             return above(run, delta, 0) || delta == 0 ? 1 : 0;
         }
@@ -304,8 +304,8 @@ final class ReferenceModel {
                 below++;
             }
         }
-        boolean multi = config.decision() == QlifConfig.Decision.QUBIT
-                && config.readout() == QlifConfig.Readout.MULTI_QUBIT;
+        boolean multi =
+                config.decision() == QlifConfig.Decision.QUBIT && config.readout() == QlifConfig.Readout.MULTI_QUBIT;
         return (multi ? below > wires * bound : below > 0) ? 1 : 0;
     }
 

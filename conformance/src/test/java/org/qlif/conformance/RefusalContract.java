@@ -168,52 +168,82 @@ abstract class RefusalContract {
     private static final List<Refusal> FORWARD = List.of(
             refusal("input of rank 2", "input", call -> call.forward.input(f32(T, N))),
             refusal("input of type U8", "input", call -> call.forward.input(Tensor.zeros(DType.U8, T, B, N))),
-            refusal("parameters of odd length", "tau", call -> call.forward.parameters(
-                    Parameters.shared(CONFIG).set(QlifParameter.TAU, f32(N - 1)))),
-            refusal("a missing parameter", "q_bias", call -> call.forward.parameters(
-                    Parameters.shared(CONFIG).set(QlifParameter.Q_BIAS, null))),
-            refusal("tau of 0", "tau", call -> call.forward.parameters().get(QlifParameter.TAU).fill(0f)),
-            refusal("tau that is no number", "tau", call -> call.forward
-                    .parameters()
-                    .get(QlifParameter.TAU)
-                    .fill(Float.NaN)),
-            refusal("infinite tau", "tau", call -> call.forward
-                    .parameters()
-                    .get(QlifParameter.TAU)
-                    .fill(Float.POSITIVE_INFINITY)),
+            refusal(
+                    "parameters of odd length",
+                    "tau",
+                    call -> call.forward.parameters(Parameters.shared(CONFIG).set(QlifParameter.TAU, f32(N - 1)))),
+            refusal(
+                    "a missing parameter",
+                    "q_bias",
+                    call -> call.forward.parameters(Parameters.shared(CONFIG).set(QlifParameter.Q_BIAS, null))),
+            refusal(
+                    "tau of 0",
+                    "tau",
+                    call -> call.forward.parameters().get(QlifParameter.TAU).fill(0f)),
+            refusal(
+                    "tau that is no number",
+                    "tau",
+                    call -> call.forward.parameters().get(QlifParameter.TAU).fill(Float.NaN)),
+            refusal(
+                    "infinite tau",
+                    "tau",
+                    call -> call.forward.parameters().get(QlifParameter.TAU).fill(Float.POSITIVE_INFINITY)),
             refusal("modulation that does not broadcast", "modulation", call -> call.forward.modulation(f32(B, N + 1))),
             refusal("modulation of rank 4", "modulation", call -> call.forward.modulation(f32(1, T, B, N))),
-            refusal("modulation of type U8", "modulation", call -> call.forward.modulation(
-                    Tensor.zeros(DType.U8, B, N))),
+            refusal(
+                    "modulation of type U8",
+                    "modulation",
+                    call -> call.forward.modulation(Tensor.zeros(DType.U8, B, N))),
             refusal("uniforms of a wrong shape", "uniforms", call -> call.forward.uniforms(f32(T, B, N + 1))),
             refusal("uniforms of too many wires", "uniforms", call -> call.forward.uniforms(f32(T, 2, B, N))),
             refusal("normals of a wrong shape", "normals", call -> call.forward.normals(f32(T, B))),
             refusal("missing draws", "draws", call -> call.forward.draws(null)),
-            refusal("missing draws beside lent uniforms", "draws", call -> call.forward
-                    .uniforms(f32(T, B, N))
-                    .draws(null)),
+            refusal(
+                    "missing draws beside lent uniforms",
+                    "draws",
+                    call -> call.forward.uniforms(f32(T, B, N)).draws(null)),
             refusal("steps past the counter's end", "firstStep", call -> call.forward.firstStep((1L << 33) - 1)),
-            refusal("elements past the counter's end", "elementOffset", call -> call.forward.draws(
-                    new DrawStream(1, 2, Long.MAX_VALUE - 3))),
-            refusal("an initial state of another shape", "initialState", call -> call.forward.initialState(
-                    State.initial(CONFIG, B + 1, N))),
-            refusal("spikes of a wrong shape", "spikes", call -> call.forward.spikes(
-                    call.memory.poisoned(DType.BIT, T, B, N + 64))),
-            refusal("spike values of type U8", "spikeValues", call -> call.forward.spikeValues(
-                    call.memory.poisoned(DType.U8, T, B, N))),
-            refusal("potentials of a transposed shape", "voltages", call -> call.forward.voltages(
-                    call.memory.poisoned(DType.F32, T, N, B))),
-            refusal("a trace of a wrong rank", "delta", call -> call.forward.trace(
-                    QlifTrace.DELTA, call.memory.poisoned(DType.F32, T * B, N))),
-            refusal("a final state of another shape", "finalState", call -> call.forward.finalState(
-                    call.memory.poisonedState(CONFIG, B, N + 1))),
-            refusal("a final state that a tape needs", "finalState", call -> call.forward.finalState(
-                    call.forward.initialState())),
-            refusal("read-only output", "voltages", call -> call.forward.voltages(Tensor.of(
-                    DType.F32, call.output().segment().asReadOnly(), T, B, N))),
+            refusal(
+                    "elements past the counter's end",
+                    "elementOffset",
+                    call -> call.forward.draws(new DrawStream(1, 2, Long.MAX_VALUE - 3))),
+            refusal(
+                    "an initial state of another shape",
+                    "initialState",
+                    call -> call.forward.initialState(State.initial(CONFIG, B + 1, N))),
+            refusal(
+                    "spikes of a wrong shape",
+                    "spikes",
+                    call -> call.forward.spikes(call.memory.poisoned(DType.BIT, T, B, N + 64))),
+            refusal(
+                    "spike values of type U8",
+                    "spikeValues",
+                    call -> call.forward.spikeValues(call.memory.poisoned(DType.U8, T, B, N))),
+            refusal(
+                    "potentials of a transposed shape",
+                    "voltages",
+                    call -> call.forward.voltages(call.memory.poisoned(DType.F32, T, N, B))),
+            refusal(
+                    "a trace of a wrong rank",
+                    "delta",
+                    call -> call.forward.trace(QlifTrace.DELTA, call.memory.poisoned(DType.F32, T * B, N))),
+            refusal(
+                    "a final state of another shape",
+                    "finalState",
+                    call -> call.forward.finalState(call.memory.poisonedState(CONFIG, B, N + 1))),
+            refusal(
+                    "a final state that a tape needs",
+                    "finalState",
+                    call -> call.forward.finalState(call.forward.initialState())),
+            refusal(
+                    "read-only output",
+                    "voltages",
+                    call -> call.forward.voltages(
+                            Tensor.of(DType.F32, call.output().segment().asReadOnly(), T, B, N))),
             refusal("overlapping outputs", "overlaps", call -> call.forward.voltages(call.forward.spikeValues())),
             refusal("outputs that overlap by an element", "overlaps", call -> {
-                MemorySegment both = call.watched(call.memory.poisoned(DType.F32, 2 * T * B * N - 1)).segment();
+                MemorySegment both = call.watched(call.memory.poisoned(DType.F32, 2 * T * B * N - 1))
+                        .segment();
                 long bytes = 4L * T * B * N;
                 call.forward.voltages(Tensor.of(DType.F32, both.asSlice(0, bytes), T, B, N));
                 call.forward.trace(QlifTrace.DELTA, Tensor.of(DType.F32, both.asSlice(bytes - 4, bytes), T, B, N));
@@ -226,7 +256,9 @@ abstract class RefusalContract {
                 Tensor both = call.output();
                 call.forward.voltages(both);
                 call.forward.parameters(Parameters.perNeuron(CONFIG, N)
-                        .set(QlifParameter.ETA, Tensor.of(DType.F32, both.segment().asSlice(8, 4L * N), N)));
+                        .set(
+                                QlifParameter.ETA,
+                                Tensor.of(DType.F32, both.segment().asSlice(8, 4L * N), N)));
             }),
             badState("memory of a closed arena", "closed", call -> {
                 try (Arena arena = Arena.ofShared()) {
@@ -235,28 +267,31 @@ abstract class RefusalContract {
             }),
             new Refusal("memory of another thread", WrongThreadException.class, "confined", call -> {
                 try (ExecutorService other = Executors.newSingleThreadExecutor()) {
-                    call.forward.input(other.submit(() -> Tensor.of(
-                                    DType.F32, Arena.ofConfined().allocate(4L * T * B * N, 4), T, B, N))
+                    call.forward.input(other.submit(() ->
+                                    Tensor.of(DType.F32, Arena.ofConfined().allocate(4L * T * B * N, 4), T, B, N))
                             .get());
                 }
             }),
-            refusal("a tape of another shape", "tape", call -> call.forward.tape(
-                    call.kernel.newTape(Tape.Mode.COMPACT, T, B, N + 1))),
+            refusal(
+                    "a tape of another shape",
+                    "tape",
+                    call -> call.forward.tape(call.kernel.newTape(Tape.Mode.COMPACT, T, B, N + 1))),
             badState("a closed tape", "tape", call -> call.tape.close()));
 
     @TestFactory
     Stream<DynamicTest> refusesForwardCalls() {
-        return FORWARD.stream().map(refusal -> dynamicTest(refusal.name(), () -> {
-            try (Kernel kernel = open(CONFIG);
-                    Call call = new Call(kernel)) {
-                refusal.spoiler().spoil(call);
-                assertThatThrownBy(() -> kernel.forward(call.forward))
-                        .isExactlyInstanceOf(refusal.type())
-                        .hasMessageContaining(refusal.message());
-                call.forwardOutputs().forEach(Memory::assertPoisoned);
-                assertStillWorks(kernel);
-            }
-        }));
+        return FORWARD.stream()
+                .map(refusal -> dynamicTest(refusal.name(), () -> {
+                    try (Kernel kernel = open(CONFIG);
+                            Call call = new Call(kernel)) {
+                        refusal.spoiler().spoil(call);
+                        assertThatThrownBy(() -> kernel.forward(call.forward))
+                                .isExactlyInstanceOf(refusal.type())
+                                .hasMessageContaining(refusal.message());
+                        call.forwardOutputs().forEach(Memory::assertPoisoned);
+                        assertStillWorks(kernel);
+                    }
+                }));
     }
 
     private static final List<Refusal> BACKWARD = List.of(
@@ -268,27 +303,46 @@ abstract class RefusalContract {
             }),
             badState("a first step that was moved since", "tape", call -> call.forward.firstStep(9)),
             badState("a closed tape", "tape", call -> call.tape.close()),
-            refusal("upstream gradients of a wrong shape", "gradSpikeValues", call -> call.backward.gradSpikeValues(
-                    f32(T, B, N + 1))),
-            refusal("upstream gradients of type U8", "gradVoltages", call -> call.backward.gradVoltages(
-                    Tensor.zeros(DType.U8, T, B, N))),
-            refusal("an upstream state of another shape", "gradFinalState", call -> call.backward.gradFinalState(
-                    State.zeros(CONFIG, B, N - 1))),
-            refusal("input gradients of a wrong shape", "gradInput", call -> call.backward.gradInput(
-                    call.memory.poisoned(DType.F32, T, B, 1))),
-            refusal("modulation gradients of a wrong shape", "gradModulation", call -> call.backward.gradModulation(
-                    call.memory.poisoned(DType.F32, N))),
-            refusal("parameter gradients of a wrong length", "v_th", call -> call.backward.gradParameters(
-                    call.backward.gradParameters().set(QlifParameter.V_TH, call.memory.poisoned(DType.F32, 1)))),
-            refusal("an initial state's gradient of another shape", "gradInitialState", call -> call.backward
-                    .gradInitialState(call.memory.poisonedState(CONFIG, B + 1, N))),
+            refusal(
+                    "upstream gradients of a wrong shape",
+                    "gradSpikeValues",
+                    call -> call.backward.gradSpikeValues(f32(T, B, N + 1))),
+            refusal(
+                    "upstream gradients of type U8",
+                    "gradVoltages",
+                    call -> call.backward.gradVoltages(Tensor.zeros(DType.U8, T, B, N))),
+            refusal(
+                    "an upstream state of another shape",
+                    "gradFinalState",
+                    call -> call.backward.gradFinalState(State.zeros(CONFIG, B, N - 1))),
+            refusal(
+                    "input gradients of a wrong shape",
+                    "gradInput",
+                    call -> call.backward.gradInput(call.memory.poisoned(DType.F32, T, B, 1))),
+            refusal(
+                    "modulation gradients of a wrong shape",
+                    "gradModulation",
+                    call -> call.backward.gradModulation(call.memory.poisoned(DType.F32, N))),
+            refusal(
+                    "parameter gradients of a wrong length",
+                    "v_th",
+                    call -> call.backward.gradParameters(call.backward
+                            .gradParameters()
+                            .set(QlifParameter.V_TH, call.memory.poisoned(DType.F32, 1)))),
+            refusal(
+                    "an initial state's gradient of another shape",
+                    "gradInitialState",
+                    call -> call.backward.gradInitialState(call.memory.poisonedState(CONFIG, B + 1, N))),
             refusal("gradients over the input", "overlaps", call -> call.backward.gradInput(call.forward.input())),
             refusal("gradients over upstream gradients", "overlaps", call -> {
                 Tensor both = call.output();
                 call.backward.gradSpikeValues(both).gradInput(both);
             }),
-            refusal("read-only gradients", "gradInput", call -> call.backward.gradInput(
-                    Tensor.of(DType.F32, call.output().segment().asReadOnly(), T, B, N))),
+            refusal(
+                    "read-only gradients",
+                    "gradInput",
+                    call -> call.backward.gradInput(
+                            Tensor.of(DType.F32, call.output().segment().asReadOnly(), T, B, N))),
             badState("memory of a closed arena", "closed", call -> {
                 try (Arena arena = Arena.ofShared()) {
                     call.backward.gradVoltages(Tensor.of(DType.F32, arena.allocate(4L * T * B * N, 4), T, B, N));
@@ -297,24 +351,25 @@ abstract class RefusalContract {
 
     @TestFactory
     Stream<DynamicTest> refusesBackwardCalls() {
-        return BACKWARD.stream().map(refusal -> dynamicTest(refusal.name(), () -> {
-            try (Kernel kernel = open(CONFIG);
-                    Call call = new Call(kernel)) {
-                kernel.forward(call.forward);
-                // What is not an output of the spoiled call has to be writable without being watched.
-                boolean inputLent = refusal.name().equals("gradients over the input");
-                refusal.spoiler().spoil(call);
-                assertThatThrownBy(() -> kernel.backward(call.backward))
-                        .isExactlyInstanceOf(refusal.type())
-                        .hasMessageContaining(refusal.message());
-                List<Tensor> outputs = call.backwardOutputs();
-                if (inputLent) {
-                    outputs.remove(call.forward.input());
-                }
-                outputs.forEach(Memory::assertPoisoned);
-                assertStillWorks(kernel);
-            }
-        }));
+        return BACKWARD.stream()
+                .map(refusal -> dynamicTest(refusal.name(), () -> {
+                    try (Kernel kernel = open(CONFIG);
+                            Call call = new Call(kernel)) {
+                        kernel.forward(call.forward);
+                        // What is not an output of the spoiled call has to be writable without being watched.
+                        boolean inputLent = refusal.name().equals("gradients over the input");
+                        refusal.spoiler().spoil(call);
+                        assertThatThrownBy(() -> kernel.backward(call.backward))
+                                .isExactlyInstanceOf(refusal.type())
+                                .hasMessageContaining(refusal.message());
+                        List<Tensor> outputs = call.backwardOutputs();
+                        if (inputLent) {
+                            outputs.remove(call.forward.input());
+                        }
+                        outputs.forEach(Memory::assertPoisoned);
+                        assertStillWorks(kernel);
+                    }
+                }));
     }
 
     @Test

@@ -54,8 +54,7 @@ final class Result {
     void assertSameBits(Result expected, Predicate<String> compared, String context) {
         for (Map.Entry<String, Object> entry : values.entrySet()) {
             if (compared.test(entry.getKey())) {
-                Bits.assertSame(
-                        expected.values.get(entry.getKey()), entry.getValue(), entry.getKey() + "; " + context);
+                Bits.assertSame(expected.values.get(entry.getKey()), entry.getValue(), entry.getKey() + "; " + context);
             }
         }
     }

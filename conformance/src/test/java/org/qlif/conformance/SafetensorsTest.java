@@ -114,14 +114,22 @@ class SafetensorsTest {
         bad.put("not JSON", header("hello", 0, "header"));
         bad.put("single quotes", header(ONE.replace('"', '\''), 8, "header"));
         bad.put("comment", header("/* */" + ONE, 8, "header"));
-        bad.put("trailing comma", header("{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},}", 4, "header"));
+        bad.put(
+                "trailing comma",
+                header("{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},}", 4, "header"));
         bad.put("byte order mark", header("\uFEFF" + ONE, 8, "expected '{'"));
         bad.put("not UTF-8", new Bad(file(new byte[] {'{', '"', (byte) 0xC3, (byte) 0x28, '"', '}'}, 0), "UTF-8"));
-        bad.put("surrogates in UTF-8", new Bad(file(new byte[] {'{', '"', (byte) 0xED, (byte) 0xA0, (byte) 0x80, '"', '}'}, 0), "UTF-8"));
+        bad.put(
+                "surrogates in UTF-8",
+                new Bad(file(new byte[] {'{', '"', (byte) 0xED, (byte) 0xA0, (byte) 0x80, '"', '}'}, 0), "UTF-8"));
         bad.put("deep nesting", header("{\"a\":" + "[".repeat(500_000), 0, "BEGIN_OBJECT"));
-        bad.put("deep nesting in a shape", entry("\"F32\"", "[".repeat(400_000) + "]".repeat(400_000), "[0,8]", 8, "shape"));
+        bad.put(
+                "deep nesting in a shape",
+                entry("\"F32\"", "[".repeat(400_000) + "]".repeat(400_000), "[0,8]", 8, "shape"));
         bad.put("deep metadata", header("{\"__metadata__\":" + "{\"a\":".repeat(100_000), 0, "metadata"));
-        bad.put("a tensor twice", header("{" + ONE.substring(1, ONE.length() - 1) + "," + ONE.substring(1), 8, "'a' twice"));
+        bad.put(
+                "a tensor twice",
+                header("{" + ONE.substring(1, ONE.length() - 1) + "," + ONE.substring(1), 8, "'a' twice"));
         bad.put("metadata twice", header("{\"__metadata__\":{},\"__metadata__\":{}}", 0, "twice"));
         bad.put("a metadata key twice", header("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", 0, "'k' twice"));
         bad.put("metadata that is no text", header("{\"__metadata__\":{\"k\":1}}", 0, "expected STRING"));
@@ -146,18 +154,32 @@ class SafetensorsTest {
         bad.put("negative offset", entry("\"F32\"", "[2]", "[-8,0]", 8, "-8"));
         bad.put("offsets in the wrong order", entry("\"F32\"", "[2]", "[8,0]", 8, "begin <= end"));
         bad.put("offsets past the end", entry("\"F32\"", "[2]", "[8,16]", 8, "expected from 0"));
-        bad.put("huge offsets", entry("\"F32\"", "[2]", "[9223372036854775799,9223372036854775807]", 8, "expected from 0"));
-        bad.put("a hole", header("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-                + "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}", 3, "'b'"));
-        bad.put("an overlap", header("{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
-                + "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3, "'b'"));
-        return bad.entrySet().stream().map(each -> dynamicTest(each.getKey(), () -> {
-            Path path = Files.write(folder.resolve("bad.safetensors"), each.getValue().bytes());
-            assertThatThrownBy(() -> Safetensors.read(path))
-                    .isExactlyInstanceOf(GoldenFormatException.class)
-                    .hasMessageStartingWith(path.toString())
-                    .hasMessageContaining(each.getValue().message());
-        }));
+        bad.put(
+                "huge offsets",
+                entry("\"F32\"", "[2]", "[9223372036854775799,9223372036854775807]", 8, "expected from 0"));
+        bad.put(
+                "a hole",
+                header(
+                        "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+                                + "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}",
+                        3,
+                        "'b'"));
+        bad.put(
+                "an overlap",
+                header(
+                        "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
+                                + "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}",
+                        3,
+                        "'b'"));
+        return bad.entrySet().stream()
+                .map(each -> dynamicTest(each.getKey(), () -> {
+                    Path path = Files.write(
+                            folder.resolve("bad.safetensors"), each.getValue().bytes());
+                    assertThatThrownBy(() -> Safetensors.read(path))
+                            .isExactlyInstanceOf(GoldenFormatException.class)
+                            .hasMessageStartingWith(path.toString())
+                            .hasMessageContaining(each.getValue().message());
+                }));
     }
 
     /** Any prefix of a golden file, and any byte of its header changed, is read or refused, never worse. */

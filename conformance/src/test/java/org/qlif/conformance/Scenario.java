@@ -92,7 +92,8 @@ record Scenario(
         }
         boolean initial = random.nextBoolean();
         boolean gradFinal = random.nextBoolean();
-        long firstStep = RandomConfigs.pick(random, 0L, 0L, 1L, 2L, 5L, 40L, 63L, 64L, 65L, 127L, 1000L, (1L << 32) + 3);
+        long firstStep =
+                RandomConfigs.pick(random, 0L, 0L, 1L, 2L, 5L, 40L, 63L, 64L, 65L, 127L, 1000L, (1L << 32) + 3);
         long element = RandomConfigs.pick(
                 random,
                 0L,
@@ -176,9 +177,10 @@ record Scenario(
                             case RATE -> random.nextDouble(0, 0.5);
                             case HOMEOSTASIS -> random.nextDouble(-0.1, 0.1);
                             case MODULATION -> random.nextGaussian(0.5, 0.5);
-                            case SPIKE_VALUE -> config.spikeValue() == QlifConfig.SpikeValue.SAMPLE
-                                    ? random.nextInt(2)
-                                    : random.nextDouble();
+                            case SPIKE_VALUE ->
+                                config.spikeValue() == QlifConfig.SpikeValue.SAMPLE
+                                        ? random.nextInt(2)
+                                        : random.nextDouble();
                         };
                 // Below the bound under which the specification's section 10 makes it +0.
                 if (random.nextInt(20) == 0) {
@@ -211,9 +213,10 @@ record Scenario(
         int wires = config.uniformsPerStep();
         Tensor uniforms = null;
         if (wires > 0) {
-            uniforms = config.readout() == QlifConfig.Readout.MULTI_QUBIT && config.decision() == QlifConfig.Decision.QUBIT
-                    ? Tensor.zeros(DType.F32, shape.steps(), wires, shape.batch(), shape.neurons())
-                    : Tensor.zeros(DType.F32, shape.extents());
+            uniforms =
+                    config.readout() == QlifConfig.Readout.MULTI_QUBIT && config.decision() == QlifConfig.Decision.QUBIT
+                            ? Tensor.zeros(DType.F32, shape.steps(), wires, shape.batch(), shape.neurons())
+                            : Tensor.zeros(DType.F32, shape.extents());
         }
         Tensor normals = config.drawsNormals() ? Tensor.zeros(DType.F32, shape.extents()) : null;
         kernel.draw(draws, firstStep, uniforms, normals);
@@ -261,8 +264,7 @@ record Scenario(
                 modulation == null ? null : shape.slice(modulation, t0, t1, b0, b1),
                 null,
                 null,
-                new DrawStream(
-                        draws.seed(), draws.stream(), draws.elementOffset() + (long) b0 * shape.neurons()),
+                new DrawStream(draws.seed(), draws.stream(), draws.elementOffset() + (long) b0 * shape.neurons()),
                 firstStep + t0,
                 initial,
                 gradSpikeValues == null ? null : shape.slice(gradSpikeValues, t0, t1, b0, b1),
@@ -323,8 +325,7 @@ record Scenario(
             forward.uniforms(
                     uniforms.length == shape.size() && config.uniformsPerStep() == 1
                             ? memory.copy(uniforms, extents)
-                            : memory.copy(
-                                    uniforms, extents[0], config.uniformsPerStep(), extents[1], extents[2]));
+                            : memory.copy(uniforms, extents[0], config.uniformsPerStep(), extents[1], extents[2]));
         }
         forward.normals(memory.copy(normals, extents));
         for (DType type : DType.values()) {

@@ -71,9 +71,7 @@ class TensorRefusalTest {
     void refusesStatesAndParametersOfOddTensors() {
         QlifConfig config = QlifConfig.defaults();
         refused(() -> State.of(config, List.of(Tensor.zeros(DType.F32, 2, 3))), "tensors");
-        refused(
-                () -> Parameters.shared(config).set(QlifParameter.TAU, Tensor.zeros(DType.F32, 2, 3)),
-                "tau");
+        refused(() -> Parameters.shared(config).set(QlifParameter.TAU, Tensor.zeros(DType.F32, 2, 3)), "tau");
         refused(() -> Parameters.shared(config).set(QlifParameter.TAU, Tensor.zeros(DType.U8, 1)), "tau");
     }
 
