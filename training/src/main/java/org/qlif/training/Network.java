@@ -36,12 +36,12 @@ import org.qlif.Tensor;
  */
 final class Network implements AutoCloseable {
     /** Something Adam updates: the engine's view of it, and its gradient once that is known. */
-    private static final class Learnable {
+    static final class Learnable {
         final String name;
         final NDArray value;
         NDArray gradient;
 
-        Learnable(String name, NDArray value) {
+        private Learnable(String name, NDArray value) {
             this.name = name;
             this.value = value;
         }
@@ -129,6 +129,10 @@ final class Network implements AutoCloseable {
         return kernel;
     }
 
+    List<Learnable> learnables() {
+        return List.copyOf(learnables);
+    }
+
     /** The memory for training steps of this batch size. */
     Workspace trainingWorkspace(int batch) {
         return training.computeIfAbsent(
@@ -149,11 +153,15 @@ final class Network implements AutoCloseable {
             optimizer.update(learnable.name, learnable.value, learnable.gradient);
         }
         bounds.apply(parameters);
-        hiddenWeight.gradient.close();
-        hiddenBias.gradient.close();
-        outputWeight.gradient.close();
-        outputBias.gradient.close();
+        closeGradients();
         return outcome;
+    }
+
+    /** Those of the weights are made anew at each step; those of the neurons are the kernel's and stay. */
+    void closeGradients() {
+        for (Learnable weight : List.of(hiddenWeight, hiddenBias, outputWeight, outputBias)) {
+            weight.gradient.close();
+        }
     }
 
     /** The outcome on the workspace's spikes, with nothing learned. */
@@ -167,7 +175,8 @@ final class Network implements AutoCloseable {
         }
     }
 
-    private Outcome gradients(Workspace work, int[] labels, DrawStream draws) {
+    /** Sets the gradient of every learnable; the caller ends with {@link #closeGradients}. */
+    Outcome gradients(Workspace work, int[] labels, DrawStream draws) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             NDArray current = current(work);
@@ -254,7 +263,7 @@ final class Network implements AutoCloseable {
     }
 
     /** Scales all gradients together to a norm of at most {@code clipGrad}. */
-    private void clip() {
+    void clip() {
         if (clipGrad == 0) {
             return;
         }
@@ -266,7 +275,7 @@ final class Network implements AutoCloseable {
         }
     }
 
-    private double gradientNorm() {
+    double gradientNorm() {
         double squares = 0;
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();

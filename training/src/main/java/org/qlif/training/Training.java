@@ -101,8 +101,8 @@ public final class Training {
                 epochs.add(result);
                 listener.epochEnded(result);
             }
-            TrainingResult result = new TrainingResult(
-                    epochs, losses, median(stepMillis), median(neuronMillis), median(encodeMillis));
+            TrainingResult result =
+                    new TrainingResult(epochs, losses, median(stepMillis), median(neuronMillis), median(encodeMillis));
             if (options.plot() != null) {
                 Plots.write(options.plot(), options, result, raster(network, testEncoder));
             }
@@ -145,8 +145,7 @@ public final class Training {
         for (int from = 0, batchNumber = 0; from < testCount; from += options.batch(), batchNumber++) {
             Workspace work = network.testWorkspace(Math.min(options.batch(), testCount - from));
             encoder.encode(testSpikeKey(), order, from, work.batch, work.spikes.segment());
-            score.add(
-                    network.test(work, labels(testSet, order, from, work.batch), testDraws(batchNumber)), work.batch);
+            score.add(network.test(work, labels(testSet, order, from, work.batch), testDraws(batchNumber)), work.batch);
         }
         return score;
     }
