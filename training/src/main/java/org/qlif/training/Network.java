@@ -17,10 +17,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
-import org.qlif.KernelOptions;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
@@ -52,9 +50,9 @@ final class Network implements AutoCloseable {
 
     private final NetworkShape shape;
     private final double clipGrad;
-    private final Arena arena = Arena.ofShared();
-    private final NDManager manager;
     private final Kernel kernel;
+    private final NDManager manager;
+    private final Arena arena = Arena.ofShared();
     private final NeuronBounds bounds;
     private final Parameters parameters;
     private final Parameters gradParameters;
@@ -68,10 +66,11 @@ final class Network implements AutoCloseable {
     private final Map<Integer, Workspace> training = new HashMap<>();
     private final Map<Integer, Workspace> testing = new HashMap<>();
 
+    /** Borrows {@code kernel}, which has to stay open as long as this. */
     Network(
             NetworkShape shape,
             QlifConfig config,
-            Device device,
+            Kernel kernel,
             int threads,
             double learningRate,
             double clipGrad,
@@ -79,7 +78,7 @@ final class Network implements AutoCloseable {
         this.shape = shape;
         this.clipGrad = clipGrad;
         this.bounds = new NeuronBounds(config);
-        this.kernel = Kernel.open(config, device, new KernelOptions(threads));
+        this.kernel = kernel;
         this.manager = TorchEngine.open(threads);
         SplittableRandom random = new SplittableRandom(Seeds.of(seed, Seeds.Purpose.WEIGHTS, 0));
         hiddenWeight = linear("hidden.weight", random, shape.inputs(), shape.hidden(), shape.inputs());
@@ -123,10 +122,6 @@ final class Network implements AutoCloseable {
         Learnable learnable = new Learnable(name, value.array());
         learnables.add(learnable);
         return learnable;
-    }
-
-    Kernel kernel() {
-        return kernel;
     }
 
     List<Learnable> learnables() {
@@ -287,12 +282,11 @@ final class Network implements AutoCloseable {
         return Math.sqrt(squares);
     }
 
-    /** Ends with the arena: the manager's arrays lie in its memory. */
     @Override
     public void close() {
+        // The manager's arrays lie in the arena's memory, so they go first: resources close in reverse order.
         try (arena;
-                manager;
-                kernel) {
+                manager) {
             training.values().forEach(Workspace::close);
             testing.values().forEach(Workspace::close);
         }

@@ -7,6 +7,9 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.qlif.DType;
 import org.qlif.DrawStream;
+import org.qlif.Kernel;
+import org.qlif.KernelOptions;
+import org.qlif.QlifConfig;
 import org.qlif.Tensor;
 
 /** Trains and tests a network as {@link TrainingOptions} say. The same options give the same numbers on the same machine. */
@@ -64,14 +67,16 @@ public final class Training {
     }
 
     private TrainingResult run() throws IOException {
-        try (Network network = new Network(
-                shape,
-                options.neuronConfig(),
-                options.device(),
-                options.threads(),
-                options.learningRate(),
-                options.clipGrad(),
-                options.seed())) {
+        QlifConfig neuron = options.neuronConfig();
+        try (Kernel kernel = Kernel.open(neuron, options.device(), new KernelOptions(options.threads()));
+                Network network = new Network(
+                        shape,
+                        neuron,
+                        kernel,
+                        options.threads(),
+                        options.learningRate(),
+                        options.clipGrad(),
+                        options.seed())) {
             listener.started(new TrainingSetup(
                     options,
                     trainCount,
@@ -79,9 +84,9 @@ public final class Training {
                     trainSet.rows(),
                     trainSet.columns(),
                     shape.classes(),
-                    options.neuronConfig(),
-                    network.kernel().device(),
-                    network.kernel().description(),
+                    neuron,
+                    kernel.device(),
+                    kernel.description(),
                     TorchEngine.description()));
             SpikeEncoder trainEncoder = new SpikeEncoder(trainSet, shape.steps());
             SpikeEncoder testEncoder = new SpikeEncoder(testSet, shape.steps());

@@ -6,9 +6,12 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.qlif.Device;
 import org.qlif.DrawStream;
+import org.qlif.Kernel;
+import org.qlif.KernelOptions;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
@@ -30,8 +33,15 @@ class NetworkTest {
             .eta(0.1)
             .build();
 
-    private static Network network(double clipGrad) {
-        return new Network(SHAPE, SMOOTH, Device.of("cpu"), 1, 1e-2, clipGrad, 3);
+    private final Kernel kernel = Kernel.open(SMOOTH, Device.of("cpu"), new KernelOptions(1));
+
+    @AfterEach
+    void closeKernel() {
+        kernel.close();
+    }
+
+    private Network network(double clipGrad) {
+        return new Network(SHAPE, SMOOTH, kernel, 1, 1e-2, clipGrad, 3);
     }
 
     private static Workspace workspace(Network network) {
