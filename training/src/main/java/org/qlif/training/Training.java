@@ -37,6 +37,9 @@ public final class Training {
         shape = new NetworkShape(
                 options.steps(), trainSet.pixelsPerImage(), options.hidden(), Math.max(2, trainSet.maxLabel() + 1));
         requireAddressable(options, shape);
+        if (options.plot() != null) {
+            Plots.prepare(options.plot());
+        }
     }
 
     /**
