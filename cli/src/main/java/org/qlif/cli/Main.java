@@ -1,0 +1,26 @@
+package org.qlif.cli;
+
+import java.io.PrintWriter;
+import java.time.Duration;
+
+/** The entry point of {@code ./qlif}. */
+public final class Main {
+    /** How {@code java.util.logging} writes a record; a caller's own setting stays. */
+    private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
+
+    /** Compiled code still speeds up after the first second; a busy machine may never look settled. */
+    private static final Benchmark.Timing TIMING =
+            new Benchmark.Timing(Duration.ofSeconds(2), Duration.ofSeconds(15), 15, Duration.ofMillis(50));
+
+    private Main() {}
+
+    /** Runs the command line and exits with its code. */
+    public static void main(String[] arguments) {
+        if (System.getProperty(LOG_FORMAT) == null) {
+            System.setProperty(LOG_FORMAT, "qlif: %5$s%n");
+        }
+        boolean debug = !System.getenv().getOrDefault("QLIF_DEBUG", "").isEmpty();
+        Cli cli = new Cli(new PrintWriter(System.out, true), new PrintWriter(System.err, true), TIMING, debug);
+        System.exit(cli.run(arguments));
+    }
+}
