@@ -6,6 +6,7 @@
 module org.qlif {
     exports org.qlif;
     exports org.qlif.spi;
+    exports org.qlif.spi.host;
 
     uses org.qlif.spi.Backend;
 }

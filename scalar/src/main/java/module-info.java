@@ -1,4 +1,13 @@
+import org.qlif.scalar.ScalarBackend;
+import org.qlif.spi.Backend;
+
 /** The plain scalar CPU backend, device {@code cpu:scalar}: the specification's equations, one neuron at a time. */
 module org.qlif.scalar {
     requires org.qlif;
+
+    exports org.qlif.scalar to
+            org.qlif;
+
+    provides Backend with
+            ScalarBackend;
 }

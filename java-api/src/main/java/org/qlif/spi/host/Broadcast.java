@@ -1,0 +1,30 @@
+package org.qlif.spi.host;
+
+import org.qlif.Tensor;
+
+/**
+ * Where the element of a tensor that broadcasts to {@code (T, B, N)} stands: at {@code t * strideT + b * strideB + n *
+ * strideN}, with stride 0 along what it is shared over.
+ *
+ * @param strideT elements from one step to the next
+ * @param strideB elements from one row to the next
+ * @param strideN elements from one neuron to the next
+ */
+public record Broadcast(long strideT, long strideB, long strideN) {
+    /** The strides of {@code tensor}, whose shape broadcasts from the right. */
+    public static Broadcast of(Tensor tensor) {
+        long[] strides = new long[3];
+        long stride = 1;
+        for (int axis = 0; axis < tensor.rank(); axis++) {
+            long extent = tensor.extent(tensor.rank() - 1 - axis);
+            strides[2 - axis] = extent == 1 ? 0 : stride;
+            stride *= extent;
+        }
+        return new Broadcast(strides[0], strides[1], strides[2]);
+    }
+
+    /** The position for step 0 of element {@code e = b * neurons + n}. */
+    public long offset(long e, long neurons) {
+        return e / neurons * strideB + e % neurons * strideN;
+    }
+}

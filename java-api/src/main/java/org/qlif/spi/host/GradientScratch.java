@@ -1,0 +1,115 @@
+package org.qlif.spi.host;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.qlif.Backward;
+import org.qlif.NeuronParameter;
+import org.qlif.Parameters;
+import org.qlif.Tensor;
+
+/**
+ * Where a backward run on the host keeps gradients of shared values until they are summed: for each element the sum over time of
+ * each parameter's gradient and of the modulation's, or, for a modulation that varies over time, its gradient at every step. Kept
+ * from call to call; not thread-safe, though threads may write to different elements.
+ */
+public final class GradientScratch implements AutoCloseable {
+    private final int parameters;
+    private final GradientSums adder = new GradientSums();
+    private Arena arena = Arena.ofShared();
+    private MemorySegment memory = arena.allocate(0);
+    private long elements;
+    private MemorySegment sums;
+    private MemorySegment modulationSteps;
+    private Broadcast modulation;
+
+    /** Scratch for a model with this many parameters. */
+    public GradientScratch(int parameters) {
+        this.parameters = parameters;
+    }
+
+    /** Makes room for {@code call}. What is there is not cleared: every element is written by the run. */
+    public void prepare(Backward call) {
+        elements = call.forward().elements();
+        Tensor gradModulation = call.gradModulation();
+        modulation = gradModulation == null ? null : Broadcast.of(gradModulation);
+        boolean varies = modulation != null && modulation.strideT() != 0;
+        boolean shared = varies
+                && gradModulation.elements()
+                        != Math.multiplyExact(call.forward().steps(), elements);
+        long sumBytes = Math.multiplyExact(elements, (parameters + 1) * 4L);
+        long stepBytes = shared ? Math.multiplyExact(call.forward().steps(), elements * 4) : 0;
+        if (memory.byteSize() < sumBytes + stepBytes) {
+            arena.close();
+            arena = Arena.ofShared();
+            memory = arena.allocate(sumBytes + stepBytes, 64);
+        }
+        sums = memory;
+        modulationSteps = shared ? memory.asSlice(sumBytes, stepBytes) : varies ? gradModulation.segment() : null;
+    }
+
+    /** The sums over time, {@code float (parameters + 1, elements)}; the last row is the modulation's. */
+    public MemorySegment sums() {
+        return sums;
+    }
+
+    /** The position in {@link #sums()}, in floats, of element 0 of a parameter. */
+    public long sumIndex(int parameter) {
+        return parameter * elements;
+    }
+
+    /** The position in {@link #sums()}, in floats, of element 0 of the modulation. */
+    public long modulationSumIndex() {
+        return parameters * elements;
+    }
+
+    /** Whether the modulation's gradient is to be summed over time. */
+    public boolean sumsModulation() {
+        return modulation != null && modulation.strideT() == 0;
+    }
+
+    /** Where the modulation's gradient at every step goes, {@code float (T, elements)}, or null. */
+    public MemorySegment modulationSteps() {
+        return modulationSteps;
+    }
+
+    /** Adds up over batch and neurons, and writes the results of {@code call}. */
+    public void finish(Backward call) {
+        long batch = call.forward().batch();
+        long neurons = call.forward().neurons();
+        Parameters results = call.gradParameters();
+        if (results != null) {
+            for (NeuronParameter parameter : results.parameters()) {
+                Tensor result = results.get(parameter);
+                if (result != null) {
+                    adder.parameter(sums, sumIndex(parameter.ordinal()), batch, neurons, result);
+                }
+            }
+        }
+        if (modulation == null) {
+            return;
+        }
+        boolean overBatch = modulation.strideB() == 0;
+        boolean overNeurons = modulation.strideN() == 0;
+        MemorySegment result = call.gradModulation().segment();
+        if (sumsModulation()) {
+            adder.sum(sums, modulationSumIndex(), batch, neurons, overBatch, overNeurons, result, 0);
+        } else if (modulationSteps != result) {
+            for (long t = 0; t < call.forward().steps(); t++) {
+                adder.sum(
+                        modulationSteps,
+                        t * elements,
+                        batch,
+                        neurons,
+                        overBatch,
+                        overNeurons,
+                        result,
+                        t * modulation.strideT());
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

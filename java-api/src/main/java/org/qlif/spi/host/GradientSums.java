@@ -1,0 +1,103 @@
+package org.qlif.spi.host;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import org.qlif.Tensor;
+
+/**
+ * The fixed order in which gradients of shared values are summed, as {@link org.qlif.Backward} documents it: rows of the batch
+ * from first to last in float64, then neurons in 256 float64 partial sums by {@code n mod 256}, which are added by halving; then
+ * rounded once to float32. Holds scratch; not thread-safe.
+ */
+public final class GradientSums {
+    private static final int LANES = 256;
+    private static final int CHUNK = 4096;
+
+    private final float[] row = new float[CHUNK];
+    private final double[] sums = new double[CHUNK];
+    private final double[] lanes = new double[LANES];
+
+    /** Scratch for sums. */
+    public GradientSums() {}
+
+    /**
+     * Sums {@code (B, N)} float32 values over batch, or neurons, or both, into float32.
+     *
+     * @param values the values, from {@code valuesIndex} on, in floats
+     * @param overBatch whether rows are added
+     * @param overNeurons whether neurons are added
+     * @param result where the sums go, from {@code resultIndex} on, in floats
+     */
+    public void sum(
+            MemorySegment values,
+            long valuesIndex,
+            long batch,
+            long neurons,
+            boolean overBatch,
+            boolean overNeurons,
+            MemorySegment result,
+            long resultIndex) {
+        long groups = overBatch ? 1 : batch;
+        long rows = overBatch ? batch : 1;
+        for (long group = 0; group < groups; group++) {
+            long first = valuesIndex + group * neurons;
+            Arrays.fill(lanes, 0);
+            for (long n = 0; n < neurons; n += CHUNK) {
+                int width = (int) Math.min(CHUNK, neurons - n);
+                sumRows(values, first + n, rows, neurons, width);
+                if (overNeurons) {
+                    addToLanes(width);
+                } else {
+                    for (int i = 0; i < width; i++) {
+                        row[i] = (float) sums[i];
+                    }
+                    MemorySegment.copy(
+                            row, 0, result, ValueLayout.JAVA_FLOAT, (resultIndex + group * neurons + n) * 4, width);
+                }
+            }
+            if (overNeurons) {
+                result.setAtIndex(ValueLayout.JAVA_FLOAT, resultIndex + group, (float) halve());
+            }
+        }
+    }
+
+    /** The gradient of a parameter from its {@code (B, N)} sums over time. */
+    public void parameter(MemorySegment values, long valuesIndex, long batch, long neurons, Tensor result) {
+        sum(
+                values,
+                valuesIndex,
+                batch,
+                neurons,
+                true,
+                result.elements() != neurons || neurons == 1,
+                result.segment(),
+                0);
+    }
+
+    private void sumRows(MemorySegment values, long index, long rows, long stride, int width) {
+        Arrays.fill(sums, 0, width, 0);
+        for (long b = 0; b < rows; b++) {
+            MemorySegment.copy(values, ValueLayout.JAVA_FLOAT, (index + b * stride) * 4, row, 0, width);
+            for (int i = 0; i < width; i++) {
+                sums[i] += row[i];
+            }
+        }
+    }
+
+    /** A chunk starts at a multiple of the lanes, so lane i takes its elements i, i + 256, ... */
+    private void addToLanes(int width) {
+        for (int i = 0; i < width; i++) {
+            lanes[i & (LANES - 1)] += sums[i];
+        }
+    }
+
+    private double halve() {
+        for (int half = LANES / 2; half > 0; half /= 2) {
+            for (int i = 0; i < half; i++) {
+                lanes[i] += lanes[i + half];
+            }
+        }
+        return lanes[0];
+    }
+}

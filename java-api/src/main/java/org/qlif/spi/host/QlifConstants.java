@@ -1,0 +1,127 @@
+package org.qlif.spi.host;
+
+import org.qlif.QlifConfig;
+
+/**
+ * The float32 numbers of the QLIF equations, each derived once, in float64, from the configuration, and rounded once: what
+ * every backend on the host computes with.
+ *
+ * @param kappa kappa of the modulation
+ * @param minThreshold the lower bound of the adaptive threshold
+ * @param maxThreshold the upper bound of the adaptive threshold
+ * @param gAhp the conductance of H
+ * @param dt the time step
+ * @param sigma the noise's standard deviation
+ * @param dspDecay the decay of D
+ * @param dspJump the rise of D
+ * @param thetaMax the largest rotation of TANH
+ * @param quantumLeak l
+ * @param baseAlpha the SIGMOID slope
+ * @param minAlpha the lower bound of the SIGMOID slope
+ * @param maxAlpha the upper bound of the SIGMOID slope
+ * @param floor the lower bound of p
+ * @param ceiling the upper bound of p
+ * @param minCount MULTI_QUBIT: how many of the wires must measure 1 for a spike
+ * @param expectedAbove EXPECTATION: the p above which there is a spike
+ * @param surrogateScale the surrogate's constant: a, or -1 / (2 a^2) for GAUSSIAN
+ * @param resetFraction kappa_r
+ * @param vReset V_reset
+ * @param refractoryDecay exp(-dt / tau_ref)
+ * @param rJump the rise of R
+ * @param ahpDecay exp(-dt / tau_ahp)
+ * @param ahpJump the rise of H
+ * @param ahpMax the cap of H
+ * @param adaptationDecay the decay of A
+ * @param spikeIncrease the rise of A
+ * @param depressionRate the share of S that a spike takes
+ * @param recoveryRate the recovery of S
+ * @param rateStep dt / homeostasis_tau
+ * @param homeostasisLr the step of h
+ * @param targetRate the rate that h steers to
+ */
+public record QlifConstants(
+        float kappa,
+        float minThreshold,
+        float maxThreshold,
+        float gAhp,
+        float dt,
+        float sigma,
+        float dspDecay,
+        float dspJump,
+        float thetaMax,
+        float quantumLeak,
+        float baseAlpha,
+        float minAlpha,
+        float maxAlpha,
+        float floor,
+        float ceiling,
+        int minCount,
+        float expectedAbove,
+        float surrogateScale,
+        float resetFraction,
+        float vReset,
+        float refractoryDecay,
+        float rJump,
+        float ahpDecay,
+        float ahpJump,
+        float ahpMax,
+        float adaptationDecay,
+        float spikeIncrease,
+        float depressionRate,
+        float recoveryRate,
+        float rateStep,
+        float homeostasisLr,
+        float targetRate) {
+
+    /** The least value of 1 + D in the division that gives c. */
+    public static final float MIN_SLOPE_DIVISOR = 1e-6f;
+
+    /** Before a step whose absolute index is a multiple of this, states below {@link #FLUSH_STATE} become +0. */
+    public static final int FLUSH_PERIOD = 64;
+
+    /** 2^-64. */
+    public static final float FLUSH_STATE = 0x1p-64f;
+
+    /** 2^-100: at the start of such a step, state adjoints below it become +0. */
+    public static final float FLUSH_ADJOINT = 0x1p-100f;
+
+    /** The constants of {@code config}. */
+    public static QlifConstants of(QlifConfig config) {
+        double firing = (1 - Math.cos(config.quantumThreshold())) / 2;
+        double a = config.surrogateAlpha();
+        return new QlifConstants(
+                (float) config.neuromodStrength(),
+                (float) config.minThreshold(),
+                (float) config.maxThreshold(),
+                (float) config.gAhp(),
+                (float) config.dt(),
+                (float) config.noiseStd(),
+                (float) config.dspDecay(),
+                (float) config.dspJump(),
+                (float) config.thetaMax(),
+                (float) config.quantumLeak(),
+                (float) config.baseAlpha(),
+                (float) config.minAlpha(),
+                (float) config.maxAlpha(),
+                (float) config.probabilityFloor(),
+                (float) (1 - config.probabilityFloor()),
+                // count > W * firing, in integers
+                (int) Math.floor(config.quantumWires() * (1 - Math.cos(config.quantumThreshold())) / 2) + 1,
+                (float) firing,
+                (float) (config.surrogate() == QlifConfig.Surrogate.GAUSSIAN ? -1 / (2 * a * a) : a),
+                (float) config.resetFraction(),
+                (float) config.vReset(),
+                (float) Math.exp(-config.dt() / config.tauRef()),
+                (float) config.rJump(),
+                (float) Math.exp(-config.dt() / config.tauAhp()),
+                (float) config.ahpJump(),
+                (float) config.ahpMax(),
+                (float) config.adaptationDecay(),
+                (float) config.spikeIncrease(),
+                (float) config.depressionRate(),
+                (float) config.recoveryRate(),
+                (float) (config.dt() / config.homeostasisTau()),
+                (float) config.homeostasisLr(),
+                (float) config.homeostasisTargetRate());
+    }
+}

@@ -1,0 +1,152 @@
+package org.qlif.spi.host;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A fixed team of threads that share out the parts of one job at a time. The calling thread is a member; helpers spin for a
+ * few microseconds after a job and then park. A job allocates nothing.
+ */
+public final class Team implements AutoCloseable {
+    /** The parts of a job. */
+    @FunctionalInterface
+    public interface Job {
+        /**
+         * Does part {@code part}.
+         *
+         * @param member which member of the team does it, 0 to size - 1; a member does one part at a time
+         */
+        void run(int member, long part);
+    }
+
+    /** About 20 microseconds of pause instructions. */
+    private static final int SPINS = 2000;
+
+    private final Helper[] helpers;
+
+    /** Parts not yet taken; counts down, so that a late helper takes nothing once it has passed 0. */
+    private final AtomicLong remaining = new AtomicLong();
+
+    /** Helpers that may be at work. Raised before a part is taken, so that 0 after the last part means all is done. */
+    private final AtomicInteger busy = new AtomicInteger();
+
+    private final AtomicInteger jobs = new AtomicInteger();
+    private Job job;
+    private volatile Throwable failure;
+    private volatile boolean closed;
+
+    /** A team of {@code size} members, at least 1. */
+    public Team(int size) {
+        helpers = new Helper[size - 1];
+        for (int i = 0; i < helpers.length; i++) {
+            helpers[i] = new Helper(i + 1);
+            helpers[i].start();
+        }
+    }
+
+    /** The number of members. */
+    public int size() {
+        return helpers.length + 1;
+    }
+
+    /**
+     * Runs parts 0 to {@code parts} - 1 of {@code job} and returns when all are done. If some fail, the first failure is thrown
+     * when the others have ended.
+     *
+     * @param alone whether only the calling thread may work
+     */
+    public void run(Job job, long parts, boolean alone) {
+        if (alone || helpers.length == 0 || parts <= 1) {
+            for (long part = 0; part < parts; part++) {
+                job.run(0, part);
+            }
+            return;
+        }
+        this.job = job;
+        failure = null;
+        remaining.set(parts);
+        jobs.incrementAndGet();
+        for (int i = 0; i < helpers.length && i < parts - 1; i++) {
+            if (helpers[i].parked) {
+                LockSupport.unpark(helpers[i]);
+            }
+        }
+        work(0);
+        for (int spins = 0; busy.get() != 0; spins++) {
+            if (spins < SPINS) {
+                Thread.onSpinWait();
+            } else {
+                Thread.yield();
+            }
+        }
+        this.job = null;
+        if (failure != null) {
+            throw sneaky(failure);
+        }
+    }
+
+    private void work(int member) {
+        for (long part = remaining.getAndDecrement(); part > 0; part = remaining.getAndDecrement()) {
+            try {
+                job.run(member, part - 1);
+            } catch (Throwable thrown) {
+                failure = thrown;
+                remaining.set(0);
+            }
+        }
+    }
+
+    /** Throws any throwable as it is: the caller shall see the identity that the part threw. */
+    @SuppressWarnings("unchecked")
+    private static <T extends Throwable> RuntimeException sneaky(Throwable thrown) throws T {
+        throw (T) thrown;
+    }
+
+    /** Ends the helpers. */
+    @Override
+    public void close() {
+        closed = true;
+        jobs.incrementAndGet();
+        for (Helper helper : helpers) {
+            LockSupport.unpark(helper);
+        }
+    }
+
+    private final class Helper extends Thread {
+        private final int member;
+        private volatile boolean parked;
+
+        Helper(int member) {
+            super("qlif-" + member);
+            this.member = member;
+            setDaemon(true);
+        }
+
+        @Override
+        public void run() {
+            int seen = 0;
+            while (!closed) {
+                seen = awaitJob(seen);
+                busy.incrementAndGet();
+                work(member);
+                busy.decrementAndGet();
+            }
+        }
+
+        private int awaitJob(int seen) {
+            for (int spins = 0; spins < SPINS; spins++) {
+                if (jobs.get() != seen) {
+                    return jobs.get();
+                }
+                Thread.onSpinWait();
+            }
+            parked = true;
+            while (jobs.get() == seen) {
+                LockSupport.park(Team.this);
+            }
+            parked = false;
+            return jobs.get();
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package org.qlif.scalar;
+
+import java.util.List;
+import org.qlif.Device;
+import org.qlif.DeviceInfo;
+import org.qlif.KernelOptions;
+import org.qlif.NeuronConfig;
+import org.qlif.QlifConfig;
+import org.qlif.spi.Backend;
+import org.qlif.spi.BackendKernel;
+
+/** Offers the device {@code cpu:scalar}, which runs wherever Java 25 does. */
+public final class ScalarBackend implements Backend {
+    private static final Device DEVICE = Device.of("cpu:scalar");
+
+    /** For {@link java.util.ServiceLoader}. */
+    public ScalarBackend() {}
+
+    @Override
+    public List<DeviceInfo> devices() {
+        return List.of(new DeviceInfo(DEVICE, "plain Java on " + System.getProperty("os.arch"), 10, List.of()));
+    }
+
+    @Override
+    public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
+        return switch (config) {
+            case QlifConfig qlif -> new ScalarKernel(qlif, options.threads());
+        };
+    }
+}
