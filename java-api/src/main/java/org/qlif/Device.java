@@ -10,10 +10,10 @@ import java.util.regex.Pattern;
  * @param text the name
  */
 public record Device(String text) {
+    private static final Pattern GRAMMAR = Pattern.compile("[a-z]+(:[a-z0-9]+)?");
+
     /** The best device there is. */
     public static final Device AUTO = new Device("auto");
-
-    private static final Pattern GRAMMAR = Pattern.compile("[a-z]+(:[a-z0-9]+)?");
 
     /** Checks the form; whether the device exists is checked when it is used. */
     public Device {
