@@ -5,9 +5,12 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.ServiceConfigurationError;
+import java.util.function.Supplier;
 import org.qlif.DeviceUnavailableException;
+import org.qlif.training.TrainingListener;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -28,14 +31,22 @@ final class Cli {
      * @param out where results go
      * @param err where failures go
      * @param timing how long {@code bench} measures
+     * @param trainingListener who hears of the progress of {@code train}
      * @param debug whether failures print their stack traces even without {@code --debug}
      */
-    Cli(PrintWriter out, PrintWriter err, Benchmark.Timing timing, boolean debug) {
+    Cli(
+            PrintWriter out,
+            PrintWriter err,
+            Benchmark.Timing timing,
+            Supplier<TrainingListener> trainingListener,
+            boolean debug) {
         this.err = err;
         root = new QlifCommand(debug);
         commandLine = new CommandLine(root)
                 .addSubcommand(new DevicesCommand())
+                .addSubcommand(new VerifyCommand())
                 .addSubcommand(new BenchCommand(timing))
+                .addSubcommand(new TrainCommand(trainingListener))
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setUsageHelpLongOptionsMaxWidth(28)
                 .setUsageHelpWidth(100)
@@ -83,6 +94,7 @@ final class Cli {
         String message = cause.getMessage();
         return switch (cause) {
             case UncheckedIOException wrapped -> describe(wrapped.getCause());
+            case FileSystemException known when known.getReason() != null -> message;
             case NoSuchFileException _ -> "no such file or folder: " + message;
             case FileAlreadyExistsException _ -> "already exists: " + message;
             case AccessDeniedException _ -> "access denied: " + message;

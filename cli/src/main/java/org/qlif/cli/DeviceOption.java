@@ -5,7 +5,6 @@ import org.qlif.DeviceInfo;
 import org.qlif.Devices;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The option {@code --device}, alike in every command that runs a kernel. */
@@ -24,14 +23,14 @@ final class DeviceOption {
     /**
      * The device that the option's value stands for.
      *
-     * @throws ParameterException if no installed backend knows the name
+     * @throws picocli.CommandLine.ParameterException if no installed backend knows the name
      * @throws org.qlif.DeviceUnavailableException if it can't run here
      */
     DeviceInfo resolve() {
         try {
             return Devices.resolve(Device.of(name));
         } catch (IllegalArgumentException unknown) {
-            throw new ParameterException(command.commandLine(), "--" + unknown.getMessage(), unknown);
+            throw Refusal.of(command, unknown);
         }
     }
 }

@@ -2,6 +2,7 @@ package org.qlif.cli;
 
 import java.io.PrintWriter;
 import java.time.Duration;
+import org.qlif.training.ConsoleListener;
 
 /** The entry point of {@code ./qlif}. */
 public final class Main {
@@ -20,7 +21,12 @@ public final class Main {
             System.setProperty(LOG_FORMAT, "qlif: %5$s%n");
         }
         boolean debug = !System.getenv().getOrDefault("QLIF_DEBUG", "").isEmpty();
-        Cli cli = new Cli(new PrintWriter(System.out, true), new PrintWriter(System.err, true), TIMING, debug);
+        Cli cli = new Cli(
+                new PrintWriter(System.out, true),
+                new PrintWriter(System.err, true),
+                TIMING,
+                ConsoleListener::standard,
+                debug);
         System.exit(cli.run(arguments));
     }
 }

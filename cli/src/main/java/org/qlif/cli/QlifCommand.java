@@ -17,7 +17,9 @@ import picocli.CommandLine.ScopeType;
         footerHeading = "%nExamples:%n",
         footer = {
             "  ./qlif devices                       what can run here",
-            "  ./qlif bench --mode train --json     how fast it is, for a script",
+            "  ./qlif verify golden                 whether it computes what the specification says",
+            "  ./qlif bench                         how fast it is",
+            "  ./qlif train                         whether a network of it learns",
             "",
             "Exit codes: 0 fine, 1 a check or the run failed, 2 the command line was wrong."
         })

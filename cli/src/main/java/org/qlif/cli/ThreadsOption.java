@@ -3,7 +3,6 @@ package org.qlif.cli;
 import org.qlif.KernelOptions;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The option {@code --threads}, alike in every command that runs a kernel. */
@@ -25,7 +24,7 @@ final class ThreadsOption {
         try {
             return new KernelOptions(threads);
         } catch (IllegalArgumentException outside) {
-            throw new ParameterException(command.commandLine(), "--" + outside.getMessage(), outside);
+            throw Refusal.of(command, outside);
         }
     }
 }

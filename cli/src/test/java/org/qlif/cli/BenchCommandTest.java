@@ -28,7 +28,8 @@ class BenchCommandTest {
         assertThat(report.get("samples").getAsInt()).isEqualTo(3);
         assertThat(report.get("device").getAsString()).startsWith("cpu:");
         assertThat(report.get("description").getAsString()).isNotBlank();
-        assertThat(report.get("java_version").getAsString()).isEqualTo(Runtime.version().toString());
+        assertThat(report.get("java_version").getAsString())
+                .isEqualTo(Runtime.version().toString());
         assertThat(report.get("os_arch").getAsString()).isNotBlank();
         assertThat(report.get("processors").getAsInt()).isPositive();
     }

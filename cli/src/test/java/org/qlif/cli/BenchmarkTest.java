@@ -39,7 +39,9 @@ class BenchmarkTest {
         Benchmark.Timing few = new Benchmark.Timing(MILLISECOND, MILLISECOND, 3, MILLISECOND);
         Benchmark.Timing many = new Benchmark.Timing(MILLISECOND, MILLISECOND, 300, MILLISECOND);
         long before = allocated(threads, few);
-        assertThat(allocated(threads, many) - before).as("bytes for 297 more samples").isLessThan(10_000);
+        assertThat(allocated(threads, many) - before)
+                .as("bytes for 297 more samples")
+                .isLessThan(10_000);
     }
 
     private static long allocated(ThreadMXBean threads, Benchmark.Timing timing) {

@@ -25,7 +25,8 @@ class DevicesCommandTest {
         List<String> lines = Invocation.of("devices").out().lines().toList();
         int description = lines.getFirst().indexOf("DESCRIPTION");
         assertThat(lines.subList(0, lines.indexOf("")))
-                .allSatisfy(line -> assertThat(line.substring(description - 2, description)).isBlank())
+                .allSatisfy(line ->
+                        assertThat(line.substring(description - 2, description)).isBlank())
                 .allSatisfy(line -> assertThat(line.charAt(description)).isNotEqualTo(' '));
     }
 

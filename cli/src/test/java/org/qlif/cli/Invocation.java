@@ -1,8 +1,12 @@
 package org.qlif.cli;
 
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import org.qlif.training.ConsoleListener;
 
 /**
  * What came of a command line that ran inside the test.
@@ -19,8 +23,14 @@ record Invocation(int exitCode, String out, String err) {
     static Invocation of(String... arguments) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
-        Cli cli = new Cli(new PrintWriter(out), new PrintWriter(err), BRIEF, false);
+        ByteArrayOutputStream training = new ByteArrayOutputStream();
+        Cli cli = new Cli(
+                new PrintWriter(out),
+                new PrintWriter(err),
+                BRIEF,
+                () -> new ConsoleListener(new PrintStream(training, true, StandardCharsets.UTF_8), null),
+                false);
         int exitCode = cli.run(arguments);
-        return new Invocation(exitCode, out.toString(), err.toString());
+        return new Invocation(exitCode, out + training.toString(StandardCharsets.UTF_8), err.toString());
     }
 }
