@@ -36,17 +36,17 @@ final class RandomConfigs {
                 .dt(pick(random, 1, 0.5))
                 .noiseStd(pick(random, 0.1, 0.3, 0))
                 .stochastic(random.nextInt(3) > 0)
-                .decision(pick(random, QlifConfig.Decision.values()))
-                .sampling(pick(random, QlifConfig.Sampling.values()))
-                .spikeValue(pick(random, QlifConfig.SpikeValue.values()))
-                .angleMap(pick(random, QlifConfig.AngleMap.values()))
+                .decision(choose(random, QlifConfig.Decision.values()))
+                .sampling(choose(random, QlifConfig.Sampling.values()))
+                .spikeValue(choose(random, QlifConfig.SpikeValue.values()))
+                .angleMap(choose(random, QlifConfig.AngleMap.values()))
                 .thetaMax(pick(random, Math.PI / 2 - 0.005, 1.2, Math.PI))
                 .quantumLeak(pick(random, 0.1, 0, 0.35))
-                .readout(pick(random, QlifConfig.Readout.values()))
+                .readout(choose(random, QlifConfig.Readout.values()))
                 .quantumWires((int) pick(random, 4, 1, 2, 3, 5, 7, 8, 9))
                 .quantumThreshold(pick(random, 0.7, 1.2, 2))
                 .probabilityFloor(pick(random, 0, 1e-5, 0.02, 0.3))
-                .surrogate(pick(random, QlifConfig.Surrogate.values()))
+                .surrogate(choose(random, QlifConfig.Surrogate.values()))
                 .surrogateAlpha(pick(random, 1, 0.5, 2.5))
                 .dynamicProbability(random.nextInt(4) > 0)
                 .baseAlpha(pick(random, 2, 5, 0.5))
@@ -73,9 +73,9 @@ final class RandomConfigs {
                 .homeostasisTargetRate(pick(random, 0.12, 0, 1))
                 .homeostasisLr(pick(random, 1e-3, 0.05, -0.01))
                 .homeostasisTau(pick(random, 1000, 10, 1))
-                .neuromodMode(pick(random, QlifConfig.NeuromodMode.values()))
+                .neuromodMode(choose(random, QlifConfig.NeuromodMode.values()))
                 .neuromodStrength(pick(random, 1, 0.6, -0.4, 0))
-                .neuromodTransform(pick(random, NeuromodTransform.SIGMOID, NeuromodTransform.IDENTITY, RATIONAL));
+                .neuromodTransform(choose(random, NeuromodTransform.SIGMOID, NeuromodTransform.IDENTITY, RATIONAL));
         return builder.build();
     }
 
@@ -88,7 +88,7 @@ final class RandomConfigs {
     }
 
     @SafeVarargs
-    static <E> E pick(RandomGenerator random, E... choices) {
+    static <E> E choose(RandomGenerator random, E... choices) {
         return choices[random.nextInt(choices.length)];
     }
 }

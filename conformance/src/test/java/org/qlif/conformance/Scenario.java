@@ -143,7 +143,7 @@ record Scenario(
         long t = shape.steps();
         long b = shape.batch();
         long n = shape.neurons();
-        long[] own = RandomConfigs.pick(
+        long[] own = RandomConfigs.choose(
                 random,
                 new long[] {},
                 new long[] {1},
