@@ -10,6 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.util.ServiceConfigurationError;
 import java.util.function.Supplier;
 import org.qlif.DeviceUnavailableException;
+import org.qlif.training.NeuronPreset;
 import org.qlif.training.TrainingListener;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -47,7 +48,8 @@ final class Cli {
                 .addSubcommand(new VerifyCommand())
                 .addSubcommand(new BenchCommand(timing))
                 .addSubcommand(new TrainCommand(trainingListener))
-                .setCaseInsensitiveEnumValuesAllowed(true)
+                .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
+                .registerConverter(NeuronPreset.class, new NameConverter<>(NeuronPreset.class))
                 .setUsageHelpLongOptionsMaxWidth(28)
                 .setUsageHelpWidth(100)
                 .setOut(out)

@@ -92,6 +92,6 @@ class BenchCommandTest {
     void refusesUnknownModes() {
         Invocation bench = Invocation.of("bench", "--mode", "sideways");
         assertThat(bench.exitCode()).isEqualTo(Cli.USAGE);
-        assertThat(bench.err()).contains("--mode", "sideways", "forward, train");
+        assertThat(bench.err()).contains("--mode", "got 'sideways', expected one of forward, train");
     }
 }

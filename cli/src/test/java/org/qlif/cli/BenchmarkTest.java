@@ -37,11 +37,15 @@ class BenchmarkTest {
     void timedLoopAllocatesNothing() {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         Benchmark.Timing few = new Benchmark.Timing(MILLISECOND, MILLISECOND, 3, MILLISECOND);
-        Benchmark.Timing many = new Benchmark.Timing(MILLISECOND, MILLISECOND, 300, MILLISECOND);
-        long before = allocated(threads, few);
-        assertThat(allocated(threads, many) - before)
-                .as("bytes for 297 more samples")
-                .isLessThan(10_000);
+        Benchmark.Timing many = new Benchmark.Timing(MILLISECOND, MILLISECOND, 103, MILLISECOND);
+        // Now and then the JVM loads a class meanwhile, so the least of several counts.
+        long least = Long.MAX_VALUE;
+        for (int attempt = 0; attempt < 5; attempt++) {
+            long before = allocated(threads, few);
+            least = Math.min(least, allocated(threads, many) - before);
+        }
+        long results = (many.samples() - few.samples()) * (long) Double.BYTES;
+        assertThat(least).as("bytes for more samples").isLessThan(2 * results);
     }
 
     private static long allocated(ThreadMXBean threads, Benchmark.Timing timing) {

@@ -35,7 +35,7 @@ class FindJdkTest {
                     .filter(Files::isExecutable)
                     .findFirst()
                     .orElseThrow(() -> new AssertionError("no " + tool + " on the PATH"));
-            Files.createSymbolicLink(tools.resolve(tool), found);
+            script(tools.resolve(tool), "exec " + found + " \"$@\"");
         }
     }
 
@@ -92,10 +92,14 @@ class FindJdkTest {
         assertThat(result.err()).contains("JAVA_HOME: not set").doesNotContain("unbound");
     }
 
+    private static void script(Path file, String command) throws IOException {
+        Files.writeString(file, "#!/bin/sh\n" + command + "\n");
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
     private static Path jdk(Path home, String version) throws IOException {
         Files.createDirectories(home.resolve("bin"));
-        Path javac = Files.writeString(home.resolve("bin/javac"), "#!/bin/sh\necho javac " + version + "\n");
-        Files.setPosixFilePermissions(javac, PosixFilePermissions.fromString("rwxr-xr-x"));
+        script(home.resolve("bin/javac"), "echo javac " + version);
         Files.writeString(home.resolve("release"), "IMPLEMENTOR=\"none\"\nJAVA_VERSION=\"" + version + "\"\n");
         return home;
     }

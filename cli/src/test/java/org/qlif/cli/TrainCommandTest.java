@@ -75,7 +75,7 @@ class TrainCommandTest {
         "--train-images, -5, --train-images: got -5",
         "--epochs, many, --epochs",
         "--tau, NaN, --tau: got NaN",
-        "--neuron, 2020-01-01, --neuron",
+        "--neuron, 2020-01-01, 'got ''2020-01-01'', expected one of spec, 2025-08-15, 2025-08-24'",
         "--device, tpu, --device: got 'tpu'",
         "--plot, no/such/folder/p.png, --plot: got 'no/such/folder/p.png'",
     })
