@@ -2,6 +2,7 @@ package org.qlif.cli;
 
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import org.qlif.training.ConsoleListener;
 
 /** The entry point of {@code ./qlif}. */
@@ -27,6 +28,23 @@ public final class Main {
                 TIMING,
                 ConsoleListener::standard,
                 debug);
-        System.exit(cli.run(arguments));
+        int exitCode = cli.run(arguments);
+        drainStderr();
+        System.exit(exitCode);
+    }
+
+    /**
+     * Waits until the process that passes stderr on has written all of it, so that nothing comes after the tool's end. The
+     * script {@code ./qlif} puts it there and names it.
+     */
+    private static void drainStderr() {
+        String reader = System.getProperty("qlif.stderr.reader", "");
+        if (!reader.isEmpty()) {
+            System.err.close();
+            ProcessHandle.of(Long.parseLong(reader))
+                    .ifPresent(process -> process.onExit()
+                            .completeOnTimeout(process, 1, TimeUnit.SECONDS)
+                            .join());
+        }
     }
 }
