@@ -1,5 +1,14 @@
-/** The Vector API CPU backend, device {@code cpu:simd}. */
+import org.qlif.simd.SimdBackend;
+import org.qlif.spi.Backend;
+
+/** The Vector API CPU backend, device {@code cpu:simd}: fused over time, multi-threaded, specialised for a configuration. */
 module org.qlif.simd {
     requires jdk.incubator.vector;
     requires org.qlif;
+
+    exports org.qlif.simd to
+            org.qlif;
+
+    provides Backend with
+            SimdBackend;
 }

@@ -10,7 +10,6 @@ import java.util.regex.Pattern;
  * @param text the name
  */
 public record Device(String text) {
-    // Before AUTO, whose constructor needs it.
     private static final Pattern GRAMMAR = Pattern.compile("[a-z]+(:[a-z0-9]+)?");
 
     /** The best device there is. */

@@ -18,6 +18,19 @@ public record DrawStream(long seed, int stream, long elementOffset) {
         }
     }
 
+    /** Throws if a run from {@code firstStep} over so many steps and elements passes the end of the draws' counter. */
+    static void requireWithinCounter(DrawStream stream, long firstStep, long steps, long elements) {
+        long lastStep = firstStep + steps;
+        if (firstStep < 0 || lastStep < 0 || lastStep > 1L << 33) {
+            throw new IllegalArgumentException("firstStep: " + firstStep + " with " + steps
+                    + " steps, expected 0 or more and an end of at most 2^33, where the counter of the draws ends");
+        }
+        if (stream != null && stream.elementOffset + elements < 0) {
+            throw new IllegalArgumentException("elementOffset: " + stream.elementOffset + " with " + elements
+                    + " elements passes 2^63, where the counter of the draws ends");
+        }
+    }
+
     /** The stream {@code stream} of {@code seed} for an unsharded batch. */
     public DrawStream(long seed, int stream) {
         this(seed, stream, 0);

@@ -245,7 +245,7 @@ public final class Forward {
             checkedFor = config;
         }
         lending.requireReachable();
-        checkSteps(config);
+        DrawStream.requireWithinCounter(draws, firstStep(), steps(), elements());
         ParameterChecks.check(config, parameters);
         if (tape != null) {
             tape.requireFits(kernel, steps(), batch(), neurons());
@@ -351,18 +351,6 @@ public final class Forward {
         lending.read("uniforms", uniforms);
         lending.read("normals", normals);
         lending.read("initialState", initialState);
-    }
-
-    private void checkSteps(NeuronConfig config) {
-        long last = firstStep() + steps();
-        if (last < 0 || last > 1L << 33) {
-            throw new IllegalArgumentException("firstStep: " + firstStep() + " with " + steps()
-                    + " steps passes 2^33, where the counter of the draws ends");
-        }
-        if (draws != null && draws.elementOffset() + elements() < 0) {
-            throw new IllegalArgumentException("elementOffset: " + draws.elementOffset() + " with " + elements()
-                    + " elements passes 2^63, where the counter of the draws ends");
-        }
     }
 
     private void requireBroadcastable(long t, long b, long n) {

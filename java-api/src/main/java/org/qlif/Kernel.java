@@ -156,8 +156,10 @@ public final class Kernel implements AutoCloseable {
                 lending.write("normals", normals);
             }
             lending.requireReachable();
-            if (firstStep < 0 || firstStep > 1L << 33) {
-                throw new IllegalArgumentException("firstStep: got " + firstStep + ", expected 0 to 2^33");
+            Tensor any = uniforms != null ? uniforms : normals;
+            if (any != null) {
+                long elements = any.extent(any.rank() - 2) * any.extent(any.rank() - 1);
+                DrawStream.requireWithinCounter(stream, firstStep, any.extent(0), elements);
             }
             backend.draw(stream, firstStep, uniforms, normals);
         } finally {

@@ -98,10 +98,8 @@ final class ScalarNeuron {
         x.m = m;
         x.efficiency = s;
         x.gain = config.neuromodMode() == NeuromodMode.GAIN ? Math.fma(k.kappa(), m, 1f) : 1f;
-        float iEff = Math.fma(x.gain * x.input, s, -a);
-        if (config.useAhp()) {
-            iEff = Math.fma(-k.gAhp(), h, iEff);
-        }
+        float outflow = config.useAhp() ? Math.fma(k.gAhp(), h, a) : a;
+        float iEff = x.gain * x.input * s - outflow;
         x.drive = iEff - v;
         x.vPre = Math.fma(leak, x.drive, v);
     }
@@ -235,8 +233,8 @@ final class ScalarNeuron {
             float bMoved = within(movedThreshold(x), k.minThreshold(), k.maxThreshold()) ? adjO : 0f;
             gradEta = Math.fma(bMoved, thresholdMove(x), gradEta);
             float bEta = bMoved * eta;
-            gradVTh += Math.fma(bEta, 1f - x.y, -adjO);
-            bBase = Math.fma(-bEta, 1f - x.y, bMoved);
+            gradVTh = gradVTh - Math.fma(bEta, x.y - 1f, adjO);
+            bBase = Math.fma(bEta, x.y - 1f, bMoved);
             bY = Math.fma(bEta, 1f + (x.base - vTh), bY);
         }
         bY = Math.fma(-k.depressionRate() * x.efficiency, adjS, bY);

@@ -1,0 +1,45 @@
+package org.qlif.simd;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/** The vector shape that everything here uses: the widest that the JVM prefers. */
+final class Lanes {
+    static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
+    static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
+    static final VectorSpecies<Long> L = VectorSpecies.of(long.class, F.vectorShape());
+
+    /** Floats in a vector: a power of two, at most 64. */
+    static final int LENGTH = F.length();
+
+    /**
+     * Neurons that a member of the team takes at a time, in all passes of a step: as many as leave the state in the first-level
+     * cache while each pass is long enough to be worth its call. A multiple of 64, so that no two tiles share a word of spike
+     * bits, and of {@link #LENGTH}.
+     */
+    static final int TILE = 256;
+
+    private Lanes() {}
+
+    static String describe() {
+        return "Vector API, " + F.vectorBitSize() + "-bit " + System.getProperty("os.arch");
+    }
+
+    static FloatVector load(float[] values, int index) {
+        return FloatVector.fromArray(F, values, index);
+    }
+
+    static FloatVector of(float value) {
+        return FloatVector.broadcast(F, value);
+    }
+
+    static IntVector of(int value) {
+        return IntVector.broadcast(I, value);
+    }
+
+    static LongVector of(long value) {
+        return LongVector.broadcast(L, value);
+    }
+}

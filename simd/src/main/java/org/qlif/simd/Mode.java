@@ -1,0 +1,11 @@
+package org.qlif.simd;
+
+/** What a specialised program runs for. */
+enum Mode {
+    /** A forward run. */
+    RUN,
+    /** The backward pass, with the potentials from the tape. */
+    REPLAY_VOLTAGES,
+    /** The backward pass, drawing the noise again. */
+    REPLAY_DRAWS
+}

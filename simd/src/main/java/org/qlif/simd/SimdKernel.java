@@ -1,0 +1,125 @@
+package org.qlif.simd;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.qlif.Backward;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.QlifConfig;
+import org.qlif.QlifParameter;
+import org.qlif.QlifVariable;
+import org.qlif.Tape;
+import org.qlif.Tensor;
+import org.qlif.spi.BackendKernel;
+import org.qlif.spi.TapeStorage;
+import org.qlif.spi.host.GradientScratch;
+import org.qlif.spi.host.HostTape;
+import org.qlif.spi.host.QlifConstants;
+import org.qlif.spi.host.Team;
+
+/** Shares the tiles of a call out to a team, each member with a {@link TileWorker} of its own. */
+final class SimdKernel implements BackendKernel {
+    private final QlifConfig config;
+    private final Team team;
+    private final TileWorker[] workers;
+    private final GradientScratch scratch = new GradientScratch(QlifParameter.values().length);
+    private final Team.Job forwardJob = (member, tile) -> worker(member).forward(tile);
+    private final Team.Job backwardJob = (member, tile) -> worker(member).backward(tile);
+
+    SimdKernel(QlifConfig config, int threads) {
+        this.config = config;
+        QlifConstants constants = QlifConstants.of(config);
+        team = new Team(threads);
+        workers = new TileWorker[threads];
+        for (int i = 0; i < threads; i++) {
+            workers[i] = new TileWorker(config, constants);
+        }
+    }
+
+    private TileWorker worker(int member) {
+        return workers[member];
+    }
+
+    @Override
+    public String description() {
+        return Lanes.describe() + ", " + team.size() + (team.size() == 1 ? " thread" : " threads");
+    }
+
+    @Override
+    public void forward(Forward call) {
+        for (TileWorker worker : workers) {
+            worker.bind(call);
+        }
+        team.run(forwardJob, tiles(call.elements()), call.threadBound());
+    }
+
+    @Override
+    public void backward(Backward call) {
+        scratch.prepare(call);
+        for (TileWorker worker : workers) {
+            worker.bind(call, scratch);
+        }
+        team.run(backwardJob, tiles(call.forward().elements()), call.threadBound());
+        scratch.finish(call);
+    }
+
+    @Override
+    public void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals) {
+        Tensor any = uniforms != null ? uniforms : normals;
+        if (any == null) {
+            return;
+        }
+        int wires = any.rank() == 4 ? (int) any.extent(1) : 1;
+        long elements = any.extent(any.rank() - 2) * any.extent(any.rank() - 1);
+        TileDraws draws = new TileDraws(wires);
+        draws.stream(stream.seed(), stream.stream());
+        float[] line = new float[Lanes.TILE];
+        for (long tile = 0; tile < tiles(elements); tile++) {
+            long e = tile * Lanes.TILE;
+            int lanes = (int) Math.min(Lanes.TILE, elements - e);
+            draws.start(stream.elementOffset() + e, lanes);
+            for (long t = 0; t < any.extent(0); t++) {
+                draws.step(firstStep + t, lanes, uniforms != null, normals != null);
+                for (int wire = 0; uniforms != null && wire < wires; wire++) {
+                    draws.uniforms(firstStep + t, wire, line, 0, lanes);
+                    store(line, 0, uniforms.segment(), (t * wires + wire) * elements + e, lanes);
+                }
+                if (normals != null) {
+                    int at = Layout.NORMAL + (int) ((firstStep + t) & 1) * Lanes.TILE;
+                    store(draws.lines, at, normals.segment(), t * elements + e, lanes);
+                }
+            }
+        }
+    }
+
+    @Override
+    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
+        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), QlifVariable.values().length);
+    }
+
+    @Override
+    public void close() {
+        team.close();
+        scratch.close();
+    }
+
+    /** The configuration, for messages. */
+    @Override
+    public String toString() {
+        return description() + " " + config;
+    }
+
+    private static long tiles(long elements) {
+        return (elements + Lanes.TILE - 1) / Lanes.TILE;
+    }
+
+    /** Copies floats of a tensor's memory, from {@code index} on, to a line. */
+    static void fetch(MemorySegment from, long index, float[] to, int at, int lanes) {
+        MemorySegment.copy(from, ValueLayout.JAVA_FLOAT, index * 4, to, at, lanes);
+    }
+
+    /** Copies a line to a tensor's memory, from {@code index} on. */
+    static void store(float[] from, int at, MemorySegment to, long index, int lanes) {
+        MemorySegment.copy(from, at, to, ValueLayout.JAVA_FLOAT, index * 4, lanes);
+    }
+}

@@ -1,0 +1,80 @@
+package org.qlif.simd;
+
+import org.qlif.NeuromodTransform;
+import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.AngleMap;
+import org.qlif.QlifConfig.Decision;
+import org.qlif.QlifConfig.NeuromodMode;
+import org.qlif.QlifConfig.Readout;
+import org.qlif.QlifConfig.Sampling;
+import org.qlif.QlifConfig.SpikeValue;
+import org.qlif.QlifConfig.Surrogate;
+
+/**
+ * What of a configuration decides which operations a kernel does, as against with which numbers. A {@link QlifProgram} is
+ * specialised for one: an option that is off leaves no instruction behind.
+ *
+ * @param decision how the gap becomes a spike
+ * @param angleMap the qubit angle
+ * @param readout how p becomes a spike, in QUBIT mode
+ * @param rounds whether SIGMOID rounds p
+ * @param expected whether the spike value is p
+ * @param clampsProbability whether there is a probability floor; without one p is in [0, 1] by construction
+ * @param surrogate the surrogate derivative, in THRESHOLD mode
+ * @param dynamicProbability whether D moves the slope
+ * @param refractory whether exp(-R) damps p
+ * @param ahp whether H flows
+ * @param adaptiveThreshold whether o moves
+ * @param homeostasis whether h moves
+ * @param neuromod what M acts on
+ * @param detachReset whether the reset sees the spike value without its gradient
+ * @param noise whether there is membrane noise
+ * @param sigmoidModulation whether the built-in SIGMOID transforms the modulation
+ */
+record Structure(
+        Decision decision,
+        AngleMap angleMap,
+        Readout readout,
+        boolean rounds,
+        boolean expected,
+        boolean clampsProbability,
+        Surrogate surrogate,
+        boolean dynamicProbability,
+        boolean refractory,
+        boolean ahp,
+        boolean adaptiveThreshold,
+        boolean homeostasis,
+        NeuromodMode neuromod,
+        boolean detachReset,
+        boolean noise,
+        boolean sigmoidModulation) {
+
+    /** The structure of {@code config}, with options that play no part in its decision mode at one fixed value. */
+    static Structure of(QlifConfig config) {
+        Decision decision = config.decision();
+        boolean qubit = decision == Decision.QUBIT;
+        boolean threshold = decision == Decision.THRESHOLD;
+        return new Structure(
+                decision,
+                qubit ? config.angleMap() : AngleMap.LINEAR,
+                qubit ? config.readout() : Readout.SINGLE_QUBIT,
+                decision == Decision.SIGMOID && config.sampling() == Sampling.ROUND,
+                !threshold && config.spikeValue() == SpikeValue.EXPECTED,
+                !threshold && config.probabilityFloor() > 0,
+                threshold ? config.surrogate() : Surrogate.HEAVISIDE,
+                config.dynamicProbability(),
+                config.refractory(),
+                config.useAhp(),
+                config.useAdaptiveThreshold(),
+                config.homeostasisEnabled(),
+                config.neuromodMode(),
+                config.detachReset(),
+                config.drawsNormals(),
+                config.neuromodTransform() == NeuromodTransform.SIGMOID);
+    }
+
+    /** Whether a backward pass needs p again to redo the steps. */
+    boolean replaysProbability() {
+        return expected;
+    }
+}
