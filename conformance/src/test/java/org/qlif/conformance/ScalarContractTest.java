@@ -1,8 +1,19 @@
 package org.qlif.conformance;
 
+import org.junit.jupiter.api.Nested;
+
 /** The scalar backend, held against itself on one thread. */
 class ScalarContractTest extends KernelContract {
+    private static final String DEVICE = "cpu:scalar";
+
     ScalarContractTest() {
-        super("cpu:scalar");
+        super(DEVICE);
+    }
+
+    @Nested
+    class Gradients extends GradientContract {
+        Gradients() {
+            super(DEVICE);
+        }
     }
 }
