@@ -70,8 +70,8 @@ record IdxFile(Path file, int[] shape, byte[] elements) {
         if (!Arrays.equals(magic, expected)) {
             throw new IdxException(
                     file,
-                    "starts with " + hex(magic) + ", expected " + hex(expected) + ": IDX of unsigned bytes in " + dimensions
-                            + (dimensions == 1 ? " dimension" : " dimensions"));
+                    "starts with " + hex(magic) + ", expected " + hex(expected) + ": IDX of unsigned bytes in "
+                            + dimensions + (dimensions == 1 ? " dimension" : " dimensions"));
         }
         int[] shape = new int[dimensions];
         long count = 1;
@@ -79,7 +79,8 @@ record IdxFile(Path file, int[] shape, byte[] elements) {
             byte[] extent = in.readNBytes(4);
             if (extent.length < 4) {
                 throw new IdxException(
-                        file, "header ends in the extent of dimension " + axis + ", expected 4 bytes, got " + extent.length);
+                        file,
+                        "header ends in the extent of dimension " + axis + ", expected 4 bytes, got " + extent.length);
             }
             long value = 0;
             for (byte b : extent) {

@@ -44,8 +44,7 @@ record ImageSet(int rows, int columns, byte[] pixels, byte[] labels, Path labelF
                     "has " + labels.shape()[0] + " labels, expected " + images.shape()[0] + ", the images in "
                             + images.file());
         }
-        return new ImageSet(
-                images.shape()[1], images.shape()[2], images.elements(), labels.elements(), labels.file());
+        return new ImageSet(images.shape()[1], images.shape()[2], images.elements(), labels.elements(), labels.file());
     }
 
     int count() {

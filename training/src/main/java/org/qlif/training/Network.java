@@ -17,10 +17,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
-import org.qlif.KernelOptions;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
@@ -36,12 +34,12 @@ import org.qlif.Tensor;
  */
 final class Network implements AutoCloseable {
     /** Something Adam updates: the engine's view of it, and its gradient once that is known. */
-    private static final class Learnable {
+    static final class Learnable {
         final String name;
         final NDArray value;
         NDArray gradient;
 
-        Learnable(String name, NDArray value) {
+        private Learnable(String name, NDArray value) {
             this.name = name;
             this.value = value;
         }
@@ -52,9 +50,9 @@ final class Network implements AutoCloseable {
 
     private final NetworkShape shape;
     private final double clipGrad;
-    private final Arena arena = Arena.ofShared();
-    private final NDManager manager;
     private final Kernel kernel;
+    private final NDManager manager;
+    private final Arena arena = Arena.ofShared();
     private final NeuronBounds bounds;
     private final Parameters parameters;
     private final Parameters gradParameters;
@@ -68,10 +66,11 @@ final class Network implements AutoCloseable {
     private final Map<Integer, Workspace> training = new HashMap<>();
     private final Map<Integer, Workspace> testing = new HashMap<>();
 
+    /** Borrows {@code kernel}, which has to stay open as long as this. */
     Network(
             NetworkShape shape,
             QlifConfig config,
-            Device device,
+            Kernel kernel,
             int threads,
             double learningRate,
             double clipGrad,
@@ -79,7 +78,7 @@ final class Network implements AutoCloseable {
         this.shape = shape;
         this.clipGrad = clipGrad;
         this.bounds = new NeuronBounds(config);
-        this.kernel = Kernel.open(config, device, new KernelOptions(threads));
+        this.kernel = kernel;
         this.manager = TorchEngine.open(threads);
         SplittableRandom random = new SplittableRandom(Seeds.of(seed, Seeds.Purpose.WEIGHTS, 0));
         hiddenWeight = linear("hidden.weight", random, shape.inputs(), shape.hidden(), shape.inputs());
@@ -125,8 +124,8 @@ final class Network implements AutoCloseable {
         return learnable;
     }
 
-    Kernel kernel() {
-        return kernel;
+    List<Learnable> learnables() {
+        return List.copyOf(learnables);
     }
 
     /** The memory for training steps of this batch size. */
@@ -149,11 +148,15 @@ final class Network implements AutoCloseable {
             optimizer.update(learnable.name, learnable.value, learnable.gradient);
         }
         bounds.apply(parameters);
-        hiddenWeight.gradient.close();
-        hiddenBias.gradient.close();
-        outputWeight.gradient.close();
-        outputBias.gradient.close();
+        closeGradients();
         return outcome;
+    }
+
+    /** Those of the weights are made anew at each step; those of the neurons are the kernel's and stay. */
+    void closeGradients() {
+        for (Learnable weight : List.of(hiddenWeight, hiddenBias, outputWeight, outputBias)) {
+            weight.gradient.close();
+        }
     }
 
     /** The outcome on the workspace's spikes, with nothing learned. */
@@ -167,7 +170,8 @@ final class Network implements AutoCloseable {
         }
     }
 
-    private Outcome gradients(Workspace work, int[] labels, DrawStream draws) {
+    /** Sets the gradient of every learnable; the caller ends with {@link #closeGradients}. */
+    Outcome gradients(Workspace work, int[] labels, DrawStream draws) {
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
             NDArray current = current(work);
@@ -254,7 +258,7 @@ final class Network implements AutoCloseable {
     }
 
     /** Scales all gradients together to a norm of at most {@code clipGrad}. */
-    private void clip() {
+    void clip() {
         if (clipGrad == 0) {
             return;
         }
@@ -266,7 +270,7 @@ final class Network implements AutoCloseable {
         }
     }
 
-    private double gradientNorm() {
+    double gradientNorm() {
         double squares = 0;
         try (NDScope scope = new NDScope()) {
             scope.suppressNotUsedWarning();
@@ -278,12 +282,11 @@ final class Network implements AutoCloseable {
         return Math.sqrt(squares);
     }
 
-    /** Ends with the arena: the manager's arrays lie in its memory. */
     @Override
     public void close() {
+        // The manager's arrays lie in the arena's memory, so they go first: resources close in reverse order.
         try (arena;
-                manager;
-                kernel) {
+                manager) {
             training.values().forEach(Workspace::close);
             testing.values().forEach(Workspace::close);
         }

@@ -34,12 +34,11 @@ public enum NeuronPreset {
 
     /** The configuration with membrane time constant {@code tau}, in time steps. */
     public QlifConfig config(double tau) {
-        QlifConfig.Builder builder =
-                switch (this) {
-                    case SPEC -> QlifConfig.builder();
-                    case SNAPSHOT_2025_08_15 -> Preset.SNAPSHOT_2025_08_15.builder(Decision.QUBIT);
-                    case SNAPSHOT_2025_08_24 -> Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT);
-                };
+        QlifConfig.Builder builder = switch (this) {
+            case SPEC -> QlifConfig.builder();
+            case SNAPSHOT_2025_08_15 -> Preset.SNAPSHOT_2025_08_15.builder(Decision.QUBIT);
+            case SNAPSHOT_2025_08_24 -> Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT);
+        };
         return builder.noiseStd(0).tau(tau).build();
     }
 

@@ -34,7 +34,7 @@ final class Plots {
     private static final Color TESTED = new Color(0x1F, 0x5F, 0xA8);
     private static final Color SPIKE = new Color(0x1F, 0x2A, 0x44);
     private static final Color GRID = new Color(0xE4, 0xE7, 0xEB);
-    private static final Font TITLE_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 20);
+    private static final Font TITLE_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 18);
     private static final Font AXIS_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 15);
     private static final Font LABEL_FONT = new Font(Font.SANS_SERIF, Font.PLAIN, 14);
 
@@ -50,8 +50,7 @@ final class Plots {
         if (folder != null) {
             Files.createDirectories(folder);
         }
-        BufferedImage picture =
-                new BufferedImage(WIDTH, CURVES_HEIGHT + RASTER_HEIGHT, BufferedImage.TYPE_INT_RGB);
+        BufferedImage picture = new BufferedImage(WIDTH, CURVES_HEIGHT + RASTER_HEIGHT, BufferedImage.TYPE_INT_RGB);
         Graphics2D graphics = picture.createGraphics();
         graphics.drawImage(BitmapEncoder.getBufferedImage(curves(options, result)), 0, 0, null);
         graphics.drawImage(BitmapEncoder.getBufferedImage(raster(raster)), 0, CURVES_HEIGHT, null);
@@ -82,6 +81,10 @@ final class Plots {
         chart.getStyler().setYAxisMax(ACCURACY_AXIS, 100.0);
         chart.getStyler().setXAxisMin(0.0);
         chart.getStyler().setXAxisMax((double) result.epochs().size());
+        // One tick an epoch, or every few epochs of a long run.
+        chart.getStyler()
+                .setXAxisTickMarkSpacingHint(
+                        WIDTH / Math.min(12, result.epochs().size() + 2));
         chart.getStyler().setLegendPosition(Styler.LegendPosition.OutsideS);
         chart.getStyler().setLegendLayout(Styler.LegendLayout.Horizontal);
 
@@ -105,7 +108,7 @@ final class Plots {
         List<Integer> epochs = result.epochs().stream().map(EpochResult::epoch).toList();
         addAccuracy(
                 chart,
-                "training accuracy",
+                "training accuracy, mean of the epoch",
                 epochs,
                 result.epochs().stream().map(epoch -> 100 * epoch.accuracy()).toList(),
                 TRAINED);
@@ -113,7 +116,9 @@ final class Plots {
                 chart,
                 "test accuracy",
                 epochs,
-                result.epochs().stream().map(epoch -> 100 * epoch.testAccuracy()).toList(),
+                result.epochs().stream()
+                        .map(epoch -> 100 * epoch.testAccuracy())
+                        .toList(),
                 TESTED);
         return chart;
     }
@@ -151,6 +156,7 @@ final class Plots {
         chart.getStyler().setLegendVisible(false);
         chart.getStyler().setDefaultSeriesRenderStyle(XYSeriesRenderStyle.Scatter);
         chart.getStyler().setMarkerSize(4);
+        chart.getStyler().setXAxisTickMarkSpacingHint(100);
         chart.getStyler().setXAxisMin(-0.5);
         chart.getStyler().setXAxisMax(raster.steps() - 0.5);
         chart.getStyler().setYAxisMin(-1.0);
@@ -182,6 +188,7 @@ final class Plots {
         chart.getStyler().setPlotBackgroundColor(Color.WHITE);
         chart.getStyler().setPlotGridLinesColor(GRID);
         chart.getStyler().setChartTitleBoxVisible(false);
+        chart.getStyler().setChartTitlePadding(12);
         chart.getStyler().setChartPadding(16);
         chart.getStyler().setAntiAlias(true);
         return chart;

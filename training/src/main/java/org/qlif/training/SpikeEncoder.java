@@ -65,12 +65,7 @@ final class SpikeEncoder {
             int first = draw * STEPS_PER_DRAW;
             for (int t = first; t < Math.min(steps, first + STEPS_PER_DRAW); t++) {
                 MemorySegment.copy(
-                        rows[t - first],
-                        0,
-                        spikes,
-                        ValueLayout.JAVA_FLOAT,
-                        ((long) t * batch + b) * rowBytes,
-                        pixels);
+                        rows[t - first], 0, spikes, ValueLayout.JAVA_FLOAT, ((long) t * batch + b) * rowBytes, pixels);
             }
         }
     }

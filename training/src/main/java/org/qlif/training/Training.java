@@ -7,6 +7,9 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.qlif.DType;
 import org.qlif.DrawStream;
+import org.qlif.Kernel;
+import org.qlif.KernelOptions;
+import org.qlif.QlifConfig;
 import org.qlif.Tensor;
 
 /** Trains and tests a network as {@link TrainingOptions} say. The same options give the same numbers on the same machine. */
@@ -64,14 +67,16 @@ public final class Training {
     }
 
     private TrainingResult run() throws IOException {
-        try (Network network = new Network(
-                shape,
-                options.neuronConfig(),
-                options.device(),
-                options.threads(),
-                options.learningRate(),
-                options.clipGrad(),
-                options.seed())) {
+        QlifConfig neuron = options.neuronConfig();
+        try (Kernel kernel = Kernel.open(neuron, options.device(), new KernelOptions(options.threads()));
+                Network network = new Network(
+                        shape,
+                        neuron,
+                        kernel,
+                        options.threads(),
+                        options.learningRate(),
+                        options.clipGrad(),
+                        options.seed())) {
             listener.started(new TrainingSetup(
                     options,
                     trainCount,
@@ -79,9 +84,9 @@ public final class Training {
                     trainSet.rows(),
                     trainSet.columns(),
                     shape.classes(),
-                    options.neuronConfig(),
-                    network.kernel().device(),
-                    network.kernel().description(),
+                    neuron,
+                    kernel.device(),
+                    kernel.description(),
                     TorchEngine.description()));
             SpikeEncoder trainEncoder = new SpikeEncoder(trainSet, shape.steps());
             SpikeEncoder testEncoder = new SpikeEncoder(testSet, shape.steps());
@@ -101,8 +106,8 @@ public final class Training {
                 epochs.add(result);
                 listener.epochEnded(result);
             }
-            TrainingResult result = new TrainingResult(
-                    epochs, losses, median(stepMillis), median(neuronMillis), median(encodeMillis));
+            TrainingResult result =
+                    new TrainingResult(epochs, losses, median(stepMillis), median(neuronMillis), median(encodeMillis));
             if (options.plot() != null) {
                 Plots.write(options.plot(), options, result, raster(network, testEncoder));
             }
@@ -145,8 +150,7 @@ public final class Training {
         for (int from = 0, batchNumber = 0; from < testCount; from += options.batch(), batchNumber++) {
             Workspace work = network.testWorkspace(Math.min(options.batch(), testCount - from));
             encoder.encode(testSpikeKey(), order, from, work.batch, work.spikes.segment());
-            score.add(
-                    network.test(work, labels(testSet, order, from, work.batch), testDraws(batchNumber)), work.batch);
+            score.add(network.test(work, labels(testSet, order, from, work.batch), testDraws(batchNumber)), work.batch);
         }
         return score;
     }

@@ -12,7 +12,11 @@ import java.util.List;
  * @param encodeMillis the median time that encoding the images took of it
  */
 public record TrainingResult(
-        List<EpochResult> epochs, List<Double> stepLosses, double stepMillis, double neuronMillis, double encodeMillis) {
+        List<EpochResult> epochs,
+        List<Double> stepLosses,
+        double stepMillis,
+        double neuronMillis,
+        double encodeMillis) {
     /** Copies the lists. */
     public TrainingResult {
         epochs = List.copyOf(epochs);

@@ -27,7 +27,13 @@ final class Workspace implements AutoCloseable {
     private final Tensor gradInput;
     private final Tape tape;
 
-    Workspace(Arena arena, NDManager manager, Kernel kernel, NetworkShape shape, int batch, Parameters parameters,
+    Workspace(
+            Arena arena,
+            NDManager manager,
+            Kernel kernel,
+            NetworkShape shape,
+            int batch,
+            Parameters parameters,
             Parameters gradParameters) {
         this.batch = batch;
         long rows = (long) shape.steps() * batch;
