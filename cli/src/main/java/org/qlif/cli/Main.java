@@ -26,7 +26,7 @@ public final class Main {
                 new PrintWriter(System.out, true),
                 new PrintWriter(System.err, true),
                 TIMING,
-                ConsoleListener::standard,
+                () -> ConsoleListener.standard(),
                 debug);
         int exitCode = cli.run(arguments);
         drainStderr();
