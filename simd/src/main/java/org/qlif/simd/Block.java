@@ -1,29 +1,39 @@
 package org.qlif.simd;
 
-import static org.qlif.simd.Lanes.load;
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromArray;
+import static org.qlif.simd.Lanes.F;
 
 /** Moves between the interleaved lines of a block and plain lines; see {@link Layout}. */
 final class Block {
     private Block() {}
 
-    /** Copies {@code line} of the block to a plain line. */
-    static void gather(float[] x, int line, float[] to, int at, int vectors) {
+    /** Copies {@code line} of the block to plain line {@code to}. */
+    static void gather(Tile tile, int line, int to) {
+        float[] x = tile.x;
+        float[] lines = tile.lines;
+        int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            load(x, v * Layout.STRIDE + line).intoArray(to, at + v * Lanes.LENGTH);
+            fromArray(F, x, v * Layout.STRIDE + line).intoArray(lines, to + v * Lanes.LENGTH);
         }
     }
 
-    /** Copies a plain line to {@code line} of the block. */
-    static void scatter(float[] from, int at, float[] x, int line, int vectors) {
+    /** Copies plain line {@code from} to {@code line} of the block. */
+    static void scatter(Tile tile, int from, int line) {
+        float[] x = tile.x;
+        float[] lines = tile.lines;
+        int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            load(from, at + v * Lanes.LENGTH).intoArray(x, v * Layout.STRIDE + line);
+            fromArray(F, lines, from + v * Lanes.LENGTH).intoArray(x, v * Layout.STRIDE + line);
         }
     }
 
     /** Sets {@code line} of the block. */
-    static void fill(float[] x, int line, float value, int vectors) {
+    static void fill(Tile tile, int line, float value) {
+        float[] x = tile.x;
+        int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            Lanes.of(value).intoArray(x, v * Layout.STRIDE + line);
+            broadcast(F, value).intoArray(x, v * Layout.STRIDE + line);
         }
     }
 }

@@ -1,8 +1,6 @@
 package org.qlif.simd;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /** The vector shape that everything here uses: the widest that the JVM prefers. */
@@ -25,21 +23,5 @@ final class Lanes {
 
     static String describe() {
         return "Vector API, " + F.vectorBitSize() + "-bit " + System.getProperty("os.arch");
-    }
-
-    static FloatVector load(float[] values, int index) {
-        return FloatVector.fromArray(F, values, index);
-    }
-
-    static FloatVector of(float value) {
-        return FloatVector.broadcast(F, value);
-    }
-
-    static IntVector of(int value) {
-        return IntVector.broadcast(I, value);
-    }
-
-    static LongVector of(long value) {
-        return LongVector.broadcast(L, value);
     }
 }

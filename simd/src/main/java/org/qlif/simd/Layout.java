@@ -47,7 +47,7 @@ final class Layout {
     static final int B_V_PRE = 32 * Lanes.LENGTH;
     static final int B_BASE = 33 * Lanes.LENGTH;
     static final int B_DELTA = 34 * Lanes.LENGTH;
-    static final int B_P = 35 * Lanes.LENGTH;
+    static final int B_SLOPE = 35 * Lanes.LENGTH;
 
     /** Floats of the block that a vector takes. */
     static final int STRIDE = 36 * Lanes.LENGTH;
@@ -68,12 +68,43 @@ final class Layout {
     /** Floats of a frame. */
     static final int FRAME = 11 * Lanes.TILE;
 
-    // Draws, in plain lines: for the even and the odd step of a pair.
-    static final int UNIFORM = 0;
+    // Plain lines.
+
+    /** Lines: the decision uniforms of the even and the odd step of a pair. */
+    static final int UNIFORM = 0 * Lanes.TILE;
+
+    /** Lines: the normals of the even and the odd step of a pair. */
     static final int NORMAL = 2 * Lanes.TILE;
 
-    /** Floats of the draws of a pair of steps. */
-    static final int DRAWS = 4 * Lanes.TILE;
+    /** Line: uniforms that the caller lent. */
+    static final int LENT_UNIFORM = 4 * Lanes.TILE;
+
+    /** Line: normals that the caller lent. */
+    static final int LENT_NORMAL = 5 * Lanes.TILE;
+
+    /** Line: how many wires measured 1. */
+    static final int COUNT = 6 * Lanes.TILE;
+
+    /** Line: the upstream gradient of y. */
+    static final int GRAD_Y = 7 * Lanes.TILE;
+
+    /** Line: the upstream gradient of V. */
+    static final int GRAD_V_OUT = 8 * Lanes.TILE;
+
+    /** Line: what goes in or out. */
+    static final int OUT = 9 * Lanes.TILE;
+
+    /** Line: more of that. */
+    static final int AUX = 10 * Lanes.TILE;
+
+    /** Line: phi. */
+    static final int ANGLE = 11 * Lanes.TILE;
+
+    /** Line: tanh(x). */
+    static final int TANH = 12 * Lanes.TILE;
+
+    /** Floats of the plain lines. */
+    static final int LINES = 13 * Lanes.TILE;
 
     private Layout() {}
 }

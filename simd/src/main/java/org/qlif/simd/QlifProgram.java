@@ -7,64 +7,113 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.util.concurrent.ConcurrentHashMap;
+import org.qlif.QlifConfig.Decision;
 import org.qlif.spi.host.QlifConstants;
 
 /**
- * The passes of the QLIF step over a tile. The one implementation, {@link SpecialisedProgram}, is defined anew as a hidden class
- * for each {@link Specialisation}, which its code sees as a constant: the compiler then folds every option away, as a C++ compiler
- * would for a template argument.
- *
- * <p>Every pass takes the block {@code x}, the frames {@code f} with the offset {@code at} of the step's frame, and the number of
- * vectors; see {@link Layout}.
+ * The passes of the QLIF step. The one implementation, {@link SpecialisedProgram}, is defined anew as a hidden class for each
+ * {@link Specialisation}, which its code sees as a constant: the compiler then folds every option away, as a C++ compiler would for
+ * a template argument.
  */
 interface QlifProgram {
+    /** What the class was made for. */
+    Structure structure();
+
     /** Section 10: states below 2^-64 become 0. */
-    void flushState(float[] x, int vectors);
+    void flushState(Tile tile);
 
-    /** The SIGMOID transform: M and its slope from the external modulation in plain line {@code from} of {@code lines}. */
-    void modulate(float[] x, float[] lines, int from, int vectors);
+    /** The SIGMOID transform: M and its slope from the external modulation in line OUT. */
+    void modulate(Tile tile);
 
-    /** From the input to V', Theta and the gap; normals come from line {@code normals} of {@code draws}. */
-    void integrate(float[] x, float[] f, int at, float[] draws, int normals, int vectors);
+    /** From the input to V', Theta and the gap. */
+    void integrate(Tile tile);
 
-    /** theta, to plain line {@code to} of {@code lines}; after {@link #integrate}. */
-    void traceThreshold(float[] x, float[] f, int at, float[] lines, int to, int vectors);
+    /** theta, to line OUT; after {@link #integrate}. */
+    void traceThreshold(Tile tile);
 
-    /** D, the slope, and p before refractory damping. */
-    void decide(float[] x, float[] f, int at, int vectors);
+    /** D, and the slope's quotient. */
+    void decide(Tile tile);
 
-    /** The slope as it is traced, to plain line {@code to} of {@code lines}; after {@link #decide}. */
-    void traceSlope(float[] x, float[] lines, int to, int vectors);
+    /** phi, or the SIGMOID's argument. */
+    void turn(Tile tile);
+
+    /** p before refractory damping. */
+    void chance(Tile tile);
+
+    /** The slope as it is traced, to line OUT; after {@link #decide}. */
+    void traceSlope(Tile tile);
 
     /** Damps p by exp(-R). */
-    void damp(float[] x, float[] f, int at, int vectors);
+    void damp(Tile tile);
 
-    /** Spikes and their bits; uniforms, or counts of wires, come from line {@code uniforms} of {@code draws}. */
-    void fire(float[] f, int at, float[] draws, int uniforms, long[] bits, int vectors);
+    /** Spikes and their bits. */
+    void fire(Tile tile);
 
     /** Spikes from their bits. */
-    void unpack(float[] f, int at, long[] bits, int vectors);
+    void unpack(Tile tile);
 
     /** From the spike to the state after the step. */
-    void settle(float[] x, float[] f, int at, int vectors);
+    void settle(Tile tile);
 
-    /** The adjoint of {@link #settle}; upstream gradients stand in lines {@code gradY} and {@code gradV} of {@code lines}. */
-    void settleBackward(float[] x, float[] f, int at, float[] lines, int gradY, int gradV, int vectors);
+    /** The adjoint of {@link #settle}. */
+    void settleBackward(Tile tile);
 
     /** exp(-R), in place of R in the frame. */
-    void dampBackward(float[] f, int at, int vectors);
+    void dampBackward(Tile tile);
 
-    /** The adjoint of {@link #decide} and {@link #damp}. */
-    void decideBackward(float[] x, float[] f, int at, int vectors);
+    /** The adjoint of {@link #chance} and {@link #damp}. */
+    void chanceBackward(Tile tile);
 
-    /** The adjoint of {@link #integrate}; the input's gradient goes to line {@code gradInput} of {@code lines}. */
-    void integrateBackward(float[] x, float[] f, int at, float[] lines, int gradInput, int vectors);
+    /** The adjoint of {@link #turn}. */
+    void turnBackward(Tile tile);
 
-    /** The adjoint of the modulation's transform: its gradient goes to line {@code to} of {@code lines} and is summed. */
-    void modulateBackward(float[] x, float[] lines, int to, int vectors);
+    /** The adjoint of {@link #decide}. */
+    void decideBackward(Tile tile);
+
+    /** The adjoint of {@link #integrate}; the input's gradient goes to line OUT. */
+    void integrateBackward(Tile tile);
+
+    /** The adjoint of the modulation's transform: its gradient goes to line OUT and is summed. */
+    void modulateBackward(Tile tile);
 
     /** Section 10: adjoints below 2^-100 become 0. */
-    void flushAdjoints(float[] x, int vectors);
+    void flushAdjoints(Tile tile);
+
+    /** The passes from D to p. */
+    private Pass[] probability() {
+        Structure structure = structure();
+        if (structure.decision() == Decision.THRESHOLD) {
+            return new Pass[] {this::decide};
+        }
+        return structure.refractory()
+                ? new Pass[] {this::decide, this::turn, this::chance, this::damp}
+                : new Pass[] {this::decide, this::turn, this::chance};
+    }
+
+    /** The passes from the input to p, or to the gap in THRESHOLD mode. */
+    default Pass[] rise() {
+        return Pass.concat(new Pass[] {this::integrate}, probability());
+    }
+
+    /** The passes that do a step again whose spikes stand in the tile's bits. */
+    default Pass[] replay() {
+        Pass[] again = structure().expected() ? probability() : new Pass[] {this::decide};
+        return Pass.concat(new Pass[] {this::integrate}, again, new Pass[] {this::unpack, this::settle});
+    }
+
+    /** The passes of a backward step. */
+    default Pass[] backward() {
+        Structure structure = structure();
+        Pass[] first = {this::settleBackward};
+        Pass[] last = {this::decideBackward, this::integrateBackward};
+        if (structure.decision() == Decision.THRESHOLD) {
+            return Pass.concat(first, last);
+        }
+        Pass[] chance = {this::turn, this::chanceBackward, this::turnBackward};
+        return structure.refractory()
+                ? Pass.concat(first, new Pass[] {this::dampBackward}, chance, last)
+                : Pass.concat(first, chance, last);
+    }
 
     /** A program of this specialisation, its class made on first use. */
     static QlifProgram of(Specialisation specialisation, QlifConstants constants) {

@@ -71,22 +71,21 @@ final class SimdKernel implements BackendKernel {
         }
         int wires = any.rank() == 4 ? (int) any.extent(1) : 1;
         long elements = any.extent(any.rank() - 2) * any.extent(any.rank() - 1);
-        TileDraws draws = new TileDraws(wires);
+        Tile tile = new Tile();
+        TileDraws draws = new TileDraws(tile, wires);
         draws.stream(stream.seed(), stream.stream());
-        float[] line = new float[Lanes.TILE];
-        for (long tile = 0; tile < tiles(elements); tile++) {
-            long e = tile * Lanes.TILE;
-            int lanes = (int) Math.min(Lanes.TILE, elements - e);
-            draws.start(stream.elementOffset() + e, lanes);
+        for (long e = 0; e < elements; e += Lanes.TILE) {
+            tile.lanes = (int) Math.min(Lanes.TILE, elements - e);
+            draws.start(stream.elementOffset() + e);
             for (long t = 0; t < any.extent(0); t++) {
-                draws.step(firstStep + t, lanes, uniforms != null, normals != null);
+                draws.step(firstStep + t, uniforms != null, normals != null);
                 for (int wire = 0; uniforms != null && wire < wires; wire++) {
-                    draws.uniforms(firstStep + t, wire, line, 0, lanes);
-                    store(line, 0, uniforms.segment(), (t * wires + wire) * elements + e, lanes);
+                    draws.uniforms(firstStep + t, wire, Layout.OUT);
+                    store(tile.lines, Layout.OUT, uniforms.segment(), (t * wires + wire) * elements + e, tile.lanes);
                 }
                 if (normals != null) {
-                    int at = Layout.NORMAL + (int) ((firstStep + t) & 1) * Lanes.TILE;
-                    store(draws.lines, at, normals.segment(), t * elements + e, lanes);
+                    int line = Layout.NORMAL + (int) ((firstStep + t) & 1) * Lanes.TILE;
+                    store(tile.lines, line, normals.segment(), t * elements + e, tile.lanes);
                 }
             }
         }

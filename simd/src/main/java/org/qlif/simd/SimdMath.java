@@ -1,10 +1,12 @@
 package org.qlif.simd;
 
+import static jdk.incubator.vector.FloatVector.broadcast;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.XOR;
+import static org.qlif.simd.Lanes.F;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -41,48 +43,43 @@ final class SimdMath {
     static FloatVector exp(FloatVector x) {
         x = x.blend(88.37f, x.compare(GT, 88.37f));
         x = x.blend(-87.3365f, x.compare(LT, -87.3365f));
-        FloatVector t = x.fma(Lanes.of(LOG2E), Lanes.of(ROUND_BIASED));
+        FloatVector t = x.fma(broadcast(F, LOG2E), broadcast(F, ROUND_BIASED));
         FloatVector k = t.sub(ROUND_BIASED);
-        FloatVector r = k.fma(Lanes.of(-LN2_HI), x);
-        r = k.fma(Lanes.of(-LN2_LO), r);
-        FloatVector p = r.fma(Lanes.of(0.00138588739f), Lanes.of(0.00837413315f));
-        p = p.fma(r, Lanes.of(0.0416684113f));
-        p = p.fma(r, Lanes.of(0.166664585f));
-        p = p.fma(r, Lanes.of(0.499999881f));
-        p = p.fma(r, Lanes.of(1f));
-        p = p.fma(r, Lanes.of(1f));
-        return p.mul(powerOfTwo(t));
-    }
-
-    /** 2^k from the rounding sum that k was taken of. */
-    private static FloatVector powerOfTwo(FloatVector t) {
-        return t.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats();
+        FloatVector r = k.fma(broadcast(F, -LN2_HI), x);
+        r = k.fma(broadcast(F, -LN2_LO), r);
+        FloatVector p = r.fma(broadcast(F, 0.00138588739f), broadcast(F, 0.00837413315f));
+        p = p.fma(r, broadcast(F, 0.0416684113f));
+        p = p.fma(r, broadcast(F, 0.166664585f));
+        p = p.fma(r, broadcast(F, 0.499999881f));
+        p = p.fma(r, broadcast(F, 1f));
+        p = p.fma(r, broadcast(F, 1f));
+        return p.mul(t.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats());
     }
 
     /** -2 ln(u) for u in (0, 1]. */
     static FloatVector minusTwoLog(FloatVector u) {
         IntVector b = u.reinterpretAsInts();
         IntVector e = b.sub(0x3f0ccccd).and(0xff800000);
-        FloatVector g = Lanes.of(1f).sub(b.sub(e).reinterpretAsFloats());
+        FloatVector g = broadcast(F, 1f).sub(b.sub(e).reinterpretAsFloats());
         FloatVector s = ((FloatVector) e.convert(I2F, 0)).mul(-0x1.62e43p-23f);
-        FloatVector q = g.fma(Lanes.of(1.48943353f), Lanes.of(-0.905427217f));
-        q = q.fma(g, Lanes.of(0.720139384f));
-        q = q.fma(g, Lanes.of(0.263734311f));
-        q = q.fma(g, Lanes.of(0.401683837f));
-        q = q.fma(g, Lanes.of(0.500678599f));
-        q = q.fma(g, Lanes.of(0.666615486f));
-        q = q.fma(g, Lanes.of(1.00000024f));
-        return g.mul(g).fma(q, g.fma(Lanes.of(2f), s));
+        FloatVector q = g.fma(broadcast(F, 1.48943353f), broadcast(F, -0.905427217f));
+        q = q.fma(g, broadcast(F, 0.720139384f));
+        q = q.fma(g, broadcast(F, 0.263734311f));
+        q = q.fma(g, broadcast(F, 0.401683837f));
+        q = q.fma(g, broadcast(F, 0.500678599f));
+        q = q.fma(g, broadcast(F, 0.666615486f));
+        q = q.fma(g, broadcast(F, 1.00000024f));
+        return g.mul(g).fma(q, g.fma(broadcast(F, 2f), s));
     }
 
     /** The sign bit of 1/2 - u, which the sine of 2 pi u has. */
     static IntVector turnSign(FloatVector u) {
-        return Lanes.of(0.5f).sub(u).reinterpretAsInts().and(SIGN);
+        return broadcast(F, 0.5f).sub(u).reinterpretAsInts().and(SIGN);
     }
 
     /** |1/2 - u| - 1/4, of which sine and cosine of 2 pi u are taken. */
     static FloatVector turnReduced(FloatVector u, IntVector sign) {
-        return Lanes.of(0.5f)
+        return broadcast(F, 0.5f)
                 .sub(u)
                 .reinterpretAsInts()
                 .lanewise(XOR, sign)
@@ -93,39 +90,39 @@ final class SimdMath {
     /** cos(2 pi u) from the reduced turn. */
     static FloatVector cosOfTurn(FloatVector a) {
         FloatVector z = a.mul(a);
-        FloatVector p = z.fma(Lanes.of(39.5490952f), Lanes.of(-76.5499802f));
-        p = p.fma(z, Lanes.of(81.6005859f));
-        p = p.fma(z, Lanes.of(-41.3416214f));
-        p = p.fma(z, Lanes.of(6.28318453f));
+        FloatVector p = z.fma(broadcast(F, 39.5490952f), broadcast(F, -76.5499802f));
+        p = p.fma(z, broadcast(F, 81.6005859f));
+        p = p.fma(z, broadcast(F, -41.3416214f));
+        p = p.fma(z, broadcast(F, 6.28318453f));
         return p.mul(a);
     }
 
     /** sin(2 pi u) from the reduced turn and its sign. */
     static FloatVector sinOfTurn(FloatVector a, IntVector sign) {
         FloatVector z = a.mul(a);
-        FloatVector p = z.fma(Lanes.of(56.3381615f), Lanes.of(-85.2535934f));
-        p = p.fma(z, Lanes.of(64.9351959f));
-        p = p.fma(z, Lanes.of(-19.7391815f));
-        p = p.fma(z, Lanes.of(1f));
+        FloatVector p = z.fma(broadcast(F, 56.3381615f), broadcast(F, -85.2535934f));
+        p = p.fma(z, broadcast(F, 64.9351959f));
+        p = p.fma(z, broadcast(F, -19.7391815f));
+        p = p.fma(z, broadcast(F, 1f));
         return p.reinterpretAsInts().lanewise(XOR, sign).reinterpretAsFloats();
     }
 
     /** phi minus the nearest multiple of 2 pi. */
     static FloatVector reducePhase(FloatVector phi) {
-        FloatVector k = phi.fma(Lanes.of(INV_TWO_PI), Lanes.of(ROUND)).sub(ROUND);
-        FloatVector r = k.fma(Lanes.of(-TWO_PI_HI), phi);
-        return k.fma(Lanes.of(-TWO_PI_LO), r);
+        FloatVector k = phi.fma(broadcast(F, INV_TWO_PI), broadcast(F, ROUND)).sub(ROUND);
+        FloatVector r = k.fma(broadcast(F, -TWO_PI_HI), phi);
+        return k.fma(broadcast(F, -TWO_PI_LO), r);
     }
 
     /** (1 - cos(phi)) / 2 from the reduced phase. */
     static FloatVector versinOfPhase(FloatVector r) {
         FloatVector z = r.mul(r);
         z = z.blend(Z_MAX, z.compare(GT, Z_MAX));
-        FloatVector v = z.fma(Lanes.of(-9.26346644e-8f), Lanes.of(2.16798817e-5f));
-        v = v.fma(z, Lanes.of(-0.00260413182f));
-        v = v.fma(z, Lanes.of(0.125f));
+        FloatVector v = z.fma(broadcast(F, -9.26346644e-8f), broadcast(F, 2.16798817e-5f));
+        v = v.fma(z, broadcast(F, -0.00260413182f));
+        v = v.fma(z, broadcast(F, 0.125f));
         v = v.mul(z);
-        return v.fma(Lanes.of(1f).sub(v), v);
+        return v.fma(broadcast(F, 1f).sub(v), v);
     }
 
     /** sin(phi) / 2 from the reduced phase. */
@@ -134,11 +131,11 @@ final class SimdMath {
         var far = z.compare(GT, Z_MAX);
         FloatVector near = r.blend(0f, far);
         z = z.blend(Z_MAX, far);
-        FloatVector f = z.fma(Lanes.of(-0.101321191f), Lanes.of(1f));
-        FloatVector b = z.fma(Lanes.of(1.00270839e-7f), Lanes.of(-1.23267391e-5f));
-        b = b.fma(z, Lanes.of(0.000855792954f));
-        b = b.fma(z, Lanes.of(-0.0326721482f));
-        b = b.fma(z, Lanes.of(0.499999791f));
+        FloatVector f = z.fma(broadcast(F, -0.101321191f), broadcast(F, 1f));
+        FloatVector b = z.fma(broadcast(F, 1.00270839e-7f), broadcast(F, -1.23267391e-5f));
+        b = b.fma(z, broadcast(F, 0.000855792954f));
+        b = b.fma(z, broadcast(F, -0.0326721482f));
+        b = b.fma(z, broadcast(F, 0.499999791f));
         return b.mul(near.mul(f));
     }
 
@@ -148,15 +145,15 @@ final class SimdMath {
         IntVector sign = bits.and(SIGN);
         FloatVector a = bits.lanewise(XOR, sign).reinterpretAsFloats();
         a = a.blend(10f, a.compare(GT, 10f));
-        FloatVector t = a.fma(Lanes.of(2.88539008f), Lanes.of(ROUND_BIASED));
+        FloatVector t = a.fma(broadcast(F, 2.88539008f), broadcast(F, ROUND_BIASED));
         FloatVector k = t.sub(ROUND_BIASED);
-        FloatVector r = k.fma(Lanes.of(-0.346573591f), a);
-        FloatVector q = r.fma(Lanes.of(0.265541166f), Lanes.of(0.670021474f));
-        q = q.fma(r, Lanes.of(1.33337796f));
-        q = q.fma(r, Lanes.of(1.99997377f));
-        q = q.fma(r, Lanes.of(2f));
+        FloatVector r = k.fma(broadcast(F, -0.346573591f), a);
+        FloatVector q = r.fma(broadcast(F, 0.265541166f), broadcast(F, 0.670021474f));
+        q = q.fma(r, broadcast(F, 1.33337796f));
+        q = q.fma(r, broadcast(F, 1.99997377f));
+        q = q.fma(r, broadcast(F, 2f));
         q = q.mul(r);
-        FloatVector scale = powerOfTwo(t);
+        FloatVector scale = t.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats();
         FloatVector m = scale.fma(q, scale.sub(1f));
         FloatVector y = m.div(m.add(2f));
         return y.reinterpretAsInts().lanewise(XOR, sign).reinterpretAsFloats();
@@ -166,17 +163,17 @@ final class SimdMath {
     static FloatVector sigmoid(FloatVector x) {
         x = x.blend(87.33f, x.compare(GT, 87.33f));
         x = x.blend(-87.33f, x.compare(LT, -87.33f));
-        FloatVector t = x.fma(Lanes.of(-LOG2E), Lanes.of(ROUND_BIASED));
+        FloatVector t = x.fma(broadcast(F, -LOG2E), broadcast(F, ROUND_BIASED));
         FloatVector k = t.sub(ROUND_BIASED);
-        FloatVector r = k.fma(Lanes.of(LN2_HI), x);
-        r = k.fma(Lanes.of(LN2_LO), r);
-        FloatVector p = r.fma(Lanes.of(0.00138588739f), Lanes.of(-0.00837413315f));
-        p = p.fma(r, Lanes.of(0.0416684113f));
-        p = p.fma(r, Lanes.of(-0.166664585f));
-        p = p.fma(r, Lanes.of(0.499999881f));
-        p = p.fma(r, Lanes.of(-1f));
-        p = p.fma(r, Lanes.of(1f));
-        FloatVector scale = powerOfTwo(t);
-        return Lanes.of(1f).div(p.fma(scale, Lanes.of(1f)));
+        FloatVector r = k.fma(broadcast(F, LN2_HI), x);
+        r = k.fma(broadcast(F, LN2_LO), r);
+        FloatVector p = r.fma(broadcast(F, 0.00138588739f), broadcast(F, -0.00837413315f));
+        p = p.fma(r, broadcast(F, 0.0416684113f));
+        p = p.fma(r, broadcast(F, -0.166664585f));
+        p = p.fma(r, broadcast(F, 0.499999881f));
+        p = p.fma(r, broadcast(F, -1f));
+        p = p.fma(r, broadcast(F, 1f));
+        FloatVector scale = t.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats();
+        return broadcast(F, 1f).div(p.fma(scale, broadcast(F, 1f)));
     }
 }

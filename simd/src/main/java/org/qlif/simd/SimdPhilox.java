@@ -77,24 +77,26 @@ final class SimdPhilox {
     /**
      * Rounds 3 to 10. Written out: a loop hides from the compiler that the factors have 32 bits, and a method for a round would
      * not be inlined eight times. Products of even and odd lanes are taken apart; the constant is masked like the word, so that
-     * the compiler sees both and multiplies 32 by 32 bits.
+     * the compiler sees both and multiplies 32 by 32 bits. No helper of our own is called, for none would be inlined this late.
      */
     private static void rounds(int[] element, int[] to, int t0, int t2, int t3, int k0, int k1, int lanes) {
+        LongVector m0 = LongVector.broadcast(Lanes.L, FACTOR0).and(LOW);
+        LongVector m1 = LongVector.broadcast(Lanes.L, FACTOR1).and(LOW);
         for (int i = 0; i < lanes; i += Lanes.LENGTH) {
             IntVector c0 = IntVector.fromArray(Lanes.I, element, i).lanewise(XOR, t0);
             IntVector c1 = IntVector.fromArray(Lanes.I, element, i + Lanes.TILE);
             IntVector c2 =
                     IntVector.fromArray(Lanes.I, element, i + 2 * Lanes.TILE).lanewise(XOR, t2);
-            IntVector c3 = Lanes.of(t3);
+            IntVector c3 = IntVector.broadcast(Lanes.I, t3);
             // round 3
             LongVector x3 = c0.reinterpretAsLongs();
             LongVector y3 = c2.reinterpretAsLongs();
-            LongVector p3 = x3.and(LOW).mul(Lanes.of(FACTOR0).and(LOW));
-            LongVector q3 = y3.and(LOW).mul(Lanes.of(FACTOR1).and(LOW));
+            LongVector p3 = x3.and(LOW).mul(m0);
+            LongVector q3 = y3.and(LOW).mul(m1);
             IntVector h3 = p3.lanewise(LSHR, 32).reinterpretAsInts();
             IntVector g3 = q3.lanewise(LSHR, 32).reinterpretAsInts();
-            h3 = h3.blend(x3.lanewise(LSHR, 32).mul(Lanes.of(FACTOR0).and(LOW)).reinterpretAsInts(), ODD);
-            g3 = g3.blend(y3.lanewise(LSHR, 32).mul(Lanes.of(FACTOR1).and(LOW)).reinterpretAsInts(), ODD);
+            h3 = h3.blend(x3.lanewise(LSHR, 32).mul(m0).reinterpretAsInts(), ODD);
+            g3 = g3.blend(y3.lanewise(LSHR, 32).mul(m1).reinterpretAsInts(), ODD);
             IntVector l3 = c2.mul(Philox.M1);
             c3 = c3.lanewise(XOR, k1 + 2 * Philox.W1);
             c2 = h3.lanewise(XOR, c3);
@@ -104,12 +106,12 @@ final class SimdPhilox {
             // round 4
             LongVector x4 = c0.reinterpretAsLongs();
             LongVector y4 = c2.reinterpretAsLongs();
-            LongVector p4 = x4.and(LOW).mul(Lanes.of(FACTOR0).and(LOW));
-            LongVector q4 = y4.and(LOW).mul(Lanes.of(FACTOR1).and(LOW));
+            LongVector p4 = x4.and(LOW).mul(m0);
+            LongVector q4 = y4.and(LOW).mul(m1);
             IntVector h4 = p4.lanewise(LSHR, 32).reinterpretAsInts();
             IntVector g4 = q4.lanewise(LSHR, 32).reinterpretAsInts();
-            h4 = h4.blend(x4.lanewise(LSHR, 32).mul(Lanes.of(FACTOR0).and(LOW)).reinterpretAsInts(), ODD);
-            g4 = g4.blend(y4.lanewise(LSHR, 32).mul(Lanes.of(FACTOR1).and(LOW)).reinterpretAsInts(), ODD);
+            h4 = h4.blend(x4.lanewise(LSHR, 32).mul(m0).reinterpretAsInts(), ODD);
+            g4 = g4.blend(y4.lanewise(LSHR, 32).mul(m1).reinterpretAsInts(), ODD);
             IntVector l4 = c2.mul(Philox.M1);
             c3 = c3.lanewise(XOR, k1 + 3 * Philox.W1);
             c2 = h4.lanewise(XOR, c3);
@@ -119,12 +121,12 @@ final class SimdPhilox {
             // round 5
             LongVector x5 = c0.reinterpretAsLongs();
             LongVector y5 = c2.reinterpretAsLongs();
-            LongVector p5 = x5.and(LOW).mul(Lanes.of(FACTOR0).and(LOW));
-            LongVector q5 = y5.and(LOW).mul(Lanes.of(FACTOR1).and(LOW));
+            LongVector p5 = x5.and(LOW).mul(m0);
+            LongVector q5 = y5.and(LOW).mul(m1);
             IntVector h5 = p5.lanewise(LSHR, 32).reinterpretAsInts();
             IntVector g5 = q5.lanewise(LSHR, 32).reinterpretAsInts();
-            h5 = h5.blend(x5.lanewise(LSHR, 32).mul(Lanes.of(FACTOR0).and(LOW)).reinterpretAsInts(), ODD);
-            g5 = g5.blend(y5.lanewise(LSHR, 32).mul(Lanes.of(FACTOR1).and(LOW)).reinterpretAsInts(), ODD);
+            h5 = h5.blend(x5.lanewise(LSHR, 32).mul(m0).reinterpretAsInts(), ODD);
+            g5 = g5.blend(y5.lanewise(LSHR, 32).mul(m1).reinterpretAsInts(), ODD);
             IntVector l5 = c2.mul(Philox.M1);
             c3 = c3.lanewise(XOR, k1 + 4 * Philox.W1);
             c2 = h5.lanewise(XOR, c3);
@@ -134,12 +136,12 @@ final class SimdPhilox {
             // round 6
             LongVector x6 = c0.reinterpretAsLongs();
             LongVector y6 = c2.reinterpretAsLongs();
-            LongVector p6 = x6.and(LOW).mul(Lanes.of(FACTOR0).and(LOW));
-            LongVector q6 = y6.and(LOW).mul(Lanes.of(FACTOR1).and(LOW));
+            LongVector p6 = x6.and(LOW).mul(m0);
+            LongVector q6 = y6.and(LOW).mul(m1);
             IntVector h6 = p6.lanewise(LSHR, 32).reinterpretAsInts();
             IntVector g6 = q6.lanewise(LSHR, 32).reinterpretAsInts();
-            h6 = h6.blend(x6.lanewise(LSHR, 32).mul(Lanes.of(FACTOR0).and(LOW)).reinterpretAsInts(), ODD);
-            g6 = g6.blend(y6.lanewise(LSHR, 32).mul(Lanes.of(FACTOR1).and(LOW)).reinterpretAsInts(), ODD);
+            h6 = h6.blend(x6.lanewise(LSHR, 32).mul(m0).reinterpretAsInts(), ODD);
+            g6 = g6.blend(y6.lanewise(LSHR, 32).mul(m1).reinterpretAsInts(), ODD);
             IntVector l6 = c2.mul(Philox.M1);
             c3 = c3.lanewise(XOR, k1 + 5 * Philox.W1);
             c2 = h6.lanewise(XOR, c3);
@@ -149,12 +151,12 @@ final class SimdPhilox {
             // round 7
             LongVector x7 = c0.reinterpretAsLongs();
             LongVector y7 = c2.reinterpretAsLongs();
-            LongVector p7 = x7.and(LOW).mul(Lanes.of(FACTOR0).and(LOW));
-            LongVector q7 = y7.and(LOW).mul(Lanes.of(FACTOR1).and(LOW));
+            LongVector p7 = x7.and(LOW).mul(m0);
+            LongVector q7 = y7.and(LOW).mul(m1);
             IntVector h7 = p7.lanewise(LSHR, 32).reinterpretAsInts();
             IntVector g7 = q7.lanewise(LSHR, 32).reinterpretAsInts();
-            h7 = h7.blend(x7.lanewise(LSHR, 32).mul(Lanes.of(FACTOR0).and(LOW)).reinterpretAsInts(), ODD);
-            g7 = g7.blend(y7.lanewise(LSHR, 32).mul(Lanes.of(FACTOR1).and(LOW)).reinterpretAsInts(), ODD);
+            h7 = h7.blend(x7.lanewise(LSHR, 32).mul(m0).reinterpretAsInts(), ODD);
+            g7 = g7.blend(y7.lanewise(LSHR, 32).mul(m1).reinterpretAsInts(), ODD);
             IntVector l7 = c2.mul(Philox.M1);
             c3 = c3.lanewise(XOR, k1 + 6 * Philox.W1);
             c2 = h7.lanewise(XOR, c3);
@@ -164,12 +166,12 @@ final class SimdPhilox {
             // round 8
             LongVector x8 = c0.reinterpretAsLongs();
             LongVector y8 = c2.reinterpretAsLongs();
-            LongVector p8 = x8.and(LOW).mul(Lanes.of(FACTOR0).and(LOW));
-            LongVector q8 = y8.and(LOW).mul(Lanes.of(FACTOR1).and(LOW));
+            LongVector p8 = x8.and(LOW).mul(m0);
+            LongVector q8 = y8.and(LOW).mul(m1);
             IntVector h8 = p8.lanewise(LSHR, 32).reinterpretAsInts();
             IntVector g8 = q8.lanewise(LSHR, 32).reinterpretAsInts();
-            h8 = h8.blend(x8.lanewise(LSHR, 32).mul(Lanes.of(FACTOR0).and(LOW)).reinterpretAsInts(), ODD);
-            g8 = g8.blend(y8.lanewise(LSHR, 32).mul(Lanes.of(FACTOR1).and(LOW)).reinterpretAsInts(), ODD);
+            h8 = h8.blend(x8.lanewise(LSHR, 32).mul(m0).reinterpretAsInts(), ODD);
+            g8 = g8.blend(y8.lanewise(LSHR, 32).mul(m1).reinterpretAsInts(), ODD);
             IntVector l8 = c2.mul(Philox.M1);
             c3 = c3.lanewise(XOR, k1 + 7 * Philox.W1);
             c2 = h8.lanewise(XOR, c3);
@@ -179,12 +181,12 @@ final class SimdPhilox {
             // round 9
             LongVector x9 = c0.reinterpretAsLongs();
             LongVector y9 = c2.reinterpretAsLongs();
-            LongVector p9 = x9.and(LOW).mul(Lanes.of(FACTOR0).and(LOW));
-            LongVector q9 = y9.and(LOW).mul(Lanes.of(FACTOR1).and(LOW));
+            LongVector p9 = x9.and(LOW).mul(m0);
+            LongVector q9 = y9.and(LOW).mul(m1);
             IntVector h9 = p9.lanewise(LSHR, 32).reinterpretAsInts();
             IntVector g9 = q9.lanewise(LSHR, 32).reinterpretAsInts();
-            h9 = h9.blend(x9.lanewise(LSHR, 32).mul(Lanes.of(FACTOR0).and(LOW)).reinterpretAsInts(), ODD);
-            g9 = g9.blend(y9.lanewise(LSHR, 32).mul(Lanes.of(FACTOR1).and(LOW)).reinterpretAsInts(), ODD);
+            h9 = h9.blend(x9.lanewise(LSHR, 32).mul(m0).reinterpretAsInts(), ODD);
+            g9 = g9.blend(y9.lanewise(LSHR, 32).mul(m1).reinterpretAsInts(), ODD);
             IntVector l9 = c2.mul(Philox.M1);
             c3 = c3.lanewise(XOR, k1 + 8 * Philox.W1);
             c2 = h9.lanewise(XOR, c3);
@@ -194,14 +196,12 @@ final class SimdPhilox {
             // round 10
             LongVector x10 = c0.reinterpretAsLongs();
             LongVector y10 = c2.reinterpretAsLongs();
-            LongVector p10 = x10.and(LOW).mul(Lanes.of(FACTOR0).and(LOW));
-            LongVector q10 = y10.and(LOW).mul(Lanes.of(FACTOR1).and(LOW));
+            LongVector p10 = x10.and(LOW).mul(m0);
+            LongVector q10 = y10.and(LOW).mul(m1);
             IntVector h10 = p10.lanewise(LSHR, 32).reinterpretAsInts();
             IntVector g10 = q10.lanewise(LSHR, 32).reinterpretAsInts();
-            h10 = h10.blend(
-                    x10.lanewise(LSHR, 32).mul(Lanes.of(FACTOR0).and(LOW)).reinterpretAsInts(), ODD);
-            g10 = g10.blend(
-                    y10.lanewise(LSHR, 32).mul(Lanes.of(FACTOR1).and(LOW)).reinterpretAsInts(), ODD);
+            h10 = h10.blend(x10.lanewise(LSHR, 32).mul(m0).reinterpretAsInts(), ODD);
+            g10 = g10.blend(y10.lanewise(LSHR, 32).mul(m1).reinterpretAsInts(), ODD);
             IntVector l10 = c2.mul(Philox.M1);
             c3 = c3.lanewise(XOR, k1 + 9 * Philox.W1);
             c2 = h10.lanewise(XOR, c3);

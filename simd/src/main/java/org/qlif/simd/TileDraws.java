@@ -1,9 +1,12 @@
 package org.qlif.simd;
 
+import static jdk.incubator.vector.FloatVector.fromArray;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.LT;
+import static org.qlif.simd.Lanes.F;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import org.qlif.spi.host.Philox;
@@ -19,12 +22,16 @@ final class TileDraws {
     private long seed;
     private int stream;
 
-    /** Draws of the pair of steps: {@link Layout#UNIFORM} and {@link Layout#NORMAL}, even step first. */
-    final float[] lines = new float[Layout.DRAWS];
-
     private long pair = -1;
 
-    TileDraws(int wires) {
+    private final Tile tile;
+    private final Pass[] uniformPasses = {TileDraws::uniforms};
+    private final Pass[] normalPasses = {TileDraws::radius, TileDraws::normals};
+    private final Pass[] countPasses = {TileDraws::count};
+
+    /** Draws for {@code tile}, with this many wires. */
+    TileDraws(Tile tile, int wires) {
+        this.tile = tile;
         this.wires = wires;
         blocks = new SimdPhilox[wires / 2];
         wireKeys = new long[blocks.length];
@@ -41,85 +48,114 @@ final class TileDraws {
         }
     }
 
-    /** Prepares for the elements of a tile. */
-    void start(long element, int lanes) {
+    /** Prepares for the elements of the tile, of which {@code element} is the first. */
+    void start(long element) {
         pair = -1;
-        philox.start(seed, stream, element, lanes);
+        philox.start(seed, stream, element, tile.lanes);
         for (int i = 0; i < blocks.length; i++) {
-            blocks[i].start(wireKeys[i], stream, element, lanes);
+            blocks[i].start(wireKeys[i], stream, element, tile.lanes);
         }
     }
 
-    /** Makes the numbers of {@code step} ready, which come with those of its pair. */
-    void step(long step, int lanes, boolean uniforms, boolean normals) {
+    /** Makes the numbers of {@code step} ready in the tile's lines, which come with those of its pair. */
+    void step(long step, boolean uniforms, boolean normals) {
         if (step >>> 1 == pair) {
             return;
         }
         pair = step >>> 1;
-        philox.draw(pair, lanes);
+        philox.draw(pair, tile.lanes);
+        tile.words = philox.words;
         if (uniforms) {
             for (SimdPhilox block : blocks) {
-                block.draw(pair, lanes);
+                block.draw(pair, tile.lanes);
             }
-            unit(philox.words, 0, lines, Layout.UNIFORM, lanes);
-            unit(philox.words, Lanes.TILE, lines, Layout.UNIFORM + Lanes.TILE, lanes);
+            Pass.all(uniformPasses, tile);
         }
         if (normals) {
-            boxMuller(philox.words, lines, lanes);
+            Pass.all(normalPasses, tile);
         }
     }
 
     /** Writes the decision uniforms of {@code wire} at {@code step}, which is ready, to a plain line. */
-    void uniforms(long step, int wire, float[] to, int at, int lanes) {
+    void uniforms(long step, int wire, int to) {
         int odd = (int) (step & 1);
         int line = wire == 0 ? odd : (wire - 1) % 2 * 2 + odd;
-        unit((wire == 0 ? philox : blocks[(wire - 1) / 2]).words, line * Lanes.TILE, to, at, lanes);
+        unit((wire == 0 ? philox : blocks[(wire - 1) / 2]).words, line * Lanes.TILE, tile.lines, to, tile.lanes);
     }
 
-    /** Counts, to a plain line, the wires whose uniform at {@code step}, which is ready, is below p. */
-    void countWires(long step, float[] p, int atP, float[] scratch, int atScratch, float[] counts, int at, int lanes) {
+    /** Counts, to line COUNT, the wires whose uniform at {@code step}, which is ready, is below p. */
+    void countWires(long step) {
         for (int wire = 0; wire < wires; wire++) {
-            uniforms(step, wire, scratch, atScratch, lanes);
-            count(scratch, atScratch, p, atP, counts, at, wire == 0, lanes);
+            uniforms(step, wire, Layout.LENT_UNIFORM);
+            countWire(wire);
         }
     }
 
-    /** Adds 1, to the counts or to 0, where the uniform is below p. */
-    static void count(float[] u, int atU, float[] p, int atP, float[] counts, int at, boolean first, int lanes) {
-        for (int i = 0; i < lanes; i += Lanes.LENGTH) {
-            FloatVector before = first ? Lanes.of(0f) : Lanes.load(counts, at + i);
-            before.add(1f, Lanes.load(u, atU + i).compare(LT, Lanes.load(p, atP + i)))
-                    .intoArray(counts, at + i);
+    /** Adds the wire whose uniforms are in line LENT_UNIFORM to line COUNT. */
+    void countWire(int wire) {
+        if (wire == 0) {
+            Arrays.fill(tile.lines, Layout.COUNT, Layout.COUNT + Lanes.TILE, 0f);
         }
+        Pass.all(countPasses, tile);
+    }
+
+    private static void count(Tile tile) {
+        float[] lines = tile.lines;
+        int p = tile.frame + Layout.FRAME_P;
+        for (int i = 0; i < tile.lanes; i += Lanes.LENGTH) {
+            fromArray(F, lines, Layout.COUNT + i)
+                    .add(1f, fromArray(F, lines, Layout.LENT_UNIFORM + i).compare(LT, fromArray(F, tile.frames, p + i)))
+                    .intoArray(lines, Layout.COUNT + i);
+        }
+    }
+
+    private static void uniforms(Tile tile) {
+        unit(tile.words, 0, tile.lines, Layout.UNIFORM, 2 * Lanes.TILE);
     }
 
     /** 24 bits of each word as a number in [0, 1). */
-    private static void unit(int[] words, int from, float[] to, int at, int lanes) {
-        for (int i = 0; i < lanes; i += Lanes.LENGTH) {
-            unit(words, from + i).intoArray(to, at + i);
+    private static void unit(int[] words, int from, float[] to, int at, int count) {
+        for (int i = 0; i < count; i += Lanes.LENGTH) {
+            ((FloatVector) IntVector.fromArray(Lanes.I, words, from + i)
+                            .lanewise(LSHR, 8)
+                            .convert(I2F, 0))
+                    .mul(Philox.UNIT)
+                    .intoArray(to, at + i);
         }
     }
 
-    private static FloatVector unit(int[] words, int i) {
-        return ((FloatVector)
-                        IntVector.fromArray(Lanes.I, words, i).lanewise(LSHR, 8).convert(I2F, 0))
-                .mul(Philox.UNIT);
-    }
-
-    /** Normals of both steps of the pair from words 2 and 3. */
-    private static void boxMuller(int[] words, float[] to, int lanes) {
+    /** The radius of each Box-Muller pair from word 2, to the line where the even step's normal will be. */
+    private static void radius(Tile tile) {
+        int[] words = tile.words;
+        float[] to = tile.lines;
+        int lanes = tile.lanes;
         for (int i = 0; i < lanes; i += Lanes.LENGTH) {
             FloatVector aboveZero = ((FloatVector) IntVector.fromArray(Lanes.I, words, i + 2 * Lanes.TILE)
                             .lanewise(LSHR, 8)
                             .add(1)
                             .convert(I2F, 0))
                     .mul(Philox.UNIT);
-            FloatVector radius = SimdMath.minusTwoLog(aboveZero).sqrt();
-            FloatVector turn = unit(words, i + 3 * Lanes.TILE);
+            SimdMath.minusTwoLog(aboveZero).sqrt().intoArray(to, Layout.NORMAL + i);
+        }
+    }
+
+    /** The normals of both steps from the radius and the turn of word 3. */
+    private static void normals(Tile tile) {
+        int[] words = tile.words;
+        float[] to = tile.lines;
+        int lanes = tile.lanes;
+        for (int i = 0; i < lanes; i += Lanes.LENGTH) {
+            FloatVector turn = ((FloatVector) IntVector.fromArray(Lanes.I, words, i + 3 * Lanes.TILE)
+                            .lanewise(LSHR, 8)
+                            .convert(I2F, 0))
+                    .mul(Philox.UNIT);
             IntVector sign = SimdMath.turnSign(turn);
             FloatVector reduced = SimdMath.turnReduced(turn, sign);
-            radius.mul(SimdMath.cosOfTurn(reduced)).intoArray(to, Layout.NORMAL + i);
-            radius.mul(SimdMath.sinOfTurn(reduced, sign)).intoArray(to, Layout.NORMAL + Lanes.TILE + i);
+            FloatVector cos = SimdMath.cosOfTurn(reduced);
+            FloatVector sin = SimdMath.sinOfTurn(reduced, sign);
+            FloatVector radius = fromArray(F, to, Layout.NORMAL + i);
+            radius.mul(cos).intoArray(to, Layout.NORMAL + i);
+            radius.mul(sin).intoArray(to, Layout.NORMAL + Lanes.TILE + i);
         }
     }
 }

@@ -29,13 +29,6 @@ import org.qlif.spi.host.QlifConstants;
  * {@link QlifProgram} and stores lines. It does no arithmetic of the model. One member of the team has one; not thread-safe.
  */
 final class TileWorker {
-    // Plain lines of scratch beside the frames.
-    private static final int GRAD_Y = 0;
-    private static final int GRAD_V = Lanes.TILE;
-    private static final int OUT = 2 * Lanes.TILE;
-    private static final int WIRE = 3 * Lanes.TILE;
-    private static final int COUNT = 4 * Lanes.TILE;
-
     /** The block's adjoint lines by ordinal of the state variable; -1 for what carries no gradient. */
     private static final int[] ADJOINTS = {
         Layout.ADJ_V,
@@ -54,18 +47,27 @@ final class TileWorker {
     private final QlifConfig config;
     private final QlifConstants constants;
     private final Structure structure;
-    private final QlifProgram run;
+    private final Common run;
     private final QlifVariable[] variables = QlifVariable.values();
     private final QlifTrace[] traces = QlifTrace.values();
     private final TileDraws draws;
 
-    private final float[] x = new float[Lanes.TILE / Lanes.LENGTH * Layout.STRIDE];
-    private final float[] lines = new float[5 * Lanes.TILE];
-    private final float[] frame = new float[Layout.FRAME];
-    private final float[] lentDraws = new float[Layout.DRAWS];
-    private final long[] bits = new long[Lanes.TILE / 64];
+    private final Tile tile = new Tile();
+    private final float[] frame = tile.frames;
+    private final float[] lines = tile.lines;
     private final byte[] bytes = new byte[Lanes.TILE];
     private final long[] modulationOffsets = new long[Lanes.TILE];
+    private final Pass[] rise;
+    private final Pass[] fire;
+    private final Pass[] settle;
+    private final Pass[] traceThreshold;
+    private final Pass[] traceSlope;
+
+    /** The backward pass, for the mode of the tape at hand. */
+    private Replay replay;
+
+    private Replay voltageReplay;
+    private Replay drawReplay;
 
     /** One frame for each step of a segment; made for the first backward pass. */
     private float[] frames;
@@ -74,7 +76,6 @@ final class TileWorker {
     private Forward call;
     private Backward backwardCall;
     private GradientScratch scratch;
-    private QlifProgram replay;
     private HostTape tape;
     private long steps;
     private long elements;
@@ -84,17 +85,55 @@ final class TileWorker {
     private boolean drawsUniforms;
     private boolean drawsNormals;
 
-    // The tile.
+    /** The tile's first element, and how many it has. */
     private long e;
+
     private int lanes;
-    private int vectors;
+
+    /** The passes that forward and backward runs have in common. */
+    private static final class Common {
+        final Pass[] flushState;
+        final Pass[] modulate;
+
+        Common(QlifProgram program) {
+            flushState = new Pass[] {program::flushState};
+            modulate = new Pass[] {program::modulate};
+        }
+    }
+
+    /** The passes of a backward run. */
+    private static final class Replay {
+        final Common common;
+        final Pass[] step;
+        final Pass[] backward;
+        final Pass[] modulateBackward;
+        final Pass[] flushAdjoints;
+
+        Replay(QlifProgram program) {
+            common = new Common(program);
+            step = program.replay();
+            backward = program.backward();
+            modulateBackward = new Pass[] {program::modulateBackward};
+            flushAdjoints = new Pass[] {program::flushAdjoints};
+        }
+    }
 
     TileWorker(QlifConfig config, QlifConstants constants) {
         this.config = config;
         this.constants = constants;
         structure = Structure.of(config);
-        run = QlifProgram.of(new Specialisation(structure, Mode.RUN), constants);
-        draws = new TileDraws(config.uniformsPerStep());
+        QlifProgram program = program(Mode.RUN);
+        run = new Common(program);
+        rise = program.rise();
+        fire = new Pass[] {program::fire};
+        settle = new Pass[] {program::settle};
+        traceThreshold = new Pass[] {program::traceThreshold};
+        traceSlope = new Pass[] {program::traceSlope};
+        draws = new TileDraws(tile, config.uniformsPerStep());
+    }
+
+    private QlifProgram program(Mode mode) {
+        return QlifProgram.of(new Specialisation(structure, mode), constants);
     }
 
     void bind(Forward call) {
@@ -118,8 +157,11 @@ final class TileWorker {
         this.scratch = scratch;
         drawsUniforms = false;
         drawsNormals &= !tape.keepsVoltages();
-        Mode mode = tape.keepsVoltages() ? Mode.REPLAY_VOLTAGES : Mode.REPLAY_DRAWS;
-        replay = QlifProgram.of(new Specialisation(structure, mode), constants);
+        if (tape.keepsVoltages()) {
+            replay = voltageReplay == null ? voltageReplay = new Replay(program(Mode.REPLAY_VOLTAGES)) : voltageReplay;
+        } else {
+            replay = drawReplay == null ? drawReplay = new Replay(program(Mode.REPLAY_DRAWS)) : drawReplay;
+        }
         int length = (int) Math.min(HostTape.SEGMENT, steps) * Layout.FRAME;
         if (frames == null || frames.length < length) {
             frames = new float[length];
@@ -128,34 +170,34 @@ final class TileWorker {
 
     // ---------------------------------------------------------------- forward
 
-    void forward(long tile) {
-        start(tile);
+    void forward(long tileIndex) {
+        start(tileIndex);
+        tile.frames = frame;
+        tile.frame = 0;
         loadState();
         for (long t = 0; t < steps; t++) {
             if (tape != null && t > 0 && t % HostTape.SEGMENT == 0) {
                 storeCheckpoint(t / HostTape.SEGMENT - 1);
             }
-            int normals = prepare(run, t, frame, 0);
-            float[] drawn = drawsNormals ? draws.lines : lentDraws;
-            run.integrate(x, frame, 0, drawn, normals, vectors);
-            traceThreshold(t);
-            run.decide(x, frame, 0, vectors);
-            run.damp(x, frame, 0, vectors);
+            prepare(run, t);
+            Pass.all(rise, tile);
+            trace(traceThreshold, call.trace(QlifTrace.THRESHOLD), t);
             fire(t);
-            traceSlope(t);
-            run.settle(x, frame, 0, vectors);
+            trace(traceSlope, call.trace(QlifTrace.SLOPE), t);
+            Pass.all(settle, tile);
             storeOutputs(t);
         }
         storeState();
     }
 
-    private void start(long tile) {
-        e = tile * Lanes.TILE;
+    private void start(long tileIndex) {
+        e = tileIndex * Lanes.TILE;
         lanes = (int) Math.min(Lanes.TILE, elements - e);
-        vectors = (lanes + Lanes.LENGTH - 1) / Lanes.LENGTH;
+        tile.lanes = lanes;
+        tile.vectors = (lanes + Lanes.LENGTH - 1) / Lanes.LENGTH;
         loadParameters();
         if (drawsUniforms || drawsNormals) {
-            draws.start(call.draws().elementOffset() + e, lanes);
+            draws.start(call.draws().elementOffset() + e);
         }
         if (modulation != null) {
             for (int i = 0; i < lanes; i++) {
@@ -168,117 +210,110 @@ final class TileWorker {
         loadParameter(QlifParameter.V_TH, Layout.V_TH, 0f);
         float[] tau = parameter(QlifParameter.TAU, 1f);
         for (int i = 0; i < Lanes.TILE; i++) {
-            tau[OUT + i] = constants.dt() / tau[OUT + i];
+            tau[Layout.OUT + i] = constants.dt() / tau[Layout.OUT + i];
         }
-        Block.scatter(tau, OUT, x, Layout.LEAK, vectors);
+        Block.scatter(tile, Layout.OUT, Layout.LEAK);
         loadParameter(QlifParameter.ETA, Layout.ETA, 0f);
         loadParameter(QlifParameter.Q_SCALE, Layout.ALPHA, 0f);
         float[] bias = parameter(QlifParameter.Q_BIAS, 0f);
         for (int i = 0; i < Lanes.TILE; i++) {
-            bias[OUT + i] = bias[OUT + i] - constants.quantumLeak();
+            bias[Layout.OUT + i] = bias[Layout.OUT + i] - constants.quantumLeak();
         }
-        Block.scatter(bias, OUT, x, Layout.REST_ANGLE, vectors);
+        Block.scatter(tile, Layout.OUT, Layout.REST_ANGLE);
     }
 
     private void loadParameter(QlifParameter parameter, int line, float padding) {
-        Block.scatter(parameter(parameter, padding), OUT, x, line, vectors);
+        parameter(parameter, padding);
+        Block.scatter(tile, Layout.OUT, line);
     }
 
-    /** The parameter of each lane in line OUT, and {@code padding} past the last one. */
+    /** The parameter of each lane in line Layout.OUT, and {@code padding} past the last one. */
     private float[] parameter(QlifParameter parameter, float padding) {
         Tensor tensor = call.parameters().get(parameter);
         MemorySegment segment = tensor.segment();
         if (tensor.elements() == 1) {
-            Arrays.fill(lines, OUT, OUT + lanes, segment.getAtIndex(ValueLayout.JAVA_FLOAT, 0));
+            Arrays.fill(lines, Layout.OUT, Layout.OUT + lanes, segment.getAtIndex(ValueLayout.JAVA_FLOAT, 0));
         } else {
             long n = e % neurons;
             for (int i = 0; i < lanes; ) {
                 int run = (int) Math.min(lanes - i, neurons - n);
-                fetch(segment, n, lines, OUT + i, run);
+                fetch(segment, n, lines, Layout.OUT + i, run);
                 i += run;
                 n = 0;
             }
         }
-        Arrays.fill(lines, OUT + lanes, OUT + Lanes.TILE, padding);
+        Arrays.fill(lines, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, padding);
         return lines;
     }
 
-    /**
-     * What comes before the arithmetic of step {@code t}: denormals, draws, modulation, and the input, which goes to the frame.
-     * Returns where the step's normals are.
-     */
-    private int prepare(QlifProgram program, long t, float[] f, int at) {
+    /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and the input. */
+    private void prepare(Common program, long t) {
         long step = firstStep + t;
         if (step % QlifConstants.FLUSH_PERIOD == 0) {
-            program.flushState(x, vectors);
+            Pass.all(program.flushState, tile);
         }
         if (drawsUniforms || drawsNormals) {
-            draws.step(step, lanes, drawsUniforms, drawsNormals);
+            draws.step(step, drawsUniforms, drawsNormals);
         }
         if (modulation != null && (modulation.strideT() != 0 || t % HostTape.SEGMENT == 0)) {
             modulate(program, t);
         }
-        fetch(call.input().segment(), t * elements + e, f, at + Layout.FRAME_INPUT, lanes);
-        if (drawsNormals) {
-            return Layout.NORMAL + (int) (step & 1) * Lanes.TILE;
+        fetch(call.input().segment(), t * elements + e, tile.frames, tile.frame + Layout.FRAME_INPUT, lanes);
+        tile.normals = Layout.NORMAL + (int) (step & 1) * Lanes.TILE;
+        if (!drawsNormals && call.normals() != null) {
+            fetch(call.normals().segment(), t * elements + e, lines, Layout.LENT_NORMAL, lanes);
+            tile.normals = Layout.LENT_NORMAL;
         }
-        if (call.normals() != null) {
-            fetch(call.normals().segment(), t * elements + e, lentDraws, Layout.NORMAL, lanes);
-        }
-        return Layout.NORMAL;
     }
 
     /** M and its slope for step {@code t}; only once a segment where the modulation does not vary over time. */
-    private void modulate(QlifProgram program, long t) {
+    private void modulate(Common program, long t) {
         MemorySegment external = call.modulation().segment();
         long row = t * modulation.strideT();
         for (int i = 0; i < lanes; i++) {
-            lines[OUT + i] = external.getAtIndex(ValueLayout.JAVA_FLOAT, row + modulationOffsets[i]);
+            lines[Layout.OUT + i] = external.getAtIndex(ValueLayout.JAVA_FLOAT, row + modulationOffsets[i]);
         }
         if (structure.sigmoidModulation()) {
-            program.modulate(x, lines, OUT, vectors);
+            Pass.all(program.modulate, tile);
             return;
         }
         NeuromodTransform transform = config.neuromodTransform();
         for (int i = 0; i < lanes; i++) {
-            float m = lines[OUT + i];
+            float m = lines[Layout.OUT + i];
             float value = transform.apply(m);
-            lines[OUT + i] = value;
-            lines[WIRE + i] = transform.derivative(m, value);
+            lines[Layout.OUT + i] = value;
+            lines[Layout.AUX + i] = transform.derivative(m, value);
         }
-        Block.scatter(lines, OUT, x, Layout.M, vectors);
-        Block.scatter(lines, WIRE, x, Layout.M_SLOPE, vectors);
+        Block.scatter(tile, Layout.OUT, Layout.M);
+        Block.scatter(tile, Layout.AUX, Layout.M_SLOPE);
     }
 
     /** Spikes of step {@code t}, as floats in the frame and as bits. */
     private void fire(long t) {
         long step = firstStep + t;
         int wires = config.uniformsPerStep();
-        if (config.decision() == QlifConfig.Decision.QUBIT && config.readout() == QlifConfig.Readout.MULTI_QUBIT) {
+        tile.uniforms = Layout.UNIFORM + (int) (step & 1) * Lanes.TILE;
+        if (structure.readout() == QlifConfig.Readout.MULTI_QUBIT) {
+            tile.uniforms = Layout.COUNT;
             if (drawsUniforms) {
-                draws.countWires(step, frame, Layout.FRAME_P, lines, WIRE, lines, COUNT, lanes);
-            } else {
-                for (int wire = 0; wire < wires; wire++) {
-                    fetchUniforms(t, wire, lines, WIRE);
-                    TileDraws.count(lines, WIRE, frame, Layout.FRAME_P, lines, COUNT, wire == 0, lanes);
+                draws.countWires(step);
+            }
+        }
+        if (call.uniforms() != null) {
+            for (int wire = 0; wire < wires; wire++) {
+                long row = (t * wires + wire) * elements + e;
+                fetch(call.uniforms().segment(), row, lines, Layout.LENT_UNIFORM, lanes);
+                if (tile.uniforms == Layout.COUNT) {
+                    draws.countWire(wire);
+                } else {
+                    tile.uniforms = Layout.LENT_UNIFORM;
                 }
             }
-            run.fire(frame, 0, lines, COUNT, bits, vectors);
-        } else if (drawsUniforms) {
-            run.fire(frame, 0, draws.lines, Layout.UNIFORM + (int) (step & 1) * Lanes.TILE, bits, vectors);
-        } else {
-            if (call.uniforms() != null) {
-                fetchUniforms(t, 0, lentDraws, Layout.UNIFORM);
-            }
-            run.fire(frame, 0, lentDraws, Layout.UNIFORM, bits, vectors);
         }
+        Pass.all(fire, tile);
         if ((lanes & 63) != 0) {
-            bits[lanes >>> 6] &= (1L << lanes) - 1;
+            tile.bits[lanes >>> 6] &= (1L << lanes) - 1;
         }
-    }
-
-    private void fetchUniforms(long t, int wire, float[] to, int at) {
-        fetch(call.uniforms().segment(), (t * config.uniformsPerStep() + wire) * elements + e, to, at, lanes);
     }
 
     private void storeOutputs(long t) {
@@ -318,54 +353,46 @@ final class TileWorker {
                     case DYNAMIC_PROBABILITY -> storeLine(tensor, Layout.D, index);
                     case HOMEOSTASIS -> storeLine(tensor, Layout.HOMEOSTASIS, index);
                     case THRESHOLD, SLOPE -> {
-                        // Written before the step settled, when their terms still stood.
+                        // Written before the step settled.
                     }
                 }
             }
         }
     }
 
-    private void traceThreshold(long t) {
-        Tensor tensor = call.trace(QlifTrace.THRESHOLD);
+    /** For what is traced before the step settles, while its terms still stand. */
+    private void trace(Pass[] pass, Tensor tensor, long t) {
         if (tensor != null) {
-            run.traceThreshold(x, frame, 0, lines, OUT, vectors);
-            store(lines, OUT, tensor.segment(), t * elements + e, lanes);
-        }
-    }
-
-    private void traceSlope(long t) {
-        Tensor tensor = call.trace(QlifTrace.SLOPE);
-        if (tensor != null) {
-            run.traceSlope(x, lines, OUT, vectors);
-            store(lines, OUT, tensor.segment(), t * elements + e, lanes);
+            Pass.all(pass, tile);
+            store(lines, Layout.OUT, tensor.segment(), t * elements + e, lanes);
         }
     }
 
     private void storeLine(Tensor tensor, int line, long index) {
         if (tensor != null) {
-            Block.gather(x, line, lines, OUT, vectors);
-            store(lines, OUT, tensor.segment(), index, lanes);
+            Block.gather(tile, line, Layout.OUT);
+            store(lines, Layout.OUT, tensor.segment(), index, lanes);
         }
     }
 
     private void storeBits(MemorySegment rows, long t) {
         long row = t * ((elements + 63) >>> 6) + (e >>> 6);
         for (int word = 0; word < (lanes + 63) >>> 6; word++) {
-            rows.setAtIndex(ValueLayout.JAVA_LONG, row + word, bits[word]);
+            rows.setAtIndex(ValueLayout.JAVA_LONG, row + word, tile.bits[word]);
         }
     }
 
     private void loadBits(MemorySegment rows, long t) {
         long row = t * ((elements + 63) >>> 6) + (e >>> 6);
         for (int word = 0; word < (lanes + 63) >>> 6; word++) {
-            bits[word] = rows.getAtIndex(ValueLayout.JAVA_LONG, row + word);
+            tile.bits[word] = rows.getAtIndex(ValueLayout.JAVA_LONG, row + word);
         }
     }
 
     /** Spreads the bits to bytes, eight at a time: bit k of a byte lands in byte k, whose other bits are masked off. */
     private void expandBits() {
         for (int i = 0; i < lanes; i += 8) {
-            long eight = bits[i >>> 6] >>> (i & 63) & 0xFF;
+            long eight = tile.bits[i >>> 6] >>> (i & 63) & 0xFF;
             long picked = eight * 0x0101010101010101L & 0x8040201008040201L;
             long spread = picked + 0x7F7F7F7F7F7F7F7FL;
             BYTES.set(bytes, i, spread >>> 7 & 0x0101010101010101L);
@@ -381,7 +408,7 @@ final class TileWorker {
         for (QlifVariable variable : variables) {
             int line = variable.ordinal() * Lanes.LENGTH;
             if (initial == null) {
-                Block.fill(x, line, variable.initialValue(), vectors);
+                Block.fill(tile, line, variable.initialValue());
             } else {
                 loadLine(initial.get(variable).segment(), e, line);
             }
@@ -406,25 +433,26 @@ final class TileWorker {
     private void storeCheckpoint(long number) {
         for (QlifVariable variable : variables) {
             int ordinal = variable.ordinal();
-            Block.gather(x, ordinal * Lanes.LENGTH, lines, OUT, vectors);
-            store(lines, OUT, tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, lanes);
+            Block.gather(tile, ordinal * Lanes.LENGTH, Layout.OUT);
+            store(lines, Layout.OUT, tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, lanes);
         }
     }
 
     private void loadLine(MemorySegment from, long index, int line) {
-        fetch(from, index, lines, OUT, lanes);
-        Block.scatter(lines, OUT, x, line, vectors);
+        fetch(from, index, lines, Layout.OUT, lanes);
+        Block.scatter(tile, Layout.OUT, line);
     }
 
     // ---------------------------------------------------------------- backward
 
-    void backward(long tile) {
-        start(tile);
+    void backward(long tileIndex) {
+        start(tileIndex);
+        tile.frames = frames;
         loadAdjoints();
         for (int line = Layout.GRAD_V_TH; line <= Layout.GRAD_M; line += Lanes.LENGTH) {
-            Block.fill(x, line, 0f, vectors);
+            Block.fill(tile, line, 0f);
         }
-        Arrays.fill(lines, GRAD_Y, GRAD_V + Lanes.TILE, 0f);
+        Arrays.fill(lines, Layout.GRAD_Y, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
         for (long segment = (steps + HostTape.SEGMENT - 1) / HostTape.SEGMENT - 1; segment >= 0; segment--) {
             long first = segment * HostTape.SEGMENT;
             int length = (int) Math.min(HostTape.SEGMENT, steps - first);
@@ -434,57 +462,50 @@ final class TileWorker {
                 loadCheckpoint(segment - 1);
             }
             for (int i = 0; i < length; i++) {
-                replay(first + i, i * Layout.FRAME);
+                tile.frame = i * Layout.FRAME;
+                replay(first + i);
             }
             for (int i = length - 1; i >= 0; i--) {
-                backwardStep(first + i, i * Layout.FRAME);
+                tile.frame = i * Layout.FRAME;
+                backwardStep(first + i);
             }
         }
         storeGradients();
     }
 
-    /** Does step {@code t} again, from the tape, into the frame at {@code at}. */
-    private void replay(long t, int at) {
-        int normals = prepare(replay, t, frames, at);
+    /** Does step {@code t} again, from the tape, into the tile's frame. */
+    private void replay(long t) {
+        prepare(replay.common, t);
         if (tape.keepsVoltages()) {
-            fetch(tape.voltages(), t * elements + e, frames, at + Layout.FRAME_V_PRE, lanes);
-        }
-        replay.integrate(x, frames, at, drawsNormals ? draws.lines : lentDraws, normals, vectors);
-        replay.decide(x, frames, at, vectors);
-        if (structure.replaysProbability()) {
-            replay.damp(x, frames, at, vectors);
+            fetch(tape.voltages(), t * elements + e, frames, tile.frame + Layout.FRAME_V_PRE, lanes);
         }
         loadBits(tape.bits(), t);
-        replay.unpack(frames, at, bits, vectors);
-        replay.settle(x, frames, at, vectors);
+        Pass.all(replay.step, tile);
     }
 
-    private void backwardStep(long t, int at) {
+    private void backwardStep(long t) {
         long index = t * elements + e;
         if (modulation != null && modulation.strideT() != 0) {
-            modulate(replay, t);
+            modulate(replay.common, t);
         }
         if (backwardCall.gradSpikeValues() != null) {
-            fetch(backwardCall.gradSpikeValues().segment(), index, lines, GRAD_Y, lanes);
+            fetch(backwardCall.gradSpikeValues().segment(), index, lines, Layout.GRAD_Y, lanes);
         }
         if (backwardCall.gradVoltages() != null) {
-            fetch(backwardCall.gradVoltages().segment(), index, lines, GRAD_V, lanes);
+            fetch(backwardCall.gradVoltages().segment(), index, lines, Layout.GRAD_V_OUT, lanes);
         }
-        replay.settleBackward(x, frames, at, lines, GRAD_Y, GRAD_V, vectors);
-        replay.dampBackward(frames, at, vectors);
-        replay.decideBackward(x, frames, at, vectors);
-        replay.integrateBackward(x, frames, at, lines, OUT, vectors);
+        Pass.all(replay.backward, tile);
         if (backwardCall.gradInput() != null) {
-            store(lines, OUT, backwardCall.gradInput().segment(), index, lanes);
+            store(lines, Layout.OUT, backwardCall.gradInput().segment(), index, lanes);
         }
         if (modulation != null) {
-            replay.modulateBackward(x, lines, OUT, vectors);
+            Pass.all(replay.modulateBackward, tile);
             if (scratch.modulationSteps() != null) {
-                store(lines, OUT, scratch.modulationSteps(), index, lanes);
+                store(lines, Layout.OUT, scratch.modulationSteps(), index, lanes);
             }
         }
         if ((firstStep + t) % QlifConstants.FLUSH_PERIOD == 0) {
-            replay.flushAdjoints(x, vectors);
+            Pass.all(replay.flushAdjoints, tile);
         }
     }
 
@@ -494,7 +515,7 @@ final class TileWorker {
             int line = ADJOINTS[variable.ordinal()];
             if (line >= 0) {
                 if (upstream == null) {
-                    Block.fill(x, line, 0f, vectors);
+                    Block.fill(tile, line, 0f);
                 } else {
                     loadLine(upstream.get(variable).segment(), e, line);
                 }
@@ -508,8 +529,8 @@ final class TileWorker {
         storeSum(QlifParameter.Q_SCALE, Layout.GRAD_ALPHA);
         storeSum(QlifParameter.Q_BIAS, Layout.GRAD_BIAS);
         storeTauSum();
-        Block.gather(x, Layout.GRAD_M, lines, OUT, vectors);
-        store(lines, OUT, scratch.sums(), scratch.modulationSumIndex() + e, lanes);
+        Block.gather(tile, Layout.GRAD_M, Layout.OUT);
+        store(lines, Layout.OUT, scratch.sums(), scratch.modulationSumIndex() + e, lanes);
         State result = backwardCall.gradInitialState();
         if (result != null) {
             for (QlifVariable variable : variables) {
@@ -524,18 +545,18 @@ final class TileWorker {
     }
 
     private void storeSum(QlifParameter parameter, int line) {
-        Block.gather(x, line, lines, OUT, vectors);
-        store(lines, OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
+        Block.gather(tile, line, Layout.OUT);
+        store(lines, Layout.OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
     }
 
     /** The gradient of tau from that of dt / tau: times -(dt / tau) / tau. */
     private void storeTauSum() {
-        Block.gather(x, Layout.GRAD_LEAK, lines, WIRE, vectors);
+        Block.gather(tile, Layout.GRAD_LEAK, Layout.AUX);
         float[] tau = parameter(QlifParameter.TAU, 1f);
         for (int i = 0; i < lanes; i++) {
-            float leak = constants.dt() / tau[OUT + i];
-            tau[OUT + i] = lines[WIRE + i] * (-leak / tau[OUT + i]);
+            float leak = constants.dt() / tau[Layout.OUT + i];
+            tau[Layout.OUT + i] = lines[Layout.AUX + i] * (-leak / tau[Layout.OUT + i]);
         }
-        store(tau, OUT, scratch.sums(), scratch.sumIndex(QlifParameter.TAU.ordinal()) + e, lanes);
+        store(tau, Layout.OUT, scratch.sums(), scratch.sumIndex(QlifParameter.TAU.ordinal()) + e, lanes);
     }
 }
