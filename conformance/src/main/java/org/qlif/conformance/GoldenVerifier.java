@@ -6,8 +6,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.qlif.Backward;
@@ -38,6 +40,22 @@ public final class GoldenVerifier {
     private static final String GRAD_FINAL = "grad_final_";
     private static final String INITIAL = "initial_";
     private static final String PARAM = "param_";
+
+    /** What a QLIF case can bring besides what it expects. */
+    private static final Set<String> INPUTS = inputs();
+
+    private static Set<String> inputs() {
+        Set<String> names =
+                new HashSet<>(Set.of("input", "uniforms", "normals", "modulation", "grad_y", "grad_v"));
+        for (QlifParameter parameter : QlifParameter.values()) {
+            names.add(PARAM + parameter.symbol());
+        }
+        for (QlifVariable variable : QlifVariable.values()) {
+            names.add(INITIAL + variable.symbol());
+            names.add(GRAD_FINAL + variable.symbol());
+        }
+        return Set.copyOf(names);
+    }
 
     private final Device device;
     private final KernelOptions options;
@@ -151,6 +169,12 @@ public final class GoldenVerifier {
         }
 
         GoldenResult verify() {
+            for (String name : tensors.names()) {
+                // A misspelt tensor would otherwise go unused, and the case pass for another one.
+                if (!name.startsWith(EXPECT) && !INPUTS.contains(name)) {
+                    throw golden.problem("tensor '" + name + "': no such input of a QLIF case");
+                }
+            }
             try (Kernel kernel = Kernel.open(config, device, options)) {
                 for (Tape.Mode mode : Tape.Mode.values()) {
                     try (Tape tape = kernel.newTape(mode, shape[0], shape[1], shape[2])) {

@@ -90,6 +90,9 @@ public final class Safetensors {
                             + Math.min(MAX_HEADER_BYTES, available));
         }
         String header = decode(file, bytes.asSlice(Long.BYTES, length));
+        if (header.charAt(0) != '{') {
+            throw new GoldenFormatException(file, "header: got '" + header.charAt(0) + "' at its start, expected '{'");
+        }
         MemorySegment data = bytes.asSlice(Long.BYTES + length);
         return new HeaderParser(file, header).parse(data);
     }
@@ -180,7 +183,6 @@ public final class Safetensors {
         Safetensors parse(MemorySegment data) {
             try {
                 boolean metadataSeen = false;
-                expect(JsonToken.BEGIN_OBJECT, "header");
                 json.beginObject();
                 while (json.hasNext()) {
                     String name = json.nextName();

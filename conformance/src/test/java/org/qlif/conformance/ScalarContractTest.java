@@ -16,4 +16,18 @@ class ScalarContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Draws extends DrawContract {
+        Draws() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Refusals extends RefusalContract {
+        Refusals() {
+            super(DEVICE);
+        }
+    }
 }
