@@ -1,6 +1,7 @@
 package org.qlif.training;
 
 import java.io.PrintStream;
+import java.math.BigDecimal;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
@@ -59,7 +60,7 @@ public final class ConsoleListener implements TrainingListener {
                 options.clipGrad() == 0 ? "not clipped" : "clipped at " + number(options.clipGrad()),
                 options.epochs(),
                 options.epochs() == 1 ? "epoch" : "epochs");
-        print("device  %s (%s), %d threads; %s", setup.device(), setup.kernel(), options.threads(), setup.engine());
+        print("device  %s (%s); %s", setup.device(), setup.kernel(), setup.engine());
     }
 
     @Override
@@ -120,9 +121,7 @@ public final class ConsoleListener implements TrainingListener {
     }
 
     private static String number(double value) {
-        return value == Math.rint(value) && Math.abs(value) < 1e9
-                ? Long.toString((long) value)
-                : Double.toString(value);
+        return BigDecimal.valueOf(value).stripTrailingZeros().toPlainString();
     }
 
     private void print(String format, Object... values) {

@@ -53,6 +53,9 @@ final class Network implements AutoCloseable {
     private final Kernel kernel;
     private final NDManager manager;
     private final Arena arena = Arena.ofShared();
+    /** Owns what no inner scope does: the arrays over the arena, and the moments that Adam allocates on its first update. */
+    private final NDScope scope = new NDScope();
+
     private final NeuronBounds bounds;
     private final Parameters parameters;
     private final Parameters gradParameters;
@@ -66,7 +69,7 @@ final class Network implements AutoCloseable {
     private final Map<Integer, Workspace> training = new HashMap<>();
     private final Map<Integer, Workspace> testing = new HashMap<>();
 
-    /** Borrows {@code kernel}, which has to stay open as long as this. */
+    /** Borrows {@code kernel}, which has to stay open as long as this. One thread opens, uses and closes this. */
     Network(
             NetworkShape shape,
             QlifConfig config,
@@ -143,7 +146,6 @@ final class Network implements AutoCloseable {
     Outcome train(Workspace work, int[] labels, DrawStream draws) {
         Outcome outcome = gradients(work, labels, draws);
         clip();
-        // Outside any scope: Adam keeps the moments that it allocates on its first update.
         for (Learnable learnable : learnables) {
             optimizer.update(learnable.name, learnable.value, learnable.gradient);
         }
@@ -161,8 +163,8 @@ final class Network implements AutoCloseable {
 
     /** The outcome on the workspace's spikes, with nothing learned. */
     Outcome test(Workspace work, int[] labels, DrawStream draws) {
-        try (NDScope scope = new NDScope()) {
-            scope.suppressNotUsedWarning();
+        try (NDScope step = new NDScope()) {
+            step.suppressNotUsedWarning();
             NDArray current = current(work);
             long neuronNanos = fire(work, current, draws);
             NDArray logits = output(work.values.array().mean(new int[] {0}));
@@ -172,8 +174,8 @@ final class Network implements AutoCloseable {
 
     /** Sets the gradient of every learnable; the caller ends with {@link #closeGradients}. */
     Outcome gradients(Workspace work, int[] labels, DrawStream draws) {
-        try (NDScope scope = new NDScope()) {
-            scope.suppressNotUsedWarning();
+        try (NDScope step = new NDScope()) {
+            step.suppressNotUsedWarning();
             NDArray current = current(work);
             long neuronNanos = fire(work, current, draws);
 
@@ -264,16 +266,17 @@ final class Network implements AutoCloseable {
         }
         double norm = gradientNorm();
         if (norm > clipGrad) {
-            for (Learnable learnable : learnables) {
-                learnable.gradient.muli(clipGrad / norm);
+            try (NDScope step = new NDScope()) {
+                step.suppressNotUsedWarning();
+                learnables.forEach(learnable -> learnable.gradient.muli(clipGrad / norm));
             }
         }
     }
 
     double gradientNorm() {
         double squares = 0;
-        try (NDScope scope = new NDScope()) {
-            scope.suppressNotUsedWarning();
+        try (NDScope step = new NDScope()) {
+            step.suppressNotUsedWarning();
             for (Learnable learnable : learnables) {
                 NDArray flat = learnable.gradient.reshape(-1);
                 squares += flat.dot(flat).getFloat();
@@ -284,9 +287,10 @@ final class Network implements AutoCloseable {
 
     @Override
     public void close() {
-        // The manager's arrays lie in the arena's memory, so they go first: resources close in reverse order.
+        // The arrays lie in the arena's memory, so they go first: resources close in reverse order.
         try (arena;
-                manager) {
+                manager;
+                scope) {
             training.values().forEach(Workspace::close);
             testing.values().forEach(Workspace::close);
         }

@@ -40,15 +40,20 @@ final class Plots {
 
     private Plots() {}
 
+    /** Makes the folder of {@code file} and says now what would be a pity to learn after hours of training. */
+    static void prepare(Path file) throws IOException {
+        Path folder = file.toAbsolutePath().getParent();
+        Files.createDirectories(folder);
+        if (Files.isDirectory(file) || !Files.isWritable(Files.exists(file) ? file : folder)) {
+            throw new IOException("plot: can't write " + file + ", expected a file in a folder that can be written");
+        }
+    }
+
     static void write(Path file, TrainingOptions options, TrainingResult result, SpikeRaster raster)
             throws IOException {
         // Read when AWT loads; there is nothing here that needs a display.
         if (System.getProperty("java.awt.headless") == null) {
             System.setProperty("java.awt.headless", "true");
-        }
-        Path folder = file.toAbsolutePath().getParent();
-        if (folder != null) {
-            Files.createDirectories(folder);
         }
         BufferedImage picture = new BufferedImage(WIDTH, CURVES_HEIGHT + RASTER_HEIGHT, BufferedImage.TYPE_INT_RGB);
         Graphics2D graphics = picture.createGraphics();

@@ -37,6 +37,9 @@ public final class Training {
         shape = new NetworkShape(
                 options.steps(), trainSet.pixelsPerImage(), options.hidden(), Math.max(2, trainSet.maxLabel() + 1));
         requireAddressable(options, shape);
+        if (options.plot() != null) {
+            Plots.prepare(options.plot());
+        }
     }
 
     /**
@@ -46,6 +49,7 @@ public final class Training {
      * @throws IOException if the plot can't be written
      * @throws IllegalArgumentException if the device is unknown, or the options ask for buffers above 2 GiB
      * @throws org.qlif.DeviceUnavailableException if the device can't run here
+     * @throws ArithmeticException if the loss stops being a finite number
      */
     public static TrainingResult run(TrainingOptions options, TrainingListener listener) throws IOException {
         return new Training(options, listener).run();
@@ -131,6 +135,10 @@ public final class Training {
             Network.Outcome outcome =
                     network.train(work, labels(trainSet, order, from, work.batch), new DrawStream(drawKey, step));
             long end = System.nanoTime();
+            if (!Double.isFinite(outcome.loss())) {
+                throw new ArithmeticException("training diverged: the loss is " + outcome.loss() + " in epoch " + epoch
+                        + ", step " + (step + 1) + "; a learning rate below " + options.learningRate() + " may help");
+            }
             score.add(outcome, work.batch);
             losses.add(outcome.loss());
             if (work.batch == options.batch()) {

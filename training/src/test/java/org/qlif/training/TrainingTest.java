@@ -9,6 +9,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -157,6 +158,21 @@ class TrainingTest {
                 new TrainingResult(List.of(new EpochResult(1, 1, 0.5, 1, 0.5, 1, 1)), List.of(1.0), 1, 0.1, 0.1);
         Plots.write(plot, tiny().build(), result, new SpikeRaster(5, 32, new byte[5 * 32], 3, false));
         assertThat(plot).isNotEmptyFile();
+    }
+
+    @Test
+    void refusesAPlotThatCannotBeWrittenBeforeItTrains() throws IOException {
+        Path taken = Files.createDirectory(folder.resolve("taken.png"));
+        TrainingOptions options = tiny().plot(taken).build();
+        assertThatThrownBy(() -> Training.run(options, new TrainingListener() {
+                    @Override
+                    public void started(TrainingSetup setup) {
+                        throw new AssertionError(
+                                "trains although " + setup.options().plot() + " can't be written");
+                    }
+                }))
+                .isInstanceOf(IOException.class)
+                .hasMessageContainingAll("plot:", "taken.png");
     }
 
     @Test
