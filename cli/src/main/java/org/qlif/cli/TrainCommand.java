@@ -1,7 +1,6 @@
 package org.qlif.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
@@ -14,7 +13,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code qlif train}. */
@@ -119,8 +117,6 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        // Before minutes of training, not after.
-        requireFolderOfPlot();
         Training.run(options(device.resolve().device()), listener.get());
         return 0;
     }
@@ -146,13 +142,6 @@ final class TrainCommand implements Callable<Integer> {
                     .build();
         } catch (IllegalArgumentException refusal) {
             throw Refusal.of(spec, refusal);
-        }
-    }
-
-    private void requireFolderOfPlot() {
-        if (plot != null && !Files.isDirectory(plot.toAbsolutePath().getParent())) {
-            throw new ParameterException(
-                    spec.commandLine(), "--plot: got '" + plot + "', expected a file in a folder that exists");
         }
     }
 }

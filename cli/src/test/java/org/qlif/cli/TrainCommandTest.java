@@ -2,6 +2,7 @@ package org.qlif.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -53,7 +54,7 @@ class TrainCommandTest {
         assertThat(train.exitCode()).isZero();
         assertThat(train.out())
                 .contains("48 training and 32 test images", "784-8-10, 3 time steps, seed 7")
-                .contains("2025-08-15", "tau 4", "learning rate 0.001, batch 16", "cpu:scalar", "1 threads")
+                .contains("2025-08-15", "tau 4", "learning rate 0.001, batch 16", "cpu:scalar", "1 thread")
                 .contains("[TRAIN] epoch 2", "[TEST] epoch 2");
         assertThat(plot).isNotEmptyFile();
     }
@@ -77,7 +78,7 @@ class TrainCommandTest {
         "--tau, NaN, --tau: got NaN",
         "--neuron, 2020-01-01, 'got ''2020-01-01'', expected one of spec, 2025-08-15, 2025-08-24'",
         "--device, tpu, --device: got 'tpu'",
-        "--plot, no/such/folder/p.png, --plot: got 'no/such/folder/p.png'",
+        "--plot, curves.jpg, --plot: got curves.jpg",
     })
     void refusesValuesByTheNameOfTheirOption(String option, String value, String message) {
         Invocation train = Invocation.of("train", option, value);
@@ -101,5 +102,19 @@ class TrainCommandTest {
                 .startsWith("qlif: ")
                 .contains(absent.toString());
         assertThat(Files.exists(absent)).isFalse();
+    }
+
+    @Test
+    void plotThatCantBeWrittenIsRefusedBeforeTraining() throws IOException {
+        Path plot = Files.createDirectory(folder.resolve("folder.png"));
+        Invocation train =
+                Invocation.of("train", "--data", Repository.file("data/mnist").toString(), "--plot", plot.toString());
+        assertThat(train.exitCode()).isEqualTo(Cli.FAILED);
+        assertThat(train.out()).isEmpty();
+        assertThat(train.err().lines())
+                .singleElement()
+                .asString()
+                .startsWith("qlif: plot: ")
+                .contains(plot.toString());
     }
 }
