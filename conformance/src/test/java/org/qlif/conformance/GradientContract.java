@@ -7,14 +7,19 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
+import org.qlif.DType;
 import org.qlif.Device;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
 import org.qlif.Tape;
+import org.qlif.Tensor;
 
 /** Forward values and gradients against {@link ReferenceModel} and its central differences. */
 abstract class GradientContract {
@@ -67,6 +72,44 @@ abstract class GradientContract {
         assertThat(skipped).as("skipped of %d", cases).isLessThan(Math.max(2, cases / 4));
     }
 
+    /**
+     * The LINEAR angle map is periodic on purpose, so p must stay what it says for angles of many turns. The angle itself is
+     * rounded once, by |φ|·2⁻²⁴ at most, and p has a slope of at most 1/2 in it; 3e-7 is left for β − ℓ and the cosine.
+     */
+    @Test
+    void foldsAnglesOfManyTurns() {
+        double scale = 50;
+        QlifConfig config = QlifConfig.builder()
+                .stochastic(false)
+                .dynamicProbability(false)
+                .refractory(false)
+                .qScale(scale)
+                .build();
+        int neurons = 4099;
+        Tensor input = Tensor.of(Scenario.gaussian(Seeds.random(11), neurons, 0, 4e4), 1, 1, neurons);
+        Tensor delta = Tensor.zeros(DType.F32, 1, 1, neurons);
+        Tensor p = Tensor.zeros(DType.F32, 1, 1, neurons);
+        try (Kernel kernel = Kernel.open(config, device, new KernelOptions(1))) {
+            kernel.forward(new Forward()
+                    .input(input)
+                    .parameters(Parameters.shared(config))
+                    .draws(new DrawStream(1, 1))
+                    .trace(QlifTrace.DELTA, delta)
+                    .trace(QlifTrace.PROBABILITY, p));
+        }
+        double rest = (float) config.qBias() - (float) config.quantumLeak();
+        double widest = 0;
+        for (int n = 0; n < neurons; n++) {
+            double phi = rest + scale * delta.getFloat(n);
+            widest = Math.max(widest, Math.abs(phi));
+            assertThat(p.getFloat(n)).isBetween(0f, 1f);
+            assertThat((double) p.getFloat(n))
+                    .as("p of the angle %s", phi)
+                    .isCloseTo((1 - Math.cos(phi)) / 2, within(0.5 * Math.abs(phi) * 0x1p-24 + 3e-7));
+        }
+        assertThat(widest).as("radians").isGreaterThan(5e5);
+    }
+
     /** Checks one configuration; false if a decision of the case is too close to call, so that nothing was checked. */
     private boolean check(long seed, QlifConfig config, String label) {
         RandomGenerator random = Seeds.random(seed ^ 0x5DEECE66DL);
@@ -75,6 +118,12 @@ abstract class GradientContract {
         for (int i = 0; i < shape.size(); i++) {
             float current = drawn.input()[i];
             drawn.input()[i] = Math.abs(current) < 10 ? current : 0.5f;
+        }
+        if (drawn.initial() != null) {
+            float[] trace = drawn.initial()[QlifVariable.DYNAMIC_PROBABILITY.ordinal()];
+            for (int i = 0; i < trace.length; i++) {
+                trace[i] = Math.abs(trace[i]);
+            }
         }
         try (Kernel kernel = Kernel.open(config, device, new KernelOptions(1))) {
             Scenario scenario = drawn.lendingDraws(kernel);

@@ -80,7 +80,8 @@ record Scenario(
     /** A scenario of this shape in which neurons spike, adapt, and now and then see numbers that no network should send. */
     static Scenario random(RandomGenerator random, QlifConfig config, Shape shape) {
         float[] input = gaussian(random, shape.size(), 1.2, 1.5);
-        if (random.nextInt(8) == 0) {
+        boolean nonsense = random.nextInt(8) == 0;
+        if (nonsense) {
             float[] odd = {
                 Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 1e38f, -1e38f, 1e-40f, -0f, 1e6f, -3e4f
             };
@@ -92,6 +93,11 @@ record Scenario(
         }
         boolean initial = random.nextBoolean();
         boolean gradFinal = random.nextBoolean();
+        float[][] state = initial ? state(random, config, shape.elements()) : null;
+        if (nonsense && initial && shape.elements() > 0) {
+            // 1 + D below its bound of 1e-6.
+            state[QlifVariable.DYNAMIC_PROBABILITY.ordinal()][random.nextInt(shape.elements())] = -1.5f;
+        }
         long firstStep =
                 RandomConfigs.pick(random, 0L, 0L, 1L, 2L, 5L, 40L, 63L, 64L, 65L, 127L, 1000L, (1L << 32) + 3);
         long element = RandomConfigs.pick(
@@ -114,7 +120,7 @@ record Scenario(
                 null,
                 new DrawStream(random.nextLong(), random.nextInt(), element),
                 firstStep,
-                initial ? state(random, config, shape.elements()) : null,
+                state,
                 random.nextInt(4) == 0 ? null : gaussian(random, shape.size(), 0, 1),
                 random.nextInt(4) == 0 ? null : gaussian(random, shape.size(), 0, 0.3),
                 gradFinal ? gradients(random, shape.elements()) : null);
