@@ -173,7 +173,7 @@ final class ScalarKernel implements BackendKernel {
             }
             drawing = (config.uniformsPerStep() > 0 && call.uniforms() == null)
                     || (config.drawsNormals() && call.normals() == null);
-            modulation = call.modulation() == null ? null : Broadcast.of(call.modulation());
+            modulation = Broadcast.of(call.modulation(), modulation);
         }
 
         void forwardPart(long part) {

@@ -143,7 +143,7 @@ final class TileWorker {
         elements = call.elements();
         neurons = call.neurons();
         firstStep = call.firstStep();
-        modulation = call.modulation() == null ? null : Broadcast.of(call.modulation());
+        modulation = Broadcast.of(call.modulation(), modulation);
         drawsUniforms = config.uniformsPerStep() > 0 && call.uniforms() == null;
         drawsNormals = config.drawsNormals() && call.normals() == null;
         if (call.draws() != null) {
@@ -538,7 +538,8 @@ final class TileWorker {
                 if (line >= 0) {
                     storeLine(result.get(variable), line, e);
                 } else {
-                    result.get(variable).segment().asSlice(e * 4, lanes * 4L).fill((byte) 0);
+                    Arrays.fill(lines, Layout.OUT, Layout.OUT + lanes, 0f);
+                    store(lines, Layout.OUT, result.get(variable).segment(), e, lanes);
                 }
             }
         }
