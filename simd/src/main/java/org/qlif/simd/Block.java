@@ -10,30 +10,28 @@ final class Block {
 
     /** Copies {@code line} of the block to plain line {@code to}. */
     static void gather(Tile tile, int line, int to) {
-        float[] x = tile.x;
-        float[] lines = tile.lines;
+        float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            fromArray(F, x, v * Layout.STRIDE + line).intoArray(lines, to + v * Lanes.LENGTH);
+            fromArray(F, m, v * Layout.STRIDE + line).intoArray(m, to + v * Lanes.LENGTH);
         }
     }
 
     /** Copies plain line {@code from} to {@code line} of the block. */
     static void scatter(Tile tile, int from, int line) {
-        float[] x = tile.x;
-        float[] lines = tile.lines;
+        float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            fromArray(F, lines, from + v * Lanes.LENGTH).intoArray(x, v * Layout.STRIDE + line);
+            fromArray(F, m, from + v * Lanes.LENGTH).intoArray(m, v * Layout.STRIDE + line);
         }
     }
 
     /** Sets {@code line} of the block. */
     static void fill(Tile tile, int line, float value) {
-        float[] x = tile.x;
+        float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            broadcast(F, value).intoArray(x, v * Layout.STRIDE + line);
+            broadcast(F, value).intoArray(m, v * Layout.STRIDE + line);
         }
     }
 }

@@ -53,8 +53,6 @@ final class TileWorker {
     private final TileDraws draws;
 
     private final Tile tile = new Tile();
-    private final float[] frame = tile.frames;
-    private final float[] lines = tile.lines;
     private final byte[] bytes = new byte[Lanes.TILE];
     private final long[] modulationOffsets = new long[Lanes.TILE];
     private final Pass[] rise;
@@ -68,9 +66,6 @@ final class TileWorker {
 
     private Replay voltageReplay;
     private Replay drawReplay;
-
-    /** One frame for each step of a segment; made for the first backward pass. */
-    private float[] frames;
 
     // The call.
     private Forward call;
@@ -162,18 +157,14 @@ final class TileWorker {
         } else {
             replay = drawReplay == null ? drawReplay = new Replay(program(Mode.REPLAY_DRAWS)) : drawReplay;
         }
-        int length = (int) Math.min(HostTape.SEGMENT, steps) * Layout.FRAME;
-        if (frames == null || frames.length < length) {
-            frames = new float[length];
-        }
+        tile.requireFrames((int) Math.min(HostTape.SEGMENT, steps));
     }
 
     // ---------------------------------------------------------------- forward
 
     void forward(long tileIndex) {
         start(tileIndex);
-        tile.frames = frame;
-        tile.frame = 0;
+        tile.frame = Layout.FRAMES;
         loadState();
         for (long t = 0; t < steps; t++) {
             if (tape != null && t > 0 && t % HostTape.SEGMENT == 0) {
@@ -232,18 +223,18 @@ final class TileWorker {
         Tensor tensor = call.parameters().get(parameter);
         MemorySegment segment = tensor.segment();
         if (tensor.elements() == 1) {
-            Arrays.fill(lines, Layout.OUT, Layout.OUT + lanes, segment.getAtIndex(ValueLayout.JAVA_FLOAT, 0));
+            Arrays.fill(tile.m, Layout.OUT, Layout.OUT + lanes, segment.getAtIndex(ValueLayout.JAVA_FLOAT, 0));
         } else {
             long n = e % neurons;
             for (int i = 0; i < lanes; ) {
                 int run = (int) Math.min(lanes - i, neurons - n);
-                fetch(segment, n, lines, Layout.OUT + i, run);
+                fetch(segment, n, tile.m, Layout.OUT + i, run);
                 i += run;
                 n = 0;
             }
         }
-        Arrays.fill(lines, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, padding);
-        return lines;
+        Arrays.fill(tile.m, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, padding);
+        return tile.m;
     }
 
     /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and the input. */
@@ -258,10 +249,10 @@ final class TileWorker {
         if (modulation != null && (modulation.strideT() != 0 || t % HostTape.SEGMENT == 0)) {
             modulate(program, t);
         }
-        fetch(call.input().segment(), t * elements + e, tile.frames, tile.frame + Layout.FRAME_INPUT, lanes);
+        fetch(call.input().segment(), t * elements + e, tile.m, tile.frame + Layout.FRAME_INPUT, lanes);
         tile.normals = Layout.NORMAL + (int) (step & 1) * Lanes.TILE;
         if (!drawsNormals && call.normals() != null) {
-            fetch(call.normals().segment(), t * elements + e, lines, Layout.LENT_NORMAL, lanes);
+            fetch(call.normals().segment(), t * elements + e, tile.m, Layout.LENT_NORMAL, lanes);
             tile.normals = Layout.LENT_NORMAL;
         }
     }
@@ -271,7 +262,7 @@ final class TileWorker {
         MemorySegment external = call.modulation().segment();
         long row = t * modulation.strideT();
         for (int i = 0; i < lanes; i++) {
-            lines[Layout.OUT + i] = external.getAtIndex(ValueLayout.JAVA_FLOAT, row + modulationOffsets[i]);
+            tile.m[Layout.OUT + i] = external.getAtIndex(ValueLayout.JAVA_FLOAT, row + modulationOffsets[i]);
         }
         if (structure.sigmoidModulation()) {
             Pass.all(program.modulate, tile);
@@ -279,10 +270,10 @@ final class TileWorker {
         }
         NeuromodTransform transform = config.neuromodTransform();
         for (int i = 0; i < lanes; i++) {
-            float m = lines[Layout.OUT + i];
+            float m = tile.m[Layout.OUT + i];
             float value = transform.apply(m);
-            lines[Layout.OUT + i] = value;
-            lines[Layout.AUX + i] = transform.derivative(m, value);
+            tile.m[Layout.OUT + i] = value;
+            tile.m[Layout.AUX + i] = transform.derivative(m, value);
         }
         Block.scatter(tile, Layout.OUT, Layout.M);
         Block.scatter(tile, Layout.AUX, Layout.M_SLOPE);
@@ -302,7 +293,7 @@ final class TileWorker {
         if (call.uniforms() != null) {
             for (int wire = 0; wire < wires; wire++) {
                 long row = (t * wires + wire) * elements + e;
-                fetch(call.uniforms().segment(), row, lines, Layout.LENT_UNIFORM, lanes);
+                fetch(call.uniforms().segment(), row, tile.m, Layout.LENT_UNIFORM, lanes);
                 if (tile.uniforms == Layout.COUNT) {
                     draws.countWire(wire);
                 } else {
@@ -320,13 +311,13 @@ final class TileWorker {
         long index = t * elements + e;
         if (tape != null) {
             if (tape.keepsVoltages()) {
-                store(frame, Layout.FRAME_V_PRE, tape.voltages(), index, lanes);
+                store(tile.m, tile.frame + Layout.FRAME_V_PRE, tape.voltages(), index, lanes);
             }
             storeBits(tape.bits(), t);
         }
         Tensor floats = call.spikes(DType.F32);
         if (floats != null) {
-            store(frame, Layout.FRAME_SPIKE, floats.segment(), index, lanes);
+            store(tile.m, tile.frame + Layout.FRAME_SPIKE, floats.segment(), index, lanes);
         }
         if (call.spikes(DType.U8) != null) {
             expandBits();
@@ -337,15 +328,15 @@ final class TileWorker {
         }
         if (call.spikeValues() != null) {
             int line = structure.expected() ? Layout.FRAME_P : Layout.FRAME_SPIKE;
-            store(frame, line, call.spikeValues().segment(), index, lanes);
+            store(tile.m, tile.frame + line, call.spikeValues().segment(), index, lanes);
         }
         storeLine(call.voltages(), Layout.V, index);
         for (QlifTrace trace : traces) {
             Tensor tensor = call.trace(trace);
             if (tensor != null) {
                 switch (trace) {
-                    case PROBABILITY -> store(frame, Layout.FRAME_P, tensor.segment(), index, lanes);
-                    case DELTA -> store(frame, Layout.FRAME_DELTA, tensor.segment(), index, lanes);
+                    case PROBABILITY -> store(tile.m, tile.frame + Layout.FRAME_P, tensor.segment(), index, lanes);
+                    case DELTA -> store(tile.m, tile.frame + Layout.FRAME_DELTA, tensor.segment(), index, lanes);
                     case ADAPTATION -> storeLine(tensor, Layout.A, index);
                     case EFFICIENCY -> storeLine(tensor, Layout.S, index);
                     case REFRACTORY -> storeLine(tensor, Layout.R, index);
@@ -364,14 +355,14 @@ final class TileWorker {
     private void trace(Pass[] pass, Tensor tensor, long t) {
         if (tensor != null) {
             Pass.all(pass, tile);
-            store(lines, Layout.OUT, tensor.segment(), t * elements + e, lanes);
+            store(tile.m, Layout.OUT, tensor.segment(), t * elements + e, lanes);
         }
     }
 
     private void storeLine(Tensor tensor, int line, long index) {
         if (tensor != null) {
             Block.gather(tile, line, Layout.OUT);
-            store(lines, Layout.OUT, tensor.segment(), index, lanes);
+            store(tile.m, Layout.OUT, tensor.segment(), index, lanes);
         }
     }
 
@@ -406,7 +397,7 @@ final class TileWorker {
     private void loadState() {
         State initial = call.initialState();
         for (QlifVariable variable : variables) {
-            int line = variable.ordinal() * Lanes.LENGTH;
+            int line = Layout.state(variable);
             if (initial == null) {
                 Block.fill(tile, line, variable.initialValue());
             } else {
@@ -418,7 +409,7 @@ final class TileWorker {
     private void storeState() {
         if (call.finalState() != null) {
             for (QlifVariable variable : variables) {
-                storeLine(call.finalState().get(variable), variable.ordinal() * Lanes.LENGTH, e);
+                storeLine(call.finalState().get(variable), Layout.state(variable), e);
             }
         }
     }
@@ -426,20 +417,20 @@ final class TileWorker {
     private void loadCheckpoint(long number) {
         for (QlifVariable variable : variables) {
             int ordinal = variable.ordinal();
-            loadLine(tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, ordinal * Lanes.LENGTH);
+            loadLine(tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, Layout.state(variable));
         }
     }
 
     private void storeCheckpoint(long number) {
         for (QlifVariable variable : variables) {
             int ordinal = variable.ordinal();
-            Block.gather(tile, ordinal * Lanes.LENGTH, Layout.OUT);
-            store(lines, Layout.OUT, tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, lanes);
+            Block.gather(tile, Layout.state(variable), Layout.OUT);
+            store(tile.m, Layout.OUT, tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, lanes);
         }
     }
 
     private void loadLine(MemorySegment from, long index, int line) {
-        fetch(from, index, lines, Layout.OUT, lanes);
+        fetch(from, index, tile.m, Layout.OUT, lanes);
         Block.scatter(tile, Layout.OUT, line);
     }
 
@@ -447,12 +438,11 @@ final class TileWorker {
 
     void backward(long tileIndex) {
         start(tileIndex);
-        tile.frames = frames;
         loadAdjoints();
         for (int line = Layout.GRAD_V_TH; line <= Layout.GRAD_M; line += Lanes.LENGTH) {
             Block.fill(tile, line, 0f);
         }
-        Arrays.fill(lines, Layout.GRAD_Y, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
+        Arrays.fill(tile.m, Layout.GRAD_Y, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
         for (long segment = (steps + HostTape.SEGMENT - 1) / HostTape.SEGMENT - 1; segment >= 0; segment--) {
             long first = segment * HostTape.SEGMENT;
             int length = (int) Math.min(HostTape.SEGMENT, steps - first);
@@ -462,11 +452,11 @@ final class TileWorker {
                 loadCheckpoint(segment - 1);
             }
             for (int i = 0; i < length; i++) {
-                tile.frame = i * Layout.FRAME;
+                tile.frame = Layout.FRAMES + i * Layout.FRAME;
                 replay(first + i);
             }
             for (int i = length - 1; i >= 0; i--) {
-                tile.frame = i * Layout.FRAME;
+                tile.frame = Layout.FRAMES + i * Layout.FRAME;
                 backwardStep(first + i);
             }
         }
@@ -477,7 +467,7 @@ final class TileWorker {
     private void replay(long t) {
         prepare(replay.common, t);
         if (tape.keepsVoltages()) {
-            fetch(tape.voltages(), t * elements + e, frames, tile.frame + Layout.FRAME_V_PRE, lanes);
+            fetch(tape.voltages(), t * elements + e, tile.m, tile.frame + Layout.FRAME_V_PRE, lanes);
         }
         loadBits(tape.bits(), t);
         Pass.all(replay.step, tile);
@@ -489,19 +479,19 @@ final class TileWorker {
             modulate(replay.common, t);
         }
         if (backwardCall.gradSpikeValues() != null) {
-            fetch(backwardCall.gradSpikeValues().segment(), index, lines, Layout.GRAD_Y, lanes);
+            fetch(backwardCall.gradSpikeValues().segment(), index, tile.m, Layout.GRAD_Y, lanes);
         }
         if (backwardCall.gradVoltages() != null) {
-            fetch(backwardCall.gradVoltages().segment(), index, lines, Layout.GRAD_V_OUT, lanes);
+            fetch(backwardCall.gradVoltages().segment(), index, tile.m, Layout.GRAD_V_OUT, lanes);
         }
         Pass.all(replay.backward, tile);
         if (backwardCall.gradInput() != null) {
-            store(lines, Layout.OUT, backwardCall.gradInput().segment(), index, lanes);
+            store(tile.m, Layout.OUT, backwardCall.gradInput().segment(), index, lanes);
         }
         if (modulation != null) {
             Pass.all(replay.modulateBackward, tile);
             if (scratch.modulationSteps() != null) {
-                store(lines, Layout.OUT, scratch.modulationSteps(), index, lanes);
+                store(tile.m, Layout.OUT, scratch.modulationSteps(), index, lanes);
             }
         }
         if ((firstStep + t) % QlifConstants.FLUSH_PERIOD == 0) {
@@ -530,7 +520,7 @@ final class TileWorker {
         storeSum(QlifParameter.Q_BIAS, Layout.GRAD_BIAS);
         storeTauSum();
         Block.gather(tile, Layout.GRAD_M, Layout.OUT);
-        store(lines, Layout.OUT, scratch.sums(), scratch.modulationSumIndex() + e, lanes);
+        store(tile.m, Layout.OUT, scratch.sums(), scratch.modulationSumIndex() + e, lanes);
         State result = backwardCall.gradInitialState();
         if (result != null) {
             for (QlifVariable variable : variables) {
@@ -538,8 +528,8 @@ final class TileWorker {
                 if (line >= 0) {
                     storeLine(result.get(variable), line, e);
                 } else {
-                    Arrays.fill(lines, Layout.OUT, Layout.OUT + lanes, 0f);
-                    store(lines, Layout.OUT, result.get(variable).segment(), e, lanes);
+                    Arrays.fill(tile.m, Layout.OUT, Layout.OUT + lanes, 0f);
+                    store(tile.m, Layout.OUT, result.get(variable).segment(), e, lanes);
                 }
             }
         }
@@ -547,7 +537,7 @@ final class TileWorker {
 
     private void storeSum(QlifParameter parameter, int line) {
         Block.gather(tile, line, Layout.OUT);
-        store(lines, Layout.OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
+        store(tile.m, Layout.OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
     }
 
     /** The gradient of tau from that of dt / tau: times -(dt / tau) / tau. */
@@ -556,7 +546,7 @@ final class TileWorker {
         float[] tau = parameter(QlifParameter.TAU, 1f);
         for (int i = 0; i < lanes; i++) {
             float leak = constants.dt() / tau[Layout.OUT + i];
-            tau[Layout.OUT + i] = lines[Layout.AUX + i] * (-leak / tau[Layout.OUT + i]);
+            tau[Layout.OUT + i] = tile.m[Layout.AUX + i] * (-leak / tau[Layout.OUT + i]);
         }
         store(tau, Layout.OUT, scratch.sums(), scratch.sumIndex(QlifParameter.TAU.ordinal()) + e, lanes);
     }
