@@ -493,24 +493,40 @@ abstract class KernelContract {
                 .isNotZero();
     }
 
+    /** S, M and y are not among what section 10 lists: M shows itself, y through D. */
     @Test
-    void flushesSmallAdjointsAtStepsThatAreMultiplesOf64() {
+    void keepsSmallModulationsAndSpikeValues() {
         QlifConfig config = QlifConfig.builder().stochastic(false).build();
-        assertThat(adjoint(config, 64, 0x1p-101f)).isEqualTo(0x0p0f);
-        assertThat(Float.floatToRawIntBits(adjoint(config, 64, -0x1p-101f))).isZero();
-        assertThat(adjoint(config, 65, 0x1p-101f)).isNotZero();
-        assertThat(adjoint(config, 64, 0x1p-95f)).isNotZero();
+        assertThat(silent(config, 1, 64, QlifVariable.MODULATION, 0x1p-65f).floats("final.modulation")[0])
+                .isEqualTo(0x1p-65f);
+        assertThat(silent(config, 1, 64, QlifVariable.SPIKE_VALUE, 0x1p-65f).floats("final.dsp")[0])
+                .isEqualTo((float) config.dspJump() * 0x1p-65f);
     }
 
-    /** The gradient of the initial V after one step whose final V has the gradient {@code upstream}. */
-    private float adjoint(QlifConfig config, long step, float upstream) {
+    /** Each adjoint's own, and D's through which the last spike value's comes. */
+    @ParameterizedTest
+    @EnumSource(
+            value = QlifVariable.class,
+            names = {"AHP", "RATE", "HOMEOSTASIS"},
+            mode = EnumSource.Mode.EXCLUDE)
+    void flushesSmallAdjointsAtStepsThatAreMultiplesOf64(QlifVariable variable) {
+        assertThat(Float.floatToRawIntBits(adjoint(variable, 64, 0x1p-102f))).isZero();
+        assertThat(Float.floatToRawIntBits(adjoint(variable, 64, -0x1p-102f))).isZero();
+        assertThat(adjoint(variable, 65, 0x1p-102f)).isNotZero();
+        assertThat(adjoint(variable, 64, 0x1p-98f)).isNotZero();
+    }
+
+    /** The gradient of {@code variable} before one step, after which it, or D for y, has the gradient {@code upstream}. */
+    private float adjoint(QlifVariable variable, long step, float upstream) {
+        QlifConfig config = QlifConfig.builder().stochastic(false).build();
         Scenario start = silentScenario(config, 1, step, QlifVariable.MEMBRANE, 0f);
         float[][] gradFinal = new float[QlifVariable.values().length][1];
-        gradFinal[QlifVariable.MEMBRANE.ordinal()][0] = upstream;
+        QlifVariable source = variable == QlifVariable.SPIKE_VALUE ? QlifVariable.DYNAMIC_PROBABILITY : variable;
+        gradFinal[source.ordinal()][0] = upstream;
         try (Kernel kernel = open(config, 1)) {
             return start.time(0, 1, start.initial(), gradFinal)
                     .run(kernel, Tape.Mode.VOLTAGE)
-                    .floats("grad.initial.v")[0];
+                    .floats("grad.initial." + variable.symbol())[0];
         }
     }
 
