@@ -3,9 +3,9 @@ package org.qlif.simd;
 import org.qlif.QlifVariable;
 
 /**
- * Where things stand in the scratch of a tile, which is one {@code float[]}: the block, plain lines, and frames.
+ * Where things stand in the scratch of a tile, which is one {@code float[]}: two blocks, plain lines, and frames.
  *
- * <p>The <em>block</em> holds state, parameters, adjoints and sums. Its values are interleaved by vector: all lines of the first
+ * <p>One <em>block</em> holds state and parameters, the other adjoints and sums. Their values are interleaved by vector: all lines of the first
  * vector, then all of the second, so that a pass over a vector stays within a few cache lines. A line's constant is its place in
  * the first vector's part.
  *
@@ -19,7 +19,7 @@ final class Layout {
      */
     private static final int START = 12;
 
-    // The block. The first eleven are the state variables in the order of QlifVariable.
+    // The block of state and parameters. The first eleven are the state variables in the order of QlifVariable.
     static final int V = START;
     static final int A = START + 1 * Lanes.LENGTH;
     static final int S = START + 2 * Lanes.LENGTH;
@@ -37,30 +37,37 @@ final class Layout {
     static final int ALPHA = START + 14 * Lanes.LENGTH;
     static final int REST_ANGLE = START + 15 * Lanes.LENGTH;
     static final int M_SLOPE = START + 16 * Lanes.LENGTH;
-    static final int ADJ_V = START + 17 * Lanes.LENGTH;
-    static final int ADJ_A = START + 18 * Lanes.LENGTH;
-    static final int ADJ_S = START + 19 * Lanes.LENGTH;
-    static final int ADJ_R = START + 20 * Lanes.LENGTH;
-    static final int ADJ_D = START + 21 * Lanes.LENGTH;
-    static final int ADJ_O = START + 22 * Lanes.LENGTH;
-    static final int ADJ_M = START + 23 * Lanes.LENGTH;
-    static final int ADJ_Y = START + 24 * Lanes.LENGTH;
-    static final int GRAD_V_TH = START + 25 * Lanes.LENGTH;
-    static final int GRAD_LEAK = START + 26 * Lanes.LENGTH;
-    static final int GRAD_ETA = START + 27 * Lanes.LENGTH;
-    static final int GRAD_ALPHA = START + 28 * Lanes.LENGTH;
-    static final int GRAD_BIAS = START + 29 * Lanes.LENGTH;
-    static final int GRAD_M = START + 30 * Lanes.LENGTH;
-    static final int B_Y = START + 31 * Lanes.LENGTH;
-    static final int B_V_PRE = START + 32 * Lanes.LENGTH;
-    static final int B_BASE = START + 33 * Lanes.LENGTH;
-    static final int B_DELTA = START + 34 * Lanes.LENGTH;
-    static final int B_SLOPE = START + 35 * Lanes.LENGTH;
 
-    /** Floats of the block that a vector takes. */
-    static final int STRIDE = 36 * Lanes.LENGTH;
+    /** Floats of that block that a vector takes. */
+    static final int STRIDE = 17 * Lanes.LENGTH;
 
-    private static final int LINES = START + 36 * Lanes.TILE;
+    private static final int ADJOINTS = START + 17 * Lanes.TILE;
+
+    // The block of adjoints and sums, which a forward run leaves alone.
+    static final int ADJ_V = ADJOINTS;
+    static final int ADJ_A = ADJOINTS + 1 * Lanes.LENGTH;
+    static final int ADJ_S = ADJOINTS + 2 * Lanes.LENGTH;
+    static final int ADJ_R = ADJOINTS + 3 * Lanes.LENGTH;
+    static final int ADJ_D = ADJOINTS + 4 * Lanes.LENGTH;
+    static final int ADJ_O = ADJOINTS + 5 * Lanes.LENGTH;
+    static final int ADJ_M = ADJOINTS + 6 * Lanes.LENGTH;
+    static final int ADJ_Y = ADJOINTS + 7 * Lanes.LENGTH;
+    static final int GRAD_V_TH = ADJOINTS + 8 * Lanes.LENGTH;
+    static final int GRAD_LEAK = ADJOINTS + 9 * Lanes.LENGTH;
+    static final int GRAD_ETA = ADJOINTS + 10 * Lanes.LENGTH;
+    static final int GRAD_ALPHA = ADJOINTS + 11 * Lanes.LENGTH;
+    static final int GRAD_BIAS = ADJOINTS + 12 * Lanes.LENGTH;
+    static final int GRAD_M = ADJOINTS + 13 * Lanes.LENGTH;
+    static final int B_Y = ADJOINTS + 14 * Lanes.LENGTH;
+    static final int B_V_PRE = ADJOINTS + 15 * Lanes.LENGTH;
+    static final int B_BASE = ADJOINTS + 16 * Lanes.LENGTH;
+    static final int B_DELTA = ADJOINTS + 17 * Lanes.LENGTH;
+    static final int B_SLOPE = ADJOINTS + 18 * Lanes.LENGTH;
+
+    /** Floats of that block that a vector takes. */
+    static final int ADJOINT_STRIDE = 19 * Lanes.LENGTH;
+
+    private static final int LINES = ADJOINTS + 19 * Lanes.TILE;
 
     // Plain lines.
 

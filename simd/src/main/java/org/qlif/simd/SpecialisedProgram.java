@@ -417,47 +417,48 @@ final class SpecialisedProgram implements QlifProgram {
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
             FloatVector bV =
-                    fromArray(F, m, i + Layout.ADJ_V).add(fromArray(F, m, Layout.GRAD_V_OUT + v * Lanes.LENGTH));
-            FloatVector bY = fromArray(F, m, i + Layout.ADJ_Y).add(fromArray(F, m, Layout.GRAD_Y + v * Lanes.LENGTH));
+                    fromArray(F, m, b + Layout.ADJ_V).add(fromArray(F, m, Layout.GRAD_V_OUT + v * Lanes.LENGTH));
+            FloatVector bY = fromArray(F, m, b + Layout.ADJ_Y).add(fromArray(F, m, Layout.GRAD_Y + v * Lanes.LENGTH));
             FloatVector y = spikeValue(m, j);
             if (C.adaptiveThreshold()) {
                 FloatVector vTh = fromArray(F, m, i + Layout.V_TH);
                 FloatVector base = base(fromArray(F, m, j + Layout.FRAME_RAW_BASE));
                 FloatVector move = thresholdMove(y, base, vTh);
-                FloatVector adjO = fromArray(F, m, i + Layout.ADJ_O);
+                FloatVector adjO = fromArray(F, m, b + Layout.ADJ_O);
                 FloatVector bMoved = within(adjO, movedThreshold(m, i, base, move), k.minThreshold(), k.maxThreshold());
-                bMoved.fma(move, fromArray(F, m, i + Layout.GRAD_ETA)).intoArray(m, i + Layout.GRAD_ETA);
+                bMoved.fma(move, fromArray(F, m, b + Layout.GRAD_ETA)).intoArray(m, b + Layout.GRAD_ETA);
                 FloatVector bEta = bMoved.mul(fromArray(F, m, i + Layout.ETA));
-                fromArray(F, m, i + Layout.GRAD_V_TH)
+                fromArray(F, m, b + Layout.GRAD_V_TH)
                         .sub(bEta.fma(y.sub(1f), adjO))
-                        .intoArray(m, i + Layout.GRAD_V_TH);
-                bEta.fma(y.sub(1f), bMoved).intoArray(m, i + Layout.B_BASE);
+                        .intoArray(m, b + Layout.GRAD_V_TH);
+                bEta.fma(y.sub(1f), bMoved).intoArray(m, b + Layout.B_BASE);
                 bY = bEta.fma(base.sub(vTh).add(1f), bY);
             }
-            FloatVector adjS = fromArray(F, m, i + Layout.ADJ_S);
+            FloatVector adjS = fromArray(F, m, b + Layout.ADJ_S);
             bY = fromArray(F, m, j + Layout.FRAME_EFFICIENCY)
                     .mul(-k.depressionRate())
                     .fma(adjS, bY);
             adjS.mul(y.fma(broadcast(F, -k.depressionRate()), broadcast(F, 1f)).sub(k.recoveryRate()))
-                    .intoArray(m, i + Layout.ADJ_S);
-            FloatVector adjA = fromArray(F, m, i + Layout.ADJ_A);
+                    .intoArray(m, b + Layout.ADJ_S);
+            FloatVector adjA = fromArray(F, m, b + Layout.ADJ_A);
             bY = adjA.fma(broadcast(F, k.spikeIncrease()), bY);
-            adjA.mul(k.adaptationDecay()).intoArray(m, i + Layout.ADJ_A);
+            adjA.mul(k.adaptationDecay()).intoArray(m, b + Layout.ADJ_A);
             if (C.refractory()) {
-                FloatVector adjR = fromArray(F, m, i + Layout.ADJ_R);
+                FloatVector adjR = fromArray(F, m, b + Layout.ADJ_R);
                 if (!C.detachReset()) {
                     bY = adjR.fma(broadcast(F, k.rJump()), bY);
                 }
-                adjR.mul(k.refractoryDecay()).intoArray(m, i + Layout.ADJ_R);
+                adjR.mul(k.refractoryDecay()).intoArray(m, b + Layout.ADJ_R);
             }
             if (!C.detachReset()) {
                 FloatVector vPre = fromArray(F, m, j + Layout.FRAME_V_PRE);
                 bY = bV.fma(broadcast(F, k.vReset()).sub(vPre).mul(k.resetFraction()), bY);
             }
-            bY.intoArray(m, i + Layout.B_Y);
-            bV.mul(y.fma(broadcast(F, -k.resetFraction()), broadcast(F, 1f))).intoArray(m, i + Layout.B_V_PRE);
+            bY.intoArray(m, b + Layout.B_Y);
+            bV.mul(y.fma(broadcast(F, -k.resetFraction()), broadcast(F, 1f))).intoArray(m, b + Layout.B_V_PRE);
         }
     }
 
@@ -483,14 +484,14 @@ final class SpecialisedProgram implements QlifProgram {
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             FloatVector rawP = rawProbability(fromArray(F, m, Layout.ANGLE + v * Lanes.LENGTH));
-            FloatVector bP = fromArray(F, m, i + Layout.B_Y);
+            FloatVector bP = fromArray(F, m, b + Layout.B_Y);
             if (C.refractory()) {
                 // The frame's R is exp(-R) by now.
                 FloatVector damping = fromArray(F, m, at + v * Lanes.LENGTH + Layout.FRAME_REFRACTORY);
                 FloatVector p = clampProbability(rawP).mul(damping);
-                bP.neg().fma(p, fromArray(F, m, i + Layout.ADJ_R)).intoArray(m, i + Layout.ADJ_R);
+                bP.neg().fma(p, fromArray(F, m, b + Layout.ADJ_R)).intoArray(m, b + Layout.ADJ_R);
                 bP = bP.mul(damping);
             }
             if (C.clampsProbability()) {
@@ -499,7 +500,7 @@ final class SpecialisedProgram implements QlifProgram {
             if (C.decision() == Decision.SIGMOID) {
                 bP = bP.mul(rawP.mul(broadcast(F, 1f).sub(rawP)));
             }
-            bP.intoArray(m, i + Layout.B_Y);
+            bP.intoArray(m, b + Layout.B_Y);
         }
     }
 
@@ -509,23 +510,23 @@ final class SpecialisedProgram implements QlifProgram {
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
             FloatVector slope = fromArray(F, m, j + Layout.FRAME_SLOPE);
-            FloatVector bX = fromArray(F, m, i + Layout.B_Y);
+            FloatVector bX = fromArray(F, m, b + Layout.B_Y);
             if (C.decision() == Decision.QUBIT) {
                 FloatVector phase = SimdMath.reducePhase(fromArray(F, m, Layout.ANGLE + v * Lanes.LENGTH));
                 bX = bX.mul(SimdMath.halfSinOfPhase(phase));
-                fromArray(F, m, i + Layout.GRAD_BIAS).add(bX).intoArray(m, i + Layout.GRAD_BIAS);
+                fromArray(F, m, b + Layout.GRAD_BIAS).add(bX).intoArray(m, b + Layout.GRAD_BIAS);
                 if (C.angleMap() == AngleMap.TANH) {
                     FloatVector tanh = fromArray(F, m, Layout.TANH + v * Lanes.LENGTH);
                     bX = bX.mul(tanh.neg().fma(tanh, broadcast(F, 1f)).mul(k.thetaMax()));
                 }
-                bX.mul(slope).intoArray(m, i + Layout.B_DELTA);
+                bX.mul(slope).intoArray(m, b + Layout.B_DELTA);
             } else {
-                bX.mul(sigmoidSlope(slope)).intoArray(m, i + Layout.B_DELTA);
+                bX.mul(sigmoidSlope(slope)).intoArray(m, b + Layout.B_DELTA);
             }
-            bX.mul(fromArray(F, m, j + Layout.FRAME_DELTA)).intoArray(m, i + Layout.B_SLOPE);
+            bX.mul(fromArray(F, m, j + Layout.FRAME_DELTA)).intoArray(m, b + Layout.B_SLOPE);
         }
     }
 
@@ -536,14 +537,15 @@ final class SpecialisedProgram implements QlifProgram {
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
             if (C.decision() == Decision.THRESHOLD) {
                 FloatVector delta = fromArray(F, m, j + Layout.FRAME_DELTA);
-                fromArray(F, m, i + Layout.B_Y).mul(surrogate(delta)).intoArray(m, i + Layout.B_DELTA);
+                fromArray(F, m, b + Layout.B_Y).mul(surrogate(delta)).intoArray(m, b + Layout.B_DELTA);
                 continue;
             }
             FloatVector slope = fromArray(F, m, j + Layout.FRAME_SLOPE);
-            FloatVector bNumerator = fromArray(F, m, i + Layout.B_SLOPE);
+            FloatVector bNumerator = fromArray(F, m, b + Layout.B_SLOPE);
             if (C.decision() == Decision.SIGMOID && C.dynamicProbability()) {
                 bNumerator = within(bNumerator, slope, k.minAlpha(), k.maxAlpha());
             }
@@ -552,19 +554,19 @@ final class SpecialisedProgram implements QlifProgram {
                 bNumerator = bNumerator.div(divisor);
                 FloatVector bDivisor = broadcast(F, 0f)
                         .blend(bNumerator.mul(slope).neg(), divisor.compare(GT, QlifConstants.MIN_SLOPE_DIVISOR));
-                fromArray(F, m, i + Layout.ADJ_D).add(bDivisor).intoArray(m, i + Layout.ADJ_D);
+                fromArray(F, m, b + Layout.ADJ_D).add(bDivisor).intoArray(m, b + Layout.ADJ_D);
             }
             if (C.decision() == Decision.QUBIT) {
-                FloatVector gradAlpha = fromArray(F, m, i + Layout.GRAD_ALPHA);
+                FloatVector gradAlpha = fromArray(F, m, b + Layout.GRAD_ALPHA);
                 gradAlpha = C.neuromod() == NeuromodMode.PROB_SLOPE
                         ? bNumerator.fma(modulation(m, i), gradAlpha)
                         : bNumerator.add(gradAlpha);
-                gradAlpha.intoArray(m, i + Layout.GRAD_ALPHA);
+                gradAlpha.intoArray(m, b + Layout.GRAD_ALPHA);
             }
             if (C.neuromod() == NeuromodMode.PROB_SLOPE) {
                 bNumerator
-                        .fma(slopeFactor(m, i).mul(k.kappa()), fromArray(F, m, i + Layout.ADJ_M))
-                        .intoArray(m, i + Layout.ADJ_M);
+                        .fma(slopeFactor(m, i).mul(k.kappa()), fromArray(F, m, b + Layout.ADJ_M))
+                        .intoArray(m, b + Layout.ADJ_M);
             }
         }
     }
@@ -597,46 +599,47 @@ final class SpecialisedProgram implements QlifProgram {
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
             FloatVector adjY = broadcast(F, 0f);
             if (C.dynamicProbability()) {
-                FloatVector adjD = fromArray(F, m, i + Layout.ADJ_D);
+                FloatVector adjD = fromArray(F, m, b + Layout.ADJ_D);
                 adjY = adjD.mul(k.dspJump());
-                adjD.mul(k.dspDecay()).intoArray(m, i + Layout.ADJ_D);
+                adjD.mul(k.dspDecay()).intoArray(m, b + Layout.ADJ_D);
             }
-            adjY.intoArray(m, i + Layout.ADJ_Y);
-            FloatVector bDelta = fromArray(F, m, i + Layout.B_DELTA);
-            FloatVector bVPre = fromArray(F, m, i + Layout.B_V_PRE).add(bDelta);
-            FloatVector adjM = fromArray(F, m, i + Layout.ADJ_M);
+            adjY.intoArray(m, b + Layout.ADJ_Y);
+            FloatVector bDelta = fromArray(F, m, b + Layout.B_DELTA);
+            FloatVector bVPre = fromArray(F, m, b + Layout.B_V_PRE).add(bDelta);
+            FloatVector adjM = fromArray(F, m, b + Layout.ADJ_M);
             if (C.neuromod() == NeuromodMode.THRESHOLD) {
-                bDelta.fma(broadcast(F, -k.kappa()), adjM).intoArray(m, i + Layout.ADJ_M);
+                bDelta.fma(broadcast(F, -k.kappa()), adjM).intoArray(m, b + Layout.ADJ_M);
             }
-            bVPre.fma(fromArray(F, m, j + Layout.FRAME_DRIVE), fromArray(F, m, i + Layout.GRAD_LEAK))
-                    .intoArray(m, i + Layout.GRAD_LEAK);
+            bVPre.fma(fromArray(F, m, j + Layout.FRAME_DRIVE), fromArray(F, m, b + Layout.GRAD_LEAK))
+                    .intoArray(m, b + Layout.GRAD_LEAK);
             FloatVector bIEff = fromArray(F, m, i + Layout.LEAK).mul(bVPre);
-            bVPre.sub(bIEff).intoArray(m, i + Layout.ADJ_V);
+            bVPre.sub(bIEff).intoArray(m, b + Layout.ADJ_V);
             FloatVector input = fromArray(F, m, j + Layout.FRAME_INPUT);
             FloatVector bInput = bIEff.mul(fromArray(F, m, j + Layout.FRAME_EFFICIENCY));
             FloatVector gained = input;
             if (C.neuromod() == NeuromodMode.GAIN) {
-                input.mul(k.kappa()).fma(bInput, adjM).intoArray(m, i + Layout.ADJ_M);
+                input.mul(k.kappa()).fma(bInput, adjM).intoArray(m, b + Layout.ADJ_M);
                 FloatVector gain = modulation(m, i);
                 gained = gain.mul(input);
                 bInput = gain.mul(bInput);
             }
             bInput.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
-            bIEff.fma(gained, fromArray(F, m, i + Layout.ADJ_S)).intoArray(m, i + Layout.ADJ_S);
-            fromArray(F, m, i + Layout.ADJ_A).sub(bIEff).intoArray(m, i + Layout.ADJ_A);
+            bIEff.fma(gained, fromArray(F, m, b + Layout.ADJ_S)).intoArray(m, b + Layout.ADJ_S);
+            fromArray(F, m, b + Layout.ADJ_A).sub(bIEff).intoArray(m, b + Layout.ADJ_A);
             FloatVector bBase;
             if (C.adaptiveThreshold()) {
-                bBase = fromArray(F, m, i + Layout.B_BASE).sub(bDelta);
+                bBase = fromArray(F, m, b + Layout.B_BASE).sub(bDelta);
                 bBase = within(bBase, fromArray(F, m, j + Layout.FRAME_RAW_BASE), k.minThreshold(), k.maxThreshold());
-                bBase.intoArray(m, i + Layout.ADJ_O);
+                bBase.intoArray(m, b + Layout.ADJ_O);
             } else {
                 bBase = broadcast(F, 0f).sub(bDelta);
-                fromArray(F, m, i + Layout.ADJ_O).add(bBase).intoArray(m, i + Layout.ADJ_O);
+                fromArray(F, m, b + Layout.ADJ_O).add(bBase).intoArray(m, b + Layout.ADJ_O);
             }
-            fromArray(F, m, i + Layout.GRAD_V_TH).add(bBase).intoArray(m, i + Layout.GRAD_V_TH);
+            fromArray(F, m, b + Layout.GRAD_V_TH).add(bBase).intoArray(m, b + Layout.GRAD_V_TH);
         }
     }
 
@@ -646,9 +649,10 @@ final class SpecialisedProgram implements QlifProgram {
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
-            FloatVector gradient = fromArray(F, m, i + Layout.ADJ_M).mul(fromArray(F, m, i + Layout.M_SLOPE));
-            broadcast(F, 0f).intoArray(m, i + Layout.ADJ_M);
-            fromArray(F, m, i + Layout.GRAD_M).add(gradient).intoArray(m, i + Layout.GRAD_M);
+            int b = v * Layout.ADJOINT_STRIDE;
+            FloatVector gradient = fromArray(F, m, b + Layout.ADJ_M).mul(fromArray(F, m, i + Layout.M_SLOPE));
+            broadcast(F, 0f).intoArray(m, b + Layout.ADJ_M);
+            fromArray(F, m, b + Layout.GRAD_M).add(gradient).intoArray(m, b + Layout.GRAD_M);
             gradient.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
         }
     }
@@ -658,9 +662,9 @@ final class SpecialisedProgram implements QlifProgram {
         float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             for (int line = Layout.ADJ_V; line <= Layout.ADJ_Y; line += Lanes.LENGTH) {
-                flush(m, i + line, QlifConstants.FLUSH_ADJOINT);
+                flush(m, b + line, QlifConstants.FLUSH_ADJOINT);
             }
         }
     }

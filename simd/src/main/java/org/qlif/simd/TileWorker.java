@@ -203,19 +203,19 @@ final class TileWorker {
         for (int i = 0; i < Lanes.TILE; i++) {
             tau[Layout.OUT + i] = constants.dt() / tau[Layout.OUT + i];
         }
-        Block.scatter(tile, Layout.OUT, Layout.LEAK);
+        Block.scatter(tile, Layout.OUT, Layout.STRIDE, Layout.LEAK);
         loadParameter(QlifParameter.ETA, Layout.ETA, 0f);
         loadParameter(QlifParameter.Q_SCALE, Layout.ALPHA, 0f);
         float[] bias = parameter(QlifParameter.Q_BIAS, 0f);
         for (int i = 0; i < Lanes.TILE; i++) {
             bias[Layout.OUT + i] = bias[Layout.OUT + i] - constants.quantumLeak();
         }
-        Block.scatter(tile, Layout.OUT, Layout.REST_ANGLE);
+        Block.scatter(tile, Layout.OUT, Layout.STRIDE, Layout.REST_ANGLE);
     }
 
     private void loadParameter(QlifParameter parameter, int line, float padding) {
         parameter(parameter, padding);
-        Block.scatter(tile, Layout.OUT, line);
+        Block.scatter(tile, Layout.OUT, Layout.STRIDE, line);
     }
 
     /** The parameter of each lane in line Layout.OUT, and {@code padding} past the last one. */
@@ -275,8 +275,8 @@ final class TileWorker {
             tile.m[Layout.OUT + i] = value;
             tile.m[Layout.AUX + i] = transform.derivative(m, value);
         }
-        Block.scatter(tile, Layout.OUT, Layout.M);
-        Block.scatter(tile, Layout.AUX, Layout.M_SLOPE);
+        Block.scatter(tile, Layout.OUT, Layout.STRIDE, Layout.M);
+        Block.scatter(tile, Layout.AUX, Layout.STRIDE, Layout.M_SLOPE);
     }
 
     /** Spikes of step {@code t}, as floats in the frame and as bits. */
@@ -330,19 +330,19 @@ final class TileWorker {
             int line = structure.expected() ? Layout.FRAME_P : Layout.FRAME_SPIKE;
             store(tile.m, tile.frame + line, call.spikeValues().segment(), index, lanes);
         }
-        storeLine(call.voltages(), Layout.V, index);
+        storeLine(call.voltages(), Layout.STRIDE, Layout.V, index);
         for (QlifTrace trace : traces) {
             Tensor tensor = call.trace(trace);
             if (tensor != null) {
                 switch (trace) {
                     case PROBABILITY -> store(tile.m, tile.frame + Layout.FRAME_P, tensor.segment(), index, lanes);
                     case DELTA -> store(tile.m, tile.frame + Layout.FRAME_DELTA, tensor.segment(), index, lanes);
-                    case ADAPTATION -> storeLine(tensor, Layout.A, index);
-                    case EFFICIENCY -> storeLine(tensor, Layout.S, index);
-                    case REFRACTORY -> storeLine(tensor, Layout.R, index);
-                    case AHP -> storeLine(tensor, Layout.H, index);
-                    case DYNAMIC_PROBABILITY -> storeLine(tensor, Layout.D, index);
-                    case HOMEOSTASIS -> storeLine(tensor, Layout.HOMEOSTASIS, index);
+                    case ADAPTATION -> storeLine(tensor, Layout.STRIDE, Layout.A, index);
+                    case EFFICIENCY -> storeLine(tensor, Layout.STRIDE, Layout.S, index);
+                    case REFRACTORY -> storeLine(tensor, Layout.STRIDE, Layout.R, index);
+                    case AHP -> storeLine(tensor, Layout.STRIDE, Layout.H, index);
+                    case DYNAMIC_PROBABILITY -> storeLine(tensor, Layout.STRIDE, Layout.D, index);
+                    case HOMEOSTASIS -> storeLine(tensor, Layout.STRIDE, Layout.HOMEOSTASIS, index);
                     case THRESHOLD, SLOPE -> {
                         // Written before the step settled.
                     }
@@ -359,9 +359,9 @@ final class TileWorker {
         }
     }
 
-    private void storeLine(Tensor tensor, int line, long index) {
+    private void storeLine(Tensor tensor, int stride, int line, long index) {
         if (tensor != null) {
-            Block.gather(tile, line, Layout.OUT);
+            Block.gather(tile, stride, line, Layout.OUT);
             store(tile.m, Layout.OUT, tensor.segment(), index, lanes);
         }
     }
@@ -399,9 +399,9 @@ final class TileWorker {
         for (QlifVariable variable : variables) {
             int line = Layout.state(variable);
             if (initial == null) {
-                Block.fill(tile, line, variable.initialValue());
+                Block.fill(tile, Layout.STRIDE, line, variable.initialValue());
             } else {
-                loadLine(initial.get(variable).segment(), e, line);
+                loadLine(initial.get(variable).segment(), e, Layout.STRIDE, line);
             }
         }
     }
@@ -409,7 +409,7 @@ final class TileWorker {
     private void storeState() {
         if (call.finalState() != null) {
             for (QlifVariable variable : variables) {
-                storeLine(call.finalState().get(variable), Layout.state(variable), e);
+                storeLine(call.finalState().get(variable), Layout.STRIDE, Layout.state(variable), e);
             }
         }
     }
@@ -417,21 +417,25 @@ final class TileWorker {
     private void loadCheckpoint(long number) {
         for (QlifVariable variable : variables) {
             int ordinal = variable.ordinal();
-            loadLine(tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, Layout.state(variable));
+            loadLine(
+                    tape.checkpoints(),
+                    tape.checkpointIndex(number, ordinal) + e,
+                    Layout.STRIDE,
+                    Layout.state(variable));
         }
     }
 
     private void storeCheckpoint(long number) {
         for (QlifVariable variable : variables) {
             int ordinal = variable.ordinal();
-            Block.gather(tile, Layout.state(variable), Layout.OUT);
+            Block.gather(tile, Layout.STRIDE, Layout.state(variable), Layout.OUT);
             store(tile.m, Layout.OUT, tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, lanes);
         }
     }
 
-    private void loadLine(MemorySegment from, long index, int line) {
+    private void loadLine(MemorySegment from, long index, int stride, int line) {
         fetch(from, index, tile.m, Layout.OUT, lanes);
-        Block.scatter(tile, Layout.OUT, line);
+        Block.scatter(tile, Layout.OUT, stride, line);
     }
 
     // ---------------------------------------------------------------- backward
@@ -440,7 +444,7 @@ final class TileWorker {
         start(tileIndex);
         loadAdjoints();
         for (int line = Layout.GRAD_V_TH; line <= Layout.GRAD_M; line += Lanes.LENGTH) {
-            Block.fill(tile, line, 0f);
+            Block.fill(tile, Layout.ADJOINT_STRIDE, line, 0f);
         }
         Arrays.fill(tile.m, Layout.GRAD_Y, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
         for (long segment = (steps + HostTape.SEGMENT - 1) / HostTape.SEGMENT - 1; segment >= 0; segment--) {
@@ -505,9 +509,9 @@ final class TileWorker {
             int line = ADJOINTS[variable.ordinal()];
             if (line >= 0) {
                 if (upstream == null) {
-                    Block.fill(tile, line, 0f);
+                    Block.fill(tile, Layout.ADJOINT_STRIDE, line, 0f);
                 } else {
-                    loadLine(upstream.get(variable).segment(), e, line);
+                    loadLine(upstream.get(variable).segment(), e, Layout.ADJOINT_STRIDE, line);
                 }
             }
         }
@@ -519,14 +523,14 @@ final class TileWorker {
         storeSum(QlifParameter.Q_SCALE, Layout.GRAD_ALPHA);
         storeSum(QlifParameter.Q_BIAS, Layout.GRAD_BIAS);
         storeTauSum();
-        Block.gather(tile, Layout.GRAD_M, Layout.OUT);
+        Block.gather(tile, Layout.ADJOINT_STRIDE, Layout.GRAD_M, Layout.OUT);
         store(tile.m, Layout.OUT, scratch.sums(), scratch.modulationSumIndex() + e, lanes);
         State result = backwardCall.gradInitialState();
         if (result != null) {
             for (QlifVariable variable : variables) {
                 int line = ADJOINTS[variable.ordinal()];
                 if (line >= 0) {
-                    storeLine(result.get(variable), line, e);
+                    storeLine(result.get(variable), Layout.ADJOINT_STRIDE, line, e);
                 } else {
                     Arrays.fill(tile.m, Layout.OUT, Layout.OUT + lanes, 0f);
                     store(tile.m, Layout.OUT, result.get(variable).segment(), e, lanes);
@@ -536,13 +540,13 @@ final class TileWorker {
     }
 
     private void storeSum(QlifParameter parameter, int line) {
-        Block.gather(tile, line, Layout.OUT);
+        Block.gather(tile, Layout.ADJOINT_STRIDE, line, Layout.OUT);
         store(tile.m, Layout.OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
     }
 
     /** The gradient of tau from that of dt / tau: times -(dt / tau) / tau. */
     private void storeTauSum() {
-        Block.gather(tile, Layout.GRAD_LEAK, Layout.AUX);
+        Block.gather(tile, Layout.ADJOINT_STRIDE, Layout.GRAD_LEAK, Layout.AUX);
         float[] tau = parameter(QlifParameter.TAU, 1f);
         for (int i = 0; i < lanes; i++) {
             float leak = constants.dt() / tau[Layout.OUT + i];

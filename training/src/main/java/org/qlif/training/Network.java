@@ -195,7 +195,7 @@ final class Network implements AutoCloseable {
 
             spreadOverTime(rate.getGradient(), work);
             long start = System.nanoTime();
-            kernel.backward(work.freshBackward());
+            kernel.backward(work.backward);
             neuronNanos += System.nanoTime() - start;
 
             NDArray gradCurrent = work.gradCurrent.array();

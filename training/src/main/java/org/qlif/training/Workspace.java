@@ -23,8 +23,9 @@ final class Workspace implements AutoCloseable {
     /** (T * B, N): the gradient of the input current; null if this is for testing. */
     final SharedArray gradCurrent;
 
-    private final Backward backward;
-    private final Tensor gradInput;
+    /** The backward run of {@link #forward}; null if this is for testing. */
+    final Backward backward;
+
     private final Tape tape;
 
     Workspace(
@@ -42,21 +43,18 @@ final class Workspace implements AutoCloseable {
         forward = new Forward().parameters(parameters).spikeValues(values.tensor());
         if (gradParameters == null) {
             gradCurrent = null;
-            gradInput = null;
             backward = null;
             tape = null;
         } else {
             gradCurrent = SharedArray.zeros(arena, manager, rows, shape.hidden());
-            gradInput = Tensor.of(DType.F32, gradCurrent.segment(), shape.steps(), batch, shape.hidden());
+            Tensor gradInput = Tensor.of(DType.F32, gradCurrent.segment(), shape.steps(), batch, shape.hidden());
             tape = kernel.newTape(Tape.Mode.VOLTAGE, shape.steps(), batch, shape.hidden());
             forward.tape(tape);
-            backward = new Backward(forward).gradSpikeValues(values.tensor()).gradParameters(gradParameters);
+            backward = new Backward(forward)
+                    .gradSpikeValues(values.tensor())
+                    .gradInput(gradInput)
+                    .gradParameters(gradParameters);
         }
-    }
-
-    /** Names the gradient's place anew, so that the description is checked against the input that the forward run has now. */
-    Backward freshBackward() {
-        return backward.gradInput(gradInput);
     }
 
     @Override
