@@ -20,13 +20,14 @@ import org.qlif.QlifConfig;
 class ConfigRefusalTest {
     private static final RecordComponent[] COMPONENTS = QlifConfig.class.getRecordComponents();
 
-    /** Every number, one by one, over the record itself, so that none is forgotten. */
+    /** Every number, one by one, over the record itself, so that none is forgotten; 1e200 is not finite in float32. */
     @TestFactory
     Stream<DynamicTest> refusesWhatIsNotFinite() {
         return Arrays.stream(COMPONENTS)
                 .filter(component -> component.getType() == double.class)
                 .map(component -> dynamicTest(component.getName(), () -> {
-                    for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
+                    for (double bad :
+                            new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, 1e200}) {
                         assertThatThrownBy(() -> with(component.getName(), bad))
                                 .isExactlyInstanceOf(IllegalArgumentException.class)
                                 .hasMessageContaining(component.getName())
@@ -53,6 +54,7 @@ class ConfigRefusalTest {
         "resetFraction, 1.01",
         "dt, 0",
         "dt, -1",
+        "dt, 1e-60",
         "noiseStd, -0.1",
         "thetaMax, 0",
         "thetaMax, 3.15",
