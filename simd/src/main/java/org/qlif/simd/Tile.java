@@ -17,6 +17,9 @@ final class Tile {
     /** Where the step's frame starts. */
     int frame = Layout.FRAMES;
 
+    /** Where the step's input is. */
+    int input;
+
     /** Where the step's normals, and its uniforms or counts of wires, are. */
     int normals;
 

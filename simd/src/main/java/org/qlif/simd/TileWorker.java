@@ -170,6 +170,7 @@ final class TileWorker {
             if (tape != null && t > 0 && t % HostTape.SEGMENT == 0) {
                 storeCheckpoint(t / HostTape.SEGMENT - 1);
             }
+            stageInputs(t);
             prepare(run, t);
             Pass.all(rise, tile);
             trace(traceThreshold, call.trace(QlifTrace.THRESHOLD), t);
@@ -237,7 +238,19 @@ final class TileWorker {
         return tile.m;
     }
 
-    /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and the input. */
+    /** Sees to it that the input of step {@code t} of a forward run is in the scratch. */
+    private void stageInputs(long t) {
+        int slot = (int) (t % Layout.STAGED);
+        if (slot == 0) {
+            for (int i = 0; i < Layout.STAGED && t + i < steps; i++) {
+                int line = Layout.INPUT + i * Lanes.TILE;
+                fetch(call.input().segment(), (t + i) * elements + e, tile.m, line, lanes);
+            }
+        }
+        tile.input = Layout.INPUT + slot * Lanes.TILE;
+    }
+
+    /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and normals. */
     private void prepare(Common program, long t) {
         long step = firstStep + t;
         if (step % QlifConstants.FLUSH_PERIOD == 0) {
@@ -249,7 +262,6 @@ final class TileWorker {
         if (modulation != null && (modulation.strideT() != 0 || t % HostTape.SEGMENT == 0)) {
             modulate(program, t);
         }
-        fetch(call.input().segment(), t * elements + e, tile.m, tile.frame + Layout.FRAME_INPUT, lanes);
         tile.normals = Layout.NORMAL + (int) (step & 1) * Lanes.TILE;
         if (!drawsNormals && call.normals() != null) {
             fetch(call.normals().segment(), t * elements + e, tile.m, Layout.LENT_NORMAL, lanes);
@@ -446,7 +458,7 @@ final class TileWorker {
         for (int line = Layout.GRAD_V_TH; line <= Layout.GRAD_M; line += Lanes.LENGTH) {
             Block.fill(tile, Layout.ADJOINT_STRIDE, line, 0f);
         }
-        Arrays.fill(tile.m, Layout.GRAD_Y, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
+        Arrays.fill(tile.m, Layout.GRAD_V_OUT, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
         for (long segment = (steps + HostTape.SEGMENT - 1) / HostTape.SEGMENT - 1; segment >= 0; segment--) {
             long first = segment * HostTape.SEGMENT;
             int length = (int) Math.min(HostTape.SEGMENT, steps - first);
@@ -455,6 +467,7 @@ final class TileWorker {
             } else {
                 loadCheckpoint(segment - 1);
             }
+            stageFrames(first, length);
             for (int i = 0; i < length; i++) {
                 tile.frame = Layout.FRAMES + i * Layout.FRAME;
                 replay(first + i);
@@ -467,12 +480,27 @@ final class TileWorker {
         storeGradients();
     }
 
+    /** Fetches what a segment's steps read at once, so that the cache misses overlap. */
+    private void stageFrames(long first, int length) {
+        for (int i = 0; i < length; i++) {
+            int frame = Layout.FRAMES + i * Layout.FRAME;
+            long index = (first + i) * elements + e;
+            fetch(call.input().segment(), index, tile.m, frame + Layout.FRAME_INPUT, lanes);
+            if (tape.keepsVoltages()) {
+                fetch(tape.voltages(), index, tile.m, frame + Layout.FRAME_V_PRE, lanes);
+            }
+            if (backwardCall.gradSpikeValues() != null) {
+                fetch(backwardCall.gradSpikeValues().segment(), index, tile.m, frame + Layout.FRAME_GRAD_Y, lanes);
+            } else {
+                Arrays.fill(tile.m, frame + Layout.FRAME_GRAD_Y, frame + Layout.FRAME_GRAD_Y + Lanes.TILE, 0f);
+            }
+        }
+    }
+
     /** Does step {@code t} again, from the tape, into the tile's frame. */
     private void replay(long t) {
         prepare(replay.common, t);
-        if (tape.keepsVoltages()) {
-            fetch(tape.voltages(), t * elements + e, tile.m, tile.frame + Layout.FRAME_V_PRE, lanes);
-        }
+        tile.input = tile.frame + Layout.FRAME_INPUT;
         loadBits(tape.bits(), t);
         Pass.all(replay.step, tile);
     }
@@ -481,9 +509,6 @@ final class TileWorker {
         long index = t * elements + e;
         if (modulation != null && modulation.strideT() != 0) {
             modulate(replay.common, t);
-        }
-        if (backwardCall.gradSpikeValues() != null) {
-            fetch(backwardCall.gradSpikeValues().segment(), index, tile.m, Layout.GRAD_Y, lanes);
         }
         if (backwardCall.gradVoltages() != null) {
             fetch(backwardCall.gradVoltages().segment(), index, tile.m, Layout.GRAD_V_OUT, lanes);
