@@ -36,7 +36,6 @@ final class ScalarKernel implements BackendKernel {
     private final Team team;
     private final Worker[] workers;
     private final GradientScratch scratch = new GradientScratch(QlifParameter.values().length);
-    private Forward forwardCall;
     private Backward backwardCall;
     private final Team.Job forwardJob = (member, part) -> workers()[member].forwardPart(part);
     private final Team.Job backwardJob = (member, part) -> workers()[member].backwardPart(part);
@@ -44,11 +43,12 @@ final class ScalarKernel implements BackendKernel {
     ScalarKernel(QlifConfig config, int threads) {
         this.config = config;
         this.constants = QlifConstants.of(config);
-        this.team = new Team(threads);
         this.workers = new Worker[threads];
         for (int i = 0; i < threads; i++) {
             workers[i] = new Worker();
         }
+        // Last: nothing that can fail comes after the threads have started.
+        this.team = new Team(threads);
     }
 
     private Worker[] workers() {
@@ -62,7 +62,6 @@ final class ScalarKernel implements BackendKernel {
 
     @Override
     public void forward(Forward call) {
-        forwardCall = call;
         for (Worker worker : workers) {
             worker.bind(call);
         }
@@ -72,12 +71,11 @@ final class ScalarKernel implements BackendKernel {
     @Override
     public void backward(Backward call) {
         scratch.prepare(call);
-        forwardCall = call.forward();
         backwardCall = call;
         for (Worker worker : workers) {
             worker.bind(call.forward());
         }
-        team.run(backwardJob, parts(forwardCall.elements()), call.threadBound());
+        team.run(backwardJob, parts(call.forward().elements()), call.threadBound());
         scratch.finish(call);
     }
 
@@ -329,6 +327,9 @@ final class ScalarKernel implements BackendKernel {
                 case DYNAMIC_PROBABILITY -> neuron.d;
                 case HOMEOSTASIS -> neuron.homeostasis;
                 case SLOPE -> neuron.tracedSlope(x);
+                case THRESHOLD_OFFSET -> neuron.o;
+                case RATE -> neuron.rate;
+                case MODULATION -> neuron.m;
             };
         }
 

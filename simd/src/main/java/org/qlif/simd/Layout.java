@@ -1,6 +1,7 @@
 package org.qlif.simd;
 
 import org.qlif.QlifVariable;
+import org.qlif.spi.host.HostTape;
 
 /**
  * Where things stand in the scratch of a tile, which is one {@code float[]}: two blocks, plain lines, and frames.
@@ -130,14 +131,12 @@ final class Layout {
     /** Floats of a frame. */
     static final int FRAME = 12 * Lanes.TILE;
 
+    /** Floats of the scratch, with a frame for each step of a segment. */
+    static final int END = FRAMES + HostTape.SEGMENT * FRAME;
+
     /** The block's line of a state variable. */
     static int state(QlifVariable variable) {
         return V + variable.ordinal() * Lanes.LENGTH;
-    }
-
-    /** Floats of a scratch with so many frames. */
-    static int length(int frames) {
-        return FRAMES + frames * FRAME;
     }
 
     private Layout() {}

@@ -125,6 +125,8 @@ interface QlifProgram {
         try {
             return (QlifProgram)
                     Classes.MADE.computeIfAbsent(specialisation, Classes::make).invoke(constants);
+        } catch (RuntimeException | Error failure) {
+            throw failure;
         } catch (Throwable impossible) {
             throw new LinkageError("can't make a program for " + specialisation, impossible);
         }

@@ -157,7 +157,6 @@ final class TileWorker {
         } else {
             replay = drawReplay == null ? drawReplay = new Replay(program(Mode.REPLAY_DRAWS)) : drawReplay;
         }
-        tile.requireFrames((int) Math.min(HostTape.SEGMENT, steps));
     }
 
     // ---------------------------------------------------------------- forward
@@ -355,6 +354,9 @@ final class TileWorker {
                     case AHP -> storeLine(tensor, Layout.STRIDE, Layout.H, index);
                     case DYNAMIC_PROBABILITY -> storeLine(tensor, Layout.STRIDE, Layout.D, index);
                     case HOMEOSTASIS -> storeLine(tensor, Layout.STRIDE, Layout.HOMEOSTASIS, index);
+                    case THRESHOLD_OFFSET -> storeLine(tensor, Layout.STRIDE, Layout.O, index);
+                    case RATE -> storeLine(tensor, Layout.STRIDE, Layout.RATE, index);
+                    case MODULATION -> storeLine(tensor, Layout.STRIDE, Layout.M, index);
                     case THRESHOLD, SLOPE -> {
                         // Written before the step settled.
                     }
