@@ -1,0 +1,53 @@
+package org.qlif.benchmarks;
+
+import java.io.IOException;
+import java.util.List;
+import org.openjdk.jmh.Main;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.CommandLineOptionException;
+import org.openjdk.jmh.runner.options.CommandLineOptions;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/**
+ * The entry: {@code compare}, {@code all}, or a pattern of benchmarks with JMH's options, such as {@code BackendBenchmark -p
+ * shape=20x128x512 -prof gc}, whose scores are then shown as neuron-steps a second too.
+ */
+@Command(
+        name = "benchmark",
+        subcommands = {Compare.class, All.class},
+        description = {
+            "Times QLIF. Besides the commands below: a pattern of benchmarks and JMH's options, such as",
+            "  benchmark BackendBenchmark -p shape=20x128x512 -p pass=FORWARD -prof gc",
+            "-l lists the benchmarks, -lp their parameters, -prof gc counts the bytes that a call allocates."
+        })
+public final class Benchmarks {
+    private static final List<String> OWN = List.of("compare", "all", "--help");
+
+    private Benchmarks() {}
+
+    /** Runs what the arguments say. */
+    public static void main(String[] args) throws IOException, RunnerException, CommandLineOptionException {
+        // The plot needs no screen.
+        System.setProperty("java.awt.headless", "true");
+        if (args.length == 0 || OWN.contains(args[0])) {
+            String[] shown = args.length == 0 ? new String[] {"--help"} : args;
+            System.exit(new CommandLine(new Benchmarks()).execute(shown));
+        }
+        CommandLineOptions options = new CommandLineOptions(args);
+        if (options.shouldHelp()
+                || options.shouldList()
+                || options.shouldListWithParams()
+                || options.shouldListProfilers()
+                || options.shouldListResultFormats()) {
+            Main.main(args);
+            return;
+        }
+        List<Score> scores = Score.of(new Runner(options).run());
+        if (!scores.isEmpty()) {
+            System.out.println();
+            System.out.println(ScoreTable.markdown(scores));
+        }
+    }
+}
