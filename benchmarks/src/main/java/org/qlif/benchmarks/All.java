@@ -22,10 +22,12 @@ import picocli.CommandLine.Option;
 /** Runs every benchmark, with allocations counted, and writes JSON, CSV and a table. */
 @Command(
         name = "all",
-        mixinStandardHelpOptions = true,
         sortOptions = false,
         description = "Runs every benchmark and writes its scores; takes hours unless --quick.")
 final class All implements Callable<Integer> {
+    @Option(names = "--help", usageHelp = true, description = "Shows this.")
+    private boolean help;
+
     @Option(names = "--quick", description = "One fork and short iterations: shows that all works, proves nothing.")
     private boolean quick;
 
@@ -62,11 +64,7 @@ final class All implements Callable<Integer> {
     private ChainedOptionsBuilder options() {
         ChainedOptionsBuilder options = new OptionsBuilder().addProfiler(GCProfiler.class);
         if (quick) {
-            options.forks(1)
-                    .warmupIterations(1)
-                    .warmupTime(TimeValue.milliseconds(500))
-                    .measurementIterations(2)
-                    .measurementTime(TimeValue.milliseconds(200));
+            options.forks(1).warmupIterations(3).measurementIterations(2).measurementTime(TimeValue.milliseconds(200));
         }
         return options;
     }

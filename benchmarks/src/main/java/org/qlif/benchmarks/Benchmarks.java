@@ -9,6 +9,7 @@ import org.openjdk.jmh.runner.options.CommandLineOptionException;
 import org.openjdk.jmh.runner.options.CommandLineOptions;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /**
  * The entry: {@code compare}, {@code all}, or a pattern of benchmarks with JMH's options, such as {@code BackendBenchmark -p
@@ -24,6 +25,9 @@ import picocli.CommandLine.Command;
         })
 public final class Benchmarks {
     private static final List<String> OWN = List.of("compare", "all", "--help");
+
+    @Option(names = "--help", usageHelp = true, description = "Shows this.")
+    private boolean help;
 
     private Benchmarks() {}
 

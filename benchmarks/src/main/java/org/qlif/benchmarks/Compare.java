@@ -19,10 +19,12 @@ import picocli.CommandLine.Option;
 /** Times all contenders in one run and writes table, plot and the block of the README. */
 @Command(
         name = "compare",
-        mixinStandardHelpOptions = true,
         sortOptions = false,
         description = "Times our kernels beside tensor operations on PyTorch and C, and writes a table and a plot.")
 final class Compare implements Callable<Integer> {
+    @Option(names = "--help", usageHelp = true, description = "Shows this.")
+    private boolean help;
+
     @Option(names = "--quick", description = "One fork and short iterations: shows that all works, proves nothing.")
     private boolean quick;
 
@@ -52,7 +54,7 @@ final class Compare implements Callable<Integer> {
     @Option(names = "--forks", paramLabel = "COUNT", description = "JVMs for each score. Default: 3")
     private Integer forks;
 
-    @Option(names = "--warmups", paramLabel = "COUNT", description = "Warm-up iterations of a second each. Default: 5")
+    @Option(names = "--warmups", paramLabel = "COUNT", description = "Warm-up iterations of a second each. Default: 8")
     private Integer warmups;
 
     @Option(
@@ -110,11 +112,11 @@ final class Compare implements Callable<Integer> {
                 .param(NeuronBenchmark.SHAPE, texts(extents))
                 .param("threads", texts(threads))
                 .forks(chosen(forks, quick ? 1 : 3))
-                .warmupIterations(chosen(warmups, quick ? 1 : 5))
+                .warmupIterations(chosen(warmups, quick ? 3 : 8))
                 .measurementIterations(chosen(iterations, quick ? 2 : 5))
                 .shouldFailOnError(true);
         if (quick) {
-            options.warmupTime(TimeValue.milliseconds(500)).measurementTime(TimeValue.milliseconds(200));
+            options.measurementTime(TimeValue.milliseconds(200));
         }
         return Score.of(new Runner(options.build()).run());
     }

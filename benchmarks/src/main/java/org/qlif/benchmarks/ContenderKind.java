@@ -26,7 +26,7 @@ public enum ContenderKind {
         }
     },
     /** C with elementary functions of its own. */
-    C("C, gcc -O3 -march=native -ffast-math, OpenMP, own elementary functions", false, true) {
+    C("C, gcc -O3 -march=native -ffast-math, OpenMP", false, true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
             return new CContender(CContender.Math.OWN, workload, threads);
@@ -38,7 +38,7 @@ public enum ContenderKind {
         }
     },
     /** C that calls libm. */
-    C_LIBM("C, the same with libm's, vectorised by gcc", false, true) {
+    C_LIBM("C, the same, elementary functions from libm", false, true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
             return new CContender(CContender.Math.LIBM, workload, threads);

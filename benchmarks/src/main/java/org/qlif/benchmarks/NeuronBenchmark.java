@@ -12,7 +12,8 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * How the benchmarks are run unless the command line says otherwise. The score is the time of a call; {@link Score} knows how
- * many neuron-steps that is from the parameter {@value #SHAPE}. A heap of fixed size keeps its resizing out of the scores.
+ * many neuron-steps that is from the parameter {@value #SHAPE}. A heap of fixed size keeps its resizing out of the scores. The
+ * warm-up is long because Vector API code is a hundred times slower until it is compiled.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -26,7 +27,7 @@ import org.openjdk.jmh.annotations.Warmup;
             "-Xms3g",
             "-Xmx3g"
         })
-@Warmup(iterations = 5, time = 1)
+@Warmup(iterations = 8, time = 1)
 @Measurement(iterations = 5, time = 1)
 public abstract class NeuronBenchmark {
     /** The name of the parameter that holds the shape. */

@@ -3,8 +3,11 @@ package org.qlif.benchmarks;
 import java.awt.Color;
 import java.awt.Font;
 import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.knowm.xchart.BitmapEncoder;
@@ -58,16 +61,18 @@ final class SpeedPlot {
         double lowest = Double.MAX_VALUE;
         double highest = 0;
         for (ContenderKind kind : comparison.contenders(pass)) {
-            List<Double> speeds = shapes.stream()
-                    .map(shape -> comparison.millionsPerSecond(kind, shape, pass, threads))
-                    .map(speed -> speed.isNaN() ? null : speed)
-                    .toList();
+            List<Double> speeds = new ArrayList<>();
+            for (Shape shape : shapes) {
+                double speed = comparison.millionsPerSecond(kind, shape, pass, threads);
+                // XChart leaves a null out.
+                speeds.add(Double.isNaN(speed) ? null : speed);
+                if (!Double.isNaN(speed)) {
+                    lowest = Math.min(lowest, speed);
+                    highest = Math.max(highest, speed);
+                }
+            }
             chart.addSeries(kind.title(), shapes.stream().map(Shape::toString).toList(), speeds)
                     .setFillColor(COLOURS.get(kind));
-            for (double speed : speeds) {
-                lowest = Math.min(lowest, speed);
-                highest = Math.max(highest, speed);
-            }
         }
         styler.setYAxisMin(Math.pow(10, Math.floor(Math.log10(lowest))));
         styler.setYAxisMax(Math.pow(10, Math.ceil(Math.log10(highest))));
@@ -75,8 +80,12 @@ final class SpeedPlot {
         return chart;
     }
 
+    /** Of ticks and of the numbers above the bars: two significant digits, three from 100 on. */
     private static String tick(double value) {
-        return value >= 1 ? Long.toString(Math.round(value)) : Double.toString(value);
+        return new BigDecimal(value)
+                .round(new MathContext(value < 100 ? 2 : 3))
+                .stripTrailingZeros()
+                .toPlainString();
     }
 
     /** Writes forward and training below each other, with the most threads, as PNG. */
