@@ -3,6 +3,7 @@ package org.qlif.benchmarks;
 import java.io.IOException;
 import java.util.List;
 import org.openjdk.jmh.Main;
+import org.openjdk.jmh.runner.NoBenchmarksException;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.CommandLineOptionException;
@@ -32,13 +33,25 @@ public final class Benchmarks {
     private Benchmarks() {}
 
     /** Runs what the arguments say. */
-    public static void main(String[] args) throws IOException, RunnerException, CommandLineOptionException {
+    public static void main(String[] args) throws IOException {
         // The plot needs no screen.
         System.setProperty("java.awt.headless", "true");
         if (args.length == 0 || OWN.contains(args[0])) {
             String[] shown = args.length == 0 ? new String[] {"--help"} : args;
             System.exit(new CommandLine(new Benchmarks()).execute(shown));
         }
+        try {
+            jmh(args);
+        } catch (NoBenchmarksException nothing) {
+            System.err.println("benchmark: no benchmark matches; -l lists them, --help the commands");
+            System.exit(1);
+        } catch (CommandLineOptionException | RunnerException refused) {
+            System.err.println("benchmark: " + refused.getMessage());
+            System.exit(1);
+        }
+    }
+
+    private static void jmh(String[] args) throws CommandLineOptionException, IOException, RunnerException {
         CommandLineOptions options = new CommandLineOptions(args);
         if (options.shouldHelp()
                 || options.shouldList()
