@@ -1,32 +1,47 @@
 # Sourced by the entry scripts: exports JAVA_HOME of a JDK 25 or newer, or says what was looked at and exits 1.
-# Looked at, in this order: JAVA_HOME, the java on the PATH, the usual folders. The first that is new enough wins.
+# Looked at, in this order: JAVA_HOME, the javac on the PATH, the usual folders. The first that is new enough wins.
+# QLIF_JDK_FOLDERS, folders or patterns separated by colons, takes the place of the usual folders.
 
 qlif_jdk_version() {
   # The feature release of the JDK in folder $1, or nothing if there is no JDK (a javac) in it.
   [ -x "$1/bin/javac" ] || return 0
-  "$1/bin/javac" -version 2>&1 | sed -n 's/^javac \([0-9][0-9]*\).*/\1/p'
+  local version=""
+  # The file that every JDK carries answers at once; asking javac starts a JVM.
+  if [ -r "$1/release" ]; then
+    version=$(sed -n 's/^JAVA_VERSION="\([0-9][0-9]*\).*/\1/p' "$1/release")
+  fi
+  [ -n "$version" ] || version=$("$1/bin/javac" -version 2>&1 | sed -n 's/^javac \([0-9][0-9]*\).*/\1/p')
+  echo "$version"
 }
 
 qlif_find_jdk() {
-  local candidate version seen="" on_path=""
+  local home=${HOME:-/nonexistent} on_path="" candidate version looked="" patterns
+  patterns="/usr/lib/jvm/*:/usr/java/*:/opt/java/*:/opt/jdk*:$home/.sdkman/candidates/java/*:$home/.jdks/*"
+  patterns=${QLIF_JDK_FOLDERS:-$patterns:/Library/Java/JavaVirtualMachines/*/Contents/Home}
   if command -v javac >/dev/null 2>&1; then
     on_path=$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
   fi
-  for candidate in "${JAVA_HOME:-}" "$on_path" /usr/lib/jvm/* /usr/java/* /opt/java/* /opt/jdk* \
-      "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do
+  # Patterns are left unquoted to be split at colons, and only there, and then expanded.
+  local IFS=:
+  for candidate in "${JAVA_HOME:-}" "$on_path" $patterns; do
     [ -n "$candidate" ] && [ -d "$candidate" ] || continue
     version=$(qlif_jdk_version "$candidate")
-    [ -n "$version" ] || continue
-    if [ "$version" -ge 25 ]; then
+    if [ -n "$version" ] && [ "$version" -ge 25 ]; then
       JAVA_HOME=$candidate
       export JAVA_HOME
       return 0
     fi
-    seen="$seen
-  $candidate (JDK $version)"
+    version=${version:+JDK $version}
+    looked="$looked
+  $candidate: ${version:-no JDK}"
   done
-  echo "A JDK 25 or newer is needed and none was found. Install one, or set JAVA_HOME to it." >&2
-  [ -z "$seen" ] || echo "Too old:$seen" >&2
+  {
+    echo "A JDK 25 or newer is needed and none was found. Install one, or set JAVA_HOME to it. Looked at:"
+    echo "  JAVA_HOME: ${JAVA_HOME:-not set}"
+    echo "  javac on the PATH: ${on_path:-none}"
+    echo "  folders: $patterns"
+    [ -z "$looked" ] || echo "Found:$looked"
+  } >&2
   return 1
 }
 

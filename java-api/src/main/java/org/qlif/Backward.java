@@ -25,6 +25,7 @@ public final class Backward {
     private State gradInitialState;
 
     private NeuronConfig checkedFor;
+    private int checkedChanges;
     private final Lending lending = new Lending();
     private boolean threadBound;
 
@@ -136,10 +137,11 @@ public final class Backward {
         }
         forward.check(config, kernel);
         tape.requireRecorded(forward);
-        if (checkedFor != config) {
+        if (checkedFor != config || checkedChanges != forward.changes()) {
             checkShapes(config);
             checkMemory();
             checkedFor = config;
+            checkedChanges = forward.changes();
         }
         lending.requireReachable();
     }

@@ -28,6 +28,7 @@ public final class Forward {
     private Tape tape;
 
     private NeuronConfig checkedFor;
+    private int changes;
     private final Lending lending = new Lending();
     private boolean threadBound;
 
@@ -232,7 +233,13 @@ public final class Forward {
         return threadBound;
     }
 
+    /** How often the description was changed. */
+    int changes() {
+        return changes;
+    }
+
     private Forward changed() {
+        changes++;
         checkedFor = null;
         return this;
     }

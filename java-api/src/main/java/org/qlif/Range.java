@@ -1,19 +1,22 @@
 package org.qlif;
 
-/** Checks of scalar options: each returns its value or throws an exception with name, value and range. */
+/**
+ * Checks of scalar options: each returns its value or throws an exception with name, value and range. Finite and positive are meant
+ * in float32, in which the kernels compute.
+ */
 final class Range {
     private Range() {}
 
     static double finite(String name, double value) {
-        return check(name, value, Double.isFinite(value), "a finite number");
+        return check(name, value, Float.isFinite((float) value), "a finite number");
     }
 
     static double positive(String name, double value) {
-        return check(name, value, value > 0 && Double.isFinite(value), "a finite number > 0");
+        return check(name, value, (float) value > 0 && Float.isFinite((float) value), "a finite number > 0");
     }
 
     static double nonNegative(String name, double value) {
-        return check(name, value, value >= 0 && Double.isFinite(value), "a finite number >= 0");
+        return check(name, value, value >= 0 && Float.isFinite((float) value), "a finite number >= 0");
     }
 
     static double within(

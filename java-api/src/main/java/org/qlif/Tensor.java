@@ -150,6 +150,12 @@ public final class Tensor {
         return segment.getAtIndex(ValueLayout.JAVA_FLOAT, index);
     }
 
+    /** Sets element {@code index} of the flattened {@link DType#F32} tensor. */
+    public void setFloat(long index, float value) {
+        requireType(DType.F32);
+        segment.setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
+    }
+
     /** A new array with all elements of an {@link DType#F32} tensor. */
     public float[] toFloatArray() {
         requireType(DType.F32);

@@ -27,7 +27,9 @@ final class ScalarKernel implements BackendKernel {
     /** Elements a part of the work takes: those of one word of spike bits, so that no two threads share a word. */
     private static final int PART = 64;
 
-    private static final int VARIABLES = QlifVariable.values().length;
+    // Arrays, since a list would be asked for an iterator at every element.
+    private static final QlifVariable[] VARIABLES = QlifVariable.values();
+    private static final QlifTrace[] TRACES = QlifTrace.values();
 
     private final QlifConfig config;
     private final QlifConstants constants;
@@ -106,7 +108,7 @@ final class ScalarKernel implements BackendKernel {
 
     @Override
     public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
-        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), VARIABLES);
+        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), VARIABLES.length);
     }
 
     @Override
@@ -173,7 +175,7 @@ final class ScalarKernel implements BackendKernel {
             }
             drawing = (config.uniformsPerStep() > 0 && call.uniforms() == null)
                     || (config.drawsNormals() && call.normals() == null);
-            modulation = call.modulation() == null ? null : Broadcast.of(call.modulation());
+            modulation = Broadcast.of(call.modulation(), modulation);
         }
 
         void forwardPart(long part) {
@@ -307,7 +309,7 @@ final class ScalarKernel implements BackendKernel {
             if (call.voltages() != null) {
                 put(call.voltages(), index, neuron.v);
             }
-            for (QlifTrace trace : config.traces()) {
+            for (QlifTrace trace : TRACES) {
                 Tensor tensor = call.trace(trace);
                 if (tensor != null) {
                     put(tensor, index, traced(trace, x));
@@ -404,7 +406,7 @@ final class ScalarKernel implements BackendKernel {
 
         private void loadState(long e) {
             State initial = call.initialState();
-            for (QlifVariable variable : config.stateVariables()) {
+            for (QlifVariable variable : VARIABLES) {
                 neuron.set(
                         variable,
                         initial == null
@@ -415,27 +417,27 @@ final class ScalarKernel implements BackendKernel {
 
         private void storeState(long e) {
             if (call.finalState() != null) {
-                for (QlifVariable variable : config.stateVariables()) {
+                for (QlifVariable variable : VARIABLES) {
                     put(call.finalState().get(variable), e, neuron.get(variable));
                 }
             }
         }
 
         private void loadCheckpoint(HostTape tape, long number, long e) {
-            for (QlifVariable variable : config.stateVariables()) {
+            for (QlifVariable variable : VARIABLES) {
                 neuron.set(variable, get(tape.checkpoints(), tape.checkpointIndex(number, variable.ordinal()) + e));
             }
         }
 
         private void storeCheckpoint(HostTape tape, long number, long e) {
-            for (QlifVariable variable : config.stateVariables()) {
+            for (QlifVariable variable : VARIABLES) {
                 put(tape.checkpoints(), tape.checkpointIndex(number, variable.ordinal()) + e, neuron.get(variable));
             }
         }
 
         private void loadAdjoints(long e) {
             State upstream = backwardCall.gradFinalState();
-            for (QlifVariable variable : config.stateVariables()) {
+            for (QlifVariable variable : VARIABLES) {
                 neuron.setAdjoint(
                         variable,
                         upstream == null ? 0f : get(upstream.get(variable).segment(), e));
@@ -452,7 +454,7 @@ final class ScalarKernel implements BackendKernel {
             put(sums, scratch.modulationSumIndex() + e, gradModulation);
             State result = backwardCall.gradInitialState();
             if (result != null) {
-                for (QlifVariable variable : config.stateVariables()) {
+                for (QlifVariable variable : VARIABLES) {
                     put(result.get(variable), e, neuron.adjoint(variable));
                 }
             }

@@ -81,11 +81,11 @@ final class SimdKernel implements BackendKernel {
                 draws.step(firstStep + t, uniforms != null, normals != null);
                 for (int wire = 0; uniforms != null && wire < wires; wire++) {
                     draws.uniforms(firstStep + t, wire, Layout.OUT);
-                    store(tile.lines, Layout.OUT, uniforms.segment(), (t * wires + wire) * elements + e, tile.lanes);
+                    store(tile.m, Layout.OUT, uniforms.segment(), (t * wires + wire) * elements + e, tile.lanes);
                 }
                 if (normals != null) {
                     int line = Layout.NORMAL + (int) ((firstStep + t) & 1) * Lanes.TILE;
-                    store(tile.lines, line, normals.segment(), t * elements + e, tile.lanes);
+                    store(tile.m, line, normals.segment(), t * elements + e, tile.lanes);
                 }
             }
         }

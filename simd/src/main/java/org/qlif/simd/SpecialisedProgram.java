@@ -53,82 +53,79 @@ final class SpecialisedProgram implements QlifProgram {
 
     @Override
     public void flushState(Tile tile) {
-        float[] x = tile.x;
+        float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
-            flush(x, i + Layout.V, QlifConstants.FLUSH_STATE);
-            flush(x, i + Layout.A, QlifConstants.FLUSH_STATE);
-            flush(x, i + Layout.R, QlifConstants.FLUSH_STATE);
-            flush(x, i + Layout.H, QlifConstants.FLUSH_STATE);
-            flush(x, i + Layout.D, QlifConstants.FLUSH_STATE);
-            flush(x, i + Layout.O, QlifConstants.FLUSH_STATE);
-            flush(x, i + Layout.RATE, QlifConstants.FLUSH_STATE);
-            flush(x, i + Layout.HOMEOSTASIS, QlifConstants.FLUSH_STATE);
+            flush(m, i + Layout.V, QlifConstants.FLUSH_STATE);
+            flush(m, i + Layout.A, QlifConstants.FLUSH_STATE);
+            flush(m, i + Layout.R, QlifConstants.FLUSH_STATE);
+            flush(m, i + Layout.H, QlifConstants.FLUSH_STATE);
+            flush(m, i + Layout.D, QlifConstants.FLUSH_STATE);
+            flush(m, i + Layout.O, QlifConstants.FLUSH_STATE);
+            flush(m, i + Layout.RATE, QlifConstants.FLUSH_STATE);
+            flush(m, i + Layout.HOMEOSTASIS, QlifConstants.FLUSH_STATE);
         }
     }
 
-    private static void flush(float[] x, int i, float limit) {
-        FloatVector value = fromArray(F, x, i);
-        value.blend(0f, value.abs().compare(LT, limit)).intoArray(x, i);
+    private static void flush(float[] m, int i, float limit) {
+        FloatVector value = fromArray(F, m, i);
+        value.blend(0f, value.abs().compare(LT, limit)).intoArray(m, i);
     }
 
     @Override
     public void modulate(Tile tile) {
-        float[] x = tile.x;
-        float[] lines = tile.lines;
+        float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
-            FloatVector m = SimdMath.sigmoid(fromArray(F, lines, Layout.OUT + v * Lanes.LENGTH));
-            m.intoArray(x, i + Layout.M);
-            m.mul(broadcast(F, 1f).sub(m)).intoArray(x, i + Layout.M_SLOPE);
+            FloatVector modulation = SimdMath.sigmoid(fromArray(F, m, Layout.OUT + v * Lanes.LENGTH));
+            modulation.intoArray(m, i + Layout.M);
+            modulation.mul(broadcast(F, 1f).sub(modulation)).intoArray(m, i + Layout.M_SLOPE);
         }
     }
 
     /** 1 + kappa M. */
-    private FloatVector modulation(float[] x, int i) {
-        return fromArray(F, x, i + Layout.M).fma(broadcast(F, k.kappa()), broadcast(F, 1f));
+    private FloatVector modulation(float[] m, int i) {
+        return fromArray(F, m, i + Layout.M).fma(broadcast(F, k.kappa()), broadcast(F, 1f));
     }
 
     @Override
     public void integrate(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
-        float[] lines = tile.lines;
         int normals = tile.normals;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
             int j = at + v * Lanes.LENGTH;
-            FloatVector input = fromArray(F, f, j + Layout.FRAME_INPUT);
+            FloatVector input = fromArray(F, m, j + Layout.FRAME_INPUT);
             if (C.neuromod() == NeuromodMode.GAIN) {
-                input = modulation(x, i).mul(input);
+                input = modulation(m, i).mul(input);
             }
-            FloatVector efficiency = fromArray(F, x, i + Layout.S);
-            FloatVector outflow = fromArray(F, x, i + Layout.A);
+            FloatVector efficiency = fromArray(F, m, i + Layout.S);
+            FloatVector outflow = fromArray(F, m, i + Layout.A);
             if (C.ahp()) {
-                outflow = fromArray(F, x, i + Layout.H).fma(broadcast(F, k.gAhp()), outflow);
+                outflow = fromArray(F, m, i + Layout.H).fma(broadcast(F, k.gAhp()), outflow);
             }
-            FloatVector potential = fromArray(F, x, i + Layout.V);
+            FloatVector potential = fromArray(F, m, i + Layout.V);
             FloatVector drive = input.mul(efficiency).sub(outflow).sub(potential);
             FloatVector vPre;
             if (KEEPS_V_PRE) {
-                vPre = fromArray(F, f, j + Layout.FRAME_V_PRE);
+                vPre = fromArray(F, m, j + Layout.FRAME_V_PRE);
             } else {
-                vPre = drive.fma(fromArray(F, x, i + Layout.LEAK), potential);
+                vPre = drive.fma(fromArray(F, m, i + Layout.LEAK), potential);
                 if (C.noise()) {
-                    vPre = fromArray(F, lines, normals + v * Lanes.LENGTH).fma(broadcast(F, k.sigma()), vPre);
+                    vPre = fromArray(F, m, normals + v * Lanes.LENGTH).fma(broadcast(F, k.sigma()), vPre);
                 }
-                vPre.intoArray(f, j + Layout.FRAME_V_PRE);
+                vPre.intoArray(m, j + Layout.FRAME_V_PRE);
             }
-            FloatVector rawBase = fromArray(F, x, i + Layout.V_TH).add(fromArray(F, x, i + Layout.O));
-            vPre.sub(theta(x, i, base(rawBase))).intoArray(f, j + Layout.FRAME_DELTA);
-            rawBase.intoArray(f, j + Layout.FRAME_RAW_BASE);
+            FloatVector rawBase = fromArray(F, m, i + Layout.V_TH).add(fromArray(F, m, i + Layout.O));
+            vPre.sub(theta(m, i, base(rawBase))).intoArray(m, j + Layout.FRAME_DELTA);
+            rawBase.intoArray(m, j + Layout.FRAME_RAW_BASE);
             if (RECORDS) {
-                efficiency.intoArray(f, j + Layout.FRAME_EFFICIENCY);
-                drive.intoArray(f, j + Layout.FRAME_DRIVE);
+                efficiency.intoArray(m, j + Layout.FRAME_EFFICIENCY);
+                drive.intoArray(m, j + Layout.FRAME_DRIVE);
             }
         }
     }
@@ -138,50 +135,47 @@ final class SpecialisedProgram implements QlifProgram {
         return C.adaptiveThreshold() ? SimdMath.clamp(rawBase, k.minThreshold(), k.maxThreshold()) : rawBase;
     }
 
-    private FloatVector theta(float[] x, int i, FloatVector base) {
-        FloatVector theta = base.add(fromArray(F, x, i + Layout.HOMEOSTASIS));
+    private FloatVector theta(float[] m, int i, FloatVector base) {
+        FloatVector theta = base.add(fromArray(F, m, i + Layout.HOMEOSTASIS));
         return C.neuromod() == NeuromodMode.THRESHOLD
-                ? fromArray(F, x, i + Layout.M).fma(broadcast(F, k.kappa()), theta)
+                ? fromArray(F, m, i + Layout.M).fma(broadcast(F, k.kappa()), theta)
                 : theta;
     }
 
     @Override
     public void traceThreshold(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
-        float[] lines = tile.lines;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            FloatVector rawBase = fromArray(F, f, at + v * Lanes.LENGTH + Layout.FRAME_RAW_BASE);
-            theta(x, v * Layout.STRIDE, base(rawBase)).intoArray(lines, Layout.OUT + v * Lanes.LENGTH);
+            FloatVector rawBase = fromArray(F, m, at + v * Lanes.LENGTH + Layout.FRAME_RAW_BASE);
+            theta(m, v * Layout.STRIDE, base(rawBase)).intoArray(m, Layout.OUT + v * Lanes.LENGTH);
         }
     }
 
     @Override
     public void decide(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
             int j = at + v * Lanes.LENGTH;
             if (RECORDS) {
-                fromArray(F, x, i + Layout.R).intoArray(f, j + Layout.FRAME_REFRACTORY);
+                fromArray(F, m, i + Layout.R).intoArray(m, j + Layout.FRAME_REFRACTORY);
             }
             if (C.dynamicProbability()) {
-                fromArray(F, x, i + Layout.D)
+                fromArray(F, m, i + Layout.D)
                         .fma(
                                 broadcast(F, k.dspDecay()),
-                                fromArray(F, x, i + Layout.Y).mul(k.dspJump()))
-                        .intoArray(x, i + Layout.D);
+                                fromArray(F, m, i + Layout.Y).mul(k.dspJump()))
+                        .intoArray(m, i + Layout.D);
             }
             if (C.decision() != Decision.THRESHOLD) {
-                FloatVector divisor = divisor(x, i);
-                slope(x, i, divisor).intoArray(f, j + Layout.FRAME_SLOPE);
+                FloatVector divisor = divisor(m, i);
+                slope(m, i, divisor).intoArray(m, j + Layout.FRAME_SLOPE);
                 if (RECORDS) {
-                    divisor.intoArray(f, j + Layout.FRAME_DIVISOR);
+                    divisor.intoArray(m, j + Layout.FRAME_DIVISOR);
                 }
             }
         }
@@ -189,41 +183,38 @@ final class SpecialisedProgram implements QlifProgram {
 
     @Override
     public void turn(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
-        float[] lines = tile.lines;
+        float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int j = at + v * Lanes.LENGTH;
-            FloatVector slope = fromArray(F, f, j + Layout.FRAME_SLOPE);
-            FloatVector delta = fromArray(F, f, j + Layout.FRAME_DELTA);
+            FloatVector slope = fromArray(F, m, j + Layout.FRAME_SLOPE);
+            FloatVector delta = fromArray(F, m, j + Layout.FRAME_DELTA);
             FloatVector angle;
             if (C.decision() == Decision.SIGMOID) {
                 angle = sigmoidSlope(slope).mul(delta);
             } else {
-                FloatVector rest = fromArray(F, x, v * Layout.STRIDE + Layout.REST_ANGLE);
+                FloatVector rest = fromArray(F, m, v * Layout.STRIDE + Layout.REST_ANGLE);
                 if (C.angleMap() == AngleMap.TANH) {
                     FloatVector tanh = SimdMath.tanh(slope.mul(delta));
-                    tanh.intoArray(lines, Layout.TANH + v * Lanes.LENGTH);
+                    tanh.intoArray(m, Layout.TANH + v * Lanes.LENGTH);
                     angle = tanh.fma(broadcast(F, k.thetaMax()), rest);
                 } else {
                     angle = slope.fma(delta, rest);
                 }
             }
-            angle.intoArray(lines, Layout.ANGLE + v * Lanes.LENGTH);
+            angle.intoArray(m, Layout.ANGLE + v * Lanes.LENGTH);
         }
     }
 
     @Override
     public void chance(Tile tile) {
-        float[] f = tile.frames;
-        float[] lines = tile.lines;
+        float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            FloatVector p = rawProbability(fromArray(F, lines, Layout.ANGLE + v * Lanes.LENGTH));
-            clampProbability(p).intoArray(f, at + v * Lanes.LENGTH + Layout.FRAME_P);
+            FloatVector p = rawProbability(fromArray(F, m, Layout.ANGLE + v * Lanes.LENGTH));
+            clampProbability(p).intoArray(m, at + v * Lanes.LENGTH + Layout.FRAME_P);
         }
     }
 
@@ -235,26 +226,26 @@ final class SpecialisedProgram implements QlifProgram {
     }
 
     /** max(1 + D, 1e-6), with the D of this step. */
-    private static FloatVector divisor(float[] x, int i) {
+    private static FloatVector divisor(float[] m, int i) {
         if (!C.dynamicProbability()) {
             return broadcast(F, 1f);
         }
-        FloatVector divisor = fromArray(F, x, i + Layout.D).add(1f);
+        FloatVector divisor = fromArray(F, m, i + Layout.D).add(1f);
         return divisor.blend(QlifConstants.MIN_SLOPE_DIVISOR, divisor.compare(LT, QlifConstants.MIN_SLOPE_DIVISOR));
     }
 
     /** alpha, or the SIGMOID slope, over the divisor; times 1 + kappa M in PROB_SLOPE mode. */
-    private FloatVector slope(float[] x, int i, FloatVector divisor) {
-        FloatVector numerator = slopeFactor(x, i);
+    private FloatVector slope(float[] m, int i, FloatVector divisor) {
+        FloatVector numerator = slopeFactor(m, i);
         if (C.neuromod() == NeuromodMode.PROB_SLOPE) {
-            numerator = numerator.mul(modulation(x, i));
+            numerator = numerator.mul(modulation(m, i));
         }
         return C.dynamicProbability() ? numerator.div(divisor) : numerator;
     }
 
-    private FloatVector slopeFactor(float[] x, int i) {
+    private FloatVector slopeFactor(float[] m, int i) {
         return C.decision() == Decision.QUBIT
-                ? fromArray(F, x, i + Layout.ALPHA)
+                ? fromArray(F, m, i + Layout.ALPHA)
                 : broadcast(F, C.dynamicProbability() ? k.baseAlpha() : 1f);
     }
 
@@ -270,63 +261,60 @@ final class SpecialisedProgram implements QlifProgram {
 
     @Override
     public void traceSlope(Tile tile) {
-        float[] x = tile.x;
-        float[] lines = tile.lines;
+        float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
             FloatVector traced = broadcast(F, 0f);
             if (C.decision() != Decision.THRESHOLD) {
-                traced = slope(x, i, divisor(x, i));
+                traced = slope(m, i, divisor(m, i));
                 if (C.decision() == Decision.SIGMOID) {
                     traced = sigmoidSlope(traced);
                 }
             }
-            traced.intoArray(lines, Layout.OUT + v * Lanes.LENGTH);
+            traced.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
         }
     }
 
     @Override
     public void damp(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int j = at + v * Lanes.LENGTH + Layout.FRAME_P;
             FloatVector damping =
-                    SimdMath.exp(fromArray(F, x, v * Layout.STRIDE + Layout.R).neg());
-            fromArray(F, f, j).mul(damping).intoArray(f, j);
+                    SimdMath.exp(fromArray(F, m, v * Layout.STRIDE + Layout.R).neg());
+            fromArray(F, m, j).mul(damping).intoArray(m, j);
         }
     }
 
     @Override
     public void fire(Tile tile) {
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
-        float[] lines = tile.lines;
         long[] bits = tile.bits;
         int uniforms = tile.uniforms;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int lane = v * Lanes.LENGTH;
             int j = at + lane;
-            VectorMask<Float> fired = fired(f, j, lines, uniforms + lane);
+            VectorMask<Float> fired = fired(m, j, uniforms + lane);
             FloatVector spike = broadcast(F, 0f).blend(1f, fired);
-            spike.intoArray(f, j + Layout.FRAME_SPIKE);
+            spike.intoArray(m, j + Layout.FRAME_SPIKE);
             if (C.decision() == Decision.THRESHOLD) {
-                spike.intoArray(f, j + Layout.FRAME_P);
+                spike.intoArray(m, j + Layout.FRAME_P);
             }
             long word = (lane & 63) == 0 ? 0 : bits[lane >>> 6];
             bits[lane >>> 6] = word | fired.toLong() << (lane & 63);
         }
     }
 
-    private VectorMask<Float> fired(float[] f, int j, float[] lines, int lane) {
+    private VectorMask<Float> fired(float[] m, int j, int lane) {
         if (C.decision() == Decision.THRESHOLD) {
-            return fromArray(F, f, j + Layout.FRAME_DELTA).compare(GE, 0f);
+            return fromArray(F, m, j + Layout.FRAME_DELTA).compare(GE, 0f);
         }
-        FloatVector p = fromArray(F, f, j + Layout.FRAME_P);
+        FloatVector p = fromArray(F, m, j + Layout.FRAME_P);
         if (C.decision() == Decision.SIGMOID && C.rounds()) {
             return p.compare(GT, 0.5f);
         }
@@ -334,86 +322,85 @@ final class SpecialisedProgram implements QlifProgram {
             return p.compare(GT, k.expectedAbove());
         }
         if (C.readout() == Readout.MULTI_QUBIT) {
-            return fromArray(F, lines, lane).compare(GE, (float) k.minCount());
+            return fromArray(F, m, lane).compare(GE, (float) k.minCount());
         }
-        return fromArray(F, lines, lane).compare(LT, p);
+        return fromArray(F, m, lane).compare(LT, p);
     }
 
     @Override
     public void unpack(Tile tile) {
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
         long[] bits = tile.bits;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int lane = v * Lanes.LENGTH;
             VectorMask<Float> fired = VectorMask.fromLong(F, bits[lane >>> 6] >>> (lane & 63));
-            broadcast(F, 0f).blend(1f, fired).intoArray(f, at + lane + Layout.FRAME_SPIKE);
+            broadcast(F, 0f).blend(1f, fired).intoArray(m, at + lane + Layout.FRAME_SPIKE);
         }
     }
 
     /** y: the spike or p. */
-    private static FloatVector spikeValue(float[] f, int j) {
-        return fromArray(F, f, j + (C.expected() ? Layout.FRAME_P : Layout.FRAME_SPIKE));
+    private static FloatVector spikeValue(float[] m, int j) {
+        return fromArray(F, m, j + (C.expected() ? Layout.FRAME_P : Layout.FRAME_SPIKE));
     }
 
     @Override
     public void settle(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
             int j = at + v * Lanes.LENGTH;
-            FloatVector spike = fromArray(F, f, j + Layout.FRAME_SPIKE);
-            FloatVector y = spikeValue(f, j);
-            y.intoArray(x, i + Layout.Y);
-            FloatVector vPre = fromArray(F, f, j + Layout.FRAME_V_PRE);
+            FloatVector spike = fromArray(F, m, j + Layout.FRAME_SPIKE);
+            FloatVector y = spikeValue(m, j);
+            y.intoArray(m, i + Layout.Y);
+            FloatVector vPre = fromArray(F, m, j + Layout.FRAME_V_PRE);
             y.mul(k.resetFraction())
                     .fma(broadcast(F, k.vReset()).sub(vPre), vPre)
-                    .intoArray(x, i + Layout.V);
+                    .intoArray(m, i + Layout.V);
             if (C.refractory()) {
-                fromArray(F, x, i + Layout.R)
+                fromArray(F, m, i + Layout.R)
                         .fma(broadcast(F, k.refractoryDecay()), y.mul(k.rJump()))
-                        .intoArray(x, i + Layout.R);
+                        .intoArray(m, i + Layout.R);
             }
             if (C.ahp()) {
-                FloatVector h = fromArray(F, x, i + Layout.H).fma(broadcast(F, k.ahpDecay()), spike.mul(k.ahpJump()));
-                h.blend(k.ahpMax(), h.compare(GT, k.ahpMax())).intoArray(x, i + Layout.H);
+                FloatVector h = fromArray(F, m, i + Layout.H).fma(broadcast(F, k.ahpDecay()), spike.mul(k.ahpJump()));
+                h.blend(k.ahpMax(), h.compare(GT, k.ahpMax())).intoArray(m, i + Layout.H);
             }
-            fromArray(F, x, i + Layout.A)
+            fromArray(F, m, i + Layout.A)
                     .fma(broadcast(F, k.adaptationDecay()), y.mul(k.spikeIncrease()))
-                    .intoArray(x, i + Layout.A);
-            FloatVector s = fromArray(F, x, i + Layout.S);
+                    .intoArray(m, i + Layout.A);
+            FloatVector s = fromArray(F, m, i + Layout.S);
             s.fma(
                             y.fma(broadcast(F, -k.depressionRate()), broadcast(F, 1f)),
                             s.fma(broadcast(F, -k.recoveryRate()), broadcast(F, k.recoveryRate())))
-                    .intoArray(x, i + Layout.S);
+                    .intoArray(m, i + Layout.S);
             if (C.adaptiveThreshold()) {
-                FloatVector vTh = fromArray(F, x, i + Layout.V_TH);
-                FloatVector base = base(fromArray(F, f, j + Layout.FRAME_RAW_BASE));
+                FloatVector vTh = fromArray(F, m, i + Layout.V_TH);
+                FloatVector base = base(fromArray(F, m, j + Layout.FRAME_RAW_BASE));
                 SimdMath.clamp(
-                                movedThreshold(x, i, base, thresholdMove(y, base, vTh)),
+                                movedThreshold(m, i, base, thresholdMove(y, base, vTh)),
                                 k.minThreshold(),
                                 k.maxThreshold())
                         .sub(vTh)
-                        .intoArray(x, i + Layout.O);
+                        .intoArray(m, i + Layout.O);
             }
             if (C.homeostasis()) {
-                FloatVector rate = fromArray(F, x, i + Layout.RATE);
+                FloatVector rate = fromArray(F, m, i + Layout.RATE);
                 rate = spike.sub(rate).fma(broadcast(F, k.rateStep()), rate);
-                rate.intoArray(x, i + Layout.RATE);
+                rate.intoArray(m, i + Layout.RATE);
                 rate.sub(k.targetRate())
-                        .fma(broadcast(F, k.homeostasisLr()), fromArray(F, x, i + Layout.HOMEOSTASIS))
-                        .intoArray(x, i + Layout.HOMEOSTASIS);
+                        .fma(broadcast(F, k.homeostasisLr()), fromArray(F, m, i + Layout.HOMEOSTASIS))
+                        .intoArray(m, i + Layout.HOMEOSTASIS);
             }
         }
     }
 
     /** Section 4, before the clamp. */
-    private static FloatVector movedThreshold(float[] x, int i, FloatVector base, FloatVector move) {
-        return move.fma(fromArray(F, x, i + Layout.ETA), base);
+    private static FloatVector movedThreshold(float[] m, int i, FloatVector base, FloatVector move) {
+        return move.fma(fromArray(F, m, i + Layout.ETA), base);
     }
 
     /** y - (1 - y)(Theta - V_th). */
@@ -425,55 +412,53 @@ final class SpecialisedProgram implements QlifProgram {
 
     @Override
     public void settleBackward(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
-        float[] lines = tile.lines;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
             FloatVector bV =
-                    fromArray(F, x, i + Layout.ADJ_V).add(fromArray(F, lines, Layout.GRAD_V_OUT + v * Lanes.LENGTH));
-            FloatVector bY =
-                    fromArray(F, x, i + Layout.ADJ_Y).add(fromArray(F, lines, Layout.GRAD_Y + v * Lanes.LENGTH));
-            FloatVector y = spikeValue(f, j);
+                    fromArray(F, m, b + Layout.ADJ_V).add(fromArray(F, m, Layout.GRAD_V_OUT + v * Lanes.LENGTH));
+            FloatVector bY = fromArray(F, m, b + Layout.ADJ_Y).add(fromArray(F, m, Layout.GRAD_Y + v * Lanes.LENGTH));
+            FloatVector y = spikeValue(m, j);
             if (C.adaptiveThreshold()) {
-                FloatVector vTh = fromArray(F, x, i + Layout.V_TH);
-                FloatVector base = base(fromArray(F, f, j + Layout.FRAME_RAW_BASE));
+                FloatVector vTh = fromArray(F, m, i + Layout.V_TH);
+                FloatVector base = base(fromArray(F, m, j + Layout.FRAME_RAW_BASE));
                 FloatVector move = thresholdMove(y, base, vTh);
-                FloatVector adjO = fromArray(F, x, i + Layout.ADJ_O);
-                FloatVector bMoved = within(adjO, movedThreshold(x, i, base, move), k.minThreshold(), k.maxThreshold());
-                bMoved.fma(move, fromArray(F, x, i + Layout.GRAD_ETA)).intoArray(x, i + Layout.GRAD_ETA);
-                FloatVector bEta = bMoved.mul(fromArray(F, x, i + Layout.ETA));
-                fromArray(F, x, i + Layout.GRAD_V_TH)
+                FloatVector adjO = fromArray(F, m, b + Layout.ADJ_O);
+                FloatVector bMoved = within(adjO, movedThreshold(m, i, base, move), k.minThreshold(), k.maxThreshold());
+                bMoved.fma(move, fromArray(F, m, b + Layout.GRAD_ETA)).intoArray(m, b + Layout.GRAD_ETA);
+                FloatVector bEta = bMoved.mul(fromArray(F, m, i + Layout.ETA));
+                fromArray(F, m, b + Layout.GRAD_V_TH)
                         .sub(bEta.fma(y.sub(1f), adjO))
-                        .intoArray(x, i + Layout.GRAD_V_TH);
-                bEta.fma(y.sub(1f), bMoved).intoArray(x, i + Layout.B_BASE);
+                        .intoArray(m, b + Layout.GRAD_V_TH);
+                bEta.fma(y.sub(1f), bMoved).intoArray(m, b + Layout.B_BASE);
                 bY = bEta.fma(base.sub(vTh).add(1f), bY);
             }
-            FloatVector adjS = fromArray(F, x, i + Layout.ADJ_S);
-            bY = fromArray(F, f, j + Layout.FRAME_EFFICIENCY)
+            FloatVector adjS = fromArray(F, m, b + Layout.ADJ_S);
+            bY = fromArray(F, m, j + Layout.FRAME_EFFICIENCY)
                     .mul(-k.depressionRate())
                     .fma(adjS, bY);
             adjS.mul(y.fma(broadcast(F, -k.depressionRate()), broadcast(F, 1f)).sub(k.recoveryRate()))
-                    .intoArray(x, i + Layout.ADJ_S);
-            FloatVector adjA = fromArray(F, x, i + Layout.ADJ_A);
+                    .intoArray(m, b + Layout.ADJ_S);
+            FloatVector adjA = fromArray(F, m, b + Layout.ADJ_A);
             bY = adjA.fma(broadcast(F, k.spikeIncrease()), bY);
-            adjA.mul(k.adaptationDecay()).intoArray(x, i + Layout.ADJ_A);
+            adjA.mul(k.adaptationDecay()).intoArray(m, b + Layout.ADJ_A);
             if (C.refractory()) {
-                FloatVector adjR = fromArray(F, x, i + Layout.ADJ_R);
+                FloatVector adjR = fromArray(F, m, b + Layout.ADJ_R);
                 if (!C.detachReset()) {
                     bY = adjR.fma(broadcast(F, k.rJump()), bY);
                 }
-                adjR.mul(k.refractoryDecay()).intoArray(x, i + Layout.ADJ_R);
+                adjR.mul(k.refractoryDecay()).intoArray(m, b + Layout.ADJ_R);
             }
             if (!C.detachReset()) {
-                FloatVector vPre = fromArray(F, f, j + Layout.FRAME_V_PRE);
+                FloatVector vPre = fromArray(F, m, j + Layout.FRAME_V_PRE);
                 bY = bV.fma(broadcast(F, k.vReset()).sub(vPre).mul(k.resetFraction()), bY);
             }
-            bY.intoArray(x, i + Layout.B_Y);
-            bV.mul(y.fma(broadcast(F, -k.resetFraction()), broadcast(F, 1f))).intoArray(x, i + Layout.B_V_PRE);
+            bY.intoArray(m, b + Layout.B_Y);
+            bV.mul(y.fma(broadcast(F, -k.resetFraction()), broadcast(F, 1f))).intoArray(m, b + Layout.B_V_PRE);
         }
     }
 
@@ -484,31 +469,29 @@ final class SpecialisedProgram implements QlifProgram {
 
     @Override
     public void dampBackward(Tile tile) {
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int j = at + v * Lanes.LENGTH + Layout.FRAME_REFRACTORY;
-            SimdMath.exp(fromArray(F, f, j).neg()).intoArray(f, j);
+            SimdMath.exp(fromArray(F, m, j).neg()).intoArray(m, j);
         }
     }
 
     @Override
     public void chanceBackward(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
-        float[] lines = tile.lines;
+        float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            int i = v * Layout.STRIDE;
-            FloatVector rawP = rawProbability(fromArray(F, lines, Layout.ANGLE + v * Lanes.LENGTH));
-            FloatVector bP = fromArray(F, x, i + Layout.B_Y);
+            int b = v * Layout.ADJOINT_STRIDE;
+            FloatVector rawP = rawProbability(fromArray(F, m, Layout.ANGLE + v * Lanes.LENGTH));
+            FloatVector bP = fromArray(F, m, b + Layout.B_Y);
             if (C.refractory()) {
                 // The frame's R is exp(-R) by now.
-                FloatVector damping = fromArray(F, f, at + v * Lanes.LENGTH + Layout.FRAME_REFRACTORY);
+                FloatVector damping = fromArray(F, m, at + v * Lanes.LENGTH + Layout.FRAME_REFRACTORY);
                 FloatVector p = clampProbability(rawP).mul(damping);
-                bP.neg().fma(p, fromArray(F, x, i + Layout.ADJ_R)).intoArray(x, i + Layout.ADJ_R);
+                bP.neg().fma(p, fromArray(F, m, b + Layout.ADJ_R)).intoArray(m, b + Layout.ADJ_R);
                 bP = bP.mul(damping);
             }
             if (C.clampsProbability()) {
@@ -517,75 +500,73 @@ final class SpecialisedProgram implements QlifProgram {
             if (C.decision() == Decision.SIGMOID) {
                 bP = bP.mul(rawP.mul(broadcast(F, 1f).sub(rawP)));
             }
-            bP.intoArray(x, i + Layout.B_Y);
+            bP.intoArray(m, b + Layout.B_Y);
         }
     }
 
     @Override
     public void turnBackward(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
-        float[] lines = tile.lines;
+        float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
-            FloatVector slope = fromArray(F, f, j + Layout.FRAME_SLOPE);
-            FloatVector bX = fromArray(F, x, i + Layout.B_Y);
+            FloatVector slope = fromArray(F, m, j + Layout.FRAME_SLOPE);
+            FloatVector bX = fromArray(F, m, b + Layout.B_Y);
             if (C.decision() == Decision.QUBIT) {
-                FloatVector phase = SimdMath.reducePhase(fromArray(F, lines, Layout.ANGLE + v * Lanes.LENGTH));
+                FloatVector phase = SimdMath.reducePhase(fromArray(F, m, Layout.ANGLE + v * Lanes.LENGTH));
                 bX = bX.mul(SimdMath.halfSinOfPhase(phase));
-                fromArray(F, x, i + Layout.GRAD_BIAS).add(bX).intoArray(x, i + Layout.GRAD_BIAS);
+                fromArray(F, m, b + Layout.GRAD_BIAS).add(bX).intoArray(m, b + Layout.GRAD_BIAS);
                 if (C.angleMap() == AngleMap.TANH) {
-                    FloatVector tanh = fromArray(F, lines, Layout.TANH + v * Lanes.LENGTH);
+                    FloatVector tanh = fromArray(F, m, Layout.TANH + v * Lanes.LENGTH);
                     bX = bX.mul(tanh.neg().fma(tanh, broadcast(F, 1f)).mul(k.thetaMax()));
                 }
-                bX.mul(slope).intoArray(x, i + Layout.B_DELTA);
+                bX.mul(slope).intoArray(m, b + Layout.B_DELTA);
             } else {
-                bX.mul(sigmoidSlope(slope)).intoArray(x, i + Layout.B_DELTA);
+                bX.mul(sigmoidSlope(slope)).intoArray(m, b + Layout.B_DELTA);
             }
-            bX.mul(fromArray(F, f, j + Layout.FRAME_DELTA)).intoArray(x, i + Layout.B_SLOPE);
+            bX.mul(fromArray(F, m, j + Layout.FRAME_DELTA)).intoArray(m, b + Layout.B_SLOPE);
         }
     }
 
     @Override
     public void decideBackward(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
             if (C.decision() == Decision.THRESHOLD) {
-                FloatVector delta = fromArray(F, f, j + Layout.FRAME_DELTA);
-                fromArray(F, x, i + Layout.B_Y).mul(surrogate(delta)).intoArray(x, i + Layout.B_DELTA);
+                FloatVector delta = fromArray(F, m, j + Layout.FRAME_DELTA);
+                fromArray(F, m, b + Layout.B_Y).mul(surrogate(delta)).intoArray(m, b + Layout.B_DELTA);
                 continue;
             }
-            FloatVector slope = fromArray(F, f, j + Layout.FRAME_SLOPE);
-            FloatVector bNumerator = fromArray(F, x, i + Layout.B_SLOPE);
+            FloatVector slope = fromArray(F, m, j + Layout.FRAME_SLOPE);
+            FloatVector bNumerator = fromArray(F, m, b + Layout.B_SLOPE);
             if (C.decision() == Decision.SIGMOID && C.dynamicProbability()) {
                 bNumerator = within(bNumerator, slope, k.minAlpha(), k.maxAlpha());
             }
             if (C.dynamicProbability()) {
-                FloatVector divisor = fromArray(F, f, j + Layout.FRAME_DIVISOR);
+                FloatVector divisor = fromArray(F, m, j + Layout.FRAME_DIVISOR);
                 bNumerator = bNumerator.div(divisor);
                 FloatVector bDivisor = broadcast(F, 0f)
                         .blend(bNumerator.mul(slope).neg(), divisor.compare(GT, QlifConstants.MIN_SLOPE_DIVISOR));
-                fromArray(F, x, i + Layout.ADJ_D).add(bDivisor).intoArray(x, i + Layout.ADJ_D);
+                fromArray(F, m, b + Layout.ADJ_D).add(bDivisor).intoArray(m, b + Layout.ADJ_D);
             }
             if (C.decision() == Decision.QUBIT) {
-                FloatVector gradAlpha = fromArray(F, x, i + Layout.GRAD_ALPHA);
+                FloatVector gradAlpha = fromArray(F, m, b + Layout.GRAD_ALPHA);
                 gradAlpha = C.neuromod() == NeuromodMode.PROB_SLOPE
-                        ? bNumerator.fma(modulation(x, i), gradAlpha)
+                        ? bNumerator.fma(modulation(m, i), gradAlpha)
                         : bNumerator.add(gradAlpha);
-                gradAlpha.intoArray(x, i + Layout.GRAD_ALPHA);
+                gradAlpha.intoArray(m, b + Layout.GRAD_ALPHA);
             }
             if (C.neuromod() == NeuromodMode.PROB_SLOPE) {
                 bNumerator
-                        .fma(slopeFactor(x, i).mul(k.kappa()), fromArray(F, x, i + Layout.ADJ_M))
-                        .intoArray(x, i + Layout.ADJ_M);
+                        .fma(slopeFactor(m, i).mul(k.kappa()), fromArray(F, m, b + Layout.ADJ_M))
+                        .intoArray(m, b + Layout.ADJ_M);
             }
         }
     }
@@ -613,78 +594,77 @@ final class SpecialisedProgram implements QlifProgram {
 
     @Override
     public void integrateBackward(Tile tile) {
-        float[] x = tile.x;
-        float[] f = tile.frames;
+        float[] m = tile.m;
         int at = tile.frame;
-        float[] lines = tile.lines;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
             FloatVector adjY = broadcast(F, 0f);
             if (C.dynamicProbability()) {
-                FloatVector adjD = fromArray(F, x, i + Layout.ADJ_D);
+                FloatVector adjD = fromArray(F, m, b + Layout.ADJ_D);
                 adjY = adjD.mul(k.dspJump());
-                adjD.mul(k.dspDecay()).intoArray(x, i + Layout.ADJ_D);
+                adjD.mul(k.dspDecay()).intoArray(m, b + Layout.ADJ_D);
             }
-            adjY.intoArray(x, i + Layout.ADJ_Y);
-            FloatVector bDelta = fromArray(F, x, i + Layout.B_DELTA);
-            FloatVector bVPre = fromArray(F, x, i + Layout.B_V_PRE).add(bDelta);
-            FloatVector adjM = fromArray(F, x, i + Layout.ADJ_M);
+            adjY.intoArray(m, b + Layout.ADJ_Y);
+            FloatVector bDelta = fromArray(F, m, b + Layout.B_DELTA);
+            FloatVector bVPre = fromArray(F, m, b + Layout.B_V_PRE).add(bDelta);
+            FloatVector adjM = fromArray(F, m, b + Layout.ADJ_M);
             if (C.neuromod() == NeuromodMode.THRESHOLD) {
-                bDelta.fma(broadcast(F, -k.kappa()), adjM).intoArray(x, i + Layout.ADJ_M);
+                bDelta.fma(broadcast(F, -k.kappa()), adjM).intoArray(m, b + Layout.ADJ_M);
             }
-            bVPre.fma(fromArray(F, f, j + Layout.FRAME_DRIVE), fromArray(F, x, i + Layout.GRAD_LEAK))
-                    .intoArray(x, i + Layout.GRAD_LEAK);
-            FloatVector bIEff = fromArray(F, x, i + Layout.LEAK).mul(bVPre);
-            bVPre.sub(bIEff).intoArray(x, i + Layout.ADJ_V);
-            FloatVector input = fromArray(F, f, j + Layout.FRAME_INPUT);
-            FloatVector bInput = bIEff.mul(fromArray(F, f, j + Layout.FRAME_EFFICIENCY));
+            bVPre.fma(fromArray(F, m, j + Layout.FRAME_DRIVE), fromArray(F, m, b + Layout.GRAD_LEAK))
+                    .intoArray(m, b + Layout.GRAD_LEAK);
+            FloatVector bIEff = fromArray(F, m, i + Layout.LEAK).mul(bVPre);
+            bVPre.sub(bIEff).intoArray(m, b + Layout.ADJ_V);
+            FloatVector input = fromArray(F, m, j + Layout.FRAME_INPUT);
+            FloatVector bInput = bIEff.mul(fromArray(F, m, j + Layout.FRAME_EFFICIENCY));
             FloatVector gained = input;
             if (C.neuromod() == NeuromodMode.GAIN) {
-                input.mul(k.kappa()).fma(bInput, adjM).intoArray(x, i + Layout.ADJ_M);
-                FloatVector gain = modulation(x, i);
+                input.mul(k.kappa()).fma(bInput, adjM).intoArray(m, b + Layout.ADJ_M);
+                FloatVector gain = modulation(m, i);
                 gained = gain.mul(input);
                 bInput = gain.mul(bInput);
             }
-            bInput.intoArray(lines, Layout.OUT + v * Lanes.LENGTH);
-            bIEff.fma(gained, fromArray(F, x, i + Layout.ADJ_S)).intoArray(x, i + Layout.ADJ_S);
-            fromArray(F, x, i + Layout.ADJ_A).sub(bIEff).intoArray(x, i + Layout.ADJ_A);
+            bInput.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
+            bIEff.fma(gained, fromArray(F, m, b + Layout.ADJ_S)).intoArray(m, b + Layout.ADJ_S);
+            fromArray(F, m, b + Layout.ADJ_A).sub(bIEff).intoArray(m, b + Layout.ADJ_A);
             FloatVector bBase;
             if (C.adaptiveThreshold()) {
-                bBase = fromArray(F, x, i + Layout.B_BASE).sub(bDelta);
-                bBase = within(bBase, fromArray(F, f, j + Layout.FRAME_RAW_BASE), k.minThreshold(), k.maxThreshold());
-                bBase.intoArray(x, i + Layout.ADJ_O);
+                bBase = fromArray(F, m, b + Layout.B_BASE).sub(bDelta);
+                bBase = within(bBase, fromArray(F, m, j + Layout.FRAME_RAW_BASE), k.minThreshold(), k.maxThreshold());
+                bBase.intoArray(m, b + Layout.ADJ_O);
             } else {
                 bBase = broadcast(F, 0f).sub(bDelta);
-                fromArray(F, x, i + Layout.ADJ_O).add(bBase).intoArray(x, i + Layout.ADJ_O);
+                fromArray(F, m, b + Layout.ADJ_O).add(bBase).intoArray(m, b + Layout.ADJ_O);
             }
-            fromArray(F, x, i + Layout.GRAD_V_TH).add(bBase).intoArray(x, i + Layout.GRAD_V_TH);
+            fromArray(F, m, b + Layout.GRAD_V_TH).add(bBase).intoArray(m, b + Layout.GRAD_V_TH);
         }
     }
 
     @Override
     public void modulateBackward(Tile tile) {
-        float[] x = tile.x;
-        float[] lines = tile.lines;
+        float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
-            FloatVector gradient = fromArray(F, x, i + Layout.ADJ_M).mul(fromArray(F, x, i + Layout.M_SLOPE));
-            broadcast(F, 0f).intoArray(x, i + Layout.ADJ_M);
-            fromArray(F, x, i + Layout.GRAD_M).add(gradient).intoArray(x, i + Layout.GRAD_M);
-            gradient.intoArray(lines, Layout.OUT + v * Lanes.LENGTH);
+            int b = v * Layout.ADJOINT_STRIDE;
+            FloatVector gradient = fromArray(F, m, b + Layout.ADJ_M).mul(fromArray(F, m, i + Layout.M_SLOPE));
+            broadcast(F, 0f).intoArray(m, b + Layout.ADJ_M);
+            fromArray(F, m, b + Layout.GRAD_M).add(gradient).intoArray(m, b + Layout.GRAD_M);
+            gradient.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
         }
     }
 
     @Override
     public void flushAdjoints(Tile tile) {
-        float[] x = tile.x;
+        float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            int i = v * Layout.STRIDE;
+            int b = v * Layout.ADJOINT_STRIDE;
             for (int line = Layout.ADJ_V; line <= Layout.ADJ_Y; line += Lanes.LENGTH) {
-                flush(x, i + line, QlifConstants.FLUSH_ADJOINT);
+                flush(m, b + line, QlifConstants.FLUSH_ADJOINT);
             }
         }
     }

@@ -2,11 +2,11 @@ package org.qlif.simd;
 
 /** The scratch of a tile of neurons, and where its passes find things in it; see {@link Layout}. Not thread-safe. */
 final class Tile {
-    /** The block. */
-    final float[] x = new float[Lanes.TILE / Lanes.LENGTH * Layout.STRIDE];
+    /** Floats from which on G1 gives an array regions of its own, at its default region size for heaps of up to 8 GiB. */
+    private static final int ALIGNED = 1 << 19;
 
-    /** Plain lines beside the frames. */
-    final float[] lines = new float[Layout.LINES];
+    /** The scratch: block, lines and frames. */
+    float[] m = new float[Math.max(Layout.length(1), ALIGNED)];
 
     /** Spikes of the step, 64 to a word. */
     final long[] bits = new long[Lanes.TILE / 64];
@@ -14,12 +14,10 @@ final class Tile {
     /** Words drawn for the pair of steps. */
     int[] words;
 
-    /** Frames, and where the step's frame starts. */
-    float[] frames = new float[Layout.FRAME];
+    /** Where the step's frame starts. */
+    int frame = Layout.FRAMES;
 
-    int frame;
-
-    /** Where in {@link #lines} the step's normals, and its uniforms or counts of wires, are. */
+    /** Where the step's normals, and its uniforms or counts of wires, are. */
     int normals;
 
     int uniforms;
@@ -28,4 +26,11 @@ final class Tile {
     int lanes;
 
     int vectors;
+
+    /** Makes room for so many frames. What the scratch held is lost. */
+    void requireFrames(int frames) {
+        if (m.length < Layout.length(frames)) {
+            m = new float[Layout.length(frames)];
+        }
+    }
 }

@@ -80,7 +80,7 @@ final class TileDraws {
     void uniforms(long step, int wire, int to) {
         int odd = (int) (step & 1);
         int line = wire == 0 ? odd : (wire - 1) % 2 * 2 + odd;
-        unit((wire == 0 ? philox : blocks[(wire - 1) / 2]).words, line * Lanes.TILE, tile.lines, to, tile.lanes);
+        unit((wire == 0 ? philox : blocks[(wire - 1) / 2]).words, line * Lanes.TILE, tile.m, to, tile.lanes);
     }
 
     /** Counts, to line COUNT, the wires whose uniform at {@code step}, which is ready, is below p. */
@@ -94,23 +94,23 @@ final class TileDraws {
     /** Adds the wire whose uniforms are in line LENT_UNIFORM to line COUNT. */
     void countWire(int wire) {
         if (wire == 0) {
-            Arrays.fill(tile.lines, Layout.COUNT, Layout.COUNT + Lanes.TILE, 0f);
+            Arrays.fill(tile.m, Layout.COUNT, Layout.COUNT + Lanes.TILE, 0f);
         }
         Pass.all(countPasses, tile);
     }
 
     private static void count(Tile tile) {
-        float[] lines = tile.lines;
+        float[] m = tile.m;
         int p = tile.frame + Layout.FRAME_P;
         for (int i = 0; i < tile.lanes; i += Lanes.LENGTH) {
-            fromArray(F, lines, Layout.COUNT + i)
-                    .add(1f, fromArray(F, lines, Layout.LENT_UNIFORM + i).compare(LT, fromArray(F, tile.frames, p + i)))
-                    .intoArray(lines, Layout.COUNT + i);
+            fromArray(F, m, Layout.COUNT + i)
+                    .add(1f, fromArray(F, m, Layout.LENT_UNIFORM + i).compare(LT, fromArray(F, m, p + i)))
+                    .intoArray(m, Layout.COUNT + i);
         }
     }
 
     private static void uniforms(Tile tile) {
-        unit(tile.words, 0, tile.lines, Layout.UNIFORM, 2 * Lanes.TILE);
+        unit(tile.words, 0, tile.m, Layout.UNIFORM, 2 * Lanes.TILE);
     }
 
     /** 24 bits of each word as a number in [0, 1). */
@@ -127,7 +127,7 @@ final class TileDraws {
     /** The radius of each Box-Muller pair from word 2, to the line where the even step's normal will be. */
     private static void radius(Tile tile) {
         int[] words = tile.words;
-        float[] to = tile.lines;
+        float[] to = tile.m;
         int lanes = tile.lanes;
         for (int i = 0; i < lanes; i += Lanes.LENGTH) {
             FloatVector aboveZero = ((FloatVector) IntVector.fromArray(Lanes.I, words, i + 2 * Lanes.TILE)
@@ -142,7 +142,7 @@ final class TileDraws {
     /** The normals of both steps from the radius and the turn of word 3. */
     private static void normals(Tile tile) {
         int[] words = tile.words;
-        float[] to = tile.lines;
+        float[] to = tile.m;
         int lanes = tile.lanes;
         for (int i = 0; i < lanes; i += Lanes.LENGTH) {
             FloatVector turn = ((FloatVector) IntVector.fromArray(Lanes.I, words, i + 3 * Lanes.TILE)

@@ -53,8 +53,6 @@ final class TileWorker {
     private final TileDraws draws;
 
     private final Tile tile = new Tile();
-    private final float[] frame = tile.frames;
-    private final float[] lines = tile.lines;
     private final byte[] bytes = new byte[Lanes.TILE];
     private final long[] modulationOffsets = new long[Lanes.TILE];
     private final Pass[] rise;
@@ -68,9 +66,6 @@ final class TileWorker {
 
     private Replay voltageReplay;
     private Replay drawReplay;
-
-    /** One frame for each step of a segment; made for the first backward pass. */
-    private float[] frames;
 
     // The call.
     private Forward call;
@@ -143,7 +138,7 @@ final class TileWorker {
         elements = call.elements();
         neurons = call.neurons();
         firstStep = call.firstStep();
-        modulation = call.modulation() == null ? null : Broadcast.of(call.modulation());
+        modulation = Broadcast.of(call.modulation(), modulation);
         drawsUniforms = config.uniformsPerStep() > 0 && call.uniforms() == null;
         drawsNormals = config.drawsNormals() && call.normals() == null;
         if (call.draws() != null) {
@@ -162,18 +157,14 @@ final class TileWorker {
         } else {
             replay = drawReplay == null ? drawReplay = new Replay(program(Mode.REPLAY_DRAWS)) : drawReplay;
         }
-        int length = (int) Math.min(HostTape.SEGMENT, steps) * Layout.FRAME;
-        if (frames == null || frames.length < length) {
-            frames = new float[length];
-        }
+        tile.requireFrames((int) Math.min(HostTape.SEGMENT, steps));
     }
 
     // ---------------------------------------------------------------- forward
 
     void forward(long tileIndex) {
         start(tileIndex);
-        tile.frames = frame;
-        tile.frame = 0;
+        tile.frame = Layout.FRAMES;
         loadState();
         for (long t = 0; t < steps; t++) {
             if (tape != null && t > 0 && t % HostTape.SEGMENT == 0) {
@@ -212,19 +203,19 @@ final class TileWorker {
         for (int i = 0; i < Lanes.TILE; i++) {
             tau[Layout.OUT + i] = constants.dt() / tau[Layout.OUT + i];
         }
-        Block.scatter(tile, Layout.OUT, Layout.LEAK);
+        Block.scatter(tile, Layout.OUT, Layout.STRIDE, Layout.LEAK);
         loadParameter(QlifParameter.ETA, Layout.ETA, 0f);
         loadParameter(QlifParameter.Q_SCALE, Layout.ALPHA, 0f);
         float[] bias = parameter(QlifParameter.Q_BIAS, 0f);
         for (int i = 0; i < Lanes.TILE; i++) {
             bias[Layout.OUT + i] = bias[Layout.OUT + i] - constants.quantumLeak();
         }
-        Block.scatter(tile, Layout.OUT, Layout.REST_ANGLE);
+        Block.scatter(tile, Layout.OUT, Layout.STRIDE, Layout.REST_ANGLE);
     }
 
     private void loadParameter(QlifParameter parameter, int line, float padding) {
         parameter(parameter, padding);
-        Block.scatter(tile, Layout.OUT, line);
+        Block.scatter(tile, Layout.OUT, Layout.STRIDE, line);
     }
 
     /** The parameter of each lane in line Layout.OUT, and {@code padding} past the last one. */
@@ -232,18 +223,18 @@ final class TileWorker {
         Tensor tensor = call.parameters().get(parameter);
         MemorySegment segment = tensor.segment();
         if (tensor.elements() == 1) {
-            Arrays.fill(lines, Layout.OUT, Layout.OUT + lanes, segment.getAtIndex(ValueLayout.JAVA_FLOAT, 0));
+            Arrays.fill(tile.m, Layout.OUT, Layout.OUT + lanes, segment.getAtIndex(ValueLayout.JAVA_FLOAT, 0));
         } else {
             long n = e % neurons;
             for (int i = 0; i < lanes; ) {
                 int run = (int) Math.min(lanes - i, neurons - n);
-                fetch(segment, n, lines, Layout.OUT + i, run);
+                fetch(segment, n, tile.m, Layout.OUT + i, run);
                 i += run;
                 n = 0;
             }
         }
-        Arrays.fill(lines, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, padding);
-        return lines;
+        Arrays.fill(tile.m, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, padding);
+        return tile.m;
     }
 
     /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and the input. */
@@ -258,10 +249,10 @@ final class TileWorker {
         if (modulation != null && (modulation.strideT() != 0 || t % HostTape.SEGMENT == 0)) {
             modulate(program, t);
         }
-        fetch(call.input().segment(), t * elements + e, tile.frames, tile.frame + Layout.FRAME_INPUT, lanes);
+        fetch(call.input().segment(), t * elements + e, tile.m, tile.frame + Layout.FRAME_INPUT, lanes);
         tile.normals = Layout.NORMAL + (int) (step & 1) * Lanes.TILE;
         if (!drawsNormals && call.normals() != null) {
-            fetch(call.normals().segment(), t * elements + e, lines, Layout.LENT_NORMAL, lanes);
+            fetch(call.normals().segment(), t * elements + e, tile.m, Layout.LENT_NORMAL, lanes);
             tile.normals = Layout.LENT_NORMAL;
         }
     }
@@ -271,7 +262,7 @@ final class TileWorker {
         MemorySegment external = call.modulation().segment();
         long row = t * modulation.strideT();
         for (int i = 0; i < lanes; i++) {
-            lines[Layout.OUT + i] = external.getAtIndex(ValueLayout.JAVA_FLOAT, row + modulationOffsets[i]);
+            tile.m[Layout.OUT + i] = external.getAtIndex(ValueLayout.JAVA_FLOAT, row + modulationOffsets[i]);
         }
         if (structure.sigmoidModulation()) {
             Pass.all(program.modulate, tile);
@@ -279,13 +270,13 @@ final class TileWorker {
         }
         NeuromodTransform transform = config.neuromodTransform();
         for (int i = 0; i < lanes; i++) {
-            float m = lines[Layout.OUT + i];
+            float m = tile.m[Layout.OUT + i];
             float value = transform.apply(m);
-            lines[Layout.OUT + i] = value;
-            lines[Layout.AUX + i] = transform.derivative(m, value);
+            tile.m[Layout.OUT + i] = value;
+            tile.m[Layout.AUX + i] = transform.derivative(m, value);
         }
-        Block.scatter(tile, Layout.OUT, Layout.M);
-        Block.scatter(tile, Layout.AUX, Layout.M_SLOPE);
+        Block.scatter(tile, Layout.OUT, Layout.STRIDE, Layout.M);
+        Block.scatter(tile, Layout.AUX, Layout.STRIDE, Layout.M_SLOPE);
     }
 
     /** Spikes of step {@code t}, as floats in the frame and as bits. */
@@ -302,7 +293,7 @@ final class TileWorker {
         if (call.uniforms() != null) {
             for (int wire = 0; wire < wires; wire++) {
                 long row = (t * wires + wire) * elements + e;
-                fetch(call.uniforms().segment(), row, lines, Layout.LENT_UNIFORM, lanes);
+                fetch(call.uniforms().segment(), row, tile.m, Layout.LENT_UNIFORM, lanes);
                 if (tile.uniforms == Layout.COUNT) {
                     draws.countWire(wire);
                 } else {
@@ -320,13 +311,13 @@ final class TileWorker {
         long index = t * elements + e;
         if (tape != null) {
             if (tape.keepsVoltages()) {
-                store(frame, Layout.FRAME_V_PRE, tape.voltages(), index, lanes);
+                store(tile.m, tile.frame + Layout.FRAME_V_PRE, tape.voltages(), index, lanes);
             }
             storeBits(tape.bits(), t);
         }
         Tensor floats = call.spikes(DType.F32);
         if (floats != null) {
-            store(frame, Layout.FRAME_SPIKE, floats.segment(), index, lanes);
+            store(tile.m, tile.frame + Layout.FRAME_SPIKE, floats.segment(), index, lanes);
         }
         if (call.spikes(DType.U8) != null) {
             expandBits();
@@ -337,21 +328,21 @@ final class TileWorker {
         }
         if (call.spikeValues() != null) {
             int line = structure.expected() ? Layout.FRAME_P : Layout.FRAME_SPIKE;
-            store(frame, line, call.spikeValues().segment(), index, lanes);
+            store(tile.m, tile.frame + line, call.spikeValues().segment(), index, lanes);
         }
-        storeLine(call.voltages(), Layout.V, index);
+        storeLine(call.voltages(), Layout.STRIDE, Layout.V, index);
         for (QlifTrace trace : traces) {
             Tensor tensor = call.trace(trace);
             if (tensor != null) {
                 switch (trace) {
-                    case PROBABILITY -> store(frame, Layout.FRAME_P, tensor.segment(), index, lanes);
-                    case DELTA -> store(frame, Layout.FRAME_DELTA, tensor.segment(), index, lanes);
-                    case ADAPTATION -> storeLine(tensor, Layout.A, index);
-                    case EFFICIENCY -> storeLine(tensor, Layout.S, index);
-                    case REFRACTORY -> storeLine(tensor, Layout.R, index);
-                    case AHP -> storeLine(tensor, Layout.H, index);
-                    case DYNAMIC_PROBABILITY -> storeLine(tensor, Layout.D, index);
-                    case HOMEOSTASIS -> storeLine(tensor, Layout.HOMEOSTASIS, index);
+                    case PROBABILITY -> store(tile.m, tile.frame + Layout.FRAME_P, tensor.segment(), index, lanes);
+                    case DELTA -> store(tile.m, tile.frame + Layout.FRAME_DELTA, tensor.segment(), index, lanes);
+                    case ADAPTATION -> storeLine(tensor, Layout.STRIDE, Layout.A, index);
+                    case EFFICIENCY -> storeLine(tensor, Layout.STRIDE, Layout.S, index);
+                    case REFRACTORY -> storeLine(tensor, Layout.STRIDE, Layout.R, index);
+                    case AHP -> storeLine(tensor, Layout.STRIDE, Layout.H, index);
+                    case DYNAMIC_PROBABILITY -> storeLine(tensor, Layout.STRIDE, Layout.D, index);
+                    case HOMEOSTASIS -> storeLine(tensor, Layout.STRIDE, Layout.HOMEOSTASIS, index);
                     case THRESHOLD, SLOPE -> {
                         // Written before the step settled.
                     }
@@ -364,14 +355,14 @@ final class TileWorker {
     private void trace(Pass[] pass, Tensor tensor, long t) {
         if (tensor != null) {
             Pass.all(pass, tile);
-            store(lines, Layout.OUT, tensor.segment(), t * elements + e, lanes);
+            store(tile.m, Layout.OUT, tensor.segment(), t * elements + e, lanes);
         }
     }
 
-    private void storeLine(Tensor tensor, int line, long index) {
+    private void storeLine(Tensor tensor, int stride, int line, long index) {
         if (tensor != null) {
-            Block.gather(tile, line, Layout.OUT);
-            store(lines, Layout.OUT, tensor.segment(), index, lanes);
+            Block.gather(tile, stride, line, Layout.OUT);
+            store(tile.m, Layout.OUT, tensor.segment(), index, lanes);
         }
     }
 
@@ -406,11 +397,11 @@ final class TileWorker {
     private void loadState() {
         State initial = call.initialState();
         for (QlifVariable variable : variables) {
-            int line = variable.ordinal() * Lanes.LENGTH;
+            int line = Layout.state(variable);
             if (initial == null) {
-                Block.fill(tile, line, variable.initialValue());
+                Block.fill(tile, Layout.STRIDE, line, variable.initialValue());
             } else {
-                loadLine(initial.get(variable).segment(), e, line);
+                loadLine(initial.get(variable).segment(), e, Layout.STRIDE, line);
             }
         }
     }
@@ -418,7 +409,7 @@ final class TileWorker {
     private void storeState() {
         if (call.finalState() != null) {
             for (QlifVariable variable : variables) {
-                storeLine(call.finalState().get(variable), variable.ordinal() * Lanes.LENGTH, e);
+                storeLine(call.finalState().get(variable), Layout.STRIDE, Layout.state(variable), e);
             }
         }
     }
@@ -426,33 +417,36 @@ final class TileWorker {
     private void loadCheckpoint(long number) {
         for (QlifVariable variable : variables) {
             int ordinal = variable.ordinal();
-            loadLine(tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, ordinal * Lanes.LENGTH);
+            loadLine(
+                    tape.checkpoints(),
+                    tape.checkpointIndex(number, ordinal) + e,
+                    Layout.STRIDE,
+                    Layout.state(variable));
         }
     }
 
     private void storeCheckpoint(long number) {
         for (QlifVariable variable : variables) {
             int ordinal = variable.ordinal();
-            Block.gather(tile, ordinal * Lanes.LENGTH, Layout.OUT);
-            store(lines, Layout.OUT, tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, lanes);
+            Block.gather(tile, Layout.STRIDE, Layout.state(variable), Layout.OUT);
+            store(tile.m, Layout.OUT, tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, lanes);
         }
     }
 
-    private void loadLine(MemorySegment from, long index, int line) {
-        fetch(from, index, lines, Layout.OUT, lanes);
-        Block.scatter(tile, Layout.OUT, line);
+    private void loadLine(MemorySegment from, long index, int stride, int line) {
+        fetch(from, index, tile.m, Layout.OUT, lanes);
+        Block.scatter(tile, Layout.OUT, stride, line);
     }
 
     // ---------------------------------------------------------------- backward
 
     void backward(long tileIndex) {
         start(tileIndex);
-        tile.frames = frames;
         loadAdjoints();
         for (int line = Layout.GRAD_V_TH; line <= Layout.GRAD_M; line += Lanes.LENGTH) {
-            Block.fill(tile, line, 0f);
+            Block.fill(tile, Layout.ADJOINT_STRIDE, line, 0f);
         }
-        Arrays.fill(lines, Layout.GRAD_Y, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
+        Arrays.fill(tile.m, Layout.GRAD_Y, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
         for (long segment = (steps + HostTape.SEGMENT - 1) / HostTape.SEGMENT - 1; segment >= 0; segment--) {
             long first = segment * HostTape.SEGMENT;
             int length = (int) Math.min(HostTape.SEGMENT, steps - first);
@@ -462,11 +456,11 @@ final class TileWorker {
                 loadCheckpoint(segment - 1);
             }
             for (int i = 0; i < length; i++) {
-                tile.frame = i * Layout.FRAME;
+                tile.frame = Layout.FRAMES + i * Layout.FRAME;
                 replay(first + i);
             }
             for (int i = length - 1; i >= 0; i--) {
-                tile.frame = i * Layout.FRAME;
+                tile.frame = Layout.FRAMES + i * Layout.FRAME;
                 backwardStep(first + i);
             }
         }
@@ -477,7 +471,7 @@ final class TileWorker {
     private void replay(long t) {
         prepare(replay.common, t);
         if (tape.keepsVoltages()) {
-            fetch(tape.voltages(), t * elements + e, frames, tile.frame + Layout.FRAME_V_PRE, lanes);
+            fetch(tape.voltages(), t * elements + e, tile.m, tile.frame + Layout.FRAME_V_PRE, lanes);
         }
         loadBits(tape.bits(), t);
         Pass.all(replay.step, tile);
@@ -489,19 +483,19 @@ final class TileWorker {
             modulate(replay.common, t);
         }
         if (backwardCall.gradSpikeValues() != null) {
-            fetch(backwardCall.gradSpikeValues().segment(), index, lines, Layout.GRAD_Y, lanes);
+            fetch(backwardCall.gradSpikeValues().segment(), index, tile.m, Layout.GRAD_Y, lanes);
         }
         if (backwardCall.gradVoltages() != null) {
-            fetch(backwardCall.gradVoltages().segment(), index, lines, Layout.GRAD_V_OUT, lanes);
+            fetch(backwardCall.gradVoltages().segment(), index, tile.m, Layout.GRAD_V_OUT, lanes);
         }
         Pass.all(replay.backward, tile);
         if (backwardCall.gradInput() != null) {
-            store(lines, Layout.OUT, backwardCall.gradInput().segment(), index, lanes);
+            store(tile.m, Layout.OUT, backwardCall.gradInput().segment(), index, lanes);
         }
         if (modulation != null) {
             Pass.all(replay.modulateBackward, tile);
             if (scratch.modulationSteps() != null) {
-                store(lines, Layout.OUT, scratch.modulationSteps(), index, lanes);
+                store(tile.m, Layout.OUT, scratch.modulationSteps(), index, lanes);
             }
         }
         if ((firstStep + t) % QlifConstants.FLUSH_PERIOD == 0) {
@@ -515,9 +509,9 @@ final class TileWorker {
             int line = ADJOINTS[variable.ordinal()];
             if (line >= 0) {
                 if (upstream == null) {
-                    Block.fill(tile, line, 0f);
+                    Block.fill(tile, Layout.ADJOINT_STRIDE, line, 0f);
                 } else {
-                    loadLine(upstream.get(variable).segment(), e, line);
+                    loadLine(upstream.get(variable).segment(), e, Layout.ADJOINT_STRIDE, line);
                 }
             }
         }
@@ -529,33 +523,34 @@ final class TileWorker {
         storeSum(QlifParameter.Q_SCALE, Layout.GRAD_ALPHA);
         storeSum(QlifParameter.Q_BIAS, Layout.GRAD_BIAS);
         storeTauSum();
-        Block.gather(tile, Layout.GRAD_M, Layout.OUT);
-        store(lines, Layout.OUT, scratch.sums(), scratch.modulationSumIndex() + e, lanes);
+        Block.gather(tile, Layout.ADJOINT_STRIDE, Layout.GRAD_M, Layout.OUT);
+        store(tile.m, Layout.OUT, scratch.sums(), scratch.modulationSumIndex() + e, lanes);
         State result = backwardCall.gradInitialState();
         if (result != null) {
             for (QlifVariable variable : variables) {
                 int line = ADJOINTS[variable.ordinal()];
                 if (line >= 0) {
-                    storeLine(result.get(variable), line, e);
+                    storeLine(result.get(variable), Layout.ADJOINT_STRIDE, line, e);
                 } else {
-                    result.get(variable).segment().asSlice(e * 4, lanes * 4L).fill((byte) 0);
+                    Arrays.fill(tile.m, Layout.OUT, Layout.OUT + lanes, 0f);
+                    store(tile.m, Layout.OUT, result.get(variable).segment(), e, lanes);
                 }
             }
         }
     }
 
     private void storeSum(QlifParameter parameter, int line) {
-        Block.gather(tile, line, Layout.OUT);
-        store(lines, Layout.OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
+        Block.gather(tile, Layout.ADJOINT_STRIDE, line, Layout.OUT);
+        store(tile.m, Layout.OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
     }
 
     /** The gradient of tau from that of dt / tau: times -(dt / tau) / tau. */
     private void storeTauSum() {
-        Block.gather(tile, Layout.GRAD_LEAK, Layout.AUX);
+        Block.gather(tile, Layout.ADJOINT_STRIDE, Layout.GRAD_LEAK, Layout.AUX);
         float[] tau = parameter(QlifParameter.TAU, 1f);
         for (int i = 0; i < lanes; i++) {
             float leak = constants.dt() / tau[Layout.OUT + i];
-            tau[Layout.OUT + i] = lines[Layout.AUX + i] * (-leak / tau[Layout.OUT + i]);
+            tau[Layout.OUT + i] = tile.m[Layout.AUX + i] * (-leak / tau[Layout.OUT + i]);
         }
         store(tau, Layout.OUT, scratch.sums(), scratch.sumIndex(QlifParameter.TAU.ordinal()) + e, lanes);
     }

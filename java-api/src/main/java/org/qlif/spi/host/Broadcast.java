@@ -6,13 +6,20 @@ import org.qlif.Tensor;
  * Where the element of a tensor that broadcasts to {@code (T, B, N)} stands: at {@code t * strideT + b * strideB + n *
  * strideN}, with stride 0 along what it is shared over.
  *
+ * @param tensor the tensor
  * @param strideT elements from one step to the next
  * @param strideB elements from one row to the next
  * @param strideN elements from one neuron to the next
  */
-public record Broadcast(long strideT, long strideB, long strideN) {
-    /** The strides of {@code tensor}, whose shape broadcasts from the right. */
-    public static Broadcast of(Tensor tensor) {
+public record Broadcast(Tensor tensor, long strideT, long strideB, long strideN) {
+    /**
+     * The strides of {@code tensor}, whose shape broadcasts from the right; null if there is none. If that is the tensor of
+     * {@code last}, which may be null, it is {@code last} itself: a description that is run again allocates nothing.
+     */
+    public static Broadcast of(Tensor tensor, Broadcast last) {
+        if (tensor == null || (last != null && last.tensor == tensor)) {
+            return tensor == null ? null : last;
+        }
         long[] strides = new long[3];
         long stride = 1;
         for (int axis = 0; axis < tensor.rank(); axis++) {
@@ -20,7 +27,7 @@ public record Broadcast(long strideT, long strideB, long strideN) {
             strides[2 - axis] = extent == 1 ? 0 : stride;
             stride *= extent;
         }
-        return new Broadcast(strides[0], strides[1], strides[2]);
+        return new Broadcast(tensor, strides[0], strides[1], strides[2]);
     }
 
     /** The position for step 0 of element {@code e = b * neurons + n}. */

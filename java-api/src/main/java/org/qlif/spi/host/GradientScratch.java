@@ -3,7 +3,6 @@ package org.qlif.spi.host;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.qlif.Backward;
-import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
 import org.qlif.Tensor;
 
@@ -31,7 +30,7 @@ public final class GradientScratch implements AutoCloseable {
     public void prepare(Backward call) {
         elements = call.forward().elements();
         Tensor gradModulation = call.gradModulation();
-        modulation = gradModulation == null ? null : Broadcast.of(gradModulation);
+        modulation = Broadcast.of(gradModulation, modulation);
         boolean varies = modulation != null && modulation.strideT() != 0;
         boolean shared = varies
                 && gradModulation.elements()
@@ -78,10 +77,10 @@ public final class GradientScratch implements AutoCloseable {
         long neurons = call.forward().neurons();
         Parameters results = call.gradParameters();
         if (results != null) {
-            for (NeuronParameter parameter : results.parameters()) {
-                Tensor result = results.get(parameter);
+            for (int ordinal = 0; ordinal < parameters; ordinal++) {
+                Tensor result = results.get(results.parameters().get(ordinal));
                 if (result != null) {
-                    adder.parameter(sums, sumIndex(parameter.ordinal()), batch, neurons, result);
+                    adder.parameter(sums, sumIndex(ordinal), batch, neurons, result);
                 }
             }
         }

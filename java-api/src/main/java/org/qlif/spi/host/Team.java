@@ -91,7 +91,9 @@ public final class Team implements AutoCloseable {
             try {
                 job.run(member, part - 1);
             } catch (Throwable thrown) {
-                failure = thrown;
+                if (failure == null) {
+                    failure = thrown;
+                }
                 remaining.set(0);
             }
         }

@@ -1,0 +1,109 @@
+package org.qlif.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.util.ServiceConfigurationError;
+import java.util.function.Supplier;
+import org.qlif.DeviceUnavailableException;
+import org.qlif.training.NeuronPreset;
+import org.qlif.training.TrainingListener;
+import picocli.CommandLine;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** The command tree, and how its failures become one line on stderr and an exit code. */
+final class Cli {
+    /** A check failed, or the run did. */
+    static final int FAILED = 1;
+
+    /** The command line was wrong; nothing has run. */
+    static final int USAGE = 2;
+
+    private final QlifCommand root;
+    private final CommandLine commandLine;
+    private final PrintWriter err;
+
+    /**
+     * @param out where results go
+     * @param err where failures go
+     * @param timing how long {@code bench} measures
+     * @param trainingListener who hears of the progress of {@code train}
+     * @param debug whether failures print their stack traces even without {@code --debug}
+     */
+    Cli(
+            PrintWriter out,
+            PrintWriter err,
+            Benchmark.Timing timing,
+            Supplier<TrainingListener> trainingListener,
+            boolean debug) {
+        this.err = err;
+        root = new QlifCommand(debug);
+        commandLine = new CommandLine(root)
+                .addSubcommand(new DevicesCommand())
+                .addSubcommand(new VerifyCommand())
+                .addSubcommand(new BenchCommand(timing))
+                .addSubcommand(new TrainCommand(trainingListener))
+                .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
+                .registerConverter(NeuronPreset.class, new NameConverter<>(NeuronPreset.class))
+                .setUsageHelpLongOptionsMaxWidth(28)
+                .setUsageHelpWidth(100)
+                .setOut(out)
+                .setErr(err)
+                .setParameterExceptionHandler((exception, arguments) -> usageError(exception))
+                .setExecutionExceptionHandler((exception, command, parsed) -> failure(exception));
+    }
+
+    /** Runs a command and returns its exit code. */
+    int run(String... arguments) {
+        try {
+            return commandLine.execute(arguments);
+        } catch (OutOfMemoryError | ServiceConfigurationError | LinkageError error) {
+            // Errors that say something of the machine or the installation; picocli hands on any Error as it is.
+            return failure(error);
+        }
+    }
+
+    private int usageError(ParameterException exception) {
+        String message = exception.getMessage();
+        if (exception instanceof UnmatchedArgumentException unmatched
+                && !unmatched.getSuggestions().isEmpty()) {
+            message += "; did you mean " + String.join(" or ", unmatched.getSuggestions()) + "?";
+        }
+        String command = exception.getCommandLine().getCommandSpec().qualifiedName();
+        return complain(exception, message + " (see '" + command + " --help')", USAGE);
+    }
+
+    private int failure(Throwable cause) {
+        return complain(cause, describe(cause), FAILED);
+    }
+
+    private int complain(Throwable cause, String message, int exitCode) {
+        err.println("qlif: " + message.strip().replaceAll("\\s*\\R\\s*", " "));
+        if (root.debug()) {
+            cause.printStackTrace(err);
+        }
+        err.flush();
+        return exitCode;
+    }
+
+    /** What went wrong in words: the messages of some exceptions are mere paths or nothing. */
+    private static String describe(Throwable cause) {
+        String message = cause.getMessage();
+        return switch (cause) {
+            case UncheckedIOException wrapped -> describe(wrapped.getCause());
+            case FileSystemException known when known.getReason() != null -> message;
+            case NoSuchFileException _ -> "no such file or folder: " + message;
+            case FileAlreadyExistsException _ -> "already exists: " + message;
+            case AccessDeniedException _ -> "access denied: " + message;
+            case OutOfMemoryError _ -> "not enough memory (" + message + "); try something smaller";
+            case IOException _, DeviceUnavailableException _, IllegalArgumentException _, ServiceConfigurationError _
+            when message != null -> message;
+            default -> "unexpected " + cause + " (--debug shows where)";
+        };
+    }
+}

@@ -1,0 +1,16 @@
+package org.qlif.cli;
+
+import java.nio.file.Path;
+
+/** Where the checkout lies that the tool was started from. */
+final class Installation {
+    /** Set by the script {@code ./qlif}; without it, files are looked for from the current folder. */
+    private static final String HOME = "qlif.home";
+
+    private Installation() {}
+
+    /** A file or folder of the checkout. */
+    static Path file(Path relative) {
+        return Path.of(System.getProperty(HOME, "")).resolve(relative);
+    }
+}

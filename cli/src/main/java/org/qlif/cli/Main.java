@@ -1,0 +1,50 @@
+package org.qlif.cli;
+
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.qlif.training.ConsoleListener;
+
+/** The entry point of {@code ./qlif}. */
+public final class Main {
+    /** How {@code java.util.logging} writes a record; a caller's own setting stays. */
+    private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
+
+    /** Compiled code still speeds up after the first second; a busy machine may never look settled. */
+    private static final Benchmark.Timing TIMING =
+            new Benchmark.Timing(Duration.ofSeconds(2), Duration.ofSeconds(15), 15, Duration.ofMillis(50));
+
+    private Main() {}
+
+    /** Runs the command line and exits with its code. */
+    public static void main(String[] arguments) {
+        if (System.getProperty(LOG_FORMAT) == null) {
+            System.setProperty(LOG_FORMAT, "qlif: %5$s%n");
+        }
+        boolean debug = !System.getenv().getOrDefault("QLIF_DEBUG", "").isEmpty();
+        Cli cli = new Cli(
+                new PrintWriter(System.out, true),
+                new PrintWriter(System.err, true),
+                TIMING,
+                () -> ConsoleListener.standard(),
+                debug);
+        int exitCode = cli.run(arguments);
+        drainStderr();
+        System.exit(exitCode);
+    }
+
+    /**
+     * Waits until the process that passes stderr on has written all of it, so that nothing comes after the tool's end. The
+     * script {@code ./qlif} puts it there and names it.
+     */
+    private static void drainStderr() {
+        String reader = System.getProperty("qlif.stderr.reader", "");
+        if (!reader.isEmpty()) {
+            System.err.close();
+            ProcessHandle.of(Long.parseLong(reader))
+                    .ifPresent(process -> process.onExit()
+                            .completeOnTimeout(process, 1, TimeUnit.SECONDS)
+                            .join());
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package org.qlif.cli;
+
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/**
+ * Reads the constants of an enum by the names that they print, which picocli's own converter does not name where it refuses.
+ *
+ * @param <E> the enum
+ */
+final class NameConverter<E extends Enum<E>> implements ITypeConverter<E> {
+    private final E[] constants;
+
+    NameConverter(Class<E> type) {
+        constants = type.getEnumConstants();
+    }
+
+    @Override
+    public E convert(String text) {
+        String name = text.toLowerCase(Locale.ROOT);
+        return Arrays.stream(constants)
+                .filter(constant -> constant.toString().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new TypeConversionException("got '" + text + "', expected one of "
+                        + Arrays.stream(constants).map(Enum::toString).collect(Collectors.joining(", "))));
+    }
+}

@@ -1,0 +1,54 @@
+package org.qlif.cli;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
+
+/** The root of the command tree: it does nothing but hold the commands and what they have in common. */
+@Command(
+        name = "qlif",
+        description = "Quantum-inspired leaky integrate-and-fire neurons on the JVM.",
+        synopsisSubcommandLabel = "COMMAND",
+        mixinStandardHelpOptions = true,
+        versionProvider = QlifCommand.Version.class,
+        optionListHeading = "%nOptions:%n",
+        commandListHeading = "%nCommands:%n",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  ./qlif devices                       what can run here",
+            "  ./qlif verify golden                 whether it computes what the specification says",
+            "  ./qlif bench                         how fast it is",
+            "  ./qlif train                         whether a network of it learns",
+            "",
+            "Exit codes: 0 fine, 1 a check or the run failed, 2 the command line was wrong."
+        })
+final class QlifCommand {
+    @Option(
+            names = "--debug",
+            scope = ScopeType.INHERIT,
+            description = "Print the stack trace of a failure (so does a non-empty QLIF_DEBUG).")
+    private boolean debug;
+
+    private final boolean debugByDefault;
+
+    QlifCommand(boolean debugByDefault) {
+        this.debugByDefault = debugByDefault;
+    }
+
+    boolean debug() {
+        return debug || debugByDefault;
+    }
+
+    /** The version in the jar's manifest, and of the Java that runs. */
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = QlifCommand.class.getPackage().getImplementationVersion();
+            return new String[] {
+                "qlif " + (version == null ? "(not packaged)" : version),
+                "Java " + Runtime.version() + ", " + System.getProperty("os.name") + " " + System.getProperty("os.arch")
+            };
+        }
+    }
+}

@@ -1,0 +1,147 @@
+package org.qlif.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import java.util.function.Supplier;
+import org.qlif.Device;
+import org.qlif.training.NeuronPreset;
+import org.qlif.training.Training;
+import org.qlif.training.TrainingListener;
+import org.qlif.training.TrainingOptions;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code qlif train}. */
+@Command(
+        name = "train",
+        description = {
+            "Trains a network with one hidden layer of QLIF neurons to tell handwritten digits apart, and tests it"
+                    + " after each epoch.",
+            "The same options give the same numbers on the same machine."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = QlifCommand.Version.class,
+        optionListHeading = "%nOptions:%n",
+        sortOptions = false,
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  ./qlif train",
+            "  ./qlif train --lr 2e-3 --plot curves.png",
+            "  ./qlif train --neuron spec --epochs 1 --train-images 1000 --test-images 1000"
+        })
+final class TrainCommand implements Callable<Integer> {
+    /** The defaults have their place in the training module; here they only show. */
+    private static final TrainingOptions DEFAULTS = TrainingOptions.builder().build();
+
+    private static final String SHOW_DEFAULT = " (default: ${DEFAULT-VALUE}).";
+
+    private final Supplier<TrainingListener> listener;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--hidden", paramLabel = "N", description = "Neurons of the hidden layer" + SHOW_DEFAULT)
+    private int hidden = DEFAULTS.hidden();
+
+    @Option(names = "--steps", paramLabel = "T", description = "Time steps that an image is shown" + SHOW_DEFAULT)
+    private int steps = DEFAULTS.steps();
+
+    @Option(names = "--batch", paramLabel = "B", description = "Images that a training step sees" + SHOW_DEFAULT)
+    private int batch = DEFAULTS.batch();
+
+    @Option(
+            names = {"--lr", "--learning-rate"},
+            paramLabel = "RATE",
+            description = "Learning rate of Adam" + SHOW_DEFAULT)
+    private double learningRate = DEFAULTS.learningRate();
+
+    @Option(
+            names = "--clip-grad",
+            paramLabel = "NORM",
+            description = "Norm that the gradients together are cut to, 0 for no cut" + SHOW_DEFAULT)
+    private double clipGrad = DEFAULTS.clipGrad();
+
+    @Option(names = "--epochs", paramLabel = "N", description = "Passes over the training images" + SHOW_DEFAULT)
+    private int epochs = DEFAULTS.epochs();
+
+    @Option(
+            names = "--train-images",
+            paramLabel = "N",
+            description = "How many training images to use, 0 for all" + SHOW_DEFAULT)
+    private int trainImages = DEFAULTS.trainImages();
+
+    @Option(
+            names = "--test-images",
+            paramLabel = "N",
+            description = "How many test images to use, 0 for all" + SHOW_DEFAULT)
+    private int testImages = DEFAULTS.testImages();
+
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Folder of the four IDX files, gzipped or not (default: data/mnist of the repository).")
+    private Path data;
+
+    @Option(
+            names = "--neuron",
+            paramLabel = "NAME",
+            description = "The neuron's settings, one of: ${COMPLETION-CANDIDATES}" + SHOW_DEFAULT)
+    private NeuronPreset neuron = DEFAULTS.neuron();
+
+    @Option(names = "--tau", paramLabel = "X", description = "Membrane time constant in time steps" + SHOW_DEFAULT)
+    private double tau = DEFAULTS.tau();
+
+    @Option(names = "--seed", paramLabel = "S", description = "What every random number follows from" + SHOW_DEFAULT)
+    private long seed = DEFAULTS.seed();
+
+    @Option(
+            names = "--plot",
+            paramLabel = "FILE.png",
+            description = "Write the learning curves and a spike raster to this file.")
+    private Path plot;
+
+    @Mixin
+    private DeviceOption device;
+
+    @Mixin
+    private ThreadsOption threads;
+
+    /** A command whose runs tell {@code listener}. */
+    TrainCommand(Supplier<TrainingListener> listener) {
+        this.listener = listener;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        Training.run(options(device.resolve().device()), listener.get());
+        return 0;
+    }
+
+    private TrainingOptions options(Device chosen) {
+        try {
+            return TrainingOptions.builder()
+                    .data(data == null ? Installation.file(DEFAULTS.data()) : data)
+                    .hidden(hidden)
+                    .steps(steps)
+                    .batch(batch)
+                    .learningRate(learningRate)
+                    .clipGrad(clipGrad)
+                    .epochs(epochs)
+                    .trainImages(trainImages)
+                    .testImages(testImages)
+                    .neuron(neuron)
+                    .tau(tau)
+                    .seed(seed)
+                    .plot(plot)
+                    .device(chosen)
+                    .threads(threads.options().threads())
+                    .build();
+        } catch (IllegalArgumentException refusal) {
+            throw Refusal.of(spec, refusal);
+        }
+    }
+}

@@ -1,0 +1,2 @@
+/** The command line tool {@code qlif}: what can run here, does it compute right, how fast, and does it learn. */
+package org.qlif.cli;

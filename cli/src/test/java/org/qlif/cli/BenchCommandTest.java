@@ -1,0 +1,97 @@
+package org.qlif.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class BenchCommandTest {
+    @ParameterizedTest
+    @ValueSource(strings = {"forward", "train"})
+    void printsOneJsonObject(String mode) {
+        Invocation bench = Invocation.of("bench", "--json", "--mode", mode, "--shape", "3,2,17", "--threads", "1");
+        assertThat(bench.err()).isEmpty();
+        assertThat(bench.exitCode()).isZero();
+        JsonObject report = JsonParser.parseString(bench.out()).getAsJsonObject();
+        double median = report.get("neuron_steps_per_second").getAsDouble();
+        assertThat(median)
+                .isPositive()
+                .isBetween(
+                        report.get("min_neuron_steps_per_second").getAsDouble(),
+                        report.get("max_neuron_steps_per_second").getAsDouble());
+        assertThat(report.get("mode").getAsString()).isEqualTo(mode);
+        assertThat(report.get("shape").toString()).isEqualTo("[3,2,17]");
+        assertThat(report.get("threads").getAsInt()).isEqualTo(1);
+        assertThat(report.get("samples").getAsInt()).isEqualTo(3);
+        assertThat(report.get("device").getAsString()).startsWith("cpu:");
+        assertThat(report.get("description").getAsString()).isNotBlank();
+        assertThat(report.get("java_version").getAsString())
+                .isEqualTo(Runtime.version().toString());
+        assertThat(report.get("os_arch").getAsString()).isNotBlank();
+        assertThat(report.get("processors").getAsInt()).isPositive();
+    }
+
+    @Test
+    void printsForPeople() {
+        Invocation bench = Invocation.of("bench", "--device", "cpu:scalar", "--shape", "3,2,5");
+        assertThat(bench.exitCode()).isZero();
+        assertThat(bench.out()).contains(" M neuron-steps/s", "T=3 B=2 N=5", "cpu:scalar: ", "threads");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "0,128,512",
+                "20,-1,512",
+                "20,128",
+                "20,128,512,1",
+                "20,128,512,",
+                "",
+                "a,b,c",
+                "1.5,2,3",
+                "1e3,2,3",
+                "2147483647,1,1",
+                "4294967296,4294967296,4294967296",
+                "99999999999999999999999999,1,1"
+            })
+    void refusesShapesBySayingWhatCameAndWhatWasExpected(String shape) {
+        Invocation bench = Invocation.of("bench", "--shape", shape);
+        assertThat(bench.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(bench.out()).isEmpty();
+        assertThat(bench.err().lines())
+                .singleElement()
+                .asString()
+                .startsWith("qlif: ")
+                .contains("--shape", "got '" + shape + "'", "expected three whole numbers T,B,N");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0", "-1", "1025", "two"})
+    void refusesThreads(String threads) {
+        Invocation bench = Invocation.of("bench", "--threads", threads);
+        assertThat(bench.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(bench.err().lines()).singleElement().asString().contains("--threads", threads);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"tpu", "cpu:fast", "CPU!"})
+    void refusesUnknownDevices(String device) {
+        Invocation bench = Invocation.of("bench", "--device", device);
+        assertThat(bench.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(bench.err().lines())
+                .singleElement()
+                .asString()
+                .startsWith("qlif: --device: got '" + device + "'")
+                .contains("expected 'auto'");
+    }
+
+    @Test
+    void refusesUnknownModes() {
+        Invocation bench = Invocation.of("bench", "--mode", "sideways");
+        assertThat(bench.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(bench.err()).contains("--mode", "got 'sideways', expected one of forward, train");
+    }
+}

@@ -1,0 +1,39 @@
+package org.qlif.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.qlif.Device;
+import org.qlif.Devices;
+
+class DevicesCommandTest {
+    @Test
+    void listsWhatRunsAndWhichOneAutoAndCpuChoose() {
+        Invocation devices = Invocation.of("devices");
+        assertThat(devices.exitCode()).isZero();
+        assertThat(devices.err()).isEmpty();
+        String best = Devices.resolve(Device.AUTO).device().text();
+        List<String> lines = devices.out().lines().toList();
+        assertThat(lines.getFirst()).matches("DEVICE +CHOSEN BY +DESCRIPTION");
+        assertThat(lines.get(1)).matches(best + " +auto, cpu +.*");
+        assertThat(devices.out()).contains("cpu:scalar");
+    }
+
+    @Test
+    void columnsAreAligned() {
+        List<String> lines = Invocation.of("devices").out().lines().toList();
+        int description = lines.getFirst().indexOf("DESCRIPTION");
+        assertThat(lines.subList(0, lines.indexOf("")))
+                .allSatisfy(line ->
+                        assertThat(line.substring(description - 2, description)).isBlank())
+                .allSatisfy(line -> assertThat(line.charAt(description)).isNotEqualTo(' '));
+    }
+
+    @Test
+    void saysWhyTheRestCantRun() {
+        assertThat(Invocation.of("devices").out())
+                .contains("Can't run here:")
+                .containsPattern("  absent:test  " + AbsentBackend.OBSTACLE);
+    }
+}

@@ -1,0 +1,36 @@
+package org.qlif.cli;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import org.qlif.training.ConsoleListener;
+
+/**
+ * What came of a command line that ran inside the test.
+ *
+ * @param exitCode the exit code
+ * @param out what went to stdout
+ * @param err what went to stderr
+ */
+record Invocation(int exitCode, String out, String err) {
+    /** Long enough to run every line of the measurement, not to measure anything. */
+    private static final Benchmark.Timing BRIEF =
+            new Benchmark.Timing(Duration.ofMillis(1), Duration.ofMillis(20), 3, Duration.ofMillis(1));
+
+    static Invocation of(String... arguments) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        ByteArrayOutputStream training = new ByteArrayOutputStream();
+        Cli cli = new Cli(
+                new PrintWriter(out),
+                new PrintWriter(err),
+                BRIEF,
+                () -> new ConsoleListener(new PrintStream(training, true, StandardCharsets.UTF_8), null),
+                false);
+        int exitCode = cli.run(arguments);
+        return new Invocation(exitCode, out + training.toString(StandardCharsets.UTF_8), err.toString());
+    }
+}

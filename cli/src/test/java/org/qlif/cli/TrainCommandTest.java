@@ -1,0 +1,120 @@
+package org.qlif.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.qlif.training.TrainingOptions;
+
+class TrainCommandTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void trainsAndPlots() {
+        Path plot = folder.resolve("curves.png");
+        Invocation train = Invocation.of(
+                "train",
+                "--data",
+                Repository.file("data/mnist").toString(),
+                "--hidden",
+                "8",
+                "--steps",
+                "3",
+                "--batch",
+                "16",
+                "--lr",
+                "1e-3",
+                "--clip-grad",
+                "0",
+                "--epochs",
+                "2",
+                "--train-images",
+                "48",
+                "--test-images",
+                "32",
+                "--neuron",
+                "2025-08-15",
+                "--tau",
+                "4",
+                "--seed",
+                "7",
+                "--threads",
+                "1",
+                "--device",
+                "cpu:scalar",
+                "--plot",
+                plot.toString());
+        assertThat(train.err()).isEmpty();
+        assertThat(train.exitCode()).isZero();
+        assertThat(train.out())
+                .contains("48 training and 32 test images", "784-8-10, 3 time steps, seed 7")
+                .contains("2025-08-15", "tau 4", "learning rate 0.001, batch 16", "cpu:scalar", "1 thread")
+                .contains("[TRAIN] epoch 2", "[TEST] epoch 2");
+        assertThat(plot).isNotEmptyFile();
+    }
+
+    @Test
+    void helpShowsTheDefaultsOfTheTrainingModule() {
+        TrainingOptions defaults = TrainingOptions.builder().build();
+        assertThat(Invocation.of("train", "--help").out())
+                .contains("spec, 2025-08-15, 2025-08-24")
+                .contains("(default: " + defaults.hidden() + ")", "(default: " + defaults.learningRate() + ")")
+                .contains("(default: " + defaults.neuron() + ")");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "--hidden, 0, --hidden: got 0",
+        "--lr, 2, --learning-rate: got 2.0",
+        "--clip-grad, -1, --clip-grad: got -1.0",
+        "--train-images, -5, --train-images: got -5",
+        "--epochs, many, --epochs",
+        "--tau, NaN, --tau: got NaN",
+        "--neuron, 2020-01-01, 'got ''2020-01-01'', expected one of spec, 2025-08-15, 2025-08-24'",
+        "--device, tpu, --device: got 'tpu'",
+        "--plot, curves.jpg, --plot: got curves.jpg",
+    })
+    void refusesValuesByTheNameOfTheirOption(String option, String value, String message) {
+        Invocation train = Invocation.of("train", option, value);
+        assertThat(train.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(train.out()).isEmpty();
+        assertThat(train.err().lines())
+                .singleElement()
+                .asString()
+                .startsWith("qlif: ")
+                .contains(message, value);
+    }
+
+    @Test
+    void missingDataIsOneLine() {
+        Path absent = folder.resolve("absent");
+        Invocation train = Invocation.of("train", "--data", absent.toString());
+        assertThat(train.exitCode()).isEqualTo(Cli.FAILED);
+        assertThat(train.err().lines())
+                .singleElement()
+                .asString()
+                .startsWith("qlif: ")
+                .contains(absent.toString());
+        assertThat(Files.exists(absent)).isFalse();
+    }
+
+    @Test
+    void plotThatCantBeWrittenIsRefusedBeforeTraining() throws IOException {
+        Path plot = Files.createDirectory(folder.resolve("folder.png"));
+        Invocation train =
+                Invocation.of("train", "--data", Repository.file("data/mnist").toString(), "--plot", plot.toString());
+        assertThat(train.exitCode()).isEqualTo(Cli.FAILED);
+        assertThat(train.out()).isEmpty();
+        assertThat(train.err().lines())
+                .singleElement()
+                .asString()
+                .startsWith("qlif: plot: ")
+                .contains(plot.toString());
+    }
+}

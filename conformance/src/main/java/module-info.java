@@ -1,0 +1,10 @@
+/**
+ * Golden cases and their verifier: whether a device computes what the specification says. The contract tests of all backends
+ * live in this module's tests.
+ */
+module org.qlif.conformance {
+    requires transitive org.qlif;
+    requires com.google.gson;
+
+    exports org.qlif.conformance;
+}

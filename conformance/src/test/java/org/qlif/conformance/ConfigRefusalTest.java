@@ -1,0 +1,156 @@
+package org.qlif.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.RecordComponent;
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.qlif.KernelOptions;
+import org.qlif.QlifConfig;
+
+/** Configurations out of their ranges are refused when they are built, by the option's name. */
+class ConfigRefusalTest {
+    private static final RecordComponent[] COMPONENTS = QlifConfig.class.getRecordComponents();
+
+    /** Every number, one by one, over the record itself, so that none is forgotten; 1e200 is not finite in float32. */
+    @TestFactory
+    Stream<DynamicTest> refusesWhatIsNotFinite() {
+        return Arrays.stream(COMPONENTS)
+                .filter(component -> component.getType() == double.class)
+                .map(component -> dynamicTest(component.getName(), () -> {
+                    for (double bad :
+                            new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, 1e200}) {
+                        assertThatThrownBy(() -> with(component.getName(), bad))
+                                .isExactlyInstanceOf(IllegalArgumentException.class)
+                                .hasMessageContaining(component.getName())
+                                .hasMessageContaining(String.valueOf(bad));
+                    }
+                }));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> refusesWhatIsMissing() {
+        return Arrays.stream(COMPONENTS)
+                .filter(component -> !component.getType().isPrimitive())
+                .map(component -> dynamicTest(
+                        component.getName(),
+                        () -> assertThatThrownBy(() -> with(component.getName(), null))
+                                .isExactlyInstanceOf(NullPointerException.class)
+                                .hasMessageContaining(component.getName())));
+    }
+
+    /** The specification's table of ranges: a value just outside each bound. */
+    @ParameterizedTest
+    @CsvSource({
+        "resetFraction, -0.01",
+        "resetFraction, 1.01",
+        "dt, 0",
+        "dt, -1",
+        "dt, 1e-60",
+        "noiseStd, -0.1",
+        "thetaMax, 0",
+        "thetaMax, 3.15",
+        "quantumLeak, -0.1",
+        "quantumThreshold, 0",
+        "quantumThreshold, 3.1415927",
+        "probabilityFloor, -1e-9",
+        "probabilityFloor, 0.5",
+        "surrogateAlpha, 0",
+        "surrogateAlpha, -1",
+        "baseAlpha, 0",
+        "dspDecay, -0.1",
+        "dspJump, -0.1",
+        "minAlpha, 0",
+        "minAlpha, 5.01",
+        "maxAlpha, 0.04",
+        "tauRef, 0",
+        "rJump, -0.1",
+        "adaptationDecay, -0.1",
+        "spikeIncrease, -0.1",
+        "depressionRate, -0.1",
+        "depressionRate, 1.1",
+        "recoveryRate, -0.1",
+        "tauAhp, 0",
+        "ahpJump, -0.1",
+        "ahpMax, 0",
+        "minThreshold, 0",
+        "minThreshold, 2",
+        "maxThreshold, 0.5",
+        "homeostasisTargetRate, -0.1",
+        "homeostasisTargetRate, 1.1",
+        "homeostasisTau, 0",
+        "tau, 0",
+        "tau, -1"
+    })
+    void refusesWhatIsOutOfRange(String name, double value) {
+        assertThatThrownBy(() -> with(name, value))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(name)
+                .hasMessageContaining(String.valueOf(value));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "resetFraction, 0",
+        "resetFraction, 1",
+        "thetaMax, 3.141592653589793",
+        "probabilityFloor, 0",
+        "probabilityFloor, 0.49",
+        "minAlpha, 5",
+        "maxAlpha, 0.05",
+        "homeostasisTargetRate, 1",
+        "depressionRate, 1",
+        "noiseStd, 0"
+    })
+    void takesTheBounds(String name, double value) throws Exception {
+        assertThat(with(name, value)).isNotEqualTo(null);
+    }
+
+    @Test
+    void refusesWiresOutOfRange() {
+        for (int bad : new int[] {0, -1, 65}) {
+            assertThatThrownBy(() -> with("quantumWires", bad))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("quantumWires");
+        }
+    }
+
+    @Test
+    void refusesThreadsOutOfRange() {
+        for (int bad : new int[] {0, -1, 1025}) {
+            assertThatThrownBy(() -> new KernelOptions(bad))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("threads");
+        }
+    }
+
+    /** The defaults with one component set. */
+    private static QlifConfig with(String name, Object value) throws Exception {
+        Object[] arguments = new Object[COMPONENTS.length];
+        boolean found = false;
+        for (int i = 0; i < COMPONENTS.length; i++) {
+            boolean chosen = COMPONENTS[i].getName().equals(name);
+            found |= chosen;
+            arguments[i] = chosen ? value : COMPONENTS[i].getAccessor().invoke(QlifConfig.defaults());
+        }
+        assertThat(found).as("an option named " + name).isTrue();
+        Class<?>[] types =
+                Arrays.stream(COMPONENTS).map(RecordComponent::getType).toArray(Class<?>[]::new);
+        try {
+            return QlifConfig.class.getConstructor(types).newInstance(arguments);
+        } catch (InvocationTargetException refused) {
+            if (refused.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw refused;
+        }
+    }
+}

@@ -1,0 +1,24 @@
+package org.qlif.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Where the golden cases are. */
+final class Golden {
+    private Golden() {}
+
+    static Path folder() {
+        String folder = System.getProperty("qlif.golden");
+        assertThat(folder)
+                .as("-Dqlif.golden, the folder of the golden cases (the build sets it)")
+                .isNotNull();
+        return Path.of(folder);
+    }
+
+    static List<Path> files() throws IOException {
+        return GoldenVerifier.find(List.of(folder()));
+    }
+}

@@ -1,0 +1,162 @@
+package org.qlif.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.qlif.NeuromodTransform;
+import org.qlif.QlifConfig;
+
+/** The configuration of golden files. */
+class GoldenCaseTest {
+    @TempDir
+    private Path folder;
+
+    private GoldenCase read(String config, String otherMetadata) throws IOException {
+        String escaped = config.replace("\"", "\\\"");
+        byte[] bytes =
+                SafetensorsTest.file("{\"__metadata__\":{\"config\":\"" + escaped + "\"" + otherMetadata + "}}", 0);
+        return GoldenCase.read(Files.write(folder.resolve("case.safetensors"), bytes));
+    }
+
+    private void refused(String config, String... messages) {
+        assertThatThrownBy(() -> read(config, ""))
+                .isExactlyInstanceOf(GoldenFormatException.class)
+                .message()
+                .contains(messages);
+    }
+
+    @Test
+    void understandsEveryKey() throws IOException {
+        GoldenCase golden = read("""
+                {"decision":"SIGMOID","round_probability":true,"spike_value":"EXPECTED","angle_map":"TANH",\
+                "theta_max":1.25,"quantum_leak":0.5,"readout":"MULTI_QUBIT","quantum_wires":7,"quantum_threshold":1.5,\
+                "probability_floor":0.25,"surrogate":"ARCTAN","surrogate_alpha":3,"dynamic_probability":false,\
+                "base_alpha":4,"dsp_decay":0.75,"dsp_jump":2,"min_alpha":0.5,"max_alpha":6,"refractory":false,\
+                "tau_ref":7,"r_jump":0.5,"adaptation_decay":0.25,"spike_increase":0.125,"depression_rate":0.75,\
+                "recovery_rate":0.5,"ahp":false,"tau_ahp":60,"ahp_jump":0.5,"g_ahp":0.25,"ahp_max":3,\
+                "adaptive_threshold":false,"min_threshold":0.25,"max_threshold":4,"homeostasis":false,\
+                "homeostasis_target_rate":0.5,"homeostasis_lr":0.25,"homeostasis_tau":10,"neuromod_mode":"PROB_SLOPE",\
+                "neuromod_strength":-0.5,"neuromod_transform":"IDENTITY","v_reset":-0.25,"reset_fraction":0.5,\
+                "detach_reset":false,"dt":0.5,"noise_std":0.75}""", "");
+        QlifConfig expected = QlifConfig.builder()
+                .decision(QlifConfig.Decision.SIGMOID)
+                .sampling(QlifConfig.Sampling.ROUND)
+                .spikeValue(QlifConfig.SpikeValue.EXPECTED)
+                .angleMap(QlifConfig.AngleMap.TANH)
+                .thetaMax(1.25)
+                .quantumLeak(0.5)
+                .readout(QlifConfig.Readout.MULTI_QUBIT)
+                .quantumWires(7)
+                .quantumThreshold(1.5)
+                .probabilityFloor(0.25)
+                .surrogate(QlifConfig.Surrogate.ARCTAN)
+                .surrogateAlpha(3)
+                .dynamicProbability(false)
+                .baseAlpha(4)
+                .dspDecay(0.75)
+                .dspJump(2)
+                .minAlpha(0.5)
+                .maxAlpha(6)
+                .refractory(false)
+                .tauRef(7)
+                .rJump(0.5)
+                .adaptationDecay(0.25)
+                .spikeIncrease(0.125)
+                .depressionRate(0.75)
+                .recoveryRate(0.5)
+                .useAhp(false)
+                .tauAhp(60)
+                .ahpJump(0.5)
+                .gAhp(0.25)
+                .ahpMax(3)
+                .useAdaptiveThreshold(false)
+                .minThreshold(0.25)
+                .maxThreshold(4)
+                .homeostasisEnabled(false)
+                .homeostasisTargetRate(0.5)
+                .homeostasisLr(0.25)
+                .homeostasisTau(10)
+                .neuromodMode(QlifConfig.NeuromodMode.PROB_SLOPE)
+                .neuromodStrength(-0.5)
+                .neuromodTransform(NeuromodTransform.IDENTITY)
+                .vReset(-0.25)
+                .resetFraction(0.5)
+                .detachReset(false)
+                .dt(0.5)
+                .noiseStd(0.75)
+                .stochastic(false)
+                .build();
+        assertThat(golden.model()).isEqualTo(GoldenCase.Model.QLIF);
+        assertThat(golden.config()).isEqualTo(expected);
+        assertThat(golden.name()).isEqualTo("case");
+    }
+
+    @Test
+    void understandsDraws() throws IOException {
+        GoldenCase golden = read(
+                "{\"model\":\"RNG\",\"seed\":\"d64bb62dead27ebf\",\"stream\":4294967295,\"step_offset\":5,"
+                        + "\"element_offset\":8589934595}",
+                "");
+        assertThat(golden.model()).isEqualTo(GoldenCase.Model.RNG);
+        assertThat(golden.draws().seed()).isEqualTo(0xd64bb62dead27ebfL);
+        assertThat(golden.draws().stream()).isEqualTo(-1);
+        assertThat(golden.draws().elementOffset()).isEqualTo(8589934595L);
+        assertThat(golden.firstStep()).isEqualTo(5);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            quoteCharacter = '`',
+            value = {
+                "{\"turbo\":true}; 'turbo'; angle_map",
+                "{\"decision\":\"GUESS\"}; config.decision; QUBIT",
+                "{\"decision\":1}; config.decision; QUBIT",
+                "{\"dt\":\"1\"}; config.dt; a number",
+                "{\"dt\":0}; dt; > 0",
+                "{\"dt\":1e999}; dt; > 0",
+                "{\"quantum_wires\":4.5}; config.quantum_wires; whole",
+                "{\"quantum_wires\":4294967300}; config.quantum_wires; whole",
+                "{\"refractory\":1}; config.refractory; true or false",
+                "{\"neuromod_transform\":\"RELU\"}; config.neuromod_transform; SIGMOID",
+                "{\"dt\":1,\"dt\":1}; 'dt'; twice",
+                "{\"dt\":null}; config.dt; NULL",
+                "{\"dt\":[1]}; config.dt; BEGIN_ARRAY",
+                "{\"dt\":NaN}; config; JSON",
+                "{\"dt\":1; config; JSON",
+                "{\"dt\":1}x; config; JSON",
+                "[]; config; JSON",
+                "{\"model\":\"HH\"}; config.model; QLIF",
+                "{\"model\":\"RNG\",\"seed\":\"0\"}; keys; element_offset",
+                "{\"model\":\"RNG\",\"seed\":\"xyz\",\"stream\":0,\"step_offset\":0,\"element_offset\":0}; config.seed; hex",
+                "{\"model\":\"RNG\",\"seed\":\"0000000000000000\",\"stream\":-1,\"step_offset\":0,\"element_offset\":0}; config.stream; whole"
+            })
+    void refusesWhatItDoesNotKnow(String config, String where, String expected) {
+        refused(config, where, expected);
+    }
+
+    @Test
+    void refusesNoiseWithoutNormals() {
+        assertThatThrownBy(() -> read("{}", ",\"stochastic\":\"True\""))
+                .isExactlyInstanceOf(GoldenFormatException.class)
+                .hasMessageContaining("stochastic");
+        assertThatThrownBy(() -> read("{}", ",\"stochastic\":\"yes\""))
+                .isExactlyInstanceOf(GoldenFormatException.class)
+                .hasMessageContaining("stochastic");
+    }
+
+    @Test
+    void refusesFilesWithoutAConfiguration() throws IOException {
+        Path path = Files.write(folder.resolve("case.safetensors"), SafetensorsTest.file("{}", 0));
+        assertThatThrownBy(() -> GoldenCase.read(path))
+                .isExactlyInstanceOf(GoldenFormatException.class)
+                .hasMessageContaining("'config'");
+    }
+}

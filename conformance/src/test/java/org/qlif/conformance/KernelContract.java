@@ -1,0 +1,629 @@
+package org.qlif.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import com.sun.management.ThreadMXBean;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Predicate;
+import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.qlif.Backward;
+import org.qlif.DType;
+import org.qlif.Device;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Kernel;
+import org.qlif.KernelOptions;
+import org.qlif.QlifConfig;
+import org.qlif.QlifParameter;
+import org.qlif.QlifVariable;
+import org.qlif.Tape;
+
+/**
+ * What every backend computes: the golden cases, and for any configuration, shape, split, memory and number of threads the same
+ * bits as {@code cpu:scalar} on one thread, which is the specification written out.
+ */
+abstract class KernelContract {
+    private static final Device ORACLE = Device.of("cpu:scalar");
+    private static final KernelOptions ONE_THREAD = new KernelOptions(1);
+    private static final int SMALL = 4_000;
+    private static final Predicate<String> EVERYTHING = _ -> true;
+
+    private final Device device;
+
+    KernelContract(String device) {
+        this.device = Device.of(device);
+    }
+
+    Kernel open(QlifConfig config, int threads) {
+        return Kernel.open(config, device, new KernelOptions(threads));
+    }
+
+    @TestFactory
+    @Tag("narrow")
+    Stream<DynamicTest> agreesWithGoldenCases() throws IOException {
+        GoldenVerifier verifier = new GoldenVerifier(device, new KernelOptions(2));
+        return Golden.files().stream()
+                .map(file -> dynamicTest(file.getFileName().toString(), () -> {
+                    GoldenResult result = verifier.verify(file);
+                    GoldenResult.Outcome expected = result.name().startsWith("norse-lif")
+                            ? GoldenResult.Outcome.SKIPPED
+                            : GoldenResult.Outcome.PASSED;
+                    assertThat(result.outcome()).as(result.toLine()).isEqualTo(expected);
+                }));
+    }
+
+    /**
+     * Everything a call can write, over random configurations and shapes, with both kinds of tape. The second run asks for a
+     * random part of the results, which must not change what is left.
+     */
+    @Test
+    @Tag("narrow")
+    void hasTheOraclesBits() {
+        for (int i = 0; i < Seeds.cases(200); i++) {
+            long seed = Seeds.of(i);
+            RandomGenerator random = Seeds.random(seed);
+            QlifConfig config = RandomConfigs.next(random);
+            Scenario scenario = Scenario.random(random, config, i % 15 == 14 ? 60_000 : SMALL);
+            int threads = 1 + random.nextInt(4);
+            String context = Seeds.replay(seed) + " on " + device + " with " + threads + " threads: " + scenario;
+            Result expected = oracle(scenario);
+            long part = random.nextLong();
+            try (Kernel kernel = open(config, threads)) {
+                scenario.run(kernel, Tape.Mode.VOLTAGE).assertSameBits(expected, context);
+                scenario.run(kernel, Tape.Mode.COMPACT, Memory.Kind.ARRAYS, name -> chosen(part, name))
+                        .assertSameBits(expected, "a part of the results; " + context);
+                scenario.run(kernel, null, Memory.Kind.ARRAYS, name -> chosen(~part, name))
+                        .assertSameBits(expected, "the other part, without a tape; " + context);
+            }
+        }
+    }
+
+    /** Every decision, readout, angle map, sampling and spike value, at the defaults otherwise. */
+    @Test
+    @Tag("narrow")
+    void hasTheOraclesBitsInEveryMode() {
+        int index = 0;
+        for (QlifConfig config : Modes.all()) {
+            long seed = Seeds.of(1_000_000 + index++);
+            Scenario scenario = Scenario.random(Seeds.random(seed), config, new Shape(9, 2, 33));
+            try (Kernel kernel = open(config, 1)) {
+                scenario.run(kernel, Tape.Mode.VOLTAGE).assertSameBits(oracle(scenario), seed + ": " + scenario);
+            }
+        }
+    }
+
+    /** A kernel that has run one shape runs another as a new kernel would. */
+    @Test
+    void keepsNothingBetweenCalls() {
+        RandomGenerator random = Seeds.random(Seeds.of(0));
+        QlifConfig config = QlifConfig.defaults();
+        try (Kernel kernel = open(config, 3)) {
+            for (Shape shape : List.of(
+                    new Shape(70, 3, 257),
+                    new Shape(3, 1, 5),
+                    new Shape(130, 2, 64),
+                    new Shape(0, 2, 3),
+                    new Shape(1, 5, 33))) {
+                Scenario scenario = Scenario.random(random, config, shape);
+                scenario.run(kernel, Tape.Mode.COMPACT).assertSameBits(oracle(scenario), shape.toString());
+            }
+        }
+    }
+
+    @Test
+    void lentDrawsGiveWhatOwnDrawsGive() {
+        for (int i = 0; i < Seeds.cases(12); i++) {
+            long seed = Seeds.of(i);
+            RandomGenerator random = Seeds.random(seed);
+            QlifConfig config = RandomConfigs.next(random).toBuilder()
+                    .decision(QlifConfig.Decision.QUBIT)
+                    .readout(i % 2 == 0 ? QlifConfig.Readout.MULTI_QUBIT : QlifConfig.Readout.SINGLE_QUBIT)
+                    .build();
+            Scenario own = Scenario.random(random, config, SMALL);
+            try (Kernel kernel = open(config, 2)) {
+                Scenario lent = own.lendingDraws(kernel);
+                lent.run(kernel, Tape.Mode.COMPACT).assertSameBits(oracle(own), Seeds.replay(seed) + ": " + own);
+            }
+        }
+    }
+
+    /** A run of T steps, and any split of it, one-step streaming among them. */
+    @Test
+    @Tag("narrow")
+    void splitsOverTime() {
+        for (int i = 0; i < Seeds.cases(16); i++) {
+            long seed = Seeds.of(i);
+            RandomGenerator random = Seeds.random(seed);
+            QlifConfig config = RandomConfigs.next(random);
+            boolean streaming = i % 4 == 3;
+            Shape shape = streaming
+                    ? new Shape(70, 1, 17)
+                    : new Shape((int) RandomConfigs.pick(random, 2L, 65L, 130L), 1 + random.nextInt(2), (int)
+                            RandomConfigs.pick(random, 1L, 16L, 65L));
+            Scenario whole = Scenario.random(random, config, shape);
+            List<Integer> cuts = new ArrayList<>(List.of(0));
+            while (cuts.getLast() < shape.steps()) {
+                cuts.add(
+                        streaming
+                                ? cuts.getLast() + 1
+                                : Math.min(shape.steps(), cuts.getLast() + 1 + random.nextInt(shape.steps())));
+            }
+            String context = Seeds.replay(seed) + " cut at " + cuts + ": " + whole;
+            try (Kernel kernel = open(config, 2)) {
+                assertSplitsOverTime(kernel, whole, cuts, context);
+            }
+        }
+    }
+
+    private void assertSplitsOverTime(Kernel kernel, Scenario whole, List<Integer> cuts, String context) {
+        Result expected = oracle(whole);
+        Shape shape = whole.shape();
+        int count = cuts.size() - 1;
+        // Forward, to know the state at each cut; then backward over the parts from the last to the first.
+        List<float[][]> starts = new ArrayList<>();
+        starts.add(whole.initial());
+        for (int i = 0; i < count; i++) {
+            Result part = whole.time(cuts.get(i), cuts.get(i + 1), starts.get(i), null)
+                    .run(kernel, null);
+            starts.add(Scenario.state(part, "final."));
+        }
+        float[][] adjoint = whole.gradFinal();
+        List<Result> parts = new ArrayList<>();
+        for (int i = count - 1; i >= 0; i--) {
+            int t0 = cuts.get(i);
+            int t1 = cuts.get(i + 1);
+            Result part = whole.time(t0, t1, starts.get(i), adjoint).run(kernel, Tape.Mode.VOLTAGE);
+            adjoint = Scenario.state(part, "grad.initial.");
+            Result slice = slice(expected, shape, t0, t1, 0, shape.batch());
+            boolean last = i == count - 1;
+            boolean first = i == 0;
+            part.assertSameBits(
+                    slice,
+                    name -> Scenario.isPerStep(name)
+                            || (last && name.startsWith("final."))
+                            || (first && name.startsWith("grad.initial.")),
+                    "steps [" + t0 + ", " + t1 + "); " + context);
+            parts.add(part);
+        }
+        assertParameterGradients(expected, parts, whole, context);
+    }
+
+    /** Row by row, each with its offset into the draws. */
+    @Test
+    @Tag("narrow")
+    void splitsOverBatch() {
+        for (int i = 0; i < Seeds.cases(12); i++) {
+            long seed = Seeds.of(i);
+            RandomGenerator random = Seeds.random(seed);
+            QlifConfig config = RandomConfigs.next(random);
+            Shape shape = new Shape(
+                    (int) RandomConfigs.pick(random, 1L, 3L, 66L), 5, (int) RandomConfigs.pick(random, 1L, 15L, 17L));
+            Scenario whole = Scenario.random(random, config, shape);
+            String context = Seeds.replay(seed) + ": " + whole;
+            Result expected = oracle(whole);
+            List<Result> parts = new ArrayList<>();
+            try (Kernel kernel = open(config, 2)) {
+                int from = 0;
+                while (from < shape.batch()) {
+                    int to = Math.min(shape.batch(), from + 1 + random.nextInt(3));
+                    Result part = whole.rows(from, to).run(kernel, Tape.Mode.COMPACT);
+                    part.assertSameBits(
+                            slice(expected, shape, 0, shape.steps(), from, to),
+                            // Rows of bits are packed over the batch and do not fall apart at its elements.
+                            name -> !Scenario.isSum(name) && !name.equals(Result.spikes(DType.BIT)),
+                            "rows [" + from + ", " + to + "); " + context);
+                    parts.add(part);
+                    from = to;
+                }
+            }
+            assertParameterGradients(expected, parts, whole, context);
+        }
+    }
+
+    /** The part of a whole run's result that a run of the part must give. */
+    private static Result slice(Result whole, Shape shape, int t0, int t1, int b0, int b1) {
+        Result part = new Result();
+        Shape row = new Shape(1, shape.batch(), shape.neurons());
+        whole.values().forEach((name, array) -> {
+            if (array instanceof long[] words && name.equals(Result.spikes(DType.BIT))) {
+                int perStep = words.length / shape.steps();
+                part.put(name, Arrays.copyOfRange(words, t0 * perStep, t1 * perStep));
+            } else if (array instanceof byte[] bytes) {
+                float[] widened = new float[bytes.length];
+                for (int i = 0; i < bytes.length; i++) {
+                    widened[i] = bytes[i];
+                }
+                float[] cut = shape.slice(widened, t0, t1, b0, b1);
+                byte[] narrowed = new byte[cut.length];
+                for (int i = 0; i < cut.length; i++) {
+                    narrowed[i] = (byte) cut[i];
+                }
+                part.put(name, narrowed);
+            } else if (array instanceof float[] floats && Scenario.isPerStep(name)) {
+                part.put(name, shape.slice(floats, t0, t1, b0, b1));
+            } else if (array instanceof float[] floats && !Scenario.isSum(name)) {
+                part.put(name, row.slice(floats, 0, 1, b0, b1));
+            } else {
+                part.put(name, array);
+            }
+        });
+        return part;
+    }
+
+    /**
+     * Sums per part differ from the sum of the whole by rounding: float32 over at most 130 steps, 130·2⁻²⁴ = 8e-6 of the largest
+     * partial sum. That one does not show; the parts' sums and the input's gradients, times tau/dt and the steps over which
+     * the threshold hands adjoints on, bound it by about a thousand times themselves. This finds a part that counts twice or not
+     * at all; the bits of each sum are held against the oracle elsewhere.
+     */
+    private static void assertParameterGradients(Result whole, List<Result> parts, Scenario scenario, String context) {
+        for (float current : scenario.input()) {
+            if (!(Math.abs(current) < 100)) {
+                // Next to numbers that no network sends, partial sums have no bound worth testing.
+                return;
+            }
+        }
+        for (QlifParameter parameter : QlifParameter.values()) {
+            String name = "grad.parameter." + parameter.symbol();
+            float[] expected = whole.floats(name);
+            double[] sum = new double[expected.length];
+            double largest = 0;
+            for (float gradient : whole.floats("grad.input")) {
+                largest = Math.max(largest, Math.abs(gradient));
+            }
+            for (int i = 0; i < expected.length; i++) {
+                double magnitude = 0;
+                for (Result part : parts) {
+                    sum[i] += part.floats(name)[i];
+                    magnitude += Math.abs(part.floats(name)[i]);
+                }
+                largest = Math.max(largest, magnitude);
+            }
+            // Gradients that explode pass through partial sums far larger than anything that shows.
+            for (int i = 0; largest < 1e4 && i < expected.length; i++) {
+                assertThat(sum[i])
+                        .as("%s[%d]; %s", name, i, context)
+                        .isCloseTo(expected[i], within(1e-4 + 1e-2 * largest));
+            }
+        }
+    }
+
+    /** Memory of every kind, with nothing around it touched. */
+    @ParameterizedTest
+    @EnumSource(Memory.Kind.class)
+    void takesAnyMemory(Memory.Kind kind) {
+        for (int i = 0; i < 4; i++) {
+            long seed = Seeds.of(i);
+            RandomGenerator random = Seeds.random(seed);
+            QlifConfig config = QlifConfig.defaults().toBuilder()
+                    .decision(i % 2 == 0 ? QlifConfig.Decision.QUBIT : QlifConfig.Decision.SIGMOID)
+                    .build();
+            Scenario scenario = Scenario.random(random, config, SMALL);
+            try (Kernel kernel = open(config, 3)) {
+                Scenario lent = i == 3 ? scenario.lendingDraws(kernel) : scenario;
+                lent.run(kernel, Tape.Mode.VOLTAGE, kind, EVERYTHING)
+                        .assertSameBits(oracle(scenario), Seeds.replay(seed) + " in " + kind + ": " + scenario);
+            }
+        }
+    }
+
+    @Test
+    void advancesAStateInPlace() {
+        RandomGenerator random = Seeds.random(Seeds.of(0));
+        QlifConfig config = QlifConfig.defaults();
+        Scenario scenario = Scenario.random(random, config, new Shape(70, 2, 65));
+        Result expected = oracle(scenario);
+        try (Kernel kernel = open(config, 2);
+                Memory memory = new Memory(Memory.Kind.ARRAYS)) {
+            Forward forward = scenario.forward(memory, EVERYTHING);
+            if (forward.initialState() == null) {
+                forward.initialState(org.qlif.State.initial(config, 2, 65).step(scenario.firstStep()));
+            }
+            forward.finalState(forward.initialState());
+            kernel.forward(forward);
+            for (QlifVariable variable : QlifVariable.values()) {
+                Result.Bits.assertSame(
+                        expected.floats("final." + variable.symbol()),
+                        forward.finalState().get(variable).toFloatArray(),
+                        variable.symbol());
+            }
+            assertThat(forward.finalState().step()).isEqualTo(scenario.firstStep() + 70);
+        }
+    }
+
+    /** A tape holds its last run, and running again on it needs no new one. */
+    @Test
+    void reusesATape() {
+        RandomGenerator random = Seeds.random(Seeds.of(0));
+        QlifConfig config = QlifConfig.defaults();
+        Shape shape = new Shape(65, 2, 33);
+        try (Kernel kernel = open(config, 2);
+                Memory memory = new Memory(Memory.Kind.ARRAYS);
+                Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, 65, 2, 33)) {
+            for (int i = 0; i < 3; i++) {
+                Scenario scenario = Scenario.random(random, config, shape);
+                Forward forward = scenario.forward(memory, EVERYTHING).tape(tape);
+                Backward backward = scenario.backward(forward, memory, EVERYTHING);
+                kernel.forward(forward);
+                // Twice: a backward run leaves the tape as it is.
+                kernel.backward(backward);
+                kernel.backward(backward);
+                Result.Bits.assertSame(
+                        oracle(scenario).floats("grad.input"),
+                        backward.gradInput().toFloatArray(),
+                        "run " + i);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {20, 64, 100, 1000})
+    void keepsTapesSmall(int steps) {
+        long batch = 64;
+        long neurons = 100;
+        double neuronSteps = (double) steps * batch * neurons;
+        try (Kernel kernel = open(QlifConfig.defaults(), 1);
+                Tape voltage = kernel.newTape(Tape.Mode.VOLTAGE, steps, batch, neurons);
+                Tape compact = kernel.newTape(Tape.Mode.COMPACT, steps, batch, neurons)) {
+            assertThat(voltage.byteSize() / neuronSteps).isLessThanOrEqualTo(6);
+            assertThat(compact.byteSize() / neuronSteps).isLessThanOrEqualTo(1);
+        }
+    }
+
+    /** What is not a number in one neuron's input or upstream gradient stays in that neuron. */
+    @ParameterizedTest
+    @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 3e38f})
+    void keepsOneNeuronsNonsenseThere(float nonsense) {
+        int sick = 20;
+        Shape shape = new Shape(67, 2, 37);
+        for (QlifConfig config : List.of(
+                QlifConfig.defaults(),
+                QlifConfig.builder().angleMap(QlifConfig.AngleMap.TANH).build(),
+                QlifConfig.builder().decision(QlifConfig.Decision.SIGMOID).build(),
+                QlifConfig.builder().decision(QlifConfig.Decision.THRESHOLD).build())) {
+            Scenario healthy = healthy(config, shape);
+            Scenario ill = healthy(config, shape);
+            for (int t = 5; t < shape.steps(); t += 7) {
+                for (int b = 0; b < shape.batch(); b++) {
+                    int index = t * shape.elements() + b * shape.neurons() + sick;
+                    ill.input()[index] = nonsense;
+                    ill.gradSpikeValues()[index] = nonsense;
+                }
+            }
+            try (Kernel kernel = open(config, 2)) {
+                Result expected = healthy.run(kernel, Tape.Mode.COMPACT);
+                Result actual = ill.run(kernel, Tape.Mode.COMPACT);
+                // The sick neuron's own values are taken from the healthy run, so that the rest can be compared whole.
+                actual.values().forEach((name, array) -> {
+                    if (array instanceof float[] floats && floats.length >= shape.neurons()) {
+                        for (int i = sick; i < floats.length; i += shape.neurons()) {
+                            floats[i] = expected.floats(name)[i];
+                        }
+                    }
+                });
+                actual.assertSameBits(
+                        expected,
+                        name -> !name.equals(Result.spikes(DType.BIT)) && !name.equals(Result.spikes(DType.U8)),
+                        nonsense + " in " + config);
+            }
+        }
+    }
+
+    /** A scenario whose parameters are all per neuron, so that no gradient is shared between neurons. */
+    private static Scenario healthy(QlifConfig config, Shape shape) {
+        RandomGenerator random = Seeds.random(7);
+        List<float[]> parameters = new ArrayList<>();
+        for (QlifParameter parameter : QlifParameter.values()) {
+            float[] values = new float[shape.neurons()];
+            Arrays.fill(values, config.defaultValue(parameter));
+            parameters.add(values);
+        }
+        return new Scenario(
+                config,
+                shape,
+                Scenario.gaussian(random, shape.size(), 1.2, 1.5),
+                parameters,
+                null,
+                null,
+                null,
+                new DrawStream(3, 4),
+                0,
+                null,
+                Scenario.gaussian(random, shape.size(), 0, 1),
+                Scenario.gaussian(random, shape.size(), 0, 1),
+                null);
+    }
+
+    /** Section 10 of the specification: silent neurons come to rest at +0, at steps that are multiples of 64. */
+    @Test
+    void bringsSilentNeuronsToRest() {
+        QlifConfig config = QlifConfig.builder()
+                .decision(QlifConfig.Decision.THRESHOLD)
+                .stochastic(false)
+                .homeostasisEnabled(false)
+                .build();
+        // By step 64, 0.95^64 has taken 1e-18 to 3.8e-20, which is below 2^-64 = 5.4e-20; by step 40 not yet.
+        for (float start : new float[] {1e-18f, -1e-18f}) {
+            float[] decaying = voltages(silent(config, 130, 0, QlifVariable.MEMBRANE, start));
+            assertThat(decaying[63]).isNotZero();
+            assertAllPlusZero(decaying, 64, 130);
+            float[] later = voltages(silent(config, 130, 40, QlifVariable.MEMBRANE, start));
+            assertThat(later[24]).as("too large at step 64").isNotZero();
+            assertThat(later[87]).isNotZero();
+            assertAllPlusZero(later, 88, 130);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = QlifVariable.class,
+            names = {"EFFICIENCY", "MODULATION", "SPIKE_VALUE"},
+            mode = EnumSource.Mode.EXCLUDE)
+    void flushesSmallStatesBeforeStepsThatAreMultiplesOf64(QlifVariable variable) {
+        QlifConfig config = QlifConfig.builder().stochastic(false).build();
+        String name = "final." + variable.symbol();
+        for (float small : new float[] {0x1p-65f, -0x1p-65f}) {
+            for (long step : new long[] {0, 64, 128, 1L << 32}) {
+                Result.Bits.assertSame(
+                        silent(config, 1, step, variable, 0f).floats(name),
+                        silent(config, 1, step, variable, small).floats(name),
+                        variable + " = " + small + " before step " + step);
+            }
+        }
+        // V is visible where the others could drown in what is added to them.
+        assertThat(silent(config, 1, 65, QlifVariable.MEMBRANE, 0x1p-65f).floats("final.v")[0])
+                .as("a step that is no multiple of 64 flushes nothing")
+                .isNotZero();
+        assertThat(silent(config, 1, 64, QlifVariable.MEMBRANE, 0x1p-64f).floats("final.v")[0])
+                .as("2^-64 is not below 2^-64")
+                .isNotZero();
+    }
+
+    /** S, M and y are not among what section 10 lists: M shows itself, y through D. */
+    @Test
+    void keepsSmallModulationsAndSpikeValues() {
+        QlifConfig config = QlifConfig.builder().stochastic(false).build();
+        assertThat(silent(config, 1, 64, QlifVariable.MODULATION, 0x1p-65f).floats("final.modulation")[0])
+                .isEqualTo(0x1p-65f);
+        assertThat(silent(config, 1, 64, QlifVariable.SPIKE_VALUE, 0x1p-65f).floats("final.dsp")[0])
+                .isEqualTo((float) config.dspJump() * 0x1p-65f);
+    }
+
+    /** Each adjoint's own, and D's through which the last spike value's comes. */
+    @ParameterizedTest
+    @EnumSource(
+            value = QlifVariable.class,
+            names = {"AHP", "RATE", "HOMEOSTASIS"},
+            mode = EnumSource.Mode.EXCLUDE)
+    void flushesSmallAdjointsAtStepsThatAreMultiplesOf64(QlifVariable variable) {
+        assertThat(Float.floatToRawIntBits(adjoint(variable, 64, 0x1p-102f))).isZero();
+        assertThat(Float.floatToRawIntBits(adjoint(variable, 64, -0x1p-102f))).isZero();
+        assertThat(adjoint(variable, 65, 0x1p-102f)).isNotZero();
+        assertThat(adjoint(variable, 64, 0x1p-98f)).isNotZero();
+    }
+
+    /** The gradient of {@code variable} before one step, after which it, or D for y, has the gradient {@code upstream}. */
+    private float adjoint(QlifVariable variable, long step, float upstream) {
+        QlifConfig config = QlifConfig.builder().stochastic(false).build();
+        Scenario start = silentScenario(config, 1, step, QlifVariable.MEMBRANE, 0f);
+        float[][] gradFinal = new float[QlifVariable.values().length][1];
+        QlifVariable source = variable == QlifVariable.SPIKE_VALUE ? QlifVariable.DYNAMIC_PROBABILITY : variable;
+        gradFinal[source.ordinal()][0] = upstream;
+        try (Kernel kernel = open(config, 1)) {
+            return start.time(0, 1, start.initial(), gradFinal)
+                    .run(kernel, Tape.Mode.VOLTAGE)
+                    .floats("grad.initial." + variable.symbol())[0];
+        }
+    }
+
+    private Result silent(QlifConfig config, int steps, long firstStep, QlifVariable variable, float value) {
+        try (Kernel kernel = open(config, 1)) {
+            return silentScenario(config, steps, firstStep, variable, value).run(kernel, null);
+        }
+    }
+
+    /** One neuron without input, at the model's initial state but for one variable. */
+    private static Scenario silentScenario(
+            QlifConfig config, int steps, long firstStep, QlifVariable variable, float value) {
+        float[][] initial = new float[QlifVariable.values().length][];
+        List<float[]> parameters = new ArrayList<>();
+        for (QlifVariable each : QlifVariable.values()) {
+            initial[each.ordinal()] = new float[] {each == variable ? value : each.initialValue()};
+        }
+        for (QlifParameter parameter : QlifParameter.values()) {
+            parameters.add(new float[] {config.defaultValue(parameter)});
+        }
+        return new Scenario(
+                config,
+                new Shape(steps, 1, 1),
+                new float[steps],
+                parameters,
+                null,
+                null,
+                null,
+                new DrawStream(1, 0),
+                firstStep,
+                initial,
+                null,
+                null,
+                null);
+    }
+
+    private static float[] voltages(Result result) {
+        return result.floats("voltages");
+    }
+
+    private static void assertAllPlusZero(float[] values, int from, int to) {
+        for (int i = from; i < to; i++) {
+            assertThat(Float.floatToRawIntBits(values[i]))
+                    .as("bits of V at %d", i)
+                    .isZero();
+        }
+    }
+
+    /**
+     * Descriptions run again allocate nothing. The bound is not 0 because the JVM's own doings may fall on the calling thread;
+     * an object a call would take at least 16 bytes.
+     */
+    @ParameterizedTest
+    @EnumSource(Tape.Mode.class)
+    void allocatesNothingInTheSteadyState(Tape.Mode mode) {
+        Scenario scenario = healthy(QlifConfig.defaults(), new Shape(20, 2, 128));
+        try (Kernel kernel = open(scenario.config(), 1);
+                Memory memory = new Memory(Memory.Kind.ALIGNED);
+                Tape tape = kernel.newTape(mode, 20, 2, 128)) {
+            Forward forward = scenario.forward(memory, EVERYTHING).tape(tape);
+            Backward backward = scenario.backward(forward, memory, EVERYTHING);
+            assertThat(allocatedPerCall(() -> kernel.forward(forward)))
+                    .as("bytes a forward call")
+                    .isLessThanOrEqualTo(4);
+            assertThat(allocatedPerCall(() -> kernel.backward(backward)))
+                    .as("bytes a backward call")
+                    .isLessThanOrEqualTo(4);
+        }
+    }
+
+    /**
+     * The fewest bytes a call over rounds of 200. Vectors are boxed until the compiler has seen enough, and how long that takes
+     * depends on the machine's load, so there are many rounds; the first one that is clean ends them.
+     */
+    private static long allocatedPerCall(Runnable call) {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        threads.setThreadAllocatedMemoryEnabled(true);
+        int calls = 200;
+        long fewest = Long.MAX_VALUE;
+        for (int round = 0; round < 60 && fewest > 4L * calls; round++) {
+            long before = threads.getCurrentThreadAllocatedBytes();
+            for (int i = 0; i < calls; i++) {
+                call.run();
+            }
+            fewest = Math.min(fewest, threads.getCurrentThreadAllocatedBytes() - before);
+        }
+        return fewest / calls;
+    }
+
+    private static Result oracle(Scenario scenario) {
+        try (Kernel kernel = Kernel.open(scenario.config(), ORACLE, ONE_THREAD)) {
+            return scenario.run(kernel, Tape.Mode.VOLTAGE);
+        }
+    }
+
+    /** Whether a random half of the results, of which {@code part} says which, has this name; inputs to others always. */
+    private static boolean chosen(long part, String name) {
+        return (part >>> (name.hashCode() & 63) & 1) == 1;
+    }
+}

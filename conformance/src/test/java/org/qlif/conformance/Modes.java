@@ -1,0 +1,39 @@
+package org.qlif.conformance;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.qlif.QlifConfig;
+
+/** One configuration for each way in which a neuron can decide, at the defaults otherwise. */
+final class Modes {
+    private Modes() {}
+
+    static List<QlifConfig> all() {
+        List<QlifConfig> modes = new ArrayList<>();
+        for (QlifConfig.SpikeValue value : QlifConfig.SpikeValue.values()) {
+            for (QlifConfig.Readout readout : QlifConfig.Readout.values()) {
+                for (QlifConfig.AngleMap map : QlifConfig.AngleMap.values()) {
+                    modes.add(QlifConfig.builder()
+                            .spikeValue(value)
+                            .readout(readout)
+                            .angleMap(map)
+                            .build());
+                }
+            }
+            for (QlifConfig.Sampling sampling : QlifConfig.Sampling.values()) {
+                modes.add(QlifConfig.builder()
+                        .decision(QlifConfig.Decision.SIGMOID)
+                        .spikeValue(value)
+                        .sampling(sampling)
+                        .build());
+            }
+        }
+        for (QlifConfig.Surrogate surrogate : QlifConfig.Surrogate.values()) {
+            modes.add(QlifConfig.builder()
+                    .decision(QlifConfig.Decision.THRESHOLD)
+                    .surrogate(surrogate)
+                    .build());
+        }
+        return modes;
+    }
+}

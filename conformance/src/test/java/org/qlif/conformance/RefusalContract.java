@@ -1,0 +1,627 @@
+package org.qlif.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.qlif.Backward;
+import org.qlif.DType;
+import org.qlif.Device;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Kernel;
+import org.qlif.KernelOptions;
+import org.qlif.NeuromodTransform;
+import org.qlif.Parameters;
+import org.qlif.QlifConfig;
+import org.qlif.QlifParameter;
+import org.qlif.QlifTrace;
+import org.qlif.QlifVariable;
+import org.qlif.State;
+import org.qlif.Tape;
+import org.qlif.Tensor;
+
+/** What every backend refuses: by the right exception, naming the argument, before anything is written. */
+abstract class RefusalContract {
+    private static final int T = 3;
+    private static final int B = 2;
+    private static final int N = 5;
+    private static final QlifConfig CONFIG = QlifConfig.defaults();
+
+    private final Device device;
+
+    RefusalContract(String device) {
+        this.device = Device.of(device);
+    }
+
+    private Kernel open(QlifConfig config) {
+        return Kernel.open(config, device, new KernelOptions(2));
+    }
+
+    /** Spoils a valid call. */
+    private interface Spoiler {
+        void spoil(Call call) throws Exception;
+    }
+
+    private record Refusal(String name, Class<? extends Exception> type, String message, Spoiler spoiler) {}
+
+    /** A valid forward and backward call with every output asked for, for a case to spoil. */
+    private static final class Call implements AutoCloseable {
+        final Kernel kernel;
+        final Memory memory = new Memory(Memory.Kind.ARRAY_SLICES);
+        final Tape tape;
+        final Forward forward;
+        final Backward backward;
+        final List<Tensor> alsoUntouched = new ArrayList<>();
+
+        Call(Kernel kernel) {
+            this.kernel = kernel;
+            tape = kernel.newTape(Tape.Mode.VOLTAGE, T, B, N);
+            forward = new Forward()
+                    .input(f32(T, B, N))
+                    .parameters(Parameters.perNeuron(CONFIG, N))
+                    .modulation(f32(B, N))
+                    .draws(new DrawStream(1, 2))
+                    .initialState(State.initial(CONFIG, B, N))
+                    .finalState(memory.poisonedState(CONFIG, B, N))
+                    .spikeValues(output())
+                    .voltages(output())
+                    .tape(tape);
+            for (DType type : DType.values()) {
+                forward.spikes(memory.poisoned(type, T, B, N));
+            }
+            for (QlifTrace trace : QlifTrace.values()) {
+                forward.trace(trace, output());
+            }
+            Parameters gradients = Parameters.none(CONFIG);
+            for (QlifParameter parameter : QlifParameter.values()) {
+                gradients.set(parameter, memory.poisoned(DType.F32, N));
+            }
+            backward = new Backward(forward)
+                    .gradSpikeValues(f32(T, B, N))
+                    .gradVoltages(f32(T, B, N))
+                    .gradFinalState(State.zeros(CONFIG, B, N))
+                    .gradInput(output())
+                    .gradModulation(memory.poisoned(DType.F32, B, N))
+                    .gradParameters(gradients)
+                    .gradInitialState(memory.poisonedState(CONFIG, B, N));
+        }
+
+        /** An output for a case to make something of, watched like the rest. */
+        Tensor watched(Tensor tensor) {
+            alsoUntouched.add(tensor);
+            return tensor;
+        }
+
+        Tensor output() {
+            return memory.poisoned(DType.F32, T, B, N);
+        }
+
+        List<Tensor> forwardOutputs() {
+            List<Tensor> outputs = new ArrayList<>(alsoUntouched);
+            for (DType type : DType.values()) {
+                outputs.add(forward.spikes(type));
+            }
+            for (QlifTrace trace : QlifTrace.values()) {
+                outputs.add(forward.trace(trace));
+            }
+            outputs.add(forward.spikeValues());
+            outputs.add(forward.voltages());
+            if (forward.finalState() != forward.initialState()) {
+                addState(outputs, forward.finalState());
+            }
+            return outputs;
+        }
+
+        List<Tensor> backwardOutputs() {
+            List<Tensor> outputs = new ArrayList<>(alsoUntouched);
+            outputs.add(backward.gradInput());
+            outputs.add(backward.gradModulation());
+            for (QlifParameter parameter : QlifParameter.values()) {
+                outputs.add(backward.gradParameters().get(parameter));
+            }
+            addState(outputs, backward.gradInitialState());
+            return outputs;
+        }
+
+        private static void addState(List<Tensor> outputs, State state) {
+            for (QlifVariable variable : QlifVariable.values()) {
+                outputs.add(state.get(variable));
+            }
+        }
+
+        @Override
+        public void close() {
+            tape.close();
+            memory.close();
+        }
+    }
+
+    private static Tensor f32(long... shape) {
+        return Tensor.zeros(DType.F32, shape);
+    }
+
+    private static Refusal refusal(String name, String message, Spoiler spoiler) {
+        return new Refusal(name, IllegalArgumentException.class, message, spoiler);
+    }
+
+    private static Refusal badState(String name, String message, Spoiler spoiler) {
+        return new Refusal(name, IllegalStateException.class, message, spoiler);
+    }
+
+    private static final List<Refusal> FORWARD = List.of(
+            refusal("input of rank 2", "input", call -> call.forward.input(f32(T, N))),
+            refusal("input of type U8", "input", call -> call.forward.input(Tensor.zeros(DType.U8, T, B, N))),
+            refusal(
+                    "parameters of odd length",
+                    "tau",
+                    call -> call.forward.parameters(Parameters.shared(CONFIG).set(QlifParameter.TAU, f32(N - 1)))),
+            refusal(
+                    "a missing parameter",
+                    "q_bias",
+                    call -> call.forward.parameters(Parameters.shared(CONFIG).set(QlifParameter.Q_BIAS, null))),
+            refusal(
+                    "tau of 0",
+                    "tau",
+                    call -> call.forward.parameters().get(QlifParameter.TAU).fill(0f)),
+            refusal(
+                    "tau that is no number",
+                    "tau",
+                    call -> call.forward.parameters().get(QlifParameter.TAU).fill(Float.NaN)),
+            refusal(
+                    "infinite tau",
+                    "tau",
+                    call -> call.forward.parameters().get(QlifParameter.TAU).fill(Float.POSITIVE_INFINITY)),
+            refusal("modulation that does not broadcast", "modulation", call -> call.forward.modulation(f32(B, N + 1))),
+            refusal("modulation of rank 4", "modulation", call -> call.forward.modulation(f32(1, T, B, N))),
+            refusal(
+                    "modulation of type U8",
+                    "modulation",
+                    call -> call.forward.modulation(Tensor.zeros(DType.U8, B, N))),
+            refusal("uniforms of a wrong shape", "uniforms", call -> call.forward.uniforms(f32(T, B, N + 1))),
+            refusal("uniforms of too many wires", "uniforms", call -> call.forward.uniforms(f32(T, 2, B, N))),
+            refusal("normals of a wrong shape", "normals", call -> call.forward.normals(f32(T, B))),
+            refusal("missing draws", "draws", call -> call.forward.draws(null)),
+            refusal(
+                    "missing draws beside lent uniforms",
+                    "draws",
+                    call -> call.forward.uniforms(f32(T, B, N)).draws(null)),
+            refusal("steps past the counter's end", "firstStep", call -> call.forward.firstStep((1L << 33) - 1)),
+            refusal(
+                    "elements past the counter's end",
+                    "elementOffset",
+                    call -> call.forward.draws(new DrawStream(1, 2, Long.MAX_VALUE - 3))),
+            refusal(
+                    "an initial state of another shape",
+                    "initialState",
+                    call -> call.forward.initialState(State.initial(CONFIG, B + 1, N))),
+            refusal(
+                    "spikes of a wrong shape",
+                    "spikes",
+                    call -> call.forward.spikes(call.memory.poisoned(DType.BIT, T, B, N + 64))),
+            refusal(
+                    "spike values of type U8",
+                    "spikeValues",
+                    call -> call.forward.spikeValues(call.memory.poisoned(DType.U8, T, B, N))),
+            refusal(
+                    "potentials of a transposed shape",
+                    "voltages",
+                    call -> call.forward.voltages(call.memory.poisoned(DType.F32, T, N, B))),
+            refusal(
+                    "a trace of a wrong rank",
+                    "delta",
+                    call -> call.forward.trace(QlifTrace.DELTA, call.memory.poisoned(DType.F32, T * B, N))),
+            refusal(
+                    "a final state of another shape",
+                    "finalState",
+                    call -> call.forward.finalState(call.memory.poisonedState(CONFIG, B, N + 1))),
+            refusal(
+                    "a final state that a tape needs",
+                    "finalState",
+                    call -> call.forward.finalState(call.forward.initialState())),
+            refusal(
+                    "read-only output",
+                    "voltages",
+                    call -> call.forward.voltages(
+                            Tensor.of(DType.F32, call.output().segment().asReadOnly(), T, B, N))),
+            refusal("overlapping outputs", "overlaps", call -> call.forward.voltages(call.forward.spikeValues())),
+            refusal("outputs that overlap by an element", "overlaps", call -> {
+                MemorySegment both = call.watched(call.memory.poisoned(DType.F32, 2 * T * B * N - 1))
+                        .segment();
+                long bytes = 4L * T * B * N;
+                call.forward.voltages(Tensor.of(DType.F32, both.asSlice(0, bytes), T, B, N));
+                call.forward.trace(QlifTrace.DELTA, Tensor.of(DType.F32, both.asSlice(bytes - 4, bytes), T, B, N));
+            }),
+            refusal("output over input", "overlaps", call -> {
+                Tensor both = call.output();
+                call.forward.input(both).voltages(both);
+            }),
+            refusal("output over a parameter", "overlaps", call -> {
+                Tensor both = call.output();
+                call.forward.voltages(both);
+                call.forward.parameters(Parameters.perNeuron(CONFIG, N)
+                        .set(
+                                QlifParameter.ETA,
+                                Tensor.of(DType.F32, both.segment().asSlice(8, 4L * N), N)));
+            }),
+            badState("memory of a closed arena", "closed", call -> {
+                try (Arena arena = Arena.ofShared()) {
+                    call.forward.input(Tensor.of(DType.F32, arena.allocate(4L * T * B * N, 4), T, B, N));
+                }
+            }),
+            new Refusal("memory of another thread", WrongThreadException.class, "confined", call -> {
+                try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+                    call.forward.input(other.submit(() ->
+                                    Tensor.of(DType.F32, Arena.ofConfined().allocate(4L * T * B * N, 4), T, B, N))
+                            .get());
+                }
+            }),
+            refusal(
+                    "a tape of another shape",
+                    "tape",
+                    call -> call.forward.tape(call.kernel.newTape(Tape.Mode.COMPACT, T, B, N + 1))),
+            badState("a closed tape", "tape", call -> call.tape.close()));
+
+    @TestFactory
+    Stream<DynamicTest> refusesForwardCalls() {
+        return FORWARD.stream()
+                .map(refusal -> dynamicTest(refusal.name(), () -> {
+                    try (Kernel kernel = open(CONFIG);
+                            Call call = new Call(kernel)) {
+                        refusal.spoiler().spoil(call);
+                        assertThatThrownBy(() -> kernel.forward(call.forward))
+                                .isExactlyInstanceOf(refusal.type())
+                                .hasMessageContaining(refusal.message());
+                        call.forwardOutputs().forEach(Memory::assertPoisoned);
+                        assertStillWorks(kernel);
+                    }
+                }));
+    }
+
+    private static final List<Refusal> BACKWARD = List.of(
+            refusal("no tape", "tape", call -> call.forward.tape(null)),
+            badState("a tape that another run has overwritten", "tape", call -> {
+                try (Call other = new Call(call.kernel)) {
+                    call.kernel.forward(other.forward.tape(call.tape));
+                }
+            }),
+            badState("a first step that was moved since", "tape", call -> call.forward.firstStep(9)),
+            badState("a closed tape", "tape", call -> call.tape.close()),
+            refusal(
+                    "upstream gradients of a wrong shape",
+                    "gradSpikeValues",
+                    call -> call.backward.gradSpikeValues(f32(T, B, N + 1))),
+            refusal(
+                    "upstream gradients of type U8",
+                    "gradVoltages",
+                    call -> call.backward.gradVoltages(Tensor.zeros(DType.U8, T, B, N))),
+            refusal(
+                    "an upstream state of another shape",
+                    "gradFinalState",
+                    call -> call.backward.gradFinalState(State.zeros(CONFIG, B, N - 1))),
+            refusal(
+                    "input gradients of a wrong shape",
+                    "gradInput",
+                    call -> call.backward.gradInput(call.memory.poisoned(DType.F32, T, B, 1))),
+            refusal(
+                    "modulation gradients of a wrong shape",
+                    "gradModulation",
+                    call -> call.backward.gradModulation(call.memory.poisoned(DType.F32, N))),
+            refusal(
+                    "parameter gradients of a wrong length",
+                    "v_th",
+                    call -> call.backward.gradParameters(call.backward
+                            .gradParameters()
+                            .set(QlifParameter.V_TH, call.memory.poisoned(DType.F32, 1)))),
+            refusal(
+                    "an initial state's gradient of another shape",
+                    "gradInitialState",
+                    call -> call.backward.gradInitialState(call.memory.poisonedState(CONFIG, B + 1, N))),
+            refusal("gradients over the input", "overlaps", call -> call.backward.gradInput(call.forward.input())),
+            refusal("gradients over upstream gradients", "overlaps", call -> {
+                Tensor both = call.output();
+                call.backward.gradSpikeValues(both).gradInput(both);
+            }),
+            refusal(
+                    "read-only gradients",
+                    "gradInput",
+                    call -> call.backward.gradInput(
+                            Tensor.of(DType.F32, call.output().segment().asReadOnly(), T, B, N))),
+            badState("memory of a closed arena", "closed", call -> {
+                try (Arena arena = Arena.ofShared()) {
+                    call.backward.gradVoltages(Tensor.of(DType.F32, arena.allocate(4L * T * B * N, 4), T, B, N));
+                }
+            }));
+
+    @TestFactory
+    Stream<DynamicTest> refusesBackwardCalls() {
+        return BACKWARD.stream()
+                .map(refusal -> dynamicTest(refusal.name(), () -> {
+                    try (Kernel kernel = open(CONFIG);
+                            Call call = new Call(kernel)) {
+                        kernel.forward(call.forward);
+                        // What is not an output of the spoiled call has to be writable without being watched.
+                        boolean inputLent = refusal.name().equals("gradients over the input");
+                        refusal.spoiler().spoil(call);
+                        assertThatThrownBy(() -> kernel.backward(call.backward))
+                                .isExactlyInstanceOf(refusal.type())
+                                .hasMessageContaining(refusal.message());
+                        List<Tensor> outputs = call.backwardOutputs();
+                        if (inputLent) {
+                            outputs.remove(call.forward.input());
+                        }
+                        outputs.forEach(Memory::assertPoisoned);
+                        assertStillWorks(kernel);
+                    }
+                }));
+    }
+
+    @Test
+    void refusesGradientsOfAModulationThatWasNotGiven() {
+        try (Kernel kernel = open(CONFIG);
+                Call call = new Call(kernel)) {
+            call.forward.modulation(null);
+            kernel.forward(call.forward);
+            assertThatThrownBy(() -> kernel.backward(call.backward))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("gradModulation");
+            call.backwardOutputs().forEach(Memory::assertPoisoned);
+        }
+    }
+
+    @Test
+    void refusesABackwardRunWithoutAForwardRun() {
+        try (Kernel kernel = open(CONFIG);
+                Call call = new Call(kernel)) {
+            assertThatThrownBy(() -> kernel.backward(call.backward))
+                    .isExactlyInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("tape");
+            call.backwardOutputs().forEach(Memory::assertPoisoned);
+        }
+    }
+
+    @Test
+    void refusesATapeOfAnotherKernel() {
+        try (Kernel kernel = open(CONFIG);
+                Kernel other = open(CONFIG);
+                Call call = new Call(kernel)) {
+            assertThatThrownBy(() -> other.forward(call.forward))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("another kernel");
+            call.forwardOutputs().forEach(Memory::assertPoisoned);
+        }
+    }
+
+    /** A configuration that draws nothing has no use for lent draws, and says so. */
+    @Test
+    void refusesDrawsThatNothingTakes() {
+        QlifConfig config = QlifConfig.builder()
+                .decision(QlifConfig.Decision.THRESHOLD)
+                .stochastic(false)
+                .build();
+        try (Kernel kernel = open(config);
+                Call call = new Call(kernel)) {
+            call.forward.draws(null);
+            kernel.forward(call.forward);
+        }
+        try (Kernel kernel = open(config);
+                Call call = new Call(kernel)) {
+            call.forward.uniforms(f32(T, B, N));
+            assertThatThrownBy(() -> kernel.forward(call.forward))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("uniforms");
+            call.forward.uniforms(null).normals(f32(T, B, N));
+            assertThatThrownBy(() -> kernel.forward(call.forward))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("normals");
+            call.forwardOutputs().forEach(Memory::assertPoisoned);
+        }
+    }
+
+    @Test
+    void refusesDrawsOfAWrongShape() {
+        try (Kernel kernel = open(CONFIG);
+                Memory memory = new Memory(Memory.Kind.ARRAYS)) {
+            DrawStream stream = new DrawStream(1, 2);
+            Tensor good = memory.poisoned(DType.F32, T, B, N);
+            assertThatThrownBy(() -> kernel.draw(stream, 0, memory.poisoned(DType.F32, T, N), good))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("uniforms");
+            assertThatThrownBy(() -> kernel.draw(stream, 0, memory.poisoned(DType.F32, T, 65, B, N), good))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("uniforms");
+            assertThatThrownBy(() -> kernel.draw(stream, 0, good, memory.poisoned(DType.F32, T, B, N + 1)))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("normals");
+            assertThatThrownBy(() -> kernel.draw(stream, 0, good, good))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("overlaps");
+            assertThatThrownBy(() -> kernel.draw(stream, -1, good, null))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("firstStep");
+            assertThatThrownBy(() -> kernel.draw(stream, 1L << 33, good, null))
+                    .as("steps past 2^33, where the counter ends")
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("firstStep");
+            assertThatThrownBy(() -> kernel.draw(new DrawStream(1, 2, Long.MAX_VALUE - 3), 0, good, null))
+                    .as("elements past 2^63, where the counter ends")
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("elementOffset");
+            Memory.assertPoisoned(good);
+        }
+    }
+
+    @Test
+    void refusesUnknownDevices() {
+        assertThatThrownBy(() -> Kernel.open(CONFIG, device.kind() + ":abacus"))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("abacus")
+                .hasMessageContaining(device.text());
+        assertThatThrownBy(() -> Kernel.open(CONFIG, "abacus")).isExactlyInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Kernel.open(CONFIG, "CPU SIMD")).isExactlyInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void refusesUseAfterClose() {
+        Kernel kernel = open(CONFIG);
+        try (Call call = new Call(kernel)) {
+            kernel.forward(call.forward);
+            kernel.close();
+            kernel.close();
+            for (Runnable use : List.<Runnable>of(
+                    () -> kernel.forward(call.forward),
+                    () -> kernel.backward(call.backward),
+                    () -> kernel.draw(new DrawStream(1, 2), 0, call.output(), null),
+                    () -> kernel.newTape(Tape.Mode.VOLTAGE, T, B, N))) {
+                assertThatThrownBy(use::run)
+                        .isExactlyInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("closed");
+            }
+            call.backwardOutputs().forEach(Memory::assertPoisoned);
+            call.tape.close();
+            call.tape.close();
+        }
+    }
+
+    /** A user function holds the kernel inside a call, so that the second thread surely finds it busy. */
+    @Test
+    void refusesASecondThreadMeanwhile() throws Exception {
+        CountDownLatch inside = new CountDownLatch(1);
+        CountDownLatch proceed = new CountDownLatch(1);
+        NeuromodTransform waiting = new NeuromodTransform() {
+            @Override
+            public float apply(float m) {
+                inside.countDown();
+                try {
+                    if (!proceed.await(30, TimeUnit.SECONDS)) {
+                        throw new IllegalStateException("the other thread never came");
+                    }
+                } catch (InterruptedException interrupted) {
+                    throw new IllegalStateException(interrupted);
+                }
+                return m;
+            }
+
+            @Override
+            public float derivative(float m, float value) {
+                return 1;
+            }
+        };
+        QlifConfig config = QlifConfig.builder().neuromodTransform(waiting).build();
+        try (Kernel kernel = open(config);
+                Call busy = new Call(kernel);
+                Call second = new Call(kernel);
+                ExecutorService threads = Executors.newSingleThreadExecutor()) {
+            Future<?> running = threads.submit(() -> kernel.forward(busy.forward));
+            assertThat(inside.await(30, TimeUnit.SECONDS)).isTrue();
+            try {
+                assertThatThrownBy(() -> kernel.forward(second.forward))
+                        .isExactlyInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("another thread");
+                assertThatThrownBy(kernel::close)
+                        .isExactlyInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("another thread");
+            } finally {
+                proceed.countDown();
+            }
+            running.get(30, TimeUnit.SECONDS);
+            second.forwardOutputs().forEach(Memory::assertPoisoned);
+            kernel.forward(second.forward);
+        }
+    }
+
+    /** What a user function throws reaches the caller as it is, from a helper thread too, and the kernel lives on. */
+    @Test
+    void passesOnWhatAUserFunctionThrows() {
+        NeuromodTransform throwing = new NeuromodTransform() {
+            @Override
+            public float apply(float m) {
+                if (m == 666f) {
+                    throw new ArithmeticException("no M for this m");
+                }
+                return m;
+            }
+
+            @Override
+            public float derivative(float m, float value) {
+                return 1;
+            }
+        };
+        QlifConfig config = QlifConfig.builder().neuromodTransform(throwing).build();
+        int neurons = 4096;
+        try (Kernel kernel = open(config)) {
+            Tensor modulation = f32(neurons);
+            modulation.fill(666f);
+            Forward forward = new Forward()
+                    .input(f32(2, 1, neurons))
+                    .parameters(Parameters.shared(config))
+                    .draws(new DrawStream(1, 1))
+                    .modulation(modulation)
+                    .voltages(f32(2, 1, neurons));
+            assertThatThrownBy(() -> kernel.forward(forward))
+                    .isExactlyInstanceOf(ArithmeticException.class)
+                    .hasMessage("no M for this m");
+            modulation.fill(1f);
+            kernel.forward(forward);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0,2,3", "3,0,3", "3,2,0", "0,0,0", "0,2,0"})
+    void runsEmptyShapes(int steps, int batch, int neurons) {
+        Scenario scenario = Scenario.random(Seeds.random(3), CONFIG, new Shape(steps, batch, neurons));
+        float[][] initial = new float[QlifVariable.values().length][batch * neurons];
+        float[][] upstream = new float[QlifVariable.values().length][batch * neurons];
+        for (int i = 0; i < initial.length; i++) {
+            Arrays.fill(initial[i], 0.25f + i);
+            Arrays.fill(upstream[i], 0.5f + i);
+        }
+        Scenario stated = scenario.time(0, steps, initial, upstream);
+        try (Kernel kernel = open(CONFIG)) {
+            for (Tape.Mode mode : Tape.Mode.values()) {
+                Result result = stated.run(kernel, mode);
+                for (QlifParameter parameter : QlifParameter.values()) {
+                    float[] gradient = result.floats("grad.parameter." + parameter.symbol());
+                    Result.Bits.assertSame(new float[gradient.length], gradient, parameter.symbol());
+                }
+                for (QlifVariable variable : QlifVariable.values()) {
+                    boolean carries = switch (variable) {
+                        case AHP, RATE, HOMEOSTASIS -> false;
+                        default -> true;
+                    };
+                    Result.Bits.assertSame(
+                            initial[variable.ordinal()],
+                            result.floats("final." + variable.symbol()),
+                            "final " + variable);
+                    Result.Bits.assertSame(
+                            carries ? upstream[variable.ordinal()] : new float[batch * neurons],
+                            result.floats("grad.initial." + variable.symbol()),
+                            "gradient of the initial " + variable);
+                }
+            }
+        }
+    }
+
+    private static void assertStillWorks(Kernel kernel) {
+        try (Call call = new Call(kernel)) {
+            kernel.forward(call.forward);
+            kernel.backward(call.backward);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+package org.qlif.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Broken and hostile files end in one kind of exception that names the file and the fault. */
+class SafetensorsTest {
+    private static final String ONE = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+
+    @TempDir
+    private Path folder;
+
+    /** The bytes of a file with this header and as many bytes of data. */
+    static byte[] file(String header, int dataBytes) {
+        return file(header.getBytes(StandardCharsets.UTF_8), dataBytes);
+    }
+
+    private static byte[] file(byte[] header, int dataBytes) {
+        return ByteBuffer.allocate(8 + header.length + dataBytes)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(header.length)
+                .put(header)
+                .array();
+    }
+
+    private static byte[] withLength(long length, byte[] file) {
+        return ByteBuffer.wrap(file.clone())
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(0, length)
+                .array();
+    }
+
+    private static String entry(String dtype, String shape, String offsets) {
+        return "{\"a\":{\"dtype\":" + dtype + ",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}}";
+    }
+
+    @Test
+    void readsTensorsAndMetadata() throws IOException {
+        String header = "{\"__metadata__\":{\"k\":\"\\u00e9\"},"
+                + "\"b\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[8,11]},"
+                + "\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
+                + "\"scalar\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[11,12]},"
+                + "\"empty\":{\"dtype\":\"F32\",\"shape\":[0,9223372036854775807,2],\"data_offsets\":[8,8]}}  ";
+        byte[] bytes = file(header, 12);
+        ByteBuffer.wrap(bytes)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .position(bytes.length - 12)
+                .putFloat(1.5f)
+                .putFloat(-2f)
+                .put(new byte[] {7, 8, 9, 10});
+        Safetensors read = Safetensors.read(Files.write(folder.resolve("good.safetensors"), bytes));
+        assertThat(read.names()).containsExactly("b", "a", "scalar", "empty");
+        assertThat(read.metadata()).containsExactly(Map.entry("k", "é"));
+        assertThat(read.floats("a")).containsExactly(1.5f, -2f);
+        assertThat(read.shape("a")).containsExactly(2, 1);
+        assertThat(read.bytes("b")).containsExactly(7, 8, 9);
+        assertThat(read.bytes("scalar")).containsExactly(10);
+        assertThat(read.floats("empty")).isEmpty();
+        assertThatThrownBy(() -> read.floats("b"))
+                .isExactlyInstanceOf(GoldenFormatException.class)
+                .hasMessageContaining("'b'")
+                .hasMessageContaining("F32");
+        assertThatThrownBy(() -> read.shape("c"))
+                .isExactlyInstanceOf(GoldenFormatException.class)
+                .hasMessageContaining("'c'");
+    }
+
+    private record Bad(byte[] bytes, String message) {}
+
+    private static Bad header(String header, int dataBytes, String message) {
+        return new Bad(file(header, dataBytes), message);
+    }
+
+    private static Bad entry(String dtype, String shape, String offsets, int dataBytes, String message) {
+        return header(entry(dtype, shape, offsets), dataBytes, message);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> refusesBrokenFiles() {
+        byte[] good = file(ONE, 8);
+        Map<String, Bad> bad = new LinkedHashMap<>();
+        bad.put("empty", new Bad(new byte[0], "at least 8"));
+        bad.put("shorter than a length", new Bad(new byte[7], "at least 8"));
+        bad.put("length 0", new Bad(withLength(0, good), "header length"));
+        bad.put("length past the end", new Bad(withLength(good.length, good), "header length"));
+        bad.put("huge length", new Bad(withLength(Long.MAX_VALUE, good), "header length"));
+        bad.put("negative length", new Bad(withLength(-1, good), "18446744073709551615"));
+        bad.put("length past the bound", header(" ".repeat(Safetensors.MAX_HEADER_BYTES + 1), 0, "header length"));
+        bad.put("truncated data", new Bad(Arrays.copyOf(good, good.length - 1), "expected at most 7"));
+        bad.put("trailing data", new Bad(Arrays.copyOf(good, good.length + 1), "1 bytes after the last tensor"));
+        bad.put("no tensor, but data", header("{}", 4, "4 bytes after"));
+        bad.put("header that ends early", new Bad(withLength(20, good), "header"));
+        bad.put("text after the object", header(ONE + "x", 8, "header"));
+        bad.put("second object", header(ONE + "{}", 8, "header"));
+        bad.put("not an object", header("[]", 0, "expected '{'"));
+        bad.put("not JSON", header("hello", 0, "header"));
+        bad.put("single quotes", header(ONE.replace('"', '\''), 8, "header"));
+        bad.put("comment", header("/* */" + ONE, 8, "header"));
+        bad.put(
+                "trailing comma",
+                header("{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},}", 4, "header"));
+        bad.put("byte order mark", header("\uFEFF" + ONE, 8, "expected '{'"));
+        bad.put("not UTF-8", new Bad(file(new byte[] {'{', '"', (byte) 0xC3, (byte) 0x28, '"', '}'}, 0), "UTF-8"));
+        bad.put(
+                "surrogates in UTF-8",
+                new Bad(file(new byte[] {'{', '"', (byte) 0xED, (byte) 0xA0, (byte) 0x80, '"', '}'}, 0), "UTF-8"));
+        bad.put("deep nesting", header("{\"a\":" + "[".repeat(500_000), 0, "BEGIN_OBJECT"));
+        bad.put(
+                "deep nesting in a shape",
+                entry("\"F32\"", "[".repeat(400_000) + "]".repeat(400_000), "[0,8]", 8, "shape"));
+        bad.put("deep metadata", header("{\"__metadata__\":" + "{\"a\":".repeat(100_000), 0, "metadata"));
+        bad.put(
+                "a tensor twice",
+                header("{" + ONE.substring(1, ONE.length() - 1) + "," + ONE.substring(1), 8, "'a' twice"));
+        bad.put("metadata twice", header("{\"__metadata__\":{},\"__metadata__\":{}}", 0, "twice"));
+        bad.put("a metadata key twice", header("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", 0, "'k' twice"));
+        bad.put("metadata that is no text", header("{\"__metadata__\":{\"k\":1}}", 0, "expected STRING"));
+        bad.put("shape twice", header(ONE.replace("\"dtype\"", "\"shape\":[2],\"dtype\""), 8, "'shape' twice"));
+        bad.put("an unknown key", header(ONE.replace("\"shape\"", "\"strides\":[1],\"shape\""), 8, "'strides'"));
+        bad.put("no shape", header("{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, "incomplete"));
+        bad.put("an empty entry", header("{\"a\":{}}", 0, "incomplete"));
+        bad.put("an entry that is null", header("{\"a\":null}", 0, "'a': got NULL"));
+        bad.put("unknown type", entry("\"BF16\"", "[4]", "[0,8]", 8, "'BF16'"));
+        bad.put("type that is no text", entry("32", "[2]", "[0,8]", 8, "dtype"));
+        bad.put("negative extent", entry("\"F32\"", "[-2]", "[0,8]", 8, "-2"));
+        bad.put("fraction as an extent", entry("\"F32\"", "[2.0]", "[0,8]", 8, "2.0"));
+        bad.put("exponent as an extent", entry("\"F32\"", "[2e0]", "[0,8]", 8, "2e0"));
+        bad.put("text as an extent", entry("\"F32\"", "[\"2\"]", "[0,8]", 8, "expected NUMBER"));
+        bad.put("extent past 2^63", entry("\"F32\"", "[9223372036854775808]", "[0,8]", 8, "9223372036854775808"));
+        bad.put("product past 2^63", entry("\"F32\"", "[4294967296,4294967296]", "[0,8]", 8, "2^63"));
+        bad.put("bytes past 2^63", entry("\"F32\"", "[4611686018427387906]", "[0,8]", 8, "got 8 bytes"));
+        bad.put("too many extents", entry("\"F32\"", "[" + "1,".repeat(8) + "2]", "[0,8]", 8, "more than 8"));
+        bad.put("shape and bytes differ", entry("\"F32\"", "[3]", "[0,8]", 8, "got 8 bytes"));
+        bad.put("one offset", entry("\"F32\"", "[2]", "[0]", 8, "data_offsets"));
+        bad.put("three offsets", entry("\"F32\"", "[2]", "[0,8,8]", 8, "data_offsets"));
+        bad.put("negative offset", entry("\"F32\"", "[2]", "[-8,0]", 8, "-8"));
+        bad.put("offsets in the wrong order", entry("\"F32\"", "[2]", "[8,0]", 8, "begin <= end"));
+        bad.put("offsets past the end", entry("\"F32\"", "[2]", "[8,16]", 8, "expected from 0"));
+        bad.put(
+                "huge offsets",
+                entry("\"F32\"", "[2]", "[9223372036854775799,9223372036854775807]", 8, "expected from 0"));
+        bad.put(
+                "a hole",
+                header(
+                        "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+                                + "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}",
+                        3,
+                        "'b'"));
+        bad.put(
+                "an overlap",
+                header(
+                        "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
+                                + "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}",
+                        3,
+                        "'b'"));
+        return bad.entrySet().stream()
+                .map(each -> dynamicTest(each.getKey(), () -> {
+                    Path path = Files.write(
+                            folder.resolve("bad.safetensors"), each.getValue().bytes());
+                    assertThatThrownBy(() -> Safetensors.read(path))
+                            .isExactlyInstanceOf(GoldenFormatException.class)
+                            .hasMessageStartingWith(path.toString())
+                            .hasMessageContaining(each.getValue().message());
+                }));
+    }
+
+    /** Any prefix of a golden file, and any byte of its header changed, is read or refused, never worse. */
+    @Test
+    void survivesMutilation() throws IOException {
+        byte[] good = Files.readAllBytes(Golden.folder().resolve("rng-philox-001.safetensors"));
+        Path path = folder.resolve("mutilated.safetensors");
+        RandomGenerator random = Seeds.random(Seeds.of(0));
+        for (int i = 0; i < 600; i++) {
+            byte[] bytes = i < good.length ? Arrays.copyOf(good, i) : good.clone();
+            if (i >= good.length) {
+                for (int k = random.nextInt(1, 4); k > 0; k--) {
+                    bytes[random.nextInt(good.length - 32)] = (byte) random.nextInt();
+                }
+            }
+            Files.write(path, bytes);
+            try {
+                GoldenCase.read(path);
+                assertThat(i).as("prefixes are never whole").isGreaterThanOrEqualTo(good.length);
+            } catch (GoldenFormatException refused) {
+                assertThat(refused).hasMessageStartingWith(path.toString());
+            }
+        }
+    }
+
+    @Test
+    void leavesMissingFilesToTheSystem() {
+        assertThatThrownBy(() -> Safetensors.read(folder.resolve("missing.safetensors")))
+                .isExactlyInstanceOf(NoSuchFileException.class);
+    }
+}

@@ -1,0 +1,33 @@
+package org.qlif.conformance;
+
+import org.junit.jupiter.api.Nested;
+
+/** The scalar backend, held against itself on one thread. */
+class ScalarContractTest extends KernelContract {
+    private static final String DEVICE = "cpu:scalar";
+
+    ScalarContractTest() {
+        super(DEVICE);
+    }
+
+    @Nested
+    class Gradients extends GradientContract {
+        Gradients() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Draws extends DrawContract {
+        Draws() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Refusals extends RefusalContract {
+        Refusals() {
+            super(DEVICE);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+package org.qlif.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.qlif.DType;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Kernel;
+import org.qlif.Parameters;
+import org.qlif.QlifConfig;
+import org.qlif.Tensor;
+
+/**
+ * The Vector API backend. The build runs the tests tagged {@code narrow} again in JVMs with narrower vectors, and says which
+ * width it asked for.
+ */
+class SimdContractTest extends KernelContract {
+    private static final String DEVICE = "cpu:simd";
+
+    SimdContractTest() {
+        super(DEVICE);
+    }
+
+    @Test
+    @Tag("narrow")
+    void runsAtTheWidthThatWasAskedFor() {
+        String bits = System.getProperty("qlif.test.vectorBits");
+        try (Kernel kernel = open(QlifConfig.defaults(), 1)) {
+            assertThat(kernel.device().text()).isEqualTo(DEVICE);
+            if (bits == null) {
+                assertThat(kernel.description()).containsPattern("\\d+-bit");
+            } else {
+                assertThat(kernel.description()).contains(bits + "-bit");
+            }
+        }
+    }
+
+    /** Offsets past 2^31 bytes, which int arithmetic would lose: the last neurons of a huge run, held against a small one. */
+    @Test
+    void runsMoreThanTwoGibibytes() {
+        int neurons = (1 << 28) + 67;
+        int last = 131;
+        int steps = 2;
+        QlifConfig config = QlifConfig.defaults();
+        float[] current = Scenario.gaussian(Seeds.random(1), steps * last, 1.2, 1.5);
+        byte[] expected = new byte[steps * last];
+        try (Arena arena = Arena.ofShared();
+                Kernel kernel = open(config, 2)) {
+            kernel.forward(new Forward()
+                    .input(Tensor.of(current, steps, 1, last))
+                    .parameters(Parameters.shared(config))
+                    .draws(new DrawStream(1, 2, neurons - last))
+                    .spikes(Tensor.of(expected, steps, 1, last)));
+            MemorySegment input = arena.allocate(4L * steps * neurons, 4);
+            MemorySegment spikes = arena.allocate((long) steps * neurons);
+            for (int t = 0; t < steps; t++) {
+                long from = (t + 1L) * neurons - last;
+                MemorySegment.copy(current, t * last, input, ValueLayout.JAVA_FLOAT, 4 * from, last);
+            }
+            kernel.forward(new Forward()
+                    .input(Tensor.of(DType.F32, input, steps, 1, neurons))
+                    .parameters(Parameters.shared(config))
+                    .draws(new DrawStream(1, 2))
+                    .spikes(Tensor.of(DType.U8, spikes, steps, 1, neurons)));
+            for (int t = 0; t < steps; t++) {
+                byte[] actual = spikes.asSlice((t + 1L) * neurons - last, last).toArray(ValueLayout.JAVA_BYTE);
+                assertThat(actual).as("step %d", t).isEqualTo(Arrays.copyOfRange(expected, t * last, (t + 1) * last));
+            }
+            assertThat(expected).as("neurons that spike").contains((byte) 1);
+        }
+    }
+
+    @Nested
+    class Gradients extends GradientContract {
+        Gradients() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Draws extends DrawContract {
+        Draws() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Refusals extends RefusalContract {
+        Refusals() {
+            super(DEVICE);
+        }
+    }
+}

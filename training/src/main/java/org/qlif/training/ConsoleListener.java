@@ -1,0 +1,130 @@
+package org.qlif.training;
+
+import java.io.PrintStream;
+import java.math.BigDecimal;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import org.qlif.QlifConfig;
+import org.qlif.QlifParameter;
+
+/** Prints a run: settings, a line of training and a line of testing an epoch, and the times. */
+public final class ConsoleListener implements TrainingListener {
+    private static final int BAR_WIDTH = 100;
+    private static final int BAR_UPDATE_MILLIS = 200;
+
+    private final PrintStream lines;
+    private final PrintStream bar;
+    private ProgressBar progress;
+
+    /**
+     * Lines go to {@code lines}.
+     *
+     * @param bar where a progress bar is drawn, a terminal; null for none
+     */
+    public ConsoleListener(PrintStream lines, PrintStream bar) {
+        this.lines = lines;
+        this.bar = bar;
+    }
+
+    /** Lines go to the standard output; a progress bar goes to the standard error if this is a terminal session. */
+    public static ConsoleListener standard() {
+        boolean terminal = System.console() != null && System.console().isTerminal();
+        return new ConsoleListener(System.out, terminal ? System.err : null);
+    }
+
+    @Override
+    public void started(TrainingSetup setup) {
+        TrainingOptions options = setup.options();
+        int inputs = setup.rows() * setup.columns();
+        print(
+                "data    %s: %d training and %d test images of %dx%d, %d classes",
+                options.data(),
+                setup.trainImages(),
+                setup.testImages(),
+                setup.rows(),
+                setup.columns(),
+                setup.classes());
+        print(
+                "network %d-%d-%d, %d time steps, seed %d",
+                inputs, options.hidden(), setup.classes(), options.steps(), options.seed());
+        print("neuron  %s", describe(options, setup.neuron()));
+        print(
+                "learn   Adam, learning rate %s, batch %d, gradient norm %s, %d %s",
+                number(options.learningRate()),
+                options.batch(),
+                options.clipGrad() == 0 ? "not clipped" : "clipped at " + number(options.clipGrad()),
+                options.epochs(),
+                options.epochs() == 1 ? "epoch" : "epochs");
+        print("device  %s (%s); %s", setup.device(), setup.kernel(), setup.engine());
+    }
+
+    @Override
+    public void stepped(int epoch, int step, int stepsInEpoch, double loss) {
+        if (bar == null) {
+            return;
+        }
+        if (step == 1) {
+            progress = new ProgressBarBuilder()
+                    .setTaskName("epoch " + epoch)
+                    .setInitialMax(stepsInEpoch)
+                    .setStyle(ProgressBarStyle.ASCII)
+                    .setUpdateIntervalMillis(BAR_UPDATE_MILLIS)
+                    .setConsumer(new ConsoleProgressBarConsumer(bar, BAR_WIDTH))
+                    .build();
+        }
+        progress.setExtraMessage(String.format(Locale.ROOT, "loss %.4f", loss));
+        progress.stepTo(step);
+        if (step == stepsInEpoch) {
+            progress.close();
+        }
+    }
+
+    @Override
+    public void epochEnded(EpochResult result) {
+        print(
+                "[TRAIN] epoch %d | loss: %.4f | accuracy: %.2f%% | %.1f s",
+                result.epoch(), result.loss(), 100 * result.accuracy(), result.trainSeconds());
+        print("[TEST] epoch %d | accuracy: %.2f%%", result.epoch(), 100 * result.testAccuracy());
+    }
+
+    @Override
+    public void finished(TrainingResult result) {
+        print(
+                "[TIME] training step: %.1f ms (median) | neurons: %.1f ms (%.1f%%) | encoding: %.1f ms (%.1f%%)",
+                result.stepMillis(),
+                result.neuronMillis(),
+                100 * result.neuronShare(),
+                result.encodeMillis(),
+                result.stepMillis() > 0 ? 100 * result.encodeMillis() / result.stepMillis() : 0);
+    }
+
+    private static String describe(TrainingOptions options, QlifConfig neuron) {
+        String learnable = Arrays.stream(QlifParameter.values())
+                .filter(neuron::learnable)
+                .map(QlifParameter::symbol)
+                .collect(Collectors.joining(", "));
+        return String.format(
+                Locale.ROOT,
+                "%s: %s, angle %s, spike value %s, tau %s, noise %s, learns %s",
+                options.neuron(),
+                neuron.decision(),
+                neuron.angleMap(),
+                neuron.spikeValue(),
+                number(neuron.tau()),
+                number(neuron.drawsNormals() ? neuron.noiseStd() : 0),
+                learnable);
+    }
+
+    private static String number(double value) {
+        return BigDecimal.valueOf(value).stripTrailingZeros().toPlainString();
+    }
+
+    private void print(String format, Object... values) {
+        lines.printf(Locale.ROOT, format + "%n", values);
+    }
+}

@@ -1,0 +1,50 @@
+package org.qlif.training;
+
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.Decision;
+import org.qlif.QlifConfig.Preset;
+
+/** The neuron of the hidden layer: in qubit mode and without membrane noise, which slows learning here. */
+public enum NeuronPreset {
+    /** The specification's defaults. */
+    SPEC("spec"),
+    /** The public snapshot of 2025-08-15. */
+    SNAPSHOT_2025_08_15("2025-08-15"),
+    /** The public snapshot of 2025-08-24; learns best. */
+    SNAPSHOT_2025_08_24("2025-08-24");
+
+    private final String text;
+
+    NeuronPreset(String text) {
+        this.text = text;
+    }
+
+    /** The preset of this name, such as {@code 2025-08-24}. */
+    public static NeuronPreset of(String text) {
+        for (NeuronPreset preset : values()) {
+            if (preset.text.equals(text)) {
+                return preset;
+            }
+        }
+        throw new IllegalArgumentException("neuron: got '" + text + "', expected one of "
+                + Arrays.stream(values()).map(NeuronPreset::toString).collect(Collectors.joining(", ")));
+    }
+
+    /** The configuration with membrane time constant {@code tau}, in time steps. */
+    public QlifConfig config(double tau) {
+        QlifConfig.Builder builder = switch (this) {
+            case SPEC -> QlifConfig.builder();
+            case SNAPSHOT_2025_08_15 -> Preset.SNAPSHOT_2025_08_15.builder(Decision.QUBIT);
+            case SNAPSHOT_2025_08_24 -> Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT);
+        };
+        return builder.noiseStd(0).tau(tau).build();
+    }
+
+    /** The name. */
+    @Override
+    public String toString() {
+        return text;
+    }
+}

@@ -1,0 +1,201 @@
+package org.qlif.training;
+
+import java.awt.Color;
+import java.awt.Font;
+import java.awt.Graphics2D;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import javax.imageio.ImageIO;
+import org.knowm.xchart.BitmapEncoder;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
+import org.knowm.xchart.style.Styler;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+
+/** The learning curves above a spike raster, as one PNG. */
+final class Plots {
+    private static final int WIDTH = 1200;
+    private static final int CURVES_HEIGHT = 520;
+    private static final int RASTER_HEIGHT = 620;
+    private static final int LOSS_AXIS = 0;
+    private static final int ACCURACY_AXIS = 1;
+    /** Steps that the loss is averaged over: a batch's own loss is noisy. */
+    private static final int SMOOTHING = 10;
+
+    private static final Color LOSS = new Color(0x9A, 0xA5, 0xB1);
+    private static final Color TRAINED = new Color(0xE0, 0x8A, 0x1E);
+    private static final Color TESTED = new Color(0x1F, 0x5F, 0xA8);
+    private static final Color SPIKE = new Color(0x1F, 0x2A, 0x44);
+    private static final Color GRID = new Color(0xE4, 0xE7, 0xEB);
+    private static final Font TITLE_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 18);
+    private static final Font AXIS_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 15);
+    private static final Font LABEL_FONT = new Font(Font.SANS_SERIF, Font.PLAIN, 14);
+
+    private Plots() {}
+
+    /** Makes the folder of {@code file} and says now what would be a pity to learn after hours of training. */
+    static void prepare(Path file) throws IOException {
+        Path folder = file.toAbsolutePath().getParent();
+        Files.createDirectories(folder);
+        if (Files.isDirectory(file) || !Files.isWritable(Files.exists(file) ? file : folder)) {
+            throw new IOException("plot: can't write " + file + ", expected a file in a folder that can be written");
+        }
+    }
+
+    static void write(Path file, TrainingOptions options, TrainingResult result, SpikeRaster raster)
+            throws IOException {
+        // Read when AWT loads; there is nothing here that needs a display.
+        if (System.getProperty("java.awt.headless") == null) {
+            System.setProperty("java.awt.headless", "true");
+        }
+        BufferedImage picture = new BufferedImage(WIDTH, CURVES_HEIGHT + RASTER_HEIGHT, BufferedImage.TYPE_INT_RGB);
+        Graphics2D graphics = picture.createGraphics();
+        graphics.drawImage(BitmapEncoder.getBufferedImage(curves(options, result)), 0, 0, null);
+        graphics.drawImage(BitmapEncoder.getBufferedImage(raster(raster)), 0, CURVES_HEIGHT, null);
+        graphics.dispose();
+        if (!ImageIO.write(picture, "png", file.toFile())) {
+            throw new IOException(file + ": this JDK has no PNG writer");
+        }
+    }
+
+    private static XYChart curves(TrainingOptions options, TrainingResult result) {
+        double last = result.epochs().getLast().testAccuracy();
+        XYChart chart = chart(
+                CURVES_HEIGHT,
+                String.format(
+                        Locale.ROOT,
+                        "QLIF %s, %d hidden neurons, %d time steps: %.2f%% of the test images after epoch %d",
+                        options.neuron(),
+                        options.hidden(),
+                        options.steps(),
+                        100 * last,
+                        result.epochs().size()),
+                "epoch",
+                "loss (cross-entropy)");
+        chart.setYAxisGroupTitle(ACCURACY_AXIS, "accuracy (%)");
+        chart.getStyler().setYAxisGroupPosition(ACCURACY_AXIS, Styler.YAxisPosition.Right);
+        chart.getStyler().setYAxisMin(LOSS_AXIS, 0.0);
+        chart.getStyler().setYAxisMin(ACCURACY_AXIS, 0.0);
+        chart.getStyler().setYAxisMax(ACCURACY_AXIS, 100.0);
+        chart.getStyler().setXAxisMin(0.0);
+        chart.getStyler().setXAxisMax((double) result.epochs().size());
+        // One tick an epoch, or every few epochs of a long run.
+        chart.getStyler()
+                .setXAxisTickMarkSpacingHint(
+                        WIDTH / Math.min(12, result.epochs().size() + 2));
+        chart.getStyler().setLegendPosition(Styler.LegendPosition.OutsideS);
+        chart.getStyler().setLegendLayout(Styler.LegendLayout.Horizontal);
+
+        List<Double> progress = new ArrayList<>();
+        List<Double> smoothed = new ArrayList<>();
+        List<Double> losses = result.stepLosses();
+        double stepsInEpoch = (double) losses.size() / result.epochs().size();
+        for (int step = 0; step < losses.size(); step++) {
+            int from = Math.max(0, step + 1 - SMOOTHING);
+            progress.add((step + 1) / stepsInEpoch);
+            smoothed.add(losses.subList(from, step + 1).stream()
+                    .mapToDouble(Double::doubleValue)
+                    .average()
+                    .orElseThrow());
+        }
+        XYSeries loss = chart.addSeries("training loss, mean of " + SMOOTHING + " steps", progress, smoothed);
+        loss.setYAxisGroup(LOSS_AXIS);
+        loss.setLineColor(LOSS);
+        loss.setMarker(SeriesMarkers.NONE);
+
+        List<Integer> epochs = result.epochs().stream().map(EpochResult::epoch).toList();
+        addAccuracy(
+                chart,
+                "training accuracy, mean of the epoch",
+                epochs,
+                result.epochs().stream().map(epoch -> 100 * epoch.accuracy()).toList(),
+                TRAINED);
+        addAccuracy(
+                chart,
+                "test accuracy",
+                epochs,
+                result.epochs().stream()
+                        .map(epoch -> 100 * epoch.testAccuracy())
+                        .toList(),
+                TESTED);
+        return chart;
+    }
+
+    private static void addAccuracy(XYChart chart, String name, List<Integer> x, List<Double> y, Color color) {
+        XYSeries series = chart.addSeries(name, x, y);
+        series.setYAxisGroup(ACCURACY_AXIS);
+        series.setLineColor(color);
+        series.setMarkerColor(color);
+        series.setMarker(SeriesMarkers.CIRCLE);
+    }
+
+    private static XYChart raster(SpikeRaster raster) {
+        List<Integer> times = new ArrayList<>();
+        List<Integer> neurons = new ArrayList<>();
+        for (int t = 0; t < raster.steps(); t++) {
+            for (int n = 0; n < raster.neurons(); n++) {
+                if (raster.spike(t, n)) {
+                    times.add(t);
+                    neurons.add(n);
+                }
+            }
+        }
+        double rate = (double) times.size() / (raster.steps() * raster.neurons());
+        XYChart chart = chart(
+                RASTER_HEIGHT,
+                String.format(
+                        Locale.ROOT,
+                        "Spikes of the hidden layer for the first test image, class %d (%s): %.1f%% of all steps",
+                        raster.label(),
+                        raster.right() ? "recognised" : "mistaken",
+                        100 * rate),
+                "time step",
+                "neuron");
+        chart.getStyler().setLegendVisible(false);
+        chart.getStyler().setDefaultSeriesRenderStyle(XYSeriesRenderStyle.Scatter);
+        chart.getStyler().setMarkerSize(4);
+        chart.getStyler().setXAxisTickMarkSpacingHint(100);
+        chart.getStyler().setXAxisMin(-0.5);
+        chart.getStyler().setXAxisMax(raster.steps() - 0.5);
+        chart.getStyler().setYAxisMin(-1.0);
+        chart.getStyler().setYAxisMax((double) raster.neurons());
+        // XChart refuses an empty series.
+        if (!times.isEmpty()) {
+            XYSeries spikes = chart.addSeries("spike", times, neurons);
+            spikes.setMarker(SeriesMarkers.CIRCLE);
+            spikes.setMarkerColor(SPIKE);
+        }
+        return chart;
+    }
+
+    private static XYChart chart(int height, String title, String xAxis, String yAxis) {
+        XYChart chart = new XYChartBuilder()
+                .width(WIDTH)
+                .height(height)
+                .title(title)
+                .xAxisTitle(xAxis)
+                .yAxisTitle(yAxis)
+                .build();
+        chart.getStyler().setLocale(Locale.ROOT);
+        chart.getStyler().setChartTitleFont(TITLE_FONT);
+        chart.getStyler().setAxisTitleFont(AXIS_FONT);
+        chart.getStyler().setAxisTickLabelsFont(LABEL_FONT);
+        chart.getStyler().setLegendFont(LABEL_FONT);
+        chart.getStyler().setLegendBorderColor(Color.WHITE);
+        chart.getStyler().setChartBackgroundColor(Color.WHITE);
+        chart.getStyler().setPlotBackgroundColor(Color.WHITE);
+        chart.getStyler().setPlotGridLinesColor(GRID);
+        chart.getStyler().setChartTitleBoxVisible(false);
+        chart.getStyler().setChartTitlePadding(12);
+        chart.getStyler().setChartPadding(16);
+        chart.getStyler().setAntiAlias(true);
+        return chart;
+    }
+}

@@ -1,0 +1,227 @@
+package org.qlif.training;
+
+import java.nio.file.Path;
+import java.util.Objects;
+import org.qlif.Device;
+import org.qlif.QlifConfig;
+
+/**
+ * What to train and how. Values are checked when the record is made: one outside its range is refused by name, value and
+ * range. Use {@link #builder()}, which starts from the defaults.
+ *
+ * @param data the folder of the four IDX files, gzipped or not
+ * @param hidden the neurons of the hidden layer, 1 to 65536
+ * @param steps T, the time steps an image is shown, 1 to 1000
+ * @param batch the images a training step sees, 1 to 4096
+ * @param learningRate of Adam, for weights and neuron parameters alike; above 0, at most 1
+ * @param clipGrad the norm that all gradients together are cut to; 0 for no cut
+ * @param epochs passes over the training images, 1 to 1000
+ * @param trainImages how many of the first training images to use; 0 for all
+ * @param testImages how many of the first test images to use; 0 for all
+ * @param seed what every random number follows from: initial weights, order, spike trains, the neurons' draws
+ * @param threads for the engine and the kernel, 1 to 1024
+ * @param device where the neurons run
+ * @param neuron which neuron
+ * @param tau the neurons' membrane time constant in time steps, at least 1
+ * @param plot where a PNG of the curves and of a spike raster goes; null for none
+ */
+public record TrainingOptions(
+        Path data,
+        int hidden,
+        int steps,
+        int batch,
+        double learningRate,
+        double clipGrad,
+        int epochs,
+        int trainImages,
+        int testImages,
+        long seed,
+        int threads,
+        Device device,
+        NeuronPreset neuron,
+        double tau,
+        Path plot) {
+
+    /** Checks every component. */
+    public TrainingOptions {
+        Objects.requireNonNull(data, "data");
+        requireWithin("hidden", hidden, 1, 65_536);
+        requireWithin("steps", steps, 1, 1000);
+        requireWithin("batch", batch, 1, 4096);
+        if (!(learningRate > 0 && learningRate <= 1)) {
+            throw refused("learningRate", learningRate, "above 0, at most 1");
+        }
+        if (!(clipGrad >= 0 && clipGrad < Double.POSITIVE_INFINITY)) {
+            throw refused("clipGrad", clipGrad, "a finite norm, or 0 for no cut");
+        }
+        requireWithin("epochs", epochs, 1, 1000);
+        requireAtLeastZero("trainImages", trainImages);
+        requireAtLeastZero("testImages", testImages);
+        requireWithin("threads", threads, 1, 1024);
+        Objects.requireNonNull(device, "device");
+        Objects.requireNonNull(neuron, "neuron");
+        if (!(tau >= 1 && tau <= 1e6)) {
+            throw refused("tau", tau, "1 to 1e6 time steps");
+        }
+        if (plot != null && !plot.toString().endsWith(".png")) {
+            throw refused("plot", plot, "a path that ends in .png");
+        }
+    }
+
+    /** A builder that starts from the defaults. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** The hidden layer's configuration. */
+    public QlifConfig neuronConfig() {
+        return neuron.config(tau);
+    }
+
+    private static void requireWithin(String name, int value, int min, int max) {
+        if (value < min || value > max) {
+            throw refused(name, value, min + " to " + max);
+        }
+    }
+
+    private static void requireAtLeastZero(String name, int value) {
+        if (value < 0) {
+            throw refused(name, value, "at least 0, where 0 stands for all");
+        }
+    }
+
+    private static IllegalArgumentException refused(String name, Object got, String expected) {
+        return new IllegalArgumentException(name + ": got " + got + ", expected " + expected);
+    }
+
+    /** Builds {@link TrainingOptions}; the setters have the names of the components and are checked by {@link #build()}. */
+    public static final class Builder {
+        private Path data = Path.of("data", "mnist");
+        private int hidden = 512;
+        private int steps = 20;
+        private int batch = 128;
+        private double learningRate = 5e-4;
+        private double clipGrad = 0.5;
+        private int epochs = 5;
+        private int trainImages = 5000;
+        private int testImages;
+        private long seed = 1;
+        private int threads = Math.min(1024, Runtime.getRuntime().availableProcessors());
+        private Device device = Device.AUTO;
+        private NeuronPreset neuron = NeuronPreset.SNAPSHOT_2025_08_24;
+        private double tau = 2;
+        private Path plot;
+
+        private Builder() {}
+
+        /** Sets the folder of the IDX files. */
+        public Builder data(Path data) {
+            this.data = data;
+            return this;
+        }
+
+        /** Sets the neurons of the hidden layer. */
+        public Builder hidden(int hidden) {
+            this.hidden = hidden;
+            return this;
+        }
+
+        /** Sets the time steps an image is shown. */
+        public Builder steps(int steps) {
+            this.steps = steps;
+            return this;
+        }
+
+        /** Sets the images a training step sees. */
+        public Builder batch(int batch) {
+            this.batch = batch;
+            return this;
+        }
+
+        /** Sets Adam's learning rate. */
+        public Builder learningRate(double learningRate) {
+            this.learningRate = learningRate;
+            return this;
+        }
+
+        /** Sets the norm that the gradients are cut to. */
+        public Builder clipGrad(double clipGrad) {
+            this.clipGrad = clipGrad;
+            return this;
+        }
+
+        /** Sets the passes over the training images. */
+        public Builder epochs(int epochs) {
+            this.epochs = epochs;
+            return this;
+        }
+
+        /** Sets how many training images to use; 0 for all. */
+        public Builder trainImages(int trainImages) {
+            this.trainImages = trainImages;
+            return this;
+        }
+
+        /** Sets how many test images to use; 0 for all. */
+        public Builder testImages(int testImages) {
+            this.testImages = testImages;
+            return this;
+        }
+
+        /** Sets what every random number follows from. */
+        public Builder seed(long seed) {
+            this.seed = seed;
+            return this;
+        }
+
+        /** Sets the threads of engine and kernel. */
+        public Builder threads(int threads) {
+            this.threads = threads;
+            return this;
+        }
+
+        /** Sets where the neurons run. */
+        public Builder device(Device device) {
+            this.device = device;
+            return this;
+        }
+
+        /** Sets the neuron. */
+        public Builder neuron(NeuronPreset neuron) {
+            this.neuron = neuron;
+            return this;
+        }
+
+        /** Sets the membrane time constant in time steps. */
+        public Builder tau(double tau) {
+            this.tau = tau;
+            return this;
+        }
+
+        /** Sets where the plot goes; null for none. */
+        public Builder plot(Path plot) {
+            this.plot = plot;
+            return this;
+        }
+
+        /** The options, checked. */
+        public TrainingOptions build() {
+            return new TrainingOptions(
+                    data,
+                    hidden,
+                    steps,
+                    batch,
+                    learningRate,
+                    clipGrad,
+                    epochs,
+                    trainImages,
+                    testImages,
+                    seed,
+                    threads,
+                    device,
+                    neuron,
+                    tau,
+                    plot);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package org.qlif.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.nio.file.Path;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.qlif.QlifConfig;
+
+class TrainingOptionsTest {
+    static Stream<Arguments> refusals() {
+        return Stream.of(
+                refusal("hidden", "0", o -> o.hidden(0)),
+                refusal("hidden", "65537", o -> o.hidden(65_537)),
+                refusal("steps", "0", o -> o.steps(0)),
+                refusal("steps", "1001", o -> o.steps(1001)),
+                refusal("batch", "-1", o -> o.batch(-1)),
+                refusal("batch", "4097", o -> o.batch(4097)),
+                refusal("learningRate", "0.0", o -> o.learningRate(0)),
+                refusal("learningRate", "1.5", o -> o.learningRate(1.5)),
+                refusal("learningRate", "NaN", o -> o.learningRate(Double.NaN)),
+                refusal("clipGrad", "-0.5", o -> o.clipGrad(-0.5)),
+                refusal("clipGrad", "Infinity", o -> o.clipGrad(Double.POSITIVE_INFINITY)),
+                refusal("epochs", "0", o -> o.epochs(0)),
+                refusal("trainImages", "-1", o -> o.trainImages(-1)),
+                refusal("testImages", "-2", o -> o.testImages(-2)),
+                refusal("threads", "0", o -> o.threads(0)),
+                refusal("tau", "0.5", o -> o.tau(0.5)),
+                refusal("tau", "NaN", o -> o.tau(Double.NaN)),
+                refusal("plot", "curves.jpg", o -> o.plot(Path.of("curves.jpg"))));
+    }
+
+    private static Arguments refusal(String name, String value, UnaryOperator<TrainingOptions.Builder> change) {
+        return Arguments.of(name, value, change);
+    }
+
+    @ParameterizedTest
+    @MethodSource("refusals")
+    void refusesByNameValueAndRange(String name, String value, UnaryOperator<TrainingOptions.Builder> change) {
+        TrainingOptions.Builder changed = change.apply(TrainingOptions.builder());
+        assertThatIllegalArgumentException()
+                .isThrownBy(changed::build)
+                .withMessageStartingWith(name + ": got " + value + ", expected ");
+    }
+
+    @Test
+    void startsFromTheSmokeTest() {
+        TrainingOptions defaults = TrainingOptions.builder().build();
+        assertThat(defaults.hidden()).isEqualTo(512);
+        assertThat(defaults.steps()).isEqualTo(20);
+        assertThat(defaults.batch()).isEqualTo(128);
+        assertThat(defaults.epochs()).isEqualTo(5);
+        assertThat(defaults.trainImages()).isEqualTo(5000);
+        assertThat(defaults.testImages()).isZero();
+        assertThat(defaults.plot()).isNull();
+    }
+
+    @Test
+    void knowsItsNeuronsByName() {
+        for (NeuronPreset preset : NeuronPreset.values()) {
+            assertThat(NeuronPreset.of(preset.toString())).isSameAs(preset);
+            QlifConfig config = preset.config(3);
+            assertThat(config.tau()).isEqualTo(3);
+            assertThat(config.drawsNormals()).isFalse();
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> NeuronPreset.of("2024"))
+                .withMessage("neuron: got '2024', expected one of spec, 2025-08-15, 2025-08-24");
+    }
+}
