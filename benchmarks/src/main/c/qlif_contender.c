@@ -6,7 +6,7 @@
  * What made it fast:
  *  - one Philox call serves two steps, and works in 64-bit lanes: from the usual 32-bit form gcc makes code of half the speed;
  *  - elementary functions of its own on just the ranges the model needs, inlined. With LIBMVEC defined it calls libm instead, which
- *    gcc turns into calls of libmvec, as most C programs would: about three quarters of the speed;
+ *    gcc turns into calls of libmvec, as most C programs would: about two thirds of the speed;
  *  - the next steps' rows are prefetched, since a block's rows lie a whole batch apart, too far for the processor to guess.
  *
  * Compile with -ffast-math, link without: linking with it adds a start-up routine that turns off denormal numbers for the thread

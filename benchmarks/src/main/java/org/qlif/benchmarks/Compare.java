@@ -14,7 +14,9 @@ import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Times all contenders in one run and writes table, plot and the block of the README. */
 @Command(
@@ -73,15 +75,23 @@ final class Compare implements Callable<Integer> {
     @Option(
             names = "--plot",
             paramLabel = "FILE",
-            description = "Where the plot goes. Default: ${DEFAULT-VALUE}",
-            defaultValue = "benchmarks/target/performance.png")
+            description = "Where the plot goes. Default: docs/performance.png beside the README, or without one"
+                    + " benchmarks/target/performance.png")
     private Path plot;
+
+    @Spec
+    private CommandSpec spec;
 
     @Override
     public Integer call() throws IOException, RunnerException {
         List<Shape> extents = shapes.stream().map(Shape::parse).toList();
         if (readme != null) {
             ReadmeBlock.requireMarkers(readme);
+        }
+        if (plot == null) {
+            plot = readme == null
+                    ? Path.of("benchmarks/target/performance.png")
+                    : readme.resolveSibling("docs").resolve("performance.png");
         }
         List<ContenderKind> able = Contenders.able(contenders);
         List<Score> scores = new ArrayList<>();
@@ -158,9 +168,7 @@ final class Compare implements Callable<Integer> {
     }
 
     private String command() {
-        return "./benchmark compare" + (quick ? " --quick" : "") + " --shapes " + String.join(",", shapes)
-                + " --threads " + String.join(",", texts(threads)) + (forks == null ? "" : " --forks " + forks)
-                + (warmups == null ? "" : " --warmups " + warmups)
-                + (iterations == null ? "" : " --iterations " + iterations);
+        return "./benchmark "
+                + String.join(" ", spec.root().commandLine().getParseResult().originalArgs());
     }
 }

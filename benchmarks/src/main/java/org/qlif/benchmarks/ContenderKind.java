@@ -24,6 +24,11 @@ public enum ContenderKind {
         Contender open(Workload workload, int threads, Pass pass) {
             return new TorchContender(workload, threads, pass);
         }
+
+        @Override
+        Optional<String> obstacle() {
+            return TorchContender.obstacle();
+        }
     },
     /** C with elementary functions of its own. */
     C("C, gcc -O3 -march=native -ffast-math, OpenMP", false, true) {

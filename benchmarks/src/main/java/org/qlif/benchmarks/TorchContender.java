@@ -12,6 +12,7 @@ import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Optional;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
 import org.qlif.spi.host.QlifConstants;
@@ -34,6 +35,14 @@ final class TorchContender implements Contender {
 
     /** The spikes of the last run, {@code UINT8 (T, B, N)}. */
     private NDArray spikes;
+
+    /** Why it can't run here, if so. */
+    static Optional<String> obstacle() {
+        String platform = Machine.operatingSystem();
+        return platform.equals("Linux amd64")
+                ? Optional.empty()
+                : Optional.of("PyTorch's library is packed for Linux amd64 alone, and this is " + platform);
+    }
 
     TorchContender(Workload workload, int threads, Pass pass) {
         if (!workload.config().equals(QlifConfig.defaults())) {
