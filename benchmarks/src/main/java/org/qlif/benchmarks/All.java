@@ -1,0 +1,75 @@
+package org.qlif.benchmarks;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.openjdk.jmh.profile.GCProfiler;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.results.format.ResultFormatFactory;
+import org.openjdk.jmh.results.format.ResultFormatType;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Runs every benchmark, with allocations counted, and writes JSON, CSV and a table. */
+@Command(
+        name = "all",
+        sortOptions = false,
+        description = "Runs every benchmark and writes its scores; takes hours unless --quick.")
+final class All implements Callable<Integer> {
+    @Option(names = "--help", usageHelp = true, description = "Shows this.")
+    private boolean help;
+
+    @Option(names = "--quick", description = "One fork and short iterations: shows that all works, proves nothing.")
+    private boolean quick;
+
+    @Option(
+            names = "--out",
+            paramLabel = "FOLDER",
+            description = "Where scores.json, scores.csv and scores.md go. Default: ${DEFAULT-VALUE}",
+            defaultValue = "benchmarks/target/scores")
+    private Path out;
+
+    @Override
+    public Integer call() throws IOException, RunnerException {
+        Files.createDirectories(out);
+        List<RunResult> results = new ArrayList<>();
+        results.addAll(run(options().exclude(ContenderBenchmark.class.getSimpleName())));
+        for (Pass pass : List.of(Pass.FORWARD, Pass.TRAIN)) {
+            String[] able = Contenders.able(List.of(ContenderKind.values())).stream()
+                    .filter(kind -> kind.can(pass))
+                    .map(Enum::name)
+                    .toArray(String[]::new);
+            results.addAll(run(options().include(Contenders.method(pass)).param("contender", able)));
+        }
+        ResultFormatFactory.getInstance(
+                        ResultFormatType.JSON, out.resolve("scores.json").toString())
+                .writeOut(results);
+        List<Score> scores = Score.of(results);
+        Files.writeString(out.resolve("scores.csv"), ScoreTable.csv(scores));
+        Files.writeString(out.resolve("scores.md"), ScoreTable.markdown(scores));
+        System.out.println(ScoreTable.markdown(scores));
+        System.out.println("Written: " + out + "/scores.json, .csv, .md");
+        return 0;
+    }
+
+    private ChainedOptionsBuilder options() {
+        ChainedOptionsBuilder options = new OptionsBuilder().addProfiler(GCProfiler.class);
+        if (quick) {
+            options.forks(1).warmupIterations(3).measurementIterations(2).measurementTime(TimeValue.milliseconds(200));
+        }
+        return options;
+    }
+
+    private static Collection<RunResult> run(ChainedOptionsBuilder options) throws RunnerException {
+        return new Runner(options.build()).run();
+    }
+}

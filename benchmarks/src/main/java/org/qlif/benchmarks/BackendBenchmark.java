@@ -1,0 +1,28 @@
+package org.qlif.benchmarks;
+
+import org.openjdk.jmh.annotations.Param;
+import org.qlif.QlifConfig;
+
+/** How fast are the backends? The default configuration, forward and training, over shapes and threads. */
+public class BackendBenchmark extends KernelBenchmark {
+    /** The device. */
+    @Param({"cpu:simd", "cpu:scalar"})
+    public String device;
+
+    /** T, B and N. */
+    @Param({"20x128x512", "40x128x256", "100x32x4096", "100x1x128"})
+    public String shape;
+
+    /** What a call does. */
+    @Param
+    public Pass pass;
+
+    /** The kernel's threads. */
+    @Param({"1", "2"})
+    public int threads;
+
+    @Override
+    KernelRun prepare() {
+        return new KernelRun(device, threads, Workload.busy(QlifConfig.defaults(), Shape.parse(shape)), pass);
+    }
+}

@@ -1,0 +1,70 @@
+package org.qlif.benchmarks;
+
+import java.io.IOException;
+import java.util.List;
+import org.openjdk.jmh.Main;
+import org.openjdk.jmh.runner.NoBenchmarksException;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.CommandLineOptionException;
+import org.openjdk.jmh.runner.options.CommandLineOptions;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * The entry: {@code compare}, {@code all}, or a pattern of benchmarks with JMH's options, such as {@code BackendBenchmark -p
+ * shape=20x128x512 -prof gc}, whose scores are then shown as neuron-steps a second too.
+ */
+@Command(
+        name = "benchmark",
+        subcommands = {Compare.class, All.class},
+        description = {
+            "Times QLIF. Besides the commands below: a pattern of benchmarks and JMH's options, such as",
+            "  benchmark BackendBenchmark -p shape=20x128x512 -p pass=FORWARD -prof gc",
+            "-l lists the benchmarks, -lp their parameters, -prof gc counts the bytes that a call allocates."
+        })
+public final class Benchmarks {
+    private static final List<String> OWN = List.of("compare", "all", "--help");
+
+    @Option(names = "--help", usageHelp = true, description = "Shows this.")
+    private boolean help;
+
+    private Benchmarks() {}
+
+    /** Runs what the arguments say. */
+    public static void main(String[] args) throws IOException {
+        // The plot needs no screen.
+        System.setProperty("java.awt.headless", "true");
+        if (args.length == 0 || OWN.contains(args[0])) {
+            String[] shown = args.length == 0 ? new String[] {"--help"} : args;
+            System.exit(new CommandLine(new Benchmarks()).execute(shown));
+        }
+        try {
+            jmh(args);
+        } catch (NoBenchmarksException nothing) {
+            System.err.println("benchmark: no benchmark matches; -l lists them, --help the commands");
+            System.exit(1);
+        } catch (CommandLineOptionException | RunnerException refused) {
+            System.err.println("benchmark: " + refused.getMessage());
+            System.exit(1);
+        }
+    }
+
+    private static void jmh(String[] args) throws CommandLineOptionException, IOException, RunnerException {
+        CommandLineOptions options = new CommandLineOptions(args);
+        if (options.shouldHelp()
+                || options.shouldList()
+                || options.shouldListWithParams()
+                || options.shouldListProfilers()
+                || options.shouldListResultFormats()) {
+            Main.main(args);
+            return;
+        }
+        List<Score> scores = Score.of(new Runner(options).run());
+        if (!scores.isEmpty()) {
+            System.out.println();
+            System.out.println(ScoreTable.markdown(scores));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+package org.qlif.benchmarks;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Times all contenders in one run and writes table, plot and the block of the README. */
+@Command(
+        name = "compare",
+        sortOptions = false,
+        description = "Times our kernels beside tensor operations on PyTorch and C, and writes a table and a plot.")
+final class Compare implements Callable<Integer> {
+    @Option(names = "--help", usageHelp = true, description = "Shows this.")
+    private boolean help;
+
+    @Option(names = "--quick", description = "One fork and short iterations: shows that all works, proves nothing.")
+    private boolean quick;
+
+    @Option(
+            names = "--shapes",
+            split = ",",
+            paramLabel = "TxBxN",
+            description = "Shapes, separated by commas. Default: ${DEFAULT-VALUE}",
+            defaultValue = "20x128x512,40x128x256,100x32x4096,100x1x128")
+    private List<String> shapes;
+
+    @Option(
+            names = "--threads",
+            split = ",",
+            paramLabel = "COUNT",
+            description = "Numbers of threads, separated by commas. Default: ${DEFAULT-VALUE}",
+            defaultValue = "1,2")
+    private List<Integer> threads;
+
+    @Option(
+            names = "--contenders",
+            split = ",",
+            paramLabel = "NAME",
+            description = "Some of ${COMPLETION-CANDIDATES}, separated by commas. Default: all that can run here.")
+    private List<ContenderKind> contenders = List.of(ContenderKind.values());
+
+    @Option(names = "--forks", paramLabel = "COUNT", description = "JVMs for each score. Default: 3")
+    private Integer forks;
+
+    @Option(names = "--warmups", paramLabel = "COUNT", description = "Warm-up iterations of a second each. Default: 8")
+    private Integer warmups;
+
+    @Option(
+            names = "--iterations",
+            paramLabel = "COUNT",
+            description = "Measured iterations of a second each. Default: 5")
+    private Integer iterations;
+
+    @Option(
+            names = "--readme",
+            paramLabel = "FILE",
+            description = "Markdown file whose block between '" + ReadmeBlock.BEGIN + "' and '" + ReadmeBlock.END
+                    + "' is replaced. Default: none, the block is printed.")
+    private Path readme;
+
+    @Option(
+            names = "--plot",
+            paramLabel = "FILE",
+            description = "Where the plot goes. Default: docs/performance.png beside the README, or without one"
+                    + " benchmarks/target/performance.png")
+    private Path plot;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException, RunnerException {
+        List<Shape> extents = shapes.stream().map(Shape::parse).toList();
+        if (readme != null) {
+            ReadmeBlock.requireMarkers(readme);
+        }
+        if (plot == null) {
+            plot = readme == null
+                    ? Path.of("benchmarks/target/performance.png")
+                    : readme.resolveSibling("docs").resolve("performance.png");
+        }
+        List<ContenderKind> able = Contenders.able(contenders);
+        List<Score> scores = new ArrayList<>();
+        for (Pass pass : List.of(Pass.FORWARD, Pass.TRAIN)) {
+            List<ContenderKind> its =
+                    able.stream().filter(kind -> kind.can(pass)).toList();
+            if (!its.isEmpty()) {
+                scores.addAll(run(pass, its, extents));
+            }
+        }
+        Comparison comparison = new Comparison(scores);
+        SpeedPlot.write(comparison, plot);
+        String block = block(comparison);
+        if (readme == null) {
+            System.out.println(block);
+        } else {
+            ReadmeBlock.write(readme, block);
+            System.out.println(comparison.markdown());
+            System.out.println("Written: " + readme + ", " + plot);
+        }
+        return 0;
+    }
+
+    private List<Score> run(Pass pass, List<ContenderKind> its, List<Shape> extents) throws RunnerException {
+        ChainedOptionsBuilder options = new OptionsBuilder()
+                .include(Contenders.method(pass))
+                .param("contender", texts(its))
+                .param(NeuronBenchmark.SHAPE, texts(extents))
+                .param("threads", texts(threads))
+                .forks(chosen(forks, quick ? 1 : 3))
+                .warmupIterations(chosen(warmups, quick ? 3 : 8))
+                .measurementIterations(chosen(iterations, quick ? 2 : 5))
+                .shouldFailOnError(true);
+        if (quick) {
+            options.measurementTime(TimeValue.milliseconds(200));
+        }
+        return Score.of(new Runner(options.build()).run());
+    }
+
+    private static int chosen(Integer asked, int otherwise) {
+        return asked == null ? otherwise : asked;
+    }
+
+    private static String[] texts(List<?> values) {
+        return values.stream().map(Object::toString).toArray(String[]::new);
+    }
+
+    private String block(Comparison comparison) {
+        Path from = readme == null ? Path.of("") : readme.toAbsolutePath().getParent();
+        Path image = from.toAbsolutePath()
+                .normalize()
+                .relativize(plot.toAbsolutePath().normalize());
+        List<String> flags =
+                Arrays.asList(NeuronBenchmark.class.getAnnotation(Fork.class).jvmArgsAppend());
+        return """
+                Million neuron-steps a second, more is better; a neuron-step is one (t, b, n). Default configuration, every option on, \
+                per-neuron parameters, own random draws, spikes out as bytes; training: gradients of the input and of all five \
+                parameters. All contenders were checked to compute the same before they were timed.
+
+                %s
+                ![Million neuron-steps a second](%s)
+
+                %s, %d cores, %s; %s; `%s`; %s. Reproduce with `%s`.
+                """.formatted(
+                        comparison.markdown(),
+                        image.toString().replace('\\', '/'),
+                        Machine.processor(),
+                        Machine.cores(),
+                        Machine.operatingSystem(),
+                        Machine.jdk(),
+                        String.join(" ", flags),
+                        LocalDate.now(),
+                        command());
+    }
+
+    private String command() {
+        return "./benchmark "
+                + String.join(" ", spec.root().commandLine().getParseResult().originalArgs());
+    }
+}

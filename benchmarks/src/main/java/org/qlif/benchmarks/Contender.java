@@ -1,0 +1,32 @@
+package org.qlif.benchmarks;
+
+import java.util.Map;
+import org.qlif.QlifParameter;
+
+/** One way to run a {@link Workload}, opened for one pass and one number of threads. */
+interface Contender extends AutoCloseable {
+    /** What runs, for people. */
+    String description();
+
+    /** The call that is timed, with draws of its own. Returns something that depends on it. */
+    Object run();
+
+    /** The spikes of the last {@link #run}, {@code (T, B, N)}; not timed. */
+    byte[] spikes();
+
+    /** Runs once with lent draws, {@code (T, B, N)} each, and hands over all that can be compared; not timed. */
+    Answer answer(float[] uniforms, float[] normals);
+
+    @Override
+    void close();
+
+    /**
+     * What a run computed.
+     *
+     * @param spikes the spikes, {@code (T, B, N)}
+     * @param voltages the potentials after the reset, {@code (T, B, N)}
+     * @param gradInput the gradient of the input, {@code (T, B, N)}, or null after a forward run
+     * @param gradParameters the gradients of the parameters, each {@code (N)}; empty after a forward run
+     */
+    record Answer(byte[] spikes, float[] voltages, float[] gradInput, Map<QlifParameter, float[]> gradParameters) {}
+}

@@ -1,0 +1,100 @@
+package org.qlif.benchmarks;
+
+import java.lang.foreign.Arena;
+import org.qlif.Backward;
+import org.qlif.DType;
+import org.qlif.Device;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Kernel;
+import org.qlif.KernelOptions;
+import org.qlif.Parameters;
+import org.qlif.QlifParameter;
+import org.qlif.Tape;
+import org.qlif.Tensor;
+
+/**
+ * One of our kernels with all that a run reads and writes: per-neuron parameters, own draws, spikes out as bytes; in training
+ * also the gradients of the input and of all five parameters.
+ */
+final class KernelRun implements AutoCloseable {
+    private final Arena arena = Arena.ofShared();
+    private final Kernel kernel;
+    private final Forward forward;
+    private final Backward backward;
+    private final Tape tape;
+
+    KernelRun(String device, int threads, Workload workload, Pass pass) {
+        this(device, threads, workload, pass, Storage.HEAP);
+    }
+
+    KernelRun(String device, int threads, Workload workload, Pass pass, Storage storage) {
+        kernel = Kernel.open(workload.config(), Device.of(device), new KernelOptions(threads));
+        long t = workload.shape().steps();
+        long b = workload.shape().batch();
+        long n = workload.shape().neurons();
+        Parameters parameters = Parameters.none(workload.config());
+        for (QlifParameter parameter : QlifParameter.values()) {
+            parameters.set(parameter, storage.allocate(arena, workload.perNeuron(parameter), n));
+        }
+        forward = new Forward()
+                .input(storage.allocate(arena, workload.input(), t, b, n))
+                .parameters(parameters)
+                .draws(new DrawStream(Workload.SEED, Workload.STREAM))
+                .spikes(storage.allocate(arena, DType.U8, t, b, n));
+        if (pass.tape() == null) {
+            tape = null;
+            backward = null;
+        } else {
+            tape = kernel.newTape(pass.tape(), t, b, n);
+            forward.tape(tape);
+            Parameters gradients = Parameters.none(workload.config());
+            for (QlifParameter parameter : QlifParameter.values()) {
+                gradients.set(parameter, storage.allocate(arena, DType.F32, n));
+            }
+            backward = new Backward(forward)
+                    .gradSpikeValues(storage.allocate(arena, workload.upstream(), t, b, n))
+                    .gradInput(storage.allocate(arena, DType.F32, t, b, n))
+                    .gradParameters(gradients);
+        }
+    }
+
+    /** What runs, for people. */
+    String description() {
+        return kernel.device() + ": " + kernel.description();
+    }
+
+    /** The call that is timed. Returns what it wrote, so that nothing can be thought unused. */
+    Tensor run() {
+        kernel.forward(forward);
+        if (backward == null) {
+            return forward.spikes(DType.U8);
+        }
+        kernel.backward(backward);
+        return backward.gradInput();
+    }
+
+    Kernel kernel() {
+        return kernel;
+    }
+
+    /** The forward run, to lend it more or to look at what it wrote. */
+    Forward forward() {
+        return forward;
+    }
+
+    /** The backward run, or null. */
+    Backward backward() {
+        return backward;
+    }
+
+    @Override
+    public void close() {
+        try (arena;
+                kernel) {
+            if (tape != null) {
+                tape.close();
+            }
+        }
+    }
+}

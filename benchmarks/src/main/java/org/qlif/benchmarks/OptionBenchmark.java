@@ -1,0 +1,90 @@
+package org.qlif.benchmarks;
+
+import java.util.function.UnaryOperator;
+import org.openjdk.jmh.annotations.Param;
+import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.AngleMap;
+import org.qlif.QlifConfig.Builder;
+import org.qlif.QlifConfig.Decision;
+import org.qlif.QlifConfig.NeuromodMode;
+import org.qlif.QlifConfig.Readout;
+import org.qlif.QlifConfig.SpikeValue;
+
+/** What does an option cost? The default configuration with one option changed at a time, and with all that can be off, off. */
+public class OptionBenchmark extends KernelBenchmark {
+    /** A change to the default configuration. */
+    public enum Option {
+        /** None. */
+        DEFAULT(builder -> builder),
+        /** No membrane noise. */
+        NO_NOISE(builder -> builder.noiseStd(0)),
+        /** No after-hyperpolarization. */
+        NO_AHP(builder -> builder.useAhp(false)),
+        /** No refractory damping. */
+        NO_REFRACTORY(builder -> builder.refractory(false)),
+        /** No dynamic spike probability. */
+        NO_DYNAMIC_PROBABILITY(builder -> builder.dynamicProbability(false)),
+        /** A fixed threshold. */
+        NO_ADAPTIVE_THRESHOLD(builder -> builder.useAdaptiveThreshold(false)),
+        /** No homeostasis. */
+        NO_HOMEOSTASIS(builder -> builder.homeostasisEnabled(false)),
+        /** No modulation. */
+        NO_NEUROMODULATION(builder -> builder.neuromodMode(NeuromodMode.OFF)),
+        /** The bounded angle map. */
+        TANH(builder -> builder.angleMap(AngleMap.TANH)),
+        /** Spike values that are probabilities. */
+        EXPECTED(builder -> builder.spikeValue(SpikeValue.EXPECTED)),
+        /** The classic stochastic neuron. */
+        SIGMOID(builder -> builder.decision(Decision.SIGMOID)),
+        /** The classic deterministic neuron, with its noise. */
+        THRESHOLD(builder -> builder.decision(Decision.THRESHOLD)),
+        /** Four qubits a neuron-step. */
+        MULTI_QUBIT(builder -> builder.readout(Readout.MULTI_QUBIT)),
+        /** The limit of many qubits. */
+        EXPECTATION(builder -> builder.readout(Readout.EXPECTATION)),
+        /** A leaky integrate-and-fire neuron, but for the adaptation current and the depression, which have no switch. */
+        ALL_OFF(builder -> builder.stochastic(false)
+                .decision(Decision.THRESHOLD)
+                .useAhp(false)
+                .refractory(false)
+                .dynamicProbability(false)
+                .useAdaptiveThreshold(false)
+                .homeostasisEnabled(false)
+                .neuromodMode(NeuromodMode.OFF));
+
+        private final UnaryOperator<Builder> change;
+
+        Option(UnaryOperator<Builder> change) {
+            this.change = change;
+        }
+
+        QlifConfig config() {
+            return change.apply(QlifConfig.builder()).build();
+        }
+    }
+
+    /** The change. */
+    @Param
+    public Option option;
+
+    /** The device. */
+    @Param("cpu:simd")
+    public String device;
+
+    /** T, B and N. */
+    @Param("20x128x512")
+    public String shape;
+
+    /** What a call does. */
+    @Param({"FORWARD", "TRAIN"})
+    public Pass pass;
+
+    /** The kernel's threads. */
+    @Param("1")
+    public int threads;
+
+    @Override
+    KernelRun prepare() {
+        return new KernelRun(device, threads, Workload.busy(option.config(), Shape.parse(shape)), pass);
+    }
+}

@@ -1,0 +1,34 @@
+package org.qlif.benchmarks;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** The part of a Markdown file between two marker lines, which a comparison writes. */
+final class ReadmeBlock {
+    static final String BEGIN = "<!-- performance:begin -->";
+    static final String END = "<!-- performance:end -->";
+
+    private ReadmeBlock() {}
+
+    /** Throws unless {@code file} has the markers: asked before a long run whose result is to go there. */
+    static void requireMarkers(Path file) throws IOException {
+        replace(Files.readString(file), "", file.toString());
+    }
+
+    /** Puts {@code content} between the markers of {@code file}. */
+    static void write(Path file, String content) throws IOException {
+        Files.writeString(file, replace(Files.readString(file), content, file.toString()));
+    }
+
+    /** {@code text} with {@code content} between its markers. */
+    static String replace(String text, String content, String name) {
+        int begin = text.indexOf(BEGIN);
+        int end = text.indexOf(END);
+        if (begin < 0 || end < begin || text.indexOf(BEGIN, begin + 1) >= 0 || text.indexOf(END, end + 1) >= 0) {
+            throw new IllegalArgumentException(
+                    name + ": expected one '" + BEGIN + "' and after it one '" + END + "', to put the result between");
+        }
+        return text.substring(0, begin + BEGIN.length()) + "\n" + content.strip() + "\n" + text.substring(end);
+    }
+}

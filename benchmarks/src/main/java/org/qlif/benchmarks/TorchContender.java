@@ -1,0 +1,245 @@
+package org.qlif.benchmarks;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.pytorch.jni.JniUtils;
+import ai.djl.training.GradientCollector;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Optional;
+import org.qlif.QlifConfig;
+import org.qlif.QlifParameter;
+import org.qlif.spi.host.QlifConstants;
+
+/**
+ * The default configuration composed of DJL's tensor operations on PyTorch, eager, in a loop over time: what a JVM user would
+ * write without a kernel. Draws come from the engine's own generators, a step at a time so that they stay in the cache, and
+ * gradients from its autograd.
+ */
+final class TorchContender implements Contender {
+    private final Workload workload;
+    private final QlifConstants k;
+    private final Pass pass;
+    private final NDManager manager;
+    private final ai.djl.ndarray.types.Shape whole;
+    private final ai.djl.ndarray.types.Shape row;
+    private final NDArray input;
+    private final NDArray upstream;
+    private final Map<QlifParameter, NDArray> parameters = new EnumMap<>(QlifParameter.class);
+
+    /** The spikes of the last run, {@code UINT8 (T, B, N)}. */
+    private NDArray spikes;
+
+    /** Why it can't run here, if so. */
+    static Optional<String> obstacle() {
+        String platform = Machine.operatingSystem();
+        return platform.equals("Linux amd64")
+                ? Optional.empty()
+                : Optional.of("PyTorch's library is packed for Linux amd64 alone, and this is " + platform);
+    }
+
+    TorchContender(Workload workload, int threads, Pass pass) {
+        if (!workload.config().equals(QlifConfig.defaults())) {
+            throw new IllegalArgumentException("config: the tensor contender knows the default configuration alone");
+        }
+        this.workload = workload;
+        this.pass = pass;
+        k = QlifConstants.of(workload.config());
+        // Read when the engine loads: nothing is downloaded, nobody is told.
+        System.setProperty("ai.djl.offline", "true");
+        System.setProperty("OPT_OUT_TRACKING", "true");
+        Engine engine = Engine.getEngine("PyTorch");
+        JniUtils.setNumThreads(threads);
+        manager = engine.newBaseManager(Device.cpu());
+        Shape shape = workload.shape();
+        whole = new ai.djl.ndarray.types.Shape(shape.steps(), shape.batch(), shape.neurons());
+        row = new ai.djl.ndarray.types.Shape(1, shape.batch(), shape.neurons());
+        input = manager.create(workload.input(), whole);
+        upstream = manager.create(workload.upstream(), whole);
+        for (QlifParameter parameter : QlifParameter.values()) {
+            parameters.put(parameter, manager.create(workload.perNeuron(parameter)));
+        }
+    }
+
+    @Override
+    public String description() {
+        return "PyTorch " + Engine.getEngine("PyTorch").getVersion() + " through DJL " + Engine.getDjlVersion() + ", "
+                + JniUtils.getNumThreads() + " threads";
+    }
+
+    @Override
+    public Object run() {
+        try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            compute(null, null, false);
+            return spikes;
+        }
+    }
+
+    @Override
+    public byte[] spikes() {
+        return spikes.toByteArray();
+    }
+
+    @Override
+    public Answer answer(float[] uniforms, float[] normals) {
+        try (NDScope scope = new NDScope()) {
+            scope.suppressNotUsedWarning();
+            Result result = compute(manager.create(uniforms, whole), manager.create(normals, whole), true);
+            float[] potentials = NDArrays.concat(result.unrolled.potentials).toFloatArray();
+            if (pass == Pass.FORWARD) {
+                return new Answer(spikes(), potentials, null, Map.of());
+            }
+            Map<QlifParameter, float[]> gradients = new EnumMap<>(QlifParameter.class);
+            result.parameters.forEach((parameter, leaf) ->
+                    gradients.put(parameter, leaf.getGradient().toFloatArray()));
+            return new Answer(spikes(), potentials, result.input.getGradient().toFloatArray(), gradients);
+        }
+    }
+
+    /** What a run used and left, in the caller's scope. The leaves hold the gradients after training. */
+    private record Result(Unrolled unrolled, NDArray input, Map<QlifParameter, NDArray> parameters) {}
+
+    /** Runs with the lent draws, or its own where null, and sets {@link #spikes}. */
+    private Result compute(NDArray uniforms, NDArray normals, boolean keepPotentials) {
+        Result result;
+        if (pass == Pass.FORWARD) {
+            result = new Result(new Unrolled(input, parameters, keepPotentials), input, parameters);
+            result.unrolled.run(uniforms, normals);
+        } else {
+            try (GradientCollector collector = manager.getEngine().newGradientCollector()) {
+                Map<QlifParameter, NDArray> leaves = new EnumMap<>(QlifParameter.class);
+                parameters.forEach((parameter, values) -> leaves.put(parameter, leaf(values)));
+                NDArray leaf = leaf(input);
+                result = new Result(new Unrolled(leaf, leaves, keepPotentials), leaf, leaves);
+                result.unrolled.run(uniforms, normals);
+                collector.backward(NDArrays.concat(result.unrolled.spikeValues)
+                        .mul(upstream)
+                        .sum());
+            }
+        }
+        if (spikes != null) {
+            spikes.close();
+        }
+        spikes = NDArrays.concat(result.unrolled.fired);
+        NDScope.unregister(spikes);
+        return result;
+    }
+
+    /** A leaf of autograd that shares the memory of {@code values} but starts without a gradient. */
+    private static NDArray leaf(NDArray values) {
+        NDArray leaf = values.stopGradient();
+        leaf.setRequiresGradient(true);
+        return leaf;
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+
+    /** The specification's section 3, in tensors of shape {@code (1, B, N)}. */
+    private final class Unrolled {
+        private final NDList inputs;
+        private final NDArray vTh;
+        private final NDArray leak;
+        private final NDArray eta;
+        private final NDArray alpha;
+        private final NDArray restAngle;
+        private final float gain = 1f + k.kappa();
+
+        // The state.
+        private NDArray v = manager.zeros(row);
+        private NDArray a = manager.zeros(row);
+        private NDArray s = manager.ones(row);
+        private NDArray r = manager.zeros(row);
+        private NDArray h = manager.zeros(row);
+        private NDArray d = manager.zeros(row);
+        private NDArray o = manager.zeros(row);
+        private NDArray rate = manager.zeros(row);
+        private NDArray homeostasis = manager.zeros(row);
+        private NDArray y = manager.zeros(row);
+
+        // What each step leaves.
+        private final NDList fired = new NDList();
+        private final NDList spikeValues = new NDList();
+        private final NDList potentials = new NDList();
+        private final boolean keepPotentials;
+
+        /** Everything it makes belongs to the caller's scope. */
+        Unrolled(NDArray input, Map<QlifParameter, NDArray> parameters, boolean keepPotentials) {
+            this.keepPotentials = keepPotentials;
+            // A split has a cheap gradient; that of an index writes a whole (T, B, N) for each step.
+            inputs = input.split(workload.shape().steps());
+            vTh = parameters.get(QlifParameter.V_TH);
+            leak = parameters.get(QlifParameter.TAU).pow(-1).mul(k.dt());
+            eta = parameters.get(QlifParameter.ETA);
+            alpha = parameters.get(QlifParameter.Q_SCALE);
+            restAngle = parameters.get(QlifParameter.Q_BIAS).sub(k.quantumLeak());
+        }
+
+        void run(NDArray uniforms, NDArray normals) {
+            NDList u = uniforms == null ? null : uniforms.split(inputs.size());
+            NDList xi = normals == null ? null : normals.split(inputs.size());
+            for (int t = 0; t < inputs.size(); t++) {
+                NDList before = new NDList(v, a, s, r, h, d, o, rate, homeostasis, y);
+                NDList lasting;
+                // What a step makes is released with it: autograd holds what it needs itself.
+                try (NDScope scope = new NDScope()) {
+                    scope.suppressNotUsedWarning();
+                    NDArray spike = step(
+                            inputs.get(t),
+                            u == null ? manager.randomUniform(0, 1, row) : u.get(t),
+                            xi == null ? manager.randomNormal(row) : xi.get(t));
+                    NDArray bytes = spike.toType(DataType.UINT8, false);
+                    fired.add(bytes);
+                    lasting = new NDList(v, a, s, r, h, d, o, rate, homeostasis, y, bytes);
+                    if (keepPotentials) {
+                        NDArray potential = v.duplicate();
+                        potentials.add(potential);
+                        lasting.add(potential);
+                    }
+                    NDScope.unregister(lasting);
+                }
+                lasting.forEach(NDScope::register);
+                if (pass != Pass.FORWARD) {
+                    // The loss needs them, so they outlive their step.
+                    spikeValues.add(y);
+                    before.remove(before.size() - 1);
+                }
+                before.close();
+            }
+        }
+
+        private NDArray step(NDArray current, NDArray u, NDArray xi) {
+            NDArray base = vTh.add(o).clip(k.minThreshold(), k.maxThreshold());
+            NDArray drive = current.mul(gain).mul(s).sub(a).sub(h.mul(k.gAhp())).sub(v);
+            NDArray potential = v.add(drive.mul(leak)).add(xi.mul(k.sigma()));
+            NDArray gap = potential.sub(base).sub(homeostasis);
+            d = d.mul(k.dspDecay()).add(y.mul(k.dspJump()));
+            NDArray slope = alpha.div(d.add(1).maximum(QlifConstants.MIN_SLOPE_DIVISOR));
+            NDArray angle = restAngle.add(slope.mul(gap));
+            NDArray p = angle.cos().mul(-0.5f).add(0.5f).mul(r.neg().exp());
+            NDArray spike = u.lt(p).toType(DataType.FLOAT32, false);
+            y = pass == Pass.FORWARD ? spike : p.add(spike.sub(p).stopGradient());
+            NDArray detached = pass == Pass.FORWARD ? spike : y.stopGradient();
+            v = potential.add(
+                    detached.mul(k.resetFraction()).mul(potential.neg().add(k.vReset())));
+            r = r.mul(k.refractoryDecay()).add(detached.mul(k.rJump()));
+            h = h.mul(k.ahpDecay()).add(spike.mul(k.ahpJump())).minimum(k.ahpMax());
+            a = a.mul(k.adaptationDecay()).add(y.mul(k.spikeIncrease()));
+            s = s.mul(y.mul(-k.depressionRate()).add(1)).add(s.neg().add(1).mul(k.recoveryRate()));
+            NDArray move = y.sub(y.neg().add(1).mul(base.sub(vTh)));
+            o = base.add(eta.mul(move)).clip(k.minThreshold(), k.maxThreshold()).sub(vTh);
+            rate = rate.add(spike.sub(rate).mul(k.rateStep()));
+            homeostasis = homeostasis.add(rate.sub(k.targetRate()).mul(k.homeostasisLr()));
+            return spike;
+        }
+    }
+}
