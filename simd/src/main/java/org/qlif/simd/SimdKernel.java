@@ -92,7 +92,7 @@ final class SimdKernel implements BackendKernel {
 
     @Override
     public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
-        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), QlifVariable.values().length);
+        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), QlifVariable.values().length, Lanes.TILE);
     }
 
     @Override

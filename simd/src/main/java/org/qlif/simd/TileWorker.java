@@ -322,9 +322,9 @@ final class TileWorker {
         long index = t * elements + e;
         if (tape != null) {
             if (tape.keepsVoltages()) {
-                store(tile.m, tile.frame + Layout.FRAME_V_PRE, tape.voltages(), index, lanes);
+                store(tile.m, tile.frame + Layout.FRAME_V_PRE, tape.voltages(), tape.voltageIndex(t, e), lanes);
             }
-            storeBits(tape.bits(), t);
+            storeBits(tape.bits(), tape.wordIndex(t, e));
         }
         Tensor floats = call.spikes(DType.F32);
         if (floats != null) {
@@ -335,7 +335,7 @@ final class TileWorker {
             MemorySegment.copy(bytes, 0, call.spikes(DType.U8).segment(), ValueLayout.JAVA_BYTE, index, lanes);
         }
         if (call.spikes(DType.BIT) != null) {
-            storeBits(call.spikes(DType.BIT).segment(), t);
+            storeBits(call.spikes(DType.BIT).segment(), t * ((elements + 63) >>> 6) + (e >>> 6));
         }
         if (call.spikeValues() != null) {
             int line = structure.expected() ? Layout.FRAME_P : Layout.FRAME_SPIKE;
@@ -380,17 +380,15 @@ final class TileWorker {
         }
     }
 
-    private void storeBits(MemorySegment rows, long t) {
-        long row = t * ((elements + 63) >>> 6) + (e >>> 6);
+    private void storeBits(MemorySegment words, long index) {
         for (int word = 0; word < (lanes + 63) >>> 6; word++) {
-            rows.setAtIndex(ValueLayout.JAVA_LONG, row + word, tile.bits[word]);
+            words.setAtIndex(ValueLayout.JAVA_LONG, index + word, tile.bits[word]);
         }
     }
 
-    private void loadBits(MemorySegment rows, long t) {
-        long row = t * ((elements + 63) >>> 6) + (e >>> 6);
+    private void loadBits(MemorySegment words, long index) {
         for (int word = 0; word < (lanes + 63) >>> 6; word++) {
-            tile.bits[word] = rows.getAtIndex(ValueLayout.JAVA_LONG, row + word);
+            tile.bits[word] = words.getAtIndex(ValueLayout.JAVA_LONG, index + word);
         }
     }
 
@@ -489,7 +487,7 @@ final class TileWorker {
             long index = (first + i) * elements + e;
             fetch(call.input().segment(), index, tile.m, frame + Layout.FRAME_INPUT, lanes);
             if (tape.keepsVoltages()) {
-                fetch(tape.voltages(), index, tile.m, frame + Layout.FRAME_V_PRE, lanes);
+                fetch(tape.voltages(), tape.voltageIndex(first + i, e), tile.m, frame + Layout.FRAME_V_PRE, lanes);
             }
             if (backwardCall.gradSpikeValues() != null) {
                 fetch(backwardCall.gradSpikeValues().segment(), index, tile.m, frame + Layout.FRAME_GRAD_Y, lanes);
@@ -503,7 +501,7 @@ final class TileWorker {
     private void replay(long t) {
         prepare(replay.common, t);
         tile.input = tile.frame + Layout.FRAME_INPUT;
-        loadBits(tape.bits(), t);
+        loadBits(tape.bits(), tape.wordIndex(t, e));
         Pass.all(replay.step, tile);
     }
 
