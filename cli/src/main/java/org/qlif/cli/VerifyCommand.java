@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
         description = {
             "Checks that a device computes what the specification says.",
             "Runs golden cases forward and backward and prints a line for each with the worst error of each kind, and"
-                    + " how much was allowed. Exit code 1 if any case failed."
+                    + " how much was allowed. Exit code 1 if any case failed or none passed."
         },
         mixinStandardHelpOptions = true,
         versionProvider = QlifCommand.Version.class,
@@ -58,7 +58,7 @@ final class VerifyCommand implements Callable<Integer> {
             out.println(result.toLine());
             out.flush();
         });
-        out.println(summary.toLine());
+        summary.toLines().forEach(out::println);
         out.flush();
         return summary.exitCode();
     }

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 class VerifyCommandTest {
     private static final String CASE = "spec-003-qubit-single_qubit";
     private static final String DRAWS = "rng-philox-000";
+    private static final String LIF = "norse-lif-000";
 
     @TempDir
     private Path folder;
@@ -29,6 +30,25 @@ class VerifyCommandTest {
         assertThat(lines.get(1)).startsWith("PASSED " + DRAWS);
         assertThat(lines.get(2)).startsWith("PASSED " + CASE).contains("forward", "gradient");
         assertThat(lines.get(3)).isEqualTo("2 passed, 0 failed");
+    }
+
+    @Test
+    void skippedCasesAreCountedBeforeTheClosingLine() throws IOException {
+        copy(CASE);
+        copy(LIF);
+        Invocation verify = Invocation.of("verify", folder.toString());
+        assertThat(verify.exitCode()).isZero();
+        List<String> lines = verify.out().lines().toList();
+        assertThat(lines).hasSize(5);
+        assertThat(lines.get(1)).startsWith("SKIPPED " + LIF);
+        assertThat(lines.subList(3, 5)).containsExactly("1 skipped: no kernel for their model", "1 passed, 0 failed");
+    }
+
+    @Test
+    void verifyingNothingFails() throws IOException {
+        Invocation verify = Invocation.of("verify", copy(LIF).toString());
+        assertThat(verify.exitCode()).isEqualTo(Cli.FAILED);
+        assertThat(verify.out()).endsWith(String.format("0 passed, 0 failed%n"));
     }
 
     @Test

@@ -41,11 +41,22 @@ public final class GoldenVerifier {
     private static final String INITIAL = "initial_";
     private static final String PARAM = "param_";
 
+    private static final String UNIFORMS = "uniforms";
+
+    /**
+     * The most elements of a tensor, about a hundred times those of the largest golden case. A shape with an extent of 0 takes no
+     * bytes in a file, but a run over it can take memory by the other extents, so that 0 counts as 1.
+     */
+    private static final long MAX_ELEMENTS = 1 << 20;
+
+    /** The most wires, by which uniforms may outnumber the rest. */
+    private static final long MAX_WIRES = 64;
+
     /** What a QLIF case can bring besides what it expects. */
     private static final Set<String> INPUTS = inputs();
 
     private static Set<String> inputs() {
-        Set<String> names = new HashSet<>(Set.of("input", "uniforms", "normals", "modulation", "grad_y", "grad_v"));
+        Set<String> names = new HashSet<>(Set.of("input", UNIFORMS, "normals", "modulation", "grad_y", "grad_v"));
         for (QlifParameter parameter : QlifParameter.values()) {
             names.add(PARAM + parameter.symbol());
         }
@@ -128,7 +139,24 @@ public final class GoldenVerifier {
         }
     }
 
+    /** Throws if the case is too large to be one: before anything is allocated for it. */
+    private static void requireBounded(GoldenCase golden) {
+        Safetensors tensors = golden.tensors();
+        for (String name : tensors.names()) {
+            long allowed = name.endsWith(UNIFORMS) ? MAX_ELEMENTS * MAX_WIRES : MAX_ELEMENTS;
+            long left = allowed;
+            for (long extent : tensors.shape(name)) {
+                left /= Math.max(extent, 1);
+            }
+            if (left == 0) {
+                throw golden.problem("tensor '" + name + "': got the shape " + Arrays.toString(tensors.shape(name))
+                        + ", expected at most " + allowed + " elements, counting an extent of 0 as 1");
+            }
+        }
+    }
+
     private GoldenResult verifyDraws(GoldenCase golden) {
+        requireBounded(golden);
         Safetensors tensors = golden.tensors();
         Tensor uniforms = unwritten(tensors.shape("expect_uniforms"));
         Tensor normals = unwritten(tensors.shape("expect_normals"));
@@ -168,6 +196,10 @@ public final class GoldenVerifier {
         }
 
         GoldenResult verify() {
+            requireBounded(golden);
+            if (tensors.names().stream().noneMatch(name -> name.startsWith(EXPECT))) {
+                throw golden.problem("got no tensor '" + EXPECT + "*': nothing to compare");
+            }
             for (String name : tensors.names()) {
                 // A misspelt tensor would otherwise go unused, and the case pass for another one.
                 if (!name.startsWith(EXPECT) && !INPUTS.contains(name)) {
@@ -206,7 +238,7 @@ public final class GoldenVerifier {
             }
             // A case may bring draws that its configuration does not take; a kernel refuses those.
             if (config.uniformsPerStep() > 0) {
-                forward.uniforms(tensor("uniforms"));
+                forward.uniforms(tensor(UNIFORMS));
             }
             if (config.drawsNormals()) {
                 forward.normals(tensor("normals"));

@@ -167,6 +167,9 @@ abstract class GradientContract {
                 case AHP -> base.states[QlifVariable.AHP.ordinal()];
                 case DYNAMIC_PROBABILITY -> base.states[QlifVariable.DYNAMIC_PROBABILITY.ordinal()];
                 case HOMEOSTASIS -> base.states[QlifVariable.HOMEOSTASIS.ordinal()];
+                case THRESHOLD_OFFSET -> base.states[QlifVariable.THRESHOLD_OFFSET.ordinal()];
+                case RATE -> base.states[QlifVariable.RATE.ordinal()];
+                case MODULATION -> base.states[QlifVariable.MODULATION.ordinal()];
             };
             String name = "trace." + trace.symbol();
             close(name, result.floats(name), expected, context);
