@@ -26,6 +26,7 @@ public final class Backward {
 
     private NeuronConfig checkedFor;
     private int checkedChanges;
+    private int checkedGradients;
     private final Lending lending = new Lending();
     private boolean threadBound;
 
@@ -135,13 +136,15 @@ public final class Backward {
         if (tape == null) {
             throw new IllegalArgumentException("forward: has no tape, expected one that its run recorded");
         }
-        forward.check(config, kernel);
         tape.requireRecorded(forward);
-        if (checkedFor != config || checkedChanges != forward.changes()) {
+        forward.checkValues(config, kernel);
+        int gradients = gradParameters == null ? 0 : gradParameters.changes();
+        if (checkedFor != config || checkedChanges != forward.changes() || checkedGradients != gradients) {
             checkShapes(config);
             checkMemory();
             checkedFor = config;
             checkedChanges = forward.changes();
+            checkedGradients = gradients;
         }
         lending.requireReachable();
     }

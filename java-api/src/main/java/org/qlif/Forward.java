@@ -29,6 +29,7 @@ public final class Forward {
 
     private NeuronConfig checkedFor;
     private int changes;
+    private int checkedParameters;
     private final Lending lending = new Lending();
     private boolean threadBound;
 
@@ -106,7 +107,13 @@ public final class Forward {
      * once for each type wanted.
      */
     public Forward spikes(Tensor spikes) {
-        this.spikes[spikes.type().ordinal()] = spikes;
+        this.spikes[Objects.requireNonNull(spikes, "spikes").type().ordinal()] = spikes;
+        return changed();
+    }
+
+    /** Drops the spikes of this type. */
+    public Forward dropSpikes(DType type) {
+        spikes[type.ordinal()] = null;
         return changed();
     }
 
@@ -233,9 +240,9 @@ public final class Forward {
         return threadBound;
     }
 
-    /** How often the description was changed. */
+    /** How often the description, or the set of parameters it lends, was changed. */
     int changes() {
-        return changes;
+        return changes + (parameters == null ? 0 : parameters.changes());
     }
 
     private Forward changed() {
@@ -246,12 +253,18 @@ public final class Forward {
 
     /** Throws unless a kernel of {@code config} can run this; nothing has been written then. */
     void check(NeuronConfig config, Kernel kernel) {
-        if (checkedFor != config) {
+        if (checkedFor != config || (parameters != null && checkedParameters != parameters.changes())) {
             checkShapes(config);
             checkMemory(config);
             checkedFor = config;
+            checkedParameters = parameters.changes();
         }
         lending.requireReachable();
+        checkValues(config, kernel);
+    }
+
+    /** What may have changed under a description that did not: parameters' values, the tape's state. */
+    void checkValues(NeuronConfig config, Kernel kernel) {
         DrawStream.requireWithinCounter(draws, firstStep(), steps(), elements());
         ParameterChecks.check(config, parameters);
         if (tape != null) {
@@ -329,16 +342,11 @@ public final class Forward {
 
     private void checkMemory(NeuronConfig config) {
         lending.clear();
-        readAll(lending);
+        readTensors(lending);
         if (finalState != initialState) {
-            lending.write("finalState", finalState);
-        } else if (finalState != null) {
-            for (StateVariable variable : finalState.variables()) {
-                if (finalState.get(variable).segment().isReadOnly()) {
-                    throw new IllegalArgumentException("finalState: got read-only memory, expected writable");
-                }
-            }
+            lending.read("initialState", initialState);
         }
+        lending.write("finalState", finalState);
         for (DType type : DType.values()) {
             lending.write("spikes", spikes(type));
         }
@@ -352,12 +360,16 @@ public final class Forward {
 
     /** Adds what a run reads, which its backward pass reads again. */
     void readAll(Lending lending) {
+        readTensors(lending);
+        lending.read("initialState", initialState);
+    }
+
+    private void readTensors(Lending lending) {
         lending.read("input", input);
         lending.read("parameters", parameters);
         lending.read("modulation", modulation);
         lending.read("uniforms", uniforms);
         lending.read("normals", normals);
-        lending.read("initialState", initialState);
     }
 
     private void requireBroadcastable(long t, long b, long n) {

@@ -8,8 +8,8 @@ import org.qlif.spi.BackendKernel;
 /**
  * A neuron model on a device: one call runs all time steps of a batch, forward or backward.
  *
- * <p>Every backend returns the same bits, for any number of threads and any split of a run over time or batch (a NaN is a NaN:
- * its payload is not part of that promise). Arguments are checked before anything is written. A kernel owns scratch memory and
+ * <p>Every backend returns the same bits for any number of threads, and for any split of a run over time or batch, except that
+ * gradients of shared values are sums of a call (a NaN is a NaN: its payload is not part of that promise). Arguments are checked before anything is written. A kernel owns scratch memory and
  * helper threads and serves one call at a time: a call from a second thread meanwhile, or after {@link #close()}, throws
  * {@link IllegalStateException}. Open one kernel for each thread that calls.
  *

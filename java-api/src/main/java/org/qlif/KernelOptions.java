@@ -3,6 +3,9 @@ package org.qlif;
 /**
  * How a kernel runs, which never changes what it computes.
  *
+ * <p>A kernel on the CPU keeps threads - 1 helper threads, which sleep between calls, and about 2 MiB of scratch on the heap for each
+ * thread.
+ *
  * @param threads how many threads share a call, the calling one among them: 1 to 1024; backends off the CPU ignore it
  */
 public record KernelOptions(int threads) {

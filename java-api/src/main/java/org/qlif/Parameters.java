@@ -10,6 +10,7 @@ import java.util.List;
 public final class Parameters {
     private final List<? extends NeuronParameter> parameters;
     private final Tensor[] tensors;
+    private int changes;
 
     private Parameters(List<? extends NeuronParameter> parameters) {
         this.parameters = parameters;
@@ -57,7 +58,13 @@ public final class Parameters {
                     parameter.symbol() + ": got " + tensor + ", expected F32 of shape (N), (1) or ()");
         }
         tensors[checkedOrdinal(parameter)] = tensor;
+        changes++;
         return this;
+    }
+
+    /** How often a tensor was set. */
+    int changes() {
+        return changes;
     }
 
     /** The tensor of {@code parameter}, or null if there is none. */

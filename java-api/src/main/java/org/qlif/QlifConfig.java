@@ -243,6 +243,9 @@ public record QlifConfig(
         Range.finite("eta", eta);
         Range.finite("qScale", qScale);
         Range.finite("qBias", qBias);
+        if (surrogate == Surrogate.GAUSSIAN) {
+            Range.finite("surrogateAlpha, as -1 / (2 a^2)", -1 / (2 * surrogateAlpha * surrogateAlpha));
+        }
         Range.ordered("minAlpha", minAlpha, "maxAlpha", maxAlpha, true);
         Range.ordered("minThreshold", minThreshold, "maxThreshold", maxThreshold, false);
     }
@@ -257,7 +260,10 @@ public record QlifConfig(
         return builder().build();
     }
 
-    /** A builder that starts from this configuration. */
+    /**
+     * A builder that starts from this configuration. What was derived when it was built, the decay of D and the calibrated qubit
+     * scale and bias, counts as set: call {@link Builder#tauAdapt} or {@link Builder#calibrate} to derive it again.
+     */
     public Builder toBuilder() {
         return new Builder(this);
     }
@@ -364,6 +370,7 @@ public record QlifConfig(
             boolean qubit = decision == Decision.QUBIT;
             Builder builder = QlifConfig.builder()
                     .decision(decision)
+                    .stochastic(decision != Decision.THRESHOLD)
                     .resetFraction(0.3)
                     .eta(0)
                     .homeostasisEnabled(false);

@@ -7,12 +7,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import org.qlif.spi.host.Philox;
 
 /**
  * A layer of N QLIF neurons: input current {@code (T, B, N)} in, spikes and membrane potentials out.
  *
  * <pre>{@code
- * try (QlifLayer layer = QlifLayer.builder(128).device("cpu").seed(42).build()) {
+ * try (QlifLayer layer = QlifLayer.builder(128).device("cpu").seed(42).state(StatePolicy.KEEP).build()) {
  *     QlifLayer.Output out = layer.forward(Tensor.of(current, 100, 32, 128));
  *     float[] spikes = out.spikes().toFloatArray();
  *     float[] voltages = out.voltages().toFloatArray();
@@ -21,9 +22,9 @@ import java.util.Set;
  * }</pre>
  *
  * <p>The layer owns parameters, state and, for training, a tape; outputs are new tensors for each call. Callers who want to lend
- * all memory use {@link Kernel}. Each episode, which is a run from a fresh state to the next, draws from a stream of its own,
- * counted up from {@link Builder#stream}, so the same seed gives the same numbers and no two episodes share them. Not
- * thread-safe.
+ * all memory use {@link Kernel}. Each episode, which is a run from a fresh state to the next, draws from a stream of its own under
+ * a key made of seed and {@link Builder#stream}: the same seed gives the same numbers, and no two episodes or layers share them.
+ * Not thread-safe.
  */
 public final class QlifLayer implements AutoCloseable {
     /** What happens to the state between calls of {@link #forward}. */
@@ -67,13 +68,13 @@ public final class QlifLayer implements AutoCloseable {
     private final Kernel kernel;
     private final long neurons;
     private final Parameters parameters;
-    private final long seed;
+    private final long key;
     private final StatePolicy policy;
     private final DType spikeType;
     private final boolean voltages;
     private final Set<QlifTrace> traces;
     private final Tape.Mode tapeMode;
-    private int stream;
+    private int episode;
 
     /** The state that the next call starts from, or null for a fresh one. */
     private State state;
@@ -86,8 +87,7 @@ public final class QlifLayer implements AutoCloseable {
         this.kernel = kernel;
         this.neurons = builder.neurons;
         this.parameters = Parameters.perNeuron(config, neurons);
-        this.seed = builder.seed;
-        this.stream = builder.stream;
+        this.key = Philox.layerKey(builder.seed, builder.stream);
         this.policy = builder.policy;
         this.spikeType = builder.spikeType;
         this.voltages = builder.voltages;
@@ -125,7 +125,7 @@ public final class QlifLayer implements AutoCloseable {
                 .input(input)
                 .parameters(parameters)
                 .modulation(modulation)
-                .draws(new DrawStream(seed, stream))
+                .draws(new DrawStream(key, episode))
                 .initialState(fresh ? null : state)
                 .finalState(next)
                 .spikes(output.spikes())
@@ -140,7 +140,7 @@ public final class QlifLayer implements AutoCloseable {
         kernel.forward(call);
         lastCall = call;
         if (policy == StatePolicy.RESET) {
-            stream++;
+            episode++;
         } else {
             state = next;
             if (policy == StatePolicy.KEEP) {
@@ -180,11 +180,11 @@ public final class QlifLayer implements AutoCloseable {
         return gradients;
     }
 
-    /** Forgets the state: the next call starts an episode. */
+    /** Forgets the state, where the policy keeps one: the next call starts an episode. */
     public void reset() {
         if (state != null) {
             state = null;
-            stream++;
+            episode++;
         }
     }
 
@@ -235,12 +235,12 @@ public final class QlifLayer implements AutoCloseable {
     }
 
     private Tape tapeFor(long[] shape) {
-        boolean fits = lastCall != null && tape != null && lastCall.input().hasShape(shape);
-        if (!fits) {
-            if (tape != null) {
-                tape.close();
-            }
+        if (tape == null || !tape.hasShape(shape)) {
+            Tape old = tape;
             tape = kernel.newTape(tapeMode, shape[0], shape[1], shape[2]);
+            if (old != null) {
+                old.close();
+            }
         }
         return tape;
     }
@@ -305,7 +305,7 @@ public final class QlifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Sets the stream of the first episode, to tell layers with one seed apart; 0 unless set. */
+        /** Sets which of the layers with one seed this is; 0 unless set. */
         public Builder stream(int stream) {
             this.stream = stream;
             return this;

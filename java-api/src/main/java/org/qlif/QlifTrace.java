@@ -27,7 +27,13 @@ public enum QlifTrace implements Trace {
      * The probability slope: alpha * c in QUBIT mode (times 1 + kappa * M in PROB_SLOPE mode), a in SIGMOID mode, 0 in
      * THRESHOLD mode, which has no probability.
      */
-    SLOPE("slope");
+    SLOPE("slope"),
+    /** o after the step. */
+    THRESHOLD_OFFSET("threshold_offset"),
+    /** r after the step. */
+    RATE("rate"),
+    /** M at the step. */
+    MODULATION("modulation");
 
     private final String symbol;
 

@@ -29,6 +29,7 @@ public final class Tape implements AutoCloseable {
     private final long neurons;
     private Forward recorded;
     private long recordedFirstStep;
+    private int recordedChanges;
     private boolean closed;
 
     Tape(Kernel kernel, TapeStorage storage, Mode mode, long steps, long batch, long neurons) {
@@ -55,6 +56,10 @@ public final class Tape implements AutoCloseable {
         return storage;
     }
 
+    boolean hasShape(long... shape) {
+        return shape[0] == steps && shape[1] == batch && shape[2] == neurons;
+    }
+
     void requireFits(Kernel kernel, long steps, long batch, long neurons) {
         if (closed) {
             throw new IllegalStateException("tape: is closed");
@@ -76,12 +81,19 @@ public final class Tape implements AutoCloseable {
     void recorded(Forward forward) {
         recorded = forward;
         recordedFirstStep = forward.firstStep();
+        recordedChanges = forward.changes();
     }
 
     void requireRecorded(Forward forward) {
-        if (recorded != forward || recordedFirstStep != forward.firstStep()) {
+        if (closed) {
+            throw new IllegalStateException("tape: is closed");
+        }
+        boolean same =
+                recorded == forward && recordedFirstStep == forward.firstStep() && recordedChanges == forward.changes();
+        if (!same) {
             throw new IllegalStateException(
-                    "tape: does not hold this forward run; expected Kernel.forward to have run it last");
+                    "tape: does not hold this forward run; expected Kernel.forward to have run it last,"
+                            + " and its description not to have changed since");
         }
     }
 

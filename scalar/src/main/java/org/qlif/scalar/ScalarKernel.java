@@ -36,7 +36,6 @@ final class ScalarKernel implements BackendKernel {
     private final Team team;
     private final Worker[] workers;
     private final GradientScratch scratch = new GradientScratch(QlifParameter.values().length);
-    private Forward forwardCall;
     private Backward backwardCall;
     private final Team.Job forwardJob = (member, part) -> workers()[member].forwardPart(part);
     private final Team.Job backwardJob = (member, part) -> workers()[member].backwardPart(part);
@@ -44,11 +43,12 @@ final class ScalarKernel implements BackendKernel {
     ScalarKernel(QlifConfig config, int threads) {
         this.config = config;
         this.constants = QlifConstants.of(config);
-        this.team = new Team(threads);
         this.workers = new Worker[threads];
         for (int i = 0; i < threads; i++) {
             workers[i] = new Worker();
         }
+        // Last: nothing that can fail comes after the threads have started.
+        this.team = new Team(threads);
     }
 
     private Worker[] workers() {
@@ -62,7 +62,6 @@ final class ScalarKernel implements BackendKernel {
 
     @Override
     public void forward(Forward call) {
-        forwardCall = call;
         for (Worker worker : workers) {
             worker.bind(call);
         }
@@ -72,12 +71,11 @@ final class ScalarKernel implements BackendKernel {
     @Override
     public void backward(Backward call) {
         scratch.prepare(call);
-        forwardCall = call.forward();
         backwardCall = call;
         for (Worker worker : workers) {
             worker.bind(call.forward());
         }
-        team.run(backwardJob, parts(forwardCall.elements()), call.threadBound());
+        team.run(backwardJob, parts(call.forward().elements()), call.threadBound());
         scratch.finish(call);
     }
 
@@ -108,7 +106,7 @@ final class ScalarKernel implements BackendKernel {
 
     @Override
     public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
-        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), VARIABLES.length);
+        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), VARIABLES.length, PART);
     }
 
     @Override
@@ -193,7 +191,7 @@ final class ScalarKernel implements BackendKernel {
             long words = parts(elements);
             for (long t = 0; t < count; t++) {
                 if (tape != null) {
-                    tape.bits().setAtIndex(ValueLayout.JAVA_LONG, t * words + part, 0L);
+                    tape.bits().setAtIndex(ValueLayout.JAVA_LONG, tape.wordIndex(t, part * PART), 0L);
                 }
                 if (bits != null) {
                     bits.segment().setAtIndex(ValueLayout.JAVA_LONG, t * words + part, 0L);
@@ -219,30 +217,31 @@ final class ScalarKernel implements BackendKernel {
                 neuron.settle(x, fired);
                 if (tape != null) {
                     if (tape.keepsVoltages()) {
-                        put(tape.voltages(), t * elements + e, x.vPre);
+                        put(tape.voltages(), tape.voltageIndex(t, e), x.vPre);
                     }
-                    setBit(tape.bits(), t, e, fired);
+                    setBit(tape.bits(), tape.wordIndex(t, e), e, fired);
                 }
                 writeOutputs(x, t, e, fired);
             }
             storeState(e);
         }
 
-        /** A step up to its decision; V' comes from {@code voltages} where those were kept, and needs no noise then. */
-        private void advance(Step x, long t, long e, MemorySegment voltages) {
+        /** A step up to its decision; where a tape kept potentials, V' comes from there and needs no noise. */
+        private void advance(Step x, long t, long e, HostTape replayed) {
             long step = firstStep + t;
+            boolean kept = replayed != null && replayed.keepsVoltages();
             if (step % QlifConstants.FLUSH_PERIOD == 0) {
                 neuron.flushState();
             }
-            if (drawing && voltages == null) {
+            if (drawing && !kept) {
                 draws.step(step);
             }
             if (modulation != null) {
                 modulate(x, t, e);
             }
             neuron.integrate(x, get(call.input().segment(), t * elements + e));
-            if (voltages != null) {
-                x.vPre = get(voltages, t * elements + e);
+            if (kept) {
+                x.vPre = get(replayed.voltages(), replayed.voltageIndex(t, e));
             } else if (config.drawsNormals()) {
                 Tensor normals = call.normals();
                 neuron.addNoise(x, normals != null ? get(normals.segment(), t * elements + e) : draws.normal(step));
@@ -301,7 +300,7 @@ final class ScalarKernel implements BackendKernel {
                 call.spikes(DType.U8).segment().set(ValueLayout.JAVA_BYTE, index, (byte) (fired ? 1 : 0));
             }
             if (call.spikes(DType.BIT) != null) {
-                setBit(call.spikes(DType.BIT).segment(), t, e, fired);
+                setBit(call.spikes(DType.BIT).segment(), t * parts(elements) + (e >>> 6), e, fired);
             }
             if (call.spikeValues() != null) {
                 put(call.spikeValues(), index, x.y);
@@ -329,13 +328,16 @@ final class ScalarKernel implements BackendKernel {
                 case DYNAMIC_PROBABILITY -> neuron.d;
                 case HOMEOSTASIS -> neuron.homeostasis;
                 case SLOPE -> neuron.tracedSlope(x);
+                case THRESHOLD_OFFSET -> neuron.o;
+                case RATE -> neuron.rate;
+                case MODULATION -> neuron.m;
             };
         }
 
-        private void setBit(MemorySegment rows, long t, long e, boolean fired) {
+        private static void setBit(MemorySegment words, long index, long e, boolean fired) {
             if (fired) {
-                long index = t * parts(elements) + (e >>> 6);
-                rows.setAtIndex(ValueLayout.JAVA_LONG, index, rows.getAtIndex(ValueLayout.JAVA_LONG, index) | 1L << e);
+                words.setAtIndex(
+                        ValueLayout.JAVA_LONG, index, words.getAtIndex(ValueLayout.JAVA_LONG, index) | 1L << e);
             }
         }
 
@@ -361,7 +363,7 @@ final class ScalarKernel implements BackendKernel {
                     loadCheckpoint(tape, segment - 1, e);
                 }
                 for (int i = 0; i < length; i++) {
-                    advance(steps[i], first + i, e, tape.voltages());
+                    advance(steps[i], first + i, e, tape);
                     neuron.settle(steps[i], tape.spike(first + i, e));
                 }
                 for (int i = length - 1; i >= 0; i--) {

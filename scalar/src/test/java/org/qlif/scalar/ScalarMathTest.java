@@ -69,6 +69,19 @@ final class ScalarMathTest {
     }
 
     @Test
+    void decay() {
+        DoubleUnaryOperator exact = x -> StrictMath.exp(-x);
+        Errors small = over(0f, 8f, false, ScalarMath::decay, exact);
+        Errors all = over(0f, 87f, true, ScalarMath::decay, exact);
+        assertThat(small.worstUlps).isLessThan(3.2);
+        assertThat(all.worstUlps).isLessThan(20);
+        assertThat(all.least).isGreaterThanOrEqualTo(Float.MIN_NORMAL);
+        assertThat(ScalarMath.decay(0f)).isEqualTo(1f);
+        assertThat(ScalarMath.decay(Float.MAX_VALUE)).isGreaterThanOrEqualTo(Float.MIN_NORMAL);
+        assertThat(ScalarMath.decay(Float.NaN)).isNaN();
+    }
+
+    @Test
     void minusTwoLog() {
         Errors errors = overGrid(1, 1 << 24, ScalarMath::minusTwoLog, u -> -2 * StrictMath.log(u));
         assertThat(errors.worstUlps).isLessThan(1.05);

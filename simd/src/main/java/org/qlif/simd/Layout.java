@@ -1,6 +1,7 @@
 package org.qlif.simd;
 
 import org.qlif.QlifVariable;
+import org.qlif.spi.host.HostTape;
 
 /**
  * Where things stand in the scratch of a tile, which is one {@code float[]}: two blocks, plain lines, and frames.
@@ -86,26 +87,32 @@ final class Layout {
     /** Line: how many wires measured 1. */
     static final int COUNT = LINES + 6 * Lanes.TILE;
 
-    /** Line: the upstream gradient of y. */
-    static final int GRAD_Y = LINES + 7 * Lanes.TILE;
-
     /** Line: the upstream gradient of V. */
-    static final int GRAD_V_OUT = LINES + 8 * Lanes.TILE;
+    static final int GRAD_V_OUT = LINES + 7 * Lanes.TILE;
 
     /** Line: what goes in or out. */
-    static final int OUT = LINES + 9 * Lanes.TILE;
+    static final int OUT = LINES + 8 * Lanes.TILE;
 
     /** Line: more of that. */
-    static final int AUX = LINES + 10 * Lanes.TILE;
+    static final int AUX = LINES + 9 * Lanes.TILE;
 
     /** Line: phi. */
-    static final int ANGLE = LINES + 11 * Lanes.TILE;
+    static final int ANGLE = LINES + 10 * Lanes.TILE;
 
     /** Line: tanh(x). */
-    static final int TANH = LINES + 12 * Lanes.TILE;
+    static final int TANH = LINES + 11 * Lanes.TILE;
+
+    /**
+     * Steps whose inputs a forward run fetches at a time. Rows of a step lie far apart, each on a page of its own, where no
+     * prefetcher finds them; fetched together, their cache misses overlap.
+     */
+    static final int STAGED = 4;
+
+    /** Lines: the staged inputs. */
+    static final int INPUT = LINES + 12 * Lanes.TILE;
 
     /** Where the frames start. */
-    static final int FRAMES = LINES + 13 * Lanes.TILE;
+    static final int FRAMES = INPUT + STAGED * Lanes.TILE;
 
     // Frames; a line's constant is its place from the frame's start.
     static final int FRAME_INPUT = 0 * Lanes.TILE;
@@ -119,18 +126,17 @@ final class Layout {
     static final int FRAME_REFRACTORY = 8 * Lanes.TILE;
     static final int FRAME_SPIKE = 9 * Lanes.TILE;
     static final int FRAME_P = 10 * Lanes.TILE;
+    static final int FRAME_GRAD_Y = 11 * Lanes.TILE;
 
     /** Floats of a frame. */
-    static final int FRAME = 11 * Lanes.TILE;
+    static final int FRAME = 12 * Lanes.TILE;
+
+    /** Floats of the scratch, with a frame for each step of a segment. */
+    static final int END = FRAMES + HostTape.SEGMENT * FRAME;
 
     /** The block's line of a state variable. */
     static int state(QlifVariable variable) {
         return V + variable.ordinal() * Lanes.LENGTH;
-    }
-
-    /** Floats of a scratch with so many frames. */
-    static int length(int frames) {
-        return FRAMES + frames * FRAME;
     }
 
     private Layout() {}

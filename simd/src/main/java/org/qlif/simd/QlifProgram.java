@@ -17,7 +17,11 @@ import org.qlif.spi.host.QlifConstants;
  */
 interface QlifProgram {
     /** What the class was made for. */
-    Structure structure();
+    Specialisation specialisation();
+
+    private Structure structure() {
+        return specialisation().structure();
+    }
 
     /** Section 10: states below 2^-64 become 0. */
     void flushState(Tile tile);
@@ -34,7 +38,7 @@ interface QlifProgram {
     /** D, and the slope's quotient. */
     void decide(Tile tile);
 
-    /** phi, or the SIGMOID's argument. */
+    /** phi, or the SIGMOID's argument; a forward run with a linear angle has it from {@link #decide}. */
     void turn(Tile tile);
 
     /** p before refractory damping. */
@@ -46,7 +50,7 @@ interface QlifProgram {
     /** Damps p by exp(-R). */
     void damp(Tile tile);
 
-    /** Spikes and their bits. */
+    /** Spikes and their bits; damps p first where nothing else reads it. */
     void fire(Tile tile);
 
     /** Spikes from their bits. */
@@ -79,26 +83,27 @@ interface QlifProgram {
     /** Section 10: adjoints below 2^-100 become 0. */
     void flushAdjoints(Tile tile);
 
-    /** The passes from D to p. */
-    private Pass[] probability() {
+    /** The passes of a forward step up to the decision. */
+    default Pass[] rise() {
         Structure structure = structure();
         if (structure.decision() == Decision.THRESHOLD) {
-            return new Pass[] {this::decide};
+            return new Pass[] {this::integrate, this::decide};
         }
-        return structure.refractory()
-                ? new Pass[] {this::decide, this::turn, this::chance, this::damp}
-                : new Pass[] {this::decide, this::turn, this::chance};
-    }
-
-    /** The passes from the input to p, or to the gap in THRESHOLD mode. */
-    default Pass[] rise() {
-        return Pass.concat(new Pass[] {this::integrate}, probability());
+        return Pass.concat(
+                new Pass[] {this::integrate, this::decide},
+                structure.turnsLinearly() ? new Pass[] {} : new Pass[] {this::turn},
+                new Pass[] {this::chance},
+                structure.refractory() && !structure.dampsWhereItFires() ? new Pass[] {this::damp} : new Pass[] {});
     }
 
     /** The passes that do a step again whose spikes stand in the tile's bits. */
     default Pass[] replay() {
-        Pass[] again = structure().expected() ? probability() : new Pass[] {this::decide};
-        return Pass.concat(new Pass[] {this::integrate}, again, new Pass[] {this::unpack, this::settle});
+        Structure structure = structure();
+        return Pass.concat(
+                new Pass[] {this::integrate, this::decide},
+                structure.expected() ? new Pass[] {this::turn, this::chance} : new Pass[] {},
+                structure.expected() && structure.refractory() ? new Pass[] {this::damp} : new Pass[] {},
+                new Pass[] {this::unpack, this::settle});
     }
 
     /** The passes of a backward step. */
@@ -120,6 +125,8 @@ interface QlifProgram {
         try {
             return (QlifProgram)
                     Classes.MADE.computeIfAbsent(specialisation, Classes::make).invoke(constants);
+        } catch (RuntimeException | Error failure) {
+            throw failure;
         } catch (Throwable impossible) {
             throw new LinkageError("can't make a program for " + specialisation, impossible);
         }

@@ -19,7 +19,6 @@ import org.qlif.spi.host.Team;
 
 /** Shares the tiles of a call out to a team, each member with a {@link TileWorker} of its own. */
 final class SimdKernel implements BackendKernel {
-    private final QlifConfig config;
     private final Team team;
     private final TileWorker[] workers;
     private final GradientScratch scratch = new GradientScratch(QlifParameter.values().length);
@@ -27,13 +26,13 @@ final class SimdKernel implements BackendKernel {
     private final Team.Job backwardJob = (member, tile) -> worker(member).backward(tile);
 
     SimdKernel(QlifConfig config, int threads) {
-        this.config = config;
         QlifConstants constants = QlifConstants.of(config);
-        team = new Team(threads);
         workers = new TileWorker[threads];
         for (int i = 0; i < threads; i++) {
             workers[i] = new TileWorker(config, constants);
         }
+        // Last: nothing that can fail comes after the threads have started.
+        team = new Team(threads);
     }
 
     private TileWorker worker(int member) {
@@ -93,19 +92,13 @@ final class SimdKernel implements BackendKernel {
 
     @Override
     public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
-        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), QlifVariable.values().length);
+        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), QlifVariable.values().length, Lanes.TILE);
     }
 
     @Override
     public void close() {
         team.close();
         scratch.close();
-    }
-
-    /** The configuration, for messages. */
-    @Override
-    public String toString() {
-        return description() + " " + config;
     }
 
     private static long tiles(long elements) {

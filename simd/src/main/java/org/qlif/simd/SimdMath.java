@@ -56,6 +56,19 @@ final class SimdMath {
         return p.mul(t.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats());
     }
 
+    /** e^-x, for the refractory trace. */
+    static FloatVector decay(FloatVector x) {
+        x = x.blend(87f, x.compare(GT, 87f));
+        FloatVector t = x.fma(broadcast(F, -LOG2E), broadcast(F, ROUND_BIASED));
+        FloatVector f = x.fma(broadcast(F, -LOG2E), broadcast(F, ROUND_BIASED).sub(t));
+        FloatVector p = f.fma(broadcast(F, 0.0013264727f), broadcast(F, 0.009671513f));
+        p = p.fma(f, broadcast(F, 0.055507336f));
+        p = p.fma(f, broadcast(F, 0.24022242f));
+        p = p.fma(f, broadcast(F, 0.693147f));
+        p = p.fma(f, broadcast(F, 1f));
+        return p.mul(t.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats());
+    }
+
     /** -2 ln(u) for u in (0, 1]. */
     static FloatVector minusTwoLog(FloatVector u) {
         IntVector b = u.reinterpretAsInts();

@@ -37,8 +37,8 @@ final class SpecialisedProgram implements QlifProgram {
     }
 
     @Override
-    public Structure structure() {
-        return C;
+    public Specialisation specialisation() {
+        return MADE_FOR;
     }
 
     private static Specialisation madeFor() {
@@ -94,12 +94,13 @@ final class SpecialisedProgram implements QlifProgram {
     public void integrate(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
+        int inputs = tile.input;
         int normals = tile.normals;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
             int j = at + v * Lanes.LENGTH;
-            FloatVector input = fromArray(F, m, j + Layout.FRAME_INPUT);
+            FloatVector input = fromArray(F, m, inputs + v * Lanes.LENGTH);
             if (C.neuromod() == NeuromodMode.GAIN) {
                 input = modulation(m, i).mul(input);
             }
@@ -173,7 +174,13 @@ final class SpecialisedProgram implements QlifProgram {
             }
             if (C.decision() != Decision.THRESHOLD) {
                 FloatVector divisor = divisor(m, i);
-                slope(m, i, divisor).intoArray(m, j + Layout.FRAME_SLOPE);
+                FloatVector slope = slope(m, i, divisor);
+                if (!RECORDS && C.turnsLinearly()) {
+                    FloatVector delta = fromArray(F, m, j + Layout.FRAME_DELTA);
+                    linearAngle(m, i, slope, delta).intoArray(m, Layout.ANGLE + v * Lanes.LENGTH);
+                } else {
+                    slope.intoArray(m, j + Layout.FRAME_SLOPE);
+                }
                 if (RECORDS) {
                     divisor.intoArray(m, j + Layout.FRAME_DIVISOR);
                 }
@@ -193,18 +200,19 @@ final class SpecialisedProgram implements QlifProgram {
             FloatVector angle;
             if (C.decision() == Decision.SIGMOID) {
                 angle = sigmoidSlope(slope).mul(delta);
+            } else if (C.angleMap() == AngleMap.TANH) {
+                FloatVector tanh = SimdMath.tanh(slope.mul(delta));
+                tanh.intoArray(m, Layout.TANH + v * Lanes.LENGTH);
+                angle = tanh.fma(broadcast(F, k.thetaMax()), fromArray(F, m, v * Layout.STRIDE + Layout.REST_ANGLE));
             } else {
-                FloatVector rest = fromArray(F, m, v * Layout.STRIDE + Layout.REST_ANGLE);
-                if (C.angleMap() == AngleMap.TANH) {
-                    FloatVector tanh = SimdMath.tanh(slope.mul(delta));
-                    tanh.intoArray(m, Layout.TANH + v * Lanes.LENGTH);
-                    angle = tanh.fma(broadcast(F, k.thetaMax()), rest);
-                } else {
-                    angle = slope.fma(delta, rest);
-                }
+                angle = linearAngle(m, v * Layout.STRIDE, slope, delta);
             }
             angle.intoArray(m, Layout.ANGLE + v * Lanes.LENGTH);
         }
+    }
+
+    private static FloatVector linearAngle(float[] m, int i, FloatVector slope, FloatVector delta) {
+        return slope.fma(delta, fromArray(F, m, i + Layout.REST_ANGLE));
     }
 
     @Override
@@ -282,11 +290,13 @@ final class SpecialisedProgram implements QlifProgram {
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            int j = at + v * Lanes.LENGTH + Layout.FRAME_P;
-            FloatVector damping =
-                    SimdMath.exp(fromArray(F, m, v * Layout.STRIDE + Layout.R).neg());
-            fromArray(F, m, j).mul(damping).intoArray(m, j);
+            dampedProbability(m, v * Layout.STRIDE, at + v * Lanes.LENGTH)
+                    .intoArray(m, at + v * Lanes.LENGTH + Layout.FRAME_P);
         }
+    }
+
+    private static FloatVector dampedProbability(float[] m, int i, int j) {
+        return fromArray(F, m, j + Layout.FRAME_P).mul(SimdMath.decay(fromArray(F, m, i + Layout.R)));
     }
 
     @Override
@@ -299,6 +309,9 @@ final class SpecialisedProgram implements QlifProgram {
         for (int v = 0; v < vectors; v++) {
             int lane = v * Lanes.LENGTH;
             int j = at + lane;
+            if (C.dampsWhereItFires()) {
+                dampedProbability(m, v * Layout.STRIDE, j).intoArray(m, j + Layout.FRAME_P);
+            }
             VectorMask<Float> fired = fired(m, j, uniforms + lane);
             FloatVector spike = broadcast(F, 0f).blend(1f, fired);
             spike.intoArray(m, j + Layout.FRAME_SPIKE);
@@ -421,7 +434,7 @@ final class SpecialisedProgram implements QlifProgram {
             int j = at + v * Lanes.LENGTH;
             FloatVector bV =
                     fromArray(F, m, b + Layout.ADJ_V).add(fromArray(F, m, Layout.GRAD_V_OUT + v * Lanes.LENGTH));
-            FloatVector bY = fromArray(F, m, b + Layout.ADJ_Y).add(fromArray(F, m, Layout.GRAD_Y + v * Lanes.LENGTH));
+            FloatVector bY = fromArray(F, m, b + Layout.ADJ_Y).add(fromArray(F, m, j + Layout.FRAME_GRAD_Y));
             FloatVector y = spikeValue(m, j);
             if (C.adaptiveThreshold()) {
                 FloatVector vTh = fromArray(F, m, i + Layout.V_TH);
@@ -474,7 +487,7 @@ final class SpecialisedProgram implements QlifProgram {
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int j = at + v * Lanes.LENGTH + Layout.FRAME_REFRACTORY;
-            SimdMath.exp(fromArray(F, m, j).neg()).intoArray(m, j);
+            SimdMath.decay(fromArray(F, m, j)).intoArray(m, j);
         }
     }
 

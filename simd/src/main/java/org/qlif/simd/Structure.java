@@ -73,8 +73,13 @@ record Structure(
                 config.neuromodTransform() == NeuromodTransform.SIGMOID);
     }
 
-    /** Whether a backward pass needs p again to redo the steps. */
-    boolean replaysProbability() {
-        return expected;
+    /** Whether phi is a multiply-add of the gap, and needs no pass of its own in a forward run. */
+    boolean turnsLinearly() {
+        return decision == Decision.QUBIT && angleMap == AngleMap.LINEAR;
+    }
+
+    /** Whether p is damped in the pass that compares it, since nothing else reads it before. */
+    boolean dampsWhereItFires() {
+        return decision != Decision.THRESHOLD && refractory && readout != Readout.MULTI_QUBIT;
     }
 }

@@ -6,7 +6,7 @@ final class Tile {
     private static final int ALIGNED = 1 << 19;
 
     /** The scratch: block, lines and frames. */
-    float[] m = new float[Math.max(Layout.length(1), ALIGNED)];
+    final float[] m = new float[Math.max(Layout.END, ALIGNED)];
 
     /** Spikes of the step, 64 to a word. */
     final long[] bits = new long[Lanes.TILE / 64];
@@ -17,6 +17,9 @@ final class Tile {
     /** Where the step's frame starts. */
     int frame = Layout.FRAMES;
 
+    /** Where the step's input is. */
+    int input;
+
     /** Where the step's normals, and its uniforms or counts of wires, are. */
     int normals;
 
@@ -26,11 +29,4 @@ final class Tile {
     int lanes;
 
     int vectors;
-
-    /** Makes room for so many frames. What the scratch held is lost. */
-    void requireFrames(int frames) {
-        if (m.length < Layout.length(frames)) {
-            m = new float[Layout.length(frames)];
-        }
-    }
 }

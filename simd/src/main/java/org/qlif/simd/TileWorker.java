@@ -157,7 +157,6 @@ final class TileWorker {
         } else {
             replay = drawReplay == null ? drawReplay = new Replay(program(Mode.REPLAY_DRAWS)) : drawReplay;
         }
-        tile.requireFrames((int) Math.min(HostTape.SEGMENT, steps));
     }
 
     // ---------------------------------------------------------------- forward
@@ -170,6 +169,7 @@ final class TileWorker {
             if (tape != null && t > 0 && t % HostTape.SEGMENT == 0) {
                 storeCheckpoint(t / HostTape.SEGMENT - 1);
             }
+            stageInputs(t);
             prepare(run, t);
             Pass.all(rise, tile);
             trace(traceThreshold, call.trace(QlifTrace.THRESHOLD), t);
@@ -237,7 +237,19 @@ final class TileWorker {
         return tile.m;
     }
 
-    /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and the input. */
+    /** Sees to it that the input of step {@code t} of a forward run is in the scratch. */
+    private void stageInputs(long t) {
+        int slot = (int) (t % Layout.STAGED);
+        if (slot == 0) {
+            for (int i = 0; i < Layout.STAGED && t + i < steps; i++) {
+                int line = Layout.INPUT + i * Lanes.TILE;
+                fetch(call.input().segment(), (t + i) * elements + e, tile.m, line, lanes);
+            }
+        }
+        tile.input = Layout.INPUT + slot * Lanes.TILE;
+    }
+
+    /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and normals. */
     private void prepare(Common program, long t) {
         long step = firstStep + t;
         if (step % QlifConstants.FLUSH_PERIOD == 0) {
@@ -249,7 +261,6 @@ final class TileWorker {
         if (modulation != null && (modulation.strideT() != 0 || t % HostTape.SEGMENT == 0)) {
             modulate(program, t);
         }
-        fetch(call.input().segment(), t * elements + e, tile.m, tile.frame + Layout.FRAME_INPUT, lanes);
         tile.normals = Layout.NORMAL + (int) (step & 1) * Lanes.TILE;
         if (!drawsNormals && call.normals() != null) {
             fetch(call.normals().segment(), t * elements + e, tile.m, Layout.LENT_NORMAL, lanes);
@@ -311,9 +322,9 @@ final class TileWorker {
         long index = t * elements + e;
         if (tape != null) {
             if (tape.keepsVoltages()) {
-                store(tile.m, tile.frame + Layout.FRAME_V_PRE, tape.voltages(), index, lanes);
+                store(tile.m, tile.frame + Layout.FRAME_V_PRE, tape.voltages(), tape.voltageIndex(t, e), lanes);
             }
-            storeBits(tape.bits(), t);
+            storeBits(tape.bits(), tape.wordIndex(t, e));
         }
         Tensor floats = call.spikes(DType.F32);
         if (floats != null) {
@@ -324,7 +335,7 @@ final class TileWorker {
             MemorySegment.copy(bytes, 0, call.spikes(DType.U8).segment(), ValueLayout.JAVA_BYTE, index, lanes);
         }
         if (call.spikes(DType.BIT) != null) {
-            storeBits(call.spikes(DType.BIT).segment(), t);
+            storeBits(call.spikes(DType.BIT).segment(), t * ((elements + 63) >>> 6) + (e >>> 6));
         }
         if (call.spikeValues() != null) {
             int line = structure.expected() ? Layout.FRAME_P : Layout.FRAME_SPIKE;
@@ -343,6 +354,9 @@ final class TileWorker {
                     case AHP -> storeLine(tensor, Layout.STRIDE, Layout.H, index);
                     case DYNAMIC_PROBABILITY -> storeLine(tensor, Layout.STRIDE, Layout.D, index);
                     case HOMEOSTASIS -> storeLine(tensor, Layout.STRIDE, Layout.HOMEOSTASIS, index);
+                    case THRESHOLD_OFFSET -> storeLine(tensor, Layout.STRIDE, Layout.O, index);
+                    case RATE -> storeLine(tensor, Layout.STRIDE, Layout.RATE, index);
+                    case MODULATION -> storeLine(tensor, Layout.STRIDE, Layout.M, index);
                     case THRESHOLD, SLOPE -> {
                         // Written before the step settled.
                     }
@@ -366,17 +380,15 @@ final class TileWorker {
         }
     }
 
-    private void storeBits(MemorySegment rows, long t) {
-        long row = t * ((elements + 63) >>> 6) + (e >>> 6);
+    private void storeBits(MemorySegment words, long index) {
         for (int word = 0; word < (lanes + 63) >>> 6; word++) {
-            rows.setAtIndex(ValueLayout.JAVA_LONG, row + word, tile.bits[word]);
+            words.setAtIndex(ValueLayout.JAVA_LONG, index + word, tile.bits[word]);
         }
     }
 
-    private void loadBits(MemorySegment rows, long t) {
-        long row = t * ((elements + 63) >>> 6) + (e >>> 6);
+    private void loadBits(MemorySegment words, long index) {
         for (int word = 0; word < (lanes + 63) >>> 6; word++) {
-            tile.bits[word] = rows.getAtIndex(ValueLayout.JAVA_LONG, row + word);
+            tile.bits[word] = words.getAtIndex(ValueLayout.JAVA_LONG, index + word);
         }
     }
 
@@ -446,7 +458,7 @@ final class TileWorker {
         for (int line = Layout.GRAD_V_TH; line <= Layout.GRAD_M; line += Lanes.LENGTH) {
             Block.fill(tile, Layout.ADJOINT_STRIDE, line, 0f);
         }
-        Arrays.fill(tile.m, Layout.GRAD_Y, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
+        Arrays.fill(tile.m, Layout.GRAD_V_OUT, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
         for (long segment = (steps + HostTape.SEGMENT - 1) / HostTape.SEGMENT - 1; segment >= 0; segment--) {
             long first = segment * HostTape.SEGMENT;
             int length = (int) Math.min(HostTape.SEGMENT, steps - first);
@@ -455,6 +467,7 @@ final class TileWorker {
             } else {
                 loadCheckpoint(segment - 1);
             }
+            stageFrames(first, length);
             for (int i = 0; i < length; i++) {
                 tile.frame = Layout.FRAMES + i * Layout.FRAME;
                 replay(first + i);
@@ -467,13 +480,28 @@ final class TileWorker {
         storeGradients();
     }
 
+    /** Fetches what a segment's steps read at once, so that the cache misses overlap. */
+    private void stageFrames(long first, int length) {
+        for (int i = 0; i < length; i++) {
+            int frame = Layout.FRAMES + i * Layout.FRAME;
+            long index = (first + i) * elements + e;
+            fetch(call.input().segment(), index, tile.m, frame + Layout.FRAME_INPUT, lanes);
+            if (tape.keepsVoltages()) {
+                fetch(tape.voltages(), tape.voltageIndex(first + i, e), tile.m, frame + Layout.FRAME_V_PRE, lanes);
+            }
+            if (backwardCall.gradSpikeValues() != null) {
+                fetch(backwardCall.gradSpikeValues().segment(), index, tile.m, frame + Layout.FRAME_GRAD_Y, lanes);
+            } else {
+                Arrays.fill(tile.m, frame + Layout.FRAME_GRAD_Y, frame + Layout.FRAME_GRAD_Y + Lanes.TILE, 0f);
+            }
+        }
+    }
+
     /** Does step {@code t} again, from the tape, into the tile's frame. */
     private void replay(long t) {
         prepare(replay.common, t);
-        if (tape.keepsVoltages()) {
-            fetch(tape.voltages(), t * elements + e, tile.m, tile.frame + Layout.FRAME_V_PRE, lanes);
-        }
-        loadBits(tape.bits(), t);
+        tile.input = tile.frame + Layout.FRAME_INPUT;
+        loadBits(tape.bits(), tape.wordIndex(t, e));
         Pass.all(replay.step, tile);
     }
 
@@ -481,9 +509,6 @@ final class TileWorker {
         long index = t * elements + e;
         if (modulation != null && modulation.strideT() != 0) {
             modulate(replay.common, t);
-        }
-        if (backwardCall.gradSpikeValues() != null) {
-            fetch(backwardCall.gradSpikeValues().segment(), index, tile.m, Layout.GRAD_Y, lanes);
         }
         if (backwardCall.gradVoltages() != null) {
             fetch(backwardCall.gradVoltages().segment(), index, tile.m, Layout.GRAD_V_OUT, lanes);

@@ -38,9 +38,15 @@ public final class GradientScratch implements AutoCloseable {
         long sumBytes = Math.multiplyExact(elements, (parameters + 1) * 4L);
         long stepBytes = shared ? Math.multiplyExact(call.forward().steps(), elements * 4) : 0;
         if (memory.byteSize() < sumBytes + stepBytes) {
+            Arena larger = Arena.ofShared();
+            try {
+                memory = larger.allocate(sumBytes + stepBytes, 64);
+            } catch (Throwable failure) {
+                larger.close();
+                throw failure;
+            }
             arena.close();
-            arena = Arena.ofShared();
-            memory = arena.allocate(sumBytes + stepBytes, 64);
+            arena = larger;
         }
         sums = memory;
         modulationSteps = shared ? memory.asSlice(sumBytes, stepBytes) : varies ? gradModulation.segment() : null;

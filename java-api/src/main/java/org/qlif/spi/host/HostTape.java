@@ -9,7 +9,11 @@ import org.qlif.spi.TapeStorage;
 /**
  * A tape in host memory: spikes as bits, a checkpoint of the state before every 64th step of the run except the first, and with
  * {@link Tape.Mode#VOLTAGE} the potential before the reset. The state before the first step is not on it: the backward pass is
- * lent it again. Rows of bits are laid out as {@link org.qlif.DType#BIT} says.
+ * lent it again.
+ *
+ * <p>Spikes and potentials are kept block by block, a block being the elements that a kernel takes through time together: all
+ * steps of the first block, then all of the second. So a kernel reads and writes them in one stream, which a prefetcher can
+ * follow, while a row of a tensor starts on another page at every step.
  */
 public final class HostTape implements TapeStorage {
     /** Steps from one checkpoint to the next. */
@@ -23,16 +27,22 @@ public final class HostTape implements TapeStorage {
     private final MemorySegment checkpoints;
     private final long elements;
     private final int variables;
-    private final long words;
+    private final long steps;
+    private final int block;
 
-    /** A tape for {@code steps} steps of {@code elements} neurons with {@code variables} state variables in a checkpoint. */
-    public HostTape(Tape.Mode mode, long steps, long elements, int variables) {
+    /**
+     * A tape for {@code steps} steps of {@code elements} neurons with {@code variables} state variables in a checkpoint.
+     *
+     * @param block the elements of a block, a multiple of 64; the last block may have fewer
+     */
+    public HostTape(Tape.Mode mode, long steps, long elements, int variables, int block) {
         this.elements = elements;
         this.variables = variables;
-        this.words = (elements + 63) >>> 6;
+        this.steps = steps;
+        this.block = block;
         try {
             long count = steps == 0 ? 0 : (steps - 1) / SEGMENT;
-            bits = allocate(Math.multiplyExact(steps, words * 8));
+            bits = allocate(Math.multiplyExact(steps, ((elements + 63) >>> 6) * 8));
             checkpoints = allocate(Math.multiplyExact(count, Math.multiplyExact(elements, variables * 4L)));
             voltages = mode == Tape.Mode.VOLTAGE ? allocate(Math.multiplyExact(steps, elements * 4)) : null;
         } catch (Throwable failure) {
@@ -50,19 +60,28 @@ public final class HostTape implements TapeStorage {
         return voltages != null;
     }
 
-    /** The potentials before the reset, {@code float (T, elements)}, or null. */
+    /** The potentials before the reset, or null; see {@link #voltageIndex}. */
     public MemorySegment voltages() {
         return voltages;
     }
 
-    /** The rows of spike bits. */
+    /** The spike bits, 64 elements to a word; see {@link #wordIndex}. */
     public MemorySegment bits() {
         return bits;
     }
 
-    /** 64-bit words in a row of bits. */
-    public long words() {
-        return words;
+    /** The position in {@link #voltages()}, in floats, of an element at a step; the elements of a block are next to each other. */
+    public long voltageIndex(long step, long element) {
+        long first = element - element % block;
+        long length = Math.min(block, elements - first);
+        return first * steps + step * length + (element - first);
+    }
+
+    /** The position in {@link #bits()}, in words, of an element at a step; the words of a block are next to each other. */
+    public long wordIndex(long step, long element) {
+        long first = element - element % block;
+        long words = (Math.min(block, elements - first) + 63) >>> 6;
+        return (first >>> 6) * steps + step * words + (element - first >>> 6);
     }
 
     /** Checkpoints, {@code float (count, variables, elements)}; number c is the state before step {@code 64 * (c + 1)}. */
@@ -77,7 +96,7 @@ public final class HostTape implements TapeStorage {
 
     /** The spike of {@code element} at {@code step}. */
     public boolean spike(long step, long element) {
-        long word = bits.getAtIndex(ValueLayout.JAVA_LONG, step * words + (element >>> 6));
+        long word = bits.getAtIndex(ValueLayout.JAVA_LONG, wordIndex(step, element));
         return ((word >>> element) & 1) != 0;
     }
 

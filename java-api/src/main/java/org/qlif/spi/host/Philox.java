@@ -81,8 +81,17 @@ public final class Philox {
      * "QLIF", 0) under the seed.
      */
     public static long wireKey(long seed, int block) {
+        return derivedKey(block, 0x57495245, seed);
+    }
+
+    /** The key of layer {@code layer} under {@code seed}: words 0 and 1 of the counter (layer, "LAYR", "QLIF", 0). */
+    public static long layerKey(long seed, int layer) {
+        return derivedKey(layer, 0x4C415952, seed);
+    }
+
+    private static long derivedKey(int number, int use, long seed) {
         Philox philox = new Philox();
-        philox.generate(block, 0x57495245, 0x514C4946, 0, seed);
+        philox.generate(number, use, 0x514C4946, 0, seed);
         return (philox.w0 & 0xFFFFFFFFL) | ((long) philox.w1 << 32);
     }
 }

@@ -41,7 +41,14 @@ public final class Team implements AutoCloseable {
         helpers = new Helper[size - 1];
         for (int i = 0; i < helpers.length; i++) {
             helpers[i] = new Helper(i + 1);
-            helpers[i].start();
+        }
+        try {
+            for (Helper helper : helpers) {
+                helper.start();
+            }
+        } catch (Throwable noThread) {
+            end();
+            throw noThread;
         }
     }
 
@@ -108,6 +115,10 @@ public final class Team implements AutoCloseable {
     /** Ends the helpers. */
     @Override
     public void close() {
+        end();
+    }
+
+    private void end() {
         closed = true;
         jobs.incrementAndGet();
         for (Helper helper : helpers) {
