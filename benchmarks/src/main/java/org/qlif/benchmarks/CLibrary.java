@@ -26,8 +26,8 @@ final class CLibrary {
             execute(List.of(compiler(), "--version"));
             return Optional.empty();
         } catch (UncheckedIOException | IllegalStateException failure) {
-            return Optional.of("no C compiler: " + failure.getMessage()
-                    + "; install gcc, or set CC to a compiler that takes its options");
+            return Optional.of("no C compiler, install gcc or set CC to a compiler that takes its options; "
+                    + failure.getMessage());
         }
     }
 
@@ -92,7 +92,7 @@ final class CLibrary {
             }
             return output;
         } catch (IOException failure) {
-            throw new UncheckedIOException(failure);
+            throw new UncheckedIOException(failure.getMessage(), failure);
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("interrupted while compiling", interrupted);

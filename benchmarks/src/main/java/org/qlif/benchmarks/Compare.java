@@ -102,6 +102,10 @@ final class Compare implements Callable<Integer> {
                 scores.addAll(run(pass, its, extents));
             }
         }
+        if (scores.isEmpty()) {
+            System.err.println("compare: none of " + contenders + " can run here; nothing is written");
+            return 1;
+        }
         Comparison comparison = new Comparison(scores);
         SpeedPlot.write(comparison, plot);
         String block = block(comparison);

@@ -13,86 +13,89 @@ import org.qlif.QlifConfig;
  * spikes out as bytes, and training where a contender can. Each fork first checks that its contender computes what the others do.
  */
 public class ContenderBenchmark extends NeuronBenchmark {
-    /** A contender at work. */
-    private static Contender checked(ContenderKind kind, String shape, int threads, Pass pass) {
-        kind.obstacle().ifPresent(obstacle -> {
-            throw new IllegalStateException(kind + ": " + obstacle);
-        });
-        Agreement.require(kind, threads, pass);
-        Contender contender = kind.open(Workload.busy(QlifConfig.defaults(), Shape.parse(shape)), threads, pass);
-        announce(contender.description());
-        return contender;
+    /** What all runs vary. */
+    @State(Scope.Benchmark)
+    public abstract static class Run {
+        /** T, B and N. */
+        @Param({"20x128x512", "40x128x256", "100x32x4096", "100x1x128"})
+        public String shape;
+
+        /** The contender's threads. */
+        @Param({"1", "2"})
+        public int threads;
+
+        private Contender opened;
+
+        abstract ContenderKind kind();
+
+        abstract Pass pass();
+
+        /** Checks and opens the contender. */
+        @Setup
+        public void open() {
+            ContenderKind kind = kind();
+            kind.obstacle().ifPresent(obstacle -> {
+                throw new IllegalStateException(kind + ": " + obstacle);
+            });
+            Agreement.require(kind, threads, pass());
+            opened = kind.open(Workload.busy(QlifConfig.defaults(), Shape.parse(shape)), threads, pass());
+            announce(opened.description());
+        }
+
+        Object call() {
+            return opened.run();
+        }
+
+        /** Closes it. */
+        @TearDown
+        public void close() {
+            opened.close();
+        }
     }
 
     /** What the forward runs vary. */
-    @State(Scope.Benchmark)
-    public static class ForwardRun {
+    public static class ForwardRun extends Run {
         /** Who runs. */
         @Param
         public ContenderKind contender;
 
-        /** T, B and N. */
-        @Param({"20x128x512", "40x128x256", "100x32x4096", "100x1x128"})
-        public String shape;
-
-        /** The contender's threads. */
-        @Param({"1", "2"})
-        public int threads;
-
-        private Contender opened;
-
-        /** Checks and opens the contender. */
-        @Setup
-        public void open() {
-            opened = checked(contender, shape, threads, Pass.FORWARD);
+        @Override
+        ContenderKind kind() {
+            return contender;
         }
 
-        /** Closes it. */
-        @TearDown
-        public void close() {
-            opened.close();
+        @Override
+        Pass pass() {
+            return Pass.FORWARD;
         }
     }
 
     /** What the training runs vary. */
-    @State(Scope.Benchmark)
-    public static class TrainingRun {
+    public static class TrainingRun extends Run {
         /** Who runs: those that can train. */
         @Param({"SIMD", "SCALAR", "TORCH"})
         public ContenderKind contender;
 
-        /** T, B and N. */
-        @Param({"20x128x512", "40x128x256", "100x32x4096", "100x1x128"})
-        public String shape;
-
-        /** The contender's threads. */
-        @Param({"1", "2"})
-        public int threads;
-
-        private Contender opened;
-
-        /** Checks and opens the contender. */
-        @Setup
-        public void open() {
-            opened = checked(contender, shape, threads, Pass.TRAIN);
+        @Override
+        ContenderKind kind() {
+            return contender;
         }
 
-        /** Closes it. */
-        @TearDown
-        public void close() {
-            opened.close();
+        @Override
+        Pass pass() {
+            return Pass.TRAIN;
         }
     }
 
     /** A forward run. */
     @Benchmark
     public Object forward(ForwardRun run) {
-        return run.opened.run();
+        return run.call();
     }
 
     /** A forward and backward run. */
     @Benchmark
     public Object train(TrainingRun run) {
-        return run.opened.run();
+        return run.call();
     }
 }
