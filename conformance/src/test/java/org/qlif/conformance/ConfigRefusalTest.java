@@ -123,6 +123,17 @@ class ConfigRefusalTest {
         }
     }
 
+    /** Where 1 / (2 a^2) is not finite in float32. */
+    @Test
+    void refusesAGaussianTooNarrowForFloats() {
+        QlifConfig.Builder builder =
+                QlifConfig.builder().decision(QlifConfig.Decision.THRESHOLD).surrogate(QlifConfig.Surrogate.GAUSSIAN);
+        assertThatThrownBy(() -> builder.surrogateAlpha(1e-20).build())
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("surrogateAlpha");
+        assertThat(builder.surrogateAlpha(1e-18).build().surrogateAlpha()).isEqualTo(1e-18);
+    }
+
     @Test
     void refusesThreadsOutOfRange() {
         for (int bad : new int[] {0, -1, 1025}) {

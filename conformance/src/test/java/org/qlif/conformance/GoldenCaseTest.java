@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -109,6 +112,48 @@ class GoldenCaseTest {
         assertThat(golden.draws().stream()).isEqualTo(-1);
         assertThat(golden.draws().elementOffset()).isEqualTo(8589934595L);
         assertThat(golden.firstStep()).isEqualTo(5);
+    }
+
+    /** The options that presets define: those in which the snapshots' golden cases differ from the specification. */
+    private static final Map<String, Function<QlifConfig, Object>> PRESET_OPTIONS = Map.ofEntries(
+            Map.entry("resetFraction", QlifConfig::resetFraction),
+            Map.entry("detachReset", QlifConfig::detachReset),
+            Map.entry("angleMap", QlifConfig::angleMap),
+            Map.entry("spikeValue", QlifConfig::spikeValue),
+            Map.entry("probabilityFloor", QlifConfig::probabilityFloor),
+            Map.entry("refractory", QlifConfig::refractory),
+            Map.entry("dynamicProbability", QlifConfig::dynamicProbability),
+            // A product and a power of exponentials, which another order of the same sums rounds differently.
+            Map.entry("dspDecay", config -> (float) config.dspDecay()),
+            Map.entry("dspJump", config -> (float) config.dspJump()),
+            Map.entry("homeostasisEnabled", QlifConfig::homeostasisEnabled));
+
+    /** Snapshots have noise wherever a case of theirs has, and some of their cases were made without. */
+    @Test
+    void presetsAreWhatTheSnapshotsCasesSay() throws IOException {
+        Map<QlifConfig, Boolean> noise = new HashMap<>();
+        int cases = 0;
+        for (Path file : Golden.files()) {
+            GoldenCase golden = GoldenCase.read(file);
+            if (!golden.name().startsWith("torch-")) {
+                continue;
+            }
+            cases++;
+            String date = golden.name().substring("torch-".length(), "torch-2025-08-15".length());
+            QlifConfig preset = QlifConfig.Preset.of(date)
+                    .builder(golden.config().decision())
+                    .build();
+            PRESET_OPTIONS.forEach((name, option) -> assertThat(option.apply(preset))
+                    .as(name + " of " + golden.name())
+                    .isEqualTo(option.apply(golden.config())));
+            noise.merge(preset, golden.config().stochastic(), Boolean::logicalOr);
+        }
+        assertThat(cases).isEqualTo(16);
+        assertThat(noise)
+                .hasSize(6)
+                .allSatisfy((preset, noisy) -> assertThat(preset.stochastic())
+                        .as("stochastic in " + preset)
+                        .isEqualTo(noisy));
     }
 
     @ParameterizedTest

@@ -1,11 +1,13 @@
 package org.qlif.conformance;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import com.sun.management.ThreadMXBean;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,8 +31,11 @@ import org.qlif.Kernel;
 import org.qlif.KernelOptions;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
+import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
+import org.qlif.State;
 import org.qlif.Tape;
+import org.qlif.Tensor;
 
 /**
  * What every backend computes: the golden cases, and for any configuration, shape, split, memory and number of threads the same
@@ -331,7 +336,7 @@ abstract class KernelContract {
                 Memory memory = new Memory(Memory.Kind.ARRAYS)) {
             Forward forward = scenario.forward(memory, EVERYTHING);
             if (forward.initialState() == null) {
-                forward.initialState(org.qlif.State.initial(config, 2, 65).step(scenario.firstStep()));
+                forward.initialState(State.initial(config, 2, 65).step(scenario.firstStep()));
             }
             forward.finalState(forward.initialState());
             kernel.forward(forward);
@@ -366,6 +371,123 @@ abstract class KernelContract {
                         oracle(scenario).floats("grad.input"),
                         backward.gradInput().toFloatArray(),
                         "run " + i);
+            }
+        }
+    }
+
+    /** Potentials, spike values and every trace that has the name of a state variable. */
+    @Test
+    @Tag("narrow")
+    void tracesEndInTheFinalState() {
+        for (int i = 0; i < Seeds.cases(12); i++) {
+            long seed = Seeds.of(2_000_000 + i);
+            RandomGenerator random = Seeds.random(seed);
+            QlifConfig config = RandomConfigs.next(random);
+            int[] steps = {1, 63, 64, 65};
+            Shape shape = new Shape(steps[i % steps.length], 1 + i % 3, 33);
+            Scenario scenario = Scenario.random(random, config, shape);
+            String context = Seeds.replay(seed) + ": " + scenario;
+            try (Kernel kernel = open(config, 2)) {
+                Result result = scenario.run(kernel, null);
+                for (QlifVariable variable : QlifVariable.values()) {
+                    String trace = switch (variable) {
+                        case MEMBRANE -> "voltages";
+                        case SPIKE_VALUE -> "spikeValues";
+                        default -> "trace." + variable.symbol();
+                    };
+                    float[] rows = result.floats(trace);
+                    Result.Bits.assertSame(
+                            result.floats("final." + variable.symbol()),
+                            Arrays.copyOfRange(rows, rows.length - shape.elements(), rows.length),
+                            trace + "; " + context);
+                }
+            }
+        }
+    }
+
+    /** A tape has what the backward run needs: the forward run's outputs may be gone by then. */
+    @ParameterizedTest
+    @EnumSource(Tape.Mode.class)
+    void goesBackwardWithoutTheOutputsOfTheForwardRun(Tape.Mode mode) {
+        RandomGenerator random = Seeds.random(Seeds.of(0));
+        Shape shape = new Shape(70, 2, 33);
+        for (QlifConfig config : List.of(
+                QlifConfig.defaults(),
+                QlifConfig.builder()
+                        .spikeValue(QlifConfig.SpikeValue.EXPECTED)
+                        .angleMap(QlifConfig.AngleMap.TANH)
+                        .detachReset(false)
+                        .build(),
+                QlifConfig.builder().decision(QlifConfig.Decision.SIGMOID).build(),
+                QlifConfig.builder().decision(QlifConfig.Decision.THRESHOLD).build())) {
+            Scenario scenario = Scenario.random(random, config, shape);
+            try (Kernel kernel = open(config, 2);
+                    Memory memory = new Memory(Memory.Kind.ARRAYS);
+                    Tape tape = kernel.newTape(mode, shape.steps(), shape.batch(), shape.neurons())) {
+                Forward forward = scenario.forward(memory, _ -> false).tape(tape);
+                try (Arena arena = Arena.ofShared()) {
+                    for (DType type : DType.values()) {
+                        forward.spikes(lent(arena, type, shape.extents()));
+                    }
+                    forward.spikeValues(lent(arena, DType.F32, shape.extents()));
+                    forward.voltages(lent(arena, DType.F32, shape.extents()));
+                    for (QlifTrace trace : QlifTrace.values()) {
+                        forward.trace(trace, lent(arena, DType.F32, shape.extents()));
+                    }
+                    List<Tensor> last = new ArrayList<>();
+                    for (QlifVariable _ : QlifVariable.values()) {
+                        last.add(lent(arena, DType.F32, shape.batch(), shape.neurons()));
+                    }
+                    forward.finalState(State.of(config, last));
+                    kernel.forward(forward);
+                }
+                Backward backward = scenario.backward(forward, memory, EVERYTHING);
+                kernel.backward(backward);
+                Result expected = oracle(scenario);
+                Result.Bits.assertSame(
+                        expected.floats("grad.input"), backward.gradInput().toFloatArray(), scenario.toString());
+                for (QlifParameter parameter : QlifParameter.values()) {
+                    Result.Bits.assertSame(
+                            expected.floats("grad.parameter." + parameter.symbol()),
+                            backward.gradParameters().get(parameter).toFloatArray(),
+                            parameter + "; " + scenario);
+                }
+                assertThatThrownBy(() -> kernel.forward(forward))
+                        .as("the forward run itself writes them again")
+                        .isExactlyInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("closed");
+            }
+        }
+    }
+
+    private static Tensor lent(Arena arena, DType type, long... shape) {
+        return Tensor.of(type, arena.allocate(Tensor.byteSize(type, shape), 8), shape);
+    }
+
+    /** A type of spikes that was dropped is not written, the others are. */
+    @Test
+    void dropsATypeOfSpikes() {
+        QlifConfig config = QlifConfig.defaults();
+        Scenario scenario = healthy(config, new Shape(9, 2, 33));
+        Result expected = oracle(scenario);
+        for (DType dropped : DType.values()) {
+            try (Kernel kernel = open(config, 1);
+                    Memory memory = new Memory(Memory.Kind.ARRAYS)) {
+                Forward forward = scenario.forward(memory, EVERYTHING);
+                Tensor untouched = forward.spikes(dropped);
+                kernel.forward(forward);
+                untouched.segment().fill(Memory.POISON);
+                kernel.forward(forward.dropSpikes(dropped));
+                assertThat(forward.spikes(dropped)).isNull();
+                Memory.assertPoisoned(untouched);
+                Result result = new Result();
+                for (DType type : DType.values()) {
+                    if (type != dropped) {
+                        result.put(Result.spikes(type), forward.spikes(type));
+                    }
+                }
+                assertThat(result.values()).hasSize(2);
+                result.assertSameBits(expected, "without spikes as " + dropped);
             }
         }
     }

@@ -3,8 +3,12 @@ package org.qlif.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.qlif.DType;
 import org.qlif.QlifConfig;
 import org.qlif.QlifLayer;
@@ -141,6 +145,63 @@ final class QlifLayerTest {
                 assertThat(gradients.modulation().getFloat(0)).isFinite().isNotZero();
                 assertThat(gradients.parameters().get(QlifParameter.TAU).toFloatArray())
                         .hasSize(NEURONS);
+            }
+        }
+    }
+
+    @Test
+    void layersWithOneSeedShareNoEpisode() {
+        List<float[]> runs = new ArrayList<>();
+        for (int stream = 0; stream < 3; stream++) {
+            try (QlifLayer layer = layer().stream(stream).build();
+                    QlifLayer kept =
+                            layer().stream(stream).state(StatePolicy.KEEP).build()) {
+                for (int episode = 0; episode < 3; episode++) {
+                    float[] run = layer.forward(input(STEPS)).voltages().toFloatArray();
+                    assertThat(runs)
+                            .as("stream %d, episode %d", stream, episode)
+                            .doesNotContain(run);
+                    runs.add(run);
+                    assertThat(kept.forward(input(STEPS)).voltages().toFloatArray())
+                            .isEqualTo(run);
+                    kept.reset();
+                }
+            }
+        }
+    }
+
+    /** A call that was refused leaves the layer as it was: what follows has the bits of a layer that never saw it. */
+    @ParameterizedTest
+    @EnumSource(
+            value = StatePolicy.class,
+            names = {"KEEP", "STREAM"})
+    void worksOnAfterARefusedCall(StatePolicy policy) {
+        Tensor current = Tensor.zeros(DType.F32, 20, 4, NEURONS);
+        current.fill(2f);
+        Tensor other = Tensor.zeros(DType.F32, 20, 2, NEURONS);
+        for (boolean reset : new boolean[] {true, false}) {
+            try (QlifLayer layer =
+                            layer().state(policy).training(Tape.Mode.VOLTAGE).build();
+                    QlifLayer unspoiled =
+                            layer().state(policy).training(Tape.Mode.VOLTAGE).build()) {
+                layer.forward(current);
+                unspoiled.forward(current);
+                for (int i = 0; i < 2; i++) {
+                    assertThatThrownBy(() -> layer.forward(other))
+                            .isInstanceOf(IllegalArgumentException.class)
+                            .hasMessageContaining("initialState");
+                }
+                if (reset) {
+                    layer.reset();
+                    unspoiled.reset();
+                }
+                assertThat(layer.forward(current).voltages().toFloatArray())
+                        .isEqualTo(unspoiled.forward(current).voltages().toFloatArray());
+                assertThat(layer.backward(current, null).input().toFloatArray())
+                        .isEqualTo(unspoiled.backward(current, null).input().toFloatArray());
+                assertThat(layer.state().step()).isEqualTo(reset ? 20 : 40);
+                layer.reset();
+                assertThat(layer.forward(other).voltages().toFloatArray()).hasSize(20 * 2 * NEURONS);
             }
         }
     }

@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -153,6 +154,36 @@ abstract class RefusalContract {
         }
     }
 
+    /** A tensor in a confined arena of a thread that is not the caller. */
+    private static Tensor ofAnotherThread(long... shape) throws Exception {
+        try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+            return other.submit(() -> Tensor.of(
+                            DType.F32, Arena.ofConfined().allocate(Tensor.byteSize(DType.F32, shape), 4), shape))
+                    .get();
+        }
+    }
+
+    private static Tensor ofAClosedArena(long... shape) {
+        try (Arena arena = Arena.ofShared()) {
+            return Tensor.of(DType.F32, arena.allocate(Tensor.byteSize(DType.F32, shape), 4), shape);
+        }
+    }
+
+    /** Makes a call advance a state in place that has {@code first} among its tensors. */
+    private static void advanceInPlace(Call call, Tensor first) {
+        List<Tensor> tensors = new ArrayList<>(List.of(first));
+        while (tensors.size() < QlifVariable.values().length) {
+            tensors.add(call.watched(call.memory.poisoned(DType.F32, B, N)));
+        }
+        State state = State.of(CONFIG, tensors);
+        call.forward.tape(null).initialState(state).finalState(state);
+    }
+
+    /** The first row of steps of {@code tensor}, as a state variable. */
+    private static Tensor firstStepOf(Tensor tensor) {
+        return Tensor.of(DType.F32, tensor.segment().asSlice(0, 4L * B * N), B, N);
+    }
+
     private static Tensor f32(long... shape) {
         return Tensor.zeros(DType.F32, shape);
     }
@@ -260,18 +291,50 @@ abstract class RefusalContract {
                                 QlifParameter.ETA,
                                 Tensor.of(DType.F32, both.segment().asSlice(8, 4L * N), N)));
             }),
-            badState("memory of a closed arena", "closed", call -> {
-                try (Arena arena = Arena.ofShared()) {
-                    call.forward.input(Tensor.of(DType.F32, arena.allocate(4L * T * B * N, 4), T, B, N));
+            refusal("a final state over the initial one", "overlaps", call -> {
+                List<Tensor> tensors = new ArrayList<>();
+                for (QlifVariable variable : QlifVariable.values()) {
+                    tensors.add(call.forward.finalState().get(variable));
                 }
+                call.forward.tape(null).initialState(State.of(CONFIG, tensors));
             }),
-            new Refusal("memory of another thread", WrongThreadException.class, "confined", call -> {
-                try (ExecutorService other = Executors.newSingleThreadExecutor()) {
-                    call.forward.input(other.submit(() ->
-                                    Tensor.of(DType.F32, Arena.ofConfined().allocate(4L * T * B * N, 4), T, B, N))
-                            .get());
+            refusal("a state in place over the input", "overlaps", call -> {
+                Tensor both = call.watched(call.output());
+                call.forward.input(both);
+                advanceInPlace(call, firstStepOf(both));
+            }),
+            refusal("a state in place over the modulation", "overlaps", call -> {
+                Tensor both = call.watched(call.memory.poisoned(DType.F32, B, N));
+                call.forward.modulation(both);
+                advanceInPlace(call, both);
+            }),
+            refusal("a state in place over an output", "overlaps", call -> {
+                advanceInPlace(call, firstStepOf(call.forward.voltages()));
+            }),
+            refusal("a state in place with one tensor for all", "overlaps", call -> {
+                Tensor one = call.watched(call.memory.poisoned(DType.F32, B, N));
+                State state = State.of(CONFIG, Collections.nCopies(QlifVariable.values().length, one));
+                call.forward.tape(null).initialState(state).finalState(state);
+            }),
+            refusal("a state in place whose tensors overlap by an element", "overlaps", call -> {
+                Tensor both = call.watched(call.memory.poisoned(DType.F32, 2 * B * N - 1));
+                advanceInPlace(call, firstStepOf(both));
+                List<Tensor> tensors = new ArrayList<>();
+                for (QlifVariable variable : QlifVariable.values()) {
+                    tensors.add(call.forward.finalState().get(variable));
                 }
+                long bytes = 4L * B * N;
+                tensors.set(
+                        tensors.size() - 1, Tensor.of(DType.F32, both.segment().asSlice(bytes - 4, bytes), B, N));
+                State state = State.of(CONFIG, tensors);
+                call.forward.initialState(state).finalState(state);
             }),
+            badState("memory of a closed arena", "closed", call -> call.forward.input(ofAClosedArena(T, B, N))),
+            new Refusal(
+                    "memory of another thread",
+                    WrongThreadException.class,
+                    "confined",
+                    call -> call.forward.input(ofAnotherThread(T, B, N))),
             refusal(
                     "a tape of another shape",
                     "tape",
@@ -302,6 +365,28 @@ abstract class RefusalContract {
                 }
             }),
             badState("a first step that was moved since", "tape", call -> call.forward.firstStep(9)),
+            badState(
+                    "an initial state whose step was moved since",
+                    "tape",
+                    call -> call.forward.initialState().step(9)),
+            badState("draws that were changed since", "tape", call -> call.forward.draws(new DrawStream(1, 3))),
+            badState("an input that was changed since", "tape", call -> call.forward.input(f32(T, B, N))),
+            badState("an input of another shape since", "tape", call -> call.forward.input(f32(T, B, N + 1))),
+            badState(
+                    "an initial state that was changed since",
+                    "tape",
+                    call -> call.forward.initialState(State.initial(CONFIG, B, N))),
+            badState("an initial state that was dropped since", "tape", call -> call.forward.initialState(null)),
+            badState("a modulation that was changed since", "tape", call -> call.forward.modulation(f32(B, N))),
+            badState("uniforms that were lent since", "tape", call -> call.forward.uniforms(f32(T, B, N))),
+            badState(
+                    "parameters that were changed since",
+                    "tape",
+                    call -> call.forward.parameters(Parameters.perNeuron(CONFIG, N))),
+            badState(
+                    "a parameter that was changed since",
+                    "tape",
+                    call -> call.forward.parameters().set(QlifParameter.ETA, f32(N))),
             badState("a closed tape", "tape", call -> call.tape.close()),
             refusal(
                     "upstream gradients of a wrong shape",
@@ -370,6 +455,135 @@ abstract class RefusalContract {
                         assertStillWorks(kernel);
                     }
                 }));
+    }
+
+    /** Sets of parameters can change behind a description that was checked: what they then lend is checked again. */
+    private static final List<Refusal> CHANGED_PARAMETERS = List.of(
+            refusal("a wrong length", "tau", call -> call.forward.parameters().set(QlifParameter.TAU, f32(N - 1))),
+            refusal("no tensor", "v_th", call -> call.forward.parameters().set(QlifParameter.V_TH, null)),
+            refusal(
+                    "memory that an output has",
+                    "overlaps",
+                    call -> call.forward
+                            .parameters()
+                            .set(
+                                    QlifParameter.ETA,
+                                    Tensor.of(
+                                            DType.F32,
+                                            call.forward.voltages().segment().asSlice(8, 4L * N),
+                                            N))),
+            badState(
+                    "memory of a closed arena",
+                    "closed",
+                    call -> call.forward.parameters().set(QlifParameter.TAU, ofAClosedArena(N))),
+            new Refusal(
+                    "memory of another thread",
+                    WrongThreadException.class,
+                    "confined",
+                    call -> call.forward.parameters().set(QlifParameter.TAU, ofAnotherThread(N))));
+
+    @TestFactory
+    Stream<DynamicTest> refusesParametersThatChangedAfterAGoodRun() {
+        return CHANGED_PARAMETERS.stream()
+                .map(refusal -> dynamicTest(refusal.name(), () -> {
+                    try (Kernel kernel = open(CONFIG);
+                            Call call = new Call(kernel)) {
+                        kernel.forward(call.forward);
+                        kernel.backward(call.backward);
+                        List<Tensor> outputs = poisonedAgain(call);
+                        Tensor[] good = tensors(call.forward.parameters());
+                        refusal.spoiler().spoil(call);
+                        assertThatThrownBy(() -> kernel.backward(call.backward))
+                                .as("a backward run of what was not run")
+                                .isExactlyInstanceOf(IllegalStateException.class)
+                                .hasMessageContaining("tape");
+                        assertThatThrownBy(() -> kernel.forward(call.forward))
+                                .isExactlyInstanceOf(refusal.type())
+                                .hasMessageContaining(refusal.message());
+                        assertThatThrownBy(() -> kernel.backward(call.backward))
+                                .as("a backward run of what was refused")
+                                .isExactlyInstanceOf(IllegalStateException.class)
+                                .hasMessageContaining("tape");
+                        outputs.forEach(Memory::assertPoisoned);
+                        for (QlifParameter parameter : QlifParameter.values()) {
+                            call.forward.parameters().set(parameter, good[parameter.ordinal()]);
+                        }
+                        kernel.forward(call.forward);
+                        kernel.backward(call.backward);
+                    }
+                }));
+    }
+
+    private static final List<Refusal> CHANGED_GRADIENTS = List.of(
+            refusal(
+                    "a wrong length",
+                    "tau",
+                    call -> call.backward
+                            .gradParameters()
+                            .set(QlifParameter.TAU, call.memory.poisoned(DType.F32, N - 1))),
+            refusal(
+                    "memory that the input has",
+                    "overlaps",
+                    call -> call.backward
+                            .gradParameters()
+                            .set(
+                                    QlifParameter.TAU,
+                                    Tensor.of(
+                                            DType.F32,
+                                            call.forward.input().segment().asSlice(0, 4L * N),
+                                            N))),
+            badState(
+                    "memory of a closed arena",
+                    "closed",
+                    call -> call.backward.gradParameters().set(QlifParameter.TAU, ofAClosedArena(N))),
+            new Refusal(
+                    "memory of another thread",
+                    WrongThreadException.class,
+                    "confined",
+                    call -> call.backward.gradParameters().set(QlifParameter.TAU, ofAnotherThread(N))));
+
+    @TestFactory
+    Stream<DynamicTest> refusesGradientsThatChangedAfterAGoodRun() {
+        return CHANGED_GRADIENTS.stream()
+                .map(refusal -> dynamicTest(refusal.name(), () -> {
+                    try (Kernel kernel = open(CONFIG);
+                            Call call = new Call(kernel)) {
+                        kernel.forward(call.forward);
+                        kernel.backward(call.backward);
+                        List<Tensor> outputs = poisonedAgain(call);
+                        Tensor good = call.backward.gradParameters().get(QlifParameter.TAU);
+                        refusal.spoiler().spoil(call);
+                        assertThatThrownBy(() -> kernel.backward(call.backward))
+                                .isExactlyInstanceOf(refusal.type())
+                                .hasMessageContaining(refusal.message());
+                        outputs.forEach(Memory::assertPoisoned);
+                        call.backward.gradParameters().set(QlifParameter.TAU, null);
+                        kernel.backward(call.backward);
+                        Memory.assertPoisoned(good);
+                        call.backward.gradParameters().set(QlifParameter.TAU, good);
+                        kernel.backward(call.backward);
+                        assertThat(good.toFloatArray()).doesNotContain(Memory.POISON_FLOAT);
+                    }
+                }));
+    }
+
+    /** Every output of both runs, with whatever they have written gone. */
+    private static List<Tensor> poisonedAgain(Call call) {
+        List<Tensor> outputs = call.forwardOutputs();
+        outputs.addAll(call.backwardOutputs());
+        outputs.forEach(output -> output.segment().fill(Memory.POISON));
+        return outputs;
+    }
+
+    private static Tensor[] tensors(Parameters parameters) {
+        return Arrays.stream(QlifParameter.values()).map(parameters::get).toArray(Tensor[]::new);
+    }
+
+    @Test
+    void refusesNoSpikesByName() {
+        assertThatThrownBy(() -> new Forward().spikes((Tensor) null))
+                .isExactlyInstanceOf(NullPointerException.class)
+                .hasMessageContaining("spikes");
     }
 
     @Test
