@@ -387,6 +387,7 @@ abstract class RefusalContract {
                     "a parameter that was changed since",
                     "tape",
                     call -> call.forward.parameters().set(QlifParameter.ETA, f32(N))),
+            badState("a closed tape", "tape", call -> call.tape.close()),
             refusal(
                     "upstream gradients of a wrong shape",
                     "gradSpikeValues",
