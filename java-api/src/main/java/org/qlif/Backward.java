@@ -25,7 +25,7 @@ public final class Backward {
     private State gradInitialState;
 
     private NeuronConfig checkedFor;
-    private int checkedChanges;
+    private long checkedChanges;
     private int checkedGradients;
     private final Lending lending = new Lending();
     private boolean threadBound;
@@ -137,7 +137,6 @@ public final class Backward {
             throw new IllegalArgumentException("forward: has no tape, expected one that its run recorded");
         }
         tape.requireRecorded(forward);
-        forward.checkValues(config, kernel);
         int gradients = gradParameters == null ? 0 : gradParameters.changes();
         if (checkedFor != config || checkedChanges != forward.changes() || checkedGradients != gradients) {
             checkShapes(config);
@@ -147,6 +146,7 @@ public final class Backward {
             checkedGradients = gradients;
         }
         lending.requireReachable();
+        forward.checkValues(config, kernel);
     }
 
     private void checkShapes(NeuronConfig config) {

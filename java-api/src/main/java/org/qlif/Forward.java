@@ -241,8 +241,8 @@ public final class Forward {
     }
 
     /** How often the description, or the set of parameters it lends, was changed. */
-    int changes() {
-        return changes + (parameters == null ? 0 : parameters.changes());
+    long changes() {
+        return (long) changes << 32 | (parameters == null ? 0 : parameters.changes());
     }
 
     private Forward changed() {

@@ -134,10 +134,11 @@ public final class QlifLayer implements AutoCloseable {
             call.spikeValues(output.spikeValues());
         }
         output.traces().forEach(call::trace);
-        if (tapeMode != null) {
-            call.tape(tapeFor(shape));
+        if (tapeMode == null) {
+            kernel.forward(call);
+        } else {
+            forwardOnTape(call, shape);
         }
-        kernel.forward(call);
         lastCall = call;
         if (policy == StatePolicy.RESET) {
             episode++;
@@ -234,15 +235,23 @@ public final class QlifLayer implements AutoCloseable {
                 traced);
     }
 
-    private Tape tapeFor(long[] shape) {
-        if (tape == null || !tape.hasShape(shape)) {
-            Tape old = tape;
-            tape = kernel.newTape(tapeMode, shape[0], shape[1], shape[2]);
-            if (old != null) {
-                old.close();
-            }
+    /** Runs {@code call} on a tape of its shape; the last call's tape stays as it is until this one is known to run. */
+    private void forwardOnTape(Forward call, long[] shape) {
+        if (tape != null && tape.hasShape(shape)) {
+            kernel.forward(call.tape(tape));
+            return;
         }
-        return tape;
+        Tape next = kernel.newTape(tapeMode, shape[0], shape[1], shape[2]);
+        try {
+            kernel.forward(call.tape(next));
+        } catch (Throwable refused) {
+            next.close();
+            throw refused;
+        }
+        if (tape != null) {
+            tape.close();
+        }
+        tape = next;
     }
 
     /** Replaces each column by its mean, summed in float64 from the first row to the last. */

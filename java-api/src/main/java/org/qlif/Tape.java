@@ -29,7 +29,7 @@ public final class Tape implements AutoCloseable {
     private final long neurons;
     private Forward recorded;
     private long recordedFirstStep;
-    private int recordedChanges;
+    private long recordedChanges;
     private boolean closed;
 
     Tape(Kernel kernel, TapeStorage storage, Mode mode, long steps, long batch, long neurons) {

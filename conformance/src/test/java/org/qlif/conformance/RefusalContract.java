@@ -358,6 +358,11 @@ abstract class RefusalContract {
     }
 
     private static final List<Refusal> BACKWARD = List.of(
+            badState("parameters that changed since, for a set that was changed less often", "tape", call -> {
+                Parameters changed = Parameters.perNeuron(CONFIG, N).set(QlifParameter.ETA, f32(N));
+                call.kernel.forward(call.forward.parameters(changed));
+                call.forward.parameters(Parameters.perNeuron(CONFIG, N));
+            }),
             refusal("no tape", "tape", call -> call.forward.tape(null)),
             badState("a tape that another run has overwritten", "tape", call -> {
                 try (Call other = new Call(call.kernel)) {
