@@ -21,8 +21,8 @@ import org.qlif.spi.host.QlifConstants;
  * The QLIF model over vectors of neurons: the arithmetic's only place in the Vector API, in the specification's order and names.
  * Each operation is the scalar backend's, so the bits are.
  *
- * <p>Never used by its own name: {@link QlifProgram} defines this class anew for every specialisation. Keep each pass under about
- * fifty vector operations: past a fixed count of bytecodes the compiler inlines no further helper, and vectors become objects.
+ * <p>Never used by its own name: {@link QlifProgram} defines this class anew for every specialisation. Keep each pass small, for the
+ * reason that {@link Pass} gives.
  */
 final class SpecialisedProgram implements QlifProgram {
     private static final Specialisation MADE_FOR = madeFor();
