@@ -386,7 +386,7 @@ final class ScalarKernel implements BackendKernel {
                 neuron.adjM = 0f;
                 sum += gradient;
                 if (scratch.modulationSteps() != null) {
-                    put(scratch.modulationSteps(), index, gradient);
+                    put(scratch.modulationSteps(), scratch.modulationStepsIndex() + index, gradient);
                 }
             }
             if ((firstStep + t) % QlifConstants.FLUSH_PERIOD == 0) {

@@ -520,7 +520,7 @@ final class TileWorker {
         if (modulation != null) {
             Pass.all(replay.modulateBackward, tile);
             if (scratch.modulationSteps() != null) {
-                store(tile.m, Layout.OUT, scratch.modulationSteps(), index, lanes);
+                store(tile.m, Layout.OUT, scratch.modulationSteps(), scratch.modulationStepsIndex() + index, lanes);
             }
         }
         if ((firstStep + t) % QlifConstants.FLUSH_PERIOD == 0) {

@@ -19,6 +19,7 @@ public final class GradientScratch implements AutoCloseable {
     private long elements;
     private MemorySegment sums;
     private MemorySegment modulationSteps;
+    private long modulationStepsIndex;
     private Broadcast modulation;
 
     /** Scratch for a model with this many parameters. */
@@ -49,7 +50,8 @@ public final class GradientScratch implements AutoCloseable {
             arena = larger;
         }
         sums = memory;
-        modulationSteps = shared ? memory.asSlice(sumBytes, stepBytes) : varies ? gradModulation.segment() : null;
+        modulationSteps = shared ? memory : varies ? gradModulation.segment() : null;
+        modulationStepsIndex = shared ? sumBytes / 4 : 0;
     }
 
     /** The sums over time, {@code float (parameters + 1, elements)}; the last row is the modulation's. */
@@ -72,7 +74,12 @@ public final class GradientScratch implements AutoCloseable {
         return modulation != null && modulation.strideT() == 0;
     }
 
-    /** Where the modulation's gradient at every step goes, {@code float (T, elements)}, or null. */
+    /** The position in {@link #modulationSteps()}, in floats, of element 0 at step 0. */
+    public long modulationStepsIndex() {
+        return modulationStepsIndex;
+    }
+
+    /** Where the modulation's gradient at every step goes, {@code float (T, elements)} from an index on, or null. */
     public MemorySegment modulationSteps() {
         return modulationSteps;
     }
@@ -102,7 +109,7 @@ public final class GradientScratch implements AutoCloseable {
             for (long t = 0; t < call.forward().steps(); t++) {
                 adder.sum(
                         modulationSteps,
-                        t * elements,
+                        modulationStepsIndex + t * elements,
                         batch,
                         neurons,
                         overBatch,
