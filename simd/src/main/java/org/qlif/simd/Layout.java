@@ -103,16 +103,16 @@ final class Layout {
     static final int TANH = LINES + 11 * Lanes.TILE;
 
     /**
-     * Steps whose inputs a forward run fetches at a time. Rows of a step lie far apart, each on a page of its own, where no
-     * prefetcher finds them; fetched together, their cache misses overlap.
+     * Steps whose rows of the caller's memory are fetched at a time. Rows of a step lie far apart, each on a page of its own, where
+     * no prefetcher finds them; fetched together, their cache misses overlap.
      */
     static final int STAGED = 4;
 
-    /** Lines: the staged inputs. */
-    static final int INPUT = LINES + 12 * Lanes.TILE;
+    /** Lines: the staged inputs of a forward run, or upstream gradients of y of a backward run, whose inputs are in its frames. */
+    static final int ROWS = LINES + 12 * Lanes.TILE;
 
     /** Where the frames start. */
-    static final int FRAMES = INPUT + STAGED * Lanes.TILE;
+    static final int FRAMES = ROWS + STAGED * Lanes.TILE;
 
     // Frames; a line's constant is its place from the frame's start.
     static final int FRAME_INPUT = 0 * Lanes.TILE;
@@ -123,13 +123,14 @@ final class Layout {
     static final int FRAME_DELTA = 5 * Lanes.TILE;
     static final int FRAME_DIVISOR = 6 * Lanes.TILE;
     static final int FRAME_SLOPE = 7 * Lanes.TILE;
-    static final int FRAME_REFRACTORY = 8 * Lanes.TILE;
-    static final int FRAME_SPIKE = 9 * Lanes.TILE;
-    static final int FRAME_P = 10 * Lanes.TILE;
-    static final int FRAME_GRAD_Y = 11 * Lanes.TILE;
+    static final int FRAME_DAMPING = 8 * Lanes.TILE;
+    static final int FRAME_P = 9 * Lanes.TILE;
 
     /** Floats of a frame. */
-    static final int FRAME = 12 * Lanes.TILE;
+    static final int FRAME = 10 * Lanes.TILE;
+
+    /** Words of spike bits that a step takes. */
+    static final int WORDS = Lanes.TILE / 64;
 
     /** Floats of the scratch, with a frame for each step of a segment. */
     static final int END = FRAMES + HostTape.SEGMENT * FRAME;

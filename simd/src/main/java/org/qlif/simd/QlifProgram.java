@@ -35,10 +35,10 @@ interface QlifProgram {
     /** theta, to line OUT; after {@link #integrate}. */
     void traceThreshold(Tile tile);
 
-    /** D, and the slope's quotient. */
+    /** D, and the slope's quotient; in a backward run also exp(-R). */
     void decide(Tile tile);
 
-    /** phi, or the SIGMOID's argument; a forward run with a linear angle has it from {@link #decide}. */
+    /** phi, or the SIGMOID's argument, unless it is a linear angle: that is done where it is read. */
     void turn(Tile tile);
 
     /** p before refractory damping. */
@@ -53,7 +53,7 @@ interface QlifProgram {
     /** Spikes and their bits; damps p first where nothing else reads it. */
     void fire(Tile tile);
 
-    /** Spikes from their bits. */
+    /** Spikes as floats, from their bits, to line OUT. */
     void unpack(Tile tile);
 
     /** From the spike to the state after the step. */
@@ -61,9 +61,6 @@ interface QlifProgram {
 
     /** The adjoint of {@link #settle}. */
     void settleBackward(Tile tile);
-
-    /** exp(-R), in place of R in the frame. */
-    void dampBackward(Tile tile);
 
     /** The adjoint of {@link #chance} and {@link #damp}. */
     void chanceBackward(Tile tile);
@@ -91,7 +88,7 @@ interface QlifProgram {
         }
         return Pass.concat(
                 new Pass[] {this::integrate, this::decide},
-                structure.turnsLinearly() ? new Pass[] {} : new Pass[] {this::turn},
+                turn(),
                 new Pass[] {this::chance},
                 structure.refractory() && !structure.dampsWhereItFires() ? new Pass[] {this::damp} : new Pass[] {});
     }
@@ -101,9 +98,9 @@ interface QlifProgram {
         Structure structure = structure();
         return Pass.concat(
                 new Pass[] {this::integrate, this::decide},
-                structure.expected() ? new Pass[] {this::turn, this::chance} : new Pass[] {},
+                structure.expected() ? Pass.concat(turn(), new Pass[] {this::chance}) : new Pass[] {},
                 structure.expected() && structure.refractory() ? new Pass[] {this::damp} : new Pass[] {},
-                new Pass[] {this::unpack, this::settle});
+                new Pass[] {this::settle});
     }
 
     /** The passes of a backward step. */
@@ -114,10 +111,11 @@ interface QlifProgram {
         if (structure.decision() == Decision.THRESHOLD) {
             return Pass.concat(first, last);
         }
-        Pass[] chance = {this::turn, this::chanceBackward, this::turnBackward};
-        return structure.refractory()
-                ? Pass.concat(first, new Pass[] {this::dampBackward}, chance, last)
-                : Pass.concat(first, chance, last);
+        return Pass.concat(first, turn(), new Pass[] {this::chanceBackward, this::turnBackward}, last);
+    }
+
+    private Pass[] turn() {
+        return structure().turnsLinearly() ? new Pass[] {} : new Pass[] {this::turn};
     }
 
     /** A program of this specialisation, its class made on first use. */

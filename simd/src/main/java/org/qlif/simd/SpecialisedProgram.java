@@ -162,8 +162,8 @@ final class SpecialisedProgram implements QlifProgram {
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
             int j = at + v * Lanes.LENGTH;
-            if (RECORDS) {
-                fromArray(F, m, i + Layout.R).intoArray(m, j + Layout.FRAME_REFRACTORY);
+            if (RECORDS && C.damps()) {
+                SimdMath.decay(fromArray(F, m, i + Layout.R)).intoArray(m, j + Layout.FRAME_DAMPING);
             }
             if (C.dynamicProbability()) {
                 fromArray(F, m, i + Layout.D)
@@ -200,12 +200,10 @@ final class SpecialisedProgram implements QlifProgram {
             FloatVector angle;
             if (C.decision() == Decision.SIGMOID) {
                 angle = sigmoidSlope(slope).mul(delta);
-            } else if (C.angleMap() == AngleMap.TANH) {
+            } else {
                 FloatVector tanh = SimdMath.tanh(slope.mul(delta));
                 tanh.intoArray(m, Layout.TANH + v * Lanes.LENGTH);
                 angle = tanh.fma(broadcast(F, k.thetaMax()), fromArray(F, m, v * Layout.STRIDE + Layout.REST_ANGLE));
-            } else {
-                angle = linearAngle(m, v * Layout.STRIDE, slope, delta);
             }
             angle.intoArray(m, Layout.ANGLE + v * Lanes.LENGTH);
         }
@@ -215,14 +213,25 @@ final class SpecialisedProgram implements QlifProgram {
         return slope.fma(delta, fromArray(F, m, i + Layout.REST_ANGLE));
     }
 
+    /** phi, or the SIGMOID's argument, of vector {@code v}. */
+    private static FloatVector angle(float[] m, int v, int j) {
+        return RECORDS && C.turnsLinearly()
+                ? linearAngle(
+                        m,
+                        v * Layout.STRIDE,
+                        fromArray(F, m, j + Layout.FRAME_SLOPE),
+                        fromArray(F, m, j + Layout.FRAME_DELTA))
+                : fromArray(F, m, Layout.ANGLE + v * Lanes.LENGTH);
+    }
+
     @Override
     public void chance(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            FloatVector p = rawProbability(fromArray(F, m, Layout.ANGLE + v * Lanes.LENGTH));
-            clampProbability(p).intoArray(m, at + v * Lanes.LENGTH + Layout.FRAME_P);
+            int j = at + v * Lanes.LENGTH;
+            clampProbability(rawProbability(angle(m, v, j))).intoArray(m, j + Layout.FRAME_P);
         }
     }
 
@@ -296,7 +305,9 @@ final class SpecialisedProgram implements QlifProgram {
     }
 
     private static FloatVector dampedProbability(float[] m, int i, int j) {
-        return fromArray(F, m, j + Layout.FRAME_P).mul(SimdMath.decay(fromArray(F, m, i + Layout.R)));
+        FloatVector damping =
+                RECORDS ? fromArray(F, m, j + Layout.FRAME_DAMPING) : SimdMath.decay(fromArray(F, m, i + Layout.R));
+        return fromArray(F, m, j + Layout.FRAME_P).mul(damping);
     }
 
     @Override
@@ -313,10 +324,8 @@ final class SpecialisedProgram implements QlifProgram {
                 dampedProbability(m, v * Layout.STRIDE, j).intoArray(m, j + Layout.FRAME_P);
             }
             VectorMask<Float> fired = fired(m, j, uniforms + lane);
-            FloatVector spike = broadcast(F, 0f).blend(1f, fired);
-            spike.intoArray(m, j + Layout.FRAME_SPIKE);
             if (C.decision() == Decision.THRESHOLD) {
-                spike.intoArray(m, j + Layout.FRAME_P);
+                broadcast(F, 0f).blend(1f, fired).intoArray(m, j + Layout.FRAME_P);
             }
             long word = (lane & 63) == 0 ? 0 : bits[lane >>> 6];
             bits[lane >>> 6] = word | fired.toLong() << (lane & 63);
@@ -343,31 +352,32 @@ final class SpecialisedProgram implements QlifProgram {
     @Override
     public void unpack(Tile tile) {
         float[] m = tile.m;
-        int at = tile.frame;
         long[] bits = tile.bits;
+        int word = tile.word;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            int lane = v * Lanes.LENGTH;
-            VectorMask<Float> fired = VectorMask.fromLong(F, bits[lane >>> 6] >>> (lane & 63));
-            broadcast(F, 0f).blend(1f, fired).intoArray(m, at + lane + Layout.FRAME_SPIKE);
+            spike(bits, word, v).intoArray(m, Layout.OUT + v * Lanes.LENGTH);
         }
     }
 
-    /** y: the spike or p. */
-    private static FloatVector spikeValue(float[] m, int j) {
-        return fromArray(F, m, j + (C.expected() ? Layout.FRAME_P : Layout.FRAME_SPIKE));
+    /** The spikes of vector {@code v}, from their bits. */
+    private static FloatVector spike(long[] bits, int word, int v) {
+        int lane = v * Lanes.LENGTH;
+        return broadcast(F, 0f).blend(1f, VectorMask.fromLong(F, bits[word + (lane >>> 6)] >>> (lane & 63)));
     }
 
     @Override
     public void settle(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
+        long[] bits = tile.bits;
+        int word = tile.word;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
             int j = at + v * Lanes.LENGTH;
-            FloatVector spike = fromArray(F, m, j + Layout.FRAME_SPIKE);
-            FloatVector y = spikeValue(m, j);
+            FloatVector spike = spike(bits, word, v);
+            FloatVector y = C.expected() ? fromArray(F, m, j + Layout.FRAME_P) : spike;
             y.intoArray(m, i + Layout.Y);
             FloatVector vPre = fromArray(F, m, j + Layout.FRAME_V_PRE);
             y.mul(k.resetFraction())
@@ -427,6 +437,9 @@ final class SpecialisedProgram implements QlifProgram {
     public void settleBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
+        int gradY = tile.gradY;
+        long[] bits = tile.bits;
+        int word = tile.word;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
@@ -434,8 +447,8 @@ final class SpecialisedProgram implements QlifProgram {
             int j = at + v * Lanes.LENGTH;
             FloatVector bV =
                     fromArray(F, m, b + Layout.ADJ_V).add(fromArray(F, m, Layout.GRAD_V_OUT + v * Lanes.LENGTH));
-            FloatVector bY = fromArray(F, m, b + Layout.ADJ_Y).add(fromArray(F, m, j + Layout.FRAME_GRAD_Y));
-            FloatVector y = spikeValue(m, j);
+            FloatVector bY = fromArray(F, m, b + Layout.ADJ_Y).add(fromArray(F, m, gradY + v * Lanes.LENGTH));
+            FloatVector y = C.expected() ? fromArray(F, m, j + Layout.FRAME_P) : spike(bits, word, v);
             if (C.adaptiveThreshold()) {
                 FloatVector vTh = fromArray(F, m, i + Layout.V_TH);
                 FloatVector base = base(fromArray(F, m, j + Layout.FRAME_RAW_BASE));
@@ -481,28 +494,17 @@ final class SpecialisedProgram implements QlifProgram {
     }
 
     @Override
-    public void dampBackward(Tile tile) {
-        float[] m = tile.m;
-        int at = tile.frame;
-        int vectors = tile.vectors;
-        for (int v = 0; v < vectors; v++) {
-            int j = at + v * Lanes.LENGTH + Layout.FRAME_REFRACTORY;
-            SimdMath.decay(fromArray(F, m, j)).intoArray(m, j);
-        }
-    }
-
-    @Override
     public void chanceBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int b = v * Layout.ADJOINT_STRIDE;
-            FloatVector rawP = rawProbability(fromArray(F, m, Layout.ANGLE + v * Lanes.LENGTH));
+            int j = at + v * Lanes.LENGTH;
+            FloatVector rawP = rawProbability(angle(m, v, j));
             FloatVector bP = fromArray(F, m, b + Layout.B_Y);
             if (C.refractory()) {
-                // The frame's R is exp(-R) by now.
-                FloatVector damping = fromArray(F, m, at + v * Lanes.LENGTH + Layout.FRAME_REFRACTORY);
+                FloatVector damping = fromArray(F, m, j + Layout.FRAME_DAMPING);
                 FloatVector p = clampProbability(rawP).mul(damping);
                 bP.neg().fma(p, fromArray(F, m, b + Layout.ADJ_R)).intoArray(m, b + Layout.ADJ_R);
                 bP = bP.mul(damping);
@@ -528,7 +530,7 @@ final class SpecialisedProgram implements QlifProgram {
             FloatVector slope = fromArray(F, m, j + Layout.FRAME_SLOPE);
             FloatVector bX = fromArray(F, m, b + Layout.B_Y);
             if (C.decision() == Decision.QUBIT) {
-                FloatVector phase = SimdMath.reducePhase(fromArray(F, m, Layout.ANGLE + v * Lanes.LENGTH));
+                FloatVector phase = SimdMath.reducePhase(angle(m, v, j));
                 bX = bX.mul(SimdMath.halfSinOfPhase(phase));
                 fromArray(F, m, b + Layout.GRAD_BIAS).add(bX).intoArray(m, b + Layout.GRAD_BIAS);
                 if (C.angleMap() == AngleMap.TANH) {

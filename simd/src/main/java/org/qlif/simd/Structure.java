@@ -78,8 +78,13 @@ record Structure(
         return decision == Decision.QUBIT && angleMap == AngleMap.LINEAR;
     }
 
+    /** Whether exp(-R) damps a p. */
+    boolean damps() {
+        return decision != Decision.THRESHOLD && refractory;
+    }
+
     /** Whether p is damped in the pass that compares it, since nothing else reads it before. */
     boolean dampsWhereItFires() {
-        return decision != Decision.THRESHOLD && refractory && readout != Readout.MULTI_QUBIT;
+        return damps() && readout != Readout.MULTI_QUBIT;
     }
 }

@@ -1,5 +1,7 @@
 package org.qlif.simd;
 
+import org.qlif.spi.host.HostTape;
+
 /** The scratch of a tile of neurons, and where its passes find things in it; see {@link Layout}. Not thread-safe. */
 final class Tile {
     /** Floats from which on G1 gives an array regions of its own, at its default region size for heaps of up to 8 GiB. */
@@ -8,8 +10,11 @@ final class Tile {
     /** The scratch: block, lines and frames. */
     final float[] m = new float[Math.max(Layout.END, ALIGNED)];
 
-    /** Spikes of the step, 64 to a word. */
-    final long[] bits = new long[Lanes.TILE / 64];
+    /** Spikes, 64 to a word: of the step in a forward run, of each step of the segment in a backward run. */
+    final long[] bits = new long[HostTape.SEGMENT * Layout.WORDS];
+
+    /** Where the step's bits start. */
+    int word;
 
     /** Words drawn for the pair of steps. */
     int[] words;
@@ -19,6 +24,9 @@ final class Tile {
 
     /** Where the step's input is. */
     int input;
+
+    /** Where the upstream gradient of the step's y is. */
+    int gradY;
 
     /** Where the step's normals, and its uniforms or counts of wires, are. */
     int normals;

@@ -58,6 +58,7 @@ final class TileWorker {
     private final Pass[] rise;
     private final Pass[] fire;
     private final Pass[] settle;
+    private final Pass[] unpack;
     private final Pass[] traceThreshold;
     private final Pass[] traceSlope;
 
@@ -122,6 +123,7 @@ final class TileWorker {
         rise = program.rise();
         fire = new Pass[] {program::fire};
         settle = new Pass[] {program::settle};
+        unpack = new Pass[] {program::unpack};
         traceThreshold = new Pass[] {program::traceThreshold};
         traceSlope = new Pass[] {program::traceSlope};
         draws = new TileDraws(tile, config.uniformsPerStep());
@@ -164,6 +166,7 @@ final class TileWorker {
     void forward(long tileIndex) {
         start(tileIndex);
         tile.frame = Layout.FRAMES;
+        tile.word = 0;
         loadState();
         for (long t = 0; t < steps; t++) {
             if (tape != null && t > 0 && t % HostTape.SEGMENT == 0) {
@@ -242,11 +245,10 @@ final class TileWorker {
         int slot = (int) (t % Layout.STAGED);
         if (slot == 0) {
             for (int i = 0; i < Layout.STAGED && t + i < steps; i++) {
-                int line = Layout.INPUT + i * Lanes.TILE;
-                fetch(call.input().segment(), (t + i) * elements + e, tile.m, line, lanes);
+                fetch(call.input().segment(), (t + i) * elements + e, tile.m, Layout.ROWS + i * Lanes.TILE, lanes);
             }
         }
-        tile.input = Layout.INPUT + slot * Lanes.TILE;
+        tile.input = Layout.ROWS + slot * Lanes.TILE;
     }
 
     /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and normals. */
@@ -326,10 +328,7 @@ final class TileWorker {
             }
             storeBits(tape.bits(), tape.wordIndex(t, e));
         }
-        Tensor floats = call.spikes(DType.F32);
-        if (floats != null) {
-            store(tile.m, tile.frame + Layout.FRAME_SPIKE, floats.segment(), index, lanes);
-        }
+        storeSpikes(call.spikes(DType.F32), index);
         if (call.spikes(DType.U8) != null) {
             expandBits();
             MemorySegment.copy(bytes, 0, call.spikes(DType.U8).segment(), ValueLayout.JAVA_BYTE, index, lanes);
@@ -337,9 +336,10 @@ final class TileWorker {
         if (call.spikes(DType.BIT) != null) {
             storeBits(call.spikes(DType.BIT).segment(), t * ((elements + 63) >>> 6) + (e >>> 6));
         }
-        if (call.spikeValues() != null) {
-            int line = structure.expected() ? Layout.FRAME_P : Layout.FRAME_SPIKE;
-            store(tile.m, tile.frame + line, call.spikeValues().segment(), index, lanes);
+        if (!structure.expected()) {
+            storeSpikes(call.spikeValues(), index);
+        } else if (call.spikeValues() != null) {
+            store(tile.m, tile.frame + Layout.FRAME_P, call.spikeValues().segment(), index, lanes);
         }
         storeLine(call.voltages(), Layout.STRIDE, Layout.V, index);
         for (QlifTrace trace : traces) {
@@ -373,6 +373,13 @@ final class TileWorker {
         }
     }
 
+    private void storeSpikes(Tensor tensor, long index) {
+        if (tensor != null) {
+            Pass.all(unpack, tile);
+            store(tile.m, Layout.OUT, tensor.segment(), index, lanes);
+        }
+    }
+
     private void storeLine(Tensor tensor, int stride, int line, long index) {
         if (tensor != null) {
             Block.gather(tile, stride, line, Layout.OUT);
@@ -388,7 +395,7 @@ final class TileWorker {
 
     private void loadBits(MemorySegment words, long index) {
         for (int word = 0; word < (lanes + 63) >>> 6; word++) {
-            tile.bits[word] = words.getAtIndex(ValueLayout.JAVA_LONG, index + word);
+            tile.bits[tile.word + word] = words.getAtIndex(ValueLayout.JAVA_LONG, index + word);
         }
     }
 
@@ -467,32 +474,51 @@ final class TileWorker {
             } else {
                 loadCheckpoint(segment - 1);
             }
-            stageFrames(first, length);
             for (int i = 0; i < length; i++) {
-                tile.frame = Layout.FRAMES + i * Layout.FRAME;
+                if (i % Layout.STAGED == 0) {
+                    stageFrames(first, i, Math.min(i + Layout.STAGED, length));
+                }
+                frame(i);
                 replay(first + i);
             }
             for (int i = length - 1; i >= 0; i--) {
-                tile.frame = Layout.FRAMES + i * Layout.FRAME;
+                frame(i);
                 backwardStep(first + i);
             }
         }
         storeGradients();
     }
 
-    /** Fetches what a segment's steps read at once, so that the cache misses overlap. */
-    private void stageFrames(long first, int length) {
-        for (int i = 0; i < length; i++) {
+    private void frame(int i) {
+        tile.frame = Layout.FRAMES + i * Layout.FRAME;
+        tile.word = i * Layout.WORDS;
+    }
+
+    /** Fetches what steps {@code from} to {@code to} of the segment that starts at {@code first} read to be done again. */
+    private void stageFrames(long first, int from, int to) {
+        for (int i = from; i < to; i++) {
             int frame = Layout.FRAMES + i * Layout.FRAME;
             long index = (first + i) * elements + e;
             fetch(call.input().segment(), index, tile.m, frame + Layout.FRAME_INPUT, lanes);
             if (tape.keepsVoltages()) {
                 fetch(tape.voltages(), tape.voltageIndex(first + i, e), tile.m, frame + Layout.FRAME_V_PRE, lanes);
             }
-            if (backwardCall.gradSpikeValues() != null) {
-                fetch(backwardCall.gradSpikeValues().segment(), index, tile.m, frame + Layout.FRAME_GRAD_Y, lanes);
-            } else {
-                Arrays.fill(tile.m, frame + Layout.FRAME_GRAD_Y, frame + Layout.FRAME_GRAD_Y + Lanes.TILE, 0f);
+        }
+    }
+
+    /** Sees to it that the upstream gradient of y at step {@code t} is in the scratch; steps come from the last to the first. */
+    private void stageGradients(long t) {
+        int slot = (int) (t % Layout.STAGED);
+        tile.gradY = Layout.ROWS + slot * Lanes.TILE;
+        if (slot == Layout.STAGED - 1 || t == steps - 1) {
+            Tensor gradients = backwardCall.gradSpikeValues();
+            for (int i = slot; i >= 0; i--) {
+                int row = Layout.ROWS + i * Lanes.TILE;
+                if (gradients != null) {
+                    fetch(gradients.segment(), (t - slot + i) * elements + e, tile.m, row, lanes);
+                } else {
+                    Arrays.fill(tile.m, row, row + Lanes.TILE, 0f);
+                }
             }
         }
     }
@@ -513,6 +539,7 @@ final class TileWorker {
         if (backwardCall.gradVoltages() != null) {
             fetch(backwardCall.gradVoltages().segment(), index, tile.m, Layout.GRAD_V_OUT, lanes);
         }
+        stageGradients(t);
         Pass.all(replay.backward, tile);
         if (backwardCall.gradInput() != null) {
             store(tile.m, Layout.OUT, backwardCall.gradInput().segment(), index, lanes);

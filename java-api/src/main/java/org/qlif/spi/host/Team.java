@@ -33,6 +33,7 @@ public final class Team implements AutoCloseable {
 
     private final AtomicInteger jobs = new AtomicInteger();
     private Job job;
+    private long parts;
     private volatile Throwable failure;
     private volatile boolean closed;
 
@@ -72,6 +73,7 @@ public final class Team implements AutoCloseable {
         }
         this.job = job;
         failure = null;
+        this.parts = parts;
         remaining.set(parts);
         jobs.incrementAndGet();
         for (int i = 0; i < helpers.length && i < parts - 1; i++) {
@@ -96,7 +98,9 @@ public final class Team implements AutoCloseable {
     private void work(int member) {
         for (long part = remaining.getAndDecrement(); part > 0; part = remaining.getAndDecrement()) {
             try {
-                job.run(member, part - 1);
+                // From the first part to the last: a processor's prefetcher runs ahead of rising addresses, not of
+                // falling ones.
+                job.run(member, parts - part);
             } catch (Throwable thrown) {
                 if (failure == null) {
                     failure = thrown;
