@@ -19,6 +19,9 @@ import org.qlif.spi.host.Team;
 
 /** Shares the tiles of a call out to a team, each member with a {@link TileWorker} of its own. */
 final class SimdKernel implements BackendKernel {
+    /** Neuron-steps from which a call is split into tiles of less than {@link Lanes#TILE} neurons: some ten microseconds' work. */
+    private static final long WORTH_SHARING = 4096;
+
     private final Team team;
     private final TileWorker[] workers;
     private final GradientScratch scratch = new GradientScratch(QlifParameter.values().length);
@@ -46,19 +49,21 @@ final class SimdKernel implements BackendKernel {
 
     @Override
     public void forward(Forward call) {
+        int width = width(call);
         for (TileWorker worker : workers) {
-            worker.bind(call);
+            worker.bind(call, width);
         }
-        team.run(forwardJob, tiles(call.elements()), call.threadBound());
+        team.run(forwardJob, tiles(call.elements(), width), call.threadBound());
     }
 
     @Override
     public void backward(Backward call) {
         scratch.prepare(call);
+        int width = width(call.forward());
         for (TileWorker worker : workers) {
-            worker.bind(call, scratch);
+            worker.bind(call, scratch, width);
         }
-        team.run(backwardJob, tiles(call.forward().elements()), call.threadBound());
+        team.run(backwardJob, tiles(call.forward().elements(), width), call.threadBound());
         scratch.finish(call);
     }
 
@@ -101,8 +106,21 @@ final class SimdKernel implements BackendKernel {
         scratch.close();
     }
 
-    private static long tiles(long elements) {
-        return (elements + Lanes.TILE - 1) / Lanes.TILE;
+    /**
+     * Neurons in a tile: {@link Lanes#TILE}, or as many fewer as give every thread a tile, where the run is long enough to be worth
+     * waking a helper.
+     */
+    private int width(Forward call) {
+        long elements = call.elements();
+        if (call.steps() * elements < WORTH_SHARING) {
+            return Lanes.TILE;
+        }
+        long words = (elements + 63) / 64;
+        return (int) Math.min(Lanes.TILE, (words + team.size() - 1) / team.size() * 64);
+    }
+
+    private static long tiles(long elements, int width) {
+        return (elements + width - 1) / width;
     }
 
     /** Copies floats of a tensor's memory, from {@code index} on, to a line. */

@@ -70,6 +70,7 @@ final class TileWorker {
 
     // The call.
     private Forward call;
+    private int width;
     private Backward backwardCall;
     private GradientScratch scratch;
     private HostTape tape;
@@ -133,8 +134,10 @@ final class TileWorker {
         return QlifProgram.of(new Specialisation(structure, mode), constants);
     }
 
-    void bind(Forward call) {
+    /** Takes up {@code call}, in tiles of {@code width} neurons. */
+    void bind(Forward call, int width) {
         this.call = call;
+        this.width = width;
         tape = call.tape() == null ? null : (HostTape) call.tape().storage();
         steps = call.steps();
         elements = call.elements();
@@ -148,8 +151,8 @@ final class TileWorker {
         }
     }
 
-    void bind(Backward call, GradientScratch scratch) {
-        bind(call.forward());
+    void bind(Backward call, GradientScratch scratch, int width) {
+        bind(call.forward(), width);
         backwardCall = call;
         this.scratch = scratch;
         drawsUniforms = false;
@@ -185,8 +188,8 @@ final class TileWorker {
     }
 
     private void start(long tileIndex) {
-        e = tileIndex * Lanes.TILE;
-        lanes = (int) Math.min(Lanes.TILE, elements - e);
+        e = tileIndex * width;
+        lanes = (int) Math.min(width, elements - e);
         tile.lanes = lanes;
         tile.vectors = (lanes + Lanes.LENGTH - 1) / Lanes.LENGTH;
         loadParameters();
