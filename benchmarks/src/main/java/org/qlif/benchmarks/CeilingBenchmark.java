@@ -15,7 +15,7 @@ import org.openjdk.jmh.annotations.Setup;
 
 /**
  * How near is the machine's ceiling? What one thread of this JVM can do at most, in operations a nanosecond: vector operations
- * of the two kinds that the kernels consist of, and bytes copied.
+ * of the two kinds that the kernels consist of, and bytes copied, all in one stream or row by row as a kernel fetches them.
  */
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -31,6 +31,11 @@ public class CeilingBenchmark extends NeuronBenchmark {
     private static final int MIXED = 2 * CHAINS;
 
     private static final int COPIED = 64 << 20;
+
+    /** Bytes of a row, which is what a tile reads of a step, and of a step. */
+    private static final int ROW = 1024;
+
+    private static final int STEP = 1 << 20;
 
     private float factor;
     private int multiplier;
@@ -132,6 +137,20 @@ public class CeilingBenchmark extends NeuronBenchmark {
     @OperationsPerInvocation(COPIED)
     public byte copy() {
         MemorySegment.copy(MemorySegment.ofArray(from), 0, MemorySegment.ofArray(to), 0, COPIED);
+        return to[0];
+    }
+
+    /** Bytes fetched past every cache but the last in rows of a tile, the tile's row of every step and then the next tile's. */
+    @Benchmark
+    @OperationsPerInvocation(COPIED)
+    public byte rows() {
+        MemorySegment source = MemorySegment.ofArray(from);
+        MemorySegment row = MemorySegment.ofArray(to);
+        for (int at = 0; at < STEP; at += ROW) {
+            for (int step = at; step < COPIED; step += STEP) {
+                MemorySegment.copy(source, step, row, 0, ROW);
+            }
+        }
         return to[0];
     }
 }

@@ -5,9 +5,11 @@ import java.nio.file.Path;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
@@ -108,7 +110,8 @@ final class Compare implements Callable<Integer> {
         }
         Comparison comparison = new Comparison(scores);
         SpeedPlot.write(comparison, plot);
-        String block = block(comparison);
+        String block =
+                block(comparison, able.contains(ContenderKind.SIMD) ? ceiling().describe(comparison) : "");
         if (readme == null) {
             System.out.println(block);
         } else {
@@ -120,19 +123,28 @@ final class Compare implements Callable<Integer> {
     }
 
     private List<Score> run(Pass pass, List<ContenderKind> its, List<Shape> extents) throws RunnerException {
-        ChainedOptionsBuilder options = new OptionsBuilder()
+        return Score.of(run(new OptionsBuilder()
                 .include(Contenders.method(pass))
                 .param("contender", texts(its))
                 .param(NeuronBenchmark.SHAPE, texts(extents))
-                .param("threads", texts(threads))
-                .forks(chosen(forks, quick ? 1 : 3))
+                .param("threads", texts(threads))));
+    }
+
+    private Ceiling ceiling() throws RunnerException {
+        String name = CeilingBenchmark.class.getSimpleName() + ".fma";
+        RunResult result = run(new OptionsBuilder().include(name)).iterator().next();
+        return new Ceiling(result.getPrimaryResult().getStatistics().getPercentile(50));
+    }
+
+    private Collection<RunResult> run(ChainedOptionsBuilder options) throws RunnerException {
+        options.forks(chosen(forks, quick ? 1 : 3))
                 .warmupIterations(chosen(warmups, quick ? 3 : 8))
                 .measurementIterations(chosen(iterations, quick ? 2 : 5))
                 .shouldFailOnError(true);
         if (quick) {
             options.measurementTime(TimeValue.milliseconds(200));
         }
-        return Score.of(new Runner(options.build()).run());
+        return new Runner(options.build()).run();
     }
 
     private static int chosen(Integer asked, int otherwise) {
@@ -143,7 +155,7 @@ final class Compare implements Callable<Integer> {
         return values.stream().map(Object::toString).toArray(String[]::new);
     }
 
-    private String block(Comparison comparison) {
+    private String block(Comparison comparison, String ceiling) {
         Path from = readme == null ? Path.of("") : readme.toAbsolutePath().getParent();
         Path image = from.toAbsolutePath()
                 .normalize()
@@ -156,11 +168,14 @@ final class Compare implements Callable<Integer> {
                 parameters. All contenders were checked to compute the same before they were timed.
 
                 %s
+                %s
+
                 ![Million neuron-steps a second](%s)
 
                 %s, %d cores, %s; %s; `%s`; %s. Reproduce with `%s`.
                 """.formatted(
                         comparison.markdown(),
+                        ceiling,
                         image.toString().replace('\\', '/'),
                         Machine.processor(),
                         Machine.cores(),

@@ -17,8 +17,8 @@ import org.openjdk.jmh.results.RunResult;
  *
  * @param benchmark class and method, such as {@code BackendBenchmark.call}
  * @param parameters the benchmark's parameters, by name
- * @param microseconds the time of a call
- * @param error half the width of the 99.9 % confidence interval, as a share of the score; NaN from a single iteration
+ * @param microseconds the time of a call: the median of the iterations of all forks, which a disturbed one does not move
+ * @param error half the width of the mean's 99.9 % confidence interval, as a share of the mean; NaN from a single iteration
  * @param allocated the bytes that a call allocates, or NaN without the gc profiler
  */
 record Score(String benchmark, Map<String, String> parameters, double microseconds, double error, double allocated) {
@@ -48,7 +48,7 @@ record Score(String benchmark, Map<String, String> parameters, double microsecon
         return Optional.of(new Score(
                 name[name.length - 2] + "." + name[name.length - 1],
                 parameters,
-                primary.getScore() * perMicrosecond,
+                primary.getStatistics().getPercentile(50) * perMicrosecond,
                 primary.getScoreError() / primary.getScore(),
                 allocation == null ? Double.NaN : allocation.getScore()));
     }
