@@ -49,6 +49,7 @@ public final class Devices {
                 .filter(candidate -> matches(device, candidate.info().device()))
                 .toList();
         if (matching.isEmpty()) {
+            requireNotAbsent(device);
             throw new IllegalArgumentException("device: got '" + device
                     + "', expected 'auto' or one that an installed backend"
                     + " offers: "
@@ -70,6 +71,16 @@ public final class Devices {
             }
         }
         throw new DeviceUnavailableException("device '" + device + "' can't run here:" + reasons(matching));
+    }
+
+    /** Throws if {@code device} is the name of one that could be there and is not, such as a second GPU. */
+    private static void requireNotAbsent(Device device) {
+        candidates().stream()
+                .map(Candidate::backend)
+                .distinct()
+                .forEach(backend -> backend.absence(device).ifPresent(reason -> {
+                    throw new DeviceUnavailableException("device '" + device + "' can't run here: " + reason);
+                }));
     }
 
     /** Best first: the order of the automatic choice. */
@@ -101,14 +112,17 @@ public final class Devices {
     }
 
     private static void logFallback(Device asked, List<Candidate> matching, Candidate taken) {
-        if (FALLBACK_LOGGED.compareAndSet(false, true)) {
-            List<Candidate> passedOver = matching.subList(0, matching.indexOf(taken));
-            LOG.log(
-                    System.Logger.Level.INFO,
-                    () -> "device '" + asked + "' is " + taken.info().device() + ", since better ones can't run:"
-                            + reasons(passedOver) + " (ask for '" + taken.info().device()
-                            + "' by name to silence this)");
-        }
+        List<Candidate> better = matching.subList(0, matching.indexOf(taken));
+        // Most machines have no GPU, which is not worth a line at every start.
+        List<Candidate> present =
+                better.stream().filter(candidate -> candidate.info().present()).toList();
+        boolean tell = !present.isEmpty() && FALLBACK_LOGGED.compareAndSet(false, true);
+        List<Candidate> passedOver = tell ? present : better;
+        LOG.log(
+                tell ? System.Logger.Level.INFO : System.Logger.Level.DEBUG,
+                () -> "device '" + asked + "' is " + taken.info().device() + ", since better ones can't run:"
+                        + reasons(passedOver) + " (ask for '" + taken.info().device()
+                        + "' by name to silence this)");
     }
 
     private static String reasons(List<Candidate> candidates) {

@@ -1,6 +1,7 @@
 package org.qlif.spi;
 
 import java.util.List;
+import java.util.Optional;
 import org.qlif.Device;
 import org.qlif.DeviceInfo;
 import org.qlif.KernelOptions;
@@ -15,9 +16,18 @@ public interface Backend {
     List<DeviceInfo> devices();
 
     /**
+     * Why {@code device}, a name that is not among {@link #devices()} though this backend's devices are named like that, is not
+     * there; empty for names that this backend never gives.
+     */
+    default Optional<String> absence(Device device) {
+        return Optional.empty();
+    }
+
+    /**
      * A kernel for {@code config} on {@code device}, which is one of {@link #devices()} and can run.
      *
      * @throws IllegalArgumentException if the backend can't run this configuration
+     * @throws org.qlif.NativeException if the device fails
      */
     BackendKernel open(NeuronConfig config, Device device, KernelOptions options);
 }

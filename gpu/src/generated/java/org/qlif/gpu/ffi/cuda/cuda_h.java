@@ -734,6 +734,64 @@ public class cuda_h extends cuda_h$shared {
         }
     }
 
+    private static class cuCtxSynchronize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cuda_h.C_INT    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuCtxSynchronize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuCtxSynchronize()
+     * }
+     */
+    public static FunctionDescriptor cuCtxSynchronize$descriptor() {
+        return cuCtxSynchronize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuCtxSynchronize()
+     * }
+     */
+    public static MethodHandle cuCtxSynchronize$handle() {
+        return cuCtxSynchronize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuCtxSynchronize()
+     * }
+     */
+    public static MemorySegment cuCtxSynchronize$address() {
+        return cuCtxSynchronize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuCtxSynchronize()
+     * }
+     */
+    public static int cuCtxSynchronize() {
+        var mh$ = cuCtxSynchronize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuCtxSynchronize");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class cuMemGetInfo_v2 {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cuda_h.C_INT,
