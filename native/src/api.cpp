@@ -391,7 +391,7 @@ ForwardCall forwardCallOf(const qlif_kernel &kernel, const qlif_forward_args &ar
   return call;
 }
 
-void requireOutputs(const qlif_forward_args &args) {
+void requireOutputs(const qlif_forward_args &args, int64_t elements) {
   requireState("final_state", args.final_state);
   requireTensor("spikes_f32", args.spikes_f32);
   requireAligned("spikes_bit", args.spikes_bit, alignof(uint64_t));
@@ -400,7 +400,8 @@ void requireOutputs(const qlif_forward_args &args) {
   for (int trace = 0; trace < TRACES; trace++) {
     requireNumberedTensor("traces", trace, args.traces[trace]);
   }
-  for (int variable = 0; args.tape != nullptr && args.final_state[0] != nullptr && variable < VARIABLES; variable++) {
+  bool keeps = args.tape != nullptr && args.final_state[0] != nullptr && elements > 0;
+  for (int variable = 0; keeps && variable < VARIABLES; variable++) {
     if (args.final_state[variable] == args.initial_state[variable]) {
       fail(QLIF_INVALID_ARGUMENT, "final_state: array %d is initial_state's, which the backward pass reads again; expected one of its own when a"
           " tape is given", variable);
@@ -513,7 +514,7 @@ qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *args, voi
     Held<qlif_kernel> held("kernel", kernel);
     requireGiven("args", args);
     ForwardCall call = forwardCallOf(*held, *args);
-    requireOutputs(*args);
+    requireOutputs(*args, call.elements);
     requireStream(*held, stream);
     if (args->tape == nullptr) {
       held->kernel->forward(call, stream);
