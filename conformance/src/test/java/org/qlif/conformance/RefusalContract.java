@@ -723,9 +723,8 @@ abstract class RefusalContract {
     @Test
     void refusesUserFunctionsWhereItCantCallThem() {
         assumeFalse(RandomConfigs.callsJava(device), "kernels on " + device + " call Java");
-        QlifConfig config = QlifConfig.builder()
-                .neuromodTransform(RandomConfigs.RATIONAL)
-                .build();
+        QlifConfig config =
+                QlifConfig.builder().neuromodTransform(RandomConfigs.RATIONAL).build();
         assertThatThrownBy(() -> open(config))
                 .isExactlyInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("neuromodTransform");
