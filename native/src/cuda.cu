@@ -1,5 +1,5 @@
 // CUDA devices: memory, launches and errors around the kernels of cuda_kernels.h.
-#include <cuda_runtime_api.h>
+#include <cuda_runtime.h>
 #include <stdio.h>
 
 #include <vector>
@@ -181,16 +181,19 @@ class CudaTape final : public TapeStorage {
 
 // ---------------------------------------------------------------- kernels
 
+template <class Argument>
+using Kernel = void (*)(Argument);
+
 /** The kernels that run a configuration. */
 struct Program {
-  const void *forward;
-  const void *backwardVoltage;
-  const void *backwardCompact;
+  Kernel<CudaForward> forward;
+  Kernel<CudaBackward> backwardVoltage;
+  Kernel<CudaBackward> backwardCompact;
 };
 
 template <class S>
 Program programOf() {
-  return Program{(const void *)forwardKernel<S>, (const void *)backwardKernel<S, true>, (const void *)backwardKernel<S, false>};
+  return Program{forwardKernel<S>, backwardKernel<S, true>, backwardKernel<S, false>};
 }
 
 Program programOf(Variant variant) {
@@ -224,8 +227,15 @@ unsigned blocks(int64_t work, int threads) {
   return (unsigned)count;
 }
 
+/** Makes the driver load a kernel now: it would at the first launch otherwise, which a capture does not allow. */
 template <class Argument>
-void launch(const void *kernel, dim3 grid, int threads, const Argument &argument, cudaStream_t stream, const char *doing) {
+void load(Kernel<Argument> kernel) {
+  cudaFuncAttributes attributes;
+  check(cudaFuncGetAttributes(&attributes, kernel), "loading a kernel");
+}
+
+template <class Argument>
+void launch(Kernel<Argument> kernel, dim3 grid, int threads, const Argument &argument, cudaStream_t stream, const char *doing) {
   static_assert(sizeof(Argument) <= 4096, "a kernel takes 4 KB of arguments");
   void *arguments[] = {(void *)&argument};
   check(cudaLaunchKernel(kernel, grid, dim3((unsigned)threads), arguments, 0, stream), doing);
@@ -237,13 +247,12 @@ class CudaKernel final : public DeviceKernel {
   /** The device is the current one. */
   CudaKernel(int device, Options options, const Constants &constants)
       : device_(device), options_(options), constants_(constants), program_(programOf(variantOf(options))) {
-    // Loads the kernels now: a driver loads them at their first launch otherwise, which a capture does not allow.
-    const void *kernels[] = {program_.forward, program_.backwardVoltage, program_.backwardCompact, (const void *)sumRowsKernel,
-        (const void *)sumNeuronsKernel, (const void *)drawKernel};
-    for (const void *kernel : kernels) {
-      cudaFuncAttributes attributes;
-      check(cudaFuncGetAttributes(&attributes, kernel), "loading a kernel");
-    }
+    load(program_.forward);
+    load(program_.backwardVoltage);
+    load(program_.backwardCompact);
+    load(sumRowsKernel);
+    load(sumNeuronsKernel);
+    load(drawKernel);
   }
 
   void describe(char *text, size_t length) override {
@@ -331,7 +340,7 @@ class CudaKernel final : public DeviceKernel {
     draw.firstPair = args.first_step / 2;
     draw.pairs = (args.first_step + args.steps - 1) / 2 - draw.firstPair + 1;
     fillWireKeys(draw.wireKeys, args.seed, (int)args.wires);
-    launch((const void *)drawKernel, dim3(blocks(draw.pairs * args.elements, DRAW_THREADS)), DRAW_THREADS, draw, (cudaStream_t)stream,
+    launch(drawKernel, dim3(blocks(draw.pairs * args.elements, DRAW_THREADS)), DRAW_THREADS, draw, (cudaStream_t)stream,
         "launching the draw kernel");
   }
 
@@ -410,10 +419,10 @@ class CudaKernel final : public DeviceKernel {
 
   static void addUp(const SumJobs &jobs, const SumGrid &grid, cudaStream_t stream) {
     if (grid.rows.x > 0) {
-      launch((const void *)sumRowsKernel, grid.rows, SUM_THREADS, jobs, stream, "launching the sum over rows");
+      launch(sumRowsKernel, grid.rows, SUM_THREADS, jobs, stream, "launching the sum over rows");
     }
     if (grid.neurons.x > 0) {
-      launch((const void *)sumNeuronsKernel, grid.neurons, SUM_THREADS, jobs, stream, "launching the sum over neurons");
+      launch(sumNeuronsKernel, grid.neurons, SUM_THREADS, jobs, stream, "launching the sum over neurons");
     }
   }
 
