@@ -117,7 +117,7 @@ static qlif_config random_config(void) {
   return c;
 }
 
-static int config_wires(const qlif_config *c) {
+static inline int config_wires(const qlif_config *c) {
   if (c->decision == QLIF_DECISION_SIGMOID) return c->sampling == QLIF_SAMPLING_DRAW ? 1 : 0;
   if (c->decision == QLIF_DECISION_THRESHOLD || c->readout == QLIF_READOUT_EXPECTATION) return 0;
   return c->readout == QLIF_READOUT_MULTI_QUBIT ? c->quantum_wires : 1;

@@ -4,6 +4,7 @@
 #include <ucontext.h>
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -25,7 +26,6 @@ struct Thread {
   Wait wait;
   bool vote;
   unsigned word;
-  char *stack;
 };
 
 struct Launch {
@@ -36,7 +36,7 @@ struct Launch {
 
 std::mutex oneLaunch;
 std::vector<Thread> threads;
-std::vector<char *> stacks;
+std::vector<std::unique_ptr<char[]>> stacks;
 ucontext_t scheduler;
 Launch running;
 int current;
@@ -76,12 +76,12 @@ void resume(int index) {
 void runBlock(int count) {
   threads.resize((size_t)count);
   while (stacks.size() < (size_t)count) {
-    stacks.push_back((char *)malloc(STACK));
+    stacks.push_back(std::make_unique<char[]>(STACK));
   }
   for (int i = 0; i < count; i++) {
     Thread &thread = threads[(size_t)i];
     getcontext(&thread.context);
-    thread.context.uc_stack.ss_sp = stacks[(size_t)i];
+    thread.context.uc_stack.ss_sp = stacks[(size_t)i].get();
     thread.context.uc_stack.ss_size = STACK;
     thread.context.uc_link = nullptr;
     makecontext(&thread.context, begin, 0);
