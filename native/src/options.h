@@ -60,12 +60,14 @@ constexpr Options optionsOf(int decision, int sampling, int spikeValue, int angl
 /** Options known when the kernel is compiled: what is off leaves no instruction. */
 template <uint32_t BITS>
 struct Fixed {
+  static constexpr bool FIXED = true;
   QLIF_FN constexpr explicit Fixed(Options) {}
   QLIF_FN constexpr Options operator()() const { return Options{BITS}; }
 };
 
 /** Options read when the kernel runs. */
 struct Dynamic {
+  static constexpr bool FIXED = false;
   Options options;
   QLIF_FN constexpr explicit Dynamic(Options given) : options(given) {}
   QLIF_FN constexpr Options operator()() const { return options; }
