@@ -12,6 +12,8 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
  * the same device to read and write without a copy.
  */
 public final class DeviceBuffer implements AutoCloseable {
+    private static final long CHUNK = 4L << 20;
+
     private final Device device;
     private final Context context;
     private final long address;
@@ -91,8 +93,14 @@ public final class DeviceBuffer implements AutoCloseable {
      * @throws IndexOutOfBoundsException if it passes the buffer's end
      */
     public void copyFrom(MemorySegment source, long offset) {
-        long to = slice(offset, source.byteSize()).address();
-        move((transfer, stream) -> transfer.upload(source, to, stream), MemorySegment.NULL, true);
+        MemorySegment place = slice(offset, source.byteSize());
+        inChunks(source, (chunk, at, bytes) -> {
+            if (chunk != source) {
+                MemorySegment.copy(source, at, chunk, 0, bytes);
+            }
+            upload(chunk, bytes, place.address() + at, MemorySegment.NULL);
+            synchronize();
+        });
     }
 
     /**
@@ -103,8 +111,7 @@ public final class DeviceBuffer implements AutoCloseable {
      */
     public void copyFrom(MemorySegment source, long offset, CudaStream stream) {
         requireNative("source", source);
-        long to = slice(offset, source.byteSize()).address();
-        move((transfer, handle) -> transfer.upload(source, to, handle), stream.handle(), false);
+        upload(source, source.byteSize(), slice(offset, source.byteSize()).address(), stream.handle());
     }
 
     /** Fills {@code target}, memory of the host, from the buffer's beginning on, and waits for it. */
@@ -120,8 +127,14 @@ public final class DeviceBuffer implements AutoCloseable {
      */
     public void copyTo(MemorySegment target, long offset) {
         requireWritable(target);
-        long from = slice(offset, target.byteSize()).address();
-        move((transfer, stream) -> transfer.download(from, target, stream), MemorySegment.NULL, true);
+        MemorySegment place = slice(offset, target.byteSize());
+        inChunks(target, (chunk, at, bytes) -> {
+            download(place.address() + at, chunk, bytes, MemorySegment.NULL);
+            synchronize();
+            if (chunk != target) {
+                MemorySegment.copy(chunk, 0, target, at, bytes);
+            }
+        });
     }
 
     /**
@@ -132,8 +145,7 @@ public final class DeviceBuffer implements AutoCloseable {
     public void copyTo(MemorySegment target, long offset, CudaStream stream) {
         requireNative("target", target);
         requireWritable(target);
-        long from = slice(offset, target.byteSize()).address();
-        move((transfer, handle) -> transfer.download(from, target, handle), stream.handle(), false);
+        download(slice(offset, target.byteSize()).address(), target, target.byteSize(), stream.handle());
     }
 
     /** Copies {@code source}, a buffer of the same device and size, on {@code stream}, and returns at once. */
@@ -157,20 +169,36 @@ public final class DeviceBuffer implements AutoCloseable {
         }
     }
 
+    /** Moves {@code bytes} bytes, those from {@code at} on, between the device and {@code chunk}. */
     private interface Move {
-        void run(Transfer transfer, MemorySegment stream);
+        void run(MemorySegment chunk, long at, long bytes);
     }
 
-    private void move(Move move, MemorySegment stream, boolean wait) {
-        context.enter();
-        try (Transfer transfer = new Transfer()) {
-            move.run(transfer, stream);
-            if (wait) {
-                Driver.check(cuda_h.cuStreamSynchronize(stream), "cuStreamSynchronize");
-            }
-        } finally {
-            context.leave();
+    /** Native memory is moved as it lies, all at once; an array, which only Java can reach, by way of a piece of native memory. */
+    private static void inChunks(MemorySegment memory, Move move) {
+        long size = memory.byteSize();
+        if (memory.isNative()) {
+            move.run(memory, 0, size);
+            return;
         }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment chunk = arena.allocate(Math.min(size, CHUNK));
+            for (long at = 0; at < size; at += CHUNK) {
+                move.run(chunk, at, Math.min(CHUNK, size - at));
+            }
+        }
+    }
+
+    private void upload(MemorySegment from, long bytes, long to, MemorySegment stream) {
+        context.call("cuMemcpyHtoDAsync", () -> cuda_h.cuMemcpyHtoDAsync_v2(to, from, bytes, stream));
+    }
+
+    private void download(long from, MemorySegment to, long bytes, MemorySegment stream) {
+        context.call("cuMemcpyDtoHAsync", () -> cuda_h.cuMemcpyDtoHAsync_v2(to, from, bytes, stream));
+    }
+
+    private void synchronize() {
+        context.call("cuStreamSynchronize", () -> cuda_h.cuStreamSynchronize(MemorySegment.NULL));
     }
 
     private MemorySegment slice(long offset, long bytes) {

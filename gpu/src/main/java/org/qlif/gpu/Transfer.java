@@ -19,6 +19,7 @@ final class Transfer implements AutoCloseable {
     private final MemorySegment[] events = {MemorySegment.NULL, MemorySegment.NULL};
 
     private int next;
+    private boolean prepared;
 
     /**
      * Copies {@code from} to device memory. When this returns an array may be changed; native memory must be left alone until the
@@ -82,6 +83,9 @@ final class Transfer implements AutoCloseable {
     }
 
     private void prepare() {
+        if (prepared) {
+            return;
+        }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment out = arena.allocate(cuda_h.C_POINTER);
             for (int i = 0; i < halves.length; i++) {
@@ -96,6 +100,7 @@ final class Transfer implements AutoCloseable {
                 }
             }
         }
+        prepared = true;
     }
 
     @Override
