@@ -218,6 +218,7 @@ class ForkedJvmTest {
 
     @Test
     void refusesNativeAccessThatTheJvmDenies() throws Exception {
+        assumeHost();
         Output output = withNative(List.of("--illegal-native-access=deny"), _ -> true, "host", "cuda:0", "cpu:scalar");
         assertThat(output.line(0)).startsWith("DeviceUnavailableException |").contains("--enable-native-access");
         assertThat(output.line(1)).startsWith("DeviceUnavailableException |").contains("--enable-native-access");
