@@ -165,6 +165,18 @@ class ForkedJvmTest {
                 .anyMatch(line -> line.contains("--enable-native-access"));
     }
 
+    /** Nothing native is loaded, so that the JVM has nothing to warn of. */
+    @Test
+    void startsNothingNativeForACpuByName() throws Exception {
+        Output output = withNative(List.of(), _ -> true, "cpu:scalar", "cpu:scalar");
+        assertThat(output.line(0)).startsWith("cpu:scalar |");
+        assertThat(output.err()).isEmpty();
+        assertThat(withNative(NATIVE, _ -> true, "cpu:avx").line(0))
+                .as("an unknown name is answered with all there are")
+                .startsWith("IllegalArgumentException |")
+                .contains("cuda:0", "host");
+    }
+
     @Test
     void saysWhatIsMissingWithoutTheLibrary() throws Exception {
         Predicate<String> present = name -> !name.equals(LIBRARY);
@@ -242,6 +254,15 @@ class ForkedJvmTest {
                     .startsWith("DeviceUnavailableException |")
                     .contains("qlif.cuda");
         }
+    }
+
+    @Test
+    void refusesOtherSettingsOfTheGpus() throws Exception {
+        Output output = withNative(with(NATIVE, "-Dqlif.cuda=on"), _ -> true, "cuda:0", "cpu:scalar");
+        assertThat(output.line(0))
+                .startsWith("IllegalArgumentException |")
+                .contains("qlif.cuda", "'on'", "auto", "off");
+        assertThat(output.line(1)).startsWith("cpu:scalar |");
     }
 
     /** The kernels and tapes of {@code host} come from outside the Java heap. */

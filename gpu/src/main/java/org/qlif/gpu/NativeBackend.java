@@ -41,6 +41,13 @@ public final class NativeBackend implements Backend {
     }
 
     @Override
+    public boolean concerns(Device asked) {
+        return asked.equals(Device.AUTO)
+                || asked.kind().equals(CUDA)
+                || asked.kind().equals(HOST.kind());
+    }
+
+    @Override
     public List<DeviceInfo> devices() {
         List<DeviceInfo> devices = new ArrayList<>(gpus());
         devices.add(host());

@@ -12,6 +12,14 @@ import org.qlif.NeuronConfig;
  * {@link #devices()} says so instead.
  */
 public interface Backend {
+    /**
+     * Whether {@code asked}, a name or {@code auto}, can mean a device of this backend. If not, it is not asked for its devices, so
+     * that who names a CPU starts no GPU's driver.
+     */
+    default boolean concerns(Device asked) {
+        return true;
+    }
+
     /** Every device this backend could offer, runnable or not, each with a priority and the reasons if it can't run. */
     List<DeviceInfo> devices();
 
