@@ -6,7 +6,8 @@
 #include "host_kernels.h"
 #include "neuron.h"
 
-#define QLIF_LANES _Pragma("omp simd") for (int i = 0; i < LANES; i++)
+// A loop over the lanes, no two of which touch the same memory. Not "omp simd": that makes an array of a neuron that lives for one lane.
+#define QLIF_LANES _Pragma("GCC ivdep") for (int i = 0; i < LANES; i++)
 
 namespace qlif {
 namespace {
@@ -436,7 +437,29 @@ struct Block {
 
   /** The adjoint of a step that replay() kept as line `slot`. */
   void retreat(int slot, const float *input, const float *gradY, const float *gradV) {
-    const Constants k = call.constants;
+    // One loop for each surrogate, since a compiler leaves a loop with a switch in it as it is.
+    if (S::FIXED && on().decision() == QLIF_DECISION_THRESHOLD) {
+      switch (call.constants.surrogate) {
+        case QLIF_SURROGATE_HEAVISIDE:
+          return retreat<QLIF_SURROGATE_HEAVISIDE>(slot, input, gradY, gradV);
+        case QLIF_SURROGATE_FAST_SIGMOID:
+          return retreat<QLIF_SURROGATE_FAST_SIGMOID>(slot, input, gradY, gradV);
+        case QLIF_SURROGATE_GAUSSIAN:
+          return retreat<QLIF_SURROGATE_GAUSSIAN>(slot, input, gradY, gradV);
+        default:
+          return retreat<QLIF_SURROGATE_ARCTAN>(slot, input, gradY, gradV);
+      }
+    }
+    retreat<-1>(slot, input, gradY, gradV);
+  }
+
+  /** SURROGATE: the configuration's, or -1. */
+  template <int SURROGATE>
+  void retreat(int slot, const float *input, const float *gradY, const float *gradV) {
+    Constants k = call.constants;
+    if (SURROGATE >= 0) {
+      k.surrogate = SURROGATE;
+    }
     const float(*kept)[LANES] = w.kept[slot];
     const float *keptVPre = w.keptVPre[slot];
     QLIF_LANES {
