@@ -4,6 +4,7 @@
 // Compiled once for each instruction set, with QLIF_PROGRAM naming the result. Nothing here may have a copy that another object shares:
 // all functions are inlined or static.
 #include "host_kernels.h"
+#include "lane_words.h"
 #include "neuron.h"
 
 // A loop over the lanes, no two of which touch the same memory. Not "omp simd": that makes an array of a neuron that lives for one lane.
@@ -137,12 +138,13 @@ struct Block {
 
   /** Fills w.words for a pair of steps. */
   static void drawWords(HostWorker &w, uint32_t counter, uint32_t stream, uint64_t key) {
-    QLIF_LANES {
-      Words words = philox(w.elementLow[i], w.elementHigh[i], counter, stream, key);
-      w.words[0][i] = words.w0;
-      w.words[1][i] = words.w1;
-      w.words[2][i] = words.w2;
-      w.words[3][i] = words.w3;
+    for (int i = 0; i < LANES; i += LaneWords::COUNT) {
+      WordsOf<LaneWords> words = philox(
+          LaneWords::load(w.elementLow + i), LaneWords::load(w.elementHigh + i), LaneWords::all(counter), LaneWords::all(stream), key);
+      words.w0.store(w.words[0] + i);
+      words.w1.store(w.words[1] + i);
+      words.w2.store(w.words[2] + i);
+      words.w3.store(w.words[3] + i);
     }
   }
 
