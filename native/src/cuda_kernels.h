@@ -422,11 +422,18 @@ __global__ void __launch_bounds__(BACKWARD_THREADS) backwardKernel(const __grid_
         replay.step(neuron, x, first + slot, slot == 0);
         kept[slot][KEPT_INPUT][column] = x.input;
         kept[slot][KEPT_EFFICIENCY][column] = x.efficiency;
-        kept[slot][KEPT_REFRACTORY][column] = x.refractory;
-        kept[slot][KEPT_RAW_BASE][column] = x.rawBase;
         kept[slot][KEPT_DRIVE][column] = x.drive;
         kept[slot][KEPT_DELTA][column] = x.delta;
-        kept[slot][KEPT_DIVISOR][column] = x.divisor;
+        // What an option that is off leaves unused is left unwritten.
+        if (on().refractory()) {
+          kept[slot][KEPT_REFRACTORY][column] = x.refractory;
+        }
+        if (on().useAdaptiveThreshold()) {
+          kept[slot][KEPT_RAW_BASE][column] = x.rawBase;
+        }
+        if (on().dynamicProbability()) {
+          kept[slot][KEPT_DIVISOR][column] = x.divisor;
+        }
         if constexpr (!VOLTAGE) {
           kept[slot][KEPT_V_PRE][column] = x.vPre;
         }

@@ -4,9 +4,11 @@
 // Compiled once for each instruction set, with QLIF_PROGRAM naming the result. Nothing here may have a copy that another object shares:
 // all functions are inlined or static.
 #include "host_kernels.h"
+#include "lane_words.h"
 #include "neuron.h"
 
-#define QLIF_LANES _Pragma("omp simd") for (int i = 0; i < LANES; i++)
+// A loop over the lanes, no two of which touch the same memory. Not "omp simd": that makes an array of a neuron that lives for one lane.
+#define QLIF_LANES _Pragma("GCC ivdep") for (int i = 0; i < LANES; i++)
 
 namespace qlif {
 namespace {
@@ -39,6 +41,9 @@ struct Lane {
   }
 };
 
+/** How many steps before a line is used it is asked for. */
+constexpr int AHEAD = 4;
+
 /** One block's part of a call. */
 template <class S>
 struct Block {
@@ -68,6 +73,17 @@ struct Block {
     return room;
   }
 
+  /** Asks for a later step's line: its row is far away from this step's, where no hardware looks ahead. */
+  template <int WRITE = 0>
+  void ahead(const float *tensor, int64_t t) const {
+    if (tensor != nullptr && t >= 0 && t < args.steps) {
+      const float *place = tensor + t * call.elements + first;
+      for (int i = 0; i < width; i += 16) {
+        __builtin_prefetch(place + i, WRITE);
+      }
+    }
+  }
+
   const float *lineAt(const float *tensor, int64_t t, float *room) const { return line(tensor + t * call.elements, room); }
 
   void put(float *tensor, int64_t t, const float *values) const { copy(tensor + t * call.elements + first, values, width); }
@@ -76,32 +92,42 @@ struct Block {
 
   void start() {
     const Constants k = call.constants;
+    int64_t b = first / args.neurons;
+    int64_t n = first - b * args.neurons;
     for (int i = 0; i < LANES; i++) {
-      // Lanes past the last element repeat the last one's parameters; what they compute goes nowhere.
-      int64_t e = first + (i < width ? i : width - 1);
-      int64_t b = e / args.neurons;
-      int64_t n = e - b * args.neurons;
-      float values[PARAMETERS];
       for (int parameter = 0; parameter < PARAMETERS; parameter++) {
-        values[parameter] = args.parameters[parameter][args.per_neuron_parameters >> parameter & 1 ? n : 0];
+        w.given[parameter][i] = args.parameters[parameter][args.per_neuron_parameters >> parameter & 1 ? n : 0];
       }
-      Parameters lane = parametersOf(k, values[QLIF_PARAM_V_TH], values[QLIF_PARAM_TAU], values[QLIF_PARAM_ETA],
-          values[QLIF_PARAM_Q_SCALE], values[QLIF_PARAM_Q_BIAS]);
+      w.modulationOffset[i] = b * args.modulation.stride_b + n * args.modulation.stride_n;
+      // Lanes past the last element repeat the last one's parameters; what they compute goes nowhere.
+      if (i + 1 < width && ++n == args.neurons) {
+        n = 0;
+        b++;
+      }
+    }
+    QLIF_LANES {
+      Parameters lane = parametersOf(k, w.given[QLIF_PARAM_V_TH][i], w.given[QLIF_PARAM_TAU][i], w.given[QLIF_PARAM_ETA][i],
+          w.given[QLIF_PARAM_Q_SCALE][i], w.given[QLIF_PARAM_Q_BIAS][i]);
       w.parameters[0][i] = lane.vTh;
       w.parameters[1][i] = lane.leak;
       w.parameters[2][i] = lane.eta;
       w.parameters[3][i] = lane.alpha;
       w.parameters[4][i] = lane.restAngle;
-      w.tau[i] = values[QLIF_PARAM_TAU];
-      uint64_t element = (uint64_t)args.element_offset + (uint64_t)first + (uint64_t)i;
-      w.elementLow[i] = (uint32_t)element;
-      w.elementHigh[i] = (uint32_t)(element >> 32);
-      w.modulationOffset[i] = b * args.modulation.stride_b + n * args.modulation.stride_n;
     }
+    number(w, args.element_offset, first);
     if (k.wires > 1) {
       wireKeys(args.seed, k.wires, w);
     }
     pair = -1;
+  }
+
+  /** The numbers of the lanes' elements, as the generator's counter takes them. */
+  static void number(HostWorker &w, int64_t offset, int64_t first) {
+    for (int i = 0; i < LANES; i++) {
+      uint64_t element = (uint64_t)offset + (uint64_t)first + (uint64_t)i;
+      w.elementLow[i] = (uint32_t)element;
+      w.elementHigh[i] = (uint32_t)(element >> 32);
+    }
   }
 
   static void wireKeys(uint64_t seed, int64_t wires, HostWorker &w) {
@@ -136,12 +162,13 @@ struct Block {
 
   /** Fills w.words for a pair of steps. */
   static void drawWords(HostWorker &w, uint32_t counter, uint32_t stream, uint64_t key) {
-    QLIF_LANES {
-      Words words = philox(w.elementLow[i], w.elementHigh[i], counter, stream, key);
-      w.words[0][i] = words.w0;
-      w.words[1][i] = words.w1;
-      w.words[2][i] = words.w2;
-      w.words[3][i] = words.w3;
+    for (int i = 0; i < LANES; i += LaneWords::COUNT) {
+      WordsOf<LaneWords> words = philox(
+          LaneWords::load(w.elementLow + i), LaneWords::load(w.elementHigh + i), LaneWords::all(counter), LaneWords::all(stream), key);
+      words.w0.store(w.words[0] + i);
+      words.w1.store(w.words[1] + i);
+      words.w2.store(w.words[2] + i);
+      words.w3.store(w.words[3] + i);
     }
   }
 
@@ -258,7 +285,9 @@ struct Block {
     return w.uniforms[odd][0];
   }
 
-  void advance(const float *input, const float *noise, const float *uniforms, int64_t stride) {
+  /** A step. vPre: where V' goes. TRACED: whether what only traces show is kept. */
+  template <bool TRACED>
+  void advance(const float *input, const float *noise, const float *uniforms, int64_t stride, float *vPre) {
     const Constants k = call.constants;
     QLIF_LANES {
       Neuron<S> neuron(on, k);
@@ -273,12 +302,14 @@ struct Block {
       bool fired = neuron.fires(x, [=](int wire) __attribute__((always_inline)) { return uniforms[wire * stride + i]; });
       neuron.settle(x, fired);
       Lane::storeState(neuron, w, i);
-      w.vPre[i] = x.vPre;
+      vPre[i] = x.vPre;
       w.spike[i] = x.spike;
-      w.p[i] = x.p;
-      w.delta[i] = x.delta;
-      w.theta[i] = x.theta;
-      w.slope[i] = neuron.tracedSlope(x);
+      if (TRACED) {
+        w.p[i] = x.p;
+        w.delta[i] = x.delta;
+        w.theta[i] = x.theta;
+        w.slope[i] = neuron.tracedSlope(x);
+      }
     }
   }
 
@@ -316,9 +347,14 @@ struct Block {
     bool drawsNormals = on().drawsNormals() && args.normals == nullptr;
     bool taped = call.tape.bits != nullptr;
     int64_t words = (call.elements + LANES - 1) / LANES;
+    bool traced = false;
+    for (const float *trace : args.traces) {
+      traced = traced || trace != nullptr;
+    }
     bool packs = taped || args.spikes_bit != nullptr || args.spikes_u8 != nullptr;
     for (int64_t t = 0; t < args.steps; t++) {
       int64_t step = args.first_step + t;
+      ahead(args.input, t + AHEAD);
       if (taped && t > 0 && t % SEGMENT == 0) {
         memcpy(checkpoint(t / SEGMENT - 1), w.state, sizeof w.state);
       }
@@ -331,13 +367,16 @@ struct Block {
       modulate(t);
       int64_t stride;
       const float *numbers = uniforms(t, stride);
-      advance(lineAt(args.input, t, w.input), noise(t), numbers, stride);
+      const float *input = lineAt(args.input, t, w.input);
+      float *vPre = taped && call.tape.voltages != nullptr ? tapeVoltages(t) : w.vPre;
+      if (traced) {
+        advance<true>(input, noise(t), numbers, stride, vPre);
+      } else {
+        advance<false>(input, noise(t), numbers, stride, vPre);
+      }
       uint64_t word = packs ? pack() : 0;
       if (taped) {
         *tapeBits(t) = word;
-        if (call.tape.voltages != nullptr) {
-          memcpy(tapeVoltages(t), w.vPre, sizeof w.vPre);
-        }
       }
       if (args.spikes_bit != nullptr) {
         args.spikes_bit[t * words + block] = word;
@@ -404,49 +443,82 @@ struct Block {
 
   // ---------------------------------------------------------------- backward
 
-  /** A step again: the state after it, and what the backward step needs of it as line `slot`. vPre null: from the noise. */
+  /**
+   * A step again: the state after it, and what the backward step needs of it as line `slot`. KNOWN: V' is given, else it
+   * comes of the input and the noise.
+   */
+  template <bool KNOWN>
   void replay(int slot, const float *input, const float *vPre, const float *noise) {
     const Constants k = call.constants;
     float(*kept)[LANES] = w.kept[slot];
     float *keptVPre = w.keptVPre[slot];
-    bool known = vPre != nullptr;
-    const float *voltages = known ? vPre : w.vPre;
     QLIF_LANES {
       Neuron<S> neuron(on, k);
       Lane::loadParameters(neuron, w, i);
       Lane::loadState(neuron, w, i);
       Step x;
       neuron.integrate(x, input[i]);
-      if (on().drawsNormals() && !known) {
+      if (KNOWN) {
+        x.vPre = vPre[i];
+      } else if (on().drawsNormals()) {
         neuron.addNoise(x, noise[i]);
       }
-      x.vPre = known ? voltages[i] : x.vPre;
       neuron.replay(x, w.spike[i] != 0.0f);
       Lane::storeState(neuron, w, i);
       Kept now = Neuron<S>::keep(x);
       kept[0][i] = now.efficiency;
-      kept[1][i] = now.refractory;
-      kept[2][i] = now.rawBase;
-      kept[3][i] = now.drive;
-      kept[4][i] = now.delta;
-      kept[5][i] = now.divisor;
-      keptVPre[i] = x.vPre;
+      kept[1][i] = now.drive;
+      kept[2][i] = now.delta;
+      // What an option that is off leaves unused is left unwritten.
+      if (on().refractory()) {
+        kept[3][i] = now.refractory;
+      }
+      if (on().useAdaptiveThreshold()) {
+        kept[4][i] = now.rawBase;
+      }
+      if (on().dynamicProbability()) {
+        kept[5][i] = now.divisor;
+      }
+      if (!KNOWN) {
+        keptVPre[i] = x.vPre;
+      }
     }
   }
 
   /** The adjoint of a step that replay() kept as line `slot`. */
-  void retreat(int slot, const float *input, const float *gradY, const float *gradV) {
-    const Constants k = call.constants;
+  void retreat(int slot, const float *vPre, const float *input, const float *gradY, const float *gradV) {
+    // One loop for each surrogate, since a compiler leaves a loop with a switch in it as it is.
+    if (S::FIXED && on().decision() == QLIF_DECISION_THRESHOLD) {
+      switch (call.constants.surrogate) {
+        case QLIF_SURROGATE_HEAVISIDE:
+          return retreat<QLIF_SURROGATE_HEAVISIDE>(slot, vPre, input, gradY, gradV);
+        case QLIF_SURROGATE_FAST_SIGMOID:
+          return retreat<QLIF_SURROGATE_FAST_SIGMOID>(slot, vPre, input, gradY, gradV);
+        case QLIF_SURROGATE_GAUSSIAN:
+          return retreat<QLIF_SURROGATE_GAUSSIAN>(slot, vPre, input, gradY, gradV);
+        default:
+          return retreat<QLIF_SURROGATE_ARCTAN>(slot, vPre, input, gradY, gradV);
+      }
+    }
+    retreat<-1>(slot, vPre, input, gradY, gradV);
+  }
+
+  /** SURROGATE: the configuration's, or -1. */
+  template <int SURROGATE>
+  void retreat(int slot, const float *vPre, const float *input, const float *gradY, const float *gradV) {
+    Constants k = call.constants;
+    if (SURROGATE >= 0) {
+      k.surrogate = SURROGATE;
+    }
     const float(*kept)[LANES] = w.kept[slot];
-    const float *keptVPre = w.keptVPre[slot];
     QLIF_LANES {
       Neuron<S> neuron(on, k);
       Lane::loadParameters(neuron, w, i);
       neuron.state.m = w.state[QLIF_STATE_MODULATION][i];
       Step x;
-      x.vPre = keptVPre[i];
+      x.vPre = vPre[i];
       neuron.restore(
-          x, Kept{kept[0][i], kept[1][i], kept[2][i], kept[3][i], kept[4][i], kept[5][i]}, input[i], w.spike[i] != 0.0f);
+          x, Kept{kept[0][i], kept[3][i], kept[4][i], kept[1][i], kept[2][i], kept[5][i]}, input[i], w.spike[i] != 0.0f);
       Adjoints adj{w.adjoints[0][i], w.adjoints[1][i], w.adjoints[2][i], w.adjoints[3][i], w.adjoints[4][i], w.adjoints[5][i],
           w.adjoints[6][i], w.adjoints[7][i]};
       Gradients grad{w.gradients[0][i], w.gradients[1][i], w.gradients[2][i], w.gradients[3][i], w.gradients[4][i], 0.0f};
@@ -511,6 +583,7 @@ struct Block {
       for (int slot = 0; slot < length; slot++) {
         int64_t t = begin + slot;
         int64_t step = args.first_step + t;
+        ahead(args.input, t + AHEAD);
         if (step % FLUSH_PERIOD == 0) {
           flushState();
         }
@@ -519,13 +592,21 @@ struct Block {
         }
         modulate(t);
         unpack(*tapeBits(t));
-        replay(slot, lineAt(args.input, t, w.input), keepsVoltages ? tapeVoltages(t) : nullptr, keepsVoltages ? nullptr : noise(t));
+        const float *input = lineAt(args.input, t, w.input);
+        if (keepsVoltages) {
+          replay<true>(slot, input, tapeVoltages(t), nullptr);
+        } else {
+          replay<false>(slot, input, nullptr, noise(t));
+        }
       }
       for (int slot = length - 1; slot >= 0; slot--) {
         int64_t t = begin + slot;
+        ahead(wanted.grad_spike_values, t - AHEAD);
+        ahead(wanted.grad_voltages, t - AHEAD);
+        ahead<1>(wanted.grad_input, t - AHEAD);
         modulate(t);
         unpack(*tapeBits(t));
-        retreat(slot, lineAt(args.input, t, w.input), upstream(wanted.grad_spike_values, t, w.gradY),
+        retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], lineAt(args.input, t, w.input), upstream(wanted.grad_spike_values, t, w.gradY),
             upstream(wanted.grad_voltages, t, w.gradV));
         if (wanted.grad_input != nullptr) {
           put(wanted.grad_input, t, w.gradInput);
@@ -557,8 +638,8 @@ struct Block {
   }
 
   void storeGradients(const HostBackward &backward) {
-    for (int i = 0; i < LANES; i++) {
-      w.gradients[1][i] = gradTau(w.gradients[1][i], w.parameters[1][i], w.tau[i]);
+    QLIF_LANES {
+      w.gradients[1][i] = gradTau(w.gradients[1][i], w.parameters[1][i], w.given[QLIF_PARAM_TAU][i]);
     }
     for (int sum = 0; sum < PARAMETERS + 1; sum++) {
       copy(backward.sums.sums + sum * call.elements + first, w.gradients[sum], width);
@@ -590,11 +671,7 @@ void drawBlock(const HostDraw &call, int64_t block, HostWorker &w) {
   const qlif_draw_args &args = call.args;
   int64_t first = block * LANES;
   int width = (int)(args.elements - first < LANES ? args.elements - first : LANES);
-  for (int i = 0; i < LANES; i++) {
-    uint64_t element = (uint64_t)args.element_offset + (uint64_t)first + (uint64_t)i;
-    w.elementLow[i] = (uint32_t)element;
-    w.elementHigh[i] = (uint32_t)(element >> 32);
-  }
+  Draws::number(w, args.element_offset, first);
   Draws::wireKeys(args.seed, args.wires, w);
   for (int64_t t = 0; t < args.steps; t++) {
     int64_t step = args.first_step + t;

@@ -48,8 +48,8 @@ struct HostDraw {
 /** What one thread works with: lines of one value a lane. */
 struct alignas(64) HostWorker {
   float state[VARIABLES][LANES];
+  float given[PARAMETERS][LANES];
   float parameters[5][LANES];
-  float tau[LANES];
   float input[LANES];
   float external[LANES];
   float modulationSlope[LANES];

@@ -7,12 +7,24 @@
 
 namespace qlif {
 
-struct Words {
-  uint32_t w0, w1, w2, w3;
+/** The words of a counter; of a vector of counters where Word is a vector. */
+template <class Word>
+struct WordsOf {
+  Word w0, w1, w2, w3;
 };
 
-/** The words for counter (c0, c1, c2, c3) under a key, whose low word is the first key word. */
-QLIF_FN Words philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, uint64_t key) {
+using Words = WordsOf<uint32_t>;
+
+/** The high and the low half of a product. */
+QLIF_FN void multiply(uint32_t factor, uint32_t x, uint32_t &high, uint32_t &low) {
+  uint64_t product = (uint64_t)factor * x;
+  high = (uint32_t)(product >> 32);
+  low = (uint32_t)product;
+}
+
+/** The words for counter (c0, c1, c2, c3) under a key, whose low word is the first key word. Word needs multiply() and ^. */
+template <class Word>
+QLIF_FN WordsOf<Word> philox(Word c0, Word c1, Word c2, Word c3, uint64_t key) {
   uint32_t k0 = (uint32_t)key;
   uint32_t k1 = (uint32_t)(key >> 32);
 #if defined(__CUDACC__)
@@ -21,21 +33,22 @@ QLIF_FN Words philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, uint64_
 #pragma GCC unroll 10
 #endif
   for (int round = 0; round < 10; round++) {
-    uint64_t p0 = (uint64_t)0xD2511F53u * c0;
-    uint64_t p1 = (uint64_t)0xCD9E8D57u * c2;
-    c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-    c1 = (uint32_t)p1;
-    c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-    c3 = (uint32_t)p0;
+    Word high0, low0, high2, low2;
+    multiply(0xD2511F53u, c0, high0, low0);
+    multiply(0xCD9E8D57u, c2, high2, low2);
+    c0 = high2 ^ c1 ^ k0;
+    c1 = low2;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  return Words{c0, c1, c2, c3};
+  return WordsOf<Word>{c0, c1, c2, c3};
 }
 
 /** The words of an element for the pair of steps that `step` belongs to. */
 QLIF_FN Words philox(uint64_t element, uint64_t step, uint32_t stream, uint64_t key) {
-  return philox((uint32_t)element, (uint32_t)(element >> 32), (uint32_t)(step >> 1), stream, key);
+  return philox<uint32_t>((uint32_t)element, (uint32_t)(element >> 32), (uint32_t)(step >> 1), stream, key);
 }
 
 /** In [0, 1): 24 bits of a word. Words are converted as signed numbers, which is one instruction everywhere; 24 bits are positive. */
@@ -54,7 +67,7 @@ QLIF_FN float normal(Words words, bool odd) {
 
 /** The key of block k >= 1 of a multi-qubit readout's wires: wires 2k-1 and 2k. */
 QLIF_FN uint64_t wireKey(uint64_t seed, uint32_t block) {
-  Words words = philox(block, 0x57495245u, 0x514C4946u, 0u, seed);
+  Words words = philox<uint32_t>(block, 0x57495245u, 0x514C4946u, 0u, seed);
   return words.w0 | (uint64_t)words.w1 << 32;
 }
 
