@@ -145,7 +145,7 @@ public final class Backward {
             checkedChanges = forward.changes();
             checkedGradients = gradients;
         }
-        lending.requireReachable();
+        lending.requireReachable(kernel);
         forward.checkValues(config, kernel);
     }
 

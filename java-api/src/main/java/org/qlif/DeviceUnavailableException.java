@@ -4,7 +4,8 @@ package org.qlif;
 public final class DeviceUnavailableException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    DeviceUnavailableException(String message) {
+    /** For backends and this library. */
+    public DeviceUnavailableException(String message) {
         super(message);
     }
 }

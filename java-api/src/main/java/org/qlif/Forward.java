@@ -259,7 +259,7 @@ public final class Forward {
             checkedFor = config;
             checkedParameters = parameters.changes();
         }
-        lending.requireReachable();
+        lending.requireReachable(kernel);
         checkValues(config, kernel);
     }
 

@@ -2,6 +2,7 @@ package org.qlif;
 
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.qlif.spi.BackendKernel;
 
@@ -75,8 +76,10 @@ public final class Kernel implements AutoCloseable {
     /**
      * Runs all time steps of {@code call}.
      *
-     * @throws IllegalArgumentException if an argument's type, shape or value is not what the call needs
+     * @throws IllegalArgumentException if an argument's type, shape, place or value is not what the call needs; values in the
+     *     memory of a device are not looked at
      * @throws IllegalStateException if memory is closed, or the kernel is closed or in use
+     * @throws NativeException if the device fails
      * @throws WrongThreadException if memory belongs to another thread's confined arena
      */
     public void forward(Forward call) {
@@ -103,8 +106,9 @@ public final class Kernel implements AutoCloseable {
     /**
      * Runs the backward pass of {@code call}, whose forward run must be the last one on its tape.
      *
-     * @throws IllegalArgumentException if an argument's type or shape is not what the call needs
+     * @throws IllegalArgumentException if an argument's type, shape or place is not what the call needs
      * @throws IllegalStateException if the tape holds another run, memory is closed, or the kernel is closed or in use
+     * @throws NativeException if the device fails
      * @throws WrongThreadException if memory belongs to another thread's confined arena
      */
     public void backward(Backward call) {
@@ -155,7 +159,7 @@ public final class Kernel implements AutoCloseable {
                 }
                 lending.write("normals", normals);
             }
-            lending.requireReachable();
+            lending.requireReachable(this);
             Tensor any = uniforms != null ? uniforms : normals;
             if (any != null) {
                 long elements = any.extent(any.rank() - 2) * any.extent(any.rank() - 1);
@@ -165,6 +169,19 @@ public final class Kernel implements AutoCloseable {
         } finally {
             use.set(IDLE);
         }
+    }
+
+    /**
+     * What this kernel's backend offers beyond this class, such as streams of a GPU; empty if it has nothing of that type. It is
+     * bound to this kernel, to be used from one thread at a time, not during a call, and until {@link #close()}.
+     */
+    public <T> Optional<T> extension(Class<T> type) {
+        return backend.extension(type);
+    }
+
+    /** Whether this kernel can reach memory of the device {@code place}. */
+    boolean reaches(Device place) {
+        return backend.reaches(place);
     }
 
     /** A tape for runs of this shape, to be closed by the caller. */

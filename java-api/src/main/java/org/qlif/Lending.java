@@ -3,6 +3,7 @@ package org.qlif;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * The tensors that one call reads and writes, with the checks that hold for all of them: memory alive and within reach of the
@@ -14,18 +15,30 @@ final class Lending {
 
     private final List<String> names = new ArrayList<>();
     private final List<MemorySegment> segments = new ArrayList<>();
+    /** Of each, the device whose memory it is; null for the host. */
+    private final List<Device> places = new ArrayList<>();
+
+    private boolean beyondHost;
 
     void clear() {
         names.clear();
         segments.clear();
+        places.clear();
+        beyondHost = false;
     }
 
     /** Adds memory that is read: all of it before the first write, so that each write is held against every read. */
     void read(String name, Tensor tensor) {
         if (tensor != null) {
-            names.add(name);
-            segments.add(tensor.segment());
+            add(name, tensor);
         }
+    }
+
+    private void add(String name, Tensor tensor) {
+        names.add(name);
+        segments.add(tensor.memory());
+        places.add(tensor.place());
+        beyondHost |= tensor.place() != null;
     }
 
     void read(String name, State state) {
@@ -46,19 +59,19 @@ final class Lending {
         if (tensor == null) {
             return;
         }
-        MemorySegment segment = tensor.segment();
+        MemorySegment segment = tensor.memory();
         if (segment.isReadOnly()) {
             throw new IllegalArgumentException(name + ": got read-only memory, expected writable");
         }
         for (int i = 0; i < segments.size(); i++) {
             if (segment.byteSize() > 0
+                    && Objects.equals(tensor.place(), places.get(i))
                     && segment.asOverlappingSlice(segments.get(i)).isPresent()) {
                 throw new IllegalArgumentException(
                         name + ": its memory overlaps that of " + names.get(i) + ", expected memory of its own");
             }
         }
-        names.add(name);
-        segments.add(segment);
+        add(name, tensor);
     }
 
     void write(String name, State state) {
@@ -77,8 +90,18 @@ final class Lending {
         }
     }
 
-    /** Throws unless the calling thread can reach all memory. Allocates nothing, so that every call can afford it. */
-    void requireReachable() {
+    /**
+     * Throws unless the calling thread, and the device that {@code kernel} runs on, can reach all memory. Allocates nothing, so that
+     * every call can afford it.
+     */
+    void requireReachable(Kernel kernel) {
+        for (int i = 0; beyondHost && i < places.size(); i++) {
+            Device place = places.get(i);
+            if (place != null && !kernel.reaches(place)) {
+                throw new IllegalArgumentException(names.get(i) + ": got memory of " + place
+                        + ", expected memory that a kernel on " + kernel.device() + " can reach");
+            }
+        }
         Thread caller = Thread.currentThread();
         for (int i = 0; i < segments.size(); i++) {
             MemorySegment segment = segments.get(i);

@@ -3,7 +3,7 @@ package org.qlif;
 /**
  * What is applied to an external modulation before it becomes the state variable M. The built-in transforms run inside the
  * kernels; any other implementation is called back for each element, from the kernel's threads, so it must be thread-safe and
- * pure. Backends off the CPU refuse user functions.
+ * pure. Backends outside Java, on a GPU or not, refuse user functions.
  */
 public interface NeuromodTransform {
     /** M = 1 / (1 + exp(-m)). */

@@ -32,7 +32,7 @@ public final class Parameters {
         return new Parameters(config.parameters());
     }
 
-    /** Zero-filled tensors on the Java heap of the shapes in {@code like}: where its gradients go. */
+    /** Zero-filled tensors on the Java heap, wherever those of {@code like} are, of the shapes in {@code like}: where its gradients go. */
     public static Parameters zerosLike(Parameters like) {
         Parameters zeros = new Parameters(like.parameters);
         for (int i = 0; i < zeros.tensors.length; i++) {

@@ -95,15 +95,27 @@ public final class State {
         return variables;
     }
 
-    /** Sets every variable to its initial value and the next step to 0. */
+    /**
+     * Sets every variable to its initial value and the next step to 0.
+     *
+     * @throws IllegalStateException if a variable is in a device's memory
+     */
     public void reset() {
+        for (Tensor tensor : tensors) {
+            // All are asked before the first is written.
+            tensor.segment();
+        }
         for (StateVariable variable : variables) {
             tensors[variable.ordinal()].fill(variable.initialValue());
         }
         step = 0;
     }
 
-    /** Copies values and step of {@code source}, a state of the same model and shape. */
+    /**
+     * Copies values and step of {@code source}, a state of the same model and shape.
+     *
+     * @throws IllegalStateException if a variable of either is in a device's memory
+     */
     public void copyFrom(State source) {
         for (int i = 0; i < tensors.length; i++) {
             tensors[i].copyFrom(source.tensors[i]);

@@ -16,6 +16,9 @@ import java.util.Objects;
  * <p>Memory of a confined arena belongs to its thread: a call that uses such a tensor must come from that thread and runs on
  * it alone. Heap arrays, automatic and shared arenas have no such limit.
  *
+ * <p>A tensor is in the host's memory unless it was made with {@link #on}: then it is in the memory of a device, such as {@code
+ * cuda:0}, which only that device's kernels reach. What reads or writes elements here refuses it, naming its place.
+ *
  * <p>Instances are immutable; the elements they show are not.
  */
 public final class Tensor {
@@ -23,13 +26,7 @@ public final class Tensor {
     private final long[] shape;
     private final long elements;
     private final MemorySegment segment;
-
-    private Tensor(DType type, long[] shape, long elements, MemorySegment segment) {
-        this.type = type;
-        this.shape = shape;
-        this.elements = elements;
-        this.segment = segment;
-    }
+    private final Device place;
 
     /**
      * A tensor over the memory of {@code segment}, which must be exactly as long as type and shape ask for.
@@ -41,6 +38,29 @@ public final class Tensor {
      *     segment is not aligned
      */
     public static Tensor of(DType type, MemorySegment segment, long... shape) {
+        return new Tensor(type, segment, null, shape);
+    }
+
+    /**
+     * A tensor in the memory of a device, for backends and for callers who manage such memory themselves. Nothing checks that the
+     * addresses are the device's: see the backend's own classes for memory that is checked.
+     *
+     * @param place the device whose memory it is, by its full name
+     * @param type the element type
+     * @param address where the elements are: a native segment exactly as long as type and shape ask for, whose scope says how
+     *     long the memory lives, and which is never read or written here
+     * @param shape extents, each at least 0; none for a scalar
+     * @throws IllegalArgumentException as {@link #of(DType, MemorySegment, long...)}, or if the segment is on the Java heap
+     */
+    public static Tensor on(Device place, DType type, MemorySegment address, long... shape) {
+        Objects.requireNonNull(place, "place");
+        if (!address.isNative()) {
+            throw new IllegalArgumentException("address: is on the Java heap, expected memory of " + place);
+        }
+        return new Tensor(type, address, place, shape);
+    }
+
+    private Tensor(DType type, MemorySegment segment, Device place, long[] shape) {
         Objects.requireNonNull(type, "type");
         Objects.requireNonNull(segment, "segment");
         long[] extents = shape.clone();
@@ -58,11 +78,15 @@ public final class Tensor {
                         + ", guaranteed alignment " + segment.maxByteAlignment());
             }
         }
-        long elements = 1;
+        long product = 1;
         for (long extent : extents) {
-            elements *= extent;
+            product *= extent;
         }
-        return new Tensor(type, extents, elements, segment);
+        this.type = type;
+        this.shape = extents;
+        this.elements = product;
+        this.segment = segment;
+        this.place = place;
     }
 
     /** An {@link DType#F32} tensor over {@code values}, which must have exactly the elements of {@code shape}. */
@@ -139,44 +163,70 @@ public final class Tensor {
         return elements;
     }
 
-    /** The memory that holds the elements. */
+    /**
+     * The memory that holds the elements.
+     *
+     * @throws IllegalStateException if it is a device's
+     */
     public MemorySegment segment() {
+        requireHost();
+        return segment;
+    }
+
+    /** The device whose memory holds the elements, such as {@code cuda:0}; null for memory of the host. */
+    public Device place() {
+        return place;
+    }
+
+    /** The address of the first element in the memory of its {@link #place()}; of no meaning for a Java array. */
+    public long address() {
+        return segment.address();
+    }
+
+    /** The memory, wherever it is: its scope, length and address, not its content. */
+    MemorySegment memory() {
         return segment;
     }
 
     /** Element {@code index} of the flattened {@link DType#F32} tensor. */
     public float getFloat(long index) {
         requireType(DType.F32);
+        requireHost();
         return segment.getAtIndex(ValueLayout.JAVA_FLOAT, index);
     }
 
     /** Sets element {@code index} of the flattened {@link DType#F32} tensor. */
     public void setFloat(long index, float value) {
         requireType(DType.F32);
+        requireHost();
         segment.setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
     }
 
     /** A new array with all elements of an {@link DType#F32} tensor. */
     public float[] toFloatArray() {
         requireType(DType.F32);
+        requireHost();
         return segment.toArray(ValueLayout.JAVA_FLOAT);
     }
 
     /** A new array with all elements of a {@link DType#U8} tensor. */
     public byte[] toByteArray() {
         requireType(DType.U8);
+        requireHost();
         return segment.toArray(ValueLayout.JAVA_BYTE);
     }
 
     /** A new array with all words of a {@link DType#BIT} tensor. */
     public long[] toLongArray() {
         requireType(DType.BIT);
+        requireHost();
         return segment.toArray(ValueLayout.JAVA_LONG);
     }
 
     /** Sets every element of an {@link DType#F32} tensor. */
     public void fill(float value) {
         requireType(DType.F32);
+        requireHost();
         if (value == 0f && Float.floatToRawIntBits(value) == 0) {
             segment.fill((byte) 0);
             return;
@@ -191,6 +241,8 @@ public final class Tensor {
         if (source.type != type || !Arrays.equals(source.shape, shape)) {
             throw new IllegalArgumentException("source: got " + source + ", expected " + this);
         }
+        requireHost();
+        source.requireHost();
         segment.copyFrom(source.segment);
     }
 
@@ -198,10 +250,17 @@ public final class Tensor {
         return Arrays.equals(shape, expected);
     }
 
-    /** Type and shape, such as {@code F32[20, 128, 512]}. */
+    /** Type, shape and, if it is a device's, place, such as {@code F32[20, 128, 512]} and {@code U8[3] on cuda:0}. */
     @Override
     public String toString() {
-        return type + Arrays.toString(shape);
+        return type + Arrays.toString(shape) + (place == null ? "" : " on " + place);
+    }
+
+    private void requireHost() {
+        if (place != null) {
+            throw new IllegalStateException(
+                    "this tensor is " + this + ", whose memory the host can't reach; copy it to the host first");
+        }
     }
 
     private void requireType(DType expected) {

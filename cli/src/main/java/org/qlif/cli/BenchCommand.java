@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
                     + " feature of the default configuration on and the kernel drawing its own random numbers.",
             "forward: one call that writes spikes as bytes. train: a forward call that writes spike values and records"
                     + " a tape of potentials, then a backward call that computes the gradients of the input and of all"
-                    + " five parameters."
+                    + " five parameters.",
+            "Tensors lie on the Java heap; for a GPU, in its own memory, so that no copies are timed."
         },
         mixinStandardHelpOptions = true,
         versionProvider = QlifCommand.Version.class,
@@ -77,15 +78,15 @@ final class BenchCommand implements Runnable {
             Benchmark.Result result = Benchmark.measure(workload, shape.neuronSteps(), timing);
             PrintWriter out = spec.commandLine().getOut();
             if (json) {
-                out.println(new Gson().toJson(report(chosen, workload.description(), options.threads(), result)));
+                out.println(new Gson().toJson(report(chosen, workload, options.threads(), result)));
             } else {
-                print(out, chosen, workload.description(), options.threads(), result);
+                print(out, chosen, workload, options.threads(), result);
             }
             out.flush();
         }
     }
 
-    private Map<String, Object> report(Device chosen, String description, int threads, Benchmark.Result result) {
+    private Map<String, Object> report(Device chosen, BenchWorkload workload, int threads, Benchmark.Result result) {
         Map<String, Object> report = new LinkedHashMap<>();
         report.put("neuron_steps_per_second", result.median());
         report.put("min_neuron_steps_per_second", result.min());
@@ -94,7 +95,8 @@ final class BenchCommand implements Runnable {
         report.put("warmup_seconds", result.warmupSeconds());
         report.put("warmup_settled", result.settled());
         report.put("device", chosen.text());
-        report.put("description", description);
+        report.put("description", workload.description());
+        report.put("memory", workload.memory());
         report.put("mode", mode.toString());
         report.put("shape", List.of(shape.steps(), shape.batch(), shape.neurons()));
         report.put("threads", threads);
@@ -105,7 +107,7 @@ final class BenchCommand implements Runnable {
         return report;
     }
 
-    private void print(PrintWriter out, Device chosen, String description, int threads, Benchmark.Result result) {
+    private void print(PrintWriter out, Device chosen, BenchWorkload workload, int threads, Benchmark.Result result) {
         List<List<String>> rows = new ArrayList<>();
         rows.add(List.of("median", millions(result.median()) + " M neuron-steps/s"));
         rows.add(List.of("slowest", millions(result.min())));
@@ -121,7 +123,8 @@ final class BenchCommand implements Runnable {
                         result.settled() ? "" : " (the speed had not settled: is the machine busy?)")));
         rows.add(List.of("mode", mode.toString()));
         rows.add(List.of("shape", "T=" + shape.steps() + " B=" + shape.batch() + " N=" + shape.neurons()));
-        rows.add(List.of("device", chosen + ": " + description));
+        rows.add(List.of("device", chosen + ": " + workload.description()));
+        rows.add(List.of("memory", workload.memory()));
         rows.add(List.of("threads", Integer.toString(threads)));
         Table.print(out, rows);
     }

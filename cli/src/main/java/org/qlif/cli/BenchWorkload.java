@@ -16,7 +16,7 @@ import org.qlif.Tensor;
 
 /**
  * What {@code bench} times: the default configuration, drawing its own numbers, with a vector for each parameter as a layer
- * has. All memory is made beforehand; each run is the same run again.
+ * has. All memory is made beforehand, where the device reaches it without a copy; each run is the same run again.
  */
 final class BenchWorkload implements Runnable, AutoCloseable {
     /** What a run does. */
@@ -41,6 +41,7 @@ final class BenchWorkload implements Runnable, AutoCloseable {
     private static final double MEAN_CURRENT = 1.5;
 
     private final Kernel kernel;
+    private final BenchMemory memory;
     private final Tape tape;
     private final Forward forward;
     private final Backward backward;
@@ -48,29 +49,38 @@ final class BenchWorkload implements Runnable, AutoCloseable {
     BenchWorkload(Mode mode, Device device, KernelOptions options, Shape shape) {
         QlifConfig config = QlifConfig.defaults();
         SplittableRandom random = new SplittableRandom(SEED);
-        Parameters parameters = Parameters.perNeuron(config, shape.neurons());
-        forward = new Forward()
-                .input(normal(random, MEAN_CURRENT, shape))
-                .parameters(parameters)
-                .draws(new DrawStream(SEED, 0));
         kernel = Kernel.open(config, device, options);
+        BenchMemory opened = null;
         try {
+            opened = BenchMemory.of(device);
+            memory = opened;
+            Parameters parameters = memory.parameters(config, shape.neurons());
+            forward = new Forward()
+                    .input(memory.normal(random, MEAN_CURRENT, shape))
+                    .parameters(parameters)
+                    .draws(new DrawStream(SEED, 0));
             if (mode == Mode.FORWARD) {
                 tape = null;
                 backward = null;
-                forward.spikes(zeros(DType.U8, shape));
+                forward.spikes(result(DType.U8, shape));
             } else {
                 tape = kernel.newTape(Tape.Mode.VOLTAGE, shape.steps(), shape.batch(), shape.neurons());
-                forward.spikeValues(zeros(DType.F32, shape)).tape(tape);
+                forward.spikeValues(result(DType.F32, shape)).tape(tape);
                 backward = new Backward(forward)
-                        .gradSpikeValues(normal(random, 0, shape))
-                        .gradInput(zeros(DType.F32, shape))
-                        .gradParameters(Parameters.zerosLike(parameters));
+                        .gradSpikeValues(memory.normal(random, 0, shape))
+                        .gradInput(result(DType.F32, shape))
+                        .gradParameters(memory.gradients(config, parameters));
             }
         } catch (RuntimeException | Error failure) {
-            kernel.close();
-            throw failure;
+            try (kernel;
+                    BenchMemory _ = opened) {
+                throw failure;
+            }
         }
+    }
+
+    private Tensor result(DType type, Shape shape) {
+        return memory.result(type, shape.steps(), shape.batch(), shape.neurons());
     }
 
     /** What runs, for people. */
@@ -86,24 +96,18 @@ final class BenchWorkload implements Runnable, AutoCloseable {
         }
     }
 
+    /** Whose memory the tensors are in, for people. */
+    String memory() {
+        return memory.description();
+    }
+
     @Override
     public void close() {
-        try (kernel) {
+        try (kernel;
+                memory) {
             if (tape != null) {
                 tape.close();
             }
         }
-    }
-
-    private static Tensor zeros(DType type, Shape shape) {
-        return Tensor.zeros(type, shape.steps(), shape.batch(), shape.neurons());
-    }
-
-    private static Tensor normal(SplittableRandom random, double mean, Shape shape) {
-        float[] values = new float[Math.toIntExact(shape.neuronSteps())];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian(mean, 1);
-        }
-        return Tensor.of(values, shape.steps(), shape.batch(), shape.neurons());
     }
 }

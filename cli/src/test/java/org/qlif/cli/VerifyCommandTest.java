@@ -8,6 +8,8 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.qlif.Device;
+import org.qlif.Devices;
 
 class VerifyCommandTest {
     private static final String CASE = "spec-003-qubit-single_qubit";
@@ -26,7 +28,8 @@ class VerifyCommandTest {
         assertThat(verify.exitCode()).isZero();
         List<String> lines = verify.out().lines().toList();
         assertThat(lines).hasSize(4);
-        assertThat(lines.get(0)).startsWith("device cpu:");
+        assertThat(lines.get(0))
+                .isEqualTo("device " + Devices.resolve(Device.AUTO).device());
         assertThat(lines.get(1)).startsWith("PASSED " + DRAWS);
         assertThat(lines.get(2)).startsWith("PASSED " + CASE).contains("forward", "gradient");
         assertThat(lines.get(3)).isEqualTo("2 passed, 0 failed");

@@ -81,7 +81,7 @@ abstract class KernelContract {
         for (int i = 0; i < Seeds.cases(200); i++) {
             long seed = Seeds.of(i);
             RandomGenerator random = Seeds.random(seed);
-            QlifConfig config = RandomConfigs.next(random);
+            QlifConfig config = RandomConfigs.next(random, device);
             Scenario scenario = Scenario.random(random, config, i % 15 == 14 ? 60_000 : SMALL);
             int threads = 1 + random.nextInt(4);
             String context = Seeds.replay(seed) + " on " + device + " with " + threads + " threads: " + scenario;
@@ -134,7 +134,7 @@ abstract class KernelContract {
         for (int i = 0; i < Seeds.cases(12); i++) {
             long seed = Seeds.of(i);
             RandomGenerator random = Seeds.random(seed);
-            QlifConfig config = RandomConfigs.next(random).toBuilder()
+            QlifConfig config = RandomConfigs.next(random, device).toBuilder()
                     .decision(QlifConfig.Decision.QUBIT)
                     .readout(i % 2 == 0 ? QlifConfig.Readout.MULTI_QUBIT : QlifConfig.Readout.SINGLE_QUBIT)
                     .build();
@@ -153,7 +153,7 @@ abstract class KernelContract {
         for (int i = 0; i < Seeds.cases(16); i++) {
             long seed = Seeds.of(i);
             RandomGenerator random = Seeds.random(seed);
-            QlifConfig config = RandomConfigs.next(random);
+            QlifConfig config = RandomConfigs.next(random, device);
             boolean streaming = i % 4 == 3;
             Shape shape = streaming
                     ? new Shape(70, 1, 17)
@@ -214,7 +214,7 @@ abstract class KernelContract {
         for (int i = 0; i < Seeds.cases(12); i++) {
             long seed = Seeds.of(i);
             RandomGenerator random = Seeds.random(seed);
-            QlifConfig config = RandomConfigs.next(random);
+            QlifConfig config = RandomConfigs.next(random, device);
             Shape shape = new Shape(
                     (int) RandomConfigs.pick(random, 1L, 3L, 66L), 5, (int) RandomConfigs.pick(random, 1L, 15L, 17L));
             Scenario whole = Scenario.random(random, config, shape);
@@ -382,7 +382,7 @@ abstract class KernelContract {
         for (int i = 0; i < Seeds.cases(12); i++) {
             long seed = Seeds.of(2_000_000 + i);
             RandomGenerator random = Seeds.random(seed);
-            QlifConfig config = RandomConfigs.next(random);
+            QlifConfig config = RandomConfigs.next(random, device);
             int[] steps = {1, 63, 64, 65};
             Shape shape = new Shape(steps[i % steps.length], 1 + i % 3, 33);
             Scenario scenario = Scenario.random(random, config, shape);

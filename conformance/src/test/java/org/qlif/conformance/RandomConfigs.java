@@ -1,6 +1,7 @@
 package org.qlif.conformance;
 
 import java.util.random.RandomGenerator;
+import org.qlif.Device;
 import org.qlif.NeuromodTransform;
 import org.qlif.QlifConfig;
 
@@ -27,7 +28,22 @@ final class RandomConfigs {
 
     private RandomConfigs() {}
 
-    static QlifConfig next(RandomGenerator random) {
+    /** Whether kernels on {@code device} call functions of the caller's: those that are not written in Java can't. */
+    static boolean callsJava(Device device) {
+        return device.kind().equals("cpu");
+    }
+
+    /** A configuration that {@code device} can run. */
+    static QlifConfig next(RandomGenerator random, Device device) {
+        QlifConfig config = next(random);
+        return config.neuromodTransform() != RATIONAL || callsJava(device)
+                ? config
+                : config.toBuilder()
+                        .neuromodTransform(NeuromodTransform.SIGMOID)
+                        .build();
+    }
+
+    private static QlifConfig next(RandomGenerator random) {
         boolean adaptiveThreshold = random.nextInt(4) > 0;
         QlifConfig.Builder builder = QlifConfig.builder()
                 .vReset(pick(random, 0, -0.2, 0.1))

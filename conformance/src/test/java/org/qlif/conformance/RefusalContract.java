@@ -2,6 +2,8 @@ package org.qlif.conformance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import java.lang.foreign.Arena;
@@ -718,9 +720,24 @@ abstract class RefusalContract {
         }
     }
 
+    @Test
+    void refusesUserFunctionsWhereItCantCallThem() {
+        assumeFalse(RandomConfigs.callsJava(device), "kernels on " + device + " call Java");
+        QlifConfig config =
+                QlifConfig.builder().neuromodTransform(RandomConfigs.RATIONAL).build();
+        assertThatThrownBy(() -> open(config))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("neuromodTransform");
+    }
+
+    private void assumeCallsJava() {
+        assumeTrue(RandomConfigs.callsJava(device), "kernels on " + device + " call no user functions");
+    }
+
     /** A user function holds the kernel inside a call, so that the second thread surely finds it busy. */
     @Test
     void refusesASecondThreadMeanwhile() throws Exception {
+        assumeCallsJava();
         CountDownLatch inside = new CountDownLatch(1);
         CountDownLatch proceed = new CountDownLatch(1);
         NeuromodTransform waiting = new NeuromodTransform() {
@@ -768,6 +785,7 @@ abstract class RefusalContract {
     /** What a user function throws reaches the caller as it is, from a helper thread too, and the kernel lives on. */
     @Test
     void passesOnWhatAUserFunctionThrows() {
+        assumeCallsJava();
         NeuromodTransform throwing = new NeuromodTransform() {
             @Override
             public float apply(float m) {

@@ -382,7 +382,7 @@ record Scenario(
         return backward;
     }
 
-    private static Result collect(Forward forward, Backward backward) {
+    static Result collect(Forward forward, Backward backward) {
         Result result = new Result();
         for (DType type : DType.values()) {
             put(result, Result.spikes(type), forward.spikes(type));

@@ -1,6 +1,7 @@
 package org.qlif.spi;
 
 import java.util.List;
+import java.util.Optional;
 import org.qlif.Device;
 import org.qlif.DeviceInfo;
 import org.qlif.KernelOptions;
@@ -11,13 +12,30 @@ import org.qlif.NeuronConfig;
  * {@link #devices()} says so instead.
  */
 public interface Backend {
+    /**
+     * Whether {@code asked}, a name or {@code auto}, can mean a device of this backend. If not, it is not asked for its devices, so
+     * that who names a CPU starts no GPU's driver.
+     */
+    default boolean concerns(Device asked) {
+        return true;
+    }
+
     /** Every device this backend could offer, runnable or not, each with a priority and the reasons if it can't run. */
     List<DeviceInfo> devices();
+
+    /**
+     * Why {@code device}, a name that is not among {@link #devices()} though this backend's devices are named like that, is not
+     * there; empty for names that this backend never gives.
+     */
+    default Optional<String> absence(Device device) {
+        return Optional.empty();
+    }
 
     /**
      * A kernel for {@code config} on {@code device}, which is one of {@link #devices()} and can run.
      *
      * @throws IllegalArgumentException if the backend can't run this configuration
+     * @throws org.qlif.NativeException if the device fails
      */
     BackendKernel open(NeuronConfig config, Device device, KernelOptions options);
 }

@@ -1,6 +1,8 @@
 package org.qlif.spi;
 
+import java.util.Optional;
 import org.qlif.Backward;
+import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.Tape;
@@ -13,6 +15,19 @@ import org.qlif.Tensor;
 public interface BackendKernel extends AutoCloseable {
     /** What runs, for people: instruction set or device, and threads. */
     String description();
+
+    /**
+     * Whether calls may lend memory of the device {@code place}; memory of the host can always be lent. Unless a backend says
+     * otherwise, there is no such device.
+     */
+    default boolean reaches(Device place) {
+        return false;
+    }
+
+    /** What the kernel offers beyond this interface; see {@link org.qlif.Kernel#extension}. */
+    default <T> Optional<T> extension(Class<T> type) {
+        return Optional.empty();
+    }
 
     /** Runs all steps of {@code call}. */
     void forward(Forward call);

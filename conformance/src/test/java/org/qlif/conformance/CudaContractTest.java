@@ -1,0 +1,34 @@
+package org.qlif.conformance;
+
+import org.junit.jupiter.api.Nested;
+
+/** The first GPU, through memory of the host. */
+@RequiresDevice("cuda:0")
+class CudaContractTest extends KernelContract {
+    private static final String DEVICE = "cuda:0";
+
+    CudaContractTest() {
+        super(DEVICE);
+    }
+
+    @Nested
+    class Gradients extends GradientContract {
+        Gradients() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Draws extends DrawContract {
+        Draws() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Refusals extends RefusalContract {
+        Refusals() {
+            super(DEVICE);
+        }
+    }
+}

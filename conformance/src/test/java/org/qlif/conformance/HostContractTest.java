@@ -1,0 +1,34 @@
+package org.qlif.conformance;
+
+import org.junit.jupiter.api.Nested;
+
+/** The native library on the CPU: bit for bit what the GPU shall compute, and all of the way there but the device. */
+@RequiresDevice("host")
+class HostContractTest extends KernelContract {
+    private static final String DEVICE = "host";
+
+    HostContractTest() {
+        super(DEVICE);
+    }
+
+    @Nested
+    class Gradients extends GradientContract {
+        Gradients() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Draws extends DrawContract {
+        Draws() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Refusals extends RefusalContract {
+        Refusals() {
+            super(DEVICE);
+        }
+    }
+}

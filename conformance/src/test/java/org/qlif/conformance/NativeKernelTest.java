@@ -1,0 +1,204 @@
+package org.qlif.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Test;
+import org.qlif.DType;
+import org.qlif.Device;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Kernel;
+import org.qlif.KernelOptions;
+import org.qlif.NativeException;
+import org.qlif.Parameters;
+import org.qlif.QlifConfig;
+import org.qlif.QlifTrace;
+import org.qlif.Tape;
+import org.qlif.Tensor;
+import org.qlif.gpu.CudaKernel;
+
+/** What is special about calls that leave Java: nothing wrong may get there, since nothing there would catch it. */
+@RequiresDevice("host")
+class NativeKernelTest {
+    private static final Device DEVICE = Device.of("host");
+    private static final QlifConfig CONFIG = QlifConfig.defaults();
+
+    private static Kernel open() {
+        return Kernel.open(CONFIG, DEVICE, new KernelOptions(2));
+    }
+
+    /** Valid calls of random shapes, in each of which one tensor is then swapped for one that is wrong in some way. */
+    @Test
+    @SuppressWarnings("restricted")
+    void refusesWhateverIsWrong() throws Exception {
+        List<BiConsumer<Forward, Tensor>> slots = new ArrayList<>(List.of(
+                Forward::input,
+                Forward::modulation,
+                Forward::uniforms,
+                Forward::normals,
+                Forward::spikes,
+                Forward::spikeValues,
+                Forward::voltages));
+        for (QlifTrace trace : QlifTrace.values()) {
+            slots.add((forward, tensor) -> forward.trace(trace, tensor));
+        }
+        try (Kernel kernel = open();
+                var elsewhere = Executors.newSingleThreadExecutor();
+                Arena shared = Arena.ofShared()) {
+            for (int i = 0; i < Seeds.cases(400); i++) {
+                long seed = Seeds.of(i);
+                RandomGenerator random = Seeds.random(seed);
+                Shape shape = new Shape(1 + random.nextInt(70), 1 + random.nextInt(3), 1 + random.nextInt(70));
+                Scenario scenario = Scenario.random(random, CONFIG, shape);
+                int slot = random.nextInt(slots.size());
+                DType wrongType = slots.get(slot) == slots.get(4) ? DType.F32 : DType.U8;
+                long[] extents = shape.extents();
+                long[] longer = {extents[0], extents[1], extents[2] + 1};
+                Tensor wrong = switch (random.nextInt(6)) {
+                    case 0 -> Tensor.zeros(wrongType, longer);
+                    case 1 -> Tensor.zeros(DType.F32, extents[0] + 1, extents[1], extents[2]);
+                    case 2 -> Tensor.zeros(DType.F32, extents[0], 1, extents[1], extents[2], 1);
+                    case 3 -> closed(extents);
+                    case 4 ->
+                        elsewhere
+                                .submit(() -> Tensor.of(
+                                        DType.F32, Arena.ofConfined().allocate(4L * shape.size(), 4), extents))
+                                .get();
+                    default ->
+                        Tensor.on(
+                                Device.of("cuda:3"),
+                                DType.F32,
+                                MemorySegment.ofAddress(64).reinterpret(4L * shape.size(), shared, null),
+                                extents);
+                };
+                String context = Seeds.replay(seed) + ": slot " + slot + ", " + wrong + ", " + scenario;
+                try (Memory memory = new Memory(Memory.Kind.ALIGNED)) {
+                    Forward forward = scenario.forward(memory, _ -> true);
+                    slots.get(slot).accept(forward, wrong);
+                    assertThatThrownBy(() -> kernel.forward(forward))
+                            .as(context)
+                            .isInstanceOfAny(
+                                    IllegalArgumentException.class,
+                                    IllegalStateException.class,
+                                    WrongThreadException.class);
+                    if (forward.voltages() != wrong) {
+                        Memory.assertPoisoned(forward.voltages());
+                    }
+                    memory.assertGuardsIntact();
+                }
+            }
+            Scenario.random(Seeds.random(1), CONFIG, new Shape(9, 2, 33)).run(kernel, Tape.Mode.COMPACT);
+        }
+    }
+
+    private static Tensor closed(long... shape) {
+        try (Arena arena = Arena.ofShared()) {
+            return Tensor.of(DType.F32, arena.allocate(Tensor.byteSize(DType.F32, shape), 4), shape);
+        }
+    }
+
+    @Test
+    void refusesASecondThreadMeanwhile() throws Exception {
+        Shape shape = new Shape(500, 16, 4096);
+        Forward large = forward(shape);
+        Forward small = forward(new Shape(1, 1, 1));
+        try (Kernel kernel = open();
+                var other = Executors.newSingleThreadExecutor()) {
+            Future<?> running = other.submit(() -> insist(kernel, large));
+            boolean refused = false;
+            while (!refused && !running.isDone()) {
+                try {
+                    kernel.forward(small);
+                } catch (IllegalStateException busy) {
+                    assertThat(busy).hasMessageContaining("another thread");
+                    refused = true;
+                }
+            }
+            assertThat(refused).as("met the other thread inside its call").isTrue();
+            assertThatThrownBy(kernel::close).isExactlyInstanceOf(IllegalStateException.class);
+            running.get(60, TimeUnit.SECONDS);
+            kernel.forward(small);
+        }
+    }
+
+    /** Runs {@code call} as soon as the kernel is free. */
+    private static void insist(Kernel kernel, Forward call) {
+        while (true) {
+            try {
+                kernel.forward(call);
+                return;
+            } catch (IllegalStateException busy) {
+                Thread.onSpinWait();
+            }
+        }
+    }
+
+    private static Forward forward(Shape shape) {
+        return new Forward()
+                .input(Tensor.zeros(DType.F32, shape.extents()))
+                .parameters(Parameters.shared(CONFIG))
+                .draws(new DrawStream(1, 2))
+                .spikes(Tensor.zeros(DType.U8, shape.extents()));
+    }
+
+    @Test
+    void aTapeOutlivesItsKernel() {
+        Kernel kernel = open();
+        Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, 65, 2, 33);
+        kernel.close();
+        assertThat(tape.byteSize()).isPositive();
+        tape.close();
+        tape.close();
+    }
+
+    /** Memory that no machine has: refused with a typed exception, and the kernel lives on. */
+    @Test
+    void saysSoWhenMemoryRunsOut() {
+        try (Kernel kernel = open()) {
+            try (Tape impossible = kernel.newTape(Tape.Mode.VOLTAGE, 1L << 20, 1L << 20, 1L << 10)) {
+                fail("got a tape of " + impossible.byteSize() + " bytes");
+            } catch (NativeException failure) {
+                assertThat(failure.kind()).isEqualTo(NativeException.Kind.OUT_OF_MEMORY);
+                assertThat(failure.cudaError()).isZero();
+                assertThat(failure.status()).isNotZero();
+                assertThat(failure).hasMessageContaining("qlif_tape_open");
+            }
+            kernel.forward(forward(new Shape(3, 2, 5)));
+        }
+    }
+
+    @Test
+    void hasNoExtensions() {
+        try (Kernel kernel = open()) {
+            assertThat(kernel.extension(CudaKernel.class)).isEmpty();
+        }
+    }
+
+    /** Kernels pass from thread to thread, virtual ones too. */
+    @Test
+    void runsOnAnyThread() throws Exception {
+        Scenario scenario = Scenario.random(Seeds.random(Seeds.of(0)), CONFIG, new Shape(70, 2, 33));
+        Result expected;
+        try (Kernel oracle = Kernel.open(CONFIG, "cpu:scalar")) {
+            expected = scenario.run(oracle, Tape.Mode.VOLTAGE);
+        }
+        try (Kernel kernel = open();
+                var virtual = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (int i = 0; i < 20; i++) {
+                virtual.submit(() -> scenario.run(kernel, Tape.Mode.VOLTAGE).assertSameBits(expected, "virtual"))
+                        .get();
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+package org.qlif.conformance;
+
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import org.qlif.Backward;
+import org.qlif.DType;
+import org.qlif.Forward;
+import org.qlif.Parameters;
+import org.qlif.QlifConfig;
+import org.qlif.QlifParameter;
+import org.qlif.QlifTrace;
+import org.qlif.QlifVariable;
+import org.qlif.State;
+import org.qlif.Tape;
+import org.qlif.Tensor;
+import org.qlif.gpu.CudaDevice;
+import org.qlif.gpu.DeviceBuffer;
+
+/** Descriptions whose tensors are in a GPU's memory, each with the content of its twin on the host, and the way back. */
+final class OnDevice implements AutoCloseable {
+    private final CudaDevice device;
+    private final QlifConfig config;
+    private final Map<Tensor, DeviceBuffer> buffers = new IdentityHashMap<>();
+    private final Map<Tensor, Tensor> twins = new IdentityHashMap<>();
+
+    OnDevice(CudaDevice device, QlifConfig config) {
+        this.device = device;
+        this.config = config;
+    }
+
+    /** The twin of {@code host}, the same one whenever it is asked for; null for null. */
+    Tensor twin(Tensor host) {
+        if (host == null) {
+            return null;
+        }
+        return twins.computeIfAbsent(host, _ -> {
+            DeviceBuffer buffer = device.allocate(host.segment().byteSize());
+            buffers.put(host, buffer);
+            buffer.copyFrom(host.segment());
+            return buffer.tensor(host.type(), host.shape());
+        });
+    }
+
+    private State twin(State host) {
+        if (host == null) {
+            return null;
+        }
+        List<Tensor> tensors = new ArrayList<>();
+        for (QlifVariable variable : QlifVariable.values()) {
+            tensors.add(twin(host.get(variable)));
+        }
+        return State.of(config, tensors).step(host.step());
+    }
+
+    private Parameters twin(Parameters host) {
+        Parameters parameters = Parameters.none(config);
+        for (QlifParameter parameter : QlifParameter.values()) {
+            parameters.set(parameter, twin(host.get(parameter)));
+        }
+        return parameters;
+    }
+
+    Forward twin(Forward host, Tape tape) {
+        Forward forward = new Forward()
+                .input(twin(host.input()))
+                .parameters(twin(host.parameters()))
+                .modulation(twin(host.modulation()))
+                .uniforms(twin(host.uniforms()))
+                .normals(twin(host.normals()))
+                .draws(host.draws())
+                .firstStep(host.firstStep())
+                .initialState(twin(host.initialState()))
+                .finalState(twin(host.finalState()))
+                .spikeValues(twin(host.spikeValues()))
+                .voltages(twin(host.voltages()))
+                .tape(tape);
+        for (DType type : DType.values()) {
+            if (host.spikes(type) != null) {
+                forward.spikes(twin(host.spikes(type)));
+            }
+        }
+        for (QlifTrace trace : QlifTrace.values()) {
+            forward.trace(trace, twin(host.trace(trace)));
+        }
+        return forward;
+    }
+
+    Backward twin(Backward host, Forward forward) {
+        return new Backward(forward)
+                .gradSpikeValues(twin(host.gradSpikeValues()))
+                .gradVoltages(twin(host.gradVoltages()))
+                .gradFinalState(twin(host.gradFinalState()))
+                .gradInput(twin(host.gradInput()))
+                .gradModulation(twin(host.gradModulation()))
+                .gradParameters(twin(host.gradParameters()))
+                .gradInitialState(twin(host.gradInitialState()));
+    }
+
+    /** Copies the content of every twin back to the host. */
+    void fetch() {
+        buffers.forEach((host, buffer) -> buffer.copyTo(host.segment()));
+    }
+
+    @Override
+    public void close() {
+        buffers.values().forEach(DeviceBuffer::close);
+    }
+}

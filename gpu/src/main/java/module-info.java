@@ -1,0 +1,15 @@
+import org.qlif.gpu.NativeBackend;
+import org.qlif.spi.Backend;
+
+/**
+ * The backend in C and CUDA: devices {@code cuda:0}, {@code cuda:1} and so on, and {@code host}, the same library on the CPU. Beside
+ * it stand memory, streams, events and graphs of a GPU.
+ */
+module org.qlif.gpu {
+    requires transitive org.qlif;
+
+    exports org.qlif.gpu;
+
+    provides Backend with
+            NativeBackend;
+}

@@ -1,0 +1,179 @@
+package org.qlif.gpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.qlif.DType;
+import org.qlif.Device;
+import org.qlif.DeviceUnavailableException;
+import org.qlif.Devices;
+import org.qlif.Tensor;
+import org.qlif.gpu.ffi.cuda.cuda_h;
+
+/**
+ * A GPU: what it is, and where memory, streams and events of it come from. Whatever is made here has its own hold on the device, so
+ * that all may be closed in any order. Thread-safe.
+ */
+public final class CudaDevice implements AutoCloseable {
+    private final Device device;
+    private final NativeDevice info;
+    private final Context context;
+    private final Lifetime lifetime = new Lifetime("this device");
+
+    private CudaDevice(Device device, NativeDevice info, Context context) {
+        this.device = device;
+        this.info = info;
+        this.context = context;
+    }
+
+    /**
+     * The GPU that is {@code cuda:ordinal} among this library's devices, and CUDA's device of that number.
+     *
+     * @throws DeviceUnavailableException if it can't run here
+     */
+    public static CudaDevice open(int ordinal) {
+        if (ordinal < 0) {
+            throw new IllegalArgumentException("ordinal: got " + ordinal + ", expected at least 0");
+        }
+        Device device = NativeBackend.cuda(ordinal);
+        // Says why, if it can't run.
+        Devices.resolve(device);
+        return new CudaDevice(device, NativeDevice.describe(ordinal), Context.retain(ordinal));
+    }
+
+    /** The device's name among this library's. */
+    public Device device() {
+        return device;
+    }
+
+    /** The GPU's own name. */
+    public String name() {
+        return info.name();
+    }
+
+    /** The compute capability, such as 9.0. */
+    public String computeCapability() {
+        return info.computeCapability();
+    }
+
+    /** The number of multiprocessors. */
+    public int multiprocessors() {
+        return info.multiprocessors();
+    }
+
+    /** The newest CUDA version that the driver knows, such as 13.0. */
+    public String driverVersion() {
+        return info.driverVersion();
+    }
+
+    /** The size of the memory in bytes. */
+    public long memoryBytes() {
+        return info.memoryBytes();
+    }
+
+    /** How many bytes of the memory are free now. */
+    public long freeBytes() {
+        lifetime.requireOpen();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment free = arena.allocate(cuda_h.C_LONG);
+            MemorySegment total = arena.allocate(cuda_h.C_LONG);
+            context.call("cuMemGetInfo", () -> cuda_h.cuMemGetInfo_v2(free, total));
+            return free.get(cuda_h.C_LONG, 0);
+        }
+    }
+
+    /**
+     * Memory of {@code size} bytes, aligned for every type.
+     *
+     * @throws org.qlif.NativeException if there is not that much
+     */
+    public DeviceBuffer allocate(long size) {
+        lifetime.requireOpen();
+        return DeviceBuffer.allocate(device, context, size);
+    }
+
+    /**
+     * Page-locked memory of the host of {@code size} bytes.
+     *
+     * @throws org.qlif.NativeException if there is not that much
+     */
+    public PinnedBuffer allocatePinned(long size) {
+        lifetime.requireOpen();
+        return PinnedBuffer.allocate(context, size);
+    }
+
+    /** A new stream. */
+    public CudaStream newStream() {
+        lifetime.requireOpen();
+        return CudaStream.create(device, context);
+    }
+
+    /**
+     * A caller's stream: a {@code CUstream} or {@code cudaStream_t} of this device's primary context, or 0 for the default stream. It
+     * must live as long as the wrapper is used, and stays the caller's to destroy.
+     *
+     * @throws IllegalArgumentException if it belongs to another device
+     */
+    public CudaStream stream(long handle) {
+        lifetime.requireOpen();
+        return CudaStream.wrap(device, context, handle);
+    }
+
+    /** A new event. */
+    public CudaEvent newEvent() {
+        lifetime.requireOpen();
+        return CudaEvent.create(context);
+    }
+
+    /**
+     * A tensor over a caller's memory on this device, such as a tensor of another library. The memory must live as long as calls use it;
+     * nothing can tell when it is freed.
+     *
+     * @param pointer a {@code CUdeviceptr} to this device's own or to managed memory, aligned for the type
+     * @throws IllegalArgumentException if the first or last byte is not in this device's memory
+     */
+    public Tensor tensor(long pointer, DType type, long... shape) {
+        lifetime.requireOpen();
+        long bytes = Tensor.byteSize(type, shape);
+        if (bytes > 0) {
+            context.enter();
+            try {
+                requireOwn(pointer);
+                requireOwn(Math.addExact(pointer, bytes - 1));
+            } finally {
+                context.leave();
+            }
+        }
+        return Tensor.on(device, type, MemorySegment.ofAddress(pointer).reinterpret(bytes), shape);
+    }
+
+    private void requireOwn(long pointer) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(cuda_h.C_LONG_LONG);
+            boolean managed = attribute(out, cuda_h.CU_POINTER_ATTRIBUTE_IS_MANAGED(), pointer) == 1;
+            boolean own = attribute(out, cuda_h.CU_POINTER_ATTRIBUTE_MEMORY_TYPE(), pointer)
+                            == cuda_h.CU_MEMORYTYPE_DEVICE()
+                    && attribute(out, cuda_h.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL(), pointer) == context.ordinal();
+            if (!managed && !own) {
+                throw new IllegalArgumentException(
+                        "pointer: 0x" + Long.toHexString(pointer) + " is not in the memory of " + device);
+            }
+        }
+    }
+
+    /** An attribute of the pointer, or -1 if CUDA does not know it. */
+    private static int attribute(MemorySegment out, int attribute, long pointer) {
+        // Some are booleans of one byte.
+        out.fill((byte) 0);
+        return cuda_h.cuPointerGetAttribute(out, attribute, pointer) == cuda_h.CUDA_SUCCESS()
+                ? out.get(cuda_h.C_INT, 0)
+                : -1;
+    }
+
+    /** Lets go of the device; what was made from it stays. Closing twice is harmless. */
+    @Override
+    public void close() {
+        if (lifetime.end()) {
+            context.close();
+        }
+    }
+}

@@ -1,0 +1,50 @@
+package org.qlif.gpu;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import org.qlif.Device;
+import org.qlif.gpu.ffi.qlif.qlif_h;
+
+/** A kernel on the host: its calls are done when they return, and reach no memory but the host's. */
+final class HostSite implements NativeKernel.Site {
+    private final HostStaging staging = new HostStaging();
+
+    @Override
+    public int number() {
+        return qlif_h.QLIF_HOST();
+    }
+
+    @Override
+    public Staging staging() {
+        return staging;
+    }
+
+    @Override
+    public boolean reaches(Device place) {
+        return false;
+    }
+
+    @Override
+    public MemorySegment enter() {
+        return MemorySegment.NULL;
+    }
+
+    @Override
+    public void finish() {}
+
+    @Override
+    public void abandon() {}
+
+    @Override
+    public void leave() {}
+
+    @Override
+    public <T> Optional<T> extension(Class<T> type, NativeKernel kernel) {
+        return Optional.empty();
+    }
+
+    @Override
+    public void close() {
+        staging.close();
+    }
+}

@@ -1,0 +1,55 @@
+package org.qlif.gpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.qlif.Tensor;
+
+/** On the host, native memory is reached as it lies, and arrays are copied: the garbage collector moves them. */
+final class HostStaging extends Staging {
+    private Arena arena;
+    private MemorySegment scratch = MemorySegment.NULL;
+
+    @Override
+    long direct(Tensor tensor) {
+        MemorySegment segment = tensor.segment();
+        return segment.isNative() ? segment.address() : 0;
+    }
+
+    @Override
+    long scratch(long bytes) {
+        if (bytes > scratch.byteSize()) {
+            close();
+            // Native code on other threads reads it.
+            Arena next = Arena.ofShared();
+            try {
+                scratch = next.allocate(bytes, 128);
+            } catch (Throwable failure) {
+                next.close();
+                throw failure;
+            }
+            arena = next;
+        }
+        return scratch.address();
+    }
+
+    @Override
+    void upload(Tensor from, long to) {
+        MemorySegment segment = from.segment();
+        MemorySegment.copy(segment, 0, scratch, to - scratch.address(), segment.byteSize());
+    }
+
+    @Override
+    void download(long from, Tensor to) {
+        MemorySegment segment = to.segment();
+        MemorySegment.copy(scratch, from - scratch.address(), segment, 0, segment.byteSize());
+    }
+
+    @Override
+    public void close() {
+        if (arena != null) {
+            scratch = MemorySegment.NULL;
+            arena.close();
+            arena = null;
+        }
+    }
+}

@@ -1,0 +1,322 @@
+package org.qlif.gpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import java.util.Optional;
+import org.qlif.Backward;
+import org.qlif.DType;
+import org.qlif.Device;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Parameters;
+import org.qlif.QlifConfig;
+import org.qlif.QlifParameter;
+import org.qlif.QlifTrace;
+import org.qlif.QlifVariable;
+import org.qlif.State;
+import org.qlif.Tape;
+import org.qlif.Tensor;
+import org.qlif.gpu.Staging.Use;
+import org.qlif.gpu.ffi.qlif.qlif_backward_args;
+import org.qlif.gpu.ffi.qlif.qlif_broadcast;
+import org.qlif.gpu.ffi.qlif.qlif_draw_args;
+import org.qlif.gpu.ffi.qlif.qlif_forward_args;
+import org.qlif.gpu.ffi.qlif.qlif_h;
+import org.qlif.spi.BackendKernel;
+import org.qlif.spi.TapeStorage;
+import org.qlif.spi.host.Broadcast;
+
+/**
+ * A kernel of the library, on the host or on a GPU: fills the argument structs from descriptions and calls. The devices differ in
+ * how they reach memory, which is {@link Staging}'s affair, and in what is around a call: {@link Site}.
+ */
+final class NativeKernel implements BackendKernel {
+    // Arrays, since a list would be asked for an iterator at every call.
+    private static final QlifVariable[] VARIABLES = QlifVariable.values();
+    private static final QlifParameter[] PARAMETERS = QlifParameter.values();
+    private static final QlifTrace[] TRACES = QlifTrace.values();
+    private static final long POINTER = qlif_h.C_POINTER.byteSize();
+
+    /** Native code on other threads reads it, and kernels pass from thread to thread. */
+    private final Arena arena = Arena.ofShared();
+
+    private final MemorySegment forwardArgs = arena.allocate(qlif_forward_args.layout());
+    private final MemorySegment backwardArgs = arena.allocate(qlif_backward_args.layout());
+    private final MemorySegment backwardsForward = qlif_backward_args.forward(backwardArgs);
+    private final MemorySegment drawArgs = arena.allocate(qlif_draw_args.layout());
+
+    private final Site site;
+    private final Staging staging;
+    private final MemorySegment handle;
+    private final String description;
+    private Broadcast modulation;
+
+    /** Where a kernel runs: what has to be done around its calls. */
+    interface Site extends AutoCloseable {
+        /** How the library numbers the device. */
+        int number();
+
+        Staging staging();
+
+        /** Whether calls may lend memory of this device. */
+        boolean reaches(Device place);
+
+        /** Comes before the first copy of a call, with what {@link #leave} undoes. */
+        MemorySegment enter();
+
+        /** Waits for a call if it must be done when it returns. */
+        void finish();
+
+        /** Waits, after a failure, until nothing uses the caller's memory any more. Throws nothing. */
+        void abandon();
+
+        void leave();
+
+        /** What callers can do beyond the common interface; see {@link org.qlif.Kernel#extension}. */
+        <T> Optional<T> extension(Class<T> type, NativeKernel kernel);
+
+        @Override
+        void close();
+    }
+
+    NativeKernel(QlifConfig config, int threads, Site site) {
+        this.site = site;
+        this.staging = site.staging();
+        MemorySegment opened = MemorySegment.NULL;
+        try {
+            setSizes();
+            MemorySegment out = arena.allocate(qlif_h.C_POINTER);
+            Status.check(
+                    qlif_h.qlif_kernel_open(site.number(), NativeConfig.of(config, arena), threads, out),
+                    "qlif_kernel_open");
+            opened = out.get(qlif_h.C_POINTER, 0);
+            MemorySegment text = arena.allocate(512);
+            Status.check(qlif_h.qlif_kernel_describe(opened, text, text.byteSize()), "qlif_kernel_describe");
+            description = text.getString(0);
+        } catch (Throwable failure) {
+            qlif_h.qlif_kernel_close(opened);
+            arena.close();
+            throw failure;
+        }
+        handle = opened;
+    }
+
+    private void setSizes() {
+        qlif_forward_args.size(forwardArgs, (int) forwardArgs.byteSize());
+        qlif_backward_args.size(backwardArgs, (int) backwardArgs.byteSize());
+        qlif_forward_args.size(backwardsForward, (int) backwardsForward.byteSize());
+        qlif_draw_args.size(drawArgs, (int) drawArgs.byteSize());
+    }
+
+    @Override
+    public String description() {
+        return description;
+    }
+
+    @Override
+    public boolean reaches(Device place) {
+        return site.reaches(place);
+    }
+
+    @Override
+    public <T> Optional<T> extension(Class<T> type) {
+        return site.extension(type, this);
+    }
+
+    @Override
+    public void forward(Forward call) {
+        MemorySegment stream = site.enter();
+        boolean done = false;
+        try {
+            bindInputs(forwardArgs, call);
+            bindOutputs(forwardArgs, call);
+            staging.load();
+            Status.check(qlif_h.qlif_forward(handle, forwardArgs, stream), "qlif_forward");
+            staging.store();
+            site.finish();
+            done = true;
+        } finally {
+            end(done, call);
+        }
+    }
+
+    @Override
+    public void backward(Backward call) {
+        MemorySegment stream = site.enter();
+        boolean done = false;
+        try {
+            bindInputs(backwardsForward, call.forward());
+            bindGradients(call);
+            staging.load();
+            Status.check(qlif_h.qlif_backward(handle, backwardArgs, stream), "qlif_backward");
+            staging.store();
+            site.finish();
+            done = true;
+        } finally {
+            end(done, call);
+        }
+    }
+
+    @Override
+    public void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals) {
+        Tensor any = uniforms != null ? uniforms : normals;
+        if (any == null) {
+            return;
+        }
+        MemorySegment queue = site.enter();
+        boolean done = false;
+        try {
+            qlif_draw_args.stream(drawArgs, stream.stream());
+            qlif_draw_args.seed(drawArgs, stream.seed());
+            qlif_draw_args.element_offset(drawArgs, stream.elementOffset());
+            qlif_draw_args.first_step(drawArgs, firstStep);
+            qlif_draw_args.steps(drawArgs, any.extent(0));
+            qlif_draw_args.wires(drawArgs, any.rank() == 4 ? any.extent(1) : 1);
+            qlif_draw_args.elements(drawArgs, any.extent(any.rank() - 2) * any.extent(any.rank() - 1));
+            staging.bind(drawArgs, qlif_draw_args.uniforms$offset(), uniforms, Use.WRITE);
+            staging.bind(drawArgs, qlif_draw_args.normals$offset(), normals, Use.WRITE);
+            staging.load();
+            Status.check(qlif_h.qlif_draw(handle, drawArgs, queue), "qlif_draw");
+            staging.store();
+            site.finish();
+            done = true;
+        } finally {
+            end(done, any);
+            Reference.reachabilityFence(normals);
+        }
+    }
+
+    /** Ends a call. {@code call} lends memory that the garbage collector may own, and that native code has used until here. */
+    private void end(boolean done, Object call) {
+        try {
+            if (!done) {
+                site.abandon();
+            }
+        } finally {
+            staging.clear();
+            site.leave();
+            Reference.reachabilityFence(call);
+        }
+    }
+
+    /** What a run reads, and the tape. */
+    private void bindInputs(MemorySegment args, Forward call) {
+        qlif_forward_args.steps(args, call.steps());
+        qlif_forward_args.batch(args, call.batch());
+        qlif_forward_args.neurons(args, call.neurons());
+        qlif_forward_args.first_step(args, call.firstStep());
+        DrawStream draws = call.draws();
+        qlif_forward_args.seed(args, draws == null ? 0 : draws.seed());
+        qlif_forward_args.element_offset(args, draws == null ? 0 : draws.elementOffset());
+        qlif_forward_args.stream(args, draws == null ? 0 : draws.stream());
+        staging.bind(args, qlif_forward_args.input$offset(), call.input(), Use.READ);
+        int perNeuron = 0;
+        for (QlifParameter parameter : PARAMETERS) {
+            Tensor tensor = call.parameters().get(parameter);
+            int ordinal = parameter.ordinal();
+            staging.bind(args, qlif_forward_args.parameters$offset() + ordinal * POINTER, tensor, Use.READ);
+            if (tensor.elements() != 1) {
+                perNeuron |= 1 << ordinal;
+            }
+        }
+        qlif_forward_args.per_neuron_parameters(args, perNeuron);
+        bindModulation(args, call.modulation());
+        staging.bind(args, qlif_forward_args.uniforms$offset(), call.uniforms(), Use.READ);
+        staging.bind(args, qlif_forward_args.normals$offset(), call.normals(), Use.READ);
+        State initial = call.initialState();
+        if (initial == null || initial != call.finalState()) {
+            bindState(args, qlif_forward_args.initial_state$offset(), initial, Use.READ);
+        }
+        Tape tape = call.tape();
+        // A long, since a pointer would make a new segment of it.
+        args.set(
+                qlif_h.C_LONG,
+                qlif_forward_args.tape$offset(),
+                tape == null ? 0 : ((NativeTape) tape.storage()).handle().address());
+    }
+
+    private void bindModulation(MemorySegment args, Tensor tensor) {
+        modulation = Broadcast.of(tensor, modulation);
+        long at = qlif_forward_args.modulation$offset();
+        staging.bind(args, at + qlif_broadcast.data$offset(), tensor, Use.READ);
+        args.set(qlif_h.C_LONG, at + qlif_broadcast.stride_t$offset(), tensor == null ? 0 : modulation.strideT());
+        args.set(qlif_h.C_LONG, at + qlif_broadcast.stride_b$offset(), tensor == null ? 0 : modulation.strideB());
+        args.set(qlif_h.C_LONG, at + qlif_broadcast.stride_n$offset(), tensor == null ? 0 : modulation.strideN());
+    }
+
+    private void bindState(MemorySegment args, long offset, State state, Use use) {
+        for (QlifVariable variable : VARIABLES) {
+            Tensor tensor = state == null ? null : state.get(variable);
+            staging.bind(args, offset + variable.ordinal() * POINTER, tensor, use);
+        }
+    }
+
+    private void bindOutputs(MemorySegment args, Forward call) {
+        long initial = qlif_forward_args.initial_state$offset();
+        long last = qlif_forward_args.final_state$offset();
+        State state = call.finalState();
+        if (state == null || state != call.initialState()) {
+            bindState(args, last, state, Use.WRITE);
+        } else {
+            for (QlifVariable variable : VARIABLES) {
+                long place = variable.ordinal() * POINTER;
+                staging.bind(args, initial + place, last + place, state.get(variable), Use.READ_AND_WRITE);
+            }
+        }
+        staging.bind(args, qlif_forward_args.spikes_f32$offset(), call.spikes(DType.F32), Use.WRITE);
+        staging.bind(args, qlif_forward_args.spikes_u8$offset(), call.spikes(DType.U8), Use.WRITE);
+        staging.bind(args, qlif_forward_args.spikes_bit$offset(), call.spikes(DType.BIT), Use.WRITE);
+        staging.bind(args, qlif_forward_args.spike_values$offset(), call.spikeValues(), Use.WRITE);
+        staging.bind(args, qlif_forward_args.voltages$offset(), call.voltages(), Use.WRITE);
+        for (QlifTrace trace : TRACES) {
+            long offset = qlif_forward_args.traces$offset() + trace.ordinal() * POINTER;
+            staging.bind(args, offset, call.trace(trace), Use.WRITE);
+        }
+    }
+
+    private void bindGradients(Backward call) {
+        MemorySegment args = backwardArgs;
+        staging.bind(args, qlif_backward_args.grad_spike_values$offset(), call.gradSpikeValues(), Use.READ);
+        staging.bind(args, qlif_backward_args.grad_voltages$offset(), call.gradVoltages(), Use.READ);
+        bindState(args, qlif_backward_args.grad_final_state$offset(), call.gradFinalState(), Use.READ);
+        staging.bind(args, qlif_backward_args.grad_input$offset(), call.gradInput(), Use.WRITE);
+        staging.bind(args, qlif_backward_args.grad_modulation$offset(), call.gradModulation(), Use.WRITE);
+        Parameters gradients = call.gradParameters();
+        for (QlifParameter parameter : PARAMETERS) {
+            long offset = qlif_backward_args.grad_parameters$offset() + parameter.ordinal() * POINTER;
+            staging.bind(args, offset, gradients == null ? null : gradients.get(parameter), Use.WRITE);
+        }
+        bindState(args, qlif_backward_args.grad_initial_state$offset(), call.gradInitialState(), Use.WRITE);
+    }
+
+    @Override
+    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
+        try (Arena local = Arena.ofConfined()) {
+            MemorySegment out = local.allocate(qlif_h.C_POINTER);
+            int number = switch (mode) {
+                case VOLTAGE -> qlif_h.QLIF_TAPE_VOLTAGE();
+                case COMPACT -> qlif_h.QLIF_TAPE_COMPACT();
+            };
+            Status.check(qlif_h.qlif_tape_open(handle, number, steps, batch, neurons, out), "qlif_tape_open");
+            return new NativeTape(out.get(qlif_h.C_POINTER, 0));
+        }
+    }
+
+    /** See {@link CudaKernel#reserve}. */
+    void reserve(long steps, long batch, long neurons, boolean modulationSteps) {
+        Status.check(
+                qlif_h.qlif_kernel_reserve(handle, steps, batch, neurons, modulationSteps ? 1 : 0),
+                "qlif_kernel_reserve");
+    }
+
+    @Override
+    public void close() {
+        // Each even if the one before it fails; the kernel, which may wait for work that uses the others' memory,
+        // first.
+        try (arena;
+                site) {
+            Status.check(qlif_h.qlif_kernel_close(handle), "qlif_kernel_close");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+package org.qlif.gpu;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.module.ModuleFinder;
+import java.lang.module.ModuleReader;
+import java.lang.module.ModuleReference;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
+import java.util.Optional;
+import org.qlif.QlifConfig;
+import org.qlif.gpu.ffi.qlif.qlif_device_info;
+import org.qlif.gpu.ffi.qlif.qlif_h;
+
+/**
+ * The library {@code libqlif.so}: found, loaded and checked once for each class loader, or the reason why not. The bindings look its
+ * functions up among what this module's class loader has loaded, so nothing may touch them before that.
+ *
+ * <p>It comes out of the jar with the classifier of this platform, into a folder that only this user can enter, and is deleted as soon
+ * as it is loaded: nobody can put another in its place, and nothing stays behind. The system property {@code qlif.library} names a
+ * file to load instead.
+ */
+final class NativeLibrary {
+    private static final String PROPERTY = "qlif.library";
+    private static final String PLATFORM = "linux-x86_64";
+    private static final String FILE = "libqlif.so";
+    /** Not the name of a package, so that no module can hide it. */
+    private static final String RESOURCE = "org/qlif/gpu/" + PLATFORM + "/" + FILE;
+    /** What the manifest of the classifier jar calls it. */
+    private static final String MODULE = "org.qlif.gpu.linux_x86_64";
+
+    private static NativeLibrary library;
+
+    private final String obstacle;
+
+    private NativeLibrary(String obstacle) {
+        this.obstacle = obstacle;
+    }
+
+    /** Why the library can't be loaded, with what would help. */
+    private static final class Unloadable extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        Unloadable(String message) {
+            super(message);
+        }
+    }
+
+    /** The library, loaded by the first call. Never fails: see {@link #obstacle()}. */
+    static synchronized NativeLibrary get() {
+        if (library == null) {
+            String obstacle = null;
+            try {
+                load();
+            } catch (Unloadable reason) {
+                obstacle = reason.getMessage();
+            }
+            library = new NativeLibrary(obstacle);
+        }
+        return library;
+    }
+
+    /** Why the library is not there; null if it is. */
+    String obstacle() {
+        return obstacle;
+    }
+
+    /** The library's own version. */
+    String version() {
+        return text(qlif_h.qlif_version());
+    }
+
+    /** The text that a {@code char *} of the library points to. */
+    static String text(MemorySegment address) {
+        return address.reinterpret(Long.MAX_VALUE).getString(0);
+    }
+
+    private static void load() throws Unloadable {
+        String system = System.getProperty("os.name") + " on " + System.getProperty("os.arch");
+        if (!system.equals("Linux on amd64")) {
+            throw new Unloadable("the native library runs on Linux on amd64 (x86-64); this is " + system);
+        }
+        String given = System.getProperty(PROPERTY);
+        if (given == null) {
+            loadBundled();
+        } else {
+            Path file = Path.of(given).toAbsolutePath();
+            if (!Files.isRegularFile(file)) {
+                throw new Unloadable("system property " + PROPERTY + ": there is no file " + file);
+            }
+            load(file, file.toString());
+        }
+        String source = given == null ? "the bundled library" : given;
+        if (SymbolLookup.loaderLookup().find("qlif_abi_version").isEmpty()) {
+            throw new Unloadable(source + " is no QLIF library: it has no function qlif_abi_version");
+        }
+        int version = qlif_h.qlif_abi_version();
+        if (version != qlif_h.QLIF_ABI_VERSION()) {
+            throw new Unloadable(source + " has interface version " + version + ", this jar needs "
+                    + qlif_h.QLIF_ABI_VERSION() + ": take library and jar from one release");
+        }
+        requireSameStructs(source);
+    }
+
+    private static void loadBundled() throws Unloadable {
+        Path folder = null;
+        Path file = null;
+        try (InputStream resource = open()) {
+            if (resource == null) {
+                throw new Unloadable(
+                        "the native library is not there: add the artifact qlif-gpu with the classifier " + PLATFORM
+                                + " to the class path or module path, or name a file with -D" + PROPERTY + "="
+                                + FILE);
+            }
+            folder = Files.createTempDirectory(
+                    "qlif", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            file = folder.resolve(FILE);
+            Files.copy(resource, file);
+            load(
+                    file,
+                    "the bundled library, unpacked to " + folder
+                            + " (a folder that forbids execution? -Djava.io.tmpdir names another),");
+        } catch (IOException failure) {
+            throw new Unloadable("the native library can't be unpacked: " + failure);
+        } finally {
+            delete(file);
+            delete(folder);
+        }
+    }
+
+    /**
+     * The resource, or null. A jar without classes is a module that nothing requires, so on the module path the JVM does not see it
+     * unless told to; then it is looked for there.
+     */
+    private static InputStream open() throws IOException {
+        InputStream seen = NativeLibrary.class.getClassLoader().getResourceAsStream(RESOURCE);
+        String modulePath = System.getProperty("jdk.module.path");
+        if (seen != null || modulePath == null) {
+            return seen;
+        }
+        Path[] entries = Arrays.stream(modulePath.split(java.io.File.pathSeparator))
+                .map(Path::of)
+                .toArray(Path[]::new);
+        Optional<ModuleReference> module = ModuleFinder.of(entries).find(MODULE);
+        if (module.isEmpty()) {
+            return null;
+        }
+        try (ModuleReader reader = module.get().open();
+                InputStream resource = reader.open(RESOURCE).orElse(null)) {
+            // The reader takes its streams with it.
+            return resource == null ? null : new java.io.ByteArrayInputStream(resource.readAllBytes());
+        }
+    }
+
+    private static void load(Path file, String description) throws Unloadable {
+        try {
+            System.load(file.toString());
+        } catch (UnsatisfiedLinkError failure) {
+            throw new Unloadable(description + " can't be loaded: " + failure.getMessage());
+        } catch (IllegalCallerException refused) {
+            throw new Unloadable(
+                    "Java refuses native access: start it with --enable-native-access=org.qlif.gpu, or ALL-UNNAMED on the"
+                            + " class path");
+        }
+    }
+
+    private static void delete(Path path) {
+        try {
+            if (path != null) {
+                Files.deleteIfExists(path);
+            }
+        } catch (IOException left) {
+            // A file that stays behind in a temporary folder harms nobody.
+            System.getLogger("org.qlif").log(System.Logger.Level.DEBUG, "left behind: " + path, left);
+        }
+    }
+
+    /**
+     * Throws if the structs through which devices are described and kernels opened differ in size: the library says so itself. It
+     * does so for those of calls, too, when they are made.
+     */
+    private static void requireSameStructs(String source) throws Unloadable {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment kernel = arena.allocate(qlif_h.C_POINTER);
+            int status = qlif_h.qlif_device_describe(qlif_h.QLIF_HOST(), newDeviceInfo(arena));
+            if (status == qlif_h.QLIF_SUCCESS()) {
+                MemorySegment config = NativeConfig.of(QlifConfig.defaults(), arena);
+                status = qlif_h.qlif_kernel_open(qlif_h.QLIF_HOST(), config, 1, kernel);
+            }
+            if (status == qlif_h.QLIF_SUCCESS()) {
+                status = qlif_h.qlif_kernel_close(kernel.get(qlif_h.C_POINTER, 0));
+            }
+            if (status == qlif_h.QLIF_INVALID_ARGUMENT()) {
+                throw new Unloadable(source + " does not fit this jar: " + text(qlif_h.qlif_last_error())
+                        + "; take library and jar from one release");
+            }
+        }
+    }
+
+    /** A {@code qlif_device_info} to be filled by the library. */
+    static MemorySegment newDeviceInfo(Arena arena) {
+        MemorySegment info = arena.allocate(qlif_device_info.layout());
+        qlif_device_info.size(info, (int) info.byteSize());
+        return info;
+    }
+}

@@ -1,0 +1,48 @@
+package org.qlif.gpu;
+
+import org.qlif.DeviceUnavailableException;
+import org.qlif.NativeException;
+import org.qlif.NativeException.Kind;
+import org.qlif.gpu.ffi.qlif.qlif_h;
+
+/** Turns what the library's functions return into exceptions. */
+final class Status {
+    private Status() {}
+
+    /** Throws unless {@code status}, which {@code function} has just returned to this thread, is success. */
+    static void check(int status, String function) {
+        if (status != qlif_h.QLIF_SUCCESS()) {
+            throw failure(status, function);
+        }
+    }
+
+    /** The exception for a status that is not success, with the library's text: to be asked for at once, on the same thread. */
+    static RuntimeException failure(int status, String function) {
+        int cuda = qlif_h.qlif_last_cuda_error();
+        String message = function + ": " + lastError();
+        if (status == qlif_h.QLIF_UNAVAILABLE()) {
+            return new DeviceUnavailableException(message);
+        }
+        return new NativeException(kind(status), status, cuda, message);
+    }
+
+    /** The text of this thread's last failure. */
+    static String lastError() {
+        return NativeLibrary.text(qlif_h.qlif_last_error());
+    }
+
+    private static Kind kind(int status) {
+        if (status == qlif_h.QLIF_INVALID_ARGUMENT()) {
+            return Kind.INVALID_ARGUMENT;
+        } else if (status == qlif_h.QLIF_OUT_OF_MEMORY()) {
+            return Kind.OUT_OF_MEMORY;
+        } else if (status == qlif_h.QLIF_DEVICE_FAULT()) {
+            return Kind.DEVICE_FAULT;
+        } else if (status == qlif_h.QLIF_CUDA_ERROR()) {
+            return Kind.CUDA;
+        } else if (status == qlif_h.QLIF_BUSY()) {
+            return Kind.BUSY;
+        }
+        return Kind.INTERNAL;
+    }
+}

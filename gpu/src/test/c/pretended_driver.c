@@ -1,0 +1,398 @@
+/*
+ * As much of CUDA's driver as gpu/cuda.includes names, pretended on the host: libcuda.so.1 for a machine without a GPU. Together with the
+ * library's emulated device (native/tests/emulation) it lets the Java side run all the way, with tests that are strict about what a
+ * real driver is strict about, and about what it would forgive:
+ *   - calls that need a context fail without one, and what is pushed must be popped;
+ *   - copies must stay within allocations; freed memory is spoilt; what is freed must have been allocated;
+ *   - nothing may wait or copy while a stream is captured;
+ *   - whatever is left at the end of the process makes it fail, with exit code 70.
+ * Work is done at once: streams, events and graphs order nothing, and what is captured is done when it is captured, not when it is
+ * launched.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pthread.h>
+
+#define API __attribute__((visibility("default")))
+
+enum {
+  SUCCESS = 0,
+  INVALID_VALUE = 1,
+  OUT_OF_MEMORY = 2,
+  INVALID_DEVICE = 101,
+  INVALID_CONTEXT = 201,
+  CAPTURE_UNSUPPORTED = 900
+};
+enum { OF_DEVICE = 1, OF_HOST = 2 };
+enum { MEMORY_TYPE = 2, IS_MANAGED = 8, DEVICE_ORDINAL = 9 };
+
+/* What the emulated device says that it has. */
+static const size_t MEMORY = (size_t)1 << 30;
+
+typedef struct allocation {
+  struct allocation *next;
+  uintptr_t address;
+  size_t bytes;
+  int kind;
+} allocation;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static allocation *allocations;
+static int holds;
+static int handles;
+static void *captured;
+static char context;
+
+static __thread void *current[16];
+static __thread int depth;
+
+static int complain(const char *function, const char *what, int result) {
+  fprintf(stderr, "pretended CUDA driver: %s: %s\n", function, what);
+  return result;
+}
+
+#define REQUIRE_CONTEXT                                                         \
+  do {                                                                          \
+    if (depth == 0 || current[depth - 1] != &context || holds == 0) {           \
+      return complain(__func__, "the context is not current", INVALID_CONTEXT); \
+    }                                                                           \
+  } while (0)
+
+#define REQUIRE_NO_CAPTURE                                                         \
+  do {                                                                             \
+    if (captured != NULL) {                                                        \
+      return complain(__func__, "while a stream is captured", CAPTURE_UNSUPPORTED); \
+    }                                                                              \
+  } while (0)
+
+__attribute__((destructor)) static void end(void) {
+  int left = 0;
+  for (allocation *each = allocations; each != NULL; each = each->next) {
+    left++;
+  }
+  if (left != 0 || holds != 0 || handles != 0) {
+    fprintf(stderr, "pretended CUDA driver: left behind: %d allocations, %d holds on the context, %d streams, events and graphs\n", left,
+            holds, handles);
+    _exit(70);
+  }
+}
+
+static int allocate(uintptr_t *address, size_t bytes, int kind) {
+  if (bytes == 0) {
+    return INVALID_VALUE;
+  }
+  if (bytes > MEMORY) {
+    return OUT_OF_MEMORY;
+  }
+  allocation *made = malloc(sizeof *made);
+  void *memory = aligned_alloc(256, (bytes + 255) & ~(size_t)255);
+  if (made == NULL || memory == NULL) {
+    free(made);
+    free(memory);
+    return OUT_OF_MEMORY;
+  }
+  memset(memory, 0xA5, bytes);
+  *address = (uintptr_t)memory;
+  pthread_mutex_lock(&mutex);
+  *made = (allocation){allocations, *address, bytes, kind};
+  allocations = made;
+  pthread_mutex_unlock(&mutex);
+  return SUCCESS;
+}
+
+static int release(const char *function, uintptr_t address, int kind) {
+  pthread_mutex_lock(&mutex);
+  allocation **link = &allocations;
+  while (*link != NULL && ((*link)->address != address || (*link)->kind != kind)) {
+    link = &(*link)->next;
+  }
+  allocation *found = *link;
+  if (found != NULL) {
+    *link = found->next;
+  }
+  pthread_mutex_unlock(&mutex);
+  if (found == NULL) {
+    return complain(function, "was never allocated", INVALID_VALUE);
+  }
+  memset((void *)address, 0x5A, found->bytes);
+  free((void *)address);
+  free(found);
+  return SUCCESS;
+}
+
+/* The kind of memory that these bytes are within, 0 for none. */
+static int kind_of(uintptr_t address, size_t bytes) {
+  int kind = 0;
+  pthread_mutex_lock(&mutex);
+  for (allocation *each = allocations; each != NULL && kind == 0; each = each->next) {
+    if (address >= each->address && address + bytes <= each->address + each->bytes) {
+      kind = each->kind;
+    }
+  }
+  pthread_mutex_unlock(&mutex);
+  return kind;
+}
+
+static int make(void **handle) {
+  *handle = malloc(1);
+  __sync_fetch_and_add(&handles, 1);
+  return SUCCESS;
+}
+
+static int destroy(void *handle) {
+  free(handle);
+  __sync_fetch_and_sub(&handles, 1);
+  return SUCCESS;
+}
+
+API int cuInit(unsigned flags) { return flags == 0 ? SUCCESS : INVALID_VALUE; }
+
+API int cuDeviceGet(int *device, int ordinal) {
+  *device = ordinal;
+  return ordinal == 0 ? SUCCESS : INVALID_DEVICE;
+}
+
+API int cuDevicePrimaryCtxRetain(void **handle, int device) {
+  *handle = &context;
+  __sync_fetch_and_add(&holds, 1);
+  return device == 0 ? SUCCESS : INVALID_DEVICE;
+}
+
+API int cuDevicePrimaryCtxRelease_v2(int device) {
+  return device == 0 && __sync_fetch_and_sub(&holds, 1) > 0 ? SUCCESS : complain(__func__, "once too often", INVALID_CONTEXT);
+}
+
+API int cuCtxPushCurrent_v2(void *handle) {
+  if (depth == sizeof current / sizeof *current) {
+    return complain(__func__, "pushed and not popped", INVALID_VALUE);
+  }
+  current[depth++] = handle;
+  return SUCCESS;
+}
+
+API int cuCtxPopCurrent_v2(void **handle) {
+  if (depth == 0) {
+    return complain(__func__, "popped and not pushed", INVALID_CONTEXT);
+  }
+  *handle = current[--depth];
+  return SUCCESS;
+}
+
+API int cuCtxSynchronize(void) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  return SUCCESS;
+}
+
+API int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  return allocate(address, bytes, OF_DEVICE);
+}
+
+API int cuMemFree_v2(uint64_t address) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  return release(__func__, address, OF_DEVICE);
+}
+
+API int cuMemGetInfo_v2(size_t *available, size_t *total) {
+  REQUIRE_CONTEXT;
+  *available = MEMORY / 2;
+  *total = MEMORY;
+  return SUCCESS;
+}
+
+API int cuMemHostAlloc(void **address, size_t bytes, unsigned flags) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  (void)flags;
+  return allocate((uintptr_t *)address, bytes, OF_HOST);
+}
+
+API int cuMemFreeHost(void *address) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  return release(__func__, (uintptr_t)address, OF_HOST);
+}
+
+static int copy(const char *function, uintptr_t to, uintptr_t from, size_t bytes, uintptr_t device) {
+  if (bytes > 0 && kind_of(device, bytes) != OF_DEVICE) {
+    return complain(function, "leaves the device's memory", INVALID_VALUE);
+  }
+  memcpy((void *)to, (const void *)from, bytes);
+  return SUCCESS;
+}
+
+API int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *stream) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  (void)stream;
+  return copy(__func__, to, (uintptr_t)from, bytes, to);
+}
+
+API int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *stream) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  (void)stream;
+  return copy(__func__, (uintptr_t)to, from, bytes, from);
+}
+
+API int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *stream) {
+  REQUIRE_CONTEXT;
+  (void)stream;
+  return kind_of(from, bytes) == OF_DEVICE ? copy(__func__, to, from, bytes, to) : INVALID_VALUE;
+}
+
+API int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes, void *stream) {
+  REQUIRE_CONTEXT;
+  (void)stream;
+  if (kind_of(to, bytes) != OF_DEVICE) {
+    return complain(__func__, "leaves the device's memory", INVALID_VALUE);
+  }
+  memset((void *)to, value, bytes);
+  return SUCCESS;
+}
+
+API int cuStreamCreate(void **stream, unsigned flags) {
+  REQUIRE_CONTEXT;
+  return flags == 0 ? make(stream) : INVALID_VALUE;
+}
+
+API int cuStreamDestroy_v2(void *stream) {
+  REQUIRE_CONTEXT;
+  return destroy(stream);
+}
+
+API int cuStreamSynchronize(void *stream) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  (void)stream;
+  return SUCCESS;
+}
+
+API int cuStreamQuery(void *stream) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  (void)stream;
+  return SUCCESS;
+}
+
+API int cuStreamWaitEvent(void *stream, void *event, unsigned flags) {
+  REQUIRE_CONTEXT;
+  (void)stream;
+  return event != NULL && flags == 0 ? SUCCESS : INVALID_VALUE;
+}
+
+API int cuStreamGetCtx(void *stream, void **handle) {
+  REQUIRE_CONTEXT;
+  (void)stream;
+  *handle = &context;
+  return SUCCESS;
+}
+
+API int cuStreamBeginCapture_v2(void *stream, int mode) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  captured = stream;
+  return stream != NULL && mode == 1 ? SUCCESS : INVALID_VALUE;
+}
+
+API int cuStreamEndCapture(void *stream, void **graph) {
+  REQUIRE_CONTEXT;
+  if (captured != stream) {
+    return complain(__func__, "the stream is not captured", INVALID_VALUE);
+  }
+  captured = NULL;
+  return make(graph);
+}
+
+API int cuStreamIsCapturing(void *stream, int *status) {
+  REQUIRE_CONTEXT;
+  *status = captured != NULL && captured == stream;
+  return SUCCESS;
+}
+
+API int cuEventCreate(void **event, unsigned flags) {
+  REQUIRE_CONTEXT;
+  return flags == 0 ? make(event) : INVALID_VALUE;
+}
+
+API int cuEventDestroy_v2(void *event) {
+  REQUIRE_CONTEXT;
+  return destroy(event);
+}
+
+API int cuEventRecord(void *event, void *stream) {
+  REQUIRE_CONTEXT;
+  (void)stream;
+  return event != NULL ? SUCCESS : INVALID_VALUE;
+}
+
+API int cuEventQuery(void *event) {
+  REQUIRE_CONTEXT;
+  return event != NULL ? SUCCESS : INVALID_VALUE;
+}
+
+API int cuEventSynchronize(void *event) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  return event != NULL ? SUCCESS : INVALID_VALUE;
+}
+
+API int cuEventElapsedTime_v2(float *milliseconds, void *start, void *last) {
+  REQUIRE_CONTEXT;
+  *milliseconds = 0.5f;
+  return start != NULL && last != NULL ? SUCCESS : INVALID_VALUE;
+}
+
+API int cuGraphInstantiateWithFlags(void **executable, void *graph, unsigned long long flags) {
+  REQUIRE_CONTEXT;
+  return graph != NULL && flags == 0 ? make(executable) : INVALID_VALUE;
+}
+
+API int cuGraphLaunch(void *executable, void *stream) {
+  REQUIRE_CONTEXT;
+  (void)stream;
+  return executable != NULL ? SUCCESS : INVALID_VALUE;
+}
+
+API int cuGraphDestroy(void *graph) { return destroy(graph); }
+
+API int cuGraphExecDestroy(void *executable) { return destroy(executable); }
+
+API int cuPointerGetAttribute(void *value, int attribute, uint64_t address) {
+  int kind = kind_of(address, 1);
+  if (kind == 0) {
+    return INVALID_VALUE;
+  }
+  switch (attribute) {
+    case MEMORY_TYPE:
+      *(int *)value = kind == OF_DEVICE ? 2 : 1;
+      return SUCCESS;
+    case IS_MANAGED:
+      *(char *)value = 0;
+      return SUCCESS;
+    case DEVICE_ORDINAL:
+      *(int *)value = 0;
+      return SUCCESS;
+    default:
+      return INVALID_VALUE;
+  }
+}
+
+API int cuGetErrorName(int result, const char **name) {
+  (void)result;
+  *name = "PRETENDED_ERROR";
+  return SUCCESS;
+}
+
+API int cuGetErrorString(int result, const char **text) {
+  (void)result;
+  *text = "an error of the pretended driver";
+  return SUCCESS;
+}

@@ -1,0 +1,548 @@
+// CUDA devices: memory, launches and errors around the kernels of cuda_kernels.h.
+#include <cuda_runtime.h>
+#include <stdio.h>
+
+#include <vector>
+
+#include "cuda_kernels.h"
+#include "device.h"
+
+namespace qlif {
+namespace {
+
+// ---------------------------------------------------------------- errors
+
+/** Whether no further call can succeed in this process. */
+bool isSticky(cudaError_t error) {
+  switch (error) {
+    case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+    case cudaErrorContained:
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+    case cudaErrorTensorMemoryLeak:
+    case cudaErrorMpsClientTerminated:
+    case cudaErrorExternalDevice:
+      return true;
+    default:
+      return false;
+  }
+}
+
+qlif_status statusOf(cudaError_t error) {
+  switch (error) {
+    case cudaErrorMemoryAllocation:
+      return QLIF_OUT_OF_MEMORY;
+    case cudaErrorInitializationError:
+    case cudaErrorStubLibrary:
+    case cudaErrorInsufficientDriver:
+    case cudaErrorCallRequiresNewerDriver:
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorInvalidDeviceFunction:
+    case cudaErrorNoDevice:
+    case cudaErrorInvalidDevice:
+    case cudaErrorDeviceNotLicensed:
+    case cudaErrorStartupFailure:
+    case cudaErrorInvalidKernelImage:
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidPtx:
+    case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorJitCompilerNotFound:
+    case cudaErrorJitCompilationDisabled:
+    case cudaErrorSharedObjectInitFailed:
+    case cudaErrorOperatingSystem:
+    case cudaErrorSystemNotReady:
+    case cudaErrorSystemDriverMismatch:
+    case cudaErrorCompatNotSupportedOnDevice:
+      return QLIF_UNAVAILABLE;
+    default:
+      return isSticky(error) ? QLIF_DEVICE_FAULT : QLIF_CUDA_ERROR;
+  }
+}
+
+/** Throws unless a CUDA call succeeded. doing: what was going on, such as "launching the forward kernel". */
+void check(cudaError_t error, const char *doing) {
+  if (error == cudaSuccess) {
+    return;
+  }
+  // The runtime remembers the error for the next that asks; it is told here.
+  cudaGetLastError();
+  qlif_status status = statusOf(error);
+  Failure failure{status, (int32_t)error, ""};
+  snprintf(failure.text, sizeof failure.text, "CUDA error %d, %s (%s), when %s%s", (int)error, cudaGetErrorName(error),
+      cudaGetErrorString(error), doing,
+      status == QLIF_DEVICE_FAULT ? "; it may stem from earlier work of any library on the device, which is unusable in this process from here on"
+                                  : "");
+  throw failure;
+}
+
+/** Makes a device the current one of the calling thread for as long as this lives. */
+class OnDevice {
+ public:
+  explicit OnDevice(int device) : device_(device) {
+    check(cudaGetDevice(&before_), "asking for the current device");
+    if (before_ != device) {
+      check(cudaSetDevice(device), "choosing the device");
+    }
+  }
+  ~OnDevice() {
+    if (before_ != device_) {
+      cudaSetDevice(before_);
+    }
+  }
+  OnDevice(const OnDevice &) = delete;
+  OnDevice &operator=(const OnDevice &) = delete;
+
+ private:
+  const int device_;
+  int before_ = 0;
+};
+
+/** Lets the calling thread allocate while another one captures a graph; what is captured there is not touched. */
+class RelaxedCapture {
+ public:
+  RelaxedCapture() { check(cudaThreadExchangeStreamCaptureMode(&mode_), "setting the capture mode"); }
+  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  RelaxedCapture(const RelaxedCapture &) = delete;
+  RelaxedCapture &operator=(const RelaxedCapture &) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
+// ---------------------------------------------------------------- memory
+
+constexpr uint64_t ALIGNMENT = 256;
+
+uint64_t aligned(uint64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+
+void *allocate(uint64_t bytes, const char *doing) {
+  if (bytes == 0) {
+    return nullptr;
+  }
+  RelaxedCapture relaxed;
+  void *memory = nullptr;
+  check(cudaMalloc(&memory, (size_t)bytes), doing);
+  return memory;
+}
+
+class CudaTape final : public TapeStorage {
+ public:
+  /** The device is the current one. */
+  CudaTape(int device, int mode, int64_t steps, int64_t elements) : device_(device) {
+    uint64_t bits = aligned((uint64_t)(steps * wordsOf(elements)) * sizeof(uint64_t));
+    uint64_t checkpoints = aligned((uint64_t)(checkpointsOf(steps) * VARIABLES * elements) * sizeof(float));
+    uint64_t voltages = mode == QLIF_TAPE_VOLTAGE ? aligned((uint64_t)(steps * elements) * sizeof(float)) : 0;
+    bytes_ = bits + checkpoints + voltages;
+    memory_ = (char *)allocate(bytes_, "allocating a tape");
+    keepsVoltages_ = mode == QLIF_TAPE_VOLTAGE;
+    checkpoints_ = bits;
+    voltages_ = bits + checkpoints;
+  }
+
+  bool keepsVoltages() const { return keepsVoltages_; }
+
+  CudaTapeView view() const {
+    return CudaTapeView{
+        keepsVoltages_ ? (float *)(memory_ + voltages_) : nullptr, (uint32_t *)memory_, (float *)(memory_ + checkpoints_)};
+  }
+
+  uint64_t bytes() const override { return bytes_; }
+
+  void release() override {
+    if (memory_ == nullptr) {
+      return;
+    }
+    OnDevice on(device_);
+    void *memory = memory_;
+    memory_ = nullptr;
+    cudaError_t waited = cudaDeviceSynchronize();
+    cudaError_t freed = cudaFree(memory);
+    check(waited, "waiting for the device before a tape is freed");
+    check(freed, "freeing a tape");
+  }
+
+ private:
+  const int device_;
+  char *memory_ = nullptr;
+  uint64_t bytes_ = 0;
+  uint64_t checkpoints_ = 0;
+  uint64_t voltages_ = 0;
+  bool keepsVoltages_ = false;
+};
+
+// ---------------------------------------------------------------- kernels
+
+template <class Argument>
+using Kernel = void (*)(Argument);
+
+/** The kernels that run a configuration. */
+struct Program {
+  Kernel<CudaForward> forward;
+  Kernel<CudaBackward> backwardVoltage;
+  Kernel<CudaBackward> backwardCompact;
+};
+
+template <class S>
+Program programOf() {
+  return Program{forwardKernel<S>, backwardKernel<S, true>, backwardKernel<S, false>};
+}
+
+Program programOf(Variant variant) {
+  switch (variant) {
+    case Variant::DEFAULT:
+      return programOf<Fixed<DEFAULT_OPTIONS.bits>>();
+    case Variant::LIF:
+      return programOf<Fixed<LIF_OPTIONS.bits>>();
+    default:
+      return programOf<Dynamic>();
+  }
+}
+
+const char *nameOf(Variant variant) {
+  switch (variant) {
+    case Variant::DEFAULT:
+      return "kernels of the default configuration";
+    case Variant::LIF:
+      return "kernels of a leaky integrate-and-fire neuron";
+    default:
+      return "kernels of any configuration";
+  }
+}
+
+/** Blocks of so many threads for so many elements of work, as the grid's x. */
+unsigned blocks(int64_t work, int threads) {
+  int64_t count = work / threads + (work % threads != 0);
+  if (count > INT32_MAX) {
+    fail(QLIF_INVALID_ARGUMENT, "the call takes %lld blocks of %d threads, expected at most 2^31 - 1: split the batch", (long long)count, threads);
+  }
+  return (unsigned)count;
+}
+
+/** Makes the driver load a kernel now: it would at the first launch otherwise, which a capture does not allow. */
+template <class Argument>
+void load(Kernel<Argument> kernel) {
+  cudaFuncAttributes attributes;
+  check(cudaFuncGetAttributes(&attributes, kernel), "loading a kernel");
+}
+
+template <class Argument>
+void launch(Kernel<Argument> kernel, dim3 grid, int threads, const Argument &argument, cudaStream_t stream, const char *doing) {
+  static_assert(sizeof(Argument) <= 4096, "a kernel takes 4 KB of arguments");
+  void *arguments[] = {(void *)&argument};
+  check(cudaLaunchKernel(kernel, grid, dim3((unsigned)threads), arguments, 0, stream), doing);
+  check(cudaGetLastError(), doing);
+}
+
+class CudaKernel final : public DeviceKernel {
+ public:
+  /** The device is the current one. */
+  CudaKernel(int device, Options options, const Constants &constants)
+      : device_(device), options_(options), constants_(constants), program_(programOf(variantOf(options))) {
+    load(program_.forward);
+    load(program_.backwardVoltage);
+    load(program_.backwardCompact);
+    load(sumRowsKernel);
+    load(sumNeuronsKernel);
+    load(drawKernel);
+  }
+
+  void describe(char *text, size_t length) override {
+    qlif_device_info info{};
+    describeCuda(device_, info);
+    snprintf(text, length, "CUDA, %s, compute capability %d.%d, %s", info.name, info.compute_major, info.compute_minor,
+        nameOf(variantOf(options_)));
+  }
+
+  void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
+    OnDevice on(device_);
+    Layout layout(steps, batch * neurons, neurons, modulationSteps);
+    if (layout.bytes > scratchBytes_) {
+      check(cudaDeviceSynchronize(), "waiting for the device before scratch memory grows");
+      grow(layout.bytes);
+    }
+  }
+
+  void forward(const ForwardCall &call, void *stream) override {
+    if (call.elements == 0) {
+      return;
+    }
+    OnDevice on(device_);
+    launch(program_.forward, dim3(blocks(wordsOf(call.elements) * 64, FORWARD_THREADS)), FORWARD_THREADS, forwardOf(call),
+        (cudaStream_t)stream, "launching the forward kernel");
+  }
+
+  void backward(const BackwardCall &call, void *streamGiven) override {
+    OnDevice on(device_);
+    cudaStream_t stream = (cudaStream_t)streamGiven;
+    const qlif_forward_args &args = call.forward.args;
+    const int64_t elements = call.forward.elements;
+    const ModulationSum &modulation = call.modulation;
+    // What can be refused is, before anything is launched.
+    unsigned grid = blocks(elements, BACKWARD_THREADS);
+    Layout layout(args.steps, elements, args.neurons, modulation.keepsSteps());
+    makeRoom(layout.bytes, stream);
+    float *sums = (float *)scratch_;
+    float *keptSteps = (float *)(scratch_ + layout.steps);
+    double *partial = (double *)(scratch_ + layout.partial);
+
+    SumJobs parameterJobs{};
+    for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+      parameterJobs.jobs[parameter] = sumJob(sums + parameter * elements, 1, args.batch, args.neurons, true,
+          call.sumsOverNeurons(parameter), partial + parameter * args.neurons, call.args.grad_parameters[parameter]);
+    }
+    SumJobs modulationJobs{};
+    if (modulation.result != nullptr && !modulation.direct) {
+      int64_t times = modulation.overTime ? 1 : args.steps;
+      modulationJobs.jobs[0] = sumJob(modulation.overTime ? sums + PARAMETERS * elements : keptSteps, times, args.batch, args.neurons,
+          modulation.overBatch, modulation.overNeurons, partial + PARAMETERS * args.neurons, modulation.result);
+    }
+    SumGrid parameterGrid = gridOf(parameterJobs);
+    SumGrid modulationGrid = gridOf(modulationJobs);
+
+    if (elements > 0) {
+      CudaBackward backward{};
+      backward.forward = forwardOf(call.forward);
+      backward.gradSpikeValues = call.args.grad_spike_values;
+      backward.gradVoltages = call.args.grad_voltages;
+      backward.gradInput = call.args.grad_input;
+      for (int variable = 0; variable < VARIABLES; variable++) {
+        backward.gradFinalState[variable] = call.args.grad_final_state[variable];
+        backward.gradInitialState[variable] = call.args.grad_initial_state[variable];
+      }
+      backward.sums = sums;
+      backward.modulationSteps = modulation.result == nullptr || modulation.overTime ? nullptr
+                                 : modulation.direct                                 ? modulation.result
+                                                                                     : keptSteps;
+      bool keepsVoltages = ((CudaTape *)call.forward.tape)->keepsVoltages();
+      launch(keepsVoltages ? program_.backwardVoltage : program_.backwardCompact, dim3(grid), BACKWARD_THREADS, backward, stream,
+          "launching the backward kernel");
+    }
+    addUp(parameterJobs, parameterGrid, stream);
+    addUp(modulationJobs, modulationGrid, stream);
+  }
+
+  void draw(const qlif_draw_args &args, void *stream) override {
+    if (args.steps == 0 || args.elements == 0 || (args.uniforms == nullptr && args.normals == nullptr)) {
+      return;
+    }
+    OnDevice on(device_);
+    CudaDraw draw{};
+    draw.args = args;
+    draw.firstPair = args.first_step / 2;
+    draw.pairs = (args.first_step + args.steps - 1) / 2 - draw.firstPair + 1;
+    fillWireKeys(draw.wireKeys, args.seed, (int)args.wires);
+    launch(drawKernel, dim3(blocks(draw.pairs * args.elements, DRAW_THREADS)), DRAW_THREADS, draw, (cudaStream_t)stream,
+        "launching the draw kernel");
+  }
+
+  std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) override {
+    OnDevice on(device_);
+    return std::make_unique<CudaTape>(device_, mode, steps, elements);
+  }
+
+  void release() override {
+    OnDevice on(device_);
+    cudaError_t waited = cudaDeviceSynchronize();
+    cudaError_t freed = scratch_ == nullptr ? cudaSuccess : cudaFree(scratch_);
+    scratch_ = nullptr;
+    scratchBytes_ = 0;
+    for (void *memory : retired_) {
+      cudaError_t error = cudaFree(memory);
+      freed = freed == cudaSuccess ? error : freed;
+    }
+    retired_.clear();
+    check(waited, "waiting for the device before a kernel is closed");
+    check(freed, "freeing scratch memory");
+  }
+
+ private:
+  /** Where things stand in scratch memory, in bytes; the sums over time come first. */
+  struct Layout {
+    uint64_t steps;
+    uint64_t partial;
+    uint64_t bytes;
+
+    Layout(int64_t time, int64_t elements, int64_t neurons, bool modulationSteps) {
+      steps = aligned((uint64_t)elements * (PARAMETERS + 1) * sizeof(float));
+      partial = steps + (modulationSteps ? aligned((uint64_t)(time * elements) * sizeof(float)) : 0);
+      uint64_t groups = PARAMETERS + (modulationSteps ? (uint64_t)(time > 1 ? time : 1) : 1);
+      bytes = partial + aligned(groups * (uint64_t)neurons * sizeof(double));
+    }
+  };
+
+  struct SumGrid {
+    dim3 rows;     // x 0: nothing to launch
+    dim3 neurons;  // x 0: nothing to launch
+  };
+
+  static SumJob sumJob(const float *values, int64_t times, int64_t batch, int64_t neurons, bool overBatch, bool overNeurons,
+      double *partial, float *result) {
+    SumJob job{};
+    job.values = values;
+    job.groups = overBatch ? times : times * batch;
+    job.rows = overBatch ? batch : 1;
+    job.neurons = neurons;
+    job.overNeurons = overNeurons;
+    job.partial = overNeurons && job.rows > 1 ? partial : nullptr;
+    job.result = result;
+    return job;
+  }
+
+  static SumGrid gridOf(const SumJobs &jobs) {
+    int64_t rows = 0;
+    int64_t groups = 0;
+    unsigned count = 1;
+    for (int i = 0; i < PARAMETERS; i++) {
+      const SumJob &job = jobs.jobs[i];
+      if (job.result == nullptr) {
+        continue;
+      }
+      count = (unsigned)i + 1;
+      if (!job.overNeurons || job.partial != nullptr) {
+        rows = job.groups * job.neurons > rows ? job.groups * job.neurons : rows;
+      }
+      if (job.overNeurons) {
+        groups = job.groups > groups ? job.groups : groups;
+      }
+    }
+    return SumGrid{dim3(blocks(rows, SUM_THREADS), count), dim3(blocks(groups * SUM_THREADS, SUM_THREADS), count)};
+  }
+
+  static void addUp(const SumJobs &jobs, const SumGrid &grid, cudaStream_t stream) {
+    if (grid.rows.x > 0) {
+      launch(sumRowsKernel, grid.rows, SUM_THREADS, jobs, stream, "launching the sum over rows");
+    }
+    if (grid.neurons.x > 0) {
+      launch(sumNeuronsKernel, grid.neurons, SUM_THREADS, jobs, stream, "launching the sum over neurons");
+    }
+  }
+
+  static void fillWireKeys(uint64_t *keys, uint64_t seed, int wires) {
+    keys[0] = seed;
+    for (int block = 1; block <= wireBlock(wires - 1); block++) {
+      keys[block] = wireKey(seed, (uint32_t)block);
+    }
+  }
+
+  CudaForward forwardOf(const ForwardCall &call) const {
+    CudaForward forward{};
+    forward.options = options_;
+    forward.constants = constants_;
+    forward.args = call.args;
+    forward.elements = call.elements;
+    forward.tape = call.tape == nullptr ? CudaTapeView{} : ((CudaTape *)call.tape)->view();
+    forward.drawsUniforms = options_.drawsUniforms() && call.args.uniforms == nullptr;
+    forward.drawsNormals = options_.drawsNormals() && call.args.normals == nullptr;
+    for (const float *trace : call.args.traces) {
+      forward.traces = forward.traces || trace != nullptr;
+    }
+    if (constants_.wires > 1) {
+      fillWireKeys(forward.wireKeys, call.args.seed, constants_.wires);
+    }
+    return forward;
+  }
+
+  /** Makes scratch memory as large as a call on this stream needs it. */
+  void makeRoom(uint64_t bytes, cudaStream_t stream) {
+    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    check(cudaStreamIsCapturing(stream, &capture), "asking whether the stream is being captured");
+    if (capture != cudaStreamCaptureStatusNone) {
+      if (bytes > scratchBytes_) {
+        fail(QLIF_INVALID_ARGUMENT, "stream: is being captured into a graph, and the call needs %llu bytes of scratch memory, of which the kernel"
+            " has %llu: call qlif_kernel_reserve with this shape before the capture", (unsigned long long)bytes,
+            (unsigned long long)scratchBytes_);
+      }
+      captured_ = true;
+      return;
+    }
+    if (bytes > scratchBytes_) {
+      // Earlier calls are on this stream or before it, and may still use what is freed.
+      check(cudaStreamSynchronize(stream), "waiting for earlier calls before scratch memory grows");
+      grow(bytes);
+    }
+  }
+
+  /** Replaces the scratch memory, which no work in flight uses. */
+  void grow(uint64_t bytes) {
+    if (scratch_ != nullptr) {
+      char *old = scratch_;
+      if (captured_) {
+        // A graph holds its address and may be launched again at any time.
+        retired_.push_back(old);
+        captured_ = false;
+        scratch_ = nullptr;
+        scratchBytes_ = 0;
+      } else {
+        RelaxedCapture relaxed;
+        scratch_ = nullptr;
+        scratchBytes_ = 0;
+        check(cudaFree(old), "freeing scratch memory");
+      }
+    }
+    scratch_ = (char *)allocate(bytes, "allocating scratch memory");
+    scratchBytes_ = bytes;
+  }
+
+  const int device_;
+  const Options options_;
+  const Constants constants_;
+  const Program program_;
+  char *scratch_ = nullptr;
+  uint64_t scratchBytes_ = 0;
+  // Whether a graph may hold the address of the scratch memory.
+  bool captured_ = false;
+  std::vector<void *> retired_;
+};
+
+void requireDevice(int device) {
+  int count = countCudaDevices();
+  if (device >= count) {
+    fail(QLIF_UNAVAILABLE, "device: got %d, but there are %d CUDA devices, numbered from 0", device, count);
+  }
+}
+
+}  // namespace
+
+int countCudaDevices() {
+  int count = 0;
+  check(cudaGetDeviceCount(&count), "counting devices");
+  return count;
+}
+
+void describeCuda(int device, qlif_device_info &info) {
+  requireDevice(device);
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, device), "asking for a device's properties");
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver), "asking for the driver's version");
+  // What the library holds machine code for, or PTX.
+  int major = properties.major;
+  bool runs = (major == 7 && properties.minor >= 5) || (major >= 8 && major <= 10) || major >= 12;
+  if (!runs) {
+    fail(QLIF_UNAVAILABLE, "device %d, %s: has compute capability %d.%d, the library is compiled for 7.5, 8, 9, 10, and 12 or newer", device,
+        properties.name, major, properties.minor);
+  }
+  info.compute_major = properties.major;
+  info.compute_minor = properties.minor;
+  info.multiprocessors = properties.multiProcessorCount;
+  info.driver_version = driver;
+  info.memory_bytes = properties.totalGlobalMem;
+  snprintf(info.name, sizeof info.name, "%s", properties.name);
+}
+
+std::unique_ptr<DeviceKernel> openCudaKernel(int device, Options options, const Constants &constants) {
+  requireDevice(device);
+  OnDevice on(device);
+  return std::make_unique<CudaKernel>(device, options, constants);
+}
+
+}  // namespace qlif

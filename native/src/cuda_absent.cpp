@@ -1,0 +1,17 @@
+// In the place of cuda.cu where the library is built without a CUDA compiler.
+#include "device.h"
+
+namespace qlif {
+namespace {
+
+[[noreturn]] void absent() { fail(QLIF_UNAVAILABLE, "this build of the library has no CUDA: it was made where there was no nvcc"); }
+
+}  // namespace
+
+std::unique_ptr<DeviceKernel> openCudaKernel(int, Options, const Constants &) { absent(); }
+
+void describeCuda(int, qlif_device_info &) { absent(); }
+
+int countCudaDevices() { absent(); }
+
+}  // namespace qlif

@@ -1,0 +1,86 @@
+// What the C interface (api.cpp) asks of a device: the host (host.cpp) or CUDA (cuda.cu). Arguments are checked when they come here.
+#ifndef QLIF_DEVICE_H
+#define QLIF_DEVICE_H
+
+#include <memory>
+
+#include "options.h"
+
+namespace qlif {
+
+/** What the library throws inside; the C interface turns it into a status and a text. */
+struct Failure {
+  qlif_status status;
+  int32_t cudaError;
+  char text[768];
+};
+
+/** Throws a Failure with a printf-like text. */
+[[noreturn]] void fail(qlif_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** A tape's memory. */
+class TapeStorage {
+ public:
+  virtual ~TapeStorage() = default;
+  virtual uint64_t bytes() const = 0;
+  /** Waits for work in flight and frees the memory; called once, before the destructor. */
+  virtual void release() = 0;
+};
+
+struct ForwardCall {
+  qlif_forward_args args;
+  int64_t elements;
+  TapeStorage *tape;  // null: none
+};
+
+/** How the modulation's gradient is added up. */
+struct ModulationSum {
+  float *result;     // null: not wanted
+  bool overTime;     // the modulation is one for all steps
+  bool overBatch;
+  bool overNeurons;
+  bool direct;       // one value a neuron-step: nothing is summed
+
+  /** Whether a value for every neuron-step is kept until they are summed. */
+  bool keepsSteps() const { return result != nullptr && !overTime && !direct; }
+};
+
+struct BackwardCall {
+  qlif_backward_args args;
+  ForwardCall forward;
+  ModulationSum modulation;
+
+  bool sumsOverNeurons(int parameter) const {
+    return (forward.args.per_neuron_parameters >> parameter & 1) == 0 || forward.args.neurons == 1;
+  }
+};
+
+/** A kernel on one device; one call at a time. */
+class DeviceKernel {
+ public:
+  virtual ~DeviceKernel() = default;
+  virtual void describe(char *text, size_t length) = 0;
+  virtual void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) = 0;
+  virtual void forward(const ForwardCall &call, void *stream) = 0;
+  virtual void backward(const BackwardCall &call, void *stream) = 0;
+  virtual void draw(const qlif_draw_args &args, void *stream) = 0;
+  virtual std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) = 0;
+  /** Waits for work in flight and frees what the kernel holds; called once, before the destructor. */
+  virtual void release() = 0;
+};
+
+std::unique_ptr<DeviceKernel> openHostKernel(Options options, const Constants &constants, int threads);
+void describeHost(qlif_device_info &info);
+
+std::unique_ptr<DeviceKernel> openCudaKernel(int device, Options options, const Constants &constants);
+void describeCuda(int device, qlif_device_info &info);
+int countCudaDevices();
+
+constexpr int64_t wordsOf(int64_t elements) { return elements / 64 + (elements % 64 != 0); }
+
+/** Checkpoints on a tape: the state before every SEGMENT-th step but the first. */
+constexpr int64_t checkpointsOf(int64_t steps) { return steps == 0 ? 0 : (steps - 1) / SEGMENT; }
+
+}  // namespace qlif
+
+#endif

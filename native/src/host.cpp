@@ -1,0 +1,297 @@
+// The host as a device: memory, threads and sums around the kernels of host_kernels.cpp.
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <new>
+
+#include "device.h"
+#include "host_kernels.h"
+#include "team.h"
+
+namespace qlif {
+namespace {
+
+/** Work, in neuron-steps, below which waking a helper costs more than it saves. */
+constexpr int64_t ALONE = 16384;
+
+/** Memory aligned to a cache line, not touched before it is used. */
+class Memory {
+ public:
+  Memory() = default;
+  explicit Memory(uint64_t bytes) : bytes_(bytes) {
+    if (bytes > 0) {
+      data_ = aligned_alloc(64, (size_t)((bytes + 63) / 64 * 64));
+      if (data_ == nullptr) {
+        fail(QLIF_OUT_OF_MEMORY, "no room for %llu bytes of host memory", (unsigned long long)bytes);
+      }
+    }
+  }
+  ~Memory() { free(data_); }
+  Memory(Memory &&other) noexcept : data_(other.data_), bytes_(other.bytes_) { other.data_ = nullptr; }
+  Memory &operator=(Memory &&other) noexcept {
+    if (this != &other) {
+      free(data_);
+      data_ = other.data_;
+      bytes_ = other.bytes_;
+      other.data_ = nullptr;
+      other.bytes_ = 0;
+    }
+    return *this;
+  }
+
+  template <class T>
+  T *as() const {
+    return (T *)data_;
+  }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  void *data_ = nullptr;
+  uint64_t bytes_ = 0;
+};
+
+class HostTape final : public TapeStorage {
+ public:
+  HostTape(int mode, int64_t steps, int64_t elements)
+      : bits_((uint64_t)(wordsOf(elements) * steps) * sizeof(uint64_t)),
+        checkpoints_((uint64_t)(wordsOf(elements) * checkpointsOf(steps)) * (VARIABLES * LANES * sizeof(float))),
+        voltages_(mode == QLIF_TAPE_VOLTAGE ? (uint64_t)(wordsOf(elements) * steps) * (LANES * sizeof(float)) : 0),
+        keepsVoltages_(mode == QLIF_TAPE_VOLTAGE), count_(checkpointsOf(steps)) {}
+
+  HostTapeView view() const {
+    return HostTapeView{keepsVoltages_ ? voltages_.as<float>() : nullptr, bits_.as<uint64_t>(), checkpoints_.as<float>(), count_};
+  }
+
+  uint64_t bytes() const override { return bits_.bytes() + checkpoints_.bytes() + voltages_.bytes(); }
+
+  void release() override {
+    bits_ = Memory();
+    checkpoints_ = Memory();
+    voltages_ = Memory();
+  }
+
+ private:
+  Memory bits_;
+  Memory checkpoints_;
+  Memory voltages_;
+  bool keepsVoltages_;
+  int64_t count_;
+};
+
+/** The fixed order in which gradients of shared values are summed: docs/numerics.md. */
+class GradientSums {
+ public:
+  /** Sums (batch, neurons) values over batch, or neurons, or both. */
+  void sum(const float *values, int64_t batch, int64_t neurons, bool overBatch, bool overNeurons, float *result) {
+    int64_t groups = overBatch ? 1 : batch;
+    int64_t rows = overBatch ? batch : 1;
+    for (int64_t group = 0; group < groups; group++) {
+      for (double &lane : lanes_) {
+        lane = 0;
+      }
+      for (int64_t n = 0; n < neurons; n += CHUNK) {
+        int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
+        sumRows(values + group * neurons + n, rows, neurons, width);
+        for (int i = 0; i < width; i++) {
+          if (overNeurons) {
+            // A chunk starts at a multiple of the lanes.
+            lanes_[i % LANES] += sums_[i];
+          } else {
+            result[group * neurons + n + i] = (float)sums_[i];
+          }
+        }
+      }
+      if (overNeurons) {
+        for (int half = LANES / 2; half > 0; half /= 2) {
+          for (int i = 0; i < half; i++) {
+            lanes_[i] += lanes_[i + half];
+          }
+        }
+        result[group] = (float)lanes_[0];
+      }
+    }
+  }
+
+ private:
+  static constexpr int LANES = 256;
+  static constexpr int CHUNK = 4096;
+
+  void sumRows(const float *values, int64_t rows, int64_t stride, int width) {
+    for (int i = 0; i < width; i++) {
+      sums_[i] = 0;
+    }
+    for (int64_t b = 0; b < rows; b++) {
+      for (int i = 0; i < width; i++) {
+        sums_[i] += values[b * stride + i];
+      }
+    }
+  }
+
+  double sums_[CHUNK];
+  double lanes_[LANES];
+};
+
+#if defined(__x86_64__)
+
+const char *instructionSet() {
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    return "x86-64-v4";
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) {
+    return "x86-64-v3";
+  }
+  fail(QLIF_UNAVAILABLE, "the host's CPU lacks AVX2, FMA or BMI2, which the library's host kernels are compiled for");
+}
+
+HostProgram programOf(Variant variant) {
+  return instructionSet()[8] == '4' ? hostProgramV4(variant) : hostProgramV3(variant);
+}
+
+#else
+
+const char *instructionSet() { return "baseline"; }
+
+HostProgram programOf(Variant variant) { return hostProgramBaseline(variant); }
+
+#endif
+
+class HostKernel final : public DeviceKernel {
+ public:
+  HostKernel(Options options, const Constants &constants, int threads)
+      : options_(options), constants_(constants), program_(programOf(variantOf(options))), workers_((uint64_t)threads * sizeof(HostWorker)),
+        sums_(new GradientSums), team_(std::make_unique<Team>(threads)) {}
+
+  void describe(char *text, size_t length) override {
+    snprintf(text, length, "C++, %s, %d %s", instructionSet(), team_->size(), team_->size() == 1 ? "thread" : "threads");
+  }
+
+  void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
+    makeRoom(steps, batch * neurons, modulationSteps);
+  }
+
+  void forward(const ForwardCall &call, void *) override {
+    HostForward forward = forwardOf(call);
+    share([](void *context, int member, int64_t part) {
+      Job<HostForward> &job = *(Job<HostForward> *)context;
+      job.kernel.program_.forward(job.call, part, job.kernel.worker(member));
+    }, forward, call.elements, call.args.steps);
+  }
+
+  void backward(const BackwardCall &call, void *) override {
+    int64_t elements = call.forward.elements;
+    const qlif_forward_args &args = call.forward.args;
+    makeRoom(args.steps, elements, call.modulation.keepsSteps());
+    float *sums = scratch_.as<float>();
+    float *steps = call.modulation.result == nullptr || call.modulation.overTime ? nullptr
+                   : call.modulation.direct                                      ? call.modulation.result
+                                                                                 : sums + (PARAMETERS + 1) * elements;
+    HostBackward backward{forwardOf(call.forward), call.args, HostSums{sums, steps}};
+    share([](void *context, int member, int64_t part) {
+      Job<HostBackward> &job = *(Job<HostBackward> *)context;
+      job.kernel.program_.backward(job.call, part, job.kernel.worker(member));
+    }, backward, elements, args.steps);
+
+    FloatEnvironment environment;
+    for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+      if (call.args.grad_parameters[parameter] != nullptr) {
+        sums_->sum(sums + parameter * elements, args.batch, args.neurons, true, call.sumsOverNeurons(parameter),
+            call.args.grad_parameters[parameter]);
+      }
+    }
+    const ModulationSum &modulation = call.modulation;
+    if (modulation.result == nullptr || modulation.direct) {
+      return;
+    }
+    int64_t extent = (modulation.overBatch ? 1 : args.batch) * (modulation.overNeurons ? 1 : args.neurons);
+    for (int64_t t = 0; t < (modulation.overTime ? 1 : args.steps); t++) {
+      sums_->sum(modulation.overTime ? sums + PARAMETERS * elements : steps + t * elements, args.batch, args.neurons,
+          modulation.overBatch, modulation.overNeurons, modulation.result + t * extent);
+    }
+  }
+
+  void draw(const qlif_draw_args &args, void *) override {
+    HostDraw draw{args};
+    share([](void *context, int member, int64_t part) {
+      Job<HostDraw> &job = *(Job<HostDraw> *)context;
+      job.kernel.program_.draw(job.call, part, job.kernel.worker(member));
+    }, draw, args.elements, args.steps);
+  }
+
+  std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) override {
+    return std::make_unique<HostTape>(mode, steps, elements);
+  }
+
+  void release() override {
+    team_.reset();
+    scratch_ = Memory();
+    workers_ = Memory();
+  }
+
+ private:
+  template <class Call>
+  struct Job {
+    HostKernel &kernel;
+    const Call &call;
+  };
+
+  template <class Call>
+  void share(Team::Job job, const Call &call, int64_t elements, int64_t steps) {
+    FloatEnvironment environment;
+    Job<Call> context{*this, call};
+    bool alone = elements * (steps > 0 ? steps : 1) < ALONE;
+    team_->run(job, &context, wordsOf(elements), alone ? 1 : team_->size());
+  }
+
+  HostWorker &worker(int member) const { return workers_.as<HostWorker>()[member]; }
+
+  HostForward forwardOf(const ForwardCall &call) const {
+    HostTapeView tape = call.tape == nullptr ? HostTapeView{} : ((HostTape *)call.tape)->view();
+    return HostForward{options_, constants_, call.args, call.elements, tape};
+  }
+
+  void makeRoom(int64_t steps, int64_t elements, bool modulationSteps) {
+    uint64_t floats = (uint64_t)elements * (PARAMETERS + 1) + (modulationSteps ? (uint64_t)(steps * elements) : 0);
+    if (scratch_.bytes() < floats * sizeof(float)) {
+      scratch_ = Memory(floats * sizeof(float));
+    }
+  }
+
+  const Options options_;
+  const Constants constants_;
+  const HostProgram program_;
+  Memory workers_;
+  Memory scratch_;
+  std::unique_ptr<GradientSums> sums_;
+  std::unique_ptr<Team> team_;
+};
+
+}  // namespace
+
+std::unique_ptr<DeviceKernel> openHostKernel(Options options, const Constants &constants, int threads) {
+  return std::make_unique<HostKernel>(options, constants, threads);
+}
+
+void describeHost(qlif_device_info &info) {
+  const char *instructions = instructionSet();
+  char model[200] = "CPU";
+  if (FILE *file = fopen("/proc/cpuinfo", "r")) {
+    char line[256];
+    while (fgets(line, sizeof line, file) != nullptr) {
+      if (sscanf(line, "model name : %199[^\n]", model) == 1) {
+        break;
+      }
+    }
+    fclose(file);
+  }
+  snprintf(info.name, sizeof info.name, "%s (%s)", model, instructions);
+  info.compute_major = 0;
+  info.compute_minor = 0;
+  info.multiprocessors = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
+  info.driver_version = 0;
+  info.memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
+}
+
+}  // namespace qlif

@@ -1,0 +1,92 @@
+// 32-bit words of several lanes at once, for the generator: compilers do not find the instruction that multiplies 32 bits to 64 by
+// themselves, which is what most of its time goes to.
+#ifndef QLIF_LANE_WORDS_H
+#define QLIF_LANE_WORDS_H
+
+#include "platform.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace qlif {
+
+#if defined(__AVX512F__)
+
+using LaneVector = __m512i;
+
+QLIF_FN LaneVector laneProduct(LaneVector a, LaneVector b) { return _mm512_mul_epu32(a, b); }
+QLIF_FN LaneVector laneXor(LaneVector a, LaneVector b) { return _mm512_xor_si512(a, b); }
+QLIF_FN LaneVector laneHigh(LaneVector a) { return _mm512_srli_epi64(a, 32); }
+QLIF_FN LaneVector laneAll(uint32_t x) { return _mm512_set1_epi64((long long)x); }
+QLIF_FN LaneVector laneLoad(const uint32_t *from) { return _mm512_loadu_si512(from); }
+QLIF_FN void laneStore(uint32_t *to, LaneVector even, LaneVector odd) {
+  _mm512_storeu_si512(to, _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32)));
+}
+
+#elif defined(__AVX2__)
+
+using LaneVector = __m256i;
+
+QLIF_FN LaneVector laneProduct(LaneVector a, LaneVector b) { return _mm256_mul_epu32(a, b); }
+QLIF_FN LaneVector laneXor(LaneVector a, LaneVector b) { return _mm256_xor_si256(a, b); }
+QLIF_FN LaneVector laneHigh(LaneVector a) { return _mm256_srli_epi64(a, 32); }
+QLIF_FN LaneVector laneAll(uint32_t x) { return _mm256_set1_epi64x((long long)x); }
+QLIF_FN LaneVector laneLoad(const uint32_t *from) { return _mm256_loadu_si256((const __m256i *)from); }
+QLIF_FN void laneStore(uint32_t *to, LaneVector even, LaneVector odd) {
+  _mm256_storeu_si256((__m256i *)to, _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa));
+}
+
+#endif
+
+#if defined(__AVX2__)
+
+/** Lanes of even and of odd number apart, a word in the low half of 64 bits; the high half is anything. */
+struct LaneWords {
+  static constexpr int COUNT = sizeof(LaneVector) / 4;
+
+  LaneVector even, odd;
+
+  QLIF_FN static LaneWords load(const uint32_t *from) {
+    LaneVector words = laneLoad(from);
+    return LaneWords{words, laneHigh(words)};
+  }
+  QLIF_FN static LaneWords all(uint32_t x) { return LaneWords{laneAll(x), laneAll(x)}; }
+  QLIF_FN void store(uint32_t *to) const { laneStore(to, even, odd); }
+};
+
+QLIF_FN LaneWords operator^(LaneWords a, LaneWords b) { return LaneWords{laneXor(a.even, b.even), laneXor(a.odd, b.odd)}; }
+QLIF_FN LaneWords operator^(LaneWords a, uint32_t x) { return a ^ LaneWords::all(x); }
+
+QLIF_FN void multiply(uint32_t factor, LaneWords x, LaneWords &high, LaneWords &low) {
+  low = LaneWords{laneProduct(x.even, laneAll(factor)), laneProduct(x.odd, laneAll(factor))};
+  high = LaneWords{laneHigh(low.even), laneHigh(low.odd)};
+}
+
+#else
+
+/** One lane at a time. */
+struct LaneWords {
+  static constexpr int COUNT = 1;
+
+  uint32_t word;
+
+  QLIF_FN static LaneWords load(const uint32_t *from) { return LaneWords{*from}; }
+  QLIF_FN static LaneWords all(uint32_t x) { return LaneWords{x}; }
+  QLIF_FN void store(uint32_t *to) const { *to = word; }
+};
+
+QLIF_FN LaneWords operator^(LaneWords a, LaneWords b) { return LaneWords{a.word ^ b.word}; }
+QLIF_FN LaneWords operator^(LaneWords a, uint32_t x) { return LaneWords{a.word ^ x}; }
+
+QLIF_FN void multiply(uint32_t factor, LaneWords x, LaneWords &high, LaneWords &low) {
+  uint64_t product = (uint64_t)factor * x.word;
+  high = LaneWords{(uint32_t)(product >> 32)};
+  low = LaneWords{(uint32_t)product};
+}
+
+#endif
+
+}  // namespace qlif
+
+#endif

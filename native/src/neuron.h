@@ -1,0 +1,457 @@
+// The QLIF model for one neuron: state, one step forward, one step backward. The arithmetic's only place in the native library, in the
+// specification's order, with the names of the Java library's ScalarNeuron, so that the two can be read side by side. Which operations
+// are fused and in which order terms are added is part of the definition.
+//
+// S is Fixed or Dynamic: where the options come from.
+#ifndef QLIF_NEURON_H
+#define QLIF_NEURON_H
+
+#include "options.h"
+#include "philox.h"
+
+namespace qlif {
+
+/** What one step of one neuron computed, in the specification's names: what traces show and the backward step reads. */
+struct Step {
+  float input;            // I
+  float m;                // M at the step
+  float modulationSlope;  // dM/dm, where an external modulation was given
+  float efficiency;       // S before the step
+  float refractory;       // R before the step
+  float gain;             // g
+  float rawBase;          // V_th + o
+  float base;             // Theta: V_th + o, clamped if the threshold adapts
+  float drive;            // I' - V
+  float vPre;             // V', the potential before the reset
+  float theta;
+  float delta;
+  float divisor;  // max(1 + D, 1e-6), or 1
+  float slope;    // the slope's numerator over the divisor: alpha c (1 + kappa M), or the SIGMOID slope before its clamp
+  float angle;    // phi
+  float tanh;     // tanh(x), in the TANH angle map
+  float rawP;     // p before clamp and damping
+  float damping;  // exp(-R)
+  float p;
+  float spike;  // s
+  float y;
+};
+
+/** Of a step, what the backward pass keeps from its replay; the rest it computes again, once, where it needs it. */
+struct Kept {
+  float efficiency, refractory, rawBase, drive, delta, divisor;
+};
+
+/** Of a part of the backward pass, the adjoints of the state. */
+struct Adjoints {
+  float v, a, s, r, d, o, m, y;
+};
+
+/** Sums over time of the parameters' gradients. */
+struct Gradients {
+  float vTh, leak, eta, alpha, bias, modulation;
+};
+
+/** State in the order of QLIF_STATE_. */
+struct State {
+  float v, a, s, r, h, d, o, rate, homeostasis, m, y;
+};
+
+/** A neuron's parameters as its steps use them. */
+struct Parameters {
+  float vTh;
+  float leak;  // dt / tau
+  float eta;
+  float alpha;
+  float restAngle;  // beta - quantum leak: the angle at a gap of 0
+};
+
+QLIF_FN Parameters parametersOf(const Constants &k, float vTh, float tau, float eta, float qScale, float qBias) {
+  return Parameters{vTh, divide(k.dt, tau), eta, qScale, qBias - k.quantumLeak};
+}
+
+/** The gradient of tau from that of dt / tau. */
+QLIF_FN float gradTau(float gradLeak, float leak, float tau) { return gradLeak * divide(-leak, tau); }
+
+/** The state before the first step of a stream. */
+QLIF_FN float initialValue(int variable) { return variable == QLIF_STATE_EFFICIENCY || variable == QLIF_STATE_MODULATION ? 1.0f : 0.0f; }
+
+QLIF_FN float flush(float x, float limit) { return magnitude(x) < limit ? 0.0f : x; }
+
+QLIF_FN float clamp(float x, float low, float high) {
+  float raised = x < low ? low : x;
+  return raised > high ? high : raised;
+}
+
+QLIF_FN bool within(float x, float low, float high) { return x >= low && x <= high; }
+
+template <class S>
+struct Neuron {
+  const S on;
+  const Constants &k;
+  Parameters parameters;
+  State state;
+
+  QLIF_FN Neuron(S on, const Constants &k) : on(on), k(k) {}
+
+  // ---------------------------------------------------------------- forward
+
+  /** Before a step whose absolute index is a multiple of 64. */
+  QLIF_FN void flushState() {
+    state.v = flush(state.v, FLUSH_STATE);
+    state.a = flush(state.a, FLUSH_STATE);
+    state.r = flush(state.r, FLUSH_STATE);
+    state.h = flush(state.h, FLUSH_STATE);
+    state.d = flush(state.d, FLUSH_STATE);
+    state.o = flush(state.o, FLUSH_STATE);
+    state.rate = flush(state.rate, FLUSH_STATE);
+    state.homeostasis = flush(state.homeostasis, FLUSH_STATE);
+  }
+
+  /** M from the external modulation. */
+  QLIF_FN void modulate(Step &x, float external) {
+    if (k.neuromodTransform == QLIF_TRANSFORM_SIGMOID) {
+      state.m = sigmoid(external);
+      x.modulationSlope = state.m * (1.0f - state.m);
+    } else {
+      state.m = external;
+      x.modulationSlope = 1.0f;
+    }
+  }
+
+  /** From the input to V', without the noise. */
+  QLIF_FN void integrate(Step &x, float current) {
+    x.input = current;
+    x.m = state.m;
+    x.efficiency = state.s;
+    x.refractory = state.r;
+    x.gain = gain(x.m);
+    float outflow = on().useAhp() ? fma(k.gAhp, state.h, state.a) : state.a;
+    float iEff = x.gain * x.input * state.s - outflow;
+    x.drive = iEff - state.v;
+    x.vPre = fma(parameters.leak, x.drive, state.v);
+  }
+
+  QLIF_FN float gain(float m) const { return on().neuromodMode() == QLIF_NEUROMOD_GAIN ? fma(k.kappa, m, 1.0f) : 1.0f; }
+
+  QLIF_FN void addNoise(Step &x, float xi) { x.vPre = fma(k.sigma, xi, x.vPre); }
+
+  /** From V' to the probability p; in THRESHOLD mode only the gap and D. */
+  QLIF_FN void decide(Step &x) {
+    gap(x);
+    probability(x);
+  }
+
+  /** The gap to the threshold, and D. */
+  QLIF_FN void gap(Step &x) {
+    x.rawBase = parameters.vTh + state.o;
+    x.base = base(x.rawBase);
+    x.theta = x.base + state.homeostasis;
+    if (on().neuromodMode() == QLIF_NEUROMOD_THRESHOLD) {
+      x.theta = fma(k.kappa, state.m, x.theta);
+    }
+    x.delta = x.vPre - x.theta;
+    x.divisor = 1.0f;
+    if (on().dynamicProbability()) {
+      state.d = fma(k.dspDecay, state.d, k.dspJump * state.y);
+      x.divisor = 1.0f + state.d;
+      x.divisor = x.divisor < MIN_SLOPE_DIVISOR ? MIN_SLOPE_DIVISOR : x.divisor;
+    }
+  }
+
+  QLIF_FN float base(float rawBase) const {
+    return on().useAdaptiveThreshold() ? clamp(rawBase, k.minThreshold, k.maxThreshold) : rawBase;
+  }
+
+  /** From the gap to p; reads of the step alone. */
+  QLIF_FN void probability(Step &x) const {
+    if (on().decision() == QLIF_DECISION_THRESHOLD) {
+      x.slope = 0.0f;
+      return;
+    }
+    x.slope = slopeNumerator(x.m);
+    if (on().dynamicProbability()) {
+      x.slope = divide(x.slope, x.divisor);
+    }
+    if (on().decision() == QLIF_DECISION_QUBIT) {
+      if (on().angleMap() == QLIF_ANGLE_TANH) {
+        x.tanh = qlif::tanh(x.slope * x.delta);
+        x.angle = fma(k.thetaMax, x.tanh, parameters.restAngle);
+      } else {
+        x.angle = fma(x.slope, x.delta, parameters.restAngle);
+      }
+      x.rawP = versin(x.angle);
+    } else {
+      x.rawP = sigmoid(sigmoidSlope(x) * x.delta);
+    }
+    x.p = clamp(x.rawP, k.floor, k.ceiling);
+    if (on().refractory()) {
+      x.damping = decay(x.refractory);
+      x.p = x.p * x.damping;
+    }
+  }
+
+  /** alpha, or the SIGMOID slope. */
+  QLIF_FN float slopeFactor() const {
+    return on().decision() == QLIF_DECISION_QUBIT ? parameters.alpha : on().dynamicProbability() ? k.baseAlpha : 1.0f;
+  }
+
+  /** That times 1 + kappa M in PROB_SLOPE mode; before the division by 1 + D. */
+  QLIF_FN float slopeNumerator(float m) const {
+    float numerator = slopeFactor();
+    return on().neuromodMode() == QLIF_NEUROMOD_PROB_SLOPE ? numerator * fma(k.kappa, m, 1.0f) : numerator;
+  }
+
+  /** a of the SIGMOID, clamped only where the spike history moves it. */
+  QLIF_FN float sigmoidSlope(const Step &x) const {
+    return on().dynamicProbability() ? clamp(x.slope, k.minAlpha, k.maxAlpha) : x.slope;
+  }
+
+  /** The slope that is traced. */
+  QLIF_FN float tracedSlope(const Step &x) const {
+    return on().decision() == QLIF_DECISION_SIGMOID ? sigmoidSlope(x) : x.slope;
+  }
+
+  /** Whether the decision is a spike. uniform(wire) is the step's number for a wire; it is asked only if the decision draws. */
+  template <class Uniform>
+  QLIF_FN bool fires(const Step &x, Uniform uniform) const {
+    if (on().decision() == QLIF_DECISION_THRESHOLD) {
+      return x.delta >= 0.0f;
+    }
+    if (on().decision() == QLIF_DECISION_SIGMOID) {
+      return on().sampling() == QLIF_SAMPLING_ROUND ? x.p > 0.5f : uniform(0) < x.p;
+    }
+    if (on().readout() == QLIF_READOUT_SINGLE_QUBIT) {
+      return uniform(0) < x.p;
+    }
+    if (on().readout() == QLIF_READOUT_EXPECTATION) {
+      return x.p > k.expectedAbove;
+    }
+    int count = 0;
+    for (int wire = 0; wire < k.wires; wire++) {
+      count += uniform(wire) < x.p ? 1 : 0;
+    }
+    return count >= k.minCount;
+  }
+
+  /** The spike, its value and, in THRESHOLD mode, p. */
+  QLIF_FN void spike(Step &x, bool fired) const {
+    x.spike = fired ? 1.0f : 0.0f;
+    if (on().decision() == QLIF_DECISION_THRESHOLD) {
+      x.p = x.spike;
+    }
+    x.y = on().spikeValue() == QLIF_SPIKE_VALUE_EXPECTED ? x.p : x.spike;
+  }
+
+  /** From the spike to the state after the step. */
+  QLIF_FN void settle(Step &x, bool fired) {
+    spike(x, fired);
+    state.y = x.y;
+    state.v = fma(x.y * k.resetFraction, k.vReset - x.vPre, x.vPre);
+    if (on().refractory()) {
+      state.r = fma(k.refractoryDecay, state.r, k.rJump * x.y);
+    }
+    if (on().useAhp()) {
+      state.h = fma(k.ahpDecay, state.h, k.ahpJump * x.spike);
+      state.h = state.h > k.ahpMax ? k.ahpMax : state.h;
+    }
+    state.a = fma(k.adaptationDecay, state.a, k.spikeIncrease * x.y);
+    state.s = fma(state.s, fma(-k.depressionRate, x.y, 1.0f), fma(-k.recoveryRate, state.s, k.recoveryRate));
+    if (on().useAdaptiveThreshold()) {
+      state.o = clamp(movedThreshold(x), k.minThreshold, k.maxThreshold) - parameters.vTh;
+    }
+    if (on().homeostasisEnabled()) {
+      state.rate = fma(k.rateStep, x.spike - state.rate, state.rate);
+      state.homeostasis = fma(k.homeostasisLr, state.rate - k.targetRate, state.homeostasis);
+    }
+  }
+
+  /** The threshold after the step, before the clamp. */
+  QLIF_FN float movedThreshold(const Step &x) const { return fma(parameters.eta, thresholdMove(x), x.base); }
+
+  /** y - (1 - y)(Theta - V_th). */
+  QLIF_FN float thresholdMove(const Step &x) const { return fma(x.y - 1.0f, x.base - parameters.vTh, x.y); }
+
+  // ---------------------------------------------------------------- backward
+
+  /** A step again, its V' and spike known, from its state before to that after; p only where the state needs it. */
+  QLIF_FN void replay(Step &x, bool fired) {
+    gap(x);
+    if (on().stateNeedsProbability()) {
+      probability(x);
+    }
+    settle(x, fired);
+  }
+
+  QLIF_FN static Kept keep(const Step &x) { return Kept{x.efficiency, x.refractory, x.rawBase, x.drive, x.delta, x.divisor}; }
+
+  /** The rest of a step from what its replay kept; of x, vPre and what modulate() sets are there, and state.m is the step's. */
+  QLIF_FN void restore(Step &x, const Kept &kept, float current, bool fired) const {
+    x.input = current;
+    x.m = state.m;
+    x.efficiency = kept.efficiency;
+    x.refractory = kept.refractory;
+    x.rawBase = kept.rawBase;
+    x.drive = kept.drive;
+    x.delta = kept.delta;
+    x.divisor = kept.divisor;
+    x.gain = gain(x.m);
+    x.base = base(x.rawBase);
+    probability(x);
+    spike(x, fired);
+  }
+
+  /**
+   * Turns the adjoints of the state after a step into those of the state before it, adds to the parameters' gradients and gives the
+   * gradient of the input. Reads what the step computed.
+   */
+  QLIF_FN float backward(const Step &x, float gradY, float gradV, Adjoints &adj, Gradients &grad) const {
+    float bV = adj.v + gradV;
+    float bY = adj.y + gradY;
+    float bBase = 0.0f;
+    if (on().useAdaptiveThreshold()) {
+      float bMoved = within(movedThreshold(x), k.minThreshold, k.maxThreshold) ? adj.o : 0.0f;
+      grad.eta = fma(bMoved, thresholdMove(x), grad.eta);
+      float bEta = bMoved * parameters.eta;
+      grad.vTh = grad.vTh - fma(bEta, x.y - 1.0f, adj.o);
+      bBase = fma(bEta, x.y - 1.0f, bMoved);
+      bY = fma(bEta, 1.0f + (x.base - parameters.vTh), bY);
+    }
+    bY = fma(-k.depressionRate * x.efficiency, adj.s, bY);
+    adj.s = adj.s * (fma(-k.depressionRate, x.y, 1.0f) - k.recoveryRate);
+    bY = fma(k.spikeIncrease, adj.a, bY);
+    adj.a = k.adaptationDecay * adj.a;
+    if (on().refractory()) {
+      if (!on().detachReset()) {
+        bY = fma(k.rJump, adj.r, bY);
+      }
+      adj.r = k.refractoryDecay * adj.r;
+    }
+    if (!on().detachReset()) {
+      bY = fma(bV, k.resetFraction * (k.vReset - x.vPre), bY);
+    }
+    float bVPre = bV * fma(-k.resetFraction, x.y, 1.0f);
+
+    float bDelta = decisionBackward(x, bY, adj, grad);
+
+    adj.y = 0.0f;
+    if (on().dynamicProbability()) {
+      adj.y = k.dspJump * adj.d;
+      adj.d = k.dspDecay * adj.d;
+    }
+    bVPre = bVPre + bDelta;
+    bBase = bBase - bDelta;
+    if (on().neuromodMode() == QLIF_NEUROMOD_THRESHOLD) {
+      adj.m = fma(-k.kappa, bDelta, adj.m);
+    }
+    grad.leak = fma(bVPre, x.drive, grad.leak);
+    float bIEff = parameters.leak * bVPre;
+    adj.v = bVPre - bIEff;
+    float bGained = bIEff * x.efficiency;
+    float gradInput = x.gain * bGained;
+    if (on().neuromodMode() == QLIF_NEUROMOD_GAIN) {
+      adj.m = fma(k.kappa * x.input, bGained, adj.m);
+    }
+    adj.s = fma(bIEff, x.gain * x.input, adj.s);
+    adj.a = adj.a - bIEff;
+    if (on().useAdaptiveThreshold()) {
+      bBase = within(x.rawBase, k.minThreshold, k.maxThreshold) ? bBase : 0.0f;
+      adj.o = bBase;
+    } else {
+      adj.o = adj.o + bBase;
+    }
+    grad.vTh += bBase;
+    return gradInput;
+  }
+
+  /** From the adjoint of y to that of the gap, on the way to alpha, beta, R, D and M. */
+  QLIF_FN float decisionBackward(const Step &x, float bY, Adjoints &adj, Gradients &grad) const {
+    if (on().decision() == QLIF_DECISION_THRESHOLD) {
+      return bY * surrogate(x.delta);
+    }
+    float bP = bY;
+    if (on().refractory()) {
+      adj.r = fma(-bP, x.p, adj.r);
+      bP = bP * x.damping;
+    }
+    bP = within(x.rawP, k.floor, k.ceiling) ? bP : 0.0f;
+    float bSlope;
+    float bDelta;
+    if (on().decision() == QLIF_DECISION_QUBIT) {
+      float bX = bP * halfSin(x.angle);
+      grad.bias += bX;
+      if (on().angleMap() == QLIF_ANGLE_TANH) {
+        bX = bX * (k.thetaMax * fma(-x.tanh, x.tanh, 1.0f));
+      }
+      bDelta = bX * x.slope;
+      bSlope = bX * x.delta;
+    } else {
+      float bX = bP * (x.rawP * (1.0f - x.rawP));
+      bDelta = bX * sigmoidSlope(x);
+      bSlope = bX * x.delta;
+      if (on().dynamicProbability()) {
+        bSlope = within(x.slope, k.minAlpha, k.maxAlpha) ? bSlope : 0.0f;
+      }
+    }
+    // slope = numerator / divisor
+    float bNumerator = bSlope;
+    if (on().dynamicProbability()) {
+      bNumerator = divide(bSlope, x.divisor);
+      float bDivisor = -(bNumerator * x.slope);
+      adj.d = adj.d + (x.divisor > MIN_SLOPE_DIVISOR ? bDivisor : 0.0f);
+    }
+    bool probSlope = on().neuromodMode() == QLIF_NEUROMOD_PROB_SLOPE;
+    if (on().decision() == QLIF_DECISION_QUBIT) {
+      grad.alpha = fma(bNumerator, probSlope ? fma(k.kappa, x.m, 1.0f) : 1.0f, grad.alpha);
+    }
+    if (probSlope) {
+      adj.m = fma(bNumerator, k.kappa * slopeFactor(), adj.m);
+    }
+    return bDelta;
+  }
+
+  /** The derivative that stands in for that of the step. */
+  QLIF_FN float surrogate(float gap) const {
+    float x = magnitude(gap);
+    float a = k.surrogateScale;
+    switch (k.surrogate) {
+      case QLIF_SURROGATE_HEAVISIDE: {
+        float tent = fma(-a, x, 1.0f);
+        return tent < 0.0f ? 0.0f : tent;
+      }
+      case QLIF_SURROGATE_FAST_SIGMOID: {
+        float q = fma(a, x, 1.0f);
+        return divide(1.0f, q * q);
+      }
+      case QLIF_SURROGATE_GAUSSIAN:
+        return qlif::exp(a * (x * x));
+      default: {
+        float q = a * x;
+        return divide(1.0f, fma(q, q, 1.0f));
+      }
+    }
+  }
+
+  /** The gradient of the external modulation at the step, which takes M's adjoint with it. */
+  QLIF_FN static float modulationBackward(const Step &x, Adjoints &adj, Gradients &grad) {
+    float gradient = adj.m * x.modulationSlope;
+    adj.m = 0.0f;
+    grad.modulation += gradient;
+    return gradient;
+  }
+
+  /** When the start of a step whose absolute index is a multiple of 64 is reached. */
+  QLIF_FN static void flushAdjoints(Adjoints &adj) {
+    adj.v = flush(adj.v, FLUSH_ADJOINT);
+    adj.a = flush(adj.a, FLUSH_ADJOINT);
+    adj.s = flush(adj.s, FLUSH_ADJOINT);
+    adj.r = flush(adj.r, FLUSH_ADJOINT);
+    adj.d = flush(adj.d, FLUSH_ADJOINT);
+    adj.o = flush(adj.o, FLUSH_ADJOINT);
+    adj.m = flush(adj.m, FLUSH_ADJOINT);
+    adj.y = flush(adj.y, FLUSH_ADJOINT);
+  }
+};
+
+}  // namespace qlif
+
+#endif

@@ -1,0 +1,73 @@
+// What differs between the compilers that see the arithmetic: the host's, and CUDA's for the device.
+//
+// The arithmetic needs: binary32, round to nearest even, denormals kept, a fused multiply-add exactly where fma() stands. So the host
+// is compiled with -ffp-contract=off and without -ffast-math, the device with --fmad=false and nvcc's defaults of IEEE division,
+// square root and denormals.
+#ifndef QLIF_PLATFORM_H
+#define QLIF_PLATFORM_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__FAST_MATH__) || defined(__USE_FAST_MATH__)
+#error "QLIF's bits need IEEE arithmetic: compile without -ffast-math and --use_fast_math"
+#endif
+
+// Everything here is inlined always: two objects compiled for different instruction sets must not share a copy of a function.
+#if defined(__CUDACC__)
+#define QLIF_FN __host__ __device__ __forceinline__
+#else
+#define QLIF_FN inline __attribute__((always_inline))
+#endif
+
+namespace qlif {
+
+QLIF_FN float fma(float a, float b, float c) {
+#if defined(__CUDA_ARCH__)
+  return __fmaf_rn(a, b, c);
+#else
+  return __builtin_fmaf(a, b, c);
+#endif
+}
+
+QLIF_FN float divide(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return __fdiv_rn(a, b);
+#else
+  return a / b;
+#endif
+}
+
+QLIF_FN float squareRoot(float x) {
+#if defined(__CUDA_ARCH__)
+  return __fsqrt_rn(x);
+#else
+  return __builtin_sqrtf(x);
+#endif
+}
+
+QLIF_FN uint32_t bitsOf(float x) {
+#if defined(__CUDA_ARCH__)
+  return __float_as_uint(x);
+#else
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+#endif
+}
+
+QLIF_FN float fromBits(uint32_t bits) {
+#if defined(__CUDA_ARCH__)
+  return __uint_as_float(bits);
+#else
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+#endif
+}
+
+QLIF_FN float magnitude(float x) { return fromBits(bitsOf(x) & 0x7fffffffu); }
+
+}  // namespace qlif
+
+#endif

@@ -1,0 +1,269 @@
+// The emulated device; see cuda_runtime.h beside this. Launches are one at a time.
+#include <stdio.h>
+#include <stdlib.h>
+#include <ucontext.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "../../src/cuda.cu"
+
+dim3 threadIdx;
+dim3 blockIdx;
+
+namespace {
+
+constexpr size_t STACK = 128 * 1024;
+constexpr int WARP = 32;
+
+enum class Wait { NONE, BALLOT, BARRIER, OVER };
+
+struct Thread {
+  ucontext_t context;
+  Wait wait;
+  bool vote;
+  unsigned word;
+};
+
+struct Launch {
+  void (*thread)(void *, void *);
+  void *kernel;
+  void *argument;
+};
+
+std::mutex oneLaunch;
+std::vector<Thread> threads;
+std::vector<std::unique_ptr<char[]>> stacks;
+ucontext_t scheduler;
+Launch running;
+int current;
+
+std::mutex stateMutex;
+std::map<std::string, int> failures;
+std::map<void *, size_t> memory;
+uint64_t memoryInUse;
+int device;
+bool capturing;
+cudaError_t lastError = cudaSuccess;
+
+void stop(const char *why) {
+  fprintf(stderr, "emulated CUDA: %s\n", why);
+  abort();
+}
+
+void begin() {
+  running.thread(running.kernel, running.argument);
+  threads[(size_t)current].wait = Wait::OVER;
+  swapcontext(&threads[(size_t)current].context, &scheduler);
+}
+
+void waitFor(Wait wait) {
+  Thread &thread = threads[(size_t)current];
+  thread.wait = wait;
+  swapcontext(&thread.context, &scheduler);
+}
+
+/** Runs a thread until it waits or is over. */
+void resume(int index) {
+  current = index;
+  threadIdx = dim3((unsigned)index, 0, 0);
+  swapcontext(&scheduler, &threads[(size_t)index].context);
+}
+
+void runBlock(int count) {
+  threads.resize((size_t)count);
+  while (stacks.size() < (size_t)count) {
+    stacks.push_back(std::make_unique<char[]>(STACK));
+  }
+  for (int i = 0; i < count; i++) {
+    Thread &thread = threads[(size_t)i];
+    getcontext(&thread.context);
+    thread.context.uc_stack.ss_sp = stacks[(size_t)i].get();
+    thread.context.uc_stack.ss_size = STACK;
+    thread.context.uc_link = nullptr;
+    makecontext(&thread.context, begin, 0);
+    thread.wait = Wait::NONE;
+  }
+  while (true) {
+    int over = 0;
+    int atBarrier = 0;
+    bool moved = false;
+    for (int first = 0; first < count; first += WARP) {
+      int last = first + WARP < count ? first + WARP : count;
+      int atBallot = 0;
+      unsigned word = 0;
+      for (int i = first; i < last; i++) {
+        Thread &thread = threads[(size_t)i];
+        if (thread.wait == Wait::NONE) {
+          resume(i);
+          moved = true;
+        }
+        over += thread.wait == Wait::OVER;
+        atBarrier += thread.wait == Wait::BARRIER;
+        if (thread.wait == Wait::BALLOT) {
+          atBallot++;
+          word |= (unsigned)thread.vote << (i - first);
+        }
+      }
+      if (atBallot == WARP) {
+        for (int i = first; i < last; i++) {
+          threads[(size_t)i].word = word;
+          threads[(size_t)i].wait = Wait::NONE;
+        }
+        moved = true;
+      } else if (atBallot > 0) {
+        stop("not all lanes of a warp came to a ballot");
+      }
+    }
+    if (over == count) {
+      return;
+    }
+    if (!moved) {
+      if (atBarrier != count) {
+        stop("not all threads of a block came to a barrier");
+      }
+      for (Thread &thread : threads) {
+        thread.wait = Wait::NONE;
+      }
+    }
+  }
+}
+
+cudaError_t failing(const char *call) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  auto found = failures.find(call);
+  if (found == failures.end()) {
+    return cudaSuccess;
+  }
+  cudaError_t error = (cudaError_t)found->second;
+  failures.erase(found);
+  lastError = error;
+  return error;
+}
+
+}  // namespace
+
+unsigned emulateBallot(bool vote) {
+  threads[(size_t)current].vote = vote;
+  waitFor(Wait::BALLOT);
+  return threads[(size_t)current].word;
+}
+
+void emulateBarrier() { waitFor(Wait::BARRIER); }
+
+cudaError_t emulateLaunch(void (*thread)(void *, void *), void *kernel, void *argument, dim3 grid, dim3 block) {
+  if (cudaError_t error = failing("cudaLaunchKernel")) {
+    return error;
+  }
+  if (grid.x == 0 || grid.y == 0 || block.x == 0 || block.x > 1024) {
+    return cudaErrorInvalidValue;
+  }
+  std::lock_guard<std::mutex> lock(oneLaunch);
+  running = Launch{thread, kernel, argument};
+  for (unsigned y = grid.y; y-- > 0;) {
+    for (unsigned x = grid.x; x-- > 0;) {
+      blockIdx = dim3(x, y, 0);
+      runBlock((int)block.x);
+    }
+  }
+  return cudaSuccess;
+}
+
+void qlif_emulation_fail(const char *call, int error) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  failures[call] = error;
+}
+
+void qlif_emulation_capture(int now) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  capturing = now != 0;
+}
+
+uint64_t qlif_emulation_memory(void) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  return memoryInUse;
+}
+
+cudaError_t cudaGetLastError() {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  cudaError_t error = lastError;
+  lastError = cudaSuccess;
+  return error;
+}
+
+const char *cudaGetErrorName(cudaError_t) { return "cudaErrorEmulated"; }
+
+const char *cudaGetErrorString(cudaError_t) { return "an error that a test asked for"; }
+
+cudaError_t cudaGetDeviceCount(int *count) {
+  *count = 1;
+  return failing("cudaGetDeviceCount");
+}
+
+cudaError_t cudaGetDevice(int *now) {
+  *now = device;
+  return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int next) {
+  device = next;
+  return failing("cudaSetDevice");
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
+  *properties = cudaDeviceProp{};
+  snprintf(properties->name, sizeof properties->name, "emulated");
+  properties->major = 9;
+  properties->multiProcessorCount = 1;
+  properties->totalGlobalMem = (size_t)1 << 30;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version) {
+  *version = 13000;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceSynchronize() { return failing("cudaDeviceSynchronize"); }
+
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return failing("cudaStreamSynchronize"); }
+
+cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus *status) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  *status = capturing ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return cudaSuccess;
+}
+
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *) { return cudaSuccess; }
+
+cudaError_t cudaMalloc(void **to, size_t bytes) {
+  if (cudaError_t error = failing("cudaMalloc")) {
+    return error;
+  }
+  *to = malloc(bytes);
+  if (*to == nullptr) {
+    return cudaErrorMemoryAllocation;
+  }
+  memset(*to, 0xa5, bytes);
+  std::lock_guard<std::mutex> lock(stateMutex);
+  memory[*to] = bytes;
+  memoryInUse += bytes;
+  return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *from) {
+  {
+    std::lock_guard<std::mutex> lock(stateMutex);
+    auto found = memory.find(from);
+    if (found == memory.end()) {
+      stop("memory was freed that is not allocated");
+    }
+    memoryInUse -= found->second;
+    memory.erase(found);
+  }
+  free(from);
+  return failing("cudaFree");
+}

@@ -1,0 +1,147 @@
+// As much of CUDA's runtime and language as src/cuda.cu uses, on the host: a device whose memory is the process's own and whose launches
+// run the kernels' true code, thread by thread, before they return. In the place of CUDA's header of this name, so that the kernels'
+// indexing, and the code around them, can be tested where there is no device.
+//
+// The threads of a block are coroutines. They run until they meet at a ballot or a barrier; a ballot that not all lanes of a warp reach,
+// or a barrier that not all threads reach, ends the process. Blocks run last to first, since no order may be relied on.
+#ifndef QLIF_TESTS_EMULATION_CUDA_RUNTIME_H
+#define QLIF_TESTS_EMULATION_CUDA_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define __global__
+#define __device__
+#define __forceinline__ inline
+#define __launch_bounds__(threads)
+#define __grid_constant__
+#define __shared__ static
+
+struct dim3 {
+  unsigned x, y, z;
+  dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+
+/** Of the running thread. */
+extern dim3 threadIdx;
+extern dim3 blockIdx;
+
+unsigned emulateBallot(bool vote);
+void emulateBarrier();
+
+inline unsigned __ballot_sync(unsigned, bool vote) { return emulateBallot(vote); }
+inline void __syncthreads() { emulateBarrier(); }
+
+template <class T>
+T __ldg(const T *address) {
+  return *address;
+}
+
+template <class T>
+T __ldcs(const T *address) {
+  return *address;
+}
+
+// The errors that src/cuda.cu tells apart, with CUDA's numbers.
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInitializationError = 3,
+  cudaErrorStubLibrary = 34,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorCallRequiresNewerDriver = 36,
+  cudaErrorDevicesUnavailable = 46,
+  cudaErrorInvalidDeviceFunction = 98,
+  cudaErrorNoDevice = 100,
+  cudaErrorInvalidDevice = 101,
+  cudaErrorDeviceNotLicensed = 102,
+  cudaErrorStartupFailure = 127,
+  cudaErrorInvalidKernelImage = 200,
+  cudaErrorNoKernelImageForDevice = 209,
+  cudaErrorECCUncorrectable = 214,
+  cudaErrorInvalidPtx = 218,
+  cudaErrorNvlinkUncorrectable = 220,
+  cudaErrorJitCompilerNotFound = 221,
+  cudaErrorUnsupportedPtxVersion = 222,
+  cudaErrorJitCompilationDisabled = 223,
+  cudaErrorContained = 226,
+  cudaErrorSharedObjectInitFailed = 303,
+  cudaErrorOperatingSystem = 304,
+  cudaErrorIllegalAddress = 700,
+  cudaErrorLaunchTimeout = 702,
+  cudaErrorContextIsDestroyed = 709,
+  cudaErrorAssert = 710,
+  cudaErrorHardwareStackError = 714,
+  cudaErrorIllegalInstruction = 715,
+  cudaErrorMisalignedAddress = 716,
+  cudaErrorInvalidAddressSpace = 717,
+  cudaErrorInvalidPc = 718,
+  cudaErrorLaunchFailure = 719,
+  cudaErrorTensorMemoryLeak = 721,
+  cudaErrorSystemNotReady = 802,
+  cudaErrorSystemDriverMismatch = 803,
+  cudaErrorCompatNotSupportedOnDevice = 804,
+  cudaErrorMpsClientTerminated = 810,
+  cudaErrorExternalDevice = 911
+};
+
+enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal, cudaStreamCaptureModeRelaxed };
+enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
+
+struct cudaFuncAttributes {
+  size_t sharedSizeBytes;
+};
+
+struct cudaDeviceProp {
+  char name[256];
+  size_t totalGlobalMem;
+  int major;
+  int minor;
+  int multiProcessorCount;
+};
+
+typedef struct CUstream_st *cudaStream_t;
+
+// What a test can ask of the emulation.
+extern "C" {
+/** The next call of this name, such as "cudaMalloc", gives this error. */
+__attribute__((visibility("default"))) void qlif_emulation_fail(const char *call, int error);
+/** Whether every stream is being captured from now on. */
+__attribute__((visibility("default"))) void qlif_emulation_capture(int capturing);
+/** Bytes of device memory in use. */
+__attribute__((visibility("default"))) uint64_t qlif_emulation_memory(void);
+}
+
+cudaError_t cudaGetLastError();
+const char *cudaGetErrorName(cudaError_t error);
+const char *cudaGetErrorString(cudaError_t error);
+cudaError_t cudaGetDeviceCount(int *count);
+cudaError_t cudaGetDevice(int *device);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device);
+cudaError_t cudaDriverGetVersion(int *version);
+cudaError_t cudaDeviceSynchronize();
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status);
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode);
+cudaError_t cudaMalloc(void **memory, size_t bytes);
+cudaError_t cudaFree(void *memory);
+
+template <class T>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, T *) {
+  attributes->sharedSizeBytes = 0;
+  return cudaSuccess;
+}
+
+cudaError_t emulateLaunch(void (*thread)(void *kernel, void *argument), void *kernel, void *argument, dim3 grid, dim3 block);
+
+template <class Argument>
+cudaError_t cudaLaunchKernel(void (*kernel)(Argument), dim3 grid, dim3 block, void **arguments, size_t, cudaStream_t) {
+  // Every thread gets a copy of its own, which is more than CUDA gives.
+  return emulateLaunch([](void *erased, void *argument) { ((void (*)(Argument))erased)(*(Argument *)argument); }, (void *)kernel,
+      arguments[0], grid, block);
+}
+
+#endif

@@ -1,0 +1,316 @@
+/*
+ * Calls with random options, shapes and numbers, for the tests in this folder. Everything comes from one seed.
+ */
+#ifndef QLIF_TESTS_SCENARIO_H
+#define QLIF_TESTS_SCENARIO_H
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qlif.h"
+
+#define CHECK(condition)                                                                                     \
+  do {                                                                                                       \
+    if (!(condition)) {                                                                                      \
+      fprintf(stderr, "%s:%d: expected %s; last error: %s\n", __FILE__, __LINE__, #condition, qlif_last_error()); \
+      exit(1);                                                                                               \
+    }                                                                                                        \
+  } while (0)
+
+#define CHECK_OK(call) CHECK((call) == QLIF_SUCCESS)
+
+static uint64_t random_state = 1;
+
+/* splitmix64 */
+static uint64_t random_bits(void) {
+  uint64_t z = (random_state += 0x9e3779b97f4a7c15u);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+static int random_int(int low, int high) { return low + (int)(random_bits() % (uint64_t)(high - low + 1)); }
+
+static float random_float(float low, float high) { return low + (high - low) * (float)(random_bits() >> 40) * 0x1p-24f; }
+
+/* The specification's defaults. */
+static qlif_config default_config(void) {
+  qlif_config c;
+  memset(&c, 0, sizeof c);
+  c.size = sizeof c;
+  c.quantum_wires = 4;
+  c.min_count = 1;
+  c.dynamic_probability = c.refractory = c.use_ahp = c.use_adaptive_threshold = c.homeostasis_enabled = 1;
+  c.detach_reset = c.membrane_noise = 1;
+  c.kappa = 1;
+  c.min_threshold = 0.5f;
+  c.max_threshold = 2;
+  c.g_ahp = 0.2f;
+  c.dt = 1;
+  c.sigma = 0.1f;
+  c.dsp_decay = (float)exp(-1.0 / 20);
+  c.dsp_jump = 1;
+  c.theta_max = 1.5657963f;
+  c.quantum_leak = 0.1f;
+  c.base_alpha = 2;
+  c.min_alpha = 0.05f;
+  c.max_alpha = 5;
+  c.floor = 0;
+  c.ceiling = 1;
+  c.expected_above = (float)((1 - cos(0.7)) / 2);
+  c.surrogate_scale = 1;
+  c.reset_fraction = 1;
+  c.v_reset = 0;
+  c.refractory_decay = (float)exp(-1.0 / 6);
+  c.r_jump = 1;
+  c.ahp_decay = (float)exp(-1.0 / 120);
+  c.ahp_jump = 0.3f;
+  c.ahp_max = 2;
+  c.adaptation_decay = 0.9f;
+  c.spike_increase = 0.5f;
+  c.depression_rate = 0.1f;
+  c.recovery_rate = 0.05f;
+  c.rate_step = 1e-3f;
+  c.homeostasis_lr = 1e-3f;
+  c.target_rate = 0.12f;
+  return c;
+}
+
+static qlif_config lif_config(void) {
+  qlif_config c = default_config();
+  c.decision = QLIF_DECISION_THRESHOLD;
+  c.neuromod_mode = QLIF_NEUROMOD_OFF;
+  c.dynamic_probability = c.refractory = c.use_ahp = c.use_adaptive_threshold = c.homeostasis_enabled = c.membrane_noise = 0;
+  c.surrogate = random_int(0, 3);
+  return c;
+}
+
+/* Every third is one of the two configurations that have kernels of their own. */
+static qlif_config random_config(void) {
+  int kind = random_int(0, 5);
+  if (kind == 0) return default_config();
+  if (kind == 1) return lif_config();
+  qlif_config c = default_config();
+  c.decision = random_int(0, 2);
+  c.sampling = random_int(0, 1);
+  c.spike_value = random_int(0, 1);
+  c.angle_map = random_int(0, 1);
+  c.readout = random_int(0, 2);
+  c.quantum_wires = random_int(1, 9);
+  c.min_count = random_int(1, c.quantum_wires);
+  c.surrogate = random_int(0, 3);
+  c.surrogate_scale = c.surrogate == QLIF_SURROGATE_GAUSSIAN ? -0.5f : random_float(0.3f, 2);
+  c.neuromod_mode = random_int(0, 3);
+  c.neuromod_transform = random_int(0, 1);
+  c.dynamic_probability = random_int(0, 1);
+  c.refractory = random_int(0, 1);
+  c.use_ahp = random_int(0, 1);
+  c.use_adaptive_threshold = random_int(0, 1);
+  c.homeostasis_enabled = random_int(0, 1);
+  c.detach_reset = random_int(0, 1);
+  c.membrane_noise = random_int(0, 1);
+  c.kappa = random_float(-0.5f, 1);
+  c.reset_fraction = random_float(0, 1);
+  c.v_reset = random_float(-0.2f, 0.1f);
+  return c;
+}
+
+static inline int config_wires(const qlif_config *c) {
+  if (c->decision == QLIF_DECISION_SIGMOID) return c->sampling == QLIF_SAMPLING_DRAW ? 1 : 0;
+  if (c->decision == QLIF_DECISION_THRESHOLD || c->readout == QLIF_READOUT_EXPECTATION) return 0;
+  return c->readout == QLIF_READOUT_MULTI_QUBIT ? c->quantum_wires : 1;
+}
+
+/* A block of floats of its own, so that a sanitizer sees the first byte outside; NULL for none. */
+static float *floats(int64_t count) { return malloc((size_t)(count > 0 ? count : 1) * sizeof(float)); }
+
+static float *random_floats(int64_t count, float low, float high) {
+  float *values = floats(count);
+  for (int64_t i = 0; i < count; i++) values[i] = random_float(low, high);
+  return values;
+}
+
+/* A call with everything that goes in and everything that comes out. */
+typedef struct scenario {
+  qlif_config config;
+  int mode;
+  int modulated;
+  int64_t modulation_values;
+  qlif_backward_args args;
+} scenario;
+
+static int64_t elements_of(const scenario *s) { return s->args.forward.batch * s->args.forward.neurons; }
+
+static int64_t rows_of(const scenario *s) { return s->args.forward.steps * elements_of(s); }
+
+static int64_t parameter_length(const scenario *s, int i) {
+  return s->args.forward.per_neuron_parameters >> i & 1 ? s->args.forward.neurons : 1;
+}
+
+/* Outputs, of bytes that no call writes by chance. */
+static void *poisoned(int64_t count, size_t size) {
+  size_t bytes = (size_t)(count > 0 ? count : 1) * size;
+  void *memory = malloc(bytes);
+  memset(memory, 0xa5, bytes);
+  return memory;
+}
+
+static void make_outputs(scenario *s) {
+  qlif_forward_args *f = &s->args.forward;
+  int64_t rows = rows_of(s);
+  int64_t elements = elements_of(s);
+  f->spikes_f32 = poisoned(rows, 4);
+  f->spikes_u8 = poisoned(rows, 1);
+  f->spikes_bit = poisoned(f->steps * ((elements + 63) / 64), 8);
+  f->spike_values = poisoned(rows, 4);
+  f->voltages = poisoned(rows, 4);
+  for (int i = 0; i < QLIF_TRACES; i++) f->traces[i] = poisoned(rows, 4);
+  for (int i = 0; i < QLIF_STATE_VARIABLES; i++) f->final_state[i] = poisoned(elements, 4);
+  s->args.grad_input = poisoned(rows, 4);
+  s->args.grad_modulation = s->modulated ? poisoned(s->modulation_values, 4) : NULL;
+  for (int i = 0; i < QLIF_PARAMETERS; i++) s->args.grad_parameters[i] = poisoned(parameter_length(s, i), 4);
+  for (int i = 0; i < QLIF_STATE_VARIABLES; i++) s->args.grad_initial_state[i] = poisoned(elements, 4);
+}
+
+static void free_outputs(scenario *s) {
+  qlif_forward_args *f = &s->args.forward;
+  free(f->spikes_f32);
+  free(f->spikes_u8);
+  free(f->spikes_bit);
+  free(f->spike_values);
+  free(f->voltages);
+  for (int i = 0; i < QLIF_TRACES; i++) free(f->traces[i]);
+  for (int i = 0; i < QLIF_STATE_VARIABLES; i++) free(f->final_state[i]);
+  free(s->args.grad_input);
+  free(s->args.grad_modulation);
+  for (int i = 0; i < QLIF_PARAMETERS; i++) free(s->args.grad_parameters[i]);
+  for (int i = 0; i < QLIF_STATE_VARIABLES; i++) free(s->args.grad_initial_state[i]);
+}
+
+static scenario random_scenario(int64_t budget) {
+  static const int64_t extents[] = {0, 1, 2, 31, 32, 33, 63, 64, 65, 127, 128, 129, 257};
+  static const int64_t times[] = {0, 1, 2, 7, 8, 9, 20, 63, 64, 65, 71, 72, 130};
+  scenario s;
+  memset(&s, 0, sizeof s);
+  s.config = random_config();
+  s.mode = random_int(0, 1);
+  s.args.size = sizeof s.args;
+  qlif_forward_args *f = &s.args.forward;
+  f->size = sizeof *f;
+  do {
+    f->steps = times[random_int(random_int(0, 7) > 0, 12)];
+    f->batch = random_int(random_int(0, 7) > 0, 5);
+    f->neurons = extents[random_int(random_int(0, 7) > 0, 12)];
+  } while (rows_of(&s) > budget);
+  f->first_step = random_int(0, 2) > 0 ? random_int(0, 200) : ((int64_t)1 << 32) + random_int(0, 9);
+  f->seed = random_bits();
+  f->stream = (uint32_t)random_bits();
+  f->element_offset = random_int(0, 1) ? random_int(0, 1000) : 4294967290 + random_int(0, 9);
+  f->per_neuron_parameters = (uint32_t)random_int(0, 31);
+  int64_t elements = elements_of(&s);
+  f->input = random_floats(rows_of(&s), -1, 4);
+  f->parameters[0] = random_floats(parameter_length(&s, 0), 0.4f, 1.6f);
+  f->parameters[1] = random_floats(parameter_length(&s, 1), 1.5f, 20);
+  f->parameters[2] = random_floats(parameter_length(&s, 2), 0, 0.4f);
+  f->parameters[3] = random_floats(parameter_length(&s, 3), 0.2f, 1.5f);
+  f->parameters[4] = random_floats(parameter_length(&s, 4), 0, 1);
+  s.modulated = random_int(0, 2) > 0;
+  if (s.modulated) {
+    int64_t t = random_int(0, 1) ? f->steps : 1;
+    int64_t b = random_int(0, 1) ? f->batch : 1;
+    int64_t n = random_int(0, 1) ? f->neurons : 1;
+    s.modulation_values = t * b * n;
+    f->modulation.data = random_floats(s.modulation_values, -2, 2);
+    f->modulation.stride_n = n == 1 ? 0 : 1;
+    f->modulation.stride_b = b == 1 ? 0 : n;
+    f->modulation.stride_t = t == 1 ? 0 : b * n;
+  }
+  if (random_int(0, 1)) {
+    for (int i = 0; i < QLIF_STATE_VARIABLES; i++) f->initial_state[i] = random_floats(elements, 0, 0.8f);
+  }
+  if (random_int(0, 3) > 0) s.args.grad_spike_values = random_floats(rows_of(&s), -1, 1);
+  if (random_int(0, 3) > 0) s.args.grad_voltages = random_floats(rows_of(&s), -0.3f, 0.3f);
+  if (random_int(0, 1)) {
+    for (int i = 0; i < QLIF_STATE_VARIABLES; i++) s.args.grad_final_state[i] = random_floats(elements, -1, 1);
+  }
+  make_outputs(&s);
+  return s;
+}
+
+static void free_scenario(scenario *s) {
+  qlif_forward_args *f = &s->args.forward;
+  free((void *)f->input);
+  for (int i = 0; i < QLIF_PARAMETERS; i++) free((void *)f->parameters[i]);
+  free((void *)f->modulation.data);
+  free((void *)f->uniforms);
+  free((void *)f->normals);
+  free((void *)s->args.grad_spike_values);
+  free((void *)s->args.grad_voltages);
+  for (int i = 0; i < QLIF_STATE_VARIABLES; i++) {
+    free((void *)f->initial_state[i]);
+    free((void *)s->args.grad_final_state[i]);
+  }
+  free_outputs(s);
+}
+
+/* Runs forward and backward, everything asked for, on a device whose memory is the process's. */
+static void run_on(scenario *s, int device, int threads) {
+  qlif_kernel *kernel;
+  qlif_tape *tape;
+  qlif_forward_args *f = &s->args.forward;
+  CHECK_OK(qlif_kernel_open(device, &s->config, threads, &kernel));
+  CHECK_OK(qlif_tape_open(kernel, s->mode, f->steps, f->batch, f->neurons, &tape));
+  f->tape = tape;
+  CHECK_OK(qlif_forward(kernel, f, NULL));
+  CHECK_OK(qlif_backward(kernel, &s->args, NULL));
+  CHECK_OK(qlif_kernel_close(kernel));
+  CHECK_OK(qlif_tape_close(tape));
+  f->tape = NULL;
+}
+
+/* A second set of outputs for the same inputs. */
+static scenario again(const scenario *s) {
+  scenario copy = *s;
+  make_outputs(&copy);
+  return copy;
+}
+
+static void same_bytes(const char *what, const void *a, const void *b, int64_t count, size_t size) {
+  if (count > 0 && memcmp(a, b, (size_t)count * size) != 0) {
+    for (int64_t i = 0; i < count; i++) {
+      if (memcmp((const char *)a + (size_t)i * size, (const char *)b + (size_t)i * size, size) != 0) {
+        fprintf(stderr, "%s: differs first at %lld of %lld\n", what, (long long)i, (long long)count);
+        exit(1);
+      }
+    }
+  }
+}
+
+/* Compares all that two runs wrote. No NaN comes of these scenarios, so bytes are compared. */
+static void same_results(const scenario *a, const scenario *b) {
+  const qlif_forward_args *x = &a->args.forward;
+  const qlif_forward_args *y = &b->args.forward;
+  int64_t rows = rows_of(a);
+  int64_t elements = elements_of(a);
+  same_bytes("spikes_f32", x->spikes_f32, y->spikes_f32, rows, 4);
+  same_bytes("spikes_u8", x->spikes_u8, y->spikes_u8, rows, 1);
+  same_bytes("spikes_bit", x->spikes_bit, y->spikes_bit, x->steps * ((elements + 63) / 64), 8);
+  same_bytes("spike_values", x->spike_values, y->spike_values, rows, 4);
+  same_bytes("voltages", x->voltages, y->voltages, rows, 4);
+  for (int i = 0; i < QLIF_TRACES; i++) {
+    same_bytes("traces", x->traces[i], y->traces[i], rows, 4);
+  }
+  for (int i = 0; i < QLIF_STATE_VARIABLES; i++) same_bytes("final_state", x->final_state[i], y->final_state[i], elements, 4);
+  same_bytes("grad_input", a->args.grad_input, b->args.grad_input, rows, 4);
+  if (a->modulated) same_bytes("grad_modulation", a->args.grad_modulation, b->args.grad_modulation, a->modulation_values, 4);
+  for (int i = 0; i < QLIF_PARAMETERS; i++) {
+    same_bytes("grad_parameters", a->args.grad_parameters[i], b->args.grad_parameters[i], parameter_length(a, i), 4);
+  }
+  for (int i = 0; i < QLIF_STATE_VARIABLES; i++) {
+    same_bytes("grad_initial_state", a->args.grad_initial_state[i], b->args.grad_initial_state[i], elements, 4);
+  }
+}
+
+#endif
