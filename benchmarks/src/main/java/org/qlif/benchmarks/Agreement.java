@@ -40,7 +40,7 @@ final class Agreement {
 
     private static void requireSameAnswer(ContenderKind kind, int threads, Pass pass) {
         Workload workload = Workload.busy(QlifConfig.defaults(), SMALL);
-        try (KernelContender yardstick = new KernelContender("cpu:scalar", workload, 1, pass);
+        try (KernelContender yardstick = new KernelContender("cpu:scalar", workload, 1, pass, Storage.HEAP);
                 Contender contender = kind.open(workload, threads, pass)) {
             KernelContender.Draws draws = yardstick.draws();
             Contender.Answer expected = yardstick.answer(draws.uniforms(), draws.normals());
@@ -66,7 +66,7 @@ final class Agreement {
 
     private static void requireSameFiring(ContenderKind kind, int threads, Pass pass) {
         Workload workload = Workload.busy(QlifConfig.defaults(), RATES);
-        try (KernelContender yardstick = new KernelContender("cpu:scalar", workload, 1, pass);
+        try (KernelContender yardstick = new KernelContender("cpu:scalar", workload, 1, pass, Storage.HEAP);
                 Contender contender = kind.open(workload, threads, pass)) {
             yardstick.run();
             contender.run();

@@ -1,6 +1,9 @@
 package org.qlif.benchmarks;
 
 import java.util.Optional;
+import org.qlif.Device;
+import org.qlif.DeviceUnavailableException;
+import org.qlif.Devices;
 
 /** The contenders of {@link ContenderBenchmark}. */
 public enum ContenderKind {
@@ -8,14 +11,31 @@ public enum ContenderKind {
     SIMD("QLIF cpu:simd (Vector API)", true, true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
-            return new KernelContender("cpu:simd", workload, threads, pass);
+            return new KernelContender("cpu:simd", workload, threads, pass, Storage.HEAP);
         }
     },
     /** Our kernel in scalar Java. */
     SCALAR("QLIF cpu:scalar (plain Java)", true, true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
-            return new KernelContender("cpu:scalar", workload, threads, pass);
+            return new KernelContender("cpu:scalar", workload, threads, pass, Storage.HEAP);
+        }
+    },
+    /** Our kernel in C++, on memory that it reaches as it lies. */
+    HOST("QLIF host (the GPU's library on the CPU)", true, true) {
+        @Override
+        Contender open(Workload workload, int threads, Pass pass) {
+            return new KernelContender("host", workload, threads, pass, Storage.ALIGNED);
+        }
+
+        @Override
+        Optional<String> obstacle() {
+            try {
+                Devices.resolve(Device.of("host"));
+                return Optional.empty();
+            } catch (DeviceUnavailableException reason) {
+                return Optional.of(reason.getMessage());
+            }
         }
     },
     /** Tensor operations in a loop over time. */

@@ -7,14 +7,14 @@ import org.qlif.Forward;
 import org.qlif.QlifParameter;
 import org.qlif.Tensor;
 
-/** One of our kernels, on Java arrays. */
+/** One of our kernels. */
 final class KernelContender implements Contender {
     private final Workload workload;
     private final KernelRun run;
 
-    KernelContender(String device, Workload workload, int threads, Pass pass) {
+    KernelContender(String device, Workload workload, int threads, Pass pass, Storage storage) {
         this.workload = workload;
-        run = new KernelRun(device, threads, workload, pass);
+        run = new KernelRun(device, threads, workload, pass, storage);
     }
 
     @Override
