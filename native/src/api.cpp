@@ -162,7 +162,8 @@ void requireGiven(const char *name, const void *pointer) {
 
 void requireSize(const char *name, uint32_t size, size_t expected) {
   if (size != expected) {
-    fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected %zu: the caller was built against another version of qlif.h", name, size, expected);
+    fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected %zu: the caller was built against another version of qlif.h",
+        name, size, expected);
   }
 }
 
@@ -234,14 +235,16 @@ int64_t requireShape(int64_t steps, int64_t batch, int64_t neurons, int64_t wire
 
 void requireSteps(int64_t firstStep, int64_t steps) {
   if (firstStep < 0 || firstStep > MAX_STEP || steps > MAX_STEP - firstStep) {
-    fail(QLIF_INVALID_ARGUMENT, "first_step: got %lld with %lld steps, expected 0 or more and an end of at most 2^33, where the counter of the draws ends",
+    fail(QLIF_INVALID_ARGUMENT, "first_step: got %lld with %lld steps, expected 0 or more and an end of at most 2^33,"
+        " where the counter of the draws ends",
         (long long)firstStep, (long long)steps);
   }
 }
 
 void requireOffset(int64_t elementOffset, int64_t elements) {
   if (elementOffset < 0 || elementOffset > INT64_MAX - elements) {
-    fail(QLIF_INVALID_ARGUMENT, "element_offset: got %lld with %lld elements, expected 0 or more and an end below 2^63, where the counter of the draws ends",
+    fail(QLIF_INVALID_ARGUMENT, "element_offset: got %lld with %lld elements, expected 0 or more and an end below 2^63,"
+        " where the counter of the draws ends",
         (long long)elementOffset, (long long)elements);
   }
 }
@@ -403,8 +406,8 @@ void requireOutputs(const qlif_forward_args &args, int64_t elements) {
   bool keeps = args.tape != nullptr && args.final_state[0] != nullptr && elements > 0;
   for (int variable = 0; keeps && variable < VARIABLES; variable++) {
     if (args.final_state[variable] == args.initial_state[variable]) {
-      fail(QLIF_INVALID_ARGUMENT, "final_state: array %d is initial_state's, which the backward pass reads again; expected one of its own when a"
-          " tape is given", variable);
+      fail(QLIF_INVALID_ARGUMENT, "final_state: array %d is initial_state's, which the backward pass reads again;"
+          " expected one of its own when a tape is given", variable);
     }
   }
 }
@@ -559,8 +562,8 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, v
       if (tape->recordedFrom < 0) {
         fail(QLIF_INVALID_ARGUMENT, "tape: holds no forward call");
       }
-      fail(QLIF_INVALID_ARGUMENT, "first_step: got %lld, expected that of the forward call on the tape, %lld", (long long)forward.first_step,
-          (long long)tape->recordedFrom);
+      fail(QLIF_INVALID_ARGUMENT, "first_step: got %lld, expected that of the forward call on the tape, %lld",
+          (long long)forward.first_step, (long long)tape->recordedFrom);
     }
     call.forward.tape = tape->storage.get();
     call.modulation = modulationSumOf(call.forward, args->grad_modulation);

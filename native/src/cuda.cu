@@ -79,7 +79,8 @@ void check(cudaError_t error, const char *doing) {
   Failure failure{status, (int32_t)error, ""};
   snprintf(failure.text, sizeof failure.text, "CUDA error %d, %s (%s), when %s%s", (int)error, cudaGetErrorName(error),
       cudaGetErrorString(error), doing,
-      status == QLIF_DEVICE_FAULT ? "; it may stem from earlier work of any library on the device, which is unusable in this process from here on"
+      status == QLIF_DEVICE_FAULT ? "; it may stem from earlier work of any library on the device, which is unusable in this"
+                                    " process from here on"
                                   : "");
   throw failure;
 }
@@ -146,6 +147,14 @@ class CudaTape final : public TapeStorage {
     keepsVoltages_ = mode == QLIF_TAPE_VOLTAGE;
     checkpoints_ = bits;
     voltages_ = bits + checkpoints;
+  }
+
+  // Where a tape could not be handed out.
+  ~CudaTape() override {
+    try {
+      release();
+    } catch (const Failure &) {
+    }
   }
 
   bool keepsVoltages() const { return keepsVoltages_; }
@@ -222,7 +231,8 @@ const char *nameOf(Variant variant) {
 unsigned blocks(int64_t work, int threads) {
   int64_t count = work / threads + (work % threads != 0);
   if (count > INT32_MAX) {
-    fail(QLIF_INVALID_ARGUMENT, "the call takes %lld blocks of %d threads, expected at most 2^31 - 1: split the batch", (long long)count, threads);
+    fail(QLIF_INVALID_ARGUMENT, "the call takes %lld blocks of %d threads, expected at most 2^31 - 1: split the batch",
+        (long long)count, threads);
   }
   return (unsigned)count;
 }
@@ -457,8 +467,8 @@ class CudaKernel final : public DeviceKernel {
     check(cudaStreamIsCapturing(stream, &capture), "asking whether the stream is being captured");
     if (capture != cudaStreamCaptureStatusNone) {
       if (bytes > scratchBytes_) {
-        fail(QLIF_INVALID_ARGUMENT, "stream: is being captured into a graph, and the call needs %llu bytes of scratch memory, of which the kernel"
-            " has %llu: call qlif_kernel_reserve with this shape before the capture", (unsigned long long)bytes,
+        fail(QLIF_INVALID_ARGUMENT, "stream: is being captured into a graph, and the call needs %llu bytes of scratch memory, of which"
+            " the kernel has %llu: call qlif_kernel_reserve with this shape before the capture", (unsigned long long)bytes,
             (unsigned long long)scratchBytes_);
       }
       captured_ = true;
@@ -528,8 +538,8 @@ void describeCuda(int device, qlif_device_info &info) {
   int major = properties.major;
   bool runs = (major == 7 && properties.minor >= 5) || (major >= 8 && major <= 10) || major >= 12;
   if (!runs) {
-    fail(QLIF_UNAVAILABLE, "device %d, %s: has compute capability %d.%d, the library is compiled for 7.5, 8, 9, 10, and 12 or newer", device,
-        properties.name, major, properties.minor);
+    fail(QLIF_UNAVAILABLE, "device %d, %s: has compute capability %d.%d, the library is compiled for 7.5, 8, 9, 10, and 12 or newer",
+        device, properties.name, major, properties.minor);
   }
   info.compute_major = properties.major;
   info.compute_minor = properties.minor;

@@ -42,7 +42,7 @@ struct Lane {
 };
 
 /** How many steps before a line is used it is asked for. */
-constexpr int AHEAD = 4;
+constexpr int AHEAD = 8;
 
 /** One block's part of a call. */
 template <class S>
@@ -606,8 +606,8 @@ struct Block {
         ahead<1>(wanted.grad_input, t - AHEAD);
         modulate(t);
         unpack(*tapeBits(t));
-        retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], lineAt(args.input, t, w.input), upstream(wanted.grad_spike_values, t, w.gradY),
-            upstream(wanted.grad_voltages, t, w.gradV));
+        retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], lineAt(args.input, t, w.input),
+            upstream(wanted.grad_spike_values, t, w.gradY), upstream(wanted.grad_voltages, t, w.gradV));
         if (wanted.grad_input != nullptr) {
           put(wanted.grad_input, t, w.gradInput);
         }

@@ -46,8 +46,9 @@ struct Options {
   }
 };
 
-constexpr Options optionsOf(int decision, int sampling, int spikeValue, int angleMap, int readout, int neuromodMode, bool dynamicProbability,
-    bool refractory, bool useAhp, bool useAdaptiveThreshold, bool homeostasisEnabled, bool detachReset, bool drawsNormals) {
+constexpr Options optionsOf(int decision, int sampling, int spikeValue, int angleMap, int readout, int neuromodMode,
+    bool dynamicProbability, bool refractory, bool useAhp, bool useAdaptiveThreshold, bool homeostasisEnabled,
+    bool detachReset, bool drawsNormals) {
   // What the decision makes irrelevant is 0, so that equal kernels have equal words.
   bool qubit = decision == QLIF_DECISION_QUBIT;
   return Options{(uint32_t)decision | (uint32_t)(decision == QLIF_DECISION_SIGMOID ? sampling : 0) << 2 |

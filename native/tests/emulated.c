@@ -10,7 +10,8 @@ uint64_t qlif_emulation_memory(void);
 
 static void expect(qlif_status got, qlif_status status, const char *word, int line) {
   if (got != status || strstr(qlif_last_error(), word) == NULL) {
-    fprintf(stderr, "emulated.c:%d: got status %d and \"%s\", expected %d and a text with \"%s\"\n", line, got, qlif_last_error(), status, word);
+    fprintf(stderr, "emulated.c:%d: got status %d and \"%s\", expected %d and a text with \"%s\"\n", line, got,
+            qlif_last_error(), status, word);
     exit(1);
   }
 }

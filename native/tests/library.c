@@ -10,7 +10,8 @@
 
 static void expect(qlif_status got, qlif_status status, const char *word, int line) {
   if (got != status || strstr(qlif_last_error(), word) == NULL) {
-    fprintf(stderr, "library.c:%d: got status %d and \"%s\", expected %d and a text with \"%s\"\n", line, got, qlif_last_error(), status, word);
+    fprintf(stderr, "library.c:%d: got status %d and \"%s\", expected %d and a text with \"%s\"\n", line, got,
+            qlif_last_error(), status, word);
     exit(1);
   }
 }
@@ -474,7 +475,8 @@ static void test_splits(int rounds) {
         }
         CHECK_OK(qlif_forward(kernel, &a, NULL));
         for (int64_t t = begin; t < end; t++) {
-          same_bytes("voltages of a split", voltages + (t - begin) * a.neurons, whole.voltages + t * elements + b * a.neurons, a.neurons, 4);
+          same_bytes("voltages of a split", voltages + (t - begin) * a.neurons, whole.voltages + t * elements + b * a.neurons,
+                     a.neurons, 4);
         }
         free(input);
         free(voltages);
