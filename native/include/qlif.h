@@ -205,7 +205,7 @@ typedef struct qlif_broadcast {
 
 typedef struct qlif_forward_args {
   uint32_t size; /* sizeof(qlif_forward_args) */
-  uint32_t reserved;
+  uint32_t reserved; /* 0 */
 
   int64_t steps;   /* T >= 0 */
   int64_t batch;   /* B >= 0 */
@@ -240,7 +240,7 @@ typedef struct qlif_forward_args {
 
 typedef struct qlif_backward_args {
   uint32_t size; /* sizeof(qlif_backward_args) */
-  uint32_t reserved;
+  uint32_t reserved; /* 0 */
 
   /* The forward call whose tape this is, with the inputs it had; its outputs are not touched. */
   qlif_forward_args forward;

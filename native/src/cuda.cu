@@ -148,6 +148,14 @@ class CudaTape final : public TapeStorage {
     voltages_ = bits + checkpoints;
   }
 
+  // Where a tape could not be handed out.
+  ~CudaTape() override {
+    try {
+      release();
+    } catch (const Failure &) {
+    }
+  }
+
   bool keepsVoltages() const { return keepsVoltages_; }
 
   CudaTapeView view() const {

@@ -1,5 +1,7 @@
 #include "team.h"
 
+#include <signal.h>
+
 namespace qlif {
 
 namespace {
@@ -16,10 +18,30 @@ inline void pause() {
 #endif
 }
 
+/** No signal for the threads that are started while this lives, but for a thread's own faults: the process's threads see to signals. */
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+      sigdelset(&all, fault);
+    }
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked &) = delete;
+  SignalsBlocked &operator=(const SignalsBlocked &) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 }  // namespace
 
 Team::Team(int size) {
   helpers_.reserve((size_t)size - 1);
+  SignalsBlocked blocked;
   try {
     for (int member = 1; member < size; member++) {
       helpers_.emplace_back([this, member] { help(member); });
