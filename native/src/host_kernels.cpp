@@ -42,7 +42,7 @@ struct Lane {
 };
 
 /** How many steps before a line is used it is asked for. */
-constexpr int AHEAD = 4;
+constexpr int AHEAD = 8;
 
 /** One block's part of a call. */
 template <class S>
