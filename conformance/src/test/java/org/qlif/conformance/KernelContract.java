@@ -129,6 +129,23 @@ abstract class KernelContract {
         }
     }
 
+    /** Few neurons over many steps: a backend may cut its tiles small to give every thread one, wherever a tape's blocks end. */
+    @Test
+    void sharesFewNeuronsAmongThreads() {
+        QlifConfig config = QlifConfig.defaults();
+        for (int neurons : List.of(1, 64, 65, 128, 130, 192, 256, 257, 325, 600)) {
+            Scenario scenario = Scenario.random(Seeds.random(Seeds.of(neurons)), config, new Shape(70, 1, neurons));
+            Result expected = oracle(scenario);
+            for (int threads = 1; threads <= 5; threads++) {
+                try (Kernel kernel = open(config, threads)) {
+                    String context = neurons + " neurons on " + threads + " threads";
+                    scenario.run(kernel, Tape.Mode.VOLTAGE).assertSameBits(expected, context);
+                    scenario.run(kernel, Tape.Mode.COMPACT).assertSameBits(expected, context + ", compact");
+                }
+            }
+        }
+    }
+
     @Test
     void lentDrawsGiveWhatOwnDrawsGive() {
         for (int i = 0; i < Seeds.cases(12); i++) {

@@ -108,15 +108,18 @@ final class SimdKernel implements BackendKernel {
 
     /**
      * Neurons in a tile: {@link Lanes#TILE}, or as many fewer as give every thread a tile, where the run is long enough to be worth
-     * waking a helper.
+     * waking a helper. A power of two, so that a tile stays within a block of the tape.
      */
     private int width(Forward call) {
         long elements = call.elements();
         if (call.steps() * elements < WORTH_SHARING) {
             return Lanes.TILE;
         }
-        long words = (elements + 63) / 64;
-        return (int) Math.min(Lanes.TILE, (words + team.size() - 1) / team.size() * 64);
+        int width = Lanes.TILE;
+        while (width > 64 && width / 2 * (long) team.size() >= elements) {
+            width /= 2;
+        }
+        return width;
     }
 
     private static long tiles(long elements, int width) {
