@@ -190,7 +190,9 @@ public final class Kernel implements AutoCloseable {
         try {
             Objects.requireNonNull(mode, "mode");
             Tensor.byteSize(DType.F32, steps, batch, neurons);
-            return new Tape(this, backend.newTape(mode, steps, batch, neurons), mode, steps, batch, neurons);
+            // Without noise a step done again finds its potential; keeping it would only cost memory and its bandwidth.
+            Tape.Mode kept = config.drawsNormals() ? mode : Tape.Mode.COMPACT;
+            return new Tape(this, backend.newTape(kept, steps, batch, neurons), mode, steps, batch, neurons);
         } finally {
             use.set(IDLE);
         }

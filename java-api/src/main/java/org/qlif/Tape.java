@@ -11,7 +11,8 @@ public final class Tape implements AutoCloseable {
     public enum Mode {
         /**
          * The potential before the reset (4 bytes a neuron-step), the spikes (1 bit) and the state every 64 steps: less than 5
-         * bytes a neuron-step. The backward pass draws nothing.
+         * bytes a neuron-step. The backward pass draws nothing. Without membrane noise potentials follow from the state, and the tape
+         * is as small as a compact one.
          */
         VOLTAGE,
         /**
