@@ -68,13 +68,15 @@ qlif_status statusOf(cudaError_t error) {
   }
 }
 
+/** The runtime remembers a failed call's error for the next that asks, which would take it for its own. */
+void forgetError() { cudaGetLastError(); }
+
 /** Throws unless a CUDA call succeeded. doing: what was going on, such as "launching the forward kernel". */
 void check(cudaError_t error, const char *doing) {
   if (error == cudaSuccess) {
     return;
   }
-  // The runtime remembers the error for the next that asks; it is told here.
-  cudaGetLastError();
+  forgetError();
   qlif_status status = statusOf(error);
   Failure failure{status, (int32_t)error, ""};
   snprintf(failure.text, sizeof failure.text, "CUDA error %d, %s (%s), when %s%s", (int)error, cudaGetErrorName(error),
@@ -95,8 +97,8 @@ class OnDevice {
     }
   }
   ~OnDevice() {
-    if (before_ != device_) {
-      cudaSetDevice(before_);
+    if (before_ != device_ && cudaSetDevice(before_) != cudaSuccess) {
+      forgetError();
     }
   }
   OnDevice(const OnDevice &) = delete;
@@ -111,7 +113,11 @@ class OnDevice {
 class RelaxedCapture {
  public:
   RelaxedCapture() { check(cudaThreadExchangeStreamCaptureMode(&mode_), "setting the capture mode"); }
-  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~RelaxedCapture() {
+    if (cudaThreadExchangeStreamCaptureMode(&mode_) != cudaSuccess) {
+      forgetError();
+    }
+  }
   RelaxedCapture(const RelaxedCapture &) = delete;
   RelaxedCapture &operator=(const RelaxedCapture &) = delete;
 
@@ -249,7 +255,6 @@ void launch(Kernel<Argument> kernel, dim3 grid, int threads, const Argument &arg
   static_assert(sizeof(Argument) <= 4096, "a kernel takes 4 KB of arguments");
   void *arguments[] = {(void *)&argument};
   check(cudaLaunchKernel(kernel, grid, dim3((unsigned)threads), arguments, 0, stream), doing);
-  check(cudaGetLastError(), doing);
 }
 
 class CudaKernel final : public DeviceKernel {
