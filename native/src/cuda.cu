@@ -1,4 +1,5 @@
 // CUDA devices: memory, launches and errors around the kernels of cuda_kernels.h.
+#include <cudaTypedefs.h>
 #include <cuda_runtime.h>
 #include <stdio.h>
 
@@ -87,26 +88,93 @@ void check(cudaError_t error, const char *doing) {
   throw failure;
 }
 
-/** Makes a device the current one of the calling thread for as long as this lives. */
-class OnDevice {
+// ---------------------------------------------------------------- contexts
+
+/** The driver numbers errors as the runtime does. */
+void check(CUresult error, const char *doing) { check((cudaError_t)error, doing); }
+
+/** Finds a function of the driver as it was in CUDA 12. */
+template <class Function>
+void find(Function &function, const char *name) {
+  void *found = nullptr;
+  cudaDriverEntryPointQueryResult result = cudaDriverEntryPointSymbolNotFound;
+  check(cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, &result), "looking for a function of the driver");
+  if (found == nullptr || result != cudaDriverEntryPointSuccess) {
+    fail(QLIF_UNAVAILABLE, "the driver has no %s: a newer one is needed", name);
+  }
+  function = (Function)found;
+}
+
+/**
+ * What is asked of the driver itself: with the runtime alone a thread's current context can't be told from none, nor be given back if it
+ * is not a primary one.
+ */
+struct Driver {
+  PFN_cuDeviceGet_v2000 deviceGet;
+  PFN_cuDevicePrimaryCtxRetain_v7000 primaryContextRetain;
+  PFN_cuDevicePrimaryCtxRelease_v11000 primaryContextRelease;
+  PFN_cuCtxPushCurrent_v4000 contextPush;
+  PFN_cuCtxPopCurrent_v4000 contextPop;
+
+  static const Driver &get() {
+    // Looked for again if it failed.
+    static const Driver driver;
+    return driver;
+  }
+
+ private:
+  Driver() {
+    find(deviceGet, "cuDeviceGet");
+    find(primaryContextRetain, "cuDevicePrimaryCtxRetain");
+    find(primaryContextRelease, "cuDevicePrimaryCtxRelease");
+    find(contextPush, "cuCtxPushCurrent");
+    find(contextPop, "cuCtxPopCurrent");
+  }
+};
+
+/** A hold on the primary context of a device, the one that the runtime uses. The driver counts holds. */
+class Context {
  public:
-  explicit OnDevice(int device) : device_(device) {
-    check(cudaGetDevice(&before_), "asking for the current device");
-    if (before_ != device) {
-      check(cudaSetDevice(device), "choosing the device");
+  explicit Context(int ordinal) : ordinal_(ordinal) {
+    const Driver &driver = Driver::get();
+    check(driver.deviceGet(&device_, ordinal), "asking for the device");
+    check(driver.primaryContextRetain(&handle_, device_), "retaining the device's primary context");
+  }
+  ~Context() {
+    if (handle_ != nullptr) {
+      Driver::get().primaryContextRelease(device_);
     }
   }
+  Context(const Context &) = delete;
+  Context &operator=(const Context &) = delete;
+
+  int ordinal() const { return ordinal_; }
+  CUcontext handle() const { return handle_; }
+
+  /** Lets go; the destructor does too, without a word of failure. */
+  void release() {
+    handle_ = nullptr;
+    check(Driver::get().primaryContextRelease(device_), "releasing the device's primary context");
+  }
+
+ private:
+  const int ordinal_;
+  CUdevice device_ = 0;
+  CUcontext handle_ = nullptr;
+};
+
+/** Makes a context the current one of the calling thread for as long as this lives; the thread then has again what it had, or none. */
+class OnDevice {
+ public:
+  explicit OnDevice(const Context &context) {
+    check(Driver::get().contextPush(context.handle()), "making the device's primary context current");
+  }
   ~OnDevice() {
-    if (before_ != device_ && cudaSetDevice(before_) != cudaSuccess) {
-      forgetError();
-    }
+    CUcontext popped;
+    Driver::get().contextPop(&popped);
   }
   OnDevice(const OnDevice &) = delete;
   OnDevice &operator=(const OnDevice &) = delete;
-
- private:
-  const int device_;
-  int before_ = 0;
 };
 
 /** Lets the calling thread allocate while another one captures a graph; what is captured there is not touched. */
@@ -143,8 +211,8 @@ void *allocate(uint64_t bytes, const char *doing) {
 
 class CudaTape final : public TapeStorage {
  public:
-  /** The device is the current one. */
-  CudaTape(int device, int mode, int64_t steps, int64_t elements) : device_(device) {
+  CudaTape(int device, int mode, int64_t steps, int64_t elements) : context_(device) {
+    OnDevice on(context_);
     uint64_t bits = aligned((uint64_t)(steps * wordsOf(elements)) * sizeof(uint64_t));
     uint64_t checkpoints = aligned((uint64_t)(checkpointsOf(steps) * VARIABLES * elements) * sizeof(float));
     uint64_t voltages = mode == QLIF_TAPE_VOLTAGE ? aligned((uint64_t)(steps * elements) * sizeof(float)) : 0;
@@ -173,10 +241,16 @@ class CudaTape final : public TapeStorage {
   uint64_t bytes() const override { return bytes_; }
 
   void release() override {
-    if (memory_ == nullptr) {
+    if (context_.handle() == nullptr) {
       return;
     }
-    OnDevice on(device_);
+    free();
+    context_.release();
+  }
+
+ private:
+  void free() {
+    OnDevice on(context_);
     void *memory = memory_;
     memory_ = nullptr;
     cudaError_t waited = cudaDeviceSynchronize();
@@ -185,8 +259,7 @@ class CudaTape final : public TapeStorage {
     check(freed, "freeing a tape");
   }
 
- private:
-  const int device_;
+  Context context_;
   char *memory_ = nullptr;
   uint64_t bytes_ = 0;
   uint64_t checkpoints_ = 0;
@@ -259,9 +332,9 @@ void launch(Kernel<Argument> kernel, dim3 grid, int threads, const Argument &arg
 
 class CudaKernel final : public DeviceKernel {
  public:
-  /** The device is the current one. */
   CudaKernel(int device, Options options, const Constants &constants)
-      : device_(device), options_(options), constants_(constants), program_(programOf(variantOf(options))) {
+      : context_(device), options_(options), constants_(constants), program_(programOf(variantOf(options))) {
+    OnDevice on(context_);
     load(program_.forward);
     load(program_.backwardVoltage);
     load(program_.backwardCompact);
@@ -272,13 +345,13 @@ class CudaKernel final : public DeviceKernel {
 
   void describe(char *text, size_t length) override {
     qlif_device_info info{};
-    describeCuda(device_, info);
+    describeCuda(context_.ordinal(), info);
     snprintf(text, length, "CUDA, %s, compute capability %d.%d, %s", info.name, info.compute_major, info.compute_minor,
         nameOf(variantOf(options_)));
   }
 
   void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
-    OnDevice on(device_);
+    OnDevice on(context_);
     Layout layout(steps, batch * neurons, neurons, modulationSteps);
     if (layout.bytes > scratchBytes_) {
       check(cudaDeviceSynchronize(), "waiting for the device before scratch memory grows");
@@ -290,13 +363,13 @@ class CudaKernel final : public DeviceKernel {
     if (call.elements == 0) {
       return;
     }
-    OnDevice on(device_);
+    OnDevice on(context_);
     launch(program_.forward, dim3(blocks(wordsOf(call.elements) * 64, FORWARD_THREADS)), FORWARD_THREADS, forwardOf(call),
         (cudaStream_t)stream, "launching the forward kernel");
   }
 
   void backward(const BackwardCall &call, void *streamGiven) override {
-    OnDevice on(device_);
+    OnDevice on(context_);
     cudaStream_t stream = (cudaStream_t)streamGiven;
     const qlif_forward_args &args = call.forward.args;
     const int64_t elements = call.forward.elements;
@@ -349,7 +422,7 @@ class CudaKernel final : public DeviceKernel {
     if (args.steps == 0 || args.elements == 0 || (args.uniforms == nullptr && args.normals == nullptr)) {
       return;
     }
-    OnDevice on(device_);
+    OnDevice on(context_);
     CudaDraw draw{};
     draw.args = args;
     draw.firstPair = args.first_step / 2;
@@ -360,12 +433,17 @@ class CudaKernel final : public DeviceKernel {
   }
 
   std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) override {
-    OnDevice on(device_);
-    return std::make_unique<CudaTape>(device_, mode, steps, elements);
+    return std::make_unique<CudaTape>(context_.ordinal(), mode, steps, elements);
   }
 
   void release() override {
-    OnDevice on(device_);
+    free();
+    context_.release();
+  }
+
+ private:
+  void free() {
+    OnDevice on(context_);
     cudaError_t waited = cudaDeviceSynchronize();
     cudaError_t freed = scratch_ == nullptr ? cudaSuccess : cudaFree(scratch_);
     scratch_ = nullptr;
@@ -379,7 +457,6 @@ class CudaKernel final : public DeviceKernel {
     check(freed, "freeing scratch memory");
   }
 
- private:
   /** Where things stand in scratch memory, in bytes; the sums over time come first. */
   struct Layout {
     uint64_t steps;
@@ -507,7 +584,7 @@ class CudaKernel final : public DeviceKernel {
     scratchBytes_ = bytes;
   }
 
-  const int device_;
+  Context context_;
   const Options options_;
   const Constants constants_;
   const Program program_;
@@ -556,7 +633,6 @@ void describeCuda(int device, qlif_device_info &info) {
 
 std::unique_ptr<DeviceKernel> openCudaKernel(int device, Options options, const Constants &constants) {
   requireDevice(device);
-  OnDevice on(device);
   return std::make_unique<CudaKernel>(device, options, constants);
 }
 
