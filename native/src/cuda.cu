@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 #include <stdio.h>
 
+#include <memory>
 #include <vector>
 
 #include "cuda_kernels.h"
@@ -177,7 +178,7 @@ class OnDevice {
   OnDevice &operator=(const OnDevice &) = delete;
 };
 
-/** Lets the calling thread allocate while another one captures a graph; what is captured there is not touched. */
+/** Lets the calling thread allocate, wait and free while another one captures a graph; what is captured there is not touched. */
 class RelaxedCapture {
  public:
   RelaxedCapture() { check(cudaThreadExchangeStreamCaptureMode(&mode_), "setting the capture mode"); }
@@ -208,6 +209,42 @@ void *allocate(uint64_t bytes, const char *doing) {
   check(cudaMalloc(&memory, (size_t)bytes), doing);
   return memory;
 }
+
+bool isCapturing(cudaStream_t stream) {
+  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream, &capture), "asking whether the stream is being captured");
+  return capture != cudaStreamCaptureStatusNone;
+}
+
+/**
+ * The end of the last call on a kernel, for whoever frees what it uses to wait for: to wait for the device would end a capture that another
+ * thread has under way on it. The device is entered for every method.
+ */
+class LastCall {
+ public:
+  LastCall() {
+    RelaxedCapture relaxed;
+    check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "creating an event");
+  }
+  ~LastCall() {
+    if (cudaEventDestroy(event_) != cudaSuccess) {
+      forgetError();
+    }
+  }
+  LastCall(const LastCall &) = delete;
+  LastCall &operator=(const LastCall &) = delete;
+
+  void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "recording the end of a call"); }
+
+  /** Waits for it; at once if there was none. */
+  cudaError_t wait() {
+    RelaxedCapture relaxed;
+    return cudaEventSynchronize(event_);
+  }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
 
 class CudaTape final : public TapeStorage {
  public:
@@ -240,6 +277,9 @@ class CudaTape final : public TapeStorage {
 
   uint64_t bytes() const override { return bytes_; }
 
+  /** A call uses it. Calls on a tape come after one another, so the last one is all there is to wait for. */
+  void usedBy(const std::shared_ptr<LastCall> &call) { lastCall_ = call; }
+
   void release() override {
     if (context_.handle() == nullptr) {
       return;
@@ -251,15 +291,19 @@ class CudaTape final : public TapeStorage {
  private:
   void free() {
     OnDevice on(context_);
+    RelaxedCapture relaxed;
+    cudaError_t waited = lastCall_ == nullptr ? cudaSuccess : lastCall_->wait();
+    // A kernel may be closed by now: its event goes with the tape.
+    lastCall_.reset();
     void *memory = memory_;
     memory_ = nullptr;
-    cudaError_t waited = cudaDeviceSynchronize();
     cudaError_t freed = cudaFree(memory);
-    check(waited, "waiting for the device before a tape is freed");
+    check(waited, "waiting for the last call on a tape");
     check(freed, "freeing a tape");
   }
 
   Context context_;
+  std::shared_ptr<LastCall> lastCall_;
   char *memory_ = nullptr;
   uint64_t bytes_ = 0;
   uint64_t checkpoints_ = 0;
@@ -341,6 +385,16 @@ class CudaKernel final : public DeviceKernel {
     load(sumRowsKernel);
     load(sumNeuronsKernel);
     load(drawKernel);
+    // Last, since it must be destroyed on the device.
+    lastCall_ = std::make_shared<LastCall>();
+  }
+
+  // Where a kernel could not be handed out.
+  ~CudaKernel() override {
+    try {
+      release();
+    } catch (const Failure &) {
+    }
   }
 
   void describe(char *text, size_t length) override {
@@ -354,7 +408,6 @@ class CudaKernel final : public DeviceKernel {
     OnDevice on(context_);
     Layout layout(steps, batch * neurons, neurons, modulationSteps);
     if (layout.bytes > scratchBytes_) {
-      check(cudaDeviceSynchronize(), "waiting for the device before scratch memory grows");
       grow(layout.bytes);
     }
   }
@@ -366,6 +419,7 @@ class CudaKernel final : public DeviceKernel {
     OnDevice on(context_);
     launch(program_.forward, dim3(blocks(wordsOf(call.elements) * 64, FORWARD_THREADS)), FORWARD_THREADS, forwardOf(call),
         (cudaStream_t)stream, "launching the forward kernel");
+    called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), call.tape);
   }
 
   void backward(const BackwardCall &call, void *streamGiven) override {
@@ -377,7 +431,8 @@ class CudaKernel final : public DeviceKernel {
     // What can be refused is, before anything is launched.
     unsigned grid = blocks(elements, BACKWARD_THREADS);
     Layout layout(args.steps, elements, args.neurons, modulation.keepsSteps());
-    makeRoom(layout.bytes, stream);
+    bool capturing = isCapturing(stream);
+    makeRoom(layout.bytes, capturing);
     float *sums = (float *)scratch_;
     float *keptSteps = (float *)(scratch_ + layout.steps);
     double *partial = (double *)(scratch_ + layout.partial);
@@ -416,6 +471,7 @@ class CudaKernel final : public DeviceKernel {
     }
     addUp(parameterJobs, parameterGrid, stream);
     addUp(modulationJobs, modulationGrid, stream);
+    called(stream, capturing, call.forward.tape);
   }
 
   void draw(const qlif_draw_args &args, void *stream) override {
@@ -430,6 +486,7 @@ class CudaKernel final : public DeviceKernel {
     fillWireKeys(draw.wireKeys, args.seed, (int)args.wires);
     launch(drawKernel, dim3(blocks(draw.pairs * args.elements, DRAW_THREADS)), DRAW_THREADS, draw, (cudaStream_t)stream,
         "launching the draw kernel");
+    called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), nullptr);
   }
 
   std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) override {
@@ -437,6 +494,9 @@ class CudaKernel final : public DeviceKernel {
   }
 
   void release() override {
+    if (context_.handle() == nullptr) {
+      return;
+    }
     free();
     context_.release();
   }
@@ -444,7 +504,9 @@ class CudaKernel final : public DeviceKernel {
  private:
   void free() {
     OnDevice on(context_);
-    cudaError_t waited = cudaDeviceSynchronize();
+    RelaxedCapture relaxed;
+    cudaError_t waited = lastCall_ == nullptr ? cudaSuccess : lastCall_->wait();
+    lastCall_.reset();
     cudaError_t freed = scratch_ == nullptr ? cudaSuccess : cudaFree(scratch_);
     scratch_ = nullptr;
     scratchBytes_ = 0;
@@ -453,7 +515,7 @@ class CudaKernel final : public DeviceKernel {
       freed = freed == cudaSuccess ? error : freed;
     }
     retired_.clear();
-    check(waited, "waiting for the device before a kernel is closed");
+    check(waited, "waiting for the kernel's last call");
     check(freed, "freeing scratch memory");
   }
 
@@ -543,28 +605,34 @@ class CudaKernel final : public DeviceKernel {
     return forward;
   }
 
-  /** Makes scratch memory as large as a call on this stream needs it. */
-  void makeRoom(uint64_t bytes, cudaStream_t stream) {
-    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
-    check(cudaStreamIsCapturing(stream, &capture), "asking whether the stream is being captured");
-    if (capture != cudaStreamCaptureStatusNone) {
+  /** Remembers the end of a call, unless it is captured: what a graph does, and when, can't be known. */
+  void called(cudaStream_t stream, bool capturing, TapeStorage *tape) {
+    if (capturing) {
+      return;
+    }
+    lastCall_->record(stream);
+    if (tape != nullptr) {
+      ((CudaTape *)tape)->usedBy(lastCall_);
+    }
+  }
+
+  /** Makes scratch memory as large as a call needs it. */
+  void makeRoom(uint64_t bytes, bool capturing) {
+    if (capturing) {
       if (bytes > scratchBytes_) {
         fail(QLIF_INVALID_ARGUMENT, "stream: is being captured into a graph, and the call needs %llu bytes of scratch memory, of which"
             " the kernel has %llu: call qlif_kernel_reserve with this shape before the capture", (unsigned long long)bytes,
             (unsigned long long)scratchBytes_);
       }
       captured_ = true;
-      return;
-    }
-    if (bytes > scratchBytes_) {
-      // Earlier calls are on this stream or before it, and may still use what is freed.
-      check(cudaStreamSynchronize(stream), "waiting for earlier calls before scratch memory grows");
+    } else if (bytes > scratchBytes_) {
       grow(bytes);
     }
   }
 
-  /** Replaces the scratch memory, which no work in flight uses. */
+  /** Replaces the scratch memory. */
   void grow(uint64_t bytes) {
+    check(lastCall_->wait(), "waiting for the kernel's last call before scratch memory grows");
     if (scratch_ != nullptr) {
       char *old = scratch_;
       if (captured_) {
@@ -585,6 +653,7 @@ class CudaKernel final : public DeviceKernel {
   }
 
   Context context_;
+  std::shared_ptr<LastCall> lastCall_;
   const Options options_;
   const Constants constants_;
   const Program program_;

@@ -6,7 +6,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../../src/cuda.cu"
@@ -44,12 +46,14 @@ int current;
 std::mutex stateMutex;
 std::map<std::string, int> failures;
 std::map<void *, size_t> memory;
+std::set<cudaEvent_t> events;
 uint64_t memoryInUse;
 int holds;
 bool capturing;
 cudaError_t lastError = cudaSuccess;
 // Of the calling thread, how many contexts deep it is in the one there is.
 thread_local int entered;
+thread_local cudaStreamCaptureMode captureMode = cudaStreamCaptureModeGlobal;
 
 void stop(const char *why) {
   fprintf(stderr, "emulated CUDA: %s\n", why);
@@ -146,6 +150,26 @@ cudaError_t failing(const char *call) {
   return error;
 }
 
+void requireEvent(cudaEvent_t event) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  if (events.count(event) == 0) {
+    stop("an event is used that is not there");
+  }
+}
+
+void requireUncaptured(const char *otherwise) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  if (capturing) {
+    stop(otherwise);
+  }
+}
+
+void requireRelaxed() {
+  if (captureMode != cudaStreamCaptureModeRelaxed) {
+    stop("a call was made that ends a capture of another thread");
+  }
+}
+
 CUcontext context() { return (CUcontext)&holds; }
 
 CUresult deviceGet(CUdevice *device, int ordinal) {
@@ -169,8 +193,8 @@ CUresult primaryContextRelease(CUdevice) {
     if (holds-- == 0) {
       stop("a context was released that is not held");
     }
-    if (holds == 0 && memoryInUse > 0) {
-      stop("a context ended with memory in it");
+    if (holds == 0 && (memoryInUse > 0 || !events.empty())) {
+      stop("a context ended with memory or events in it");
     }
   }
   return (CUresult)failing("cuDevicePrimaryCtxRelease");
@@ -302,14 +326,38 @@ cudaError_t cudaDriverGetVersion(int *version) {
   return cudaSuccess;
 }
 
-cudaError_t cudaDeviceSynchronize() {
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
   emulateContext();
-  return failing("cudaDeviceSynchronize");
+  if (cudaError_t error = failing("cudaEventCreateWithFlags")) {
+    return error;
+  }
+  std::lock_guard<std::mutex> lock(stateMutex);
+  *event = (cudaEvent_t) new char;
+  events.insert(*event);
+  return cudaSuccess;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
   emulateContext();
-  return failing("cudaStreamSynchronize");
+  requireEvent(event);
+  requireUncaptured("an event was recorded that only the graph would know");
+  return failing("cudaEventRecord");
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  emulateContext();
+  requireEvent(event);
+  requireRelaxed();
+  return failing("cudaEventSynchronize");
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  emulateContext();
+  requireEvent(event);
+  std::lock_guard<std::mutex> lock(stateMutex);
+  events.erase(event);
+  delete (char *)event;
+  return cudaSuccess;
 }
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus *status) {
@@ -319,10 +367,14 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus *status)
   return cudaSuccess;
 }
 
-cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *) { return cudaSuccess; }
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode) {
+  std::swap(*mode, captureMode);
+  return cudaSuccess;
+}
 
 cudaError_t cudaMalloc(void **to, size_t bytes) {
   emulateContext();
+  requireRelaxed();
   if (cudaError_t error = failing("cudaMalloc")) {
     return error;
   }
@@ -339,6 +391,10 @@ cudaError_t cudaMalloc(void **to, size_t bytes) {
 
 cudaError_t cudaFree(void *from) {
   emulateContext();
+  requireRelaxed();
+  if (from == nullptr) {
+    return cudaSuccess;
+  }
   {
     std::lock_guard<std::mutex> lock(stateMutex);
     auto found = memory.find(from);
