@@ -17,9 +17,8 @@
  *     ordered by events: they share scratch memory. Kernels are independent of each other.
  *   - The calling thread's current context is the same after a call as before it. Each kernel and tape holds the device's primary context.
  *   - While a thread captures a stream of a GPU into a CUDA graph, other threads may open kernels and tapes on that GPU, reserve, close
- *     them and call, but not on the default stream; with the driver's own functions, what CUDA prohibits then stays prohibited. The
- *     capturing thread must not open, reserve or close. No call waits for a graph: stop launching it, and wait for its last launch, before
- *     a kernel or tape that it uses is closed.
+ *     them and call, but not on the default stream. The capturing thread must not open, reserve or close. No call waits for a graph: stop
+ *     launching it, and wait for its last launch, before a kernel or tape that it uses is closed.
  *   - Structs begin with their own size, so that a caller built against another version is told so.
  */
 #ifndef QLIF_H

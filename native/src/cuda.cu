@@ -178,7 +178,7 @@ class OnDevice {
   OnDevice &operator=(const OnDevice &) = delete;
 };
 
-/** Lets the calling thread allocate, wait and free while another one captures a graph; what is captured there is not touched. */
+/** Lets the calling thread load, allocate, wait and free while another one captures a graph; what is captured there is not touched. */
 class RelaxedCapture {
  public:
   RelaxedCapture() { check(cudaThreadExchangeStreamCaptureMode(&mode_), "setting the capture mode"); }
@@ -379,6 +379,7 @@ class CudaKernel final : public DeviceKernel {
   CudaKernel(int device, Options options, const Constants &constants)
       : context_(device), options_(options), constants_(constants), program_(programOf(variantOf(options))) {
     OnDevice on(context_);
+    RelaxedCapture relaxed;
     load(program_.forward);
     load(program_.backwardVoltage);
     load(program_.backwardCompact);
