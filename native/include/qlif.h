@@ -15,6 +15,10 @@
  *     the stream has done the work. On QLIF_HOST the stream must be NULL and the work is done at the return.
  *   - A kernel serves one call at a time: a second thread's call meanwhile gets QLIF_BUSY. Its calls must all be on one stream, or be
  *     ordered by events: they share scratch memory. Kernels are independent of each other.
+ *   - The calling thread's current context is the same after a call as before it. Each kernel and tape holds the device's primary context.
+ *   - While a thread captures a stream of a GPU into a CUDA graph, other threads may open kernels and tapes on that GPU, reserve, close
+ *     them and call, but not on the default stream. The capturing thread must not open, reserve or close. No call waits for a graph: stop
+ *     launching it, and wait for its last launch, before a kernel or tape that it uses is closed.
  *   - Structs begin with their own size, so that a caller built against another version is told so.
  */
 #ifndef QLIF_H
@@ -291,21 +295,24 @@ QLIF_API qlif_status qlif_device_describe(int32_t device, qlif_device_info *info
  * ignored on CUDA. */
 QLIF_API qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t threads, qlif_kernel **kernel);
 
-/* Waits for work in flight and frees the kernel. NULL is ignored. QLIF_BUSY, and nothing is freed, if another thread is in a call. */
+/* Waits for the kernel's calls and frees it; captured calls it can't wait for. NULL is ignored. QLIF_BUSY, and nothing is freed, if
+ * another thread is in a call. */
 QLIF_API qlif_status qlif_kernel_close(qlif_kernel *kernel);
 
 /* What runs, for people, at most length bytes with the closing 0. */
 QLIF_API qlif_status qlif_kernel_describe(qlif_kernel *kernel, char *text, size_t length);
 
 /* Makes room for backward calls of this shape, so that none allocates: a call that is captured into a CUDA graph must not.
- * modulation_steps: whether the gradient of a modulation that varies over time and is shared over batch or neurons is wanted. */
+ * modulation_steps: whether the gradient of a modulation that varies over time and is shared over batch or neurons is wanted.
+ * Waits for the kernel's calls where it has too little. */
 QLIF_API qlif_status qlif_kernel_reserve(
     qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps);
 
 /* Runs all steps. */
 QLIF_API qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *args, void *stream);
 
-/* Runs the backward pass of the forward call that the tape holds. */
+/* Runs the backward pass of the forward call that the tape holds. The first call of a larger shape than before waits for the kernel's calls
+ * and allocates, unless qlif_kernel_reserve has made room. */
 QLIF_API qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, void *stream);
 
 /* Writes the numbers that a run would draw. */
@@ -318,7 +325,7 @@ QLIF_API qlif_status qlif_tape_open(
 /* The device memory that it takes, in bytes; 0 for NULL. */
 QLIF_API uint64_t qlif_tape_bytes(const qlif_tape *tape);
 
-/* Waits for the device's work in flight and frees the tape. NULL is ignored. */
+/* Waits for the last call on the tape and frees it; captured calls it can't wait for. NULL is ignored. */
 QLIF_API qlif_status qlif_tape_close(qlif_tape *tape);
 
 #ifdef __cplusplus

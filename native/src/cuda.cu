@@ -1,7 +1,9 @@
 // CUDA devices: memory, launches and errors around the kernels of cuda_kernels.h.
+#include <cudaTypedefs.h>
 #include <cuda_runtime.h>
 #include <stdio.h>
 
+#include <memory>
 #include <vector>
 
 #include "cuda_kernels.h"
@@ -68,13 +70,15 @@ qlif_status statusOf(cudaError_t error) {
   }
 }
 
+/** The runtime remembers a failed call's error for the next that asks, which would take it for its own. */
+void forgetError() { cudaGetLastError(); }
+
 /** Throws unless a CUDA call succeeded. doing: what was going on, such as "launching the forward kernel". */
 void check(cudaError_t error, const char *doing) {
   if (error == cudaSuccess) {
     return;
   }
-  // The runtime remembers the error for the next that asks; it is told here.
-  cudaGetLastError();
+  forgetError();
   qlif_status status = statusOf(error);
   Failure failure{status, (int32_t)error, ""};
   snprintf(failure.text, sizeof failure.text, "CUDA error %d, %s (%s), when %s%s", (int)error, cudaGetErrorName(error),
@@ -85,33 +89,104 @@ void check(cudaError_t error, const char *doing) {
   throw failure;
 }
 
-/** Makes a device the current one of the calling thread for as long as this lives. */
-class OnDevice {
+// ---------------------------------------------------------------- contexts
+
+/** The driver numbers errors as the runtime does. */
+void check(CUresult error, const char *doing) { check((cudaError_t)error, doing); }
+
+/** Finds a function of the driver as it was in CUDA 12. */
+template <class Function>
+void find(Function &function, const char *name) {
+  void *found = nullptr;
+  cudaDriverEntryPointQueryResult result = cudaDriverEntryPointSymbolNotFound;
+  check(cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, &result), "looking for a function of the driver");
+  if (found == nullptr || result != cudaDriverEntryPointSuccess) {
+    fail(QLIF_UNAVAILABLE, "the driver has no %s: a newer one is needed", name);
+  }
+  function = (Function)found;
+}
+
+/**
+ * What is asked of the driver itself: with the runtime alone a thread's current context can't be told from none, nor be given back if it
+ * is not a primary one.
+ */
+struct Driver {
+  PFN_cuDeviceGet_v2000 deviceGet;
+  PFN_cuDevicePrimaryCtxRetain_v7000 primaryContextRetain;
+  PFN_cuDevicePrimaryCtxRelease_v11000 primaryContextRelease;
+  PFN_cuCtxPushCurrent_v4000 contextPush;
+  PFN_cuCtxPopCurrent_v4000 contextPop;
+
+  static const Driver &get() {
+    // Looked for again if it failed.
+    static const Driver driver;
+    return driver;
+  }
+
+ private:
+  Driver() {
+    find(deviceGet, "cuDeviceGet");
+    find(primaryContextRetain, "cuDevicePrimaryCtxRetain");
+    find(primaryContextRelease, "cuDevicePrimaryCtxRelease");
+    find(contextPush, "cuCtxPushCurrent");
+    find(contextPop, "cuCtxPopCurrent");
+  }
+};
+
+/** A hold on the primary context of a device, the one that the runtime uses. The driver counts holds. */
+class Context {
  public:
-  explicit OnDevice(int device) : device_(device) {
-    check(cudaGetDevice(&before_), "asking for the current device");
-    if (before_ != device) {
-      check(cudaSetDevice(device), "choosing the device");
+  explicit Context(int ordinal) : ordinal_(ordinal) {
+    const Driver &driver = Driver::get();
+    check(driver.deviceGet(&device_, ordinal), "asking for the device");
+    check(driver.primaryContextRetain(&handle_, device_), "retaining the device's primary context");
+  }
+  ~Context() {
+    if (handle_ != nullptr) {
+      Driver::get().primaryContextRelease(device_);
     }
   }
+  Context(const Context &) = delete;
+  Context &operator=(const Context &) = delete;
+
+  int ordinal() const { return ordinal_; }
+  CUcontext handle() const { return handle_; }
+
+  /** Lets go; the destructor does too, without a word of failure. */
+  void release() {
+    handle_ = nullptr;
+    check(Driver::get().primaryContextRelease(device_), "releasing the device's primary context");
+  }
+
+ private:
+  const int ordinal_;
+  CUdevice device_ = 0;
+  CUcontext handle_ = nullptr;
+};
+
+/** Makes a context the current one of the calling thread for as long as this lives; the thread then has again what it had, or none. */
+class OnDevice {
+ public:
+  explicit OnDevice(const Context &context) {
+    check(Driver::get().contextPush(context.handle()), "making the device's primary context current");
+  }
   ~OnDevice() {
-    if (before_ != device_) {
-      cudaSetDevice(before_);
-    }
+    CUcontext popped;
+    Driver::get().contextPop(&popped);
   }
   OnDevice(const OnDevice &) = delete;
   OnDevice &operator=(const OnDevice &) = delete;
-
- private:
-  const int device_;
-  int before_ = 0;
 };
 
-/** Lets the calling thread allocate while another one captures a graph; what is captured there is not touched. */
+/** Lets the calling thread load, allocate, wait and free while another one captures a graph; what is captured there is not touched. */
 class RelaxedCapture {
  public:
   RelaxedCapture() { check(cudaThreadExchangeStreamCaptureMode(&mode_), "setting the capture mode"); }
-  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~RelaxedCapture() {
+    if (cudaThreadExchangeStreamCaptureMode(&mode_) != cudaSuccess) {
+      forgetError();
+    }
+  }
   RelaxedCapture(const RelaxedCapture &) = delete;
   RelaxedCapture &operator=(const RelaxedCapture &) = delete;
 
@@ -135,10 +210,46 @@ void *allocate(uint64_t bytes, const char *doing) {
   return memory;
 }
 
+bool isCapturing(cudaStream_t stream) {
+  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream, &capture), "asking whether the stream is being captured");
+  return capture != cudaStreamCaptureStatusNone;
+}
+
+/**
+ * The end of the last call on a kernel, for whoever frees what it uses to wait for: to wait for the device would end a capture that another
+ * thread has under way on it. The device is entered for every method.
+ */
+class LastCall {
+ public:
+  LastCall() {
+    RelaxedCapture relaxed;
+    check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "creating an event");
+  }
+  ~LastCall() {
+    if (cudaEventDestroy(event_) != cudaSuccess) {
+      forgetError();
+    }
+  }
+  LastCall(const LastCall &) = delete;
+  LastCall &operator=(const LastCall &) = delete;
+
+  void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "recording the end of a call"); }
+
+  /** Waits for it; at once if there was none. */
+  cudaError_t wait() {
+    RelaxedCapture relaxed;
+    return cudaEventSynchronize(event_);
+  }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
 class CudaTape final : public TapeStorage {
  public:
-  /** The device is the current one. */
-  CudaTape(int device, int mode, int64_t steps, int64_t elements) : device_(device) {
+  CudaTape(int device, int mode, int64_t steps, int64_t elements) : context_(device) {
+    OnDevice on(context_);
     uint64_t bits = aligned((uint64_t)(steps * wordsOf(elements)) * sizeof(uint64_t));
     uint64_t checkpoints = aligned((uint64_t)(checkpointsOf(steps) * VARIABLES * elements) * sizeof(float));
     uint64_t voltages = mode == QLIF_TAPE_VOLTAGE ? aligned((uint64_t)(steps * elements) * sizeof(float)) : 0;
@@ -166,21 +277,33 @@ class CudaTape final : public TapeStorage {
 
   uint64_t bytes() const override { return bytes_; }
 
+  /** A call uses it. Calls on a tape come after one another, so the last one is all there is to wait for. */
+  void usedBy(const std::shared_ptr<LastCall> &call) { lastCall_ = call; }
+
   void release() override {
-    if (memory_ == nullptr) {
+    if (context_.handle() == nullptr) {
       return;
     }
-    OnDevice on(device_);
-    void *memory = memory_;
-    memory_ = nullptr;
-    cudaError_t waited = cudaDeviceSynchronize();
-    cudaError_t freed = cudaFree(memory);
-    check(waited, "waiting for the device before a tape is freed");
-    check(freed, "freeing a tape");
+    free();
+    context_.release();
   }
 
  private:
-  const int device_;
+  void free() {
+    OnDevice on(context_);
+    RelaxedCapture relaxed;
+    cudaError_t waited = lastCall_ == nullptr ? cudaSuccess : lastCall_->wait();
+    // A kernel may be closed by now: its event goes with the tape.
+    lastCall_.reset();
+    void *memory = memory_;
+    memory_ = nullptr;
+    cudaError_t freed = cudaFree(memory);
+    check(waited, "waiting for the last call on a tape");
+    check(freed, "freeing a tape");
+  }
+
+  Context context_;
+  std::shared_ptr<LastCall> lastCall_;
   char *memory_ = nullptr;
   uint64_t bytes_ = 0;
   uint64_t checkpoints_ = 0;
@@ -249,34 +372,43 @@ void launch(Kernel<Argument> kernel, dim3 grid, int threads, const Argument &arg
   static_assert(sizeof(Argument) <= 4096, "a kernel takes 4 KB of arguments");
   void *arguments[] = {(void *)&argument};
   check(cudaLaunchKernel(kernel, grid, dim3((unsigned)threads), arguments, 0, stream), doing);
-  check(cudaGetLastError(), doing);
 }
 
 class CudaKernel final : public DeviceKernel {
  public:
-  /** The device is the current one. */
   CudaKernel(int device, Options options, const Constants &constants)
-      : device_(device), options_(options), constants_(constants), program_(programOf(variantOf(options))) {
+      : context_(device), options_(options), constants_(constants), program_(programOf(variantOf(options))) {
+    OnDevice on(context_);
+    RelaxedCapture relaxed;
     load(program_.forward);
     load(program_.backwardVoltage);
     load(program_.backwardCompact);
     load(sumRowsKernel);
     load(sumNeuronsKernel);
     load(drawKernel);
+    // Last, since it must be destroyed on the device.
+    lastCall_ = std::make_shared<LastCall>();
+  }
+
+  // Where a kernel could not be handed out.
+  ~CudaKernel() override {
+    try {
+      release();
+    } catch (const Failure &) {
+    }
   }
 
   void describe(char *text, size_t length) override {
     qlif_device_info info{};
-    describeCuda(device_, info);
+    describeCuda(context_.ordinal(), info);
     snprintf(text, length, "CUDA, %s, compute capability %d.%d, %s", info.name, info.compute_major, info.compute_minor,
         nameOf(variantOf(options_)));
   }
 
   void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
-    OnDevice on(device_);
+    OnDevice on(context_);
     Layout layout(steps, batch * neurons, neurons, modulationSteps);
     if (layout.bytes > scratchBytes_) {
-      check(cudaDeviceSynchronize(), "waiting for the device before scratch memory grows");
       grow(layout.bytes);
     }
   }
@@ -285,13 +417,14 @@ class CudaKernel final : public DeviceKernel {
     if (call.elements == 0) {
       return;
     }
-    OnDevice on(device_);
+    OnDevice on(context_);
     launch(program_.forward, dim3(blocks(wordsOf(call.elements) * 64, FORWARD_THREADS)), FORWARD_THREADS, forwardOf(call),
         (cudaStream_t)stream, "launching the forward kernel");
+    called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), call.tape);
   }
 
   void backward(const BackwardCall &call, void *streamGiven) override {
-    OnDevice on(device_);
+    OnDevice on(context_);
     cudaStream_t stream = (cudaStream_t)streamGiven;
     const qlif_forward_args &args = call.forward.args;
     const int64_t elements = call.forward.elements;
@@ -299,7 +432,8 @@ class CudaKernel final : public DeviceKernel {
     // What can be refused is, before anything is launched.
     unsigned grid = blocks(elements, BACKWARD_THREADS);
     Layout layout(args.steps, elements, args.neurons, modulation.keepsSteps());
-    makeRoom(layout.bytes, stream);
+    bool capturing = isCapturing(stream);
+    makeRoom(layout.bytes, capturing);
     float *sums = (float *)scratch_;
     float *keptSteps = (float *)(scratch_ + layout.steps);
     double *partial = (double *)(scratch_ + layout.partial);
@@ -338,13 +472,14 @@ class CudaKernel final : public DeviceKernel {
     }
     addUp(parameterJobs, parameterGrid, stream);
     addUp(modulationJobs, modulationGrid, stream);
+    called(stream, capturing, call.forward.tape);
   }
 
   void draw(const qlif_draw_args &args, void *stream) override {
     if (args.steps == 0 || args.elements == 0 || (args.uniforms == nullptr && args.normals == nullptr)) {
       return;
     }
-    OnDevice on(device_);
+    OnDevice on(context_);
     CudaDraw draw{};
     draw.args = args;
     draw.firstPair = args.first_step / 2;
@@ -352,16 +487,27 @@ class CudaKernel final : public DeviceKernel {
     fillWireKeys(draw.wireKeys, args.seed, (int)args.wires);
     launch(drawKernel, dim3(blocks(draw.pairs * args.elements, DRAW_THREADS)), DRAW_THREADS, draw, (cudaStream_t)stream,
         "launching the draw kernel");
+    called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), nullptr);
   }
 
   std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) override {
-    OnDevice on(device_);
-    return std::make_unique<CudaTape>(device_, mode, steps, elements);
+    return std::make_unique<CudaTape>(context_.ordinal(), mode, steps, elements);
   }
 
   void release() override {
-    OnDevice on(device_);
-    cudaError_t waited = cudaDeviceSynchronize();
+    if (context_.handle() == nullptr) {
+      return;
+    }
+    free();
+    context_.release();
+  }
+
+ private:
+  void free() {
+    OnDevice on(context_);
+    RelaxedCapture relaxed;
+    cudaError_t waited = lastCall_ == nullptr ? cudaSuccess : lastCall_->wait();
+    lastCall_.reset();
     cudaError_t freed = scratch_ == nullptr ? cudaSuccess : cudaFree(scratch_);
     scratch_ = nullptr;
     scratchBytes_ = 0;
@@ -370,11 +516,10 @@ class CudaKernel final : public DeviceKernel {
       freed = freed == cudaSuccess ? error : freed;
     }
     retired_.clear();
-    check(waited, "waiting for the device before a kernel is closed");
+    check(waited, "waiting for the kernel's last call");
     check(freed, "freeing scratch memory");
   }
 
- private:
   /** Where things stand in scratch memory, in bytes; the sums over time come first. */
   struct Layout {
     uint64_t steps;
@@ -461,28 +606,34 @@ class CudaKernel final : public DeviceKernel {
     return forward;
   }
 
-  /** Makes scratch memory as large as a call on this stream needs it. */
-  void makeRoom(uint64_t bytes, cudaStream_t stream) {
-    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
-    check(cudaStreamIsCapturing(stream, &capture), "asking whether the stream is being captured");
-    if (capture != cudaStreamCaptureStatusNone) {
+  /** Remembers the end of a call, unless it is captured: what a graph does, and when, can't be known. */
+  void called(cudaStream_t stream, bool capturing, TapeStorage *tape) {
+    if (capturing) {
+      return;
+    }
+    lastCall_->record(stream);
+    if (tape != nullptr) {
+      ((CudaTape *)tape)->usedBy(lastCall_);
+    }
+  }
+
+  /** Makes scratch memory as large as a call needs it. */
+  void makeRoom(uint64_t bytes, bool capturing) {
+    if (capturing) {
       if (bytes > scratchBytes_) {
         fail(QLIF_INVALID_ARGUMENT, "stream: is being captured into a graph, and the call needs %llu bytes of scratch memory, of which"
             " the kernel has %llu: call qlif_kernel_reserve with this shape before the capture", (unsigned long long)bytes,
             (unsigned long long)scratchBytes_);
       }
       captured_ = true;
-      return;
-    }
-    if (bytes > scratchBytes_) {
-      // Earlier calls are on this stream or before it, and may still use what is freed.
-      check(cudaStreamSynchronize(stream), "waiting for earlier calls before scratch memory grows");
+    } else if (bytes > scratchBytes_) {
       grow(bytes);
     }
   }
 
-  /** Replaces the scratch memory, which no work in flight uses. */
+  /** Replaces the scratch memory. */
   void grow(uint64_t bytes) {
+    check(lastCall_->wait(), "waiting for the kernel's last call before scratch memory grows");
     if (scratch_ != nullptr) {
       char *old = scratch_;
       if (captured_) {
@@ -502,7 +653,8 @@ class CudaKernel final : public DeviceKernel {
     scratchBytes_ = bytes;
   }
 
-  const int device_;
+  Context context_;
+  std::shared_ptr<LastCall> lastCall_;
   const Options options_;
   const Constants constants_;
   const Program program_;
@@ -551,7 +703,6 @@ void describeCuda(int device, qlif_device_info &info) {
 
 std::unique_ptr<DeviceKernel> openCudaKernel(int device, Options options, const Constants &constants) {
   requireDevice(device);
-  OnDevice on(device);
   return std::make_unique<CudaKernel>(device, options, constants);
 }
 

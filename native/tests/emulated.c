@@ -7,6 +7,7 @@
 void qlif_emulation_fail(const char *call, int error);
 void qlif_emulation_capture(int capturing);
 uint64_t qlif_emulation_memory(void);
+int qlif_emulation_holds(void);
 
 static void expect(qlif_status got, qlif_status status, const char *word, int line) {
   if (got != status || strstr(qlif_last_error(), word) == NULL) {
@@ -28,7 +29,7 @@ static void test_kernels(int rounds) {
     free_outputs(&cuda);
     free_scenario(&host);
   }
-  CHECK(qlif_emulation_memory() == 0);
+  CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
 }
 
 static void test_draws(int rounds) {
@@ -67,6 +68,32 @@ static void test_draws(int rounds) {
       free(values[device][1]);
     }
   }
+}
+
+/* The primary context is held by each kernel and tape, and no thread is left in it. */
+static void test_contexts(void) {
+  qlif_config config = default_config();
+  qlif_kernel *kernel;
+  qlif_tape *tape;
+  qlif_emulation_fail("cudaGetDriverEntryPointByVersion", 1);
+  EXPECT(QLIF_UNAVAILABLE, "cuDeviceGet", qlif_kernel_open(0, &config, 1, &kernel));
+  qlif_emulation_fail("cuDevicePrimaryCtxRetain", 2);
+  EXPECT(QLIF_OUT_OF_MEMORY, "primary context", qlif_kernel_open(0, &config, 1, &kernel));
+  qlif_emulation_fail("cuCtxPushCurrent", 709);
+  EXPECT(QLIF_DEVICE_FAULT, "primary context", qlif_kernel_open(0, &config, 1, &kernel));
+  CHECK(qlif_emulation_holds() == 0);
+  CHECK_OK(qlif_kernel_open(0, &config, 1, &kernel));
+  CHECK(qlif_emulation_holds() == 1);
+  qlif_emulation_fail("cudaMalloc", 2);
+  EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, 4, 5, 6, &tape));
+  CHECK(qlif_emulation_holds() == 1);
+  CHECK_OK(qlif_tape_open(kernel, 0, 4, 5, 6, &tape));
+  CHECK(qlif_emulation_holds() == 2);
+  CHECK_OK(qlif_kernel_close(kernel));
+  CHECK(qlif_emulation_holds() == 1);
+  qlif_emulation_fail("cuDevicePrimaryCtxRelease", 709);
+  EXPECT(QLIF_DEVICE_FAULT, "releasing", qlif_tape_close(tape));
+  CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
 }
 
 static void test_errors(void) {
@@ -123,17 +150,18 @@ static void test_errors(void) {
   CHECK_OK(qlif_kernel_reserve(kernel, f->steps * 3, f->batch * 2, f->neurons * 2, 1));
   CHECK(qlif_emulation_memory() >= reserved + 6 * (reserved - before));
 
-  /* Closing reports a failure of the work before it, and frees all the same. */
-  qlif_emulation_fail("cudaDeviceSynchronize", 700);
+  /* Closing reports a failure of the work before it, and frees all the same; the tape outlives the kernel whose call it waits for. */
+  qlif_emulation_fail("cudaEventSynchronize", 700);
   EXPECT(QLIF_DEVICE_FAULT, "waiting", qlif_kernel_close(kernel));
-  qlif_emulation_fail("cudaDeviceSynchronize", 700);
+  qlif_emulation_fail("cudaEventSynchronize", 700);
   EXPECT(QLIF_DEVICE_FAULT, "waiting", qlif_tape_close(tape));
-  CHECK(qlif_emulation_memory() == 0);
+  CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
   f->tape = NULL;
   free_scenario(&s);
 }
 
 int main(void) {
+  test_contexts();
   test_draws(30);
   test_errors();
   test_kernels(250);

@@ -6,7 +6,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../../src/cuda.cu"
@@ -44,10 +46,14 @@ int current;
 std::mutex stateMutex;
 std::map<std::string, int> failures;
 std::map<void *, size_t> memory;
+std::set<cudaEvent_t> events;
 uint64_t memoryInUse;
-int device;
+int holds;
 bool capturing;
 cudaError_t lastError = cudaSuccess;
+// Of the calling thread, how many contexts deep it is in the one there is.
+thread_local int entered;
+thread_local cudaStreamCaptureMode captureMode = cudaStreamCaptureModeGlobal;
 
 void stop(const char *why) {
   fprintf(stderr, "emulated CUDA: %s\n", why);
@@ -144,6 +150,77 @@ cudaError_t failing(const char *call) {
   return error;
 }
 
+void requireEvent(cudaEvent_t event) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  if (events.count(event) == 0) {
+    stop("an event is used that is not there");
+  }
+}
+
+void requireUncaptured(const char *otherwise) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  if (capturing) {
+    stop(otherwise);
+  }
+}
+
+void requireRelaxed() {
+  if (captureMode != cudaStreamCaptureModeRelaxed) {
+    stop("a call was made that ends a capture of another thread");
+  }
+}
+
+CUcontext context() { return (CUcontext)&holds; }
+
+CUresult deviceGet(CUdevice *device, int ordinal) {
+  *device = ordinal;
+  return (CUresult)failing("cuDeviceGet");
+}
+
+CUresult primaryContextRetain(CUcontext *to, CUdevice) {
+  if (cudaError_t error = failing("cuDevicePrimaryCtxRetain")) {
+    return (CUresult)error;
+  }
+  std::lock_guard<std::mutex> lock(stateMutex);
+  holds++;
+  *to = context();
+  return CUDA_SUCCESS;
+}
+
+CUresult primaryContextRelease(CUdevice) {
+  {
+    std::lock_guard<std::mutex> lock(stateMutex);
+    if (holds-- == 0) {
+      stop("a context was released that is not held");
+    }
+    if (holds == 0 && (memoryInUse > 0 || !events.empty())) {
+      stop("a context ended with memory or events in it");
+    }
+  }
+  return (CUresult)failing("cuDevicePrimaryCtxRelease");
+}
+
+CUresult contextPush(CUcontext pushed) {
+  if (cudaError_t error = failing("cuCtxPushCurrent")) {
+    return (CUresult)error;
+  }
+  std::lock_guard<std::mutex> lock(stateMutex);
+  if (pushed != context() || holds == 0) {
+    return CUDA_ERROR_INVALID_CONTEXT;
+  }
+  entered++;
+  return CUDA_SUCCESS;
+}
+
+CUresult contextPop(CUcontext *popped) {
+  if (entered == 0) {
+    stop("a context was left that was not entered");
+  }
+  entered--;
+  *popped = context();
+  return CUDA_SUCCESS;
+}
+
 }  // namespace
 
 unsigned emulateBallot(bool vote) {
@@ -155,6 +232,7 @@ unsigned emulateBallot(bool vote) {
 void emulateBarrier() { waitFor(Wait::BARRIER); }
 
 cudaError_t emulateLaunch(void (*thread)(void *, void *), void *kernel, void *argument, dim3 grid, dim3 block) {
+  emulateContext();
   if (cudaError_t error = failing("cudaLaunchKernel")) {
     return error;
   }
@@ -187,6 +265,14 @@ uint64_t qlif_emulation_memory(void) {
   return memoryInUse;
 }
 
+int qlif_emulation_holds(void) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  if (entered > 0) {
+    stop("a context was entered and not left");
+  }
+  return holds;
+}
+
 cudaError_t cudaGetLastError() {
   std::lock_guard<std::mutex> lock(stateMutex);
   cudaError_t error = lastError;
@@ -203,14 +289,27 @@ cudaError_t cudaGetDeviceCount(int *count) {
   return failing("cudaGetDeviceCount");
 }
 
-cudaError_t cudaGetDevice(int *now) {
-  *now = device;
+cudaError_t cudaGetDriverEntryPointByVersion(
+    const char *symbol, void **function, unsigned, unsigned long long, cudaDriverEntryPointQueryResult *result) {
+  const std::map<std::string, void *> functions = {
+      {"cuDeviceGet", (void *)deviceGet},
+      {"cuDevicePrimaryCtxRetain", (void *)primaryContextRetain},
+      {"cuDevicePrimaryCtxRelease", (void *)primaryContextRelease},
+      {"cuCtxPushCurrent", (void *)contextPush},
+      {"cuCtxPopCurrent", (void *)contextPop},
+  };
+  auto found = functions.find(symbol);
+  // As a driver that lacks one answers.
+  bool absent = failing("cudaGetDriverEntryPointByVersion") != cudaSuccess || found == functions.end();
+  *function = absent ? nullptr : found->second;
+  *result = absent ? cudaDriverEntryPointSymbolNotFound : cudaDriverEntryPointSuccess;
   return cudaSuccess;
 }
 
-cudaError_t cudaSetDevice(int next) {
-  device = next;
-  return failing("cudaSetDevice");
+void emulateContext() {
+  if (entered == 0) {
+    stop("a call needs a context, and the thread has none");
+  }
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
@@ -227,19 +326,55 @@ cudaError_t cudaDriverGetVersion(int *version) {
   return cudaSuccess;
 }
 
-cudaError_t cudaDeviceSynchronize() { return failing("cudaDeviceSynchronize"); }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+  emulateContext();
+  if (cudaError_t error = failing("cudaEventCreateWithFlags")) {
+    return error;
+  }
+  std::lock_guard<std::mutex> lock(stateMutex);
+  *event = (cudaEvent_t) new char;
+  events.insert(*event);
+  return cudaSuccess;
+}
 
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return failing("cudaStreamSynchronize"); }
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+  emulateContext();
+  requireEvent(event);
+  requireUncaptured("an event was recorded that only the graph would know");
+  return failing("cudaEventRecord");
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  emulateContext();
+  requireEvent(event);
+  requireRelaxed();
+  return failing("cudaEventSynchronize");
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  emulateContext();
+  requireEvent(event);
+  std::lock_guard<std::mutex> lock(stateMutex);
+  events.erase(event);
+  delete (char *)event;
+  return cudaSuccess;
+}
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus *status) {
+  emulateContext();
   std::lock_guard<std::mutex> lock(stateMutex);
   *status = capturing ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
   return cudaSuccess;
 }
 
-cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *) { return cudaSuccess; }
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode) {
+  std::swap(*mode, captureMode);
+  return cudaSuccess;
+}
 
 cudaError_t cudaMalloc(void **to, size_t bytes) {
+  emulateContext();
+  requireRelaxed();
   if (cudaError_t error = failing("cudaMalloc")) {
     return error;
   }
@@ -255,6 +390,11 @@ cudaError_t cudaMalloc(void **to, size_t bytes) {
 }
 
 cudaError_t cudaFree(void *from) {
+  emulateContext();
+  requireRelaxed();
+  if (from == nullptr) {
+    return cudaSuccess;
+  }
   {
     std::lock_guard<std::mutex> lock(stateMutex);
     auto found = memory.find(from);

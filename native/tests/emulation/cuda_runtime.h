@@ -102,7 +102,17 @@ struct cudaDeviceProp {
   int multiProcessorCount;
 };
 
+enum cudaDriverEntryPointQueryResult {
+  cudaDriverEntryPointSuccess,
+  cudaDriverEntryPointSymbolNotFound,
+  cudaDriverEntryPointVersionNotSufficent
+};
+
+constexpr unsigned long long cudaEnableDefault = 0;
+
 typedef struct CUstream_st *cudaStream_t;
+typedef struct CUevent_st *cudaEvent_t;
+constexpr unsigned cudaEventDisableTiming = 2;
 
 // What a test can ask of the emulation.
 extern "C" {
@@ -112,25 +122,33 @@ __attribute__((visibility("default"))) void qlif_emulation_fail(const char *call
 __attribute__((visibility("default"))) void qlif_emulation_capture(int capturing);
 /** Bytes of device memory in use. */
 __attribute__((visibility("default"))) uint64_t qlif_emulation_memory(void);
+/** Holds on the primary context. */
+__attribute__((visibility("default"))) int qlif_emulation_holds(void);
 }
 
 cudaError_t cudaGetLastError();
 const char *cudaGetErrorName(cudaError_t error);
 const char *cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetDeviceCount(int *count);
-cudaError_t cudaGetDevice(int *device);
-cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device);
 cudaError_t cudaDriverGetVersion(int *version);
-cudaError_t cudaDeviceSynchronize();
-cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaGetDriverEntryPointByVersion(
+    const char *symbol, void **function, unsigned version, unsigned long long flags, cudaDriverEntryPointQueryResult *result);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status);
 cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode);
 cudaError_t cudaMalloc(void **memory, size_t bytes);
 cudaError_t cudaFree(void *memory);
 
+/** Ends the process if the calling thread has no context: the true runtime would make one that stays. */
+void emulateContext();
+
 template <class T>
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, T *) {
+  emulateContext();
   attributes->sharedSizeBytes = 0;
   return cudaSuccess;
 }

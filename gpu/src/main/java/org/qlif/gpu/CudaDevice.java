@@ -109,7 +109,9 @@ public final class CudaDevice implements AutoCloseable {
 
     /**
      * A caller's stream: a {@code CUstream} or {@code cudaStream_t} of this device's primary context, or 0 for the default stream. It
-     * must live as long as the wrapper is used, and stays the caller's to destroy.
+     * must live as long as the wrapper is used, and stays the caller's to destroy. A non-blocking stream, such as PyTorch's side streams,
+     * is not ordered with the default stream, so not with copies and calls that are given no stream: pass it to them, or {@link
+     * CudaStream#synchronize} first.
      *
      * @throws IllegalArgumentException if it belongs to another device
      */

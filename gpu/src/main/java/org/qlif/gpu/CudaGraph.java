@@ -38,6 +38,10 @@ public final class CudaGraph implements AutoCloseable {
      * Captures what {@code work} puts on {@code stream}, without doing it. All of it must come from the calling thread, from kernels
      * that are set to the stream and whose scratch memory is reserved ({@link CudaKernel#reserve}), on tensors in the GPU's memory.
      *
+     * <p>Call it from a platform thread: a capture must end on the thread of the operating system that began it. Until it returns, {@code
+     * work} must not open or close kernels, tapes or buffers or reserve, and no thread may close a buffer or kernel of this GPU, lend it
+     * memory of the host, or use its default stream. Other threads may open kernels, open and close tapes, and reserve.
+     *
      * @throws IllegalStateException if a call lends memory of the host
      * @throws org.qlif.NativeException if something was done that can't be captured, such as waiting for the stream
      */

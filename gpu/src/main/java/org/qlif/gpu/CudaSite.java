@@ -51,7 +51,8 @@ final class CudaSite implements NativeKernel.Site {
 
     @Override
     public void abandon() {
-        if (staging.loaded()) {
+        // Whoever waits for every call may free its memory after a failed one too.
+        if (stream == null || staging.loaded()) {
             // The failure that led here is the one to report.
             cuda_h.cuStreamSynchronize(staging.stream());
         }

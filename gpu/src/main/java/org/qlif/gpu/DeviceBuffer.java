@@ -81,13 +81,16 @@ public final class DeviceBuffer implements AutoCloseable {
         return Tensor.on(device, type, slice(offset, Tensor.byteSize(type, shape)), shape);
     }
 
-    /** Copies {@code source}, of the host, to the buffer's beginning, and waits for it. */
+    /**
+     * Copies {@code source}, of the host, to the buffer's beginning, and waits for it; see {@link #copyFrom(MemorySegment, long)}.
+     */
     public void copyFrom(MemorySegment source) {
         copyFrom(source, 0);
     }
 
     /**
-     * Copies {@code source} to the bytes from {@code offset} on, and waits for it.
+     * Copies {@code source} to the bytes from {@code offset} on, and waits for it. On the default stream: work on a caller's
+     * non-blocking stream that uses the buffer must be waited for first, or the stream be given to the other {@code copyFrom}.
      *
      * @param source memory of the host, native or an array
      * @throws IndexOutOfBoundsException if it passes the buffer's end
@@ -114,13 +117,17 @@ public final class DeviceBuffer implements AutoCloseable {
         upload(source, source.byteSize(), slice(offset, source.byteSize()).address(), stream.handle());
     }
 
-    /** Fills {@code target}, memory of the host, from the buffer's beginning on, and waits for it. */
+    /**
+     * Fills {@code target}, memory of the host, from the buffer's beginning on, and waits for it; see {@link #copyTo(MemorySegment,
+     * long)}.
+     */
     public void copyTo(MemorySegment target) {
         copyTo(target, 0);
     }
 
     /**
-     * Fills {@code target} with the bytes from {@code offset} on, and waits for it.
+     * Fills {@code target} with the bytes from {@code offset} on, and waits for it. On the default stream: work on a caller's
+     * non-blocking stream that writes the buffer must be waited for first, or the stream be given to the other {@code copyTo}.
      *
      * @param target memory of the host, native or an array
      * @throws IndexOutOfBoundsException if it passes the buffer's end
@@ -222,19 +229,28 @@ public final class DeviceBuffer implements AutoCloseable {
 
     /**
      * Frees the memory, after waiting for all work of the device: what is still queued on it is done first. Its tensors are refused
-     * from then on. Closing twice is harmless.
+     * from then on. Closing twice is harmless. Not while any thread captures a stream of the GPU ({@link CudaGraph#capture}): the wait ends
+     * the capture.
      */
     @Override
     public void close() {
         if (lifetime.end()) {
-            try (context;
-                    arena) {
+            try (context) {
                 try {
-                    context.call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
+                    // First: a tensor is refused before its memory is gone.
+                    arena.close();
                 } finally {
-                    context.call("cuMemFree", () -> cuda_h.cuMemFree_v2(address));
+                    free();
                 }
             }
+        }
+    }
+
+    private void free() {
+        try {
+            context.call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
+        } finally {
+            context.call("cuMemFree", () -> cuda_h.cuMemFree_v2(address));
         }
     }
 }

@@ -98,7 +98,11 @@ final class Driver {
                 || result == cuda_h.CUDA_ERROR_ASSERT()
                 || result == cuda_h.CUDA_ERROR_ECC_UNCORRECTABLE()
                 || result == cuda_h.CUDA_ERROR_NVLINK_UNCORRECTABLE()
-                || result == cuda_h.CUDA_ERROR_CONTEXT_IS_DESTROYED();
+                || result == cuda_h.CUDA_ERROR_CONTEXT_IS_DESTROYED()
+                || result == cuda_h.CUDA_ERROR_CONTAINED()
+                || result == cuda_h.CUDA_ERROR_TENSOR_MEMORY_LEAK()
+                || result == cuda_h.CUDA_ERROR_MPS_CLIENT_TERMINATED()
+                || result == cuda_h.CUDA_ERROR_EXTERNAL_DEVICE();
     }
 
     private static String text(int result) {

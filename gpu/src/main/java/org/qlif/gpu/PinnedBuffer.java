@@ -55,18 +55,29 @@ public final class PinnedBuffer implements AutoCloseable {
         return Tensor.of(type, segment().asSlice(0, Tensor.byteSize(type, shape)), shape);
     }
 
-    /** Frees the memory, after waiting for all work of the device. Closing twice is harmless. */
+    /**
+     * Frees the memory, after waiting for all work of the device. Closing twice is harmless. Not while any thread captures a stream of the
+     * GPU ({@link CudaGraph#capture}): the wait ends the capture.
+     */
     @Override
     public void close() {
         if (lifetime.end()) {
-            try (context;
-                    arena) {
+            try (context) {
                 try {
-                    context.call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
+                    // First: a reader gets an exception, not memory that is gone.
+                    arena.close();
                 } finally {
-                    context.call("cuMemFreeHost", () -> cuda_h.cuMemFreeHost(allocated));
+                    free();
                 }
             }
+        }
+    }
+
+    private void free() {
+        try {
+            context.call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
+        } finally {
+            context.call("cuMemFreeHost", () -> cuda_h.cuMemFreeHost(allocated));
         }
     }
 }

@@ -150,6 +150,15 @@ public class cuda_h extends cuda_h$shared {
     public static int CUDA_ERROR_NVLINK_UNCORRECTABLE() {
         return CUDA_ERROR_NVLINK_UNCORRECTABLE;
     }
+    private static final int CUDA_ERROR_CONTAINED = (int)226L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_CONTAINED = 226
+     * }
+     */
+    public static int CUDA_ERROR_CONTAINED() {
+        return CUDA_ERROR_CONTAINED;
+    }
     private static final int CUDA_ERROR_NOT_READY = (int)600L;
     /**
      * {@snippet lang=c :
@@ -248,6 +257,33 @@ public class cuda_h extends cuda_h$shared {
      */
     public static int CUDA_ERROR_LAUNCH_FAILED() {
         return CUDA_ERROR_LAUNCH_FAILED;
+    }
+    private static final int CUDA_ERROR_TENSOR_MEMORY_LEAK = (int)721L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_TENSOR_MEMORY_LEAK = 721
+     * }
+     */
+    public static int CUDA_ERROR_TENSOR_MEMORY_LEAK() {
+        return CUDA_ERROR_TENSOR_MEMORY_LEAK;
+    }
+    private static final int CUDA_ERROR_MPS_CLIENT_TERMINATED = (int)810L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_MPS_CLIENT_TERMINATED = 810
+     * }
+     */
+    public static int CUDA_ERROR_MPS_CLIENT_TERMINATED() {
+        return CUDA_ERROR_MPS_CLIENT_TERMINATED;
+    }
+    private static final int CUDA_ERROR_EXTERNAL_DEVICE = (int)911L;
+    /**
+     * {@snippet lang=c :
+     * enum cudaError_enum.CUDA_ERROR_EXTERNAL_DEVICE = 911
+     * }
+     */
+    public static int CUDA_ERROR_EXTERNAL_DEVICE() {
+        return CUDA_ERROR_EXTERNAL_DEVICE;
     }
 
     private static class cuGetErrorString {
