@@ -22,7 +22,7 @@ import org.knowm.xchart.style.Styler.LegendPosition;
 /** Bars of neuron-steps a second, grouped by shape, on a logarithmic axis: the contenders lie three orders of magnitude apart. */
 final class SpeedPlot {
     private static final int WIDTH = 1100;
-    private static final int HEIGHT = 520;
+    private static final int HEIGHT = 620;
 
     /** Each contender keeps its colour in every plot; told apart by lightness too. */
     private static final Map<ContenderKind, Color> COLOURS = Map.of(
@@ -45,7 +45,7 @@ final class SpeedPlot {
                 .title((pass == Pass.FORWARD ? "Forward" : "Forward + backward") + ", " + threads
                         + (threads == 1 ? " thread" : " threads"))
                 .xAxisTitle("time steps x batch x neurons")
-                .yAxisTitle("million neuron-steps a second (logarithmic)")
+                .yAxisTitle("M neuron-steps/s (logarithmic)")
                 .build();
         CategoryStyler styler = chart.getStyler();
         styler.setAvailableSpaceFill(0.9);
