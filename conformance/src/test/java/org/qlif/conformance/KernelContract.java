@@ -521,6 +521,11 @@ abstract class KernelContract {
             assertThat(voltage.byteSize() / neuronSteps).isLessThanOrEqualTo(6);
             assertThat(compact.byteSize() / neuronSteps).isLessThanOrEqualTo(1);
         }
+        QlifConfig silent = QlifConfig.builder().noiseStd(0).build();
+        try (Kernel kernel = open(silent, 1);
+                Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, steps, batch, neurons)) {
+            assertThat(tape.byteSize() / neuronSteps).as("without noise").isLessThanOrEqualTo(1);
+        }
     }
 
     /** What is not a number in one neuron's input or upstream gradient stays in that neuron. */
