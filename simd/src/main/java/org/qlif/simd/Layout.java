@@ -126,14 +126,21 @@ final class Layout {
     static final int FRAME_DAMPING = 8 * Lanes.TILE;
     static final int FRAME_P = 9 * Lanes.TILE;
 
-    /** Floats of a frame. */
-    static final int FRAME = 10 * Lanes.TILE;
+    // Only where a replay comes by p: before the clamp, with what led to it.
+    static final int FRAME_PHASE = 10 * Lanes.TILE;
+    static final int FRAME_TANH = 11 * Lanes.TILE;
+    static final int FRAME_RAW_P = 12 * Lanes.TILE;
+
+    /** Floats of a frame: as few as will do, since 64 frames fill much of the second-level cache. */
+    static int frame(Structure structure) {
+        return (structure.expected() ? 13 : 10) * Lanes.TILE;
+    }
 
     /** Words of spike bits that a step takes. */
     static final int WORDS = Lanes.TILE / 64;
 
     /** Floats of the scratch, with a frame for each step of a segment. */
-    static final int END = FRAMES + HostTape.SEGMENT * FRAME;
+    static final int END = FRAMES + HostTape.SEGMENT * 13 * Lanes.TILE;
 
     /** The block's line of a state variable. */
     static int state(QlifVariable variable) {

@@ -35,7 +35,7 @@ interface QlifProgram {
     /** theta, to line OUT; after {@link #integrate}. */
     void traceThreshold(Tile tile);
 
-    /** D, and the slope's quotient; in a backward run also exp(-R). */
+    /** D, and the slope's quotient; in a backward run also exp(-R). Left out where there is none of them. */
     void decide(Tile tile);
 
     /** phi, or the SIGMOID's argument, unless it is a linear angle: that is done where it is read. */
@@ -68,7 +68,7 @@ interface QlifProgram {
     /** The adjoint of {@link #turn}. */
     void turnBackward(Tile tile);
 
-    /** The adjoint of {@link #decide}. */
+    /** The adjoint of {@link #decide}, or of a threshold's decision; a slope that never moves is {@link #turnBackward}'s. */
     void decideBackward(Tile tile);
 
     /** The adjoint of {@link #integrate}; the input's gradient goes to line OUT. */
@@ -83,11 +83,14 @@ interface QlifProgram {
     /** The passes of a forward step up to the decision. */
     default Pass[] rise() {
         Structure structure = structure();
+        Pass[] upToTheSlope = Pass.concat(
+                new Pass[] {this::integrate},
+                structure.dynamicProbability() || structure.movesSlope() ? new Pass[] {this::decide} : new Pass[] {});
         if (structure.decision() == Decision.THRESHOLD) {
-            return new Pass[] {this::integrate, this::decide};
+            return upToTheSlope;
         }
         return Pass.concat(
-                new Pass[] {this::integrate, this::decide},
+                upToTheSlope,
                 turn(),
                 new Pass[] {this::chance},
                 structure.refractory() && !structure.dampsWhereItFires() ? new Pass[] {this::damp} : new Pass[] {});
@@ -97,7 +100,10 @@ interface QlifProgram {
     default Pass[] replay() {
         Structure structure = structure();
         return Pass.concat(
-                new Pass[] {this::integrate, this::decide},
+                new Pass[] {this::integrate},
+                structure.dynamicProbability() || structure.movesSlope() || structure.damps()
+                        ? new Pass[] {this::decide}
+                        : new Pass[] {},
                 structure.expected() ? Pass.concat(turn(), new Pass[] {this::chance}) : new Pass[] {},
                 structure.expected() && structure.refractory() ? new Pass[] {this::damp} : new Pass[] {},
                 new Pass[] {this::settle});
@@ -107,11 +113,14 @@ interface QlifProgram {
     default Pass[] backward() {
         Structure structure = structure();
         Pass[] first = {this::settleBackward};
-        Pass[] last = {this::decideBackward, this::integrateBackward};
         if (structure.decision() == Decision.THRESHOLD) {
-            return Pass.concat(first, last);
+            return Pass.concat(first, new Pass[] {this::decideBackward, this::integrateBackward});
         }
-        return Pass.concat(first, turn(), new Pass[] {this::chanceBackward, this::turnBackward}, last);
+        Pass[] last = structure.movesSlope()
+                ? new Pass[] {this::decideBackward, this::integrateBackward}
+                : new Pass[] {this::integrateBackward};
+        Pass[] turnAgain = structure.expected() ? new Pass[] {} : turn();
+        return Pass.concat(first, turnAgain, new Pass[] {this::chanceBackward, this::turnBackward}, last);
     }
 
     private Pass[] turn() {

@@ -28,6 +28,9 @@ final class SpecialisedProgram implements QlifProgram {
     private static final Specialisation MADE_FOR = madeFor();
     private static final Structure C = MADE_FOR == null ? null : MADE_FOR.structure();
     private static final boolean RECORDS = MADE_FOR != null && MADE_FOR.mode() != Mode.RUN;
+    /** Whether a replay comes by p, so that the backward step finds in the frame what it would have to compute again. */
+    private static final boolean RECORDS_P = RECORDS && C.expected();
+
     private static final boolean KEEPS_V_PRE = MADE_FOR != null && MADE_FOR.mode() == Mode.REPLAY_VOLTAGES;
 
     private final QlifConstants k;
@@ -121,14 +124,21 @@ final class SpecialisedProgram implements QlifProgram {
                 }
                 vPre.intoArray(m, j + Layout.FRAME_V_PRE);
             }
-            FloatVector rawBase = fromArray(F, m, i + Layout.V_TH).add(fromArray(F, m, i + Layout.O));
+            FloatVector rawBase = rawBase(m, i);
             vPre.sub(theta(m, i, base(rawBase))).intoArray(m, j + Layout.FRAME_DELTA);
-            rawBase.intoArray(m, j + Layout.FRAME_RAW_BASE);
+            if (C.adaptiveThreshold()) {
+                rawBase.intoArray(m, j + Layout.FRAME_RAW_BASE);
+            }
             if (RECORDS) {
                 efficiency.intoArray(m, j + Layout.FRAME_EFFICIENCY);
                 drive.intoArray(m, j + Layout.FRAME_DRIVE);
             }
         }
+    }
+
+    /** V_th + o. */
+    private static FloatVector rawBase(float[] m, int i) {
+        return fromArray(F, m, i + Layout.V_TH).add(fromArray(F, m, i + Layout.O));
     }
 
     /** Theta from V_th + o. */
@@ -146,11 +156,10 @@ final class SpecialisedProgram implements QlifProgram {
     @Override
     public void traceThreshold(Tile tile) {
         float[] m = tile.m;
-        int at = tile.frame;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
-            FloatVector rawBase = fromArray(F, m, at + v * Lanes.LENGTH + Layout.FRAME_RAW_BASE);
-            theta(m, v * Layout.STRIDE, base(rawBase)).intoArray(m, Layout.OUT + v * Lanes.LENGTH);
+            int i = v * Layout.STRIDE;
+            theta(m, i, base(rawBase(m, i))).intoArray(m, Layout.OUT + v * Lanes.LENGTH);
         }
     }
 
@@ -172,7 +181,7 @@ final class SpecialisedProgram implements QlifProgram {
                                 fromArray(F, m, i + Layout.Y).mul(k.dspJump()))
                         .intoArray(m, i + Layout.D);
             }
-            if (C.decision() != Decision.THRESHOLD) {
+            if (C.movesSlope()) {
                 FloatVector divisor = divisor(m, i);
                 FloatVector slope = slope(m, i, divisor);
                 if (!RECORDS && C.turnsLinearly()) {
@@ -181,7 +190,7 @@ final class SpecialisedProgram implements QlifProgram {
                 } else {
                     slope.intoArray(m, j + Layout.FRAME_SLOPE);
                 }
-                if (RECORDS) {
+                if (RECORDS && C.dynamicProbability()) {
                     divisor.intoArray(m, j + Layout.FRAME_DIVISOR);
                 }
             }
@@ -195,18 +204,29 @@ final class SpecialisedProgram implements QlifProgram {
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int j = at + v * Lanes.LENGTH;
-            FloatVector slope = fromArray(F, m, j + Layout.FRAME_SLOPE);
+            FloatVector slope = slopeOfStep(m, v, j);
             FloatVector delta = fromArray(F, m, j + Layout.FRAME_DELTA);
             FloatVector angle;
             if (C.decision() == Decision.SIGMOID) {
                 angle = sigmoidSlope(slope).mul(delta);
             } else {
                 FloatVector tanh = SimdMath.tanh(slope.mul(delta));
-                tanh.intoArray(m, Layout.TANH + v * Lanes.LENGTH);
+                if (RECORDS) {
+                    tanh.intoArray(m, tanhLine(v, j));
+                }
                 angle = tanh.fma(broadcast(F, k.thetaMax()), fromArray(F, m, v * Layout.STRIDE + Layout.REST_ANGLE));
             }
             angle.intoArray(m, Layout.ANGLE + v * Lanes.LENGTH);
         }
+    }
+
+    private static int tanhLine(int v, int j) {
+        return RECORDS_P ? j + Layout.FRAME_TANH : Layout.TANH + v * Lanes.LENGTH;
+    }
+
+    /** The slope of vector {@code v} in the step whose frame this is. */
+    private FloatVector slopeOfStep(float[] m, int v, int j) {
+        return C.movesSlope() ? fromArray(F, m, j + Layout.FRAME_SLOPE) : slopeFactor(m, v * Layout.STRIDE);
     }
 
     private static FloatVector linearAngle(float[] m, int i, FloatVector slope, FloatVector delta) {
@@ -214,13 +234,9 @@ final class SpecialisedProgram implements QlifProgram {
     }
 
     /** phi, or the SIGMOID's argument, of vector {@code v}. */
-    private static FloatVector angle(float[] m, int v, int j) {
-        return RECORDS && C.turnsLinearly()
-                ? linearAngle(
-                        m,
-                        v * Layout.STRIDE,
-                        fromArray(F, m, j + Layout.FRAME_SLOPE),
-                        fromArray(F, m, j + Layout.FRAME_DELTA))
+    private FloatVector angle(float[] m, int v, int j) {
+        return C.turnsLinearly() && (RECORDS || !C.movesSlope())
+                ? linearAngle(m, v * Layout.STRIDE, slopeOfStep(m, v, j), fromArray(F, m, j + Layout.FRAME_DELTA))
                 : fromArray(F, m, Layout.ANGLE + v * Lanes.LENGTH);
     }
 
@@ -231,15 +247,25 @@ final class SpecialisedProgram implements QlifProgram {
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int j = at + v * Lanes.LENGTH;
-            clampProbability(rawProbability(angle(m, v, j))).intoArray(m, j + Layout.FRAME_P);
+            FloatVector rawP = rawProbability(m, v, j);
+            if (RECORDS_P) {
+                rawP.intoArray(m, j + Layout.FRAME_RAW_P);
+            }
+            clampProbability(rawP).intoArray(m, j + Layout.FRAME_P);
         }
     }
 
     /** p from phi, or from the SIGMOID's argument, which stands in its place. */
-    private static FloatVector rawProbability(FloatVector angle) {
-        return C.decision() == Decision.QUBIT
-                ? SimdMath.versinOfPhase(SimdMath.reducePhase(angle))
-                : SimdMath.sigmoid(angle);
+    private FloatVector rawProbability(float[] m, int v, int j) {
+        FloatVector angle = angle(m, v, j);
+        if (C.decision() == Decision.SIGMOID) {
+            return SimdMath.sigmoid(angle);
+        }
+        FloatVector phase = SimdMath.reducePhase(angle);
+        if (RECORDS_P) {
+            phase.intoArray(m, j + Layout.FRAME_PHASE);
+        }
+        return SimdMath.versinOfPhase(phase);
     }
 
     /** max(1 + D, 1e-6), with the D of this step. */
@@ -501,11 +527,13 @@ final class SpecialisedProgram implements QlifProgram {
         for (int v = 0; v < vectors; v++) {
             int b = v * Layout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
-            FloatVector rawP = rawProbability(angle(m, v, j));
+            FloatVector rawP = RECORDS_P ? fromArray(F, m, j + Layout.FRAME_RAW_P) : rawProbability(m, v, j);
             FloatVector bP = fromArray(F, m, b + Layout.B_Y);
             if (C.refractory()) {
                 FloatVector damping = fromArray(F, m, j + Layout.FRAME_DAMPING);
-                FloatVector p = clampProbability(rawP).mul(damping);
+                FloatVector p = RECORDS_P
+                        ? fromArray(F, m, j + Layout.FRAME_P)
+                        : clampProbability(rawP).mul(damping);
                 bP.neg().fma(p, fromArray(F, m, b + Layout.ADJ_R)).intoArray(m, b + Layout.ADJ_R);
                 bP = bP.mul(damping);
             }
@@ -527,21 +555,27 @@ final class SpecialisedProgram implements QlifProgram {
         for (int v = 0; v < vectors; v++) {
             int b = v * Layout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
-            FloatVector slope = fromArray(F, m, j + Layout.FRAME_SLOPE);
+            FloatVector slope = slopeOfStep(m, v, j);
             FloatVector bX = fromArray(F, m, b + Layout.B_Y);
             if (C.decision() == Decision.QUBIT) {
-                FloatVector phase = SimdMath.reducePhase(angle(m, v, j));
+                FloatVector phase =
+                        RECORDS_P ? fromArray(F, m, j + Layout.FRAME_PHASE) : SimdMath.reducePhase(angle(m, v, j));
                 bX = bX.mul(SimdMath.halfSinOfPhase(phase));
                 fromArray(F, m, b + Layout.GRAD_BIAS).add(bX).intoArray(m, b + Layout.GRAD_BIAS);
                 if (C.angleMap() == AngleMap.TANH) {
-                    FloatVector tanh = fromArray(F, m, Layout.TANH + v * Lanes.LENGTH);
+                    FloatVector tanh = fromArray(F, m, tanhLine(v, j));
                     bX = bX.mul(tanh.neg().fma(tanh, broadcast(F, 1f)).mul(k.thetaMax()));
                 }
                 bX.mul(slope).intoArray(m, b + Layout.B_DELTA);
             } else {
                 bX.mul(sigmoidSlope(slope)).intoArray(m, b + Layout.B_DELTA);
             }
-            bX.mul(fromArray(F, m, j + Layout.FRAME_DELTA)).intoArray(m, b + Layout.B_SLOPE);
+            FloatVector bSlope = bX.mul(fromArray(F, m, j + Layout.FRAME_DELTA));
+            if (C.movesSlope()) {
+                bSlope.intoArray(m, b + Layout.B_SLOPE);
+            } else if (C.decision() == Decision.QUBIT) {
+                bSlope.add(fromArray(F, m, b + Layout.GRAD_ALPHA)).intoArray(m, b + Layout.GRAD_ALPHA);
+            }
         }
     }
 

@@ -78,6 +78,11 @@ record Structure(
         return decision == Decision.QUBIT && angleMap == AngleMap.LINEAR;
     }
 
+    /** Whether the slope varies in time. One that doesn't is read where it is needed. */
+    boolean movesSlope() {
+        return decision != Decision.THRESHOLD && (dynamicProbability || neuromod == NeuromodMode.PROB_SLOPE);
+    }
+
     /** Whether exp(-R) damps a p. */
     boolean damps() {
         return decision != Decision.THRESHOLD && refractory;

@@ -492,15 +492,19 @@ final class TileWorker {
         storeGradients();
     }
 
+    private int frameAt(int i) {
+        return Layout.FRAMES + i * Layout.frame(structure);
+    }
+
     private void frame(int i) {
-        tile.frame = Layout.FRAMES + i * Layout.FRAME;
+        tile.frame = frameAt(i);
         tile.word = i * Layout.WORDS;
     }
 
     /** Fetches what steps {@code from} to {@code to} of the segment that starts at {@code first} read to be done again. */
     private void stageFrames(long first, int from, int to) {
         for (int i = from; i < to; i++) {
-            int frame = Layout.FRAMES + i * Layout.FRAME;
+            int frame = frameAt(i);
             long index = (first + i) * elements + e;
             fetch(call.input().segment(), index, tile.m, frame + Layout.FRAME_INPUT, lanes);
             if (tape.keepsVoltages()) {

@@ -11,7 +11,7 @@ import org.qlif.Tensor;
  * something:
  *
  * <ul>
- *   <li>V_th within the adaptive threshold's own bounds, outside of which it has no gradient and could not come back;
+ *   <li>V_th within the bounds of the threshold, outside of which one that adapts has no gradient and could not come back;
  *   <li>tau at least dt, where the Euler step of the leak stops being stable and monotone;
  *   <li>eta in [0, 1], a step towards the spike and never away from it;
  *   <li>q_scale positive, since a negative one would make a neuron that current silences;
@@ -39,7 +39,7 @@ final class NeuronBounds {
 
     private float min(QlifParameter parameter) {
         return switch (parameter) {
-            case V_TH -> config.useAdaptiveThreshold() ? (float) config.minThreshold() : -Float.MAX_VALUE;
+            case V_TH -> (float) config.minThreshold();
             case TAU -> (float) config.dt();
             case ETA -> 0;
             case Q_SCALE -> MIN_SCALE;
@@ -49,7 +49,7 @@ final class NeuronBounds {
 
     private float max(QlifParameter parameter) {
         return switch (parameter) {
-            case V_TH -> config.useAdaptiveThreshold() ? (float) config.maxThreshold() : Float.MAX_VALUE;
+            case V_TH -> (float) config.maxThreshold();
             case TAU -> MAX_TAU;
             case ETA -> 1;
             case Q_SCALE -> MAX_SCALE;

@@ -5,8 +5,13 @@ import java.util.stream.Collectors;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
+import org.qlif.QlifParameter;
 
-/** The neuron of the hidden layer: in qubit mode and without membrane noise, which slows learning here. */
+/**
+ * The neuron of the hidden layer: in qubit mode and without membrane noise, which slows learning here. A threshold whose steps are
+ * 0 stays where it is as long as V_th is within its bounds, where {@link NeuronBounds} keeps it; so it need not adapt: the same
+ * spikes, the same gradients but for their rounding, in less time.
+ */
 public enum NeuronPreset {
     /** The specification's defaults. */
     SPEC("spec"),
@@ -39,7 +44,9 @@ public enum NeuronPreset {
             case SNAPSHOT_2025_08_15 -> Preset.SNAPSHOT_2025_08_15.builder(Decision.QUBIT);
             case SNAPSHOT_2025_08_24 -> Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT);
         };
-        return builder.noiseStd(0).tau(tau).build();
+        QlifConfig config = builder.noiseStd(0).tau(tau).build();
+        boolean moves = config.eta() != 0 || config.learnable(QlifParameter.ETA);
+        return moves ? config : builder.useAdaptiveThreshold(false).build();
     }
 
     /** The name. */

@@ -34,9 +34,10 @@ class NeuronBoundsTest {
     }
 
     @Test
-    void leavesAFixedThresholdFree() {
+    void keepsAFixedThresholdWhereOneThatAdaptsWouldBe() {
         QlifConfig fixed = QlifConfig.builder().useAdaptiveThreshold(false).build();
-        assertThat(bounded(fixed, QlifParameter.V_TH, -3, 5)).containsExactly(-3, 5);
+        assertThat(bounded(fixed, QlifParameter.V_TH, -3, 5))
+                .containsExactly((float) fixed.minThreshold(), (float) fixed.maxThreshold());
     }
 
     @Test
