@@ -11,6 +11,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.qlif.QlifConfig;
@@ -32,6 +33,8 @@ final class TorchContender implements Contender {
     private final NDArray input;
     private final NDArray upstream;
     private final Map<QlifParameter, NDArray> parameters = new EnumMap<>(QlifParameter.class);
+
+    private final Map<Float, NDArray> numbers = new HashMap<>();
 
     /** The spikes of the last run, {@code UINT8 (T, B, N)}. */
     private NDArray spikes;
@@ -139,6 +142,18 @@ final class TorchContender implements Contender {
         return leaf;
     }
 
+    /**
+     * A number as an array that lasts. DJL takes numbers, too, but makes an array of each over Java's memory and forgets it, while
+     * autograd goes on reading that memory: once it is collected, gradients are garbage.
+     */
+    private NDArray number(float value) {
+        return numbers.computeIfAbsent(value, v -> {
+            NDArray array = manager.create(v.floatValue());
+            NDScope.unregister(array);
+            return array;
+        });
+    }
+
     @Override
     public void close() {
         manager.close();
@@ -152,7 +167,6 @@ final class TorchContender implements Contender {
         private final NDArray eta;
         private final NDArray alpha;
         private final NDArray restAngle;
-        private final float gain = 1f + k.kappa();
 
         // The state.
         private NDArray v = manager.zeros(row);
@@ -178,10 +192,10 @@ final class TorchContender implements Contender {
             // A split has a cheap gradient; that of an index writes a whole (T, B, N) for each step.
             inputs = input.split(workload.shape().steps());
             vTh = parameters.get(QlifParameter.V_TH);
-            leak = parameters.get(QlifParameter.TAU).pow(-1).mul(k.dt());
+            leak = number(k.dt()).div(parameters.get(QlifParameter.TAU));
             eta = parameters.get(QlifParameter.ETA);
             alpha = parameters.get(QlifParameter.Q_SCALE);
-            restAngle = parameters.get(QlifParameter.Q_BIAS).sub(k.quantumLeak());
+            restAngle = parameters.get(QlifParameter.Q_BIAS).sub(number(k.quantumLeak()));
         }
 
         void run(NDArray uniforms, NDArray normals) {
@@ -219,26 +233,32 @@ final class TorchContender implements Contender {
 
         private NDArray step(NDArray current, NDArray u, NDArray xi) {
             NDArray base = vTh.add(o).clip(k.minThreshold(), k.maxThreshold());
-            NDArray drive = current.mul(gain).mul(s).sub(a).sub(h.mul(k.gAhp())).sub(v);
-            NDArray potential = v.add(drive.mul(leak)).add(xi.mul(k.sigma()));
+            NDArray drive = current.mul(number(1f + k.kappa()))
+                    .mul(s)
+                    .sub(a)
+                    .sub(h.mul(number(k.gAhp())))
+                    .sub(v);
+            NDArray potential = v.add(drive.mul(leak)).add(xi.mul(number(k.sigma())));
             NDArray gap = potential.sub(base).sub(homeostasis);
-            d = d.mul(k.dspDecay()).add(y.mul(k.dspJump()));
-            NDArray slope = alpha.div(d.add(1).maximum(QlifConstants.MIN_SLOPE_DIVISOR));
+            d = d.mul(number(k.dspDecay())).add(y.mul(number(k.dspJump())));
+            NDArray slope = alpha.div(d.add(number(1)).maximum(number(QlifConstants.MIN_SLOPE_DIVISOR)));
             NDArray angle = restAngle.add(slope.mul(gap));
-            NDArray p = angle.cos().mul(-0.5f).add(0.5f).mul(r.neg().exp());
+            NDArray p =
+                    angle.cos().mul(number(-0.5f)).add(number(0.5f)).mul(r.neg().exp());
             NDArray spike = u.lt(p).toType(DataType.FLOAT32, false);
             y = pass == Pass.FORWARD ? spike : p.add(spike.sub(p).stopGradient());
             NDArray detached = pass == Pass.FORWARD ? spike : y.stopGradient();
             v = potential.add(
-                    detached.mul(k.resetFraction()).mul(potential.neg().add(k.vReset())));
-            r = r.mul(k.refractoryDecay()).add(detached.mul(k.rJump()));
-            h = h.mul(k.ahpDecay()).add(spike.mul(k.ahpJump())).minimum(k.ahpMax());
-            a = a.mul(k.adaptationDecay()).add(y.mul(k.spikeIncrease()));
-            s = s.mul(y.mul(-k.depressionRate()).add(1)).add(s.neg().add(1).mul(k.recoveryRate()));
-            NDArray move = y.sub(y.neg().add(1).mul(base.sub(vTh)));
+                    detached.mul(number(k.resetFraction())).mul(potential.neg().add(number(k.vReset()))));
+            r = r.mul(number(k.refractoryDecay())).add(detached.mul(number(k.rJump())));
+            h = h.mul(number(k.ahpDecay())).add(spike.mul(number(k.ahpJump()))).minimum(number(k.ahpMax()));
+            a = a.mul(number(k.adaptationDecay())).add(y.mul(number(k.spikeIncrease())));
+            s = s.mul(y.mul(number(-k.depressionRate())).add(number(1)))
+                    .add(s.neg().add(number(1)).mul(number(k.recoveryRate())));
+            NDArray move = y.sub(y.neg().add(number(1)).mul(base.sub(vTh)));
             o = base.add(eta.mul(move)).clip(k.minThreshold(), k.maxThreshold()).sub(vTh);
-            rate = rate.add(spike.sub(rate).mul(k.rateStep()));
-            homeostasis = homeostasis.add(rate.sub(k.targetRate()).mul(k.homeostasisLr()));
+            rate = rate.add(spike.sub(rate).mul(number(k.rateStep())));
+            homeostasis = homeostasis.add(rate.sub(number(k.targetRate())).mul(number(k.homeostasisLr())));
             return spike;
         }
     }

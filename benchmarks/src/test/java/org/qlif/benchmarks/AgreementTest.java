@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +28,27 @@ class AgreementTest {
         assumeTrue(obstacle.isEmpty(), () -> kind + " is not tested here: " + obstacle.orElseThrow());
 
         assertThatCode(() -> Agreement.require(kind, threads, pass)).doesNotThrowAnyException();
+    }
+
+    /** Memory that autograd reads must last as long, however often Java clears its own. */
+    @Test
+    void tensorsOutliveTheCollectionOfGarbage() throws InterruptedException {
+        Optional<String> obstacle = ContenderKind.TORCH.obstacle();
+        assumeTrue(obstacle.isEmpty(), obstacle::orElseThrow);
+        AtomicBoolean done = new AtomicBoolean();
+        Thread collector = new Thread(() -> {
+            while (!done.get()) {
+                System.gc();
+                LockSupport.parkNanos(5_000_000);
+            }
+        });
+        collector.start();
+        try {
+            Agreement.require(ContenderKind.TORCH, 1, Pass.TRAIN);
+        } finally {
+            done.set(true);
+            collector.join();
+        }
     }
 
     @Test
