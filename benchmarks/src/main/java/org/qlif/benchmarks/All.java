@@ -15,21 +15,21 @@ import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.openjdk.jmh.runner.options.TimeValue;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Runs every benchmark, with allocations counted, and writes JSON, CSV and a table. */
 @Command(
         name = "all",
         sortOptions = false,
-        description = "Runs every benchmark and writes its scores; takes hours unless --quick.")
+        description = "Runs every benchmark and writes its scores; takes two hours unless told otherwise.")
 final class All implements Callable<Integer> {
     @Option(names = "--help", usageHelp = true, description = "Shows this.")
     private boolean help;
 
-    @Option(names = "--quick", description = "One fork and short iterations: shows that all works, proves nothing.")
-    private boolean quick;
+    @Mixin
+    private Repetitions repetitions;
 
     @Option(
             names = "--out",
@@ -62,11 +62,7 @@ final class All implements Callable<Integer> {
     }
 
     private ChainedOptionsBuilder options() {
-        ChainedOptionsBuilder options = new OptionsBuilder().addProfiler(GCProfiler.class);
-        if (quick) {
-            options.forks(1).warmupIterations(3).measurementIterations(2).measurementTime(TimeValue.milliseconds(200));
-        }
-        return options;
+        return repetitions.apply(new OptionsBuilder().addProfiler(GCProfiler.class));
     }
 
     private static Collection<RunResult> run(ChainedOptionsBuilder options) throws RunnerException {

@@ -14,8 +14,8 @@ import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.openjdk.jmh.runner.options.TimeValue;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -28,9 +28,6 @@ import picocli.CommandLine.Spec;
 final class Compare implements Callable<Integer> {
     @Option(names = "--help", usageHelp = true, description = "Shows this.")
     private boolean help;
-
-    @Option(names = "--quick", description = "One fork and short iterations: shows that all works, proves nothing.")
-    private boolean quick;
 
     @Option(
             names = "--shapes",
@@ -55,17 +52,8 @@ final class Compare implements Callable<Integer> {
             description = "Some of ${COMPLETION-CANDIDATES}, separated by commas. Default: all that can run here.")
     private List<ContenderKind> contenders = List.of(ContenderKind.values());
 
-    @Option(names = "--forks", paramLabel = "COUNT", description = "JVMs for each score. Default: 3")
-    private Integer forks;
-
-    @Option(names = "--warmups", paramLabel = "COUNT", description = "Warm-up iterations of a second each. Default: 8")
-    private Integer warmups;
-
-    @Option(
-            names = "--iterations",
-            paramLabel = "COUNT",
-            description = "Measured iterations of a second each. Default: 5")
-    private Integer iterations;
+    @Mixin
+    private Repetitions repetitions;
 
     @Option(
             names = "--readme",
@@ -137,18 +125,7 @@ final class Compare implements Callable<Integer> {
     }
 
     private Collection<RunResult> run(ChainedOptionsBuilder options) throws RunnerException {
-        options.forks(chosen(forks, quick ? 1 : 3))
-                .warmupIterations(chosen(warmups, quick ? 3 : 8))
-                .measurementIterations(chosen(iterations, quick ? 2 : 5))
-                .shouldFailOnError(true);
-        if (quick) {
-            options.measurementTime(TimeValue.milliseconds(200));
-        }
-        return new Runner(options.build()).run();
-    }
-
-    private static int chosen(Integer asked, int otherwise) {
-        return asked == null ? otherwise : asked;
+        return new Runner(repetitions.apply(options).shouldFailOnError(true).build()).run();
     }
 
     private static String[] texts(List<?> values) {
