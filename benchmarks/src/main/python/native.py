@@ -1,0 +1,351 @@
+"""The part of libqlif.so's C interface (native/include/qlif.h) that the comparison needs, on raw addresses.
+
+Arrays are torch tensors or numpy arrays, contiguous, on the kernel's device; whoever calls keeps them alive until the work is done.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from typing import Any, Mapping, Optional, Sequence
+
+import constants as k
+
+HOST = -1
+ABI_VERSION = 1
+OUT_OF_MEMORY = 2
+STATE_VARIABLES = 11
+TRACES = 13
+TAPE_VOLTAGE = 0
+TAPE_COMPACT = 1
+
+_c_pointer = ctypes.c_void_p
+
+
+class QlifError(RuntimeError):
+    """A call that did not return QLIF_SUCCESS."""
+
+    def __init__(self, call: str, status: int, text: str):
+        super().__init__(f"{call}: status {status}: {text}")
+        self.status = status
+
+
+class Config(ctypes.Structure):
+    """qlif_config."""
+
+    _fields_ = (
+        [("size", ctypes.c_uint32)]
+        + [
+            (name, ctypes.c_int32)
+            for name in (
+                "decision sampling spike_value angle_map readout quantum_wires min_count surrogate neuromod_mode neuromod_transform"
+                " dynamic_probability refractory use_ahp use_adaptive_threshold homeostasis_enabled detach_reset membrane_noise"
+            ).split()
+        ]
+        + [
+            (name, ctypes.c_float)
+            for name in (
+                "kappa min_threshold max_threshold g_ahp dt sigma dsp_decay dsp_jump theta_max quantum_leak base_alpha min_alpha"
+                " max_alpha floor ceiling expected_above surrogate_scale reset_fraction v_reset refractory_decay r_jump ahp_decay"
+                " ahp_jump ahp_max adaptation_decay spike_increase depression_rate recovery_rate rate_step homeostasis_lr target_rate"
+            ).split()
+        ]
+    )
+
+
+def config_of(configuration: str) -> Config:
+    """The qlif_config of a configuration in constants.CONFIGURATIONS."""
+    if configuration not in k.CONFIGURATIONS:
+        raise ValueError(f"configuration: got '{configuration}', expected one of {', '.join(k.CONFIGURATIONS)}")
+    full = configuration == "full"
+    firing = (1 - math.cos(k.QUANTUM_THRESHOLD)) / 2
+    config = Config(
+        size=ctypes.sizeof(Config),
+        decision=0 if full else 2,
+        quantum_wires=k.QUANTUM_WIRES,
+        min_count=math.floor(k.QUANTUM_WIRES * firing) + 1,
+        neuromod_mode=0 if full else 3,
+        detach_reset=1,
+        kappa=k.KAPPA,
+        min_threshold=k.MIN_THRESHOLD,
+        max_threshold=k.MAX_THRESHOLD,
+        g_ahp=k.G_AHP,
+        dt=k.DT,
+        sigma=k.SIGMA,
+        dsp_decay=k.DSP_DECAY,
+        dsp_jump=k.DSP_JUMP,
+        theta_max=k.THETA_MAX,
+        quantum_leak=k.QUANTUM_LEAK,
+        base_alpha=k.BASE_ALPHA,
+        min_alpha=k.MIN_ALPHA,
+        max_alpha=k.MAX_ALPHA,
+        floor=0,
+        ceiling=1,
+        expected_above=firing,
+        surrogate_scale=k.SURROGATE_SCALE,
+        reset_fraction=k.RESET_FRACTION,
+        v_reset=k.V_RESET,
+        refractory_decay=k.REFRACTORY_DECAY,
+        r_jump=k.R_JUMP,
+        ahp_decay=k.AHP_DECAY,
+        ahp_jump=k.AHP_JUMP,
+        ahp_max=k.AHP_MAX,
+        adaptation_decay=k.ADAPTATION_DECAY,
+        spike_increase=k.SPIKE_INCREASE,
+        depression_rate=k.DEPRESSION_RATE,
+        recovery_rate=k.RECOVERY_RATE,
+        rate_step=k.RATE_STEP,
+        homeostasis_lr=k.HOMEOSTASIS_LR,
+        target_rate=k.TARGET_RATE,
+    )
+    for option in (
+        "dynamic_probability refractory use_ahp use_adaptive_threshold homeostasis_enabled membrane_noise"
+    ).split():
+        setattr(config, option, int(full))
+    return config
+
+
+class Broadcast(ctypes.Structure):
+    """qlif_broadcast."""
+
+    _fields_ = [
+        ("data", _c_pointer),
+        ("stride_t", ctypes.c_int64),
+        ("stride_b", ctypes.c_int64),
+        ("stride_n", ctypes.c_int64),
+    ]
+
+
+class ForwardArgs(ctypes.Structure):
+    """qlif_forward_args."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("steps", ctypes.c_int64),
+        ("batch", ctypes.c_int64),
+        ("neurons", ctypes.c_int64),
+        ("first_step", ctypes.c_int64),
+        ("seed", ctypes.c_uint64),
+        ("element_offset", ctypes.c_int64),
+        ("stream", ctypes.c_uint32),
+        ("per_neuron_parameters", ctypes.c_uint32),
+        ("input", _c_pointer),
+        ("parameters", _c_pointer * len(k.PARAMETERS)),
+        ("modulation", Broadcast),
+        ("uniforms", _c_pointer),
+        ("normals", _c_pointer),
+        ("initial_state", _c_pointer * STATE_VARIABLES),
+        ("final_state", _c_pointer * STATE_VARIABLES),
+        ("spikes_f32", _c_pointer),
+        ("spikes_u8", _c_pointer),
+        ("spikes_bit", _c_pointer),
+        ("spike_values", _c_pointer),
+        ("voltages", _c_pointer),
+        ("traces", _c_pointer * TRACES),
+        ("tape", _c_pointer),
+    ]
+
+
+class BackwardArgs(ctypes.Structure):
+    """qlif_backward_args."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("forward", ForwardArgs),
+        ("grad_spike_values", _c_pointer),
+        ("grad_voltages", _c_pointer),
+        ("grad_final_state", _c_pointer * STATE_VARIABLES),
+        ("grad_input", _c_pointer),
+        ("grad_modulation", _c_pointer),
+        ("grad_parameters", _c_pointer * len(k.PARAMETERS)),
+        ("grad_initial_state", _c_pointer * STATE_VARIABLES),
+    ]
+
+
+class DrawArgs(ctypes.Structure):
+    """qlif_draw_args."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("stream", ctypes.c_uint32),
+        ("seed", ctypes.c_uint64),
+        ("element_offset", ctypes.c_int64),
+        ("first_step", ctypes.c_int64),
+        ("steps", ctypes.c_int64),
+        ("wires", ctypes.c_int64),
+        ("elements", ctypes.c_int64),
+        ("uniforms", _c_pointer),
+        ("normals", _c_pointer),
+    ]
+
+
+def address(array: Any) -> Optional[int]:
+    """Where a torch tensor's or a numpy array's values are; of None, None."""
+    if array is None:
+        return None
+    return array.data_ptr() if hasattr(array, "data_ptr") else array.ctypes.data
+
+
+def forward_args(
+    shape: Sequence[int],
+    current: Any,
+    parameters: Mapping[str, Any],
+    *,
+    spikes: Any,
+    uniforms: Any = None,
+    normals: Any = None,
+    voltages: Any = None,
+    tape: Optional["Tape"] = None,
+) -> ForwardArgs:
+    """A forward call of T x B x N with per-neuron parameters from the initial state, spikes out as bytes."""
+    steps, batch, neurons = shape
+    args = ForwardArgs(
+        size=ctypes.sizeof(ForwardArgs),
+        steps=steps,
+        batch=batch,
+        neurons=neurons,
+        seed=k.SEED,
+        stream=k.STREAM,
+        per_neuron_parameters=(1 << len(k.PARAMETERS)) - 1,
+        input=address(current),
+        uniforms=address(uniforms),
+        normals=address(normals),
+        spikes_u8=address(spikes),
+        voltages=address(voltages),
+        tape=None if tape is None else tape.handle,
+    )
+    for i, name in enumerate(k.PARAMETERS):
+        args.parameters[i] = address(parameters[name])
+    return args
+
+
+def backward_args(forward: ForwardArgs, upstream: Any, grad_input: Any, grad_parameters: Mapping[str, Any]) -> BackwardArgs:
+    """The backward call of a forward call, from the gradient of the spike values."""
+    args = BackwardArgs(
+        size=ctypes.sizeof(BackwardArgs),
+        forward=forward,
+        grad_spike_values=address(upstream),
+        grad_input=address(grad_input),
+    )
+    for i, name in enumerate(k.PARAMETERS):
+        args.grad_parameters[i] = address(grad_parameters[name])
+    return args
+
+
+class Library:
+    """libqlif.so."""
+
+    def __init__(self, path: str):
+        self._library = ctypes.CDLL(path)
+        self._library.qlif_abi_version.restype = ctypes.c_uint32
+        self._library.qlif_last_error.restype = ctypes.c_char_p
+        self._library.qlif_version.restype = ctypes.c_char_p
+        found = self._library.qlif_abi_version()
+        if found != ABI_VERSION:
+            raise RuntimeError(f"{path}: has ABI version {found}, expected {ABI_VERSION}")
+        self._library.qlif_tape_bytes.restype = ctypes.c_uint64
+        pointer, integer = ctypes.c_void_p, ctypes.c_int64
+        self._library.qlif_tape_bytes.argtypes = [pointer]
+        for name, types in {
+            "qlif_kernel_open": [ctypes.c_int32, pointer, ctypes.c_int32, pointer],
+            "qlif_kernel_close": [pointer],
+            "qlif_kernel_describe": [pointer, ctypes.c_char_p, ctypes.c_size_t],
+            "qlif_kernel_reserve": [pointer, integer, integer, integer, ctypes.c_int32],
+            "qlif_forward": [pointer, pointer, pointer],
+            "qlif_backward": [pointer, pointer, pointer],
+            "qlif_draw": [pointer, pointer, pointer],
+            "qlif_tape_open": [pointer, ctypes.c_int32, integer, integer, integer, pointer],
+            "qlif_tape_close": [pointer],
+        }.items():
+            function = getattr(self._library, name)
+            function.argtypes = types
+            function.restype = ctypes.c_int32
+
+    @property
+    def version(self) -> str:
+        return self._library.qlif_version().decode()
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Calls a function that returns a status; raises QlifError unless that is 0."""
+        status = getattr(self._library, name)(*arguments)
+        if status != 0:
+            raise QlifError(name, status, self._library.qlif_last_error().decode())
+
+    def tape_bytes(self, handle: ctypes.c_void_p) -> int:
+        return self._library.qlif_tape_bytes(handle)
+
+
+class _Owner:
+    """A handle, closed once."""
+
+    _close: str
+
+    def __init__(self, library: Library):
+        self.library = library
+        self.handle = ctypes.c_void_p()
+
+    def close(self) -> None:
+        handle, self.handle = self.handle, ctypes.c_void_p()
+        if handle:
+            self.library.call(self._close, handle)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+class Kernel(_Owner):
+    """A kernel of a configuration on a device: HOST, or a CUDA device's number. stream: a CUstream's address, 0 on the host."""
+
+    _close = "qlif_kernel_close"
+
+    def __init__(self, library: Library, device: int, config: Config, threads: int = 1):
+        super().__init__(library)
+        library.call("qlif_kernel_open", device, ctypes.byref(config), threads, ctypes.byref(self.handle))
+
+    def describe(self) -> str:
+        text = ctypes.create_string_buffer(256)
+        self.library.call("qlif_kernel_describe", self.handle, text, len(text))
+        return text.value.decode()
+
+    def reserve(self, shape: Sequence[int]) -> None:
+        self.library.call("qlif_kernel_reserve", self.handle, *shape, 0)
+
+    def forward(self, args: ForwardArgs, stream: int = 0) -> None:
+        self.library.call("qlif_forward", self.handle, ctypes.byref(args), stream)
+
+    def backward(self, args: BackwardArgs, stream: int = 0) -> None:
+        self.library.call("qlif_backward", self.handle, ctypes.byref(args), stream)
+
+    def draw(self, shape: Sequence[int], uniforms: Any, normals: Any, stream: int = 0) -> None:
+        """Writes the numbers that a run of T x B x N would draw."""
+        steps, batch, neurons = shape
+        args = DrawArgs(
+            size=ctypes.sizeof(DrawArgs),
+            stream=k.STREAM,
+            seed=k.SEED,
+            steps=steps,
+            wires=1,
+            elements=batch * neurons,
+            uniforms=address(uniforms),
+            normals=address(normals),
+        )
+        self.library.call("qlif_draw", self.handle, ctypes.byref(args), stream)
+
+
+class Tape(_Owner):
+    """What a forward call leaves for its backward call."""
+
+    _close = "qlif_tape_close"
+
+    def __init__(self, kernel: Kernel, mode: int, shape: Sequence[int]):
+        super().__init__(kernel.library)
+        self.library.call("qlif_tape_open", kernel.handle, mode, *shape, ctypes.byref(self.handle))
+
+    @property
+    def bytes(self) -> int:
+        return self.library.tape_bytes(self.handle)
