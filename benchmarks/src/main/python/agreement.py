@@ -1,8 +1,8 @@
 """Checks that contenders compute the same before they are timed. The yardstick is libqlif on the same device.
 
-Answers are compared neuron by neuron. Rounding differs between contenders, and where a probability lies within rounding of its uniform
-(or a potential of the threshold) a spike falls the other way and takes the rest of its neuron's run along; so a neuron whose
-spikes differ is counted, and left out of what is compared by value.
+Answers are compared neuron by neuron. Rounding differs between contenders, and where a probability lies within rounding
+of its uniform (or a potential of the threshold) a spike falls the other way and takes the rest of its neuron's run
+along; so a neuron whose spikes differ is counted, and left out of what is compared by value.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
 import constants as k
 import native
 
-# Roundings, and the GPU's approximated functions, move a probability or a gap by about 1e-6 (a dozen roundings of 2^-24 of values of
-# the order of 1, 2^-20 of the approximated cosine); densities there are of the order of 1. Ten times that, for each neuron-step.
+# Roundings, and the GPU's approximated functions, move a probability or a gap by about 1e-6 (a dozen roundings of 2^-24
+# of values of the order of 1, 2^-20 of the approximated cosine); densities there are of the order of 1. Ten times that,
+# for each neuron-step.
 FLIPS_PER_NEURON_STEP = 1e-5
 
 # Ten roundings of 2^-24 a step, of values up to 4, in a state that remembers about tau = 20 steps.
 VOLTAGE_TOLERANCE = 5e-5
 
-# Of the largest: a factor of the chain rule is off by some 4e-6 (sine of 2^-20.9 over 1/2, a dozen roundings), and an adjoint lives for
-# about a hundred steps, of which the errors could all point one way.
+# Of the largest: a factor of the chain rule is off by some 4e-6 (sine of 2^-20.9 over 1/2, a dozen roundings), and an
+# adjoint lives for about a hundred steps, of which the errors could all point one way.
 GRADIENT_TOLERANCE = 5e-4
 
-# Firing of different draws: standard deviations of the difference of two counts, taken as Poisson's, which it does not reach.
+# Firing of different draws: standard deviations of the difference of two counts, taken as Poisson's, which it does not
+# reach.
 DEVIATIONS = 6.0
 
 
@@ -57,8 +59,8 @@ class Arrays(NamedTuple):
 
 
 def random_case(shape: Sequence[int], arrays: Arrays, seed: int = 1) -> Case:
-    """Input of mean 1.5 and standard deviation 1, which makes some percent of the neuron-steps fire; parameters of their own for
-    every neuron; draws to lend."""
+    """Input of mean 1.5 and standard deviation 1, which makes some percent of the neuron-steps fire; parameters of
+    their own for every neuron; draws to lend."""
     generator = random.Random(seed)
     steps, batch, neurons = shape
     count = steps * batch * neurons
@@ -86,13 +88,15 @@ def native_answer(
     training: bool,
     lent: bool,
     stream: int = 0,
+    mode: Optional[int] = None,
 ) -> Answer:
-    """libqlif's. The device must be synchronized before the answer is read."""
+    """libqlif's, with a tape of a mode in training. The device must be synchronized before the answer is read."""
     # lif draws nothing, and refuses numbers.
     lent = lent and configuration == "full"
     spikes, voltages = arrays.empty_bytes(case.shape), arrays.empty(case.shape)
     with native.Kernel(library, device, native.config_of(configuration)) as kernel:
-        tape = native.Tape(kernel, tape_mode(configuration), case.shape) if training else None
+        mode = tape_mode(configuration) if mode is None else mode
+        tape = native.Tape(kernel, mode, case.shape) if training else None
         try:
             forward = native.forward_args(
                 case.shape,
@@ -152,8 +156,8 @@ def tape_mode(configuration: str) -> int:
 
 
 def disagreement(got: Answer, expected: Answer, allowed: Optional[int] = None) -> Optional[str]:
-    """What differs between answers from the same draws by more than rounding explains, or None. allowed: how many (b, n) may have
-    other spikes; one, and what FLIPS_PER_NEURON_STEP says, unless given."""
+    """What differs between answers from the same draws by more than rounding explains, or None. allowed: how many (b,
+    n) may have other spikes; one, and what FLIPS_PER_NEURON_STEP says, unless given."""
     steps, batch, neurons = expected.spikes.shape
     if allowed is None:
         allowed = 1 + int(FLIPS_PER_NEURON_STEP * steps * batch * neurons)

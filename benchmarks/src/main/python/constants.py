@@ -1,8 +1,10 @@
-"""The numbers of the default configuration, derived as QlifConstants derives them, and the two configurations compared."""
+"""The numbers of the default configuration, derived as QlifConstants derives them, and the two configurations
+compared."""
 
 import math
 
-# Steps from one flush of tiny numbers to the next. The contenders leave it out: a GPU is not slowed down by denormal numbers.
+# Steps from one flush of tiny numbers to the next. The contenders leave it out: a GPU is not slowed down by denormal
+# numbers.
 SEGMENT = 64
 
 DT = 1.0
@@ -49,8 +51,8 @@ DEFAULTS = {
     "q_bias": _REST_ANGLE + QUANTUM_LEAK,
 }
 
-# full: every option on, the default. lif: every option off, THRESHOLD with the HEAVISIDE surrogate; adaptation current and synaptic
-# depression have no switch.
+# full: every option on, the default. lif: every option off, THRESHOLD with the HEAVISIDE surrogate; adaptation current
+# and synaptic depression have no switch.
 CONFIGURATIONS = ("full", "lif")
 
 # What our kernels and the Triton kernels draw with.

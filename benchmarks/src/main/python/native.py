@@ -1,6 +1,7 @@
 """The part of libqlif.so's C interface (native/include/qlif.h) that the comparison needs, on raw addresses.
 
-Arrays are torch tensors or numpy arrays, contiguous, on the kernel's device; whoever calls keeps them alive until the work is done.
+Arrays are torch tensors or numpy arrays, contiguous, on the kernel's device; whoever calls keeps them alive until the
+work is done.
 """
 
 from __future__ import annotations
@@ -30,26 +31,24 @@ class QlifError(RuntimeError):
         self.status = status
 
 
+_OPTIONS = """
+    decision sampling spike_value angle_map readout quantum_wires min_count surrogate neuromod_mode neuromod_transform
+    dynamic_probability refractory use_ahp use_adaptive_threshold homeostasis_enabled detach_reset membrane_noise
+"""
+_NUMBERS = """
+    kappa min_threshold max_threshold g_ahp dt sigma dsp_decay dsp_jump theta_max quantum_leak base_alpha min_alpha
+    max_alpha floor ceiling expected_above surrogate_scale reset_fraction v_reset refractory_decay r_jump ahp_decay
+    ahp_jump ahp_max adaptation_decay spike_increase depression_rate recovery_rate rate_step homeostasis_lr target_rate
+"""
+
+
 class Config(ctypes.Structure):
     """qlif_config."""
 
     _fields_ = (
         [("size", ctypes.c_uint32)]
-        + [
-            (name, ctypes.c_int32)
-            for name in (
-                "decision sampling spike_value angle_map readout quantum_wires min_count surrogate neuromod_mode neuromod_transform"
-                " dynamic_probability refractory use_ahp use_adaptive_threshold homeostasis_enabled detach_reset membrane_noise"
-            ).split()
-        ]
-        + [
-            (name, ctypes.c_float)
-            for name in (
-                "kappa min_threshold max_threshold g_ahp dt sigma dsp_decay dsp_jump theta_max quantum_leak base_alpha min_alpha"
-                " max_alpha floor ceiling expected_above surrogate_scale reset_fraction v_reset refractory_decay r_jump ahp_decay"
-                " ahp_jump ahp_max adaptation_decay spike_increase depression_rate recovery_rate rate_step homeostasis_lr target_rate"
-            ).split()
-        ]
+        + [(name, ctypes.c_int32) for name in _OPTIONS.split()]
+        + [(name, ctypes.c_float) for name in _NUMBERS.split()]
     )
 
 
@@ -221,7 +220,9 @@ def forward_args(
     return args
 
 
-def backward_args(forward: ForwardArgs, upstream: Any, grad_input: Any, grad_parameters: Mapping[str, Any]) -> BackwardArgs:
+def backward_args(
+    forward: ForwardArgs, upstream: Any, grad_input: Any, grad_parameters: Mapping[str, Any]
+) -> BackwardArgs:
     """The backward call of a forward call, from the gradient of the spike values."""
     args = BackwardArgs(
         size=ctypes.sizeof(BackwardArgs),
@@ -299,7 +300,8 @@ class _Owner:
 
 
 class Kernel(_Owner):
-    """A kernel of a configuration on a device: HOST, or a CUDA device's number. stream: a CUstream's address, 0 on the host."""
+    """A kernel of a configuration on a device: HOST, or a CUDA device's number. stream: a CUstream's address, 0 on the
+    host."""
 
     _close = "qlif_kernel_close"
 

@@ -1,7 +1,7 @@
 """The model composed of PyTorch's tensor operations in a loop over time, as one would write it without a kernel.
 
-The specification's section 3 in its order and with its names, no modulation given; gradients by autograd. Draws are PyTorch's own
-unless lent.
+The specification's section 3 in its order and with its names, no modulation given; gradients by autograd. Draws are
+PyTorch's own unless lent.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def initial_state(configuration: str, like: torch.Tensor) -> State:
     return (zero, zero, one) + ((zero,) * 7 if configuration == "full" else ())
 
 
-def full_step(p: Parameters, state: State, current: torch.Tensor, u: Optional[torch.Tensor], xi: Optional[torch.Tensor]):
+def full_step(
+    p: Parameters, state: State, current: torch.Tensor, u: Optional[torch.Tensor], xi: Optional[torch.Tensor]
+):
     """Every option on: the default configuration."""
     v, a, s, r, h, d, o, rate, homeostasis, y = state
     if u is None:
@@ -123,7 +125,8 @@ class Result(NamedTuple):
 
 
 class TorchModel:
-    """The model on lent input. chunk: steps that one call of `program` does; program: several_steps(...), compiled or not."""
+    """The model on lent input. chunk: steps that one call of `program` does; program: several_steps(...), compiled or
+    not."""
 
     def __init__(
         self,

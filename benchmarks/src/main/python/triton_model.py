@@ -1,11 +1,13 @@
 """The model as a pair of Triton kernels, written to win: no part of QLIF uses them.
 
-One program takes a block of elements through all time steps, the state in registers; draws are the specification's Philox4x32-10, one
-call for two steps. Elementary functions are the GPU's approximations, which our kernels can't use since their bits are promised.
+One program takes a block of elements through all time steps, the state in registers; draws are the specification's
+Philox4x32-10, one call for two steps. Elementary functions are the GPU's approximations, which our kernels can't use
+since their bits are promised.
 
-Training: the forward kernel keeps the state before every GROUP-th step and, of the full configuration, every V'. The backward kernel
-takes groups from last to first: it does a group's steps again in registers, the loop unrolled, and walks them back. The spikes are
-known from the output. Gradients of parameters are summed over time here and over the batch by the caller.
+Training: the forward kernel keeps the state before every GROUP-th step and, of the full configuration, every V'. The
+backward kernel takes groups from last to first: it does a group's steps again in registers, the loop unrolled, and
+walks them back. The spikes are known from the output. Gradients of parameters are summed over time here and over the
+batch by the caller.
 
 Nothing here knows PyTorch: arrays are whatever `empty` makes, so that the tests can run the kernels without a GPU.
 """
@@ -131,11 +133,30 @@ def forward_step(parameters, state, current, u, xi, FULL: tl.constexpr):
 
 
 @triton.jit
+def keep_state(checkpoint, state, elements, mask, FULL: tl.constexpr):
+    """What the backward pass can't find in the tape."""
+    v, a, s, r, h, d, o, rate, homeostasis, y = state
+    if FULL:
+        tl.store(checkpoint, a, mask=mask)
+        tl.store(checkpoint + elements, s, mask=mask)
+        tl.store(checkpoint + 2 * elements, r, mask=mask)
+        tl.store(checkpoint + 3 * elements, h, mask=mask)
+        tl.store(checkpoint + 4 * elements, d, mask=mask)
+        tl.store(checkpoint + 5 * elements, o, mask=mask)
+        tl.store(checkpoint + 6 * elements, rate, mask=mask)
+        tl.store(checkpoint + 7 * elements, homeostasis, mask=mask)
+    else:
+        tl.store(checkpoint, v, mask=mask)
+        tl.store(checkpoint + elements, a, mask=mask)
+        tl.store(checkpoint + 2 * elements, s, mask=mask)
+
+
+@triton.jit
 def forward_kernel(
     current, v_th, tau, eta, q_scale, q_bias, uniforms, normals, spikes, voltages, tape, checkpoints,
     elements, neurons, pairs, seed, stream,
     FULL: tl.constexpr, TRAIN: tl.constexpr, OWN_DRAWS: tl.constexpr, KEEP_VOLTAGES: tl.constexpr,
-    ODD: tl.constexpr, GROUP: tl.constexpr, BLOCK: tl.constexpr,
+    ODD: tl.constexpr, GROUP: tl.constexpr, KEPT_VALUES: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """All steps of a block of elements: `pairs` pairs, and one step more if ODD. GROUP is even."""
     element = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
@@ -177,21 +198,8 @@ def forward_kernel(
         next1 = tl.load(current + elements, mask=more, other=0.0)
         if TRAIN:
             if pair % (GROUP // 2) == 0:
-                if FULL:
-                    tl.store(checkpoints, a, mask=mask)
-                    tl.store(checkpoints + elements, s, mask=mask)
-                    tl.store(checkpoints + 2 * elements, r, mask=mask)
-                    tl.store(checkpoints + 3 * elements, h, mask=mask)
-                    tl.store(checkpoints + 4 * elements, d, mask=mask)
-                    tl.store(checkpoints + 5 * elements, o, mask=mask)
-                    tl.store(checkpoints + 6 * elements, rate, mask=mask)
-                    tl.store(checkpoints + 7 * elements, homeostasis, mask=mask)
-                    checkpoints += 8 * elements
-                else:
-                    tl.store(checkpoints, v, mask=mask)
-                    tl.store(checkpoints + elements, a, mask=mask)
-                    tl.store(checkpoints + 2 * elements, s, mask=mask)
-                    checkpoints += 3 * elements
+                keep_state(checkpoints, (v, a, s, r, h, d, o, rate, homeostasis, y), elements, mask, FULL)
+                checkpoints += KEPT_VALUES * elements
         if FULL:
             if OWN_DRAWS:
                 u0, u1, xi0, xi1 = draw_pair(seed, element, pair, stream, BLOCK)
@@ -225,19 +233,7 @@ def forward_kernel(
         current0 = tl.load(current, mask=mask, other=0.0)
         if TRAIN:
             if pairs % (GROUP // 2) == 0:
-                if FULL:
-                    tl.store(checkpoints, a, mask=mask)
-                    tl.store(checkpoints + elements, s, mask=mask)
-                    tl.store(checkpoints + 2 * elements, r, mask=mask)
-                    tl.store(checkpoints + 3 * elements, h, mask=mask)
-                    tl.store(checkpoints + 4 * elements, d, mask=mask)
-                    tl.store(checkpoints + 5 * elements, o, mask=mask)
-                    tl.store(checkpoints + 6 * elements, rate, mask=mask)
-                    tl.store(checkpoints + 7 * elements, homeostasis, mask=mask)
-                else:
-                    tl.store(checkpoints, v, mask=mask)
-                    tl.store(checkpoints + elements, a, mask=mask)
-                    tl.store(checkpoints + 2 * elements, s, mask=mask)
+                keep_state(checkpoints, (v, a, s, r, h, d, o, rate, homeostasis, y), elements, mask, FULL)
         if FULL:
             if OWN_DRAWS:
                 u0, u1, xi0, xi1 = draw_pair(seed, element, pairs, stream, BLOCK)
@@ -256,7 +252,8 @@ def forward_kernel(
 
 @triton.jit
 def replay(parameters, before, current, v_tape, spike, FULL: tl.constexpr):
-    """A step again: the state after it, its spike as y, and what the adjoint needs besides: I' - V, the gap and 1 + D; the input."""
+    """A step again: the state after it, its spike as y, and what the adjoint needs besides: I' - V, the gap and 1 + D;
+    the input."""
     v_th, leak, eta, alpha, rest_angle = parameters
     v, a, s, r, h, d, o, rate, homeostasis, y, _, _, _, _ = before
     if FULL:
@@ -340,7 +337,8 @@ def backward_group(
     current, spikes, tape, checkpoint, upstream, grad_input, parameters, adjoints, sums, elements, index, mask,
     FULL: tl.constexpr, COUNT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """COUNT steps again from the state before them, and back. Pointers are at the first of them; index: groups before it."""
+    """COUNT steps again from the state before them, and back. Pointers are at the first of them; index: groups before
+    it."""
     zero = tl.zeros([BLOCK], dtype=tl.float32)
     if FULL:
         # V and y before the group are those after the step before it.
@@ -414,7 +412,8 @@ def backward_kernel(
     elements, neurons, groups,
     FULL: tl.constexpr, TAIL: tl.constexpr, GROUP: tl.constexpr, KEPT_VALUES: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """All steps of a block of elements from the last: TAIL steps, then `groups` groups of GROUP. sums: (5, elements)."""
+    """All steps of a block of elements from the last: TAIL steps, then `groups` groups of GROUP.
+    sums: (5, elements)."""
     element = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     mask = element < elements
     n = element % neurons
@@ -442,7 +441,9 @@ def backward_kernel(
     sum_alpha = zero
     sum_bias = zero
     if TAIL > 0:
-        adj_v, adj_a, adj_s, adj_r, adj_d, adj_o, adj_y, sum_v_th, sum_leak, sum_eta, sum_alpha, sum_bias = backward_group(
+        (
+            adj_v, adj_a, adj_s, adj_r, adj_d, adj_o, adj_y, sum_v_th, sum_leak, sum_eta, sum_alpha, sum_bias,
+        ) = backward_group(
             current, spikes, tape, checkpoints, upstream, grad_input, parameters,
             (adj_v, adj_a, adj_s, adj_r, adj_d, adj_o, adj_y), (sum_v_th, sum_leak, sum_eta, sum_alpha, sum_bias),
             elements, groups, mask, FULL, TAIL, BLOCK,
@@ -454,7 +455,9 @@ def backward_kernel(
         upstream -= GROUP * elements
         grad_input -= GROUP * elements
         checkpoints -= KEPT_VALUES * elements
-        adj_v, adj_a, adj_s, adj_r, adj_d, adj_o, adj_y, sum_v_th, sum_leak, sum_eta, sum_alpha, sum_bias = backward_group(
+        (
+            adj_v, adj_a, adj_s, adj_r, adj_d, adj_o, adj_y, sum_v_th, sum_leak, sum_eta, sum_alpha, sum_bias,
+        ) = backward_group(
             current, spikes, tape, checkpoints, upstream, grad_input, parameters,
             (adj_v, adj_a, adj_s, adj_r, adj_d, adj_o, adj_y), (sum_v_th, sum_leak, sum_eta, sum_alpha, sum_bias),
             elements, groups - 1 - i, mask, FULL, GROUP, BLOCK,
@@ -478,7 +481,14 @@ class Tuning(NamedTuple):
 
 
 # What is tried where a choice is timed.
-TUNINGS = (Tuning(128, 4, 8), Tuning(256, 4, 8), Tuning(64, 2, 8), Tuning(128, 4, 4), Tuning(256, 4, 4), Tuning(128, 4, 16))
+TUNINGS = (
+    Tuning(128, 4, 8),
+    Tuning(256, 4, 8),
+    Tuning(64, 2, 8),
+    Tuning(128, 4, 4),
+    Tuning(256, 4, 4),
+    Tuning(128, 4, 16),
+)
 
 
 class TritonModel:
@@ -501,7 +511,9 @@ class TritonModel:
         if tuning.group % 2 != 0:
             raise ValueError(f"group: got {tuning.group}, expected an even number: draws are made for two steps")
         if self.elements * max(tuning.group, self.kept) >= 2**31:
-            raise ValueError(f"shape: a group of {tuning.group} steps of {self.elements} elements passes 32-bit offsets")
+            raise ValueError(
+                f"shape: a group of {tuning.group} steps of {self.elements} elements passes 32-bit offsets"
+            )
         groups = -(-self.steps // tuning.group)
         self.checkpoints = empty((groups, self.kept, self.elements)) if training else None
         self.tape = empty((self.steps, self.elements)) if training and self.full else None
@@ -538,12 +550,14 @@ class TritonModel:
             KEEP_VOLTAGES=voltages is not None,
             ODD=self.steps % 2,
             GROUP=self.tuning.group,
+            KEPT_VALUES=self.kept,
             BLOCK=self.tuning.block,
             num_warps=self.tuning.warps,
         )
 
     def backward(self, current: Any, parameters: Mapping[str, Any], spikes: Any, upstream: Any, grad_input: Any) -> Any:
-        """The gradient of the input; returns those of the parameters before they are summed over the batch, (5, B, N)."""
+        """The gradient of the input; returns those of the parameters before they are summed over the batch,
+        (5, B, N)."""
         backward_kernel[self._grid()](
             current,
             *(parameters[name] for name in k.PARAMETERS),

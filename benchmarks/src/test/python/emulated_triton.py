@@ -1,7 +1,7 @@
 """Enough of Triton's language to run triton_model.py's kernels without a GPU: each program as Python over numpy arrays.
 
-It shows that the kernels compute the model, not that Triton's compiler takes them. Loads and stores are checked against the array's
-bounds, and what `empty` makes is poisoned.
+It shows that the kernels compute the model, not that Triton's compiler takes them. Loads and stores are checked against
+the array's bounds, and what `empty` makes is poisoned.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ class Function:
     def __getitem__(self, grid: Sequence[int]) -> Callable[..., None]:
         def launch(*arguments: Any, num_warps: Optional[int] = None, **constants: Any) -> None:
             global _program
-            given = [Pointer(a.reshape(-1)) if isinstance(a, np.ndarray) else a for a in arguments]
+            # Tensors of PyTorch on the host share their memory with an array.
+            arrays = [a.numpy() if hasattr(a, "numpy") else a for a in arguments]
+            given = [Pointer(a.reshape(-1)) if isinstance(a, np.ndarray) else a for a in arrays]
             for _program in range(grid[0]):
                 self._function(*given, **constants)
 
@@ -127,6 +129,7 @@ def install() -> None:
     triton = types.ModuleType("triton")
     triton.jit = Function
     triton.language = language
+    triton.__version__ = "emulated"
     extra = types.ModuleType("triton.language.extra")
     for module in (triton, language, extra, cuda, libdevice):
         sys.modules[module.__name__] = module

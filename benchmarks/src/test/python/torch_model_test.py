@@ -1,4 +1,5 @@
-"""The model in PyTorch's tensor operations against libqlif on the host: spikes, potentials and gradients; and firing from own draws."""
+"""The model in PyTorch's tensor operations against libqlif on the host: spikes, potentials and gradients; and firing
+from own draws."""
 
 from __future__ import annotations
 
