@@ -1,0 +1,60 @@
+"""native/operations, on kernels of known content and on those it is for."""
+
+import importlib.machinery
+import importlib.util
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+NATIVE = Path(__file__).parent.parent
+loader = importlib.machinery.SourceFileLoader("operations", str(NATIVE / "operations"))
+operations = importlib.util.module_from_spec(importlib.util.spec_from_loader("operations", loader))
+loader.exec_module(operations)
+
+
+class OperationsTest(unittest.TestCase):
+    def test_classes_of_known_instructions(self):
+        # The loops of 'ceilings' hold 128 instructions of a kind, which only these kernels have in such numbers.
+        with tempfile.TemporaryDirectory() as folder:
+            cubin = Path(folder) / "ceilings.cubin"
+            source = NATIVE / "ceilings" / "ceilings.cu"
+            command = [operations.find_nvcc(), "-cubin", "-arch=sm_90", "-O3", "-std=c++20", "-o", cubin, source]
+            subprocess.run(command, check=True)
+            code = operations.functions(cubin.read_bytes())
+        expected = {
+            0: ("multiply-adds", 128),
+            1: (operations.REST, 128),
+            2: ("wide multiplies", 128),
+            3: ("special functions", 128),
+            4: ("multiply-adds", 96),
+        }
+        for kind, (name, count) in expected.items():
+            kernel = next(value for key, value in code.items() if f"issueILi{kind}E" in key)
+            found = operations.classes_of(kernel)
+            # What stands around the loop is some dozens of instructions.
+            self.assertGreaterEqual(found[name], count, f"kernel {kind}: {found}")
+            self.assertLess(found[name], count + 60, f"kernel {kind}: {found}")
+            for other in ("wide multiplies", "special functions"):
+                if other != name:
+                    self.assertLess(found[other], 12, f"kernel {kind}: {found}")
+
+    def test_a_step_of_every_kind(self):
+        counts = operations.count("sm_90")
+        self.assertEqual(
+            {f"{c}_{p}" for c in ("full", "lif") for p in ("forward", "forward_taped", "backward")}, set(counts)
+        )
+        for name, row in counts.items():
+            self.assertGreater(row["operations"], 10, name)
+            self.assertGreaterEqual(row["memory"], 2, name)
+        self.assertEqual(0, counts["lif_forward"]["special functions"])
+        # Ten rounds of two products for two steps.
+        self.assertAlmostEqual(10, counts["full_forward"]["wide multiplies"], delta=2)
+        self.assertGreater(counts["full_forward"]["operations"], 4 * counts["lif_forward"]["operations"])
+        self.assertGreater(counts["full_forward_taped"]["operations"], counts["full_forward"]["operations"])
+
+
+if __name__ == "__main__":
+    unittest.main()
