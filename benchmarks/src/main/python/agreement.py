@@ -136,18 +136,19 @@ def torch_answer(
     case: Case,
     training: bool,
     lent: bool,
-    program: Optional[Callable] = None,
+    translate: Callable[[Callable], Callable] = lambda program: program,
     chunk: int = 1,
 ) -> Answer:
-    """That of the model composed of tensor operations."""
+    """That of the model composed of tensor operations. translate: a compiler, if any."""
+    import torch
     import torch_model
 
-    model = torch_model.TorchModel(
-        configuration, case.current, case.parameters, case.upstream if training else None, program, chunk
-    )
+    program = translate(torch_model.several_steps(torch_model.STEPS[configuration], training, True))
+    upstream = case.upstream if training else None
+    model = torch_model.TorchModel(configuration, case.current, case.parameters, upstream, program, chunk)
     lent = lent and configuration == "full"
-    result = model.run(case.uniforms if lent else None, case.normals if lent else None, keep_voltages=True)
-    return Answer(result.spikes, result.voltages, result.grad_input, result.grad_parameters)
+    result = model.run(case.uniforms if lent else None, case.normals if lent else None)
+    return Answer(torch.stack(result.spikes), torch.stack(result.voltages), result.grad_input, result.grad_parameters)
 
 
 def tape_mode(configuration: str) -> int:

@@ -72,7 +72,8 @@ class Contender:
     draws_as_specified = False
     # What was chosen for it, for people.
     description = ""
-    spikes: torch.Tensor
+    # (T, B, N), or a tensor for each step.
+    spikes: Sequence[torch.Tensor]
 
     def run(self) -> None:
         """The call that is timed; on a GPU it is enqueued on the current stream."""
@@ -156,8 +157,7 @@ class Eager(Contender):
     name = "PyTorch eager"
 
     def __init__(self, machine, library, configuration, case, training):
-        upstream = case.upstream if training else None
-        self._model = torch_model.TorchModel(configuration, case.current, case.parameters, upstream)
+        self._model = model_of(configuration, case, training)
 
     def run(self) -> None:
         # The last call's gradients go first.
@@ -170,53 +170,60 @@ class Eager(Contender):
         return agreement.torch_answer(configuration, case, training, True)
 
 
-class Compiled(Contender):
+class Compiled(Eager):
     """A chunk of steps is compiled as one function, called in a loop: the larger the chunk, the less goes through
     memory and the longer compiling takes. Chunks are tried from small to large while compiling stays within the budget,
-    and the fastest is kept."""
+    and the fastest is kept.
+    """
 
     name = "torch.compile"
-    CHUNKS = (1, 4, 10, 16, 20)
-    budget_s = 60.0
+    CHUNKS = (4, 10, 16, 20)
+    budget_s = 90.0
 
     def __init__(self, machine, library, configuration, case, training):
         require_compile(machine)
         start_compiling()
-        upstream = case.upstream if training else None
         steps = case.shape[0]
         begin = time.monotonic()
         tried: List[str] = []
         best = None
+        before = None
         # Chunks that leave no remainder, which would be one more function to compile.
-        for chunk in (c for c in self.CHUNKS if c <= steps and steps % c == 0):
+        for chunk in [c for c in self.CHUNKS if steps % c == 0] or [1]:
+            # As many times the steps take as many times as long to compile, or longer.
+            if before is not None and time.monotonic() - begin + before[0] * chunk / before[1] > self.budget_s:
+                tried.append(f"{chunk}: not within {self.budget_s:.0f} s")
+                break
             started = time.monotonic()
-            model = torch_model.TorchModel(
-                configuration, case.current, case.parameters, upstream, compiled(configuration), chunk
-            )
+            model = model_of(configuration, case, training, compiled, chunk)
             model.run()
             machine.synchronize()
-            compiling = time.monotonic() - started
+            before = time.monotonic() - started, chunk
             seconds = min(_seconds(machine, model.run) for _ in range(3))
-            tried.append(f"{chunk}: {1e3 * seconds:.3g} ms, compiled in {compiling:.0f} s")
+            tried.append(f"{chunk}: {1e3 * seconds:.3g} ms, compiled in {before[0]:.0f} s")
             if best is None or seconds < best[0]:
                 best = (seconds, chunk, model)
-            # The next chunk is up to four times this one, and so is compiling it.
-            if time.monotonic() - begin + 4 * compiling > self.budget_s:
-                break
         _, chunk, self._model = best
         self.description = f"{chunk} steps a compiled function; tried steps {'; '.join(tried)}"
-
-    def run(self) -> None:
-        # The last call's gradients go first.
-        self._result = None
-        self._result = self._model.run()
-        self.spikes = self._result.spikes
 
     @classmethod
     def answer(cls, machine, library, configuration, case, training):
         require_compile(machine)
         start_compiling()
-        return agreement.torch_answer(configuration, case, training, True, compiled(configuration), 1)
+        return agreement.torch_answer(configuration, case, training, True, compiled)
+
+
+def model_of(
+    configuration: str,
+    case: Case,
+    training: bool,
+    translate: Callable[[Callable], Callable] = lambda program: program,
+    chunk: int = 1,
+) -> torch_model.TorchModel:
+    """The model in tensor operations, for a run that keeps no more than it must. translate: a compiler, if any."""
+    program = translate(torch_model.several_steps(torch_model.STEPS[configuration], training, False))
+    upstream = case.upstream if training else None
+    return torch_model.TorchModel(configuration, case.current, case.parameters, upstream, program, chunk)
 
 
 def start_compiling() -> None:
@@ -230,8 +237,8 @@ def start_compiling() -> None:
             setattr(torch._dynamo.config, name, 64)
 
 
-def compiled(configuration: str) -> Callable:
-    return torch.compile(torch_model.several_steps(torch_model.STEPS[configuration]), dynamic=False, fullgraph=True)
+def compiled(program: Callable) -> Callable:
+    return torch.compile(program, dynamic=False, fullgraph=True)
 
 
 def require_compile(machine: Machine) -> None:

@@ -6,7 +6,7 @@ PyTorch's own unless lent.
 
 from __future__ import annotations
 
-from typing import Callable, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -36,9 +36,9 @@ Step = Callable[..., Tuple[State, torch.Tensor, torch.Tensor, torch.Tensor]]
 
 def initial_state(configuration: str, like: torch.Tensor) -> State:
     """Of full: V, A, S, R, H, D, o, r, h and y; of lif: V, A and S. like: a (B, N) tensor."""
-    zero = torch.zeros_like(like)
-    one = torch.ones_like(like)
-    return (zero, zero, one) + ((zero,) * 7 if configuration == "full" else ())
+    state = [torch.zeros_like(like) for _ in range(10 if configuration == "full" else 3)]
+    state[2] = torch.ones_like(like)
+    return tuple(state)
 
 
 def full_step(
@@ -100,33 +100,40 @@ def lif_step(p: Parameters, state: State, current: torch.Tensor, u: None, xi: No
 STEPS: Mapping[str, Step] = {"full": full_step, "lif": lif_step}
 
 
-def several_steps(step: Step) -> Callable:
-    """A function of as many steps as it is given inputs: what torch.compile is given, and fuses."""
+def several_steps(step: Step, values: bool, voltages: bool) -> Callable:
+    """A function of as many steps as it is given inputs: what torch.compile is given, and fuses.
+
+    values, voltages: whether the spike values and V of each step are wanted; what is not, a compiled function leaves
+    out.
+    """
 
     def run(p: Parameters, state: State, currents: Sequence[torch.Tensor], us: Sequence, xis: Sequence):
         spikes, ys, vs = [], [], []
         for current, u, xi in zip(currents, us, xis):
             state, spike, y, v = step(p, state, current, u, xi)
             spikes.append(spike.to(torch.uint8))
-            ys.append(y)
-            vs.append(v)
+            if values:
+                ys.append(y)
+            if voltages:
+                vs.append(v)
         return state, spikes, ys, vs
 
     return run
 
 
 class Result(NamedTuple):
-    """What a call computed. Gradients are of sum(upstream * y), in training."""
+    """What a call computed, a tensor for each step. Gradients are of sum(upstream * y), in training."""
 
-    spikes: torch.Tensor
-    voltages: Optional[torch.Tensor]
+    spikes: List[torch.Tensor]
+    voltages: List[torch.Tensor]
     grad_input: Optional[torch.Tensor]
     grad_parameters: Optional[Mapping[str, torch.Tensor]]
 
 
 class TorchModel:
-    """The model on lent input. chunk: steps that one call of `program` does; program: several_steps(...), compiled or
-    not."""
+    """The model on lent input. upstream: of the spike values, where gradients are wanted. chunk: steps that one call of
+    `program` does; program: several_steps(...), compiled or not.
+    """
 
     def __init__(
         self,
@@ -134,30 +141,24 @@ class TorchModel:
         current: torch.Tensor,
         parameters: Mapping[str, torch.Tensor],
         upstream: Optional[torch.Tensor],
-        program: Optional[Callable] = None,
+        program: Callable,
         chunk: int = 1,
     ):
         self.configuration = configuration
         self.current = current
         self.parameters = parameters
         self.upstream = upstream
-        self.program = program or several_steps(STEPS[configuration])
+        self.program = program
         self.chunk = chunk
-        self.spikes = torch.empty(current.shape, dtype=torch.uint8, device=current.device)
 
-    def run(
-        self,
-        uniforms: Optional[torch.Tensor] = None,
-        normals: Optional[torch.Tensor] = None,
-        keep_voltages: bool = False,
-    ) -> Result:
+    def run(self, uniforms: Optional[torch.Tensor] = None, normals: Optional[torch.Tensor] = None) -> Result:
         """All steps; with an upstream gradient, back again."""
         if self.upstream is None:
             with torch.no_grad():
-                return self._unroll(self.current, self.parameters, uniforms, normals, keep_voltages)[0]
+                return self._unroll(self.current, self.parameters, uniforms, normals)[0]
         current = self.current.detach().requires_grad_(True)
         leaves = {name: values.detach().requires_grad_(True) for name, values in self.parameters.items()}
-        result, ys = self._unroll(current, leaves, uniforms, normals, keep_voltages)
+        result, ys = self._unroll(current, leaves, uniforms, normals)
         # One gradient for each step's y: a sum over a stacked y would write and read it once more.
         gradients = torch.autograd.grad(
             ys, [current, *leaves.values()], list(self.upstream.unbind(0)), allow_unused=True
@@ -168,7 +169,7 @@ class TorchModel:
         }
         return result._replace(grad_input=gradients[0], grad_parameters=of_parameters)
 
-    def _unroll(self, current, parameters, uniforms, normals, keep_voltages):
+    def _unroll(self, current, parameters, uniforms, normals):
         p = parameters_of(parameters)
         state = initial_state(self.configuration, self.current[0])
         steps = current.shape[0]
@@ -177,14 +178,12 @@ class TorchModel:
         absent = (None,) * steps
         us = absent if uniforms is None else uniforms.unbind(0)
         xis = absent if normals is None else normals.unbind(0)
-        ys, vs = [], []
+        # Lists: to put the steps into one tensor would write and read them once more.
+        spikes, ys, vs = [], [], []
         for begin in range(0, steps, self.chunk):
-            part = slice(begin, min(begin + self.chunk, steps))
-            state, spikes, y, v = self.program(p, state, currents[part], us[part], xis[part])
-            for t, spike in zip(range(part.start, part.stop), spikes):
-                self.spikes[t].copy_(spike)
-            if self.upstream is not None:
-                ys.extend(y)
-            if keep_voltages:
-                vs.extend(values.detach() for values in v)
-        return Result(self.spikes, torch.stack(vs) if vs else None, None, None), ys
+            part = slice(begin, begin + self.chunk)
+            state, fired, values, voltages = self.program(p, state, currents[part], us[part], xis[part])
+            spikes.extend(fired)
+            ys.extend(values)
+            vs.extend(v.detach() for v in voltages)
+        return Result(spikes, vs, None, None), ys
