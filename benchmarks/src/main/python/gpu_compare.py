@@ -206,12 +206,12 @@ class Outcome:
         self.replay: Optional[c.Measured] = None
         self.floor = None
 
-    def note(self, name: str, error: Exception, machine: c.Machine) -> None:
+    def note(self, name: str, error: Exception, memory: str) -> None:
         """Keeps why a contender has no result. To be out of memory, or not to be there, is no failure."""
         if isinstance(error, c.NotRun):
             self.absent[name] = str(error)
         elif c.is_out_of_memory(error):
-            self.absent[name] = f"out of memory; {machine.memory_taken()} taken before it"
+            self.absent[name] = f"out of memory; {memory}"
         else:
             trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
             c.warn(f"{name}, {self.shape}, {self.configuration}, {self.kind}:\n{trace}")
@@ -295,7 +295,7 @@ def compare(
             ready,
             options.rounds,
             options.sample_ms * 1e-3,
-            lambda who, error: outcome.note(who.name, error, machine),
+            lambda who, error: outcome.note(who.name, error, "while timed, beside the others"),
         )
         # A replay draws what the captured call drew, or goes on in PyTorch's generator: it must have run to be looked
         # at.
@@ -344,10 +344,11 @@ def add(machine, library, kind, outcome: Outcome, case, ready: List[c.Contender]
 
 def attempt(machine: c.Machine, outcome: Outcome, name: str, work) -> None:
     """Runs it; what goes wrong is kept under the name, and the others go on."""
+    before = machine.memory_taken()
     try:
         work()
     except Exception as error:
-        outcome.note(name, error, machine)
+        outcome.note(name, error, f"{before} were taken by the workload and the others")
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

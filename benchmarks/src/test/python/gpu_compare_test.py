@@ -179,7 +179,7 @@ class GpuCompareTest(unittest.TestCase):
         with mock.patch.object(contenders.Eager, "run", too_much):
             code, text, results = self.compare("--shape", SHAPES[0], "--passes", "forward")
         self.assertEqual(0, code)
-        self.assertIn("out of memory; 1 of 2 GiB taken before it", text)
+        self.assertIn("out of memory; 1 of 2 GiB were taken by the workload and the others", text)
         self.assertNotIn("PyTorch eager", results["results"][0]["seconds"])
         self.assertIn("Triton", results["results"][0]["seconds"])
 
