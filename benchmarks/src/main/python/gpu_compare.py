@@ -171,14 +171,14 @@ def check(
     return agreement.disagreement(got, expected)
 
 
-def check_timed(ours: c.Contender, other: c.Contender, configuration: str) -> Optional[str]:
+def check_timed(expected: torch.Tensor, other: c.Contender, configuration: str) -> Optional[str]:
     """Of calls on the timed workload with draws of their own, whether the spikes are ours, or as many; None if so."""
     if configuration == "full" and not other.draws_as_specified:
-        return agreement.firing_disagreement(count(other.spikes), count(ours.spikes))
-    steps, batch, neurons = ours.spikes.shape
-    apart = torch.zeros(batch, neurons, dtype=torch.bool, device=ours.spikes.device)
+        return agreement.firing_disagreement(count(other.spikes), count(expected))
+    steps, batch, neurons = expected.shape
+    apart = torch.zeros(batch, neurons, dtype=torch.bool, device=expected.device)
     for t in range(steps):
-        apart |= ours.spikes[t] != other.spikes[t]
+        apart |= expected[t] != other.spikes[t]
     share = int(apart.sum()) / apart.numel()
     # A neuron that leaves ours stays apart, so the share grows with the steps.
     allowed = agreement.FLIPS_PER_NEURON_STEP * steps + 1 / apart.numel()
@@ -274,13 +274,11 @@ def compare(
     machine: c.Machine,
     library: native.Library,
     options: argparse.Namespace,
-    shape: Sequence[int],
-    configuration: str,
-    kind: str,
-) -> Outcome:
-    outcome = Outcome(shape, configuration, kind)
-    training = kind == "train"
-    case = machine.workload(shape, training)
+    outcome: Outcome,
+) -> None:
+    """Checks and times all contenders, into the outcome."""
+    configuration = outcome.configuration
+    case = machine.workload(outcome.shape, outcome.kind == "train")
     ready: List[c.Contender] = []
     try:
         for key in options.contenders:
@@ -297,12 +295,15 @@ def compare(
             options.sample_ms * 1e-3,
             lambda who, error: outcome.note(who.name, error, "while timed, beside the others"),
         )
-        # A replay draws what the captured call drew, or goes on in PyTorch's generator: it must have run to be looked
-        # at.
         ours = next((contender for contender in ready if contender.name == c.Ours.name), None)
+        # A graph writes where the contender does that it was captured from, ours too.
+        replayed = any(isinstance(contender, c.Replayed) for contender in ready)
+        expected = None if ours is None else ours.spikes.clone() if replayed else ours.spikes
         for contender in ready:
             if ours is not None and contender is not ours and contender.name in outcome.measured:
-                problem = check_timed(ours, contender, configuration)
+                if isinstance(contender, c.Replayed):
+                    contender.run_afresh()
+                problem = check_timed(expected, contender, configuration)
                 if problem is not None:
                     outcome.failed[contender.name] = f"does not compute what ours does: {problem}"
                     del outcome.measured[contender.name]
@@ -315,7 +316,6 @@ def compare(
         ready.clear()
         gc.collect()
         machine.release()
-    return outcome
 
 
 def add(machine, library, kind, outcome: Outcome, case, ready: List[c.Contender]) -> None:
@@ -403,12 +403,15 @@ def main(arguments: Sequence[str]) -> int:
     for shape in options.shape or SHAPES:
         for configuration in options.configurations:
             for kind in options.passes:
+                outcome = Outcome(shape, configuration, kind)
                 if options.time_limit is not None and time.monotonic() - begin > options.time_limit:
-                    outcome = Outcome(shape, configuration, kind)
                     outcome.absent["all"] = f"left out: {options.time_limit} s were over"
                 else:
                     c.warn(f"{shape}, {configuration}, {kind}")
-                    outcome = compare(machine, library, options, shape, configuration, kind)
+                    try:
+                        compare(machine, library, options, outcome)
+                    except Exception as error:  # such as a device that a kernel has broken: what was found is reported
+                        outcome.note("all", error, "by the workload itself")
                 if ceilings is not None:
                     outcome.floor = ceilings.floor(configuration, shape, kind == "train")
                 outcomes.append(outcome)

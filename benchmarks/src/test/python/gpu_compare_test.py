@@ -40,7 +40,8 @@ class Event:
         self._time = 0.0
 
     def record(self) -> None:
-        Event.clock = self._time = getattr(Event, "clock", 0.0) + 1.0
+        # So long that one call makes a sample.
+        Event.clock = self._time = getattr(Event, "clock", 0.0) + 100.0
 
     def synchronize(self) -> None:
         pass
@@ -62,6 +63,19 @@ class Graph:
 
     def reset(self) -> None:
         pass
+
+
+class PretendedReplay(contenders.Replayed):
+    """Calls the contender again, and puts the spikes where a graph would."""
+
+    def __init__(self, machine: contenders.Machine, contender: contenders.Contender):
+        super().__init__(machine, contender)
+        self._graph.replay = self._again
+
+    def _again(self) -> None:
+        self._contender.run()
+        for kept, new in zip(self.spikes, self._contender.spikes):
+            kept.copy_(new)
 
 
 class PretendedGpu(contenders.Machine):
@@ -96,6 +110,7 @@ def pretended(test):
     patches.append(mock.patch.object(torch, "_dynamo", dynamo, create=True))
     patches.append(mock.patch.dict(sys.modules, {"torch._dynamo": dynamo}))
     patches.append(mock.patch.object(contenders, "Machine", PretendedGpu))
+    patches.append(mock.patch.object(contenders, "Replayed", PretendedReplay))
     for patch in patches:
         test = patch(test) if isinstance(patch, mock._patch_dict) else _under(patch, test)
     return test
@@ -170,6 +185,42 @@ class GpuCompareTest(unittest.TestCase):
         self.assertEqual(1, code)
         self.assertIn("does not compute what ours does: firing", text)
         self.assertIn("does not compute what ours does: spikes", text)
+
+    @pretended
+    def test_a_graph_that_captured_nothing_fails(self):
+        with mock.patch.object(contenders.Replayed, "_again", lambda self: None):
+            code, text, results = self.compare("--shape", SHAPES[0], "--contenders", "qlif,eager")
+        self.assertEqual(1, code, text)
+        for result in results["results"]:
+            self.assertEqual({"QLIF, graph", "PyTorch eager, graph"}, set(result["failed"]))
+            self.assertIsNone(result["single_replay_seconds"])
+
+    @pretended
+    def test_a_chunk_that_fails_leaves_what_a_smaller_one_reached(self):
+        right = contenders.model_of
+
+        def model_of(configuration, case, training, translate=lambda program: program, chunk=1):
+            if chunk > 4:
+                raise RuntimeError("too large")
+            return right(configuration, case, training, translate, chunk)
+
+        with mock.patch.object(contenders, "model_of", model_of):
+            code, text, _ = self.compare("--shape", "20,2,16", "--contenders", "qlif,compile")
+        self.assertEqual(0, code, text)
+        self.assertIn("10: RuntimeError", text)
+
+    @pretended
+    def test_a_broken_device_leaves_a_report(self):
+        def broken(self):
+            raise RuntimeError("the device is gone")
+
+        with mock.patch.object(contenders.Ours, "close", broken):
+            code, text, results = self.compare("--shape", SHAPES[0], "--contenders", "qlif,eager")
+        self.assertEqual(1, code)
+        for result in results["results"]:
+            self.assertEqual({"all": "RuntimeError: the device is gone"}, result["failed"])
+            self.assertIn("QLIF", result["seconds"])
+        self.assertIn("failed: RuntimeError: the device is gone", text)
 
     @pretended
     def test_out_of_memory_is_said_and_no_failure(self):
