@@ -51,6 +51,8 @@ class Floor(NamedTuple):
 
     by_bytes: float
     by_operations: float
+    # Whether the counted bytes fit the GPU's cache: calls in a row then find some there, and by_bytes is no floor.
+    cached: bool
 
     @property
     def seconds(self) -> float:
@@ -77,7 +79,10 @@ class Ceilings(NamedTuple):
     def floor(self, configuration: str, shape: Sequence[int], training: bool) -> Floor:
         steps, batch, neurons = shape
         operations = counted_operations(self.counts, configuration, training) * steps * batch * neurons
+        moved = counted_bytes(configuration, shape, training)
         return Floor(
-            counted_bytes(configuration, shape, training) / self.measured["copy_bytes_per_second"],
+            moved / self.measured["copy_bytes_per_second"],
             operations / self.measured["thread_instructions"]["mixed"]["per_second"],
+            # Twice the cache: what was touched last stays.
+            moved < 2 * self.measured["l2_bytes"],
         )

@@ -242,6 +242,7 @@ class Outcome:
                 f"{100 * share:.0f} % of the floor of {1e3 * self.floor.seconds:.4g} ms by {self.floor.bound}"
                 f" (bytes {1e3 * self.floor.by_bytes:.4g}, operations {1e3 * self.floor.by_operations:.4g};"
                 f" aim at the large shapes: {100 * AIM_SHARE:.0f} %)"
+                + ("; the bytes are few enough for the cache, where they are no floor" if self.floor.cached else "")
             )
         if self.replay is not None:
             lines.append(

@@ -37,7 +37,13 @@ class FloorsTest(unittest.TestCase):
     def test_the_larger_floor_counts(self):
         counts = {"a_neuron_step": {"lif_forward": {"operations": 10.0}}}
         for rate, bound, seconds in ((1e12, "bytes", 5e6 / 1e9), (1e9, "operations", 1e7 / 1e9)):
-            measured = {"copy_bytes_per_second": 1e9, "thread_instructions": {"mixed": {"per_second": rate}}}
+            measured = {
+                "copy_bytes_per_second": 1e9,
+                "l2_bytes": 2_000_000,
+                "thread_instructions": {"mixed": {"per_second": rate}},
+            }
             floor = floors.Ceilings(measured, counts).floor("lif", (100, 10, 1000), False)
             self.assertEqual(bound, floor.bound)
             self.assertAlmostEqual(seconds, floor.seconds, places=4)
+            self.assertFalse(floor.cached)
+            self.assertTrue(floors.Ceilings(measured, counts).floor("lif", (1, 10, 1000), False).cached)

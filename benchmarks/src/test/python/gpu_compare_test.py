@@ -130,7 +130,13 @@ class GpuCompareTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             ceilings, operations, results = (Path(folder) / name for name in ("ceilings", "operations", "results"))
             ceilings.write_text(
-                json.dumps({"copy_bytes_per_second": 1e9, "thread_instructions": {"mixed": {"per_second": 1e9}}})
+                json.dumps(
+                    {
+                        "copy_bytes_per_second": 1e9,
+                        "l2_bytes": 50 << 20,
+                        "thread_instructions": {"mixed": {"per_second": 1e9}},
+                    }
+                )
             )
             kernels = [f"{c}_{p}" for c in ("full", "lif") for p in ("forward", "forward_taped", "backward")]
             operations.write_text(json.dumps({"a_neuron_step": {kernel: {"operations": 100} for kernel in kernels}}))
