@@ -487,6 +487,7 @@ TUNINGS = (
     Tuning(64, 2, 8),
     Tuning(128, 4, 4),
     Tuning(256, 4, 4),
+    Tuning(128, 4, 6),
     Tuning(128, 4, 16),
 )
 
