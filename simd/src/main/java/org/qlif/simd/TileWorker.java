@@ -581,9 +581,13 @@ final class TileWorker {
         storeSum(QlifParameter.ETA, Layout.GRAD_ETA);
         storeSum(QlifParameter.Q_SCALE, Layout.GRAD_ALPHA);
         storeSum(QlifParameter.Q_BIAS, Layout.GRAD_BIAS);
-        storeTauSum();
-        Block.gather(tile, Layout.ADJOINT_STRIDE, Layout.GRAD_M, Layout.OUT);
-        store(tile.m, Layout.OUT, scratch.sums(), scratch.modulationSumIndex() + e, lanes);
+        if (scratch.sumsParameter(QlifParameter.TAU.ordinal())) {
+            storeTauSum();
+        }
+        if (scratch.sumsModulation()) {
+            Block.gather(tile, Layout.ADJOINT_STRIDE, Layout.GRAD_M, Layout.OUT);
+            store(tile.m, Layout.OUT, scratch.sums(), scratch.modulationSumIndex() + e, lanes);
+        }
         State result = backwardCall.gradInitialState();
         if (result != null) {
             for (QlifVariable variable : variables) {
@@ -599,8 +603,10 @@ final class TileWorker {
     }
 
     private void storeSum(QlifParameter parameter, int line) {
-        Block.gather(tile, Layout.ADJOINT_STRIDE, line, Layout.OUT);
-        store(tile.m, Layout.OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
+        if (scratch.sumsParameter(parameter.ordinal())) {
+            Block.gather(tile, Layout.ADJOINT_STRIDE, line, Layout.OUT);
+            store(tile.m, Layout.OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
+        }
     }
 
     /** The gradient of tau from that of dt / tau: times -(dt / tau) / tau. */

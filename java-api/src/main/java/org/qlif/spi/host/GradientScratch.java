@@ -17,6 +17,7 @@ public final class GradientScratch implements AutoCloseable {
     private Arena arena = Arena.ofShared();
     private MemorySegment memory = arena.allocate(0);
     private long elements;
+    private Parameters results;
     private MemorySegment sums;
     private MemorySegment modulationSteps;
     private long modulationStepsIndex;
@@ -27,9 +28,10 @@ public final class GradientScratch implements AutoCloseable {
         this.parameters = parameters;
     }
 
-    /** Makes room for {@code call}. What is there is not cleared: every element is written by the run. */
+    /** Makes room for {@code call}. What is there is not cleared: every element that is summed is written by the run. */
     public void prepare(Backward call) {
         elements = call.forward().elements();
+        results = call.gradParameters();
         Tensor gradModulation = call.gradModulation();
         modulation = Broadcast.of(gradModulation, modulation);
         boolean varies = modulation != null && modulation.strideT() != 0;
@@ -64,6 +66,11 @@ public final class GradientScratch implements AutoCloseable {
         return parameter * elements;
     }
 
+    /** Whether the gradient of a parameter is to be summed over the batch. */
+    public boolean sumsParameter(int parameter) {
+        return results != null && results.get(results.parameters().get(parameter)) != null;
+    }
+
     /** The position in {@link #sums()}, in floats, of element 0 of the modulation. */
     public long modulationSumIndex() {
         return parameters * elements;
@@ -88,13 +95,10 @@ public final class GradientScratch implements AutoCloseable {
     public void finish(Backward call) {
         long batch = call.forward().batch();
         long neurons = call.forward().neurons();
-        Parameters results = call.gradParameters();
-        if (results != null) {
-            for (int ordinal = 0; ordinal < parameters; ordinal++) {
+        for (int ordinal = 0; ordinal < parameters; ordinal++) {
+            if (sumsParameter(ordinal)) {
                 Tensor result = results.get(results.parameters().get(ordinal));
-                if (result != null) {
-                    adder.parameter(sums, sumIndex(ordinal), batch, neurons, result);
-                }
+                adder.parameter(sums, sumIndex(ordinal), batch, neurons, result);
             }
         }
         if (modulation == null) {
