@@ -21,7 +21,10 @@ import traceback
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-import torch
+try:
+    import torch
+except ImportError as missing:
+    sys.exit(f"gpu_compare: {missing}; it needs a python3 with PyTorch, and this is {sys.executable}")
 
 import agreement
 import constants as k

@@ -38,7 +38,7 @@ public final class Benchmarks {
         System.setProperty("java.awt.headless", "true");
         if (args.length == 0 || OWN.contains(args[0])) {
             String[] shown = args.length == 0 ? new String[] {"--help"} : args;
-            System.exit(new CommandLine(new Benchmarks()).execute(shown));
+            System.exit(commandLine().execute(shown));
         }
         try {
             jmh(args);
@@ -49,6 +49,19 @@ public final class Benchmarks {
             System.err.println("benchmark: " + refused.getMessage());
             System.exit(1);
         }
+    }
+
+    /** Our own commands. */
+    static CommandLine commandLine() {
+        return new CommandLine(new Benchmarks()).setExecutionExceptionHandler((failure, command, parsed) -> {
+            if (failure instanceof IOException
+                    || failure instanceof RunnerException
+                    || failure instanceof IllegalArgumentException) {
+                command.getErr().println("benchmark: " + failure.getMessage());
+                return 1;
+            }
+            throw failure;
+        });
     }
 
     private static void jmh(String[] args) throws CommandLineOptionException, IOException, RunnerException {

@@ -31,14 +31,16 @@ final class Compare implements Callable<Integer> {
 
     @Option(
             names = "--shapes",
+            converter = Converters.Extents.class,
             split = ",",
             paramLabel = "TxBxN",
             description = "Shapes, separated by commas. Default: ${DEFAULT-VALUE}",
             defaultValue = "20x128x512,40x128x256,100x32x4096,100x1x128")
-    private List<String> shapes;
+    private List<Shape> shapes;
 
     @Option(
             names = "--threads",
+            converter = Converters.Positive.class,
             split = ",",
             paramLabel = "COUNT",
             description = "Numbers of threads, separated by commas. Default: ${DEFAULT-VALUE}",
@@ -74,7 +76,6 @@ final class Compare implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, RunnerException {
-        List<Shape> extents = shapes.stream().map(Shape::parse).toList();
         if (readme != null) {
             ReadmeBlock.requireMarkers(readme);
         }
@@ -89,7 +90,7 @@ final class Compare implements Callable<Integer> {
             List<ContenderKind> its =
                     able.stream().filter(kind -> kind.can(pass)).toList();
             if (!its.isEmpty()) {
-                scores.addAll(run(pass, its, extents));
+                scores.addAll(run(pass, its));
             }
         }
         if (scores.isEmpty()) {
@@ -110,11 +111,11 @@ final class Compare implements Callable<Integer> {
         return 0;
     }
 
-    private List<Score> run(Pass pass, List<ContenderKind> its, List<Shape> extents) throws RunnerException {
+    private List<Score> run(Pass pass, List<ContenderKind> its) throws RunnerException {
         return Score.of(run(new OptionsBuilder()
                 .include(Contenders.method(pass))
                 .param("contender", texts(its))
-                .param(NeuronBenchmark.SHAPE, texts(extents))
+                .param(NeuronBenchmark.SHAPE, texts(shapes))
                 .param("threads", texts(threads))));
     }
 

@@ -2,6 +2,7 @@ package org.qlif.benchmarks;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /** The part of a Markdown file between two marker lines, which a comparison writes. */
@@ -13,6 +14,9 @@ final class ReadmeBlock {
 
     /** Throws unless {@code file} has the markers: asked before a long run whose result is to go there. */
     static void requireMarkers(Path file) throws IOException {
+        if (!Files.isRegularFile(file)) {
+            throw new NoSuchFileException(file.toString(), null, "no such file");
+        }
         replace(Files.readString(file), "", file.toString());
     }
 

@@ -9,15 +9,24 @@ final class Repetitions {
     @Option(names = "--quick", description = "One fork and short iterations: shows that all works, proves nothing.")
     private boolean quick;
 
-    @Option(names = "--forks", paramLabel = "COUNT", description = "JVMs for each score. Default: 2")
+    @Option(
+            names = "--forks",
+            paramLabel = "COUNT",
+            converter = Converters.Positive.class,
+            description = "JVMs for each score. Default: 2")
     private Integer forks;
 
-    @Option(names = "--warmups", paramLabel = "COUNT", description = "Warm-up iterations of a second each. Default: 8")
+    @Option(
+            names = "--warmups",
+            paramLabel = "COUNT",
+            converter = Converters.Positive.class,
+            description = "Warm-up iterations of a second each. Default: 8")
     private Integer warmups;
 
     @Option(
             names = "--iterations",
             paramLabel = "COUNT",
+            converter = Converters.Positive.class,
             description = "Measured iterations of a second each. Default: 5")
     private Integer iterations;
 

@@ -15,7 +15,12 @@ record Shape(int steps, int batch, int neurons) {
             throw new IllegalArgumentException("shape: got " + steps + "x" + batch + "x" + neurons
                     + ", expected TxBxN of positive whole numbers, such as 20x128x512");
         }
-        Math.multiplyExact(Math.multiplyExact(steps, batch), neurons);
+        try {
+            Math.multiplyExact(Math.multiplyExact(steps, batch), neurons);
+        } catch (ArithmeticException tooMany) {
+            throw new IllegalArgumentException("shape: got " + steps + "x" + batch + "x" + neurons
+                    + ", expected at most " + Integer.MAX_VALUE + " neuron-steps");
+        }
     }
 
     static Shape parse(String text) {

@@ -1,0 +1,27 @@
+package org.qlif.benchmarks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
+
+class BenchmarksTest {
+    @ParameterizedTest
+    @CsvSource({
+        "compare, --shapes, 20x128, expected TxBxN of positive whole numbers",
+        "compare, --shapes, 99999x99999x99999, at most 2147483647 neuron-steps",
+        "compare, --threads, 0, expected a whole number of at least 1",
+        "compare, --forks, 0, expected a whole number of at least 1",
+        "all, --iterations, few, expected a whole number of at least 1",
+        "compare, --readme, no-such-file.md, no such file",
+    })
+    void refusesWhatItCanNotMeasure(String command, String option, String value, String said) {
+        StringWriter errors = new StringWriter();
+        CommandLine line = Benchmarks.commandLine().setErr(new PrintWriter(errors));
+        assertThat(line.execute(command, option, value)).isNotZero();
+        assertThat(errors.toString()).contains(value, said).doesNotContain("\tat ");
+    }
+}
