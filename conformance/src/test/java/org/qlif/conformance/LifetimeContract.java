@@ -151,17 +151,17 @@ abstract class LifetimeContract {
     @Timeout(240)
     void closingALayerWaitsForItsCallAndLeavesNothingBehind() throws Exception {
         Tensor input = f32(STEPS, 1, NEURONS);
-        // On the tape of a layer that does next to nothing otherwise: 4 MB, of which 100 rounds would leave 400.
-        Tensor long1 = f32(1500, 1, NEURONS);
+        // On a tape of 13 MB, which 32 rounds would leave behind.
+        Tensor many = f32(4000, 1, NEURONS);
         long before = 0;
-        for (int round = 0; round < 110; round++) {
+        for (int round = 0; round < 35; round++) {
             QlifLayer layer = QlifLayer.builder(NEURONS)
                     .device(device.text())
                     .threads(2)
                     .training(Tape.Mode.VOLTAGE)
                     .build();
-            if (round % 10 == 0 || !device.kind().equals("cuda")) {
-                layer.forward(long1);
+            if (!emulated()) {
+                layer.forward(many);
             }
             Caller caller = new Caller(() -> {
                 layer.forward(input);
@@ -171,11 +171,16 @@ abstract class LifetimeContract {
             layer.close();
             layer.close();
             caller.assertClosed("this layer");
-            if (round == 9) {
+            if (round == 2) {
                 before = residentBytes();
             }
         }
-        assertThat(residentBytes() - before).isLessThan(250_000_000);
+        assertThat(residentBytes() - before).isLessThan(200_000_000);
+    }
+
+    /** Whether the device is a GPU's emulation, thousands of times slower. */
+    private boolean emulated() {
+        return device.kind().equals("cuda") && System.getProperty("qlif.library") != null;
     }
 
     private static long residentBytes() throws IOException {
