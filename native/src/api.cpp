@@ -279,7 +279,8 @@ void requireFits(const OpenTape &tape, const OpenKernel &kernel, const qlif_forw
     fail(QLIF_INVALID_ARGUMENT, "tape: is of device %d, expected the kernel's, %d", tape.device, kernel.device);
   }
   if (memcmp(&tape.config, &kernel.config, sizeof tape.config) != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "tape: was opened by a kernel of another configuration, expected one whose qlif_config has the same values");
+    fail(QLIF_INVALID_ARGUMENT, "tape: was opened by a kernel of another configuration, expected one whose qlif_config has the same"
+        " value in every field");
   }
   if (tape.steps != args.steps || tape.batch != args.batch || tape.neurons != args.neurons) {
     fail(QLIF_INVALID_ARGUMENT, "tape: is of (T, B, N) = (%lld, %lld, %lld), expected the call's (%lld, %lld, %lld)", (long long)tape.steps,

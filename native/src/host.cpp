@@ -235,7 +235,8 @@ class HostKernel final : public DeviceKernel {
       for (int parameter = 0; parameter < PARAMETERS; parameter++) {
         int64_t length = valuesOf(check.args, parameter);
         int64_t count = length - first < ALONE ? length - first : ALONE;
-        if (count > 0 && !check.kernel.program_.areWithin(check.args.parameters[parameter] + first, count, check.kernel.legal_[parameter])) {
+        const float *values = check.args.parameters[parameter] + first;
+        if (count > 0 && !check.kernel.program_.areWithin(values, count, check.kernel.legal_[parameter])) {
           check.legal.store(false, std::memory_order_relaxed);
         }
       }
@@ -349,10 +350,11 @@ class HostKernel final : public DeviceKernel {
           continue;
         }
         char text[32];
-        char dt[32];
         if (parameter == QLIF_PARAM_TAU) {
-          fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got %s at index %lld, expected a finite number > 0 for which dt / tau is finite"
-              " in float32 (dt is %s)", parameter, PARAMETER_NAMES[parameter], textOf(value, text), (long long)n, textOf(constants_.dt, dt));
+          char dt[32];
+          fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got %s at index %lld, expected a finite number > 0 for which dt / tau is"
+              " finite in float32 (dt is %s)", parameter, PARAMETER_NAMES[parameter], textOf(value, text), (long long)n,
+              textOf(constants_.dt, dt));
         }
         fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got %s at index %lld, expected a finite number", parameter,
             PARAMETER_NAMES[parameter], textOf(value, text), (long long)n);
