@@ -298,9 +298,7 @@ int64_t modulationValues(const ForwardCall &call) {
     return 0;
   }
   const char *name = "grad_modulation";
-  int64_t values = product(name, product(name, steps, batch), neurons);
-  product(name, values, sizeof(float));
-  return values;
+  return product(name, product(name, steps, batch), neurons);
 }
 
 ModulationSum modulationSumOf(const ForwardCall &call, float *result) {
@@ -323,20 +321,21 @@ void putRests(const OpenKernel &kernel, const BackwardCall &call, void *stream) 
   const qlif_forward_args &forward = call.forward.args;
   Piece pieces[PARAMETERS + 1 + VARIABLES];
   int count = 0;
-  auto put = [&](float *to, const float *from, int64_t values) {
+  auto put = [&](const char *name, float *to, const float *from, int64_t values) {
     if (to != nullptr && values > 0) {
-      pieces[count++] = Piece{to, from, (size_t)values * sizeof(float)};
+      pieces[count++] = Piece{to, from, (size_t)product(name, values, sizeof(float))};
     }
   };
   for (int parameter = 0; parameter < PARAMETERS; parameter++) {
-    put(call.args.grad_parameters[parameter], nullptr, forward.per_neuron_parameters >> parameter & 1 ? forward.neurons : 1);
+    put("grad_parameters", call.args.grad_parameters[parameter], nullptr,
+        forward.per_neuron_parameters >> parameter & 1 ? forward.neurons : 1);
   }
   if (call.modulation.result != nullptr) {
-    put(call.modulation.result, nullptr, modulationValues(call.forward));
+    put("grad_modulation", call.modulation.result, nullptr, modulationValues(call.forward));
   }
   for (int variable = 0; variable < VARIABLES; variable++) {
-    put(call.args.grad_initial_state[variable], carriesGradient(variable) ? call.args.grad_final_state[variable] : nullptr,
-        call.forward.elements);
+    put("grad_initial_state", call.args.grad_initial_state[variable],
+        carriesGradient(variable) ? call.args.grad_final_state[variable] : nullptr, call.forward.elements);
   }
   if (count > 0) {
     kernel.kernel->put(pieces, count, stream);

@@ -717,6 +717,29 @@ static void test_empty_calls(void) {
         CHECK_OK(qlif_tape_close(tape));
       }
     }
+    /* Results that no memory holds. */
+    qlif_tape *tape;
+    float dummy[1] = {1};
+    qlif_backward_args a;
+    memset(&a, 0, sizeof a);
+    a.size = sizeof a;
+    a.forward.size = sizeof a.forward;
+    a.forward.steps = 1;
+    a.forward.neurons = INT64_MAX;
+    a.forward.per_neuron_parameters = 4;
+    a.grad_parameters[2] = dummy;
+    CHECK_OK(qlif_tape_open(kernel, mode, 1, 0, INT64_MAX, &tape));
+    a.forward.tape = tape;
+    CHECK_OK(qlif_forward(kernel, &a.forward, NULL));
+    REFUSED("grad_parameters", qlif_backward(kernel, &a, NULL));
+    a.grad_parameters[2] = NULL;
+    a.grad_modulation = dummy;
+    a.forward.modulation.data = dummy;
+    a.forward.modulation.stride_n = 1;
+    REFUSED("grad_modulation", qlif_backward(kernel, &a, NULL));
+    CHECK(dummy[0] == 1);
+    CHECK_OK(qlif_tape_close(tape));
+
     qlif_draw_args draw;
     memset(&draw, 0, sizeof draw);
     draw.size = sizeof draw;
