@@ -6,20 +6,43 @@
  *
  * Conventions
  *   - Every function that can fail returns a qlif_status; 0 is success. qlif_last_error() is the text of the calling thread's last
- *     failure. Arguments are checked before anything is written.
+ *     failure. Arguments are checked before anything is written: see "Checks".
  *   - Arrays are row-major; T steps, B rows of the batch, N neurons; an element is e = b * N + n. Pointers in argument structs are
  *     memory of the kernel's device (device pointers for CUDA, host pointers for QLIF_HOST), aligned as their type; NULL means
  *     absent where that is allowed. Outputs must not overlap inputs or each other.
  *   - On CUDA, calls are enqueued on the stream given (a CUstream or cudaStream_t of the kernel's device's primary context, NULL for
  *     the default stream) and return at once; argument structs are copied before the return, what they point to must live until
  *     the stream has done the work. On QLIF_HOST the stream must be NULL and the work is done at the return.
- *   - A kernel serves one call at a time: a second thread's call meanwhile gets QLIF_BUSY. Its calls must all be on one stream, or be
- *     ordered by events: they share scratch memory. Kernels are independent of each other.
+ *   - A kernel serves one call at a time, and so does a tape: a second thread's call meanwhile gets QLIF_BUSY. A kernel's calls must all
+ *     be on one stream, or be ordered by events: they share scratch memory. Kernels are independent of each other.
  *   - The calling thread's current context is the same after a call as before it. Each kernel and tape holds the device's primary context.
  *   - While a thread captures a stream of a GPU into a CUDA graph, other threads may open kernels and tapes on that GPU, reserve, close
  *     them and call, but not on the default stream. The capturing thread must not open, reserve or close. No call waits for a graph: stop
  *     launching it, and wait for its last launch, before a kernel or tape that it uses is closed.
  *   - Structs begin with their own size, so that a caller built against another version is told so.
+ *   - A call without a neuron-step (T, B or N is 0) returns at once, whatever its other extents. It writes what it has to: zeros as the
+ *     gradients of parameters and of the modulation; if T is 0, the initial state as the final one, and its gradient likewise.
+ *
+ * Handles
+ *   - A qlif_kernel * and a qlif_tape * are numbers, not addresses. No number is given out twice in a process, and a kernel's is never a
+ *     tape's. What is not the handle of an open object of the right kind is refused with QLIF_INVALID_ARGUMENT and no memory is touched:
+ *     NULL, a handle that has been closed, a handle of the other kind, any other number. Closing NULL does nothing and succeeds.
+ *   - Any thread may close. While another thread is in a call on the object, closing gives QLIF_BUSY and changes nothing: the handle is
+ *     open as before, and closing can be tried again. Otherwise the handle is closed and everything is freed, also when the work on the
+ *     device that is waited for has failed, which the status then says.
+ *
+ * Checks
+ *   - A failure's text names the argument, what it was and what was expected, such as "steps: got -1, expected 0 or more".
+ *   - The fields of a qlif_config must have values that the specification's ranges allow; the ranges stand beside them.
+ *   - B * N and T * B * N must be below 2^63, and so must the bytes of each array that is lent, of a tape and of scratch memory; else
+ *     QLIF_INVALID_ARGUMENT. What is below it but more than there is gives QLIF_OUT_OF_MEMORY.
+ *   - On QLIF_HOST each forward and backward call checks its parameters' values: all must be finite, tau must be above 0, and dt / tau must
+ *     be finite in float32. A V_th outside [min_threshold, max_threshold] is legal. On CUDA parameters are device memory and are not read:
+ *     a value that is not legal gives NaN in its neurons, or in all of them where it is shared.
+ *   - Other values are not checked. Input, modulation, lent draws, initial state and upstream gradients may hold NaN and infinities. A NaN
+ *     fires no spike and stays in its neuron (b, n): the results of all others are the bits that they are without it. Only gradients that
+ *     are sums over neurons or the batch, as those of parameters are, take it in.
+ *   - What a pointer points to can't be checked: that the memory is there, is the device's and is large enough is up to the caller.
  */
 #ifndef QLIF_H
 #define QLIF_H
@@ -59,7 +82,7 @@ enum {
   QLIF_INVALID_ARGUMENT = 1,
   /* Host or device memory ran out; nothing leaks and the next call works. */
   QLIF_OUT_OF_MEMORY = 2,
-  /* The device can't run here: no driver, a driver too old, no such device, a CPU without the instructions. */
+  /* The device can't run here: no driver, a driver too old, no such device, a CPU without the instructions; the text says which. */
   QLIF_UNAVAILABLE = 3,
   /* A CUDA error after which the device is unusable in this process. */
   QLIF_DEVICE_FAULT = 4,
@@ -89,7 +112,7 @@ enum {
 /* Differentiable parameters. */
 enum {
   QLIF_PARAM_V_TH = 0,
-  QLIF_PARAM_TAU = 1, /* in units of dt; positive */
+  QLIF_PARAM_TAU = 1, /* in the unit of dt; above 0, and dt / tau is finite in float32 */
   QLIF_PARAM_ETA = 2,
   QLIF_PARAM_Q_SCALE = 3,
   QLIF_PARAM_Q_BIAS = 4
@@ -128,7 +151,10 @@ enum { QLIF_TRANSFORM_SIGMOID = 0, QLIF_TRANSFORM_IDENTITY = 1 };
 enum { QLIF_TAPE_VOLTAGE = 0, QLIF_TAPE_COMPACT = 1 };
 
 /* The options, 0 or 1 unless an enumeration is named, and the float32 numbers of the equations. Numbers are derived from the
- * configuration once, in float64, and rounded once (docs/numerics.md); the library takes them as they are. */
+ * configuration once, in float64, and rounded once (docs/numerics.md); the library takes them as they are.
+ *
+ * Every field is checked, also where the options leave it without effect. Ranges below are those that the specification's ranges have
+ * after the derivation: bounds that are open there can be reached by rounding, so they are closed here. All numbers are finite. */
 typedef struct qlif_config {
   uint32_t size; /* sizeof(qlif_config) */
 
@@ -138,7 +164,7 @@ typedef struct qlif_config {
   int32_t angle_map;     /* QLIF_ANGLE_, in QUBIT mode */
   int32_t readout;       /* QLIF_READOUT_, in QUBIT mode */
   int32_t quantum_wires; /* W of MULTI_QUBIT, 1 to 64 */
-  int32_t min_count;     /* MULTI_QUBIT: how many wires must measure 1 */
+  int32_t min_count;     /* MULTI_QUBIT: how many wires must measure 1, 1 to W + 1 */
   int32_t surrogate;     /* QLIF_SURROGATE_, in THRESHOLD mode */
   int32_t neuromod_mode; /* QLIF_NEUROMOD_ */
   int32_t neuromod_transform; /* QLIF_TRANSFORM_ */
@@ -150,37 +176,37 @@ typedef struct qlif_config {
   int32_t detach_reset;
   int32_t membrane_noise; /* whether a step adds sigma times a standard normal */
 
-  float kappa; /* of the modulation */
-  float min_threshold;
-  float max_threshold;
-  float g_ahp;
-  float dt;
-  float sigma;
-  float dsp_decay;
-  float dsp_jump;
-  float theta_max;
-  float quantum_leak;
-  float base_alpha;
-  float min_alpha;
-  float max_alpha;
-  float floor;   /* bounds of p */
-  float ceiling;
-  float expected_above;  /* EXPECTATION: the p above which there is a spike */
-  float surrogate_scale; /* a, or -1 / (2 a^2) for GAUSSIAN */
-  float reset_fraction;
-  float v_reset;
-  float refractory_decay;
-  float r_jump;
-  float ahp_decay;
-  float ahp_jump;
-  float ahp_max;
-  float adaptation_decay;
-  float spike_increase;
-  float depression_rate;
-  float recovery_rate;
-  float rate_step;
-  float homeostasis_lr;
-  float target_rate;
+  float kappa;            /* of the modulation; any */
+  float min_threshold;    /* > 0 */
+  float max_threshold;    /* >= min_threshold */
+  float g_ahp;            /* any */
+  float dt;               /* > 0 */
+  float sigma;            /* >= 0 */
+  float dsp_decay;        /* >= 0 */
+  float dsp_jump;         /* >= 0 */
+  float theta_max;        /* 0 to pi */
+  float quantum_leak;     /* >= 0 */
+  float base_alpha;       /* > 0 */
+  float min_alpha;        /* > 0 */
+  float max_alpha;        /* >= min_alpha */
+  float floor;            /* bounds of p: 0 to 0.5 */
+  float ceiling;          /* 1 - floor: 0.5 to 1 */
+  float expected_above;   /* EXPECTATION: the p above which there is a spike, 0 to 1 */
+  float surrogate_scale;  /* a, > 0; or -1 / (2 a^2) for GAUSSIAN, <= 0 */
+  float reset_fraction;   /* 0 to 1 */
+  float v_reset;          /* any */
+  float refractory_decay; /* exp(-dt / tau_ref): 0 to 1 */
+  float r_jump;           /* >= 0 */
+  float ahp_decay;        /* exp(-dt / tau_ahp): 0 to 1 */
+  float ahp_jump;         /* >= 0 */
+  float ahp_max;          /* > 0 */
+  float adaptation_decay; /* >= 0 */
+  float spike_increase;   /* >= 0 */
+  float depression_rate;  /* 0 to 1 */
+  float recovery_rate;    /* >= 0 */
+  float rate_step;        /* dt / homeostasis_tau: >= 0 */
+  float homeostasis_lr;   /* any */
+  float target_rate;      /* 0 to 1 */
 } qlif_config;
 
 typedef struct qlif_device_info {
@@ -191,17 +217,18 @@ typedef struct qlif_device_info {
   int32_t driver_version;     /* of CUDA, 1000 * major + 10 * minor; 0 for the host */
   int32_t reserved;
   uint64_t memory_bytes;
-  char name[256];             /* UTF-8, ends with 0 */
+  /* UTF-8, ends with 0. The host's ends with what its kernels use of the CPU: "(x86-64-v4)", "(x86-64-v3)", elsewhere "(baseline)". */
+  char name[256];
 } qlif_device_info;
 
-/* A neuron model's kernel on one device, and what a forward call leaves for its backward call. */
+/* Handles of a neuron model's kernel on one device, and of a tape, which is what a forward call leaves for its backward call. */
 typedef struct qlif_kernel qlif_kernel;
 typedef struct qlif_tape qlif_tape;
 
 /* Where an array that broadcasts to (T, B, N) stands: its element for (t, b, n) is at t * stride_t + b * stride_b + n * stride_n;
- * strides are 0 along what it is shared over. */
+ * strides are 0 along what it is shared over, and never negative. */
 typedef struct qlif_broadcast {
-  const float *data; /* NULL: absent */
+  const float *data; /* NULL: absent, and the strides are not looked at */
   int64_t stride_t;
   int64_t stride_b;
   int64_t stride_n;
@@ -246,7 +273,7 @@ typedef struct qlif_backward_args {
   uint32_t size; /* sizeof(qlif_backward_args) */
   uint32_t reserved; /* 0 */
 
-  /* The forward call whose tape this is, with the inputs it had; its outputs are not touched. */
+  /* The forward call whose tape this is, with the inputs it had, which are read again; its outputs are not touched. */
   qlif_forward_args forward;
 
   const float *grad_spike_values; /* (T, B, N); NULL: 0 */
@@ -288,15 +315,16 @@ QLIF_API int32_t qlif_last_cuda_error(void);
 /* The number of CUDA devices. Where there is none to be had: QLIF_UNAVAILABLE, and the text says why. */
 QLIF_API qlif_status qlif_device_count(int32_t *count);
 
-/* What a device is, the host included. QLIF_UNAVAILABLE if it can't run this library's code. */
+/* What a device is, the host included. QLIF_UNAVAILABLE if it can't run this library's code: on x86-64 the host needs what x86-64-v3
+ * names, AVX2, FMA, BMI2 and what comes with them, and the text lists what the CPU lacks. */
 QLIF_API qlif_status qlif_device_describe(int32_t device, qlif_device_info *info);
 
 /* A kernel of a configuration on a device. threads: how many share a call on QLIF_HOST, 1 to 1024, the calling one among them;
  * ignored on CUDA. */
 QLIF_API qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t threads, qlif_kernel **kernel);
 
-/* Waits for the kernel's calls and frees it; captured calls it can't wait for. NULL is ignored. QLIF_BUSY, and nothing is freed, if
- * another thread is in a call. */
+/* Waits for the kernel's calls and frees it; captured calls it can't wait for. NULL is ignored. QLIF_BUSY, and nothing is changed, if
+ * another thread is in a call on it; see "Handles". Tapes that it opened stay open. */
 QLIF_API qlif_status qlif_kernel_close(qlif_kernel *kernel);
 
 /* What runs, for people, at most length bytes with the closing 0. */
@@ -304,7 +332,7 @@ QLIF_API qlif_status qlif_kernel_describe(qlif_kernel *kernel, char *text, size_
 
 /* Makes room for backward calls of this shape, so that none allocates: a call that is captured into a CUDA graph must not.
  * modulation_steps: whether the gradient of a modulation that varies over time and is shared over batch or neurons is wanted.
- * Waits for the kernel's calls where it has too little. */
+ * Waits for the kernel's calls where it has too little. Calls without a neuron-step need no room. */
 QLIF_API qlif_status qlif_kernel_reserve(
     qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps);
 
@@ -318,14 +346,17 @@ QLIF_API qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args
 /* Writes the numbers that a run would draw. */
 QLIF_API qlif_status qlif_draw(qlif_kernel *kernel, const qlif_draw_args *args, void *stream);
 
-/* A tape for calls of this shape on this kernel's device. It may outlive the kernel. */
+/* A tape for calls of this shape on this kernel's device. It may outlive the kernel, and go from one kernel to another of the same device
+ * whose qlif_config has the same value in every field; others are refused. */
 QLIF_API qlif_status qlif_tape_open(
     qlif_kernel *kernel, int32_t mode, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape);
 
-/* The device memory that it takes, in bytes; 0 for NULL. */
+/* The device memory that it takes, in bytes; also while another thread is in a call on it. 0 for NULL, and for what is no open tape, which
+ * qlif_last_error() then tells. */
 QLIF_API uint64_t qlif_tape_bytes(const qlif_tape *tape);
 
-/* Waits for the last call on the tape and frees it; captured calls it can't wait for. NULL is ignored. */
+/* Waits for the last call on the tape and frees it; captured calls it can't wait for. NULL is ignored. QLIF_BUSY, and nothing is changed,
+ * if another thread is in a call on it; see "Handles". */
 QLIF_API qlif_status qlif_tape_close(qlif_tape *tape);
 
 #ifdef __cplusplus

@@ -2,36 +2,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include <mutex>
 #include <new>
+#include <optional>
 #include <system_error>
-#include <unordered_set>
 
-#include "device.h"
+#include "checks.h"
+#include "handles.h"
+#include "team.h"
 
 #ifndef QLIF_VERSION
 #error "QLIF_VERSION is the build's to give"
 #endif
-
-struct qlif_kernel {
-  int device;
-  qlif::Options options;
-  qlif::Constants constants;
-  std::unique_ptr<qlif::DeviceKernel> kernel;
-  bool busy;  // guarded by the registry's mutex
-};
-
-struct qlif_tape {
-  int device;
-  int mode;
-  int64_t steps;
-  int64_t batch;
-  int64_t neurons;
-  // The first step of the forward call that it holds, or -1.
-  int64_t recordedFrom;
-  std::unique_ptr<qlif::TapeStorage> storage;
-  bool busy;  // guarded by the registry's mutex
-};
 
 namespace qlif {
 
@@ -76,80 +57,40 @@ qlif_status guarded(Body body) noexcept {
   }
 }
 
-// ---------------------------------------------------------------- handles
+// ---------------------------------------------------------------- what handles stand for
 
-/** The handles that are open: a closed one, or garbage, is told from them without being read. */
-struct Registry {
-  std::mutex mutex;
-  std::unordered_set<const void *> open;
+struct OpenKernel : Handled {
+  using Handle = qlif_kernel *;
+  static constexpr Kind KIND = Kind::KERNEL;
+
+  const int device;
+  const qlif_config config;
+  const Options options;
+  const Constants constants;
+  const std::unique_ptr<DeviceKernel> kernel;
+
+  OpenKernel(int device, const qlif_config &config, Options options, const Constants &constants, std::unique_ptr<DeviceKernel> kernel)
+      : device(device), config(config), options(options), constants(constants), kernel(std::move(kernel)) {}
 };
 
-Registry &registry() {
-  // Never destroyed: another thread may be in a call when the process exits.
-  static Registry *registry = new Registry;
-  return *registry;
-}
+struct OpenTape : Handled {
+  using Handle = qlif_tape *;
+  static constexpr Kind KIND = Kind::TAPE;
 
-/** Holds an object for one call. */
-template <class Object>
-class Held {
- public:
-  Held(const char *name, Object *object) : object_(object) {
-    Registry &all = registry();
-    std::lock_guard<std::mutex> lock(all.mutex);
-    if (object == nullptr || all.open.count(object) == 0) {
-      fail(QLIF_INVALID_ARGUMENT, "%s: got %p, expected one that is open", name, (const void *)object);
-    }
-    if (object->busy) {
-      fail(QLIF_BUSY, "%s: another thread is in a call on it", name);
-    }
-    object->busy = true;
-  }
-  ~Held() {
-    if (object_ != nullptr) {
-      std::lock_guard<std::mutex> lock(registry().mutex);
-      object_->busy = false;
-    }
-  }
-  Held(const Held &) = delete;
-  Held &operator=(const Held &) = delete;
+  const int device;
+  const qlif_config config;
+  const int64_t steps;
+  const int64_t batch;
+  const int64_t neurons;
+  const std::unique_ptr<TapeStorage> storage;
+  /** The first step of the forward call that it holds, or -1. */
+  int64_t recordedFrom = -1;
 
-  /** Takes the object out of the open ones; it is the caller's to delete. */
-  Object *take() {
-    std::lock_guard<std::mutex> lock(registry().mutex);
-    registry().open.erase(object_);
-    Object *taken = object_;
-    object_ = nullptr;
-    return taken;
-  }
-
-  Object &operator*() const { return *object_; }
-  Object *operator->() const { return object_; }
-
- private:
-  Object *object_;
+  OpenTape(const OpenKernel &kernel, int64_t steps, int64_t batch, int64_t neurons, std::unique_ptr<TapeStorage> storage)
+      : device(kernel.device), config(kernel.config), steps(steps), batch(batch), neurons(neurons), storage(std::move(storage)) {}
 };
-
-template <class Object>
-Object *opened(std::unique_ptr<Object> object) {
-  std::lock_guard<std::mutex> lock(registry().mutex);
-  registry().open.insert(object.get());
-  return object.release();
-}
-
-/** Frees what an object holds even if waiting for its work fails; that failure is thrown on. */
-template <class Object, class Release>
-void closeObject(const char *name, Object *object, Release release) {
-  if (object == nullptr) {
-    return;
-  }
-  std::unique_ptr<Object> taken(Held<Object>(name, object).take());
-  release(*taken);
-}
 
 // ---------------------------------------------------------------- checks
-
-constexpr int64_t MAX_BYTES = (int64_t)1 << 62;
 
 /** Where the counter of the draws ends. */
 constexpr int64_t MAX_STEP = (int64_t)1 << 33;
@@ -170,12 +111,6 @@ void requireSize(const char *name, uint32_t size, size_t expected) {
 void requireZero(const char *name, uint32_t reserved) {
   if (reserved != 0) {
     fail(QLIF_INVALID_ARGUMENT, "%s.reserved: got %u, expected 0", name, reserved);
-  }
-}
-
-void requireRange(const char *name, int64_t value, int64_t low, int64_t high) {
-  if (value < low || value > high) {
-    fail(QLIF_INVALID_ARGUMENT, "%s: got %lld, expected %lld to %lld", name, (long long)value, (long long)low, (long long)high);
   }
 }
 
@@ -210,26 +145,13 @@ void requireTensor(const char *name, const float *pointer, int64_t elements) {
   requireTensor(name, pointer);
 }
 
-int64_t multiply(const char *what, int64_t a, int64_t b) {
-  int64_t product;
-  if (__builtin_mul_overflow(a, b, &product) || product > MAX_BYTES) {
-    fail(QLIF_INVALID_ARGUMENT, "%s: %lld times %lld passes 2^62 bytes", what, (long long)a, (long long)b);
-  }
-  return product;
-}
-
-/** B * N, when T, B and N are in range and every array of theirs can be addressed. */
-int64_t requireShape(int64_t steps, int64_t batch, int64_t neurons, int64_t wires) {
+/** B * N. That and T * B * N must be numbers; an array that is lent must be one that can be addressed, which is checked with it. */
+int64_t requireShape(int64_t steps, int64_t batch, int64_t neurons) {
   requireNotNegative("steps", steps);
   requireNotNegative("batch", batch);
   requireNotNegative("neurons", neurons);
-  // Arrays are rounded up to whole words of spike bits somewhere.
-  int64_t elements = multiply("batch * neurons", batch, neurons);
-  int64_t padded = multiply("batch * neurons", wordsOf(elements), 64);
-  multiply("state", multiply("state", padded, VARIABLES), sizeof(float) * 2);
-  int64_t rows = multiply("steps * batch * neurons", multiply("steps * batch * neurons", steps, padded), sizeof(float) * 2);
-  multiply("steps * wires * batch * neurons", rows, wires);
-  multiply("steps * neurons", multiply("steps * neurons", steps, neurons), sizeof(double) * 2);
+  int64_t elements = product("batch * neurons", batch, neurons);
+  product("steps * batch * neurons", steps, elements);
   return elements;
 }
 
@@ -251,7 +173,10 @@ void requireOffset(int64_t elementOffset, int64_t elements) {
 
 /** All arrays of a state, or none. */
 template <class Pointer>
-void requireState(const char *name, Pointer const *state) {
+void requireState(const char *name, Pointer const *state, int64_t elements) {
+  if (state[0] != nullptr) {
+    product(name, elements, sizeof(float));
+  }
   for (int variable = 0; variable < VARIABLES; variable++) {
     if ((state[variable] == nullptr) != (state[0] == nullptr)) {
       fail(QLIF_INVALID_ARGUMENT, "%s: array %d is %s, expected all %d arrays or none", name, variable,
@@ -261,106 +186,37 @@ void requireState(const char *name, Pointer const *state) {
   }
 }
 
-void requireStream(const qlif_kernel &kernel, void *stream) {
+void requireStream(const OpenKernel &kernel, void *stream) {
   if (kernel.device == QLIF_HOST && stream != nullptr) {
     fail(QLIF_INVALID_ARGUMENT, "stream: got %p, expected NULL on the host", stream);
   }
 }
 
-void requireConfig(const qlif_config &config) {
-  struct Field {
-    const char *name;
-    int32_t value, low, high;
-  };
-  const Field fields[] = {
-      {"decision", config.decision, QLIF_DECISION_QUBIT, QLIF_DECISION_THRESHOLD},
-      {"sampling", config.sampling, QLIF_SAMPLING_DRAW, QLIF_SAMPLING_ROUND},
-      {"spike_value", config.spike_value, QLIF_SPIKE_VALUE_SAMPLE, QLIF_SPIKE_VALUE_EXPECTED},
-      {"angle_map", config.angle_map, QLIF_ANGLE_LINEAR, QLIF_ANGLE_TANH},
-      {"readout", config.readout, QLIF_READOUT_SINGLE_QUBIT, QLIF_READOUT_EXPECTATION},
-      {"quantum_wires", config.quantum_wires, 1, MAX_WIRES},
-      {"min_count", config.min_count, 0, MAX_WIRES + 1},
-      {"surrogate", config.surrogate, QLIF_SURROGATE_HEAVISIDE, QLIF_SURROGATE_ARCTAN},
-      {"neuromod_mode", config.neuromod_mode, QLIF_NEUROMOD_GAIN, QLIF_NEUROMOD_OFF},
-      {"neuromod_transform", config.neuromod_transform, QLIF_TRANSFORM_SIGMOID, QLIF_TRANSFORM_IDENTITY},
-      {"dynamic_probability", config.dynamic_probability, 0, 1},
-      {"refractory", config.refractory, 0, 1},
-      {"use_ahp", config.use_ahp, 0, 1},
-      {"use_adaptive_threshold", config.use_adaptive_threshold, 0, 1},
-      {"homeostasis_enabled", config.homeostasis_enabled, 0, 1},
-      {"detach_reset", config.detach_reset, 0, 1},
-      {"membrane_noise", config.membrane_noise, 0, 1},
-  };
-  for (const Field &field : fields) {
-    requireRange(field.name, field.value, field.low, field.high);
-  }
-}
-
-Options configuredOptions(const qlif_config &c) {
-  return optionsOf(c.decision, c.sampling, c.spike_value, c.angle_map, c.readout, c.neuromod_mode, c.dynamic_probability, c.refractory,
-      c.use_ahp, c.use_adaptive_threshold, c.homeostasis_enabled, c.detach_reset, c.membrane_noise);
-}
-
-Constants constantsOf(const qlif_config &c, Options options) {
-  Constants k{};
-  k.kappa = c.kappa;
-  k.minThreshold = c.min_threshold;
-  k.maxThreshold = c.max_threshold;
-  k.gAhp = c.g_ahp;
-  k.dt = c.dt;
-  k.sigma = c.sigma;
-  k.dspDecay = c.dsp_decay;
-  k.dspJump = c.dsp_jump;
-  k.thetaMax = c.theta_max;
-  k.quantumLeak = c.quantum_leak;
-  k.baseAlpha = c.base_alpha;
-  k.minAlpha = c.min_alpha;
-  k.maxAlpha = c.max_alpha;
-  k.floor = c.floor;
-  k.ceiling = c.ceiling;
-  k.expectedAbove = c.expected_above;
-  k.surrogateScale = c.surrogate_scale;
-  k.resetFraction = c.reset_fraction;
-  k.vReset = c.v_reset;
-  k.refractoryDecay = c.refractory_decay;
-  k.rJump = c.r_jump;
-  k.ahpDecay = c.ahp_decay;
-  k.ahpJump = c.ahp_jump;
-  k.ahpMax = c.ahp_max;
-  k.adaptationDecay = c.adaptation_decay;
-  k.spikeIncrease = c.spike_increase;
-  k.depressionRate = c.depression_rate;
-  k.recoveryRate = c.recovery_rate;
-  k.rateStep = c.rate_step;
-  k.homeostasisLr = c.homeostasis_lr;
-  k.targetRate = c.target_rate;
-  k.minCount = c.min_count;
-  bool multi = options.decision() == QLIF_DECISION_QUBIT && options.readout() == QLIF_READOUT_MULTI_QUBIT;
-  k.wires = !options.drawsUniforms() ? 0 : multi ? c.quantum_wires : 1;
-  k.surrogate = c.surrogate;
-  k.neuromodTransform = c.neuromod_transform;
-  return k;
-}
-
-/** A stride along a dimension of one is as good as 0. */
-void normalise(int64_t &stride, int64_t extent) {
+/** A stride of the modulation. Along a dimension of one it is as good as 0, and that is what it becomes. */
+void requireStride(const char *name, int64_t &stride, int64_t extent, bool read) {
+  requireNotNegative(name, stride);
   if (extent == 1) {
     stride = 0;
   }
+  if (read) {
+    // A third of what can be addressed, so that the three together can be.
+    product(name, product(name, extent, stride), sizeof(float) * 3);
+  }
 }
 
-/** Checks a forward call but for its tape. */
-ForwardCall forwardCallOf(const qlif_kernel &kernel, const qlif_forward_args &args) {
+/** Checks a forward call but for its tape and what it writes. */
+ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &args) {
   requireSize("qlif_forward_args", args.size, sizeof args);
   requireZero("qlif_forward_args", args.reserved);
   int64_t wires = kernel.constants.wires;
-  int64_t elements = requireShape(args.steps, args.batch, args.neurons, wires > 1 ? wires : 1);
+  int64_t elements = requireShape(args.steps, args.batch, args.neurons);
   requireSteps(args.first_step, args.steps);
   requireOffset(args.element_offset, elements);
   if (args.per_neuron_parameters >> PARAMETERS != 0) {
     fail(QLIF_INVALID_ARGUMENT, "per_neuron_parameters: got 0x%x, expected bits 0 to %d only", args.per_neuron_parameters, PARAMETERS - 1);
   }
   int64_t rows = args.steps * elements;
+  product("steps * batch * neurons", rows, sizeof(float));
   requireTensor("input", args.input, rows);
   for (int parameter = 0; parameter < PARAMETERS; parameter++) {
     if (elements > 0 && args.parameters[parameter] == nullptr) {
@@ -370,32 +226,38 @@ ForwardCall forwardCallOf(const qlif_kernel &kernel, const qlif_forward_args &ar
   }
   ForwardCall call{args, elements, nullptr};
   qlif_broadcast &modulation = call.args.modulation;
-  requireTensor("modulation.data", modulation.data);
-  if (modulation.data != nullptr) {
-    requireNotNegative("modulation.stride_t", modulation.stride_t);
-    requireNotNegative("modulation.stride_b", modulation.stride_b);
-    requireNotNegative("modulation.stride_n", modulation.stride_n);
-    normalise(modulation.stride_t, args.steps);
-    normalise(modulation.stride_b, args.batch);
-    normalise(modulation.stride_n, args.neurons);
-    multiply("modulation.stride_t", multiply("modulation.stride_t", args.steps, modulation.stride_t), sizeof(float) * 4);
-    multiply("modulation.stride_b", multiply("modulation.stride_b", args.batch, modulation.stride_b), sizeof(float) * 4);
-    multiply("modulation.stride_n", multiply("modulation.stride_n", args.neurons, modulation.stride_n), sizeof(float) * 4);
+  if (modulation.data == nullptr) {
+    // No code after this looks at the strides that were given.
+    modulation = qlif_broadcast{};
   }
+  requireTensor("modulation.data", modulation.data);
+  requireStride("modulation.stride_t", modulation.stride_t, args.steps, rows > 0);
+  requireStride("modulation.stride_b", modulation.stride_b, args.batch, rows > 0);
+  requireStride("modulation.stride_n", modulation.stride_n, args.neurons, rows > 0);
   requireTensor("uniforms", args.uniforms);
-  if (args.uniforms != nullptr && wires == 0) {
-    fail(QLIF_INVALID_ARGUMENT, "uniforms: given, expected NULL: this configuration decides without drawing");
+  if (args.uniforms != nullptr) {
+    if (wires == 0) {
+      fail(QLIF_INVALID_ARGUMENT, "uniforms: given, expected NULL: this configuration decides without drawing");
+    }
+    product("uniforms", rows, wires * (int64_t)sizeof(float));
   }
   requireTensor("normals", args.normals);
   if (args.normals != nullptr && !kernel.options.drawsNormals()) {
     fail(QLIF_INVALID_ARGUMENT, "normals: given, expected NULL: this configuration has no membrane noise");
   }
-  requireState("initial_state", args.initial_state);
+  requireState("initial_state", args.initial_state, elements);
   return call;
 }
 
+/** The values of parameters, where they can be read; a call of no element needs none. */
+void requireParameters(const OpenKernel &kernel, const ForwardCall &call) {
+  if (call.elements > 0) {
+    kernel.kernel->requireParameters(call.args);
+  }
+}
+
 void requireOutputs(const qlif_forward_args &args, int64_t elements) {
-  requireState("final_state", args.final_state);
+  requireState("final_state", args.final_state, elements);
   requireTensor("spikes_f32", args.spikes_f32);
   requireAligned("spikes_bit", args.spikes_bit, alignof(uint64_t));
   requireTensor("spike_values", args.spike_values);
@@ -412,9 +274,13 @@ void requireOutputs(const qlif_forward_args &args, int64_t elements) {
   }
 }
 
-void requireFits(const qlif_tape &tape, const qlif_kernel &kernel, const qlif_forward_args &args) {
+void requireFits(const OpenTape &tape, const OpenKernel &kernel, const qlif_forward_args &args) {
   if (tape.device != kernel.device) {
     fail(QLIF_INVALID_ARGUMENT, "tape: is of device %d, expected the kernel's, %d", tape.device, kernel.device);
+  }
+  if (memcmp(&tape.config, &kernel.config, sizeof tape.config) != 0) {
+    fail(QLIF_INVALID_ARGUMENT, "tape: was opened by a kernel of another configuration, expected one whose qlif_config has the same"
+        " value in every field");
   }
   if (tape.steps != args.steps || tape.batch != args.batch || tape.neurons != args.neurons) {
     fail(QLIF_INVALID_ARGUMENT, "tape: is of (T, B, N) = (%lld, %lld, %lld), expected the call's (%lld, %lld, %lld)", (long long)tape.steps,
@@ -422,14 +288,58 @@ void requireFits(const qlif_tape &tape, const qlif_kernel &kernel, const qlif_fo
   }
 }
 
+/** The length of the modulation's gradient: the modulation's own extents, 1 where it is shared. */
+int64_t modulationValues(const ForwardCall &call) {
+  const qlif_broadcast &modulation = call.args.modulation;
+  int64_t steps = modulation.stride_t == 0 ? 1 : call.args.steps;
+  int64_t batch = modulation.stride_b == 0 ? 1 : call.args.batch;
+  int64_t neurons = modulation.stride_n == 0 ? 1 : call.args.neurons;
+  if (steps == 0 || batch == 0 || neurons == 0) {
+    return 0;
+  }
+  const char *name = "grad_modulation";
+  return product(name, product(name, steps, batch), neurons);
+}
+
 ModulationSum modulationSumOf(const ForwardCall &call, float *result) {
   const qlif_broadcast &modulation = call.args.modulation;
   ModulationSum sum{result, modulation.stride_t == 0, modulation.stride_b == 0, modulation.stride_n == 0, false};
   // One value a neuron-step, as in a modulation of the input's own shape, is that value and no sum.
-  int64_t values =
-      (sum.overTime ? 1 : call.args.steps) * (sum.overBatch ? 1 : call.args.batch) * (sum.overNeurons ? 1 : call.args.neurons);
-  sum.direct = !sum.overTime && values == call.args.steps * call.elements;
+  sum.direct = result != nullptr && !sum.overTime && modulationValues(call) == call.args.steps * call.elements;
   return sum;
+}
+
+// ---------------------------------------------------------------- calls with nothing to do
+
+bool doesNothing(const ForwardCall &call) {
+  // Without a step, there is only the state to hand on.
+  return call.elements == 0 || (call.args.steps == 0 && call.args.final_state[0] == nullptr);
+}
+
+/** What a backward call without a neuron-step writes: the state's gradients as they came, and zeros. */
+void putRests(const OpenKernel &kernel, const BackwardCall &call, void *stream) {
+  const qlif_forward_args &forward = call.forward.args;
+  Piece pieces[PARAMETERS + 1 + VARIABLES];
+  int count = 0;
+  auto put = [&](const char *name, float *to, const float *from, int64_t values) {
+    if (to != nullptr && values > 0) {
+      pieces[count++] = Piece{to, from, (size_t)product(name, values, sizeof(float))};
+    }
+  };
+  for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+    put("grad_parameters", call.args.grad_parameters[parameter], nullptr,
+        forward.per_neuron_parameters >> parameter & 1 ? forward.neurons : 1);
+  }
+  if (call.modulation.result != nullptr) {
+    put("grad_modulation", call.modulation.result, nullptr, modulationValues(call.forward));
+  }
+  for (int variable = 0; variable < VARIABLES; variable++) {
+    put("grad_initial_state", call.args.grad_initial_state[variable],
+        carriesGradient(variable) ? call.args.grad_final_state[variable] : nullptr, call.forward.elements);
+  }
+  if (count > 0) {
+    kernel.kernel->put(pieces, count, stream);
+  }
 }
 
 }  // namespace
@@ -476,20 +386,23 @@ qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t 
     requireGiven("kernel", kernel);
     requireSize("qlif_config", config->size, sizeof *config);
     requireRange("device", device, QLIF_HOST, INT32_MAX);
-    requireConfig(*config);
+    // Denormals are told from 0 here.
+    FloatEnvironment environment;
+    const qlif_config given = *config;
+    requireConfig(given);
     if (device == QLIF_HOST) {
       requireRange("threads", threads, 1, 1024);
     }
-    Options options = configuredOptions(*config);
-    Constants constants = constantsOf(*config, options);
-    std::unique_ptr<qlif_kernel> made(new qlif_kernel{device, options, constants, nullptr, false});
-    made->kernel = device == QLIF_HOST ? openHostKernel(options, constants, threads) : openCudaKernel(device, options, constants);
-    *kernel = opened(std::move(made));
+    Options options = optionsOf(given);
+    Constants constants = constantsOf(given, options);
+    std::unique_ptr<DeviceKernel> made =
+        device == QLIF_HOST ? openHostKernel(options, constants, threads) : openCudaKernel(device, options, constants);
+    *kernel = opened(std::make_unique<OpenKernel>(device, given, options, constants, std::move(made)));
   });
 }
 
 qlif_status qlif_kernel_close(qlif_kernel *kernel) {
-  return guarded([&] { closeObject("kernel", kernel, [](qlif_kernel &taken) { taken.kernel->release(); }); });
+  return guarded([&] { closeObject<OpenKernel>("kernel", kernel, [](OpenKernel &taken) { taken.kernel->release(); }); });
 }
 
 qlif_status qlif_kernel_describe(qlif_kernel *kernel, char *text, size_t length) {
@@ -498,43 +411,51 @@ qlif_status qlif_kernel_describe(qlif_kernel *kernel, char *text, size_t length)
     if (length == 0) {
       fail(QLIF_INVALID_ARGUMENT, "length: got 0, expected room for the closing 0 at least");
     }
-    Held<qlif_kernel> held("kernel", kernel);
+    Held<OpenKernel> held("kernel", kernel);
     held->kernel->describe(text, length);
   });
 }
 
 qlif_status qlif_kernel_reserve(qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps) {
   return guarded([&] {
-    Held<qlif_kernel> held("kernel", kernel);
-    requireShape(steps, batch, neurons, 1);
+    Held<OpenKernel> held("kernel", kernel);
+    int64_t elements = requireShape(steps, batch, neurons);
     requireRange("modulation_steps", modulation_steps, 0, 1);
-    held->kernel->reserve(steps, batch, neurons, modulation_steps != 0);
+    if (steps > 0 && elements > 0) {
+      held->kernel->reserve(steps, batch, neurons, modulation_steps != 0);
+    }
   });
 }
 
 qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *args, void *stream) {
   return guarded([&] {
-    Held<qlif_kernel> held("kernel", kernel);
+    Held<OpenKernel> held("kernel", kernel);
     requireGiven("args", args);
     ForwardCall call = forwardCallOf(*held, *args);
     requireOutputs(*args, call.elements);
     requireStream(*held, stream);
-    if (args->tape == nullptr) {
-      held->kernel->forward(call, stream);
-      return;
+    std::optional<Held<OpenTape>> tape;
+    if (args->tape != nullptr) {
+      tape.emplace("tape", args->tape);
+      requireFits(**tape, *held, *args);
+      call.tape = (*tape)->storage.get();
     }
-    Held<qlif_tape> tape("tape", args->tape);
-    requireFits(*tape, *held, *args);
-    call.tape = tape->storage.get();
-    tape->recordedFrom = -1;
-    held->kernel->forward(call, stream);
-    tape->recordedFrom = args->first_step;
+    requireParameters(*held, call);
+    if (tape) {
+      (*tape)->recordedFrom = -1;
+    }
+    if (!doesNothing(call)) {
+      held->kernel->forward(call, stream);
+    }
+    if (tape) {
+      (*tape)->recordedFrom = args->first_step;
+    }
   });
 }
 
 qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, void *stream) {
   return guarded([&] {
-    Held<qlif_kernel> held("kernel", kernel);
+    Held<OpenKernel> held("kernel", kernel);
     requireGiven("args", args);
     requireSize("qlif_backward_args", args->size, sizeof *args);
     requireZero("qlif_backward_args", args->reserved);
@@ -542,7 +463,7 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, v
     BackwardCall call{*args, forwardCallOf(*held, forward), {}};
     requireTensor("grad_spike_values", args->grad_spike_values);
     requireTensor("grad_voltages", args->grad_voltages);
-    requireState("grad_final_state", args->grad_final_state);
+    requireState("grad_final_state", args->grad_final_state, call.forward.elements);
     requireTensor("grad_input", args->grad_input);
     requireTensor("grad_modulation", args->grad_modulation);
     if (args->grad_modulation != nullptr && forward.modulation.data == nullptr) {
@@ -551,12 +472,12 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, v
     for (int parameter = 0; parameter < PARAMETERS; parameter++) {
       requireNumberedTensor("grad_parameters", parameter, args->grad_parameters[parameter]);
     }
-    requireState("grad_initial_state", args->grad_initial_state);
+    requireState("grad_initial_state", args->grad_initial_state, call.forward.elements);
     requireStream(*held, stream);
     if (forward.tape == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "tape: got NULL, expected the one that the forward call recorded");
     }
-    Held<qlif_tape> tape("tape", forward.tape);
+    Held<OpenTape> tape("tape", forward.tape);
     requireFits(*tape, *held, forward);
     if (tape->recordedFrom != forward.first_step) {
       if (tape->recordedFrom < 0) {
@@ -567,36 +488,49 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, v
     }
     call.forward.tape = tape->storage.get();
     call.modulation = modulationSumOf(call.forward, args->grad_modulation);
-    held->kernel->backward(call, stream);
+    requireParameters(*held, call.forward);
+    if (forward.steps * call.forward.elements > 0) {
+      held->kernel->backward(call, stream);
+    } else {
+      putRests(*held, call, stream);
+    }
   });
 }
 
 qlif_status qlif_draw(qlif_kernel *kernel, const qlif_draw_args *args, void *stream) {
   return guarded([&] {
-    Held<qlif_kernel> held("kernel", kernel);
+    Held<OpenKernel> held("kernel", kernel);
     requireGiven("args", args);
     requireSize("qlif_draw_args", args->size, sizeof *args);
     requireRange("wires", args->wires, 1, MAX_WIRES);
+    requireNotNegative("steps", args->steps);
     requireNotNegative("elements", args->elements);
-    requireShape(args->steps, 1, args->elements, args->wires);
+    int64_t rows = product("steps * elements", args->steps, args->elements);
     requireSteps(args->first_step, args->steps);
     requireOffset(args->element_offset, args->elements);
     requireTensor("uniforms", args->uniforms);
     requireTensor("normals", args->normals);
+    if (args->uniforms != nullptr) {
+      product("steps * wires * elements", rows, args->wires * (int64_t)sizeof(float));
+    }
+    if (args->normals != nullptr) {
+      product("steps * elements", rows, sizeof(float));
+    }
     requireStream(*held, stream);
-    held->kernel->draw(*args, stream);
+    if (rows > 0 && (args->uniforms != nullptr || args->normals != nullptr)) {
+      held->kernel->draw(*args, stream);
+    }
   });
 }
 
 qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape) {
   return guarded([&] {
-    Held<qlif_kernel> held("kernel", kernel);
+    Held<OpenKernel> held("kernel", kernel);
     requireGiven("tape", tape);
     requireRange("mode", mode, QLIF_TAPE_VOLTAGE, QLIF_TAPE_COMPACT);
-    int64_t elements = requireShape(steps, batch, neurons, 1);
-    std::unique_ptr<qlif_tape> made(new qlif_tape{held->device, mode, steps, batch, neurons, -1, nullptr, false});
-    made->storage = held->kernel->newTape(mode, steps, elements);
-    *tape = opened(std::move(made));
+    int64_t elements = requireShape(steps, batch, neurons);
+    std::unique_ptr<TapeStorage> storage = held->kernel->newTape(mode, steps, elements);
+    *tape = opened(std::make_unique<OpenTape>(*held, steps, batch, neurons, std::move(storage)));
   });
 }
 
@@ -604,18 +538,17 @@ uint64_t qlif_tape_bytes(const qlif_tape *tape) {
   uint64_t bytes = 0;
   if (tape != nullptr) {
     guarded([&] {
-      std::lock_guard<std::mutex> lock(registry().mutex);
-      if (registry().open.count(tape) == 0) {
-        fail(QLIF_INVALID_ARGUMENT, "tape: got %p, expected one that is open", (const void *)tape);
-      }
-      bytes = tape->storage->bytes();
+      // Without holding the tape: its size never changes, and a call on it may be running.
+      Registry &registry = Registry::get();
+      std::lock_guard<std::mutex> lock(registry.mutex);
+      bytes = static_cast<OpenTape *>(registry.find("tape", numberOf(tape), Kind::TAPE))->storage->bytes();
     });
   }
   return bytes;
 }
 
 qlif_status qlif_tape_close(qlif_tape *tape) {
-  return guarded([&] { closeObject("tape", tape, [](qlif_tape &taken) { taken.storage->release(); }); });
+  return guarded([&] { closeObject<OpenTape>("tape", tape, [](OpenTape &taken) { taken.storage->release(); }); });
 }
 
 }  // extern "C"

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "checks.h"
 #include "cuda_kernels.h"
-#include "device.h"
 
 namespace qlif {
 namespace {
@@ -198,7 +198,7 @@ class RelaxedCapture {
 
 constexpr uint64_t ALIGNMENT = 256;
 
-uint64_t aligned(uint64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+uint64_t aligned(const char *name, int64_t bytes) { return (uint64_t)sum(name, bytes, ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
 void *allocate(uint64_t bytes, const char *doing) {
   if (bytes == 0) {
@@ -250,10 +250,11 @@ class CudaTape final : public TapeStorage {
  public:
   CudaTape(int device, int mode, int64_t steps, int64_t elements) : context_(device) {
     OnDevice on(context_);
-    uint64_t bits = aligned((uint64_t)(steps * wordsOf(elements)) * sizeof(uint64_t));
-    uint64_t checkpoints = aligned((uint64_t)(checkpointsOf(steps) * VARIABLES * elements) * sizeof(float));
-    uint64_t voltages = mode == QLIF_TAPE_VOLTAGE ? aligned((uint64_t)(steps * elements) * sizeof(float)) : 0;
-    bytes_ = bits + checkpoints + voltages;
+    const char *name = "tape";
+    uint64_t bits = aligned(name, product(name, product(name, steps, wordsOf(elements)), sizeof(uint64_t)));
+    uint64_t checkpoints = aligned(name, product(name, product(name, checkpointsOf(steps), elements), VARIABLES * sizeof(float)));
+    uint64_t voltages = mode == QLIF_TAPE_VOLTAGE ? aligned(name, product(name, product(name, steps, elements), sizeof(float))) : 0;
+    bytes_ = (uint64_t)sum(name, sum(name, (int64_t)bits, (int64_t)checkpoints), (int64_t)voltages);
     memory_ = (char *)allocate(bytes_, "allocating a tape");
     keepsVoltages_ = mode == QLIF_TAPE_VOLTAGE;
     checkpoints_ = bits;
@@ -414,9 +415,6 @@ class CudaKernel final : public DeviceKernel {
   }
 
   void forward(const ForwardCall &call, void *stream) override {
-    if (call.elements == 0) {
-      return;
-    }
     OnDevice on(context_);
     launch(program_.forward, dim3(blocks(wordsOf(call.elements) * 64, FORWARD_THREADS)), FORWARD_THREADS, forwardOf(call),
         (cudaStream_t)stream, "launching the forward kernel");
@@ -452,33 +450,28 @@ class CudaKernel final : public DeviceKernel {
     SumGrid parameterGrid = gridOf(parameterJobs);
     SumGrid modulationGrid = gridOf(modulationJobs);
 
-    if (elements > 0) {
-      CudaBackward backward{};
-      backward.forward = forwardOf(call.forward);
-      backward.gradSpikeValues = call.args.grad_spike_values;
-      backward.gradVoltages = call.args.grad_voltages;
-      backward.gradInput = call.args.grad_input;
-      for (int variable = 0; variable < VARIABLES; variable++) {
-        backward.gradFinalState[variable] = call.args.grad_final_state[variable];
-        backward.gradInitialState[variable] = call.args.grad_initial_state[variable];
-      }
-      backward.sums = sums;
-      backward.modulationSteps = modulation.result == nullptr || modulation.overTime ? nullptr
-                                 : modulation.direct                                 ? modulation.result
-                                                                                     : keptSteps;
-      bool keepsVoltages = ((CudaTape *)call.forward.tape)->keepsVoltages();
-      launch(keepsVoltages ? program_.backwardVoltage : program_.backwardCompact, dim3(grid), BACKWARD_THREADS, backward, stream,
-          "launching the backward kernel");
+    CudaBackward backward{};
+    backward.forward = forwardOf(call.forward);
+    backward.gradSpikeValues = call.args.grad_spike_values;
+    backward.gradVoltages = call.args.grad_voltages;
+    backward.gradInput = call.args.grad_input;
+    for (int variable = 0; variable < VARIABLES; variable++) {
+      backward.gradFinalState[variable] = call.args.grad_final_state[variable];
+      backward.gradInitialState[variable] = call.args.grad_initial_state[variable];
     }
+    backward.sums = sums;
+    backward.modulationSteps = modulation.result == nullptr || modulation.overTime ? nullptr
+                               : modulation.direct                                 ? modulation.result
+                                                                                   : keptSteps;
+    bool keepsVoltages = ((CudaTape *)call.forward.tape)->keepsVoltages();
+    launch(keepsVoltages ? program_.backwardVoltage : program_.backwardCompact, dim3(grid), BACKWARD_THREADS, backward, stream,
+        "launching the backward kernel");
     addUp(parameterJobs, parameterGrid, stream);
     addUp(modulationJobs, modulationGrid, stream);
     called(stream, capturing, call.forward.tape);
   }
 
   void draw(const qlif_draw_args &args, void *stream) override {
-    if (args.steps == 0 || args.elements == 0 || (args.uniforms == nullptr && args.normals == nullptr)) {
-      return;
-    }
     OnDevice on(context_);
     CudaDraw draw{};
     draw.args = args;
@@ -488,6 +481,20 @@ class CudaKernel final : public DeviceKernel {
     launch(drawKernel, dim3(blocks(draw.pairs * args.elements, DRAW_THREADS)), DRAW_THREADS, draw, (cudaStream_t)stream,
         "launching the draw kernel");
     called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), nullptr);
+  }
+
+  void put(const Piece *pieces, int count, void *streamGiven) override {
+    OnDevice on(context_);
+    cudaStream_t stream = (cudaStream_t)streamGiven;
+    for (int i = 0; i < count; i++) {
+      const Piece &piece = pieces[i];
+      if (piece.from == nullptr) {
+        check(cudaMemsetAsync(piece.to, 0, piece.bytes, stream), "setting gradients to 0");
+      } else {
+        check(cudaMemcpyAsync(piece.to, piece.from, piece.bytes, cudaMemcpyDeviceToDevice, stream), "copying the state's gradients");
+      }
+    }
+    called(stream, isCapturing(stream), nullptr);
   }
 
   std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) override {
@@ -527,10 +534,13 @@ class CudaKernel final : public DeviceKernel {
     uint64_t bytes;
 
     Layout(int64_t time, int64_t elements, int64_t neurons, bool modulationSteps) {
-      steps = aligned((uint64_t)elements * (PARAMETERS + 1) * sizeof(float));
-      partial = steps + (modulationSteps ? aligned((uint64_t)(time * elements) * sizeof(float)) : 0);
-      uint64_t groups = PARAMETERS + (modulationSteps ? (uint64_t)(time > 1 ? time : 1) : 1);
-      bytes = partial + aligned(groups * (uint64_t)neurons * sizeof(double));
+      const char *name = "scratch memory";
+      steps = aligned(name, product(name, elements, (PARAMETERS + 1) * sizeof(float)));
+      uint64_t kept = modulationSteps ? aligned(name, product(name, product(name, time, elements), sizeof(float))) : 0;
+      partial = (uint64_t)sum(name, (int64_t)steps, (int64_t)kept);
+      int64_t groups = PARAMETERS + (modulationSteps ? time : 1);
+      uint64_t sums = aligned(name, product(name, product(name, groups, neurons), sizeof(double)));
+      bytes = (uint64_t)sum(name, (int64_t)partial, (int64_t)sums);
     }
   };
 

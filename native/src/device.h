@@ -28,6 +28,7 @@ class TapeStorage {
 };
 
 struct ForwardCall {
+  // Strides are 0 where the modulation is absent or has one value.
   qlif_forward_args args;
   int64_t elements;
   TapeStorage *tape;  // null: none
@@ -55,19 +56,35 @@ struct BackwardCall {
   }
 };
 
-/** A kernel on one device; one call at a time. */
+/** A part of a result that takes no arithmetic. */
+struct Piece {
+  void *to;
+  const void *from;  // null: zeros
+  size_t bytes;      // more than 0
+};
+
+/** A kernel on one device; one call at a time. What it is asked to run has at least one neuron-step, but for forward(). */
 class DeviceKernel {
  public:
   virtual ~DeviceKernel() = default;
   virtual void describe(char *text, size_t length) = 0;
+  /** Refuses parameters that no neuron can have, where the calling thread can read them. */
+  virtual void requireParameters(const qlif_forward_args &) {}
   virtual void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) = 0;
+  /** Has at least one element; without a step, the state is handed on. */
   virtual void forward(const ForwardCall &call, void *stream) = 0;
   virtual void backward(const BackwardCall &call, void *stream) = 0;
   virtual void draw(const qlif_draw_args &args, void *stream) = 0;
+  virtual void put(const Piece *pieces, int count, void *stream) = 0;
   virtual std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) = 0;
   /** Waits for work in flight and frees what the kernel holds; called once, before the destructor. */
   virtual void release() = 0;
 };
+
+/** Refuses, by name and value, what no configuration gives. */
+void requireConfig(const qlif_config &config);
+Options optionsOf(const qlif_config &config);
+Constants constantsOf(const qlif_config &config, Options options);
 
 std::unique_ptr<DeviceKernel> openHostKernel(Options options, const Constants &constants, int threads);
 void describeHost(qlif_device_info &info);
@@ -75,6 +92,11 @@ void describeHost(qlif_device_info &info);
 std::unique_ptr<DeviceKernel> openCudaKernel(int device, Options options, const Constants &constants);
 void describeCuda(int device, qlif_device_info &info);
 int countCudaDevices();
+
+/** Whether the state variable's adjoint goes from one step to the one before it. */
+constexpr bool carriesGradient(int variable) {
+  return variable != QLIF_STATE_AHP && variable != QLIF_STATE_RATE && variable != QLIF_STATE_HOMEOSTASIS;
+}
 
 constexpr int64_t wordsOf(int64_t elements) { return elements / 64 + (elements % 64 != 0); }
 

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <new>
+#include <utility>
 
-#include "device.h"
+#include "checks.h"
 #include "host_kernels.h"
 #include "team.h"
 
@@ -53,11 +55,16 @@ class Memory {
 
 class HostTape final : public TapeStorage {
  public:
-  HostTape(int mode, int64_t steps, int64_t elements)
-      : bits_((uint64_t)(wordsOf(elements) * steps) * sizeof(uint64_t)),
-        checkpoints_((uint64_t)(wordsOf(elements) * checkpointsOf(steps)) * (VARIABLES * LANES * sizeof(float))),
-        voltages_(mode == QLIF_TAPE_VOLTAGE ? (uint64_t)(wordsOf(elements) * steps) * (LANES * sizeof(float)) : 0),
-        keepsVoltages_(mode == QLIF_TAPE_VOLTAGE), count_(checkpointsOf(steps)) {}
+  HostTape(int mode, int64_t steps, int64_t elements) : keepsVoltages_(mode == QLIF_TAPE_VOLTAGE), count_(checkpointsOf(steps)) {
+    int64_t words = product("tape", wordsOf(elements), steps);
+    int64_t bits = product("tape", words, sizeof(uint64_t));
+    int64_t checkpoints = product("tape", wordsOf(elements) * count_, VARIABLES * LANES * sizeof(float));
+    int64_t voltages = keepsVoltages_ ? product("tape", words, LANES * sizeof(float)) : 0;
+    sum("tape", sum("tape", bits, checkpoints), voltages);
+    bits_ = Memory((uint64_t)bits);
+    checkpoints_ = Memory((uint64_t)checkpoints);
+    voltages_ = Memory((uint64_t)voltages);
+  }
 
   HostTapeView view() const {
     return HostTapeView{keepsVoltages_ ? voltages_.as<float>() : nullptr, bits_.as<uint64_t>(), checkpoints_.as<float>(), count_};
@@ -75,8 +82,8 @@ class HostTape final : public TapeStorage {
   Memory bits_;
   Memory checkpoints_;
   Memory voltages_;
-  bool keepsVoltages_;
-  int64_t count_;
+  const bool keepsVoltages_;
+  const int64_t count_;
 };
 
 /** The fixed order in which gradients of shared values are summed: docs/numerics.md. */
@@ -134,16 +141,47 @@ class GradientSums {
 
 #if defined(__x86_64__)
 
+/** Whether a CPU has all of these features; writes the names of those that it lacks. */
+bool hasAll(const std::pair<const char *, bool> *features, int count, char *missing, size_t length) {
+  size_t end = 0;
+  missing[0] = 0;
+  for (int i = 0; i < count; i++) {
+    if (!features[i].second && end < length) {
+      end += (size_t)snprintf(missing + end, length - end, "%s%s", end == 0 ? "" : ", ", features[i].first);
+    }
+  }
+  return end == 0;
+}
+
+/** What the host's kernels are run as: there is no code for less than x86-64-v3, since a fused multiply-add in software is no use. */
 const char *instructionSet() {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return "x86-64-v4";
+  // All that the compiler may use of each level, past what every x86-64 has.
+  const std::pair<const char *, bool> v3[] = {
+      {"SSE4.2", __builtin_cpu_supports("sse4.2")},
+      {"POPCNT", __builtin_cpu_supports("popcnt")},
+      {"AVX", __builtin_cpu_supports("avx")},
+      {"AVX2", __builtin_cpu_supports("avx2")},
+      {"FMA", __builtin_cpu_supports("fma")},
+      {"BMI1", __builtin_cpu_supports("bmi")},
+      {"BMI2", __builtin_cpu_supports("bmi2")},
+      {"F16C", __builtin_cpu_supports("f16c")},
+      {"LZCNT", __builtin_cpu_supports("lzcnt")},
+      {"MOVBE", __builtin_cpu_supports("movbe")},
+  };
+  const std::pair<const char *, bool> v4[] = {
+      {"AVX512F", __builtin_cpu_supports("avx512f")},
+      {"AVX512BW", __builtin_cpu_supports("avx512bw")},
+      {"AVX512CD", __builtin_cpu_supports("avx512cd")},
+      {"AVX512DQ", __builtin_cpu_supports("avx512dq")},
+      {"AVX512VL", __builtin_cpu_supports("avx512vl")},
+  };
+  char missing[128];
+  if (!hasAll(v3, sizeof v3 / sizeof v3[0], missing, sizeof missing)) {
+    fail(QLIF_UNAVAILABLE, "the host's CPU lacks %s, which the library's host kernels need: they are compiled for x86-64-v3 and v4",
+        missing);
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) {
-    return "x86-64-v3";
-  }
-  fail(QLIF_UNAVAILABLE, "the host's CPU lacks AVX2, FMA or BMI2, which the library's host kernels are compiled for");
+  return hasAll(v4, sizeof v4 / sizeof v4[0], missing, sizeof missing) ? "x86-64-v4" : "x86-64-v3";
 }
 
 HostProgram programOf(Variant variant) {
@@ -158,11 +196,56 @@ HostProgram programOf(Variant variant) { return hostProgramBaseline(variant); }
 
 #endif
 
+constexpr const char *PARAMETER_NAMES[PARAMETERS] = {"V_th", "tau", "eta", "q_scale", "q_bias"};
+
+constexpr uint32_t LARGEST_FINITE = 0x7f7fffff;
+
+/** The bits of the least tau for which dt / tau is finite. */
+uint32_t leastTau(float dt) {
+  FloatEnvironment environment;
+  uint32_t low = 1;
+  uint32_t high = LARGEST_FINITE;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (bitsOf(divide(dt, fromBits(middle))) <= LARGEST_FINITE) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
 class HostKernel final : public DeviceKernel {
  public:
   HostKernel(Options options, const Constants &constants, int threads)
       : options_(options), constants_(constants), program_(programOf(variantOf(options))), workers_((uint64_t)threads * sizeof(HostWorker)),
-        sums_(new GradientSums), team_(std::make_unique<Team>(threads)) {}
+        sums_(new GradientSums), team_(std::make_unique<Team>(threads)) {
+    for (BitRange &range : legal_) {
+      range = BitRange{0x7fffffff, 0, LARGEST_FINITE};
+    }
+    legal_[QLIF_PARAM_TAU] = BitRange{0xffffffff, leastTau(constants.dt), LARGEST_FINITE};
+  }
+
+  void requireParameters(const qlif_forward_args &args) override {
+    ParameterCheck check{*this, args, {true}};
+    auto job = [](void *context, int, int64_t part) {
+      ParameterCheck &check = *(ParameterCheck *)context;
+      int64_t first = part * ALONE;
+      for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+        int64_t length = valuesOf(check.args, parameter);
+        int64_t count = length - first < ALONE ? length - first : ALONE;
+        const float *values = check.args.parameters[parameter] + first;
+        if (count > 0 && !check.kernel.program_.areWithin(values, count, check.kernel.legal_[parameter])) {
+          check.legal.store(false, std::memory_order_relaxed);
+        }
+      }
+    };
+    team_->run(job, &check, args.neurons / ALONE + 1, team_->size());
+    if (!check.legal.load(std::memory_order_relaxed)) {
+      refuseParameters(args);
+    }
+  }
 
   void describe(char *text, size_t length) override {
     snprintf(text, length, "C++, %s, %d %s", instructionSet(), team_->size(), team_->size() == 1 ? "thread" : "threads");
@@ -212,6 +295,16 @@ class HostKernel final : public DeviceKernel {
     }
   }
 
+  void put(const Piece *pieces, int count, void *) override {
+    for (int i = 0; i < count; i++) {
+      if (pieces[i].from == nullptr) {
+        memset(pieces[i].to, 0, pieces[i].bytes);
+      } else {
+        memcpy(pieces[i].to, pieces[i].from, pieces[i].bytes);
+      }
+    }
+  }
+
   void draw(const qlif_draw_args &args, void *) override {
     HostDraw draw{args};
     share([](void *context, int member, int64_t part) {
@@ -237,6 +330,38 @@ class HostKernel final : public DeviceKernel {
     const Call &call;
   };
 
+  struct ParameterCheck {
+    const HostKernel &kernel;
+    const qlif_forward_args &args;
+    std::atomic<bool> legal;
+  };
+
+  static int64_t valuesOf(const qlif_forward_args &args, int parameter) {
+    return args.per_neuron_parameters >> parameter & 1 ? args.neurons : 1;
+  }
+
+  /** Says which value it is that was found not to be legal. */
+  void refuseParameters(const qlif_forward_args &args) const {
+    FloatEnvironment environment;
+    for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+      for (int64_t n = 0; n < valuesOf(args, parameter); n++) {
+        float value = args.parameters[parameter][n];
+        if (program_.areWithin(&value, 1, legal_[parameter])) {
+          continue;
+        }
+        char text[32];
+        if (parameter == QLIF_PARAM_TAU) {
+          char dt[32];
+          fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got %s at index %lld, expected a finite number > 0 for which dt / tau is"
+              " finite in float32 (dt is %s)", parameter, PARAMETER_NAMES[parameter], textOf(value, text), (long long)n,
+              textOf(constants_.dt, dt));
+        }
+        fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got %s at index %lld, expected a finite number", parameter,
+            PARAMETER_NAMES[parameter], textOf(value, text), (long long)n);
+      }
+    }
+  }
+
   template <class Call>
   void share(Team::Job job, const Call &call, int64_t elements, int64_t steps) {
     FloatEnvironment environment;
@@ -253,15 +378,21 @@ class HostKernel final : public DeviceKernel {
   }
 
   void makeRoom(int64_t steps, int64_t elements, bool modulationSteps) {
-    uint64_t floats = (uint64_t)elements * (PARAMETERS + 1) + (modulationSteps ? (uint64_t)(steps * elements) : 0);
-    if (scratch_.bytes() < floats * sizeof(float)) {
-      scratch_ = Memory(floats * sizeof(float));
+    const char *name = "scratch memory";
+    int64_t floats = product(name, elements, PARAMETERS + 1);
+    if (modulationSteps) {
+      floats = sum(name, floats, product(name, steps, elements));
+    }
+    uint64_t bytes = (uint64_t)product(name, floats, sizeof(float));
+    if (scratch_.bytes() < bytes) {
+      scratch_ = Memory(bytes);
     }
   }
 
   const Options options_;
   const Constants constants_;
   const HostProgram program_;
+  BitRange legal_[PARAMETERS];  // of the values of each parameter
   Memory workers_;
   Memory scratch_;
   std::unique_ptr<GradientSums> sums_;

@@ -688,9 +688,19 @@ void drawBlock(const HostDraw &call, int64_t block, HostWorker &w) {
   }
 }
 
+bool areWithin(const float *values, int64_t count, BitRange range) {
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < count; i++) {
+    // What is below the range wraps around to beyond it.
+    uint32_t above = (bitsOf(values[i]) & range.mask) - range.low;
+    largest = above > largest ? above : largest;
+  }
+  return largest <= range.high - range.low;
+}
+
 template <class S>
 HostProgram program() {
-  return HostProgram{forwardBlock<S>, backwardBlock<S>, drawBlock};
+  return HostProgram{forwardBlock<S>, backwardBlock<S>, drawBlock, areWithin};
 }
 
 }  // namespace

@@ -81,11 +81,19 @@ struct alignas(64) HostWorker {
   float keptVPre[SEGMENT][LANES];
 };
 
-/** Each does one block of LANES elements. */
+/** Floats whose bits, as far as the mask goes, are numbers from low to high. */
+struct BitRange {
+  uint32_t mask;
+  uint32_t low;
+  uint32_t high;
+};
+
 struct HostProgram {
+  // Each does one block of LANES elements.
   void (*forward)(const HostForward &call, int64_t block, HostWorker &worker);
   void (*backward)(const HostBackward &call, int64_t block, HostWorker &worker);
   void (*draw)(const HostDraw &call, int64_t block, HostWorker &worker);
+  bool (*areWithin)(const float *values, int64_t count, BitRange range);
 };
 
 #if defined(__x86_64__)

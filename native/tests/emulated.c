@@ -1,6 +1,8 @@
 /*
  * The CUDA device, emulated: its kernels against the host's, bit for bit, and its errors, capture and memory.
  */
+#include <unistd.h>
+
 #include "scenario.h"
 
 /* Of the emulation; see emulation/cuda_runtime.h. */
@@ -160,8 +162,87 @@ static void test_errors(void) {
   free_scenario(&s);
 }
 
+/* Results that take no arithmetic are written on the stream, without scratch memory; shapes of nothing are done at once. */
+static void test_empty_calls(void) {
+  const int64_t shapes[][3] = {{1, 0, (int64_t)1 << 33}, {(int64_t)1 << 33, (int64_t)1 << 50, 0}, {0, (int64_t)1 << 31, (int64_t)1 << 31}};
+  qlif_config config = default_config();
+  qlif_kernel *kernel;
+  qlif_tape *tape;
+  alarm(300);
+  CHECK_OK(qlif_kernel_open(0, &config, 1, &kernel));
+  for (int i = 0; i < 3; i++) {
+    float dummy[1] = {1};
+    float grads[QLIF_PARAMETERS + 1] = {7, 7, 7, 7, 7, 7};
+    qlif_backward_args a;
+    memset(&a, 0, sizeof a);
+    a.size = sizeof a;
+    qlif_forward_args *f = &a.forward;
+    f->size = sizeof *f;
+    f->steps = shapes[i][0];
+    f->batch = shapes[i][1];
+    f->neurons = shapes[i][2];
+    f->modulation.data = dummy;
+    a.grad_modulation = &grads[QLIF_PARAMETERS];
+    for (int p = 0; p < QLIF_PARAMETERS; p++) {
+      f->parameters[p] = dummy;
+      a.grad_parameters[p] = &grads[p];
+    }
+    CHECK_OK(qlif_kernel_reserve(kernel, f->steps, f->batch, f->neurons, 1));
+    CHECK_OK(qlif_tape_open(kernel, 0, f->steps, f->batch, f->neurons, &tape));
+    f->tape = tape;
+    CHECK_OK(qlif_forward(kernel, f, NULL));
+    qlif_emulation_fail("cudaMemsetAsync", 719);
+    EXPECT(QLIF_DEVICE_FAULT, "setting gradients to 0", qlif_backward(kernel, &a, NULL));
+    qlif_emulation_capture(1);
+    CHECK_OK(qlif_backward(kernel, &a, NULL));
+    qlif_emulation_capture(0);
+    for (int p = 0; p <= QLIF_PARAMETERS; p++) CHECK(grads[p] == 0);
+    CHECK_OK(qlif_tape_close(tape));
+    CHECK(qlif_emulation_memory() == 0);
+  }
+  qlif_draw_args draw;
+  memset(&draw, 0, sizeof draw);
+  draw.size = sizeof draw;
+  draw.wires = 1;
+  draw.elements = (int64_t)1 << 50;
+  draw.steps = 1 << 10;
+  CHECK_OK(qlif_draw(kernel, &draw, NULL));
+  EXPECT(QLIF_INVALID_ARGUMENT, "scratch memory", qlif_kernel_reserve(kernel, 1, (int64_t)1 << 31, (int64_t)1 << 31, 0));
+  EXPECT(QLIF_INVALID_ARGUMENT, "tape", qlif_tape_open(kernel, 0, (int64_t)1 << 61, 1, 1, &tape));
+  EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, 1 << 20, 1 << 20, 1 << 20, &tape));
+  CHECK_OK(qlif_kernel_close(kernel));
+  alarm(0);
+}
+
+/* Tapes keep to their device; parameters in a device's memory are not looked at. */
+static void test_what_is_the_devices(void) {
+  scenario s;
+  do {
+    s = random_scenario(3000);
+    if (rows_of(&s) > 0) break;
+    free_scenario(&s);
+  } while (1);
+  qlif_forward_args *f = &s.args.forward;
+  qlif_kernel *cuda;
+  qlif_kernel *host;
+  CHECK_OK(qlif_kernel_open(0, &s.config, 1, &cuda));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config, 1, &host));
+  CHECK_OK(qlif_tape_open(host, s.mode, f->steps, f->batch, f->neurons, &f->tape));
+  EXPECT(QLIF_INVALID_ARGUMENT, "tape: is of device -1, expected the kernel's, 0", qlif_forward(cuda, f, NULL));
+  CHECK_OK(qlif_tape_close(f->tape));
+  f->tape = NULL;
+  ((float *)f->parameters[QLIF_PARAM_ETA])[0] = NAN;
+  CHECK_OK(qlif_forward(cuda, f, NULL));
+  EXPECT(QLIF_INVALID_ARGUMENT, "parameters[2] (eta): got nan at index 0", qlif_forward(host, f, NULL));
+  CHECK_OK(qlif_kernel_close(cuda));
+  CHECK_OK(qlif_kernel_close(host));
+  free_scenario(&s);
+}
+
 int main(void) {
   test_contexts();
+  test_empty_calls();
+  test_what_is_the_devices();
   test_draws(30);
   test_errors();
   test_kernels(250);

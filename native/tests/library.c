@@ -4,7 +4,9 @@
 #define _GNU_SOURCE
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include "scenario.h"
 
@@ -69,7 +71,7 @@ static void test_config_refusals(void) {
       {"angle_map", offsetof(qlif_config, angle_map), 0, 1},
       {"readout", offsetof(qlif_config, readout), 0, 2},
       {"quantum_wires", offsetof(qlif_config, quantum_wires), 1, 64},
-      {"min_count", offsetof(qlif_config, min_count), 0, 65},
+      {"min_count", offsetof(qlif_config, min_count), 1, 5}, /* of 4 wires */
       {"surrogate", offsetof(qlif_config, surrogate), 0, 3},
       {"neuromod_mode", offsetof(qlif_config, neuromod_mode), 0, 3},
       {"neuromod_transform", offsetof(qlif_config, neuromod_transform), 0, 1},
@@ -97,7 +99,115 @@ static void test_config_refusals(void) {
   REFUSED("kernel", qlif_kernel_open(QLIF_HOST, &config, 1, NULL));
   config.size--;
   REFUSED("size", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  config = default_config();
+  config.quantum_wires = 64;
+  config.min_count = 66;
+  REFUSED("min_count: got 66, expected 1 to 65", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
   CHECK(kernel == NULL);
+}
+
+static void try_number(const char *name, size_t offset, float value, int legal) {
+  qlif_config config = default_config();
+  qlif_kernel *kernel = NULL;
+  if (legal) {
+    /* The other one of a pair that must be in order. */
+    if (offset == offsetof(qlif_config, min_threshold)) config.max_threshold = 3.4e38f;
+    if (offset == offsetof(qlif_config, max_threshold)) config.min_threshold = 1e-45f;
+    if (offset == offsetof(qlif_config, min_alpha)) config.max_alpha = 3.4e38f;
+    if (offset == offsetof(qlif_config, max_alpha)) config.min_alpha = 1e-45f;
+  }
+  *(float *)((char *)&config + offset) = value;
+  if (legal) {
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+    CHECK_OK(qlif_kernel_close(kernel));
+    return;
+  }
+  char start[64];
+  snprintf(start, sizeof start, "%s: got ", name);
+  REFUSED(start, qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  CHECK(strncmp(qlif_last_error(), start, strlen(start)) == 0 && strstr(qlif_last_error(), "expected a") != NULL && kernel == NULL);
+}
+
+/* Each number at its bounds and just outside of them. */
+static void test_config_numbers(void) {
+#define FINITE -3.4e38f, 3.4e38f
+#define POSITIVE 1e-45f, 3.4e38f
+#define NOT_NEGATIVE 0, 3.4e38f
+#define NUMBER(name) #name, offsetof(qlif_config, name)
+  static const struct {
+    const char *name;
+    size_t offset;
+    float low, high;
+  } fields[] = {
+      {NUMBER(kappa), FINITE},
+      {NUMBER(min_threshold), POSITIVE},
+      {NUMBER(max_threshold), POSITIVE},
+      {NUMBER(g_ahp), FINITE},
+      {NUMBER(dt), POSITIVE},
+      {NUMBER(sigma), NOT_NEGATIVE},
+      {NUMBER(dsp_decay), NOT_NEGATIVE},
+      {NUMBER(dsp_jump), NOT_NEGATIVE},
+      {NUMBER(theta_max), 0, 3.14159274f},
+      {NUMBER(quantum_leak), NOT_NEGATIVE},
+      {NUMBER(base_alpha), POSITIVE},
+      {NUMBER(min_alpha), POSITIVE},
+      {NUMBER(max_alpha), POSITIVE},
+      {NUMBER(floor), 0, 0.5f},
+      {NUMBER(ceiling), 0.5f, 1},
+      {NUMBER(expected_above), 0, 1},
+      {NUMBER(surrogate_scale), POSITIVE},
+      {NUMBER(reset_fraction), 0, 1},
+      {NUMBER(v_reset), FINITE},
+      {NUMBER(refractory_decay), 0, 1},
+      {NUMBER(r_jump), NOT_NEGATIVE},
+      {NUMBER(ahp_decay), 0, 1},
+      {NUMBER(ahp_jump), NOT_NEGATIVE},
+      {NUMBER(ahp_max), POSITIVE},
+      {NUMBER(adaptation_decay), NOT_NEGATIVE},
+      {NUMBER(spike_increase), NOT_NEGATIVE},
+      {NUMBER(depression_rate), 0, 1},
+      {NUMBER(recovery_rate), NOT_NEGATIVE},
+      {NUMBER(rate_step), NOT_NEGATIVE},
+      {NUMBER(homeostasis_lr), FINITE},
+      {NUMBER(target_rate), 0, 1},
+  };
+  CHECK(sizeof fields / sizeof fields[0] * sizeof(float) == sizeof(qlif_config) - offsetof(qlif_config, kappa));
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    const char *name = fields[i].name;
+    size_t offset = fields[i].offset;
+    try_number(name, offset, NAN, 0);
+    try_number(name, offset, -NAN, 0);
+    try_number(name, offset, INFINITY, 0);
+    try_number(name, offset, -INFINITY, 0);
+    try_number(name, offset, fields[i].low, 1);
+    try_number(name, offset, fields[i].high, 1);
+    if (fields[i].low == 0) try_number(name, offset, -0.0f, 1);
+    if (fields[i].low > -1e38f) try_number(name, offset, nextafterf(fields[i].low, -1), 0);
+    if (fields[i].high < 1e38f) try_number(name, offset, nextafterf(fields[i].high, 10), 0);
+  }
+  qlif_kernel *kernel = NULL;
+  qlif_config config = default_config();
+  config.min_threshold = 2.5f;
+  REFUSED("min_threshold, max_threshold: got 2.5, 2, expected min_threshold <= max_threshold",
+          qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  config = default_config();
+  config.min_alpha = 5.5f;
+  REFUSED("min_alpha, max_alpha: got 5.5, 5,", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  config = default_config();
+  config.surrogate = QLIF_SURROGATE_GAUSSIAN;
+  REFUSED("surrogate_scale: got 1, expected a finite number <= 0", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  config.surrogate_scale = -INFINITY;
+  REFUSED("surrogate_scale", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  CHECK(kernel == NULL);
+  /* a of 3e38 and of 1.3e-19; and both bounds of a pair rounded to one number. */
+  static const float scales[] = {-0.0f, -3e37f};
+  for (int i = 0; i < 2; i++) {
+    config.surrogate_scale = scales[i];
+    config.min_threshold = config.max_threshold;
+    config.min_alpha = config.max_alpha;
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+    CHECK_OK(qlif_kernel_close(kernel));
+  }
 }
 
 /* A call of 3 steps of 2 x 5 neurons, with a tape that holds it. */
@@ -150,7 +260,7 @@ static void test_forward_refusals(void) {
   FORWARD("batch", a.batch = -1);
   FORWARD("neurons", a.neurons = -1);
   FORWARD("batch * neurons", a.batch = a.neurons = huge);
-  FORWARD("2^62", a.steps = huge; a.batch = huge);
+  FORWARD("steps * batch * neurons", a.steps = huge; a.batch = huge);
   FORWARD("first_step", a.first_step = -1);
   FORWARD("first_step", a.first_step = ((int64_t)1 << 33) - 1);
   FORWARD("first_step", a.first_step = INT64_MAX);
@@ -183,7 +293,7 @@ static void test_forward_refusals(void) {
     FORWARD("final_state", a.tape = x.tape; a.final_state[i] = (float *)a.initial_state[i]);
   }
   FORWARD("tape", a.tape = x.tape; a.steps--);
-  FORWARD("tape", a.tape = (qlif_tape *)x.kernel);
+  FORWARD("tape: got a kernel's handle", a.tape = (qlif_tape *)x.kernel);
   FORWARD("tape", a.tape = (qlif_tape *)&a);
   a = good;
   REFUSED("kernel", qlif_forward(NULL, &a, NULL));
@@ -246,7 +356,10 @@ static void test_other_refusals(void) {
   qlif_tape *tape = NULL;
   REFUSED("mode", qlif_tape_open(x.kernel, 2, 1, 1, 1, &tape));
   REFUSED("steps", qlif_tape_open(x.kernel, 0, -1, 1, 1, &tape));
-  REFUSED("2^62", qlif_tape_open(x.kernel, 0, (int64_t)1 << 50, 1 << 10, 1 << 10, &tape));
+  REFUSED("batch * neurons", qlif_tape_open(x.kernel, 0, 1, (int64_t)1 << 40, (int64_t)1 << 23, &tape));
+  REFUSED("steps * batch * neurons", qlif_tape_open(x.kernel, 0, (int64_t)1 << 50, 1 << 10, 1 << 10, &tape));
+  REFUSED("tape", qlif_tape_open(x.kernel, 0, (int64_t)1 << 56, 1, 1, &tape));
+  EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_tape_open(x.kernel, 0, 1 << 20, 1 << 20, 1 << 20, &tape));
   REFUSED("tape", qlif_tape_open(x.kernel, 0, 1, 1, 1, NULL));
   REFUSED("kernel", qlif_tape_open(NULL, 0, 1, 1, 1, &tape));
   EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_tape_open(x.kernel, 0, 1 << 20, 1 << 18, 1 << 14, &tape));
@@ -255,14 +368,18 @@ static void test_other_refusals(void) {
   CHECK(qlif_tape_bytes(x.tape) > 0);
   REFUSED("steps", qlif_kernel_reserve(x.kernel, -1, 1, 1, 0));
   REFUSED("modulation_steps", qlif_kernel_reserve(x.kernel, 1, 1, 1, 2));
+  REFUSED("batch * neurons", qlif_kernel_reserve(x.kernel, 1, (int64_t)1 << 40, (int64_t)1 << 23, 0));
+  REFUSED("scratch memory", qlif_kernel_reserve(x.kernel, 1, (int64_t)1 << 31, (int64_t)1 << 31, 0));
+  REFUSED("scratch memory", qlif_kernel_reserve(x.kernel, (int64_t)1 << 31, (int64_t)1 << 31, 1, 1));
   EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_kernel_reserve(x.kernel, 1 << 20, 1 << 18, 1 << 14, 1));
   CHECK_OK(qlif_kernel_reserve(x.kernel, 3, 2, 5, 1));
-  char text[100];
+  float values[25];
+  char *text = (char *)values;
   REFUSED("text", qlif_kernel_describe(x.kernel, NULL, 10));
   REFUSED("length", qlif_kernel_describe(x.kernel, text, 0));
   CHECK_OK(qlif_kernel_describe(x.kernel, text, 1));
   CHECK(text[0] == 0);
-  CHECK_OK(qlif_kernel_describe(x.kernel, text, sizeof text));
+  CHECK_OK(qlif_kernel_describe(x.kernel, text, sizeof values));
   CHECK(strstr(text, "1 thread") != NULL);
 
   qlif_draw_args good, a;
@@ -283,7 +400,8 @@ static void test_other_refusals(void) {
   DRAW("wires", a.wires = 0);
   DRAW("wires", a.wires = 65);
   DRAW("elements", a.elements = -1);
-  DRAW("2^62", a.elements = (int64_t)1 << 58; a.steps = 1 << 20);
+  DRAW("steps * elements", a.elements = (int64_t)1 << 58; a.steps = 1 << 20);
+  DRAW("steps * wires * elements", a.elements = (int64_t)1 << 58; a.wires = 8; a.uniforms = values);
   DRAW("first_step", a.first_step = -1);
   DRAW("element_offset", a.element_offset = -1);
   DRAW("uniforms", a.uniforms = misaligned((float *)text));
@@ -293,6 +411,7 @@ static void test_other_refusals(void) {
   close_fixture(&x);
 }
 
+/* Handles are told from each other, whatever they are. */
 static void test_handles(void) {
   qlif_config config = default_config();
   qlif_kernel *kernel;
@@ -301,13 +420,344 @@ static void test_handles(void) {
   CHECK_OK(qlif_tape_close(NULL));
   CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 2, &kernel));
   CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_COMPACT, 100, 3, 5, &tape));
-  CHECK_OK(qlif_kernel_close(kernel));
-  REFUSED("kernel", qlif_kernel_close(kernel));
-  REFUSED("kernel", qlif_kernel_reserve(kernel, 1, 1, 1, 0));
+  qlif_draw_args draw;
+  memset(&draw, 0, sizeof draw);
+  draw.size = sizeof draw;
+  draw.wires = 1;
+  qlif_forward_args forward;
+  memset(&forward, 0, sizeof forward);
+  forward.size = sizeof forward;
+  qlif_backward_args backward;
+  memset(&backward, 0, sizeof backward);
+  backward.size = sizeof backward;
+  backward.forward = forward;
+  char text[16];
+  qlif_tape *none = NULL;
+  for (int round = 0; round < 2; round++) {
+    const char *why = round == 0 ? "kernel: got a tape's handle" : "kernel: got a handle that has been closed";
+    qlif_kernel *wrong = kernel;
+    if (round == 0) {
+      wrong = (qlif_kernel *)tape;
+    } else {
+      CHECK_OK(qlif_kernel_close(kernel));
+    }
+    REFUSED(why, qlif_kernel_close(wrong));
+    REFUSED(why, qlif_kernel_describe(wrong, text, sizeof text));
+    REFUSED(why, qlif_kernel_reserve(wrong, 1, 1, 1, 0));
+    REFUSED(why, qlif_forward(wrong, &forward, NULL));
+    REFUSED(why, qlif_backward(wrong, &backward, NULL));
+    REFUSED(why, qlif_draw(wrong, &draw, NULL));
+    REFUSED(why, qlif_tape_open(wrong, 0, 1, 1, 1, &none));
+  }
+  CHECK(none == NULL);
   CHECK(qlif_tape_bytes(tape) > 0);
-  CHECK_OK(qlif_tape_close(tape));
-  REFUSED("tape", qlif_tape_close(tape));
-  CHECK(qlif_tape_bytes(tape) == 0);
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  for (int round = 0; round < 2; round++) {
+    const char *why = round == 0 ? "tape: got a kernel's handle" : "tape: got a handle that has been closed";
+    qlif_tape *wrong = tape;
+    if (round == 0) {
+      wrong = (qlif_tape *)kernel;
+    } else {
+      CHECK_OK(qlif_tape_close(tape));
+    }
+    REFUSED(why, qlif_tape_close(wrong));
+    forward.tape = backward.forward.tape = wrong;
+    REFUSED(why, qlif_forward(kernel, &forward, NULL));
+    REFUSED(why, qlif_backward(kernel, &backward, NULL));
+    CHECK(qlif_tape_bytes(wrong) == 0 && strstr(qlif_last_error(), why) != NULL);
+  }
+  /* What no one gave out: addresses, numbers ahead of the last one, of no kind. */
+  uintptr_t garbage[] = {(uintptr_t)&config, (uintptr_t)&config + 1, 1, 2, 3, (uintptr_t)kernel + 4, (uintptr_t)kernel + 2, UINTPTR_MAX};
+  for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
+    REFUSED("kernel: got 0x", qlif_kernel_close((qlif_kernel *)garbage[i]));
+    REFUSED("tape: got 0x", qlif_tape_close((qlif_tape *)garbage[i]));
+    CHECK(qlif_tape_bytes((qlif_tape *)garbage[i]) == 0);
+  }
+  REFUSED("kernel: got NULL", qlif_kernel_reserve(NULL, 1, 1, 1, 0));
+
+  /* A handle that is closed stays so, whatever is opened after it. */
+  qlif_kernel *closed = kernel;
+  CHECK_OK(qlif_kernel_close(closed));
+  for (int i = 0; i < 1000; i++) {
+    qlif_kernel *next;
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &next));
+    CHECK_OK(qlif_tape_open(next, QLIF_TAPE_COMPACT, 3, 2, 2, &tape));
+    REFUSED("has been closed", qlif_kernel_close(closed));
+    REFUSED("tape's handle", qlif_kernel_close((qlif_kernel *)tape));
+    CHECK((uintptr_t)next > (uintptr_t)closed && (uintptr_t)tape > (uintptr_t)next);
+    CHECK_OK(qlif_tape_close(tape));
+    CHECK_OK(qlif_kernel_close(next));
+    closed = next;
+  }
+}
+
+/* A tape is for kernels of its own configuration, of any of them. */
+static void test_tapes_of_other_kernels(void) {
+  fixture x = open_fixture();
+  qlif_backward_args good = x.s.args;
+  good.forward.tape = x.tape;
+  CHECK_OK(qlif_forward(x.kernel, &good.forward, NULL));
+  for (size_t offset = offsetof(qlif_config, decision); offset < sizeof(qlif_config); offset += 4) {
+    qlif_config config = x.s.config;
+    void *field = (char *)&config + offset;
+    if (offset < offsetof(qlif_config, kappa)) {
+      int32_t *option = field;
+      *option += *option == 1 ? 1 : -1;
+    } else {
+      *(float *)field *= 0.875f;
+    }
+    qlif_kernel *other;
+    if (memcmp(&config, &x.s.config, sizeof config) == 0 || qlif_kernel_open(QLIF_HOST, &config, 1, &other) != QLIF_SUCCESS) {
+      continue;
+    }
+    qlif_backward_args a = good;
+    /* What the other one needs to get as far as the tape. */
+    a.forward.normals = NULL;
+    REFUSED("tape: was opened by a kernel of another configuration", qlif_forward(other, &a.forward, NULL));
+    REFUSED("tape: was opened by a kernel of another configuration", qlif_backward(other, &a, NULL));
+    CHECK_OK(qlif_kernel_close(other));
+  }
+  /* Nothing was written to the tape, which goes from kernel to kernel. */
+  CHECK_OK(qlif_kernel_close(x.kernel));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config, 3, &x.kernel));
+  CHECK_OK(qlif_backward(x.kernel, &good, NULL));
+  scenario expected = again(&x.s);
+  run_on(&expected, QLIF_HOST, 1);
+  same_results(&expected, &x.s);
+  free_outputs(&expected);
+  close_fixture(&x);
+}
+
+/* The bits of the least float for which dt / tau is finite. */
+static float least_tau(float dt) {
+  float tau = dt / 3.40282347e38f;
+  while (isfinite(dt / nextafterf(tau, 0))) tau = nextafterf(tau, 0);
+  while (!isfinite(dt / tau)) tau = nextafterf(tau, 1);
+  return tau;
+}
+
+/* What no neuron can have is refused before anything is written; what is odd but has a meaning runs. */
+static void test_parameters(void) {
+  static const char *const names[] = {"parameters[0] (V_th)", "parameters[1] (tau)", "parameters[2] (eta)", "parameters[3] (q_scale)",
+                                      "parameters[4] (q_bias)"};
+  static const float never[] = {NAN, -NAN, INFINITY, -INFINITY};
+  for (int round = 0; round < 30; round++) {
+    scenario s = random_scenario(100000);
+    if (rows_of(&s) == 0) {
+      free_scenario(&s);
+      continue;
+    }
+    qlif_forward_args *f = &s.args.forward;
+    s.config.dt = round % 3 == 0 ? 1 : round % 3 == 1 ? 1e-30f : 1e30f;
+    const float never_tau[] = {0, -0.0f, -1, -1e-45f, nextafterf(least_tau(s.config.dt), 0)};
+    const float odd_tau[] = {least_tau(s.config.dt), 3.4e38f};
+    static const float odd[] = {3.4e38f, -3.4e38f, 1e-45f, -0.0f};
+    qlif_kernel *kernel;
+    qlif_tape *tape;
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config, 3, &kernel));
+    CHECK_OK(qlif_tape_open(kernel, s.mode, f->steps, f->batch, f->neurons, &tape));
+    f->tape = tape;
+    for (int parameter = 0; parameter < QLIF_PARAMETERS; parameter++) {
+      int64_t index = random_int(0, 1) ? parameter_length(&s, parameter) - 1 : random_int(0, (int)parameter_length(&s, parameter) - 1);
+      float *value = (float *)f->parameters[parameter] + index;
+      float saved = *value;
+      int many = parameter == QLIF_PARAM_TAU ? 9 : 4;
+      char where[48];
+      snprintf(where, sizeof where, "at index %lld, expected", (long long)index);
+      for (int i = 0; i < many; i++) {
+        *value = i < 4 ? never[i] : never_tau[i - 4];
+        /* The largest of them have no dt below. */
+        if (*value > 0 && isfinite(s.config.dt / *value)) continue;
+        REFUSED(names[parameter], qlif_forward(kernel, f, NULL));
+        CHECK(strstr(qlif_last_error(), where) != NULL);
+        for (int64_t e = 0; e < elements_of(&s) * 4; e++) CHECK(((unsigned char *)f->final_state[3])[e] == 0xa5);
+      }
+      *value = saved;
+    }
+    CHECK_OK(qlif_forward(kernel, f, NULL));
+    for (int parameter = 0; parameter < QLIF_PARAMETERS; parameter++) {
+      float *value = (float *)f->parameters[parameter] + parameter_length(&s, parameter) - 1;
+      float saved = *value;
+      *value = NAN;
+      REFUSED(names[parameter], qlif_backward(kernel, &s.args, NULL));
+      CHECK(strstr(qlif_last_error(), "got nan") != NULL);
+      for (int64_t e = 0; e < rows_of(&s) * 4; e++) CHECK(((unsigned char *)s.args.grad_input)[e] == 0xa5);
+      /* And the tape keeps what it holds. */
+      REFUSED(names[parameter], qlif_forward(kernel, f, NULL));
+      *value = saved;
+    }
+    CHECK_OK(qlif_backward(kernel, &s.args, NULL));
+    for (int parameter = 0; parameter < QLIF_PARAMETERS; parameter++) {
+      float *value = (float *)f->parameters[parameter];
+      float saved = *value;
+      for (int i = 0; i < (parameter == QLIF_PARAM_TAU ? 2 : 4); i++) {
+        *value = parameter == QLIF_PARAM_TAU ? odd_tau[i] : odd[i];
+        CHECK_OK(qlif_forward(kernel, f, NULL));
+        CHECK_OK(qlif_backward(kernel, &s.args, NULL));
+      }
+      *value = saved;
+    }
+    CHECK_OK(qlif_kernel_close(kernel));
+    CHECK_OK(qlif_tape_close(tape));
+    free_scenario(&s);
+  }
+
+  /* Enough of them that threads share the check; the first that is wrong is named. */
+  const int64_t many = 100003;
+  qlif_config config = default_config();
+  qlif_kernel *kernel;
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 3, &kernel));
+  qlif_forward_args f;
+  memset(&f, 0, sizeof f);
+  f.size = sizeof f;
+  f.steps = f.batch = 1;
+  f.neurons = many;
+  f.per_neuron_parameters = 31;
+  float *values = random_floats(many, 1, 2);
+  float *taus = random_floats(many, 1, 2);
+  f.input = values;
+  for (int i = 0; i < QLIF_PARAMETERS; i++) f.parameters[i] = i == QLIF_PARAM_TAU ? taus : values;
+  CHECK_OK(qlif_forward(kernel, &f, NULL));
+  taus[many - 1] = taus[70001] = 0;
+  REFUSED("parameters[1] (tau): got 0 at index 70001, expected", qlif_forward(kernel, &f, NULL));
+  taus[70001] = 1;
+  REFUSED("got 0 at index 100002,", qlif_forward(kernel, &f, NULL));
+  values[65536] = INFINITY;
+  REFUSED("parameters[0] (V_th): got inf at index 65536, expected a finite number", qlif_forward(kernel, &f, NULL));
+  free(values);
+  free(taus);
+  CHECK_OK(qlif_kernel_close(kernel));
+}
+
+/* A NaN in the input or in a given state stays in its neuron. */
+static void test_nan_stays(int rounds) {
+  for (int round = 0; round < rounds; round++) {
+    scenario plain = random_scenario(20000);
+    if (rows_of(&plain) == 0 || plain.args.forward.initial_state[0] == NULL) {
+      free_scenario(&plain);
+      continue;
+    }
+    scenario other = again(&plain);
+    int64_t elements = elements_of(&plain);
+    int64_t row = random_int(0, (int)rows_of(&plain) - 1);
+    int64_t element = row % elements;
+    run_on(&plain, QLIF_HOST, 1);
+    float *where = random_int(0, 1) ? (float *)other.args.forward.input + row
+                                    : (float *)other.args.forward.initial_state[random_int(0, 10)] + element;
+    *where = NAN;
+    run_on(&other, QLIF_HOST, 1);
+    for (int64_t i = 0; i < rows_of(&plain); i++) {
+      if (i % elements != element) {
+        CHECK(plain.args.forward.spikes_u8[i] == other.args.forward.spikes_u8[i]);
+        same_bytes("voltages beside a NaN", plain.args.forward.voltages + i, other.args.forward.voltages + i, 1, 4);
+        same_bytes("gradients beside a NaN", plain.args.grad_input + i, other.args.grad_input + i, 1, 4);
+      }
+    }
+    free_outputs(&other);
+    free_scenario(&plain);
+  }
+}
+
+/* Calls that have nothing to do, of shapes that would take for ever, and what they write nevertheless. */
+static void test_empty_calls(void) {
+  const int64_t one = 1;
+  const struct {
+    int64_t steps, batch, neurons;
+  } shapes[] = {
+      {1, 0, one << 33},         {1, one << 40, 0},         {one << 33, 0, one << 40},  {0, one << 20, one << 20},
+      {0, one << 31, one << 31}, {one << 33, one << 50, 0}, {0, 0, 0},                  {0, 0, INT64_MAX},
+      {0, INT64_MAX, 0},         {0, INT64_MAX, 1},         {one << 33, 0, INT64_MAX},  {one << 33, INT64_MAX, 0},
+  };
+  alarm(300);
+  for (int mode = 0; mode < 2; mode++) {
+    qlif_config config = mode == 0 ? default_config() : lif_config();
+    qlif_kernel *kernel;
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 2, &kernel));
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+      for (int modulated = 0; modulated < 9; modulated++) {
+        qlif_tape *tape;
+        float dummy[1] = {1};
+        float grads[QLIF_PARAMETERS];
+        float grad_modulation[1] = {7};
+        qlif_backward_args a;
+        memset(&a, 0, sizeof a);
+        a.size = sizeof a;
+        qlif_forward_args *f = &a.forward;
+        f->size = sizeof *f;
+        f->steps = shapes[i].steps;
+        f->batch = shapes[i].batch;
+        f->neurons = shapes[i].neurons;
+        for (int p = 0; p < QLIF_PARAMETERS; p++) {
+          f->parameters[p] = dummy;
+          grads[p] = 5;
+          a.grad_parameters[p] = &grads[p];
+        }
+        if (modulated > 0) {
+          f->modulation.data = dummy;
+          f->modulation.stride_t = (modulated - 1) & 1 ? 3 : 0;
+          f->modulation.stride_b = (modulated - 1) & 2 ? 5 : 0;
+          f->modulation.stride_n = (modulated - 1) & 4 ? 1 : 0;
+          /* A gradient of none or one value, for want of memory. */
+          __int128 values = (__int128)(f->modulation.stride_t == 0 || f->steps == 1 ? 1 : f->steps) *
+                            (f->modulation.stride_b == 0 || f->batch == 1 ? 1 : f->batch) *
+                            (f->modulation.stride_n == 0 || f->neurons == 1 ? 1 : f->neurons);
+          if (values <= 1) a.grad_modulation = grad_modulation;
+        }
+        CHECK_OK(qlif_kernel_reserve(kernel, f->steps, f->batch, f->neurons, 1));
+        CHECK_OK(qlif_tape_open(kernel, mode, f->steps, f->batch, f->neurons, &tape));
+        CHECK(qlif_tape_bytes(tape) == 0);
+        f->tape = tape;
+        CHECK_OK(qlif_forward(kernel, f, NULL));
+        CHECK_OK(qlif_backward(kernel, &a, NULL));
+        for (int p = 0; p < QLIF_PARAMETERS; p++) CHECK(grads[p] == 0 && !signbit(grads[p]));
+        CHECK(a.grad_modulation == NULL || grad_modulation[0] == 0 || grad_modulation[0] == 7);
+        if (f->modulation.stride_t + f->modulation.stride_b + f->modulation.stride_n == 0 && modulated > 0) {
+          CHECK(grad_modulation[0] == 0);
+        }
+        CHECK_OK(qlif_tape_close(tape));
+      }
+    }
+    /* Results that no memory holds. */
+    qlif_tape *tape;
+    float dummy[1] = {1};
+    qlif_backward_args a;
+    memset(&a, 0, sizeof a);
+    a.size = sizeof a;
+    a.forward.size = sizeof a.forward;
+    a.forward.steps = 1;
+    a.forward.neurons = INT64_MAX;
+    a.forward.per_neuron_parameters = 4;
+    a.grad_parameters[2] = dummy;
+    CHECK_OK(qlif_tape_open(kernel, mode, 1, 0, INT64_MAX, &tape));
+    a.forward.tape = tape;
+    CHECK_OK(qlif_forward(kernel, &a.forward, NULL));
+    REFUSED("grad_parameters", qlif_backward(kernel, &a, NULL));
+    a.grad_parameters[2] = NULL;
+    a.grad_modulation = dummy;
+    a.forward.modulation.data = dummy;
+    a.forward.modulation.stride_n = 1;
+    REFUSED("grad_modulation", qlif_backward(kernel, &a, NULL));
+    CHECK(dummy[0] == 1);
+    CHECK_OK(qlif_tape_close(tape));
+
+    qlif_draw_args draw;
+    memset(&draw, 0, sizeof draw);
+    draw.size = sizeof draw;
+    draw.wires = 64;
+    draw.elements = one << 50;
+    CHECK_OK(qlif_draw(kernel, &draw, NULL));
+    draw.steps = 1 << 10;
+    CHECK_OK(qlif_draw(kernel, &draw, NULL));
+    draw.elements = 0;
+    draw.steps = one << 33;
+    float none[1] = {3};
+    draw.uniforms = none;
+    draw.normals = none;
+    CHECK_OK(qlif_draw(kernel, &draw, NULL));
+    CHECK(none[0] == 3);
+    CHECK_OK(qlif_kernel_close(kernel));
+  }
+  alarm(0);
 }
 
 /* Two threads on one kernel: each call succeeds or is told that the kernel is busy. */
@@ -354,6 +804,72 @@ static long resident_kilobytes(void) {
   CHECK(file != NULL && fscanf(file, "%*d %ld", &pages) == 1);
   fclose(file);
   return pages * 4;
+}
+
+/* One thread calls while another one closes: what is refused meanwhile changes nothing and can be tried again, until nothing is left. */
+typedef struct closing {
+  scenario s;
+  qlif_kernel *kernel;
+} closing;
+
+static void *call_until_closed(void *given) {
+  closing *c = given;
+  while (1) {
+    qlif_status status = qlif_forward(c->kernel, &c->s.args.forward, NULL);
+    if (status == QLIF_SUCCESS) status = qlif_backward(c->kernel, &c->s.args, NULL);
+    if (status == QLIF_SUCCESS || status == QLIF_BUSY) {
+      /* The other thread has a chance in between. */
+      usleep(100);
+      continue;
+    }
+    CHECK(status == QLIF_INVALID_ARGUMENT && strstr(qlif_last_error(), "has been closed") != NULL);
+    return NULL;
+  }
+}
+
+static void test_closing_during_calls(int rounds) {
+  closing c;
+  do {
+    c.s = random_scenario(60000);
+    if (rows_of(&c.s) > 30000) break;
+    free_scenario(&c.s);
+  } while (1);
+  qlif_forward_args *f = &c.s.args.forward;
+  long before = 0;
+  int refused[2] = {0, 0};
+  for (int i = 0; i < rounds; i++) {
+    if (i == rounds / 4) before = resident_kilobytes();
+    qlif_tape *tape;
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &c.s.config, random_int(1, 3), &c.kernel));
+    CHECK_OK(qlif_tape_open(c.kernel, c.s.mode, f->steps, f->batch, f->neurons, &tape));
+    uint64_t bytes = qlif_tape_bytes(tape);
+    f->tape = tape;
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, call_until_closed, &c) == 0);
+    /* Either may go first. */
+    for (int kind = i % 2, closed = 0; closed < 2; kind = 1 - kind, closed++) {
+      while (1) {
+        qlif_status status = kind == 0 ? qlif_kernel_close(c.kernel) : qlif_tape_close(tape);
+        if (status == QLIF_SUCCESS) break;
+        CHECK(status == QLIF_BUSY && strstr(qlif_last_error(), "another thread") != NULL);
+        CHECK(kind == 0 || qlif_tape_bytes(tape) == bytes);
+        refused[kind]++;
+        sched_yield();
+      }
+    }
+    CHECK(pthread_join(thread, NULL) == 0);
+    REFUSED("has been closed", qlif_kernel_close(c.kernel));
+    REFUSED("has been closed", qlif_tape_close(tape));
+  }
+  long after = resident_kilobytes();
+  printf("closing during calls: refused %d times for kernels, %d for tapes; resident memory after %d and %d rounds: %ld and %ld kB\n",
+         refused[0], refused[1], rounds / 4, rounds, before, after);
+  CHECK(refused[0] > 0 && refused[1] > 0);
+#ifndef QLIF_SANITIZED
+  CHECK(after - before < 4096);
+#endif
+  f->tape = NULL;
+  free_scenario(&c.s);
 }
 
 static void test_many_kernels(void) {
@@ -515,11 +1031,17 @@ int main(void) {
   test_versions();
   test_devices();
   test_config_refusals();
+  test_config_numbers();
   test_forward_refusals();
   test_backward_refusals();
   test_other_refusals();
   test_handles();
+  test_tapes_of_other_kernels();
+  test_parameters();
+  test_nan_stays(40);
+  test_empty_calls();
   test_contention();
+  test_closing_during_calls(200);
   test_threads(120);
   test_lent_draws(60);
   test_splits(40);

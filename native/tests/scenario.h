@@ -84,6 +84,7 @@ static qlif_config lif_config(void) {
   c.neuromod_mode = QLIF_NEUROMOD_OFF;
   c.dynamic_probability = c.refractory = c.use_ahp = c.use_adaptive_threshold = c.homeostasis_enabled = c.membrane_noise = 0;
   c.surrogate = random_int(0, 3);
+  c.surrogate_scale = c.surrogate == QLIF_SURROGATE_GAUSSIAN ? -0.5f : 1;
   return c;
 }
 
@@ -226,6 +227,9 @@ static scenario random_scenario(int64_t budget) {
     f->modulation.stride_n = n == 1 ? 0 : 1;
     f->modulation.stride_b = b == 1 ? 0 : n;
     f->modulation.stride_t = t == 1 ? 0 : b * n;
+  } else if (random_int(0, 1)) {
+    /* No one may look at the strides of what is not there. */
+    f->modulation.stride_t = f->modulation.stride_b = f->modulation.stride_n = random_int(0, 1) ? INT64_MAX : INT64_MIN;
   }
   if (random_int(0, 1)) {
     for (int i = 0; i < QLIF_STATE_VARIABLES; i++) f->initial_state[i] = random_floats(elements, 0, 0.8f);

@@ -407,3 +407,21 @@ cudaError_t cudaFree(void *from) {
   free(from);
   return failing("cudaFree");
 }
+
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t) {
+  emulateContext();
+  if (cudaError_t error = failing("cudaMemsetAsync")) {
+    return error;
+  }
+  memset(to, value, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  emulateContext();
+  if (cudaError_t error = failing("cudaMemcpyAsync")) {
+    return error;
+  }
+  memcpy(to, from, bytes);
+  return cudaSuccess;
+}

@@ -6,7 +6,11 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -21,6 +25,7 @@ import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
 import org.qlif.NativeException;
+import org.qlif.NeuromodTransform;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifTrace;
@@ -176,6 +181,77 @@ class NativeKernelTest {
             }
             kernel.forward(forward(new Shape(3, 2, 5)));
         }
+    }
+
+    /** The library checks the numbers that it is given; whatever a legal configuration derives must be among those that it takes. */
+    @Test
+    void takesEveryLegalConfiguration() throws Exception {
+        RecordComponent[] components = QlifConfig.class.getRecordComponents();
+        Class<?>[] types =
+                Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
+        Constructor<QlifConfig> constructor = QlifConfig.class.getConstructor(types);
+        int legal = 0;
+        for (int i = 0; i < Seeds.cases(400); i++) {
+            long seed = Seeds.of(i);
+            RandomGenerator random = Seeds.random(seed);
+            Object[] values = new Object[components.length];
+            for (int c = 0; c < values.length; c++) {
+                Object usual = components[c].getAccessor().invoke(CONFIG);
+                values[c] = random.nextInt(3) > 0 ? usual : extreme(random, components[c].getName(), usual);
+            }
+            QlifConfig config;
+            try {
+                config = constructor.newInstance(values);
+            } catch (InvocationTargetException refused) {
+                assertThat(refused.getCause()).as(Seeds.replay(seed)).isInstanceOf(IllegalArgumentException.class);
+                continue;
+            }
+            legal++;
+            try (Kernel kernel = Kernel.open(config, DEVICE, new KernelOptions(1))) {
+                kernel.forward(new Forward()
+                        .input(Tensor.zeros(DType.F32, 2, 1, 3))
+                        .parameters(Parameters.shared(
+                                CONFIG.toBuilder().dt(config.dt()).build()))
+                        .draws(new DrawStream(1, 2)));
+            } catch (RuntimeException failure) {
+                throw new AssertionError(Seeds.replay(seed) + ": " + config, failure);
+            }
+        }
+        assertThat(legal).as("legal configurations").isPositive();
+    }
+
+    /** What is at the bounds of its range, or is not told from them in float32. */
+    private static Object extreme(RandomGenerator random, String name, Object usual) {
+        return switch (usual) {
+            case Boolean _ -> random.nextBoolean();
+            case Integer _ -> (int) RandomConfigs.pick(random, 1, 2, 63, 64);
+            case NeuromodTransform _ ->
+                RandomConfigs.choose(random, NeuromodTransform.SIGMOID, NeuromodTransform.IDENTITY);
+            case Enum<?> option ->
+                RandomConfigs.choose(
+                        random, (Object[]) option.getDeclaringClass().getEnumConstants());
+            default ->
+                switch (name) {
+                    // dt over each of them is finite in float32.
+                    case "dt" -> RandomConfigs.pick(random, 1e-45, 1e-30, 1e30);
+                    case "homeostasisTau", "tau" -> RandomConfigs.pick(random, 1e-7, 3.4e38);
+                    // One side of a pair each.
+                    case "minThreshold" -> RandomConfigs.pick(random, 1e-45, 2 - 1e-15);
+                    case "maxThreshold" -> RandomConfigs.pick(random, 2, 3.4e38);
+                    case "minAlpha" -> RandomConfigs.pick(random, 1e-45, 5);
+                    case "maxAlpha" -> RandomConfigs.pick(random, 5, 3.4e38);
+                    case "thetaMax", "quantumThreshold" ->
+                        RandomConfigs.pick(random, 1e-300, Math.nextDown(Math.PI), Math.PI);
+                    case "probabilityFloor" -> RandomConfigs.pick(random, -0.0, 1e-300, Math.nextDown(0.5));
+                    case "resetFraction", "depressionRate", "homeostasisTargetRate" ->
+                        RandomConfigs.pick(random, -0.0, 1e-300, 1);
+                    case "vReset", "gAhp", "homeostasisLr", "neuromodStrength", "vTh", "eta", "qScale", "qBias" ->
+                        RandomConfigs.pick(random, -3.4e38, -0.0, 1e-300, 3.4e38);
+                    case "baseAlpha", "tauRef", "tauAhp", "ahpMax", "surrogateAlpha" ->
+                        RandomConfigs.pick(random, 1e-45, 2e-19, 1e-18, 3.4e38);
+                    default -> RandomConfigs.pick(random, -0.0, 0, 1e-300, 1e-45, 3.4e38);
+                };
+        };
     }
 
     @Test

@@ -1,0 +1,59 @@
+// Checks of numbers that more than one file needs. Each throws a Failure that names what it checked.
+#ifndef QLIF_CHECKS_H
+#define QLIF_CHECKS_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+
+namespace qlif {
+
+/** The shortest text that reads back as this number. */
+template <size_t LENGTH>
+const char *textOf(float value, char (&text)[LENGTH]) {
+  static_assert(LENGTH >= 24, "a float takes up to 15 characters");
+  if (value != value) {
+    return "nan";
+  }
+  for (int digits = 1; digits <= 9; digits++) {
+    snprintf(text, LENGTH, "%.*g", digits, (double)value);
+    if (strtof(text, nullptr) == value) {
+      break;
+    }
+  }
+  // The process may have a locale with another one.
+  if (char *comma = strchr(text, ',')) {
+    *comma = '.';
+  }
+  return text;
+}
+
+inline void requireRange(const char *name, int64_t value, int64_t low, int64_t high) {
+  if (value < low || value > high) {
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %lld, expected %lld to %lld", name, (long long)value, (long long)low, (long long)high);
+  }
+}
+
+/** a * b, none of them negative. */
+inline int64_t product(const char *name, int64_t a, int64_t b) {
+  int64_t product;
+  if (__builtin_mul_overflow(a, b, &product)) {
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %lld times %lld, expected a product below 2^63", name, (long long)a, (long long)b);
+  }
+  return product;
+}
+
+/** a + b, none of them negative. */
+inline int64_t sum(const char *name, int64_t a, int64_t b) {
+  int64_t sum;
+  if (__builtin_add_overflow(a, b, &sum)) {
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %lld and %lld, expected a sum below 2^63", name, (long long)a, (long long)b);
+  }
+  return sum;
+}
+
+}  // namespace qlif
+
+#endif
