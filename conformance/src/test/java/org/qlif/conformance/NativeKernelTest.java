@@ -6,14 +6,21 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
@@ -175,6 +182,66 @@ class NativeKernelTest {
                 assertThat(failure).hasMessageContaining("qlif_tape_open");
             }
             kernel.forward(forward(new Shape(3, 2, 5)));
+        }
+    }
+
+    /** Memory that is closed during a call stays until the call is done, and no thread ever sees it gone. */
+    @Test
+    @Timeout(240)
+    void keepsArenasOpenDuringCalls(@TempDir Path folder) throws Exception {
+        Path output = folder.resolve("output");
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-Xmx512m",
+                        "-XX:-CreateCoredumpOnCrash",
+                        "-XX:ErrorFile=" + folder.resolve("crash"),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        ForkedArenas.class.getName(),
+                        DEVICE.text())
+                .redirectErrorStream(true)
+                .redirectOutput(output.toFile())
+                .start();
+        try {
+            assertThat(process.waitFor()).as(Files.readString(output)).isZero();
+        } finally {
+            process.destroyForcibly();
+        }
+        assertThat(Files.readAllLines(output)).contains("forward refused", "backward refused", "draw refused");
+    }
+
+    /** As many arenas as a call can have, and as few. */
+    @ParameterizedTest
+    @EnumSource(Memory.Kind.class)
+    void takesMemoryOfAnyNumberOfArenas(Memory.Kind kind) {
+        Scenario all;
+        Result expected;
+        try (Kernel oracle = Kernel.open(CONFIG, "cpu:scalar")) {
+            all = withEverything(oracle);
+            expected = all.run(oracle, Tape.Mode.VOLTAGE);
+        }
+        try (Kernel kernel = open()) {
+            all.run(kernel, Tape.Mode.VOLTAGE, kind, _ -> true).assertSameBits(expected, all.toString());
+            for (Predicate<String> wanted : List.<Predicate<String>>of(
+                    "voltages"::equals, name -> name.startsWith("trace."), name -> name.startsWith("grad.parameter"))) {
+                all.run(kernel, Tape.Mode.VOLTAGE, kind, wanted).assertSameBits(expected, wanted.toString());
+            }
+        }
+    }
+
+    /** A scenario that lends all that can be lent. */
+    private static Scenario withEverything(Kernel oracle) {
+        for (int i = 0; ; i++) {
+            Scenario scenario = Scenario.random(Seeds.random(Seeds.of(i)), CONFIG, new Shape(20, 2, 33))
+                    .lendingDraws(oracle);
+            if (scenario.modulation() != null
+                    && scenario.initial() != null
+                    && scenario.gradFinal() != null
+                    && scenario.gradSpikeValues() != null
+                    && scenario.gradVoltages() != null) {
+                return scenario;
+            }
         }
     }
 

@@ -33,6 +33,14 @@ final class HostStaging extends Staging {
     }
 
     @Override
+    void load() {
+        super.load();
+        if (copies()) {
+            hold(scratch);
+        }
+    }
+
+    @Override
     void upload(Tensor from, long to) {
         MemorySegment segment = from.segment();
         MemorySegment.copy(segment, 0, scratch, to - scratch.address(), segment.byteSize());

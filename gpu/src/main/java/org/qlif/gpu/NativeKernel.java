@@ -132,7 +132,7 @@ final class NativeKernel implements BackendKernel {
             bindInputs(forwardArgs, call);
             bindOutputs(forwardArgs, call);
             staging.load();
-            Status.check(qlif_h.qlif_forward(handle, forwardArgs, stream), "qlif_forward");
+            Status.check(HeldCalls.forward(handle, forwardArgs, stream, staging.held()), "qlif_forward");
             staging.store();
             site.finish();
             done = true;
@@ -149,7 +149,7 @@ final class NativeKernel implements BackendKernel {
             bindInputs(backwardsForward, call.forward());
             bindGradients(call);
             staging.load();
-            Status.check(qlif_h.qlif_backward(handle, backwardArgs, stream), "qlif_backward");
+            Status.check(HeldCalls.backward(handle, backwardArgs, stream, staging.held()), "qlif_backward");
             staging.store();
             site.finish();
             done = true;
@@ -177,7 +177,7 @@ final class NativeKernel implements BackendKernel {
             staging.bind(drawArgs, qlif_draw_args.uniforms$offset(), uniforms, Use.WRITE);
             staging.bind(drawArgs, qlif_draw_args.normals$offset(), normals, Use.WRITE);
             staging.load();
-            Status.check(qlif_h.qlif_draw(handle, drawArgs, queue), "qlif_draw");
+            Status.check(HeldCalls.draw(handle, drawArgs, queue, staging.held()), "qlif_draw");
             staging.store();
             site.finish();
             done = true;

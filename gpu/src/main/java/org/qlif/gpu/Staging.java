@@ -35,6 +35,9 @@ abstract class Staging implements AutoCloseable {
     private long[] places = new long[16];
     private long bytes;
 
+    /** What the device reaches as it lies. */
+    private final Holds holds = new Holds();
+
     /** The address by which the device reaches {@code tensor} as it lies, or 0 if it must be staged; never 0 elements. */
     abstract long direct(Tensor tensor);
 
@@ -56,6 +59,9 @@ abstract class Staging implements AutoCloseable {
             if (address == 0) {
                 add(struct, offset, alias, tensor, use);
                 return;
+            }
+            if (tensor.elements() != 0) {
+                holds.add(tensor.memory());
             }
         }
         point(struct, offset, alias, address);
@@ -125,8 +131,19 @@ abstract class Staging implements AutoCloseable {
         }
     }
 
+    /** Keeps memory that is not a tensor's open during the call. */
+    void hold(MemorySegment segment) {
+        holds.add(segment);
+    }
+
+    /** The segments to keep open during the call. */
+    MemorySegment[] held() {
+        return holds.segments();
+    }
+
     /** Forgets the call: no caller's memory is held on to. */
     void clear() {
+        holds.clear();
         for (int i = 0; i < count; i++) {
             tensors[i] = null;
         }
