@@ -168,10 +168,7 @@ public final class Backward {
                     forward.modulation().shape());
         }
         if (gradParameters != null) {
-            if (gradParameters.parameters() != config.parameters()) {
-                throw new IllegalArgumentException(
-                        "gradParameters: got those of another model, expected those of " + config.model());
-            }
+            gradParameters.requireModel("gradParameters", config);
             for (NeuronParameter parameter : config.parameters()) {
                 Tensor gradient = gradParameters.get(parameter);
                 long[] shape = forward.parameters().get(parameter).shape();

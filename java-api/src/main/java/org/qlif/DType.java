@@ -15,6 +15,11 @@ public enum DType {
 
     /** Bytes that a tensor of this type and shape takes. */
     long byteSize(long[] shape) {
+        for (long extent : shape) {
+            if (extent == 0) {
+                return 0;
+            }
+        }
         long elements = 1;
         if (this == BIT) {
             long row = 1;

@@ -24,7 +24,10 @@ public final class Forward {
     private final Tensor[] spikes = new Tensor[DType.values().length];
     private Tensor spikeValues;
     private Tensor voltages;
-    private Tensor[] traces = {};
+    /** The traces asked for, and where each goes. */
+    private Trace[] traces = {};
+
+    private Tensor[] traced = {};
     private Tape tape;
 
     private NeuronConfig checkedFor;
@@ -131,11 +134,14 @@ public final class Forward {
 
     /** Lends where {@code trace} goes, {@code F32 (T, B, N)}; null to drop it. */
     public Forward trace(Trace trace, Tensor tensor) {
-        int ordinal = trace.ordinal();
-        if (ordinal >= traces.length) {
-            traces = Arrays.copyOf(traces, ordinal + 1);
+        int i = indexOf(Objects.requireNonNull(trace, "trace"));
+        if (i < 0) {
+            i = traces.length;
+            traces = Arrays.copyOf(traces, i + 1);
+            traced = Arrays.copyOf(traced, i + 1);
+            traces[i] = trace;
         }
-        traces[ordinal] = tensor;
+        traced[i] = tensor;
         return changed();
     }
 
@@ -207,7 +213,18 @@ public final class Forward {
 
     /** Where {@code trace} goes, or null. */
     public Tensor trace(Trace trace) {
-        return trace.ordinal() < traces.length ? traces[trace.ordinal()] : null;
+        int i = indexOf(trace);
+        return i < 0 ? null : traced[i];
+    }
+
+    /** By identity, and only among those asked for: anybody can implement the interface, with any ordinal. */
+    private int indexOf(Trace trace) {
+        for (int i = 0; i < traces.length; i++) {
+            if (traces[i] == trace) {
+                return i;
+            }
+        }
+        return -1;
     }
 
     /** The tape, or null. */
@@ -266,9 +283,9 @@ public final class Forward {
     /** What may have changed under a description that did not: parameters' values, the tape's state. */
     void checkValues(NeuronConfig config, Kernel kernel) {
         DrawStream.requireWithinCounter(draws, firstStep(), steps(), elements());
-        ParameterChecks.check(config, parameters);
+        kernel.requireValid(parameters);
         if (tape != null) {
-            tape.requireFits(kernel, steps(), batch(), neurons());
+            tape.requireFits(kernel.tapeOwner(), steps(), batch(), neurons());
         }
     }
 
@@ -277,13 +294,11 @@ public final class Forward {
         long t = steps();
         long b = batch();
         long n = neurons();
+        Tensor.elementsPerStep("input", b, n);
         if (parameters == null) {
             throw new IllegalArgumentException("parameters: missing, expected those of " + config.model());
         }
-        if (parameters.parameters() != config.parameters()) {
-            throw new IllegalArgumentException(
-                    "parameters: got those of another model, expected those of " + config.model());
-        }
+        parameters.requireModel("parameters", config);
         for (NeuronParameter parameter : config.parameters()) {
             Tensor tensor = parameters.get(parameter);
             if (tensor == null || (tensor.elements() != 1 && tensor.elements() != n)) {
@@ -326,12 +341,11 @@ public final class Forward {
         }
         requireIfGiven("spikeValues", spikeValues, DType.F32, t, b, n);
         requireIfGiven("voltages", voltages, DType.F32, t, b, n);
-        if (traces.length > config.traces().size()) {
-            throw new IllegalArgumentException(
-                    "trace: number " + (traces.length - 1) + ", expected one of " + config.traces());
-        }
-        for (Trace trace : config.traces()) {
-            requireIfGiven(trace.symbol(), trace(trace), DType.F32, t, b, n);
+        for (int i = 0; i < traces.length; i++) {
+            if (traced[i] != null) {
+                Ordinals.of("trace", config.traces(), traces[i], traces[i].ordinal());
+                require(traces[i].symbol(), traced[i], DType.F32, t, b, n);
+            }
         }
         if (tape != null && initialState != null && initialState == finalState) {
             throw new IllegalArgumentException(

@@ -1,18 +1,23 @@
 package org.qlif;
 
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.qlif.spi.BackendKernel;
 
 /**
  * A neuron model on a device: one call runs all time steps of a batch, forward or backward.
  *
  * <p>Every backend returns the same bits for any number of threads, and for any split of a run over time or batch, except that
- * gradients of shared values are sums of a call (a NaN is a NaN: its payload is not part of that promise). Arguments are checked before anything is written. A kernel owns scratch memory and
- * helper threads and serves one call at a time: a call from a second thread meanwhile, or after {@link #close()}, throws
- * {@link IllegalStateException}. Open one kernel for each thread that calls.
+ * gradients of shared values are sums of a call (a NaN is a NaN: its payload is not part of that promise). Arguments are checked
+ * before anything is written, the values of parameters in the host's memory among them ({@link Parameters#requireValid}). Input,
+ * modulation and a given state may hold NaN, which stays in its neuron.
+ *
+ * <p>A kernel owns scratch memory and helper threads and serves one call at a time: a call from a second thread meanwhile, or after
+ * {@link #close()}, throws {@link IllegalStateException}. Open one kernel for each thread that calls. A kernel that is forgotten is
+ * closed some time after it has become unreachable.
  *
  * <pre>{@code
  * try (Kernel kernel = Kernel.open(QlifConfig.defaults(), "cpu")) {
@@ -25,19 +30,22 @@ import org.qlif.spi.BackendKernel;
  * }</pre>
  */
 public final class Kernel implements AutoCloseable {
-    private static final int IDLE = 0;
-    private static final int BUSY = 1;
-    private static final int CLOSED = 2;
-
     private final NeuronConfig config;
     private final Device device;
     private final BackendKernel backend;
-    private final AtomicInteger use = new AtomicInteger(IDLE);
+    private final ParameterChecks parameterChecks;
+    private final CallGuard guard =
+            new CallGuard("this kernel", "it serves one at a time: open one kernel for each thread that calls");
+    private final Cleaner.Cleanable resources;
+    /** What its tapes know it by. */
+    private final Object tapeOwner = new Object();
 
     private Kernel(NeuronConfig config, Device device, BackendKernel backend) {
         this.config = config;
         this.device = device;
         this.backend = backend;
+        this.parameterChecks = new ParameterChecks(config);
+        this.resources = Reclaimer.register(this, backend::close);
     }
 
     /** A kernel of {@code config} on the device of this name, on all processors; see {@link Device}. */
@@ -77,50 +85,65 @@ public final class Kernel implements AutoCloseable {
      * Runs all time steps of {@code call}.
      *
      * @throws IllegalArgumentException if an argument's type, shape, place or value is not what the call needs; values in the
-     *     memory of a device are not looked at
+     *     memory of a device are not looked at unless its extension is told to
      * @throws IllegalStateException if memory is closed, or the kernel is closed or in use
      * @throws NativeException if the device fails
      * @throws WrongThreadException if memory belongs to another thread's confined arena
      */
     public void forward(Forward call) {
-        enter();
+        guard.enter();
         try {
             call.check(config, this);
             Tape tape = call.tape();
-            if (tape != null) {
+            if (tape == null) {
+                run(call);
+                return;
+            }
+            tape.enter();
+            try {
                 tape.recording();
-            }
-            long firstStep = call.firstStep();
-            backend.forward(call);
-            if (call.finalState() != null) {
-                call.finalState().step(firstStep + call.steps());
-            }
-            if (tape != null) {
+                run(call);
                 tape.recorded(call);
+            } finally {
+                tape.leave();
             }
         } finally {
-            use.set(IDLE);
+            exit();
+        }
+    }
+
+    private void run(Forward call) {
+        long firstStep = call.firstStep();
+        backend.forward(call);
+        if (call.finalState() != null) {
+            call.finalState().step(firstStep + call.steps());
         }
     }
 
     /**
      * Runs the backward pass of {@code call}, whose forward run must be the last one on its tape.
      *
-     * @throws IllegalArgumentException if an argument's type, shape or place is not what the call needs
+     * @throws IllegalArgumentException if an argument's type, shape, place or value is not what the call needs
      * @throws IllegalStateException if the tape holds another run, memory is closed, or the kernel is closed or in use
      * @throws NativeException if the device fails
      * @throws WrongThreadException if memory belongs to another thread's confined arena
      */
     public void backward(Backward call) {
-        enter();
+        guard.enter();
         try {
             call.check(config, this);
-            backend.backward(call);
+            Tape tape = call.forward().tape();
+            tape.enter();
+            try {
+                backend.backward(call);
+            } finally {
+                tape.leave();
+            }
             if (call.gradInitialState() != null) {
                 call.gradInitialState().step(call.forward().firstStep());
             }
         } finally {
-            use.set(IDLE);
+            exit();
         }
     }
 
@@ -132,9 +155,10 @@ public final class Kernel implements AutoCloseable {
      * @param uniforms where the decision uniforms go, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for the W wires of
      *     MULTI_QUBIT; null for none
      * @param normals where the standard normals go, {@code F32 (T, B, N)}; null for none
+     * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the counter of the draws ends first
      */
     public void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals) {
-        enter();
+        guard.enter();
         try {
             Objects.requireNonNull(stream, "stream");
             Lending lending = new Lending();
@@ -142,9 +166,9 @@ public final class Kernel implements AutoCloseable {
                 boolean wires = uniforms.rank() == 4;
                 if (uniforms.type() != DType.F32
                         || !(wires || uniforms.rank() == 3)
-                        || (wires && uniforms.extent(1) > 64)) {
+                        || (wires && (uniforms.extent(1) < 1 || uniforms.extent(1) > 64))) {
                     throw new IllegalArgumentException("uniforms: got " + uniforms
-                            + ", expected F32 of shape (T, B, N) or (T, W, B, N) with W <= 64");
+                            + ", expected F32 of shape (T, B, N) or (T, W, B, N) with W from 1 to 64");
                 }
                 lending.write("uniforms", uniforms);
             }
@@ -161,13 +185,17 @@ public final class Kernel implements AutoCloseable {
             }
             lending.requireReachable(this);
             Tensor any = uniforms != null ? uniforms : normals;
-            if (any != null) {
-                long elements = any.extent(any.rank() - 2) * any.extent(any.rank() - 1);
-                DrawStream.requireWithinCounter(stream, firstStep, any.extent(0), elements);
+            if (any == null) {
+                return;
             }
-            backend.draw(stream, firstStep, uniforms, normals);
+            long elements = Tensor.elementsPerStep(
+                    uniforms != null ? "uniforms" : "normals", any.extent(any.rank() - 2), any.extent(any.rank() - 1));
+            DrawStream.requireWithinCounter(stream, firstStep, any.extent(0), elements);
+            if (any.elements() > 0) {
+                backend.draw(stream, firstStep, uniforms, normals);
+            }
         } finally {
-            use.set(IDLE);
+            exit();
         }
     }
 
@@ -184,42 +212,65 @@ public final class Kernel implements AutoCloseable {
         return backend.reaches(place);
     }
 
-    /** A tape for runs of this shape, to be closed by the caller. */
-    public Tape newTape(Tape.Mode mode, long steps, long batch, long neurons) {
-        enter();
-        try {
-            Objects.requireNonNull(mode, "mode");
-            Tensor.byteSize(DType.F32, steps, batch, neurons);
-            // Without noise a step done again finds its potential; keeping it would only cost memory and its bandwidth.
-            Tape.Mode kept = config.drawsNormals() ? mode : Tape.Mode.COMPACT;
-            return new Tape(this, backend.newTape(kept, steps, batch, neurons), mode, steps, batch, neurons);
-        } finally {
-            use.set(IDLE);
-        }
+    /** Whether {@code parameters} hold what the model can run with; see {@link Parameters#requireValid}. */
+    void requireValid(Parameters parameters) {
+        parameterChecks.requireValid(parameters);
     }
 
-    private void enter() {
-        if (!use.compareAndSet(IDLE, BUSY)) {
-            throw new IllegalStateException(
-                    use.get() == CLOSED
-                            ? "this kernel is closed"
-                            : "this kernel is in use by another thread; open one kernel for each thread that calls");
-        }
+    /** What tapes of this kernel know it by. */
+    Object tapeOwner() {
+        return tapeOwner;
     }
 
     /**
-     * Releases helper threads and memory. Closing twice is harmless.
+     * A tape for runs of this shape, to be closed by the caller.
      *
-     * @throws IllegalStateException if a call is running
+     * @throws IllegalArgumentException if an extent is negative, or the tape's size passes 2^63 bytes
+     * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not that much memory
+     */
+    public Tape newTape(Tape.Mode mode, long steps, long batch, long neurons) {
+        guard.enter();
+        try {
+            Objects.requireNonNull(mode, "mode");
+            requireTapeSize(steps, batch, neurons);
+            // Without noise a step done again finds its potential; keeping it would only cost memory and its bandwidth.
+            Tape.Mode kept = config.drawsNormals() ? mode : Tape.Mode.COMPACT;
+            return new Tape(tapeOwner, backend.newTape(kept, steps, batch, neurons), mode, steps, batch, neurons);
+        } finally {
+            exit();
+        }
+    }
+
+    /** Throws unless the sizes of a tape of this shape are numbers, whatever backend makes it and however it lays it out. */
+    private void requireTapeSize(long steps, long batch, long neurons) {
+        Tensor.byteSize(DType.F32, steps, batch, neurons);
+        // A potential and a bit for each step, padded to words, and a state for some steps.
+        long most = 4 + 1 + 4L * config.stateVariables().size();
+        long elements = Tensor.elementsPerStep("shape", batch, neurons) + 64;
+        if (steps > Long.MAX_VALUE / (most * elements)) {
+            throw new IllegalArgumentException(
+                    "shape: a tape of (T, B, N) = (" + steps + ", " + batch + ", " + neurons + ") passes 2^63 bytes");
+        }
+    }
+
+    private void exit() {
+        guard.exit();
+        // Until here no call may find the kernel reclaimed under it.
+        Reference.reachabilityFence(this);
+    }
+
+    /**
+     * Releases helper threads and memory, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
+     *
+     * @throws IllegalStateException if the caller is inside a call of this kernel, such as in a transform function; nothing is changed
      */
     @Override
     public void close() {
-        if (use.get() == CLOSED) {
-            return;
-        }
-        if (!use.compareAndSet(IDLE, CLOSED)) {
-            throw new IllegalStateException("this kernel is in use by another thread and can't be closed yet");
-        }
-        backend.close();
+        guard.close(resources::clean);
+    }
+
+    /** Throws if {@link #close()} would be refused on this thread. */
+    void requireClosable() {
+        guard.requireClosable();
     }
 }

@@ -110,9 +110,14 @@ final class Lending {
             }
             if (!segment.isAccessibleBy(caller)) {
                 throw new WrongThreadException(names.get(i)
-                        + ": its memory belongs to a confined arena of another thread, this is " + caller.getName());
+                        + ": its memory belongs to a confined arena of another thread, this is " + name(caller));
             }
         }
+    }
+
+    /** Virtual threads have no name unless given one. */
+    private static String name(Thread thread) {
+        return thread.getName().isEmpty() ? thread.toString() : thread.getName();
     }
 
     /** Whether some memory may be used by the calling thread only. */

@@ -62,6 +62,26 @@ public final class Parameters {
         return this;
     }
 
+    /**
+     * Throws unless the model can run with these values: all finite, and tau above 0 and large enough for dt / tau to be finite in
+     * float32. Every forward and backward call checks this itself; a threshold outside the configuration's bounds is legal, since
+     * the model clamps it. Absent tensors and those in a device's memory are passed over.
+     *
+     * @throws IllegalArgumentException naming parameter, index and value
+     */
+    public void requireValid(NeuronConfig config) {
+        requireModel("parameters", config);
+        new ParameterChecks(config).requireValid(this);
+    }
+
+    /** Throws unless these are parameters of the model of {@code config}. */
+    void requireModel(String name, NeuronConfig config) {
+        if (parameters != config.parameters()) {
+            throw new IllegalArgumentException(
+                    name + ": got those of another model, expected those of " + config.model());
+        }
+    }
+
     /** How often a tensor was set. */
     int changes() {
         return changes;
@@ -83,10 +103,6 @@ public final class Parameters {
     }
 
     private int checkedOrdinal(NeuronParameter parameter) {
-        int ordinal = parameter.ordinal();
-        if (ordinal >= parameters.size() || parameters.get(ordinal) != parameter) {
-            throw new IllegalArgumentException("parameter: got " + parameter + ", expected one of " + parameters);
-        }
-        return ordinal;
+        return Ordinals.of("parameter", parameters, parameter, parameter.ordinal());
     }
 }

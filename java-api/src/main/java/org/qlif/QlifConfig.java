@@ -56,7 +56,7 @@ import java.util.Objects;
  * @param neuromodStrength kappa, the strength of the modulation
  * @param neuromodTransform what is applied to an external modulation
  * @param vTh where V_th starts
- * @param tau where tau starts, in units of dt
+ * @param tau where tau starts, in the unit of dt; dt / tau must be finite in float32
  * @param eta where eta starts
  * @param qScale where the qubit scale alpha starts; calibrated unless set
  * @param qBias where the qubit bias beta starts; calibrated unless set
@@ -210,7 +210,7 @@ public record QlifConfig(
         Range.within("thetaMax", thetaMax, 0, false, Math.PI, true);
         Range.nonNegative("quantumLeak", quantumLeak);
         Objects.requireNonNull(readout, "readout");
-        Range.within("quantumWires", quantumWires, 1, true, 64, true);
+        Range.within("quantumWires", quantumWires, 1, 64);
         Range.within("quantumThreshold", quantumThreshold, 0, false, Math.PI, false);
         Range.within("probabilityFloor", probabilityFloor, 0, true, 0.5, false);
         Objects.requireNonNull(surrogate, "surrogate");
@@ -234,12 +234,12 @@ public record QlifConfig(
         Range.positive("maxThreshold", maxThreshold);
         Range.within("homeostasisTargetRate", homeostasisTargetRate, 0, true, 1, true);
         Range.finite("homeostasisLr", homeostasisLr);
-        Range.positive("homeostasisTau", homeostasisTau);
+        Range.timeConstant("homeostasisTau", homeostasisTau, (float) (dt / homeostasisTau));
         Objects.requireNonNull(neuromodMode, "neuromodMode");
         Range.finite("neuromodStrength", neuromodStrength);
         Objects.requireNonNull(neuromodTransform, "neuromodTransform");
         Range.finite("vTh", vTh);
-        Range.positive("tau", tau);
+        Range.timeConstant("tau", tau, (float) dt / (float) tau);
         Range.finite("eta", eta);
         Range.finite("qScale", qScale);
         Range.finite("qBias", qBias);

@@ -1,11 +1,13 @@
 package org.qlif;
 
+import java.security.SecureRandom;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.qlif.spi.host.Philox;
 
@@ -22,9 +24,15 @@ import org.qlif.spi.host.Philox;
  * }</pre>
  *
  * <p>The layer owns parameters, state and, for training, a tape; outputs are new tensors for each call. Callers who want to lend
- * all memory use {@link Kernel}. Each episode, which is a run from a fresh state to the next, draws from a stream of its own under
- * a key made of seed and {@link Builder#stream}: the same seed gives the same numbers, and no two episodes or layers share them.
- * Not thread-safe.
+ * all memory use {@link Kernel}.
+ *
+ * <p>Draws follow from {@link Builder#seed} and {@link Builder#stream}: two layers with the same seed and stream draw the same numbers
+ * in the same order, and layers that differ in either share none. The layers of a network take one seed and the streams 0, 1, 2 and so
+ * on; a layer that is given no seed makes one up, which {@link #seed()} tells. Each episode, which is a run from a fresh state to the
+ * next, has numbers of its own.
+ *
+ * <p>Not thread-safe, except that any thread may {@link #close()}: that waits for a call that runs. A layer that is forgotten is closed
+ * some time after it has become unreachable.
  */
 public final class QlifLayer implements AutoCloseable {
     /** What happens to the state between calls of {@link #forward}. */
@@ -68,12 +76,15 @@ public final class QlifLayer implements AutoCloseable {
     private final Kernel kernel;
     private final long neurons;
     private final Parameters parameters;
+    private final long seed;
     private final long key;
     private final StatePolicy policy;
     private final DType spikeType;
     private final boolean voltages;
     private final Set<QlifTrace> traces;
     private final Tape.Mode tapeMode;
+    private final CallGuard guard =
+            new CallGuard("this layer", "it serves one at a time: build one layer for each thread that calls");
     private int episode;
 
     /** The state that the next call starts from, or null for a fresh one. */
@@ -87,7 +98,8 @@ public final class QlifLayer implements AutoCloseable {
         this.kernel = kernel;
         this.neurons = builder.neurons;
         this.parameters = Parameters.perNeuron(config, neurons);
-        this.key = Philox.layerKey(builder.seed, builder.stream);
+        this.seed = builder.seed.orElseGet(() -> new SecureRandom().nextLong());
+        this.key = Philox.layerKey(seed, builder.stream);
         this.policy = builder.policy;
         this.spikeType = builder.spikeType;
         this.voltages = builder.voltages;
@@ -100,7 +112,7 @@ public final class QlifLayer implements AutoCloseable {
         return new Builder(neurons);
     }
 
-    /** Runs all steps of {@code input}, {@code F32 (T, B, N)}. */
+    /** Runs all steps of {@code input}, {@code F32 (T, B, N)}, without modulation; see {@link #forward(Tensor, Tensor)}. */
     public Output forward(Tensor input) {
         return forward(input, null);
     }
@@ -110,8 +122,19 @@ public final class QlifLayer implements AutoCloseable {
      *
      * @param input the current, {@code F32 (T, B, N)}
      * @param modulation {@code F32} of any shape that broadcasts to the input's; null for none
+     * @throws IllegalArgumentException if a shape, or a value among the parameters, is not what the call needs
+     * @throws IllegalStateException if the layer is closed or in a call
      */
     public Output forward(Tensor input, Tensor modulation) {
+        guard.enter();
+        try {
+            return run(input, modulation);
+        } finally {
+            guard.exit();
+        }
+    }
+
+    private Output run(Tensor input, Tensor modulation) {
         Objects.requireNonNull(input, "input");
         if (input.rank() != 3 || input.extent(2) != neurons) {
             throw new IllegalArgumentException(
@@ -119,6 +142,11 @@ public final class QlifLayer implements AutoCloseable {
         }
         long[] shape = input.shape();
         boolean fresh = policy == StatePolicy.RESET || state == null;
+        if (!fresh && state.batch() != shape[1]) {
+            throw new IllegalArgumentException(
+                    "input: got " + input + ", expected B = " + state.batch()
+                            + " as in the call whose state this one continues; call reset() to start anew with another batch size");
+        }
         State next = policy == StatePolicy.RESET ? null : State.zeros(config, shape[1], neurons);
         Output output = newOutput(shape);
         Forward call = new Forward()
@@ -156,11 +184,24 @@ public final class QlifLayer implements AutoCloseable {
      * The gradients of the last forward call, through all its steps. The state that a call started from counts as given: gradients
      * stop there.
      *
+     * <p>The input, the modulation and the parameters of that call are read again, where they lie: whoever changes their values in
+     * between, such as an optimizer that steps first, gets wrong gradients. That a parameter's tensor was replaced is noticed.
+     *
      * @param gradSpikeValues the gradient with respect to the spike values, {@code F32 (T, B, N)}; null for 0
      * @param gradVoltages the gradient with respect to the voltages, {@code F32 (T, B, N)}; null for 0
-     * @throws IllegalStateException if the layer was not built for training, or there was no forward call
+     * @throws IllegalStateException if the layer was not built for training, there was no forward call, a parameter was replaced
+     *     since, or the layer is closed or in a call
      */
     public Gradients backward(Tensor gradSpikeValues, Tensor gradVoltages) {
+        guard.enter();
+        try {
+            return runBack(gradSpikeValues, gradVoltages);
+        } finally {
+            guard.exit();
+        }
+    }
+
+    private Gradients runBack(Tensor gradSpikeValues, Tensor gradVoltages) {
         if (tapeMode == null) {
             throw new IllegalStateException("this layer keeps no tape; build it with training(Tape.Mode.VOLTAGE)");
         }
@@ -199,6 +240,11 @@ public final class QlifLayer implements AutoCloseable {
         return state;
     }
 
+    /** The seed of the layer's draws: the builder's, or the one that the layer made up. */
+    public long seed() {
+        return seed;
+    }
+
     /** The configuration. */
     public QlifConfig config() {
         return config;
@@ -209,16 +255,23 @@ public final class QlifLayer implements AutoCloseable {
         return kernel;
     }
 
-    /** Releases the kernel and the tape. Closing twice is harmless. */
+    /**
+     * Releases the kernel and the tape, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
+     *
+     * @throws IllegalStateException if the caller is inside a call of this layer, such as in a transform function; nothing is changed
+     */
     @Override
     public void close() {
-        try {
-            if (tape != null) {
-                tape.close();
+        kernel.requireClosable();
+        guard.close(() -> {
+            try {
+                kernel.close();
+            } finally {
+                if (tape != null) {
+                    tape.close();
+                }
             }
-        } finally {
-            kernel.close();
-        }
+        });
     }
 
     private Output newOutput(long[] shape) {
@@ -275,7 +328,7 @@ public final class QlifLayer implements AutoCloseable {
         private QlifConfig config = QlifConfig.defaults();
         private Device device = Device.AUTO;
         private KernelOptions options = KernelOptions.defaults();
-        private long seed;
+        private OptionalLong seed = OptionalLong.empty();
         private int stream;
         private StatePolicy policy = StatePolicy.RESET;
         private DType spikeType = DType.F32;
@@ -308,13 +361,16 @@ public final class QlifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Sets the seed of all draws; 0 unless set. */
+        /** Sets the seed of all draws; unless set, each layer makes one up. */
         public Builder seed(long seed) {
-            this.seed = seed;
+            this.seed = OptionalLong.of(seed);
             return this;
         }
 
-        /** Sets which of the layers with one seed this is; 0 unless set. */
+        /**
+         * Sets which of the layers with one seed this is; 0 unless set. Layers with the same seed and stream draw the same numbers: give
+         * each layer of a network another stream.
+         */
         public Builder stream(int stream) {
             this.stream = stream;
             return this;

@@ -4,7 +4,7 @@ package org.qlif;
 public enum QlifParameter implements NeuronParameter {
     /** V_th, the base threshold. */
     V_TH("v_th"),
-    /** tau, the membrane time constant in units of dt; must be positive. */
+    /** tau, the membrane time constant, in the unit of dt; must be positive. */
     TAU("tau"),
     /** eta, the step of the adaptive threshold. */
     ETA("eta"),

@@ -15,8 +15,25 @@ final class Range {
         return check(name, value, (float) value > 0 && Float.isFinite((float) value), "a finite number > 0");
     }
 
+    /** @param share dt over the time constant, as the kernels compute it */
+    static double timeConstant(String name, double value, float share) {
+        return check(
+                name,
+                value,
+                (float) value > 0 && Float.isFinite((float) value) && Float.isFinite(share),
+                "a finite number > 0 for which dt / " + name + " is finite in float32");
+    }
+
     static double nonNegative(String name, double value) {
         return check(name, value, value >= 0 && Float.isFinite((float) value), "a finite number >= 0");
+    }
+
+    static int within(String name, int value, int low, int high) {
+        if (value < low || value > high) {
+            throw new IllegalArgumentException(
+                    name + ": got " + value + ", expected a whole number in [" + low + ", " + high + "]");
+        }
+        return value;
     }
 
     static double within(

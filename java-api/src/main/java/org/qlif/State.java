@@ -124,10 +124,6 @@ public final class State {
     }
 
     private int checkedOrdinal(StateVariable variable) {
-        int ordinal = variable.ordinal();
-        if (ordinal >= variables.size() || variables.get(ordinal) != variable) {
-            throw new IllegalArgumentException("variable: got " + variable + ", expected one of " + variables);
-        }
-        return ordinal;
+        return Ordinals.of("variable", variables, variable, variable.ordinal());
     }
 }

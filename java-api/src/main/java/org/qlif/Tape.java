@@ -1,10 +1,12 @@
 package org.qlif;
 
+import java.lang.ref.Cleaner;
 import org.qlif.spi.TapeStorage;
 
 /**
  * What a forward run leaves for its backward run. Made by {@link Kernel#newTape} for one kernel and shape, reusable for any
- * number of runs, closed by its owner. Closing twice is harmless. Not thread-safe.
+ * number of runs, closed by its owner; one that is forgotten is closed some time after it has become unreachable. It may be closed
+ * before or after its kernel. Not thread-safe, except that any thread may close it.
  */
 public final class Tape implements AutoCloseable {
     /** How much a tape keeps. */
@@ -22,7 +24,9 @@ public final class Tape implements AutoCloseable {
         COMPACT
     }
 
-    private final Kernel kernel;
+    /** Stands for the kernel, which a description that holds the tape must not keep from being reclaimed. */
+    private final Object owner;
+
     private final TapeStorage storage;
     private final Mode mode;
     private final long steps;
@@ -31,15 +35,17 @@ public final class Tape implements AutoCloseable {
     private Forward recorded;
     private long recordedFirstStep;
     private long recordedChanges;
-    private boolean closed;
+    private final CallGuard guard = new CallGuard("tape:", "give each run that is under way a tape of its own");
+    private final Cleaner.Cleanable memory;
 
-    Tape(Kernel kernel, TapeStorage storage, Mode mode, long steps, long batch, long neurons) {
-        this.kernel = kernel;
+    Tape(Object owner, TapeStorage storage, Mode mode, long steps, long batch, long neurons) {
+        this.owner = owner;
         this.storage = storage;
         this.mode = mode;
         this.steps = steps;
         this.batch = batch;
         this.neurons = neurons;
+        this.memory = Reclaimer.register(this, storage::close);
     }
 
     /** How much the tape keeps. */
@@ -61,11 +67,24 @@ public final class Tape implements AutoCloseable {
         return shape[0] == steps && shape[1] == batch && shape[2] == neurons;
     }
 
-    void requireFits(Kernel kernel, long steps, long batch, long neurons) {
-        if (closed) {
+    /** Keeps the tape from being closed until {@link #leave}. */
+    void enter() {
+        guard.enter();
+    }
+
+    void leave() {
+        guard.exit();
+    }
+
+    private void requireOpen() {
+        if (guard.isClosed()) {
             throw new IllegalStateException("tape: is closed");
         }
-        if (this.kernel != kernel) {
+    }
+
+    void requireFits(Object owner, long steps, long batch, long neurons) {
+        requireOpen();
+        if (this.owner != owner) {
             throw new IllegalArgumentException(
                     "tape: was made by another kernel, expected one of this kernel's newTape");
         }
@@ -86,9 +105,7 @@ public final class Tape implements AutoCloseable {
     }
 
     void requireRecorded(Forward forward) {
-        if (closed) {
-            throw new IllegalStateException("tape: is closed");
-        }
+        requireOpen();
         boolean same =
                 recorded == forward && recordedFirstStep == forward.firstStep() && recordedChanges == forward.changes();
         if (!same) {
@@ -98,13 +115,16 @@ public final class Tape implements AutoCloseable {
         }
     }
 
-    /** Releases the memory. */
+    /**
+     * Releases the memory, after waiting for a call that uses the tape. Closing twice is harmless.
+     *
+     * @throws IllegalStateException if the caller is inside that call; nothing is changed
+     */
     @Override
     public void close() {
-        if (!closed) {
-            closed = true;
+        guard.close(() -> {
             recorded = null;
-            storage.close();
-        }
+            memory.clean();
+        });
     }
 }

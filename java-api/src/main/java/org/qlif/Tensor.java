@@ -34,8 +34,8 @@ public final class Tensor {
      * @param type the element type
      * @param segment native or heap memory, aligned for the type
      * @param shape extents, each at least 0; none for a scalar
-     * @throws IllegalArgumentException if an extent is negative, the byte size is not the segment's or passes 2^63, or the
-     *     segment is not aligned
+     * @throws IllegalArgumentException if an extent is negative, the byte size is not the segment's, the number of bytes or
+     *     elements passes 2^63, or the segment is not aligned
      */
     public static Tensor of(DType type, MemorySegment segment, long... shape) {
         return new Tensor(type, segment, null, shape);
@@ -78,13 +78,9 @@ public final class Tensor {
                         + ", guaranteed alignment " + segment.maxByteAlignment());
             }
         }
-        long product = 1;
-        for (long extent : extents) {
-            product *= extent;
-        }
         this.type = type;
         this.shape = extents;
-        this.elements = product;
+        this.elements = elements(extents);
         this.segment = segment;
         this.place = place;
     }
@@ -188,17 +184,28 @@ public final class Tensor {
         return segment;
     }
 
-    /** Element {@code index} of the flattened {@link DType#F32} tensor. */
+    /**
+     * Element {@code index} of the flattened {@link DType#F32} tensor.
+     *
+     * @throws IndexOutOfBoundsException if there is no such element
+     */
     public float getFloat(long index) {
         requireType(DType.F32);
         requireHost();
+        // The segment would multiply first, and 2^62 * 4 is 0.
+        Objects.checkIndex(index, elements);
         return segment.getAtIndex(ValueLayout.JAVA_FLOAT, index);
     }
 
-    /** Sets element {@code index} of the flattened {@link DType#F32} tensor. */
+    /**
+     * Sets element {@code index} of the flattened {@link DType#F32} tensor.
+     *
+     * @throws IndexOutOfBoundsException if there is no such element
+     */
     public void setFloat(long index, float value) {
         requireType(DType.F32);
         requireHost();
+        Objects.checkIndex(index, elements);
         segment.setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
     }
 
@@ -283,12 +290,45 @@ public final class Tensor {
                         "shape: extent " + shape[axis] + " at axis " + axis + ", expected at least 0");
             }
         }
+        elements(shape);
         try {
             return type.byteSize(shape);
         } catch (ArithmeticException overflow) {
             throw new IllegalArgumentException(
                     "shape: " + Arrays.toString(shape) + " of " + type + " passes 2^63 bytes");
         }
+    }
+
+    /** The number of elements: 0 if an extent is, however long the others are. */
+    private static long elements(long[] shape) {
+        long product = 1;
+        boolean overflow = false;
+        for (long extent : shape) {
+            if (extent == 0) {
+                return 0;
+            }
+            overflow |= Math.multiplyHigh(product, extent) != 0 || product * extent < 0;
+            product *= extent;
+        }
+        if (overflow) {
+            throw new IllegalArgumentException("shape: " + Arrays.toString(shape) + " passes 2^63 elements");
+        }
+        return product;
+    }
+
+    /**
+     * B * N, by which kernels count elements even where T = 0 leaves none. The limit lets them add up what a step takes, at most 64
+     * bytes an element, without a thought of overflow.
+     *
+     * @param name the argument whose shape it is
+     * @throws IllegalArgumentException if it passes 2^57
+     */
+    static long elementsPerStep(String name, long batch, long neurons) {
+        if (batch != 0 && neurons > (1L << 57) / batch) {
+            throw new IllegalArgumentException(
+                    name + ": got B = " + batch + " and N = " + neurons + ", expected a B * N of at most 2^57");
+        }
+        return batch * neurons;
     }
 
     private static int arrayLength(long length) {

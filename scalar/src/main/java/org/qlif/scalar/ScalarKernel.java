@@ -19,6 +19,7 @@ import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.Broadcast;
 import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
+import org.qlif.spi.host.HostWork;
 import org.qlif.spi.host.QlifConstants;
 import org.qlif.spi.host.Team;
 
@@ -65,17 +66,18 @@ final class ScalarKernel implements BackendKernel {
         for (Worker worker : workers) {
             worker.bind(call);
         }
-        team.run(forwardJob, parts(call.elements()), call.threadBound());
+        team.run(forwardJob, HostWork.parts(call, PART), call.threadBound());
     }
 
     @Override
     public void backward(Backward call) {
-        scratch.prepare(call);
-        backwardCall = call;
-        for (Worker worker : workers) {
-            worker.bind(call.forward());
+        if (scratch.prepare(call)) {
+            backwardCall = call;
+            for (Worker worker : workers) {
+                worker.bind(call.forward());
+            }
+            team.run(backwardJob, HostWork.parts(call.forward().elements(), PART), call.threadBound());
         }
-        team.run(backwardJob, parts(call.forward().elements()), call.threadBound());
         scratch.finish(call);
     }
 
@@ -113,10 +115,6 @@ final class ScalarKernel implements BackendKernel {
     public void close() {
         team.close();
         scratch.close();
-    }
-
-    private static long parts(long elements) {
-        return (elements + PART - 1) / PART;
     }
 
     private static void put(Tensor tensor, long index, float value) {
@@ -188,7 +186,7 @@ final class ScalarKernel implements BackendKernel {
         private void clearBits(long part) {
             HostTape tape = tape();
             Tensor bits = call.spikes(DType.BIT);
-            long words = parts(elements);
+            long words = HostWork.parts(elements, PART);
             for (long t = 0; t < count; t++) {
                 if (tape != null) {
                     tape.bits().setAtIndex(ValueLayout.JAVA_LONG, tape.wordIndex(t, part * PART), 0L);
@@ -300,7 +298,7 @@ final class ScalarKernel implements BackendKernel {
                 call.spikes(DType.U8).segment().set(ValueLayout.JAVA_BYTE, index, (byte) (fired ? 1 : 0));
             }
             if (call.spikes(DType.BIT) != null) {
-                setBit(call.spikes(DType.BIT).segment(), t * parts(elements) + (e >>> 6), e, fired);
+                setBit(call.spikes(DType.BIT).segment(), t * HostWork.parts(elements, PART) + (e >>> 6), e, fired);
             }
             if (call.spikeValues() != null) {
                 put(call.spikeValues(), index, x.y);

@@ -14,6 +14,7 @@ import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
+import org.qlif.spi.host.HostWork;
 import org.qlif.spi.host.QlifConstants;
 import org.qlif.spi.host.Team;
 
@@ -53,17 +54,18 @@ final class SimdKernel implements BackendKernel {
         for (TileWorker worker : workers) {
             worker.bind(call, width);
         }
-        team.run(forwardJob, tiles(call.elements(), width), call.threadBound());
+        team.run(forwardJob, HostWork.parts(call, width), call.threadBound());
     }
 
     @Override
     public void backward(Backward call) {
-        scratch.prepare(call);
-        int width = width(call.forward());
-        for (TileWorker worker : workers) {
-            worker.bind(call, scratch, width);
+        if (scratch.prepare(call)) {
+            int width = width(call.forward());
+            for (TileWorker worker : workers) {
+                worker.bind(call, scratch, width);
+            }
+            team.run(backwardJob, HostWork.parts(call.forward().elements(), width), call.threadBound());
         }
-        team.run(backwardJob, tiles(call.forward().elements(), width), call.threadBound());
         scratch.finish(call);
     }
 
@@ -120,10 +122,6 @@ final class SimdKernel implements BackendKernel {
             width /= 2;
         }
         return width;
-    }
-
-    private static long tiles(long elements, int width) {
-        return (elements + width - 1) / width;
     }
 
     /** Copies floats of a tensor's memory, from {@code index} on, to a line. */

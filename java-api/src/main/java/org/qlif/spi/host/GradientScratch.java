@@ -17,6 +17,9 @@ public final class GradientScratch implements AutoCloseable {
     private Arena arena = Arena.ofShared();
     private MemorySegment memory = arena.allocate(0);
     private long elements;
+    /** Whether the call has nothing to run. */
+    private boolean empty;
+
     private Parameters results;
     private MemorySegment sums;
     private MemorySegment modulationSteps;
@@ -28,22 +31,31 @@ public final class GradientScratch implements AutoCloseable {
         this.parameters = parameters;
     }
 
-    /** Makes room for {@code call}. What is there is not cleared: every element that is summed is written by the run. */
-    public void prepare(Backward call) {
+    /**
+     * Makes room for {@code call}. What is there is not cleared: every element that is summed is written by the run.
+     *
+     * @return whether there is anything to run; if not, {@link #finish} writes the sums of nothing
+     * @throws org.qlif.NativeException if memory runs out
+     */
+    public boolean prepare(Backward call) {
         elements = call.forward().elements();
         results = call.gradParameters();
         Tensor gradModulation = call.gradModulation();
         modulation = Broadcast.of(gradModulation, modulation);
+        empty = elements == 0 || (call.forward().steps() == 0 && call.gradInitialState() == null);
+        if (empty) {
+            return false;
+        }
         boolean varies = modulation != null && modulation.strideT() != 0;
         boolean shared = varies
                 && gradModulation.elements()
                         != Math.multiplyExact(call.forward().steps(), elements);
         long sumBytes = Math.multiplyExact(elements, (parameters + 1) * 4L);
         long stepBytes = shared ? Math.multiplyExact(call.forward().steps(), elements * 4) : 0;
-        if (memory.byteSize() < sumBytes + stepBytes) {
+        if (memory.byteSize() - sumBytes < stepBytes) {
             Arena larger = Arena.ofShared();
             try {
-                memory = larger.allocate(sumBytes + stepBytes, 64);
+                memory = HostMemory.allocate(larger, Math.addExact(sumBytes, stepBytes), "a backward call's scratch");
             } catch (Throwable failure) {
                 larger.close();
                 throw failure;
@@ -54,6 +66,7 @@ public final class GradientScratch implements AutoCloseable {
         sums = memory;
         modulationSteps = shared ? memory : varies ? gradModulation.segment() : null;
         modulationStepsIndex = shared ? sumBytes / 4 : 0;
+        return true;
     }
 
     /** The sums over time, {@code float (parameters + 1, elements)}; the last row is the modulation's. */
@@ -93,6 +106,10 @@ public final class GradientScratch implements AutoCloseable {
 
     /** Adds up over batch and neurons, and writes the results of {@code call}. */
     public void finish(Backward call) {
+        if (empty) {
+            writeZeros(call);
+            return;
+        }
         long batch = call.forward().batch();
         long neurons = call.forward().neurons();
         for (int ordinal = 0; ordinal < parameters; ordinal++) {
@@ -121,6 +138,17 @@ public final class GradientScratch implements AutoCloseable {
                         result,
                         t * modulation.strideT());
             }
+        }
+    }
+
+    private void writeZeros(Backward call) {
+        for (int ordinal = 0; ordinal < parameters; ordinal++) {
+            if (sumsParameter(ordinal)) {
+                results.get(results.parameters().get(ordinal)).fill(0);
+            }
+        }
+        if (call.gradModulation() != null) {
+            call.gradModulation().fill(0);
         }
     }
 

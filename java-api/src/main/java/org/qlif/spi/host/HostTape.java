@@ -19,8 +19,6 @@ public final class HostTape implements TapeStorage {
     /** Steps from one checkpoint to the next. */
     public static final int SEGMENT = 64;
 
-    private static final long ALIGNMENT = 64;
-
     private final Arena arena = Arena.ofShared();
     private final MemorySegment voltages;
     private final MemorySegment bits;
@@ -34,6 +32,7 @@ public final class HostTape implements TapeStorage {
      * A tape for {@code steps} steps of {@code elements} neurons with {@code variables} state variables in a checkpoint.
      *
      * @param block the elements of a block, a multiple of 64; the last block may have fewer
+     * @throws org.qlif.NativeException if memory runs out
      */
     public HostTape(Tape.Mode mode, long steps, long elements, int variables, int block) {
         this.elements = elements;
@@ -52,7 +51,7 @@ public final class HostTape implements TapeStorage {
     }
 
     private MemorySegment allocate(long bytes) {
-        return arena.allocate(bytes, ALIGNMENT);
+        return HostMemory.allocate(arena, bytes, "a tape");
     }
 
     /** Whether the potentials are kept. */

@@ -116,6 +116,11 @@ public final class Team implements AutoCloseable {
         throw (T) thrown;
     }
 
+    /** Whether {@code thread} is a helper of some team. */
+    public static boolean isHelper(Thread thread) {
+        return thread instanceof Helper;
+    }
+
     /** Ends the helpers. */
     @Override
     public void close() {
@@ -135,7 +140,8 @@ public final class Team implements AutoCloseable {
         private volatile boolean parked;
 
         Helper(int member) {
-            super("qlif-" + member);
+            // Without the thread-locals of whoever opened the kernel: the helper may outlive what they refer to.
+            super(null, null, "qlif-" + member, 0, false);
             this.member = member;
             setDaemon(true);
         }
@@ -161,6 +167,9 @@ public final class Team implements AutoCloseable {
             parked = true;
             while (jobs.get() == seen) {
                 LockSupport.park(Team.this);
+                // Thread pools of containers interrupt every thread that they find; park returns at once while that
+                // stands.
+                Thread.interrupted();
             }
             parked = false;
             return jobs.get();

@@ -1,0 +1,98 @@
+package org.qlif;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.qlif.spi.host.Team;
+
+/**
+ * Lets one call at a time use an object, and closes it between calls: the one behaviour of everything here that has a {@code
+ * close()}. A call while another runs is refused; closing waits for the call that runs. Allocates nothing. Thread-safe.
+ */
+final class CallGuard {
+    private static final int IDLE = 0;
+    private static final int BUSY = 1;
+    private static final int CLOSED = 2;
+
+    /** How long a thread that closes sleeps before it looks again whether the call has ended. */
+    private static final long WAIT_NANOS = 100_000;
+
+    private final String what;
+    private final String advice;
+    private final AtomicInteger use = new AtomicInteger(IDLE);
+    private volatile boolean closing;
+    private volatile Thread user;
+
+    /**
+     * @param what the object in messages, such as "this kernel"
+     * @param advice what a caller who met another call should do
+     */
+    CallGuard(String what, String advice) {
+        this.what = what;
+        this.advice = advice;
+    }
+
+    /**
+     * Begins a call, which {@link #exit} ends.
+     *
+     * @throws IllegalStateException if the object is closed, about to be, or in a call
+     */
+    void enter() {
+        // A closing object takes no new call, or a busy caller could keep it open for ever.
+        if (closing || !use.compareAndSet(IDLE, BUSY)) {
+            throw new IllegalStateException(isClosed() ? what + " is closed" : what + " is in a call; " + advice);
+        }
+        user = Thread.currentThread();
+    }
+
+    /** Ends a call. */
+    void exit() {
+        user = null;
+        use.set(IDLE);
+    }
+
+    /** Whether it is closed or waits for its last call. */
+    boolean isClosed() {
+        return closing;
+    }
+
+    /**
+     * Refuses further calls, waits for the one that runs, and runs {@code release}; only the first to close does. An interrupt does
+     * not end the wait and is kept.
+     *
+     * @throws IllegalStateException if the caller is inside the call that runs, which could then never end; nothing is changed
+     */
+    void close(Runnable release) {
+        requireClosable();
+        closing = true;
+        if (awaitIdle()) {
+            release.run();
+        }
+    }
+
+    /** Throws if the caller is inside the call that runs, on its thread or on one of those that help it. */
+    void requireClosable() {
+        if (use.get() == BUSY && (user == Thread.currentThread() || Team.isHelper(Thread.currentThread()))) {
+            throw new IllegalStateException(
+                    what + " is in a call that this thread takes part in, and can't be closed from there");
+        }
+    }
+
+    /** Waits until no call runs and closes; false if another thread has closed. */
+    private boolean awaitIdle() {
+        boolean interrupted = false;
+        try {
+            while (!use.compareAndSet(IDLE, CLOSED)) {
+                if (use.get() == CLOSED) {
+                    return false;
+                }
+                LockSupport.parkNanos(this, WAIT_NANOS);
+                interrupted |= Thread.interrupted();
+            }
+            return true;
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+}
