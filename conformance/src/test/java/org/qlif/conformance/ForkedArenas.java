@@ -37,9 +37,14 @@ final class ForkedArenas {
         this.kernel = kernel;
     }
 
-    /** One call in the memory of an arena: what it writes to an array, which the arena does not own. */
+    /** What makes a call on the memory of an arena. */
+    private interface Maker {
+        Call in(Arena arena, float[] result);
+    }
+
+    /** Writes its result to an array, which no arena owns. */
     private interface Call {
-        float[] run(Arena arena);
+        void run();
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -51,23 +56,28 @@ final class ForkedArenas {
         }
     }
 
-    private void repeat(String name, Call call) throws Exception {
-        float[] expected;
+    private void repeat(String name, Maker maker) throws Exception {
+        float[] expected = new float[SHAPE.size()];
+        float[] result = new float[SHAPE.size()];
         long nanos;
         try (Arena arena = Arena.ofShared()) {
-            call.run(arena);
+            maker.in(arena, result).run();
+            Call call = maker.in(arena, expected);
             long start = System.nanoTime();
-            expected = call.run(arena);
+            call.run();
             nanos = System.nanoTime() - start;
         }
         int refused = 0;
         for (int round = 0; round < ROUNDS && refused < ENOUGH; round++) {
             Arena arena = Arena.ofShared();
+            Arrays.fill(result, Float.NaN);
+            Call call = maker.in(arena, result);
             Closer closer = new Closer(arena, random.nextLong(nanos));
             closer.start();
             closer.ready.countDown();
             try {
-                if (!Arrays.equals(call.run(arena), expected)) {
+                call.run();
+                if (!Arrays.equals(result, expected)) {
                     throw new AssertionError(name + ": another result");
                 }
             } catch (IllegalStateException closed) {
@@ -77,9 +87,6 @@ final class ForkedArenas {
                 }
             }
             closer.join();
-            if (arena.scope().isAlive()) {
-                throw new AssertionError(name + ": could not be closed after the call");
-            }
             refused += closer.refused ? 1 : 0;
         }
         System.out.println(name + (refused < ENOUGH ? " was never under way" : " refused"));
@@ -134,36 +141,32 @@ final class ForkedArenas {
                 .draws(new DrawStream(1, 2));
     }
 
-    private float[] forward(Arena arena) {
-        float[] voltages = new float[SHAPE.size()];
-        kernel.forward(forwardOn(arena)
+    private Call forward(Arena arena, float[] voltages) {
+        Forward forward = forwardOn(arena)
                 .spikes(in(arena, DType.U8, SHAPE.extents()))
                 .trace(QlifTrace.PROBABILITY, in(arena, DType.F32, SHAPE.extents()))
-                .voltages(Tensor.of(voltages, SHAPE.extents())));
-        return voltages;
+                .voltages(Tensor.of(voltages, SHAPE.extents()));
+        return () -> kernel.forward(forward);
     }
 
-    private float[] backward(Arena arena) {
-        float[] result = new float[SHAPE.size()];
-        try (Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, SHAPE.steps(), SHAPE.batch(), SHAPE.neurons())) {
-            Forward forward = forwardOn(arena).tape(tape);
-            kernel.forward(forward);
-            kernel.backward(new Backward(forward)
-                    .gradSpikeValues(in(arena, gradient))
-                    .gradVoltages(in(arena, gradient))
-                    .gradInput(Tensor.of(result, SHAPE.extents()))
-                    .gradParameters(Parameters.zerosLike(forward.parameters())));
-        }
-        return result;
+    private Call backward(Arena arena, float[] gradInput) {
+        Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, SHAPE.steps(), SHAPE.batch(), SHAPE.neurons());
+        Forward forward = forwardOn(arena).tape(tape);
+        kernel.forward(forward);
+        Backward backward = new Backward(forward)
+                .gradSpikeValues(in(arena, gradient))
+                .gradVoltages(in(arena, gradient))
+                .gradInput(Tensor.of(gradInput, SHAPE.extents()))
+                .gradParameters(Parameters.zerosLike(forward.parameters()));
+        return () -> {
+            try (tape) {
+                kernel.backward(backward);
+            }
+        };
     }
 
-    private float[] draw(Arena arena) {
-        float[] normals = new float[SHAPE.size()];
-        kernel.draw(
-                new DrawStream(1, 2),
-                0,
-                in(arena, DType.F32, SHAPE.extents()),
-                Tensor.of(normals, SHAPE.extents()));
-        return normals;
+    private Call draw(Arena arena, float[] normals) {
+        Tensor uniforms = in(arena, DType.F32, SHAPE.extents());
+        return () -> kernel.draw(new DrawStream(1, 2), 0, uniforms, Tensor.of(normals, SHAPE.extents()));
     }
 }

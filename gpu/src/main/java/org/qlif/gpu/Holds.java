@@ -66,6 +66,15 @@ final class Holds {
         return arguments[size];
     }
 
+    int count() {
+        return count;
+    }
+
+    /** The scope of an arena, by number. */
+    MemorySegment.Scope scope(int index) {
+        return scopes[index];
+    }
+
     void clear() {
         for (int i = 0; i < count; i++) {
             scopes[i] = null;

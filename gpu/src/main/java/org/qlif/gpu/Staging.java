@@ -2,6 +2,8 @@ package org.qlif.gpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import org.qlif.NativeException;
+import org.qlif.NativeException.Kind;
 import org.qlif.Tensor;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
@@ -94,12 +96,17 @@ abstract class Staging implements AutoCloseable {
         pointers[count] = offset;
         aliases[count] = alias;
         places[count] = bytes;
-        bytes = Math.addExact(bytes, roundUp(tensor.segment().byteSize()));
         count++;
+        bytes = sum(bytes, tensor.segment().byteSize());
     }
 
-    private static long roundUp(long bytes) {
-        return Math.addExact(bytes, ALIGNMENT - 1) & -ALIGNMENT;
+    /** Where the next one begins. */
+    private static long sum(long bytes, long more) {
+        if (more > Long.MAX_VALUE - ALIGNMENT - bytes) {
+            throw new NativeException(
+                    Kind.OUT_OF_MEMORY, 0, 0, "copies of the call's tensors take more than 2^63 bytes");
+        }
+        return (bytes + more + ALIGNMENT - 1) & -ALIGNMENT;
     }
 
     /** Whether anything has to be copied for this call. */
@@ -136,9 +143,9 @@ abstract class Staging implements AutoCloseable {
         holds.add(segment);
     }
 
-    /** The segments to keep open during the call. */
-    MemorySegment[] held() {
-        return holds.segments();
+    /** What to keep open during the call. */
+    Holds holds() {
+        return holds;
     }
 
     /** Forgets the call: no caller's memory is held on to. */
