@@ -133,9 +133,12 @@ class NativeKernelTest {
                 }
             }
             assertThat(refused).as("met the other thread inside its call").isTrue();
-            assertThatThrownBy(kernel::close).isExactlyInstanceOf(IllegalStateException.class);
+            // Waits for the call, which comes to its end.
+            kernel.close();
             running.get(60, TimeUnit.SECONDS);
-            kernel.forward(small);
+            assertThatThrownBy(() -> kernel.forward(small))
+                    .isExactlyInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("closed");
         }
     }
 
@@ -189,26 +192,38 @@ class NativeKernelTest {
     @Test
     @Timeout(240)
     void keepsArenasOpenDuringCalls(@TempDir Path folder) throws Exception {
+        assertThat(fork(folder, List.of("-Xmx512m"), ForkedArenas.class))
+                .contains("forward refused", "backward refused", "draw refused");
+    }
+
+    /** Copies of arrays that the host has no room for are refused with a typed exception, and the kernel lives on. */
+    @Test
+    @Timeout(240)
+    void saysSoWhenThereIsNoRoomForCopies(@TempDir Path folder) throws Exception {
+        assertThat(fork(folder, List.of("-Xmx512m", "-XX:MaxDirectMemorySize=8m"), ForkedScratch.class))
+                .contains("OUT_OF_MEMORY", "lives on");
+    }
+
+    /** What {@code main} prints in a JVM of its own, which must end well. */
+    private static List<String> fork(Path folder, List<String> options, Class<?> main) throws Exception {
         Path output = folder.resolve("output");
-        Process process = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-Xmx512m",
-                        "-XX:-CreateCoredumpOnCrash",
-                        "-XX:ErrorFile=" + folder.resolve("crash"),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        ForkedArenas.class.getName(),
-                        DEVICE.text())
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-XX:-CreateCoredumpOnCrash"));
+        command.add("-XX:ErrorFile=" + folder.resolve("crash"));
+        command.addAll(options);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName(), DEVICE.text()));
+        Process process = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile())
                 .start();
         try {
-            assertThat(process.waitFor()).as(Files.readString(output)).isZero();
+            int exit = process.waitFor();
+            assertThat(exit).as("exit code; output: %s", Files.readString(output)).isZero();
         } finally {
             process.destroyForcibly();
         }
-        assertThat(Files.readAllLines(output)).contains("forward refused", "backward refused", "draw refused");
+        return Files.readAllLines(output);
     }
 
     /** As many arenas as a call can have, and as few. */
