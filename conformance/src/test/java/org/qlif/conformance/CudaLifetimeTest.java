@@ -245,10 +245,7 @@ class CudaLifetimeTest {
     }
 
     private static Forward forward(Tensor input) {
-        return new Forward()
-                .input(input)
-                .parameters(Parameters.shared(CONFIG))
-                .draws(new DrawStream(1, 2));
+        return new Forward().input(input).parameters(Parameters.shared(CONFIG)).draws(new DrawStream(1, 2));
     }
 
     /** A forward call whose memory is all on the device. */

@@ -25,8 +25,7 @@ final class PretendedDriver {
                 driver.findOrThrow("pretended_pause"), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
         waiting = LINKER.downcallHandle(
                 driver.findOrThrow("pretended_waiting"), FunctionDescriptor.of(ValueLayout.JAVA_INT));
-        left = LINKER.downcallHandle(
-                driver.findOrThrow("pretended_left"), FunctionDescriptor.of(ValueLayout.JAVA_INT));
+        left = LINKER.downcallHandle(driver.findOrThrow("pretended_left"), FunctionDescriptor.of(ValueLayout.JAVA_INT));
     }
 
     /** The driver; the test is skipped where it is a real one. */
