@@ -20,7 +20,8 @@ final class CallGuard {
     private final String advice;
     private final AtomicInteger use = new AtomicInteger(IDLE);
     private volatile boolean closing;
-    private volatile Thread user;
+    /** Whose call runs. Only compared by a thread with itself, which sees what it wrote: no need to be volatile. */
+    private Thread user;
 
     /**
      * @param what the object in messages, such as "this kernel"
@@ -47,7 +48,7 @@ final class CallGuard {
     /** Ends a call. */
     void exit() {
         user = null;
-        use.set(IDLE);
+        use.setRelease(IDLE);
     }
 
     /** Whether it is closed or waits for its last call. */

@@ -807,7 +807,7 @@ public record QlifConfig(
             return this;
         }
 
-        /** Sets where tau starts, in units of dt. */
+        /** Sets where tau starts, in the unit of dt. */
         public Builder tau(double tau) {
             this.tau = tau;
             return this;

@@ -28,6 +28,7 @@ public final class Tape implements AutoCloseable {
     private final Object owner;
 
     private final TapeStorage storage;
+    private final long bytes;
     private final Mode mode;
     private final long steps;
     private final long batch;
@@ -41,6 +42,7 @@ public final class Tape implements AutoCloseable {
     Tape(Object owner, TapeStorage storage, Mode mode, long steps, long batch, long neurons) {
         this.owner = owner;
         this.storage = storage;
+        this.bytes = storage.byteSize();
         this.mode = mode;
         this.steps = steps;
         this.batch = batch;
@@ -55,7 +57,7 @@ public final class Tape implements AutoCloseable {
 
     /** The bytes that the tape takes. */
     public long byteSize() {
-        return storage.byteSize();
+        return bytes;
     }
 
     /** The backend's own part; for backends. */

@@ -31,4 +31,11 @@ class CudaContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Lifetimes extends LifetimeContract {
+        Lifetimes() {
+            super(DEVICE);
+        }
+    }
 }

@@ -31,4 +31,11 @@ class HostContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Lifetimes extends LifetimeContract {
+        Lifetimes() {
+            super(DEVICE);
+        }
+    }
 }

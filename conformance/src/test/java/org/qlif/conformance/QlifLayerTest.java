@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -170,6 +171,56 @@ final class QlifLayerTest {
         }
     }
 
+    private static boolean drawsAsOneThat(QlifLayer one, QlifLayer other) {
+        return Arrays.equals(
+                one.forward(input(STEPS)).voltages().toFloatArray(),
+                other.forward(input(STEPS)).voltages().toFloatArray());
+    }
+
+    /** Whoever gives no seed gets numbers that no other layer has; the seed that was made up repeats them. */
+    @Test
+    void layersWithoutASeedDrawTheirOwnNumbers() {
+        QlifLayer.Builder seedless =
+                QlifLayer.builder(NEURONS).device("cpu:scalar").threads(1);
+        try (QlifLayer first = seedless.build();
+                QlifLayer second = seedless.build();
+                QlifLayer again = layer().seed(first.seed()).build()) {
+            float[] run = first.forward(input(STEPS)).voltages().toFloatArray();
+            assertThat(second.seed()).isNotEqualTo(first.seed());
+            assertThat(second.forward(input(STEPS)).voltages().toFloatArray()).isNotEqualTo(run);
+            assertThat(again.forward(input(STEPS)).voltages().toFloatArray()).isEqualTo(run);
+        }
+    }
+
+    @Test
+    void layersDrawTheSameNumbersForTheSameSeedAndStreamOnly() {
+        try (QlifLayer same = layer().stream(1).build();
+                QlifLayer twin = layer().stream(1).build()) {
+            assertThat(same.seed()).isEqualTo(42);
+            assertThat(drawsAsOneThat(same, twin)).isTrue();
+        }
+        try (QlifLayer first = layer().stream(1).build();
+                QlifLayer second = layer().stream(2).build()) {
+            assertThat(drawsAsOneThat(first, second)).isFalse();
+        }
+        try (QlifLayer first = layer().seed(1).build();
+                QlifLayer second = layer().seed(2).build()) {
+            assertThat(drawsAsOneThat(first, second)).isFalse();
+        }
+    }
+
+    /** The gradients are of what the forward call read; a parameter that is another object since is noticed. */
+    @Test
+    void refusesABackwardCallWhoseParametersWereReplaced() {
+        try (QlifLayer layer = layer().training(Tape.Mode.VOLTAGE).build()) {
+            layer.forward(input(STEPS));
+            layer.parameters().set(QlifParameter.ETA, Tensor.zeros(DType.F32, NEURONS));
+            assertThatThrownBy(() -> layer.backward(null, null))
+                    .isExactlyInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("tape");
+        }
+    }
+
     /** A call that was refused leaves the layer as it was: what follows has the bits of a layer that never saw it. */
     @ParameterizedTest
     @EnumSource(
@@ -189,7 +240,9 @@ final class QlifLayerTest {
                 for (int i = 0; i < 2; i++) {
                     assertThatThrownBy(() -> layer.forward(other))
                             .isInstanceOf(IllegalArgumentException.class)
-                            .hasMessageContaining("initialState");
+                            .hasMessageContaining("input")
+                            .hasMessageContaining("B = 4")
+                            .hasMessageContaining("reset()");
                 }
                 if (reset) {
                     layer.reset();

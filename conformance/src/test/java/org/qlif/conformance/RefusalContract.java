@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.Device;
@@ -31,14 +32,17 @@ import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
 import org.qlif.NeuromodTransform;
+import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
 import org.qlif.State;
+import org.qlif.StateVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
+import org.qlif.Trace;
 
 /** What every backend refuses: by the right exception, naming the argument, before anything is written. */
 abstract class RefusalContract {
@@ -574,6 +578,176 @@ abstract class RefusalContract {
                 }));
     }
 
+    private record BadValue(QlifParameter parameter, float value) {}
+
+    private static List<BadValue> badValues() {
+        List<BadValue> bad = new ArrayList<>();
+        for (QlifParameter parameter : QlifParameter.values()) {
+            for (float value : new float[] {
+                Float.NaN, Float.intBitsToFloat(0xFFC00001), Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY
+            }) {
+                bad.add(new BadValue(parameter, value));
+            }
+        }
+        // The last but one is the greatest tau for which dt / tau, with dt = 1, is infinite.
+        for (float tau : new float[] {0f, -0f, -1f, -Float.MIN_VALUE, 1e-45f, 0x1p-128f}) {
+            bad.add(new BadValue(QlifParameter.TAU, tau));
+        }
+        return bad;
+    }
+
+    /** One bad value among many, wherever the parameters lie: refused by name, index and value, and nothing is written. */
+    @TestFactory
+    Stream<DynamicTest> refusesBadValuesOfParameters() {
+        return badValues().stream()
+                .flatMap(bad -> Arrays.stream(Memory.Kind.values())
+                        .map(kind -> dynamicTest(bad + " in " + kind, () -> {
+                            try (Kernel kernel = open(CONFIG);
+                                    Memory memory = new Memory(kind);
+                                    Call call = new Call(kernel)) {
+                                float[] values = new float[N];
+                                Arrays.fill(values, 0.75f);
+                                Tensor tensor = memory.copy(values, N);
+                                call.forward.parameters().set(bad.parameter(), tensor);
+                                kernel.forward(call.forward);
+                                kernel.backward(call.backward);
+                                List<Tensor> outputs = poisonedAgain(call);
+                                tensor.setFloat(3, bad.value());
+                                for (Runnable run : List.<Runnable>of(
+                                        () -> kernel.forward(call.forward), () -> kernel.backward(call.backward))) {
+                                    assertThatThrownBy(run::run)
+                                            .isExactlyInstanceOf(IllegalArgumentException.class)
+                                            .hasMessageStartingWith(
+                                                    bad.parameter().symbol() + ": got " + bad.value()
+                                                            + " at index 3, expected a finite number");
+                                }
+                                outputs.forEach(Memory::assertPoisoned);
+                                tensor.setFloat(3, 0.75f);
+                                kernel.forward(call.forward);
+                                kernel.backward(call.backward);
+                            }
+                        })));
+    }
+
+    /** A chunk's first and last, and where the values end: no place is passed over. */
+    @Test
+    void findsABadValueAtAnyPlace() {
+        int neurons = 2500;
+        try (Kernel kernel = open(CONFIG)) {
+            for (int place : new int[] {0, 1, 1023, 1024, 2047, 2048, 2499}) {
+                Parameters parameters = Parameters.perNeuron(CONFIG, neurons);
+                parameters.get(QlifParameter.Q_SCALE).setFloat(place, Float.NaN);
+                Forward forward = new Forward()
+                        .input(f32(1, 1, neurons))
+                        .parameters(parameters)
+                        .draws(new DrawStream(1, 2));
+                assertThatThrownBy(() -> kernel.forward(forward))
+                        .isExactlyInstanceOf(IllegalArgumentException.class)
+                        .hasMessageStartingWith("q_scale: got NaN at index " + place);
+                assertThatThrownBy(() -> parameters.requireValid(CONFIG))
+                        .hasMessageStartingWith("q_scale: got NaN at index " + place);
+            }
+        }
+    }
+
+    /** What is finite runs: a threshold beyond the bounds is clamped by the model, and the least tau of dt = 1 is the next to 2^-128. */
+    @Test
+    void takesFiniteValuesOutsideTheModelsBounds() {
+        try (Kernel kernel = open(CONFIG);
+                Call call = new Call(kernel)) {
+            Parameters parameters = call.forward.parameters();
+            parameters.get(QlifParameter.V_TH).setFloat(0, -100f);
+            parameters.get(QlifParameter.V_TH).setFloat(1, Float.MAX_VALUE);
+            parameters.get(QlifParameter.ETA).setFloat(0, -3f);
+            parameters.get(QlifParameter.TAU).setFloat(0, Math.nextUp(0x1p-128f));
+            parameters.get(QlifParameter.TAU).setFloat(1, Float.MAX_VALUE);
+            kernel.forward(call.forward);
+            kernel.backward(call.backward);
+        }
+    }
+
+    /** NaN in the input or the state is a number like any other there: it stays in its neuron. */
+    @Test
+    void keepsNaNInItsNeuron() {
+        int steps = 70;
+        int neurons = 600;
+        float[] withoutNaN = null;
+        for (String where : List.of("none", "input", "state", "modulation")) {
+            try (Kernel kernel = open(CONFIG)) {
+                Tensor input = f32(steps, 2, neurons);
+                input.fill(2f);
+                State state = State.initial(CONFIG, 2, neurons);
+                Tensor modulation = f32(neurons);
+                int bad = 77;
+                switch (where) {
+                    case "input" -> input.setFloat(5 * 2 * neurons + bad, Float.NaN);
+                    case "state" -> state.get(QlifVariable.MEMBRANE).setFloat(bad, Float.NaN);
+                    case "modulation" -> modulation.setFloat(bad, Float.NaN);
+                    default -> {}
+                }
+                Tensor voltages = f32(steps, 2, neurons);
+                kernel.forward(new Forward()
+                        .input(input)
+                        .parameters(Parameters.shared(CONFIG))
+                        .draws(new DrawStream(5, 6))
+                        .modulation(modulation)
+                        .initialState(state)
+                        .voltages(voltages));
+                float[] result = voltages.toFloatArray();
+                boolean spoiled = false;
+                for (int i = 0; i < result.length; i++) {
+                    if (i % neurons == bad) {
+                        spoiled |= Float.isNaN(result[i]);
+                        result[i] = 0;
+                    }
+                }
+                assertThat(spoiled).as(where).isEqualTo(!where.equals("none"));
+                if (where.equals("none")) {
+                    withoutNaN = result;
+                }
+                assertThat(result).as(where).isEqualTo(withoutNaN);
+            }
+        }
+    }
+
+    private record ForeignTrace(int ordinal, String symbol) implements Trace {}
+
+    private record ForeignVariable(int ordinal, String symbol, float initialValue) implements StateVariable {}
+
+    private record ForeignParameter(int ordinal, String symbol) implements NeuronParameter {}
+
+    /** The interfaces are open: what only has the ordinal of one of ours, or none of ours, is refused by name. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, -1, 4, 12, 13, Integer.MAX_VALUE, Integer.MIN_VALUE})
+    void refusesWhatBelongsToAnotherModel(int ordinal) {
+        try (Kernel kernel = open(CONFIG);
+                Call call = new Call(kernel)) {
+            Trace trace = new ForeignTrace(ordinal, "foreign");
+            Tensor asked = call.watched(call.output());
+            call.forward.trace(trace, asked);
+            assertThat(call.forward.trace(trace)).isSameAs(asked);
+            assertThatThrownBy(() -> kernel.forward(call.forward))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("trace")
+                    .hasMessageContaining("foreign");
+            call.forwardOutputs().forEach(Memory::assertPoisoned);
+            kernel.forward(call.forward.trace(trace, null));
+            Memory.assertPoisoned(asked);
+
+            StateVariable variable = new ForeignVariable(ordinal, "foreign", 0);
+            assertThatThrownBy(() -> call.forward.finalState().get(variable))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("foreign");
+            NeuronParameter parameter = new ForeignParameter(ordinal, "foreign");
+            assertThatThrownBy(() -> call.forward.parameters().get(parameter))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("foreign");
+            assertThatThrownBy(() -> call.forward.parameters().set(parameter, f32(N)))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("foreign");
+        }
+    }
+
     /** Every output of both runs, with whatever they have written gone. */
     private static List<Tensor> poisonedAgain(Call call) {
         List<Tensor> outputs = call.forwardOutputs();
@@ -667,6 +841,10 @@ abstract class RefusalContract {
             assertThatThrownBy(() -> kernel.draw(stream, 0, memory.poisoned(DType.F32, T, 65, B, N), good))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("uniforms");
+            assertThatThrownBy(() -> kernel.draw(stream, 0, f32(T, 0, B, N), null))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("uniforms")
+                    .hasMessageContaining("from 1 to 64");
             assertThatThrownBy(() -> kernel.draw(stream, 0, good, memory.poisoned(DType.F32, T, B, N + 1)))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("normals");
@@ -769,10 +947,7 @@ abstract class RefusalContract {
             try {
                 assertThatThrownBy(() -> kernel.forward(second.forward))
                         .isExactlyInstanceOf(IllegalStateException.class)
-                        .hasMessageContaining("another thread");
-                assertThatThrownBy(kernel::close)
-                        .isExactlyInstanceOf(IllegalStateException.class)
-                        .hasMessageContaining("another thread");
+                        .hasMessageContaining("in a call");
             } finally {
                 proceed.countDown();
             }

@@ -30,4 +30,11 @@ class ScalarContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Lifetimes extends LifetimeContract {
+        Lifetimes() {
+            super(DEVICE);
+        }
+    }
 }

@@ -97,4 +97,11 @@ class SimdContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Lifetimes extends LifetimeContract {
+        Lifetimes() {
+            super(DEVICE);
+        }
+    }
 }

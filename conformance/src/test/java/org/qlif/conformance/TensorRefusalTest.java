@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.qlif.DType;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
+import org.qlif.KernelOptions;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
@@ -36,6 +37,51 @@ class TensorRefusalTest {
         refused(() -> Tensor.of(new float[0], Long.MAX_VALUE, 2), "2^63");
         refused(() -> Tensor.byteSize(DType.F32, 1L << 62, 1), "2^63");
         refused(() -> Tensor.zeros(DType.F32, 1L << 33), "MemorySegment");
+        refused(() -> Tensor.byteSize(DType.BIT, 1L << 32, 1L << 32, 1), "2^63 elements");
+    }
+
+    /** An extent of 0 leaves nothing, whatever the others are and wherever it stands. */
+    @Test
+    void hasNoElementsWhereAnExtentIsZero() {
+        long huge = 1L << 62;
+        for (long[] shape : new long[][] {{0, huge, huge}, {huge, 0, huge}, {huge, huge, 0}}) {
+            for (DType type : DType.values()) {
+                assertThat(Tensor.byteSize(type, shape)).isZero();
+                assertThat(Tensor.zeros(type, shape).elements()).isZero();
+            }
+        }
+    }
+
+    /** Times 4, these are 0, 4 and 4 again: an index is checked before it is multiplied. */
+    @Test
+    void refusesIndexesOutsideTheTensor() {
+        Tensor tensor = Tensor.of(new float[] {1, 2}, 2);
+        for (long index : new long[] {
+            -1,
+            2,
+            1L << 30,
+            1L << 32,
+            1L << 62,
+            (1L << 62) + 1,
+            -(1L << 62),
+            Long.MIN_VALUE,
+            Long.MIN_VALUE + 1,
+            Long.MAX_VALUE
+        }) {
+            assertThatThrownBy(() -> tensor.getFloat(index)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> tensor.setFloat(index, 7)).isInstanceOf(IndexOutOfBoundsException.class);
+        }
+        assertThat(tensor.toFloatArray()).containsExactly(1, 2);
+        for (int axis : new int[] {-1, 1}) {
+            assertThatThrownBy(() -> tensor.extent(axis)).isInstanceOf(IndexOutOfBoundsException.class);
+        }
+    }
+
+    @Test
+    void namesWholeNumbersAsWholeNumbers() {
+        assertThatThrownBy(() -> new KernelOptions(0))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessage("threads: got 0, expected a whole number in [1, 1024]");
     }
 
     @Test

@@ -3,9 +3,11 @@ package org.qlif.spi.host;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -39,6 +41,35 @@ final class TeamTest {
                     1000,
                     true);
             assertThat(other.get()).isNull();
+        }
+    }
+
+    private static List<Thread> helpers() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .filter(Team::isHelper)
+                .toList();
+    }
+
+    /** Thread pools interrupt every thread that they find. A helper forgets it: one that did not would never sleep again. */
+    @Test
+    @Timeout(60)
+    void sleepsOnAfterAnInterrupt() throws Exception {
+        try (Team team = new Team(3)) {
+            for (int round = 0; round < 5; round++) {
+                List<Thread> helpers = helpers();
+                assertThat(helpers).hasSizeGreaterThanOrEqualTo(2);
+                helpers.forEach(Thread::interrupt);
+                for (Thread helper : helpers) {
+                    while (helper.isAlive() && (helper.isInterrupted() || helper.getState() != Thread.State.WAITING)) {
+                        Thread.sleep(1);
+                    }
+                }
+                AtomicIntegerArray done = new AtomicIntegerArray(50);
+                team.run((member, part) -> done.incrementAndGet((int) part), 50, false);
+                for (int part = 0; part < 50; part++) {
+                    assertThat(done.get(part)).isEqualTo(1);
+                }
+            }
         }
     }
 
