@@ -91,12 +91,12 @@ final class Capture {
         }
     }
 
-    /** Lets kernels and tapes go; the last who does waits by {@code before}. All of them, even if the first fails. */
-    void letGo(Runnable before) {
+    /** Lets kernels and tapes go, all of them even if one fails to be freed. */
+    void letGo() {
         List<RuntimeException> failures = new ArrayList<>();
         held.forEach(each -> {
             try {
-                ((Holders) each).letGo(before);
+                ((Holders) each).letGo();
             } catch (RuntimeException failure) {
                 failures.add(failure);
             }

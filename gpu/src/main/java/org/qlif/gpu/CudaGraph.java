@@ -38,6 +38,8 @@ public final class CudaGraph implements AutoCloseable {
     private static final class Executable extends Resource {
         private final MemorySegment handle;
         private final Capture capture;
+        /** Where it was launched last; null if it never was. */
+        private volatile CudaStream last;
 
         Executable(Context hold, MemorySegment handle, Capture capture) {
             super("graph", hold);
@@ -50,9 +52,26 @@ public final class CudaGraph implements AutoCloseable {
             try {
                 context().call("cuGraphExecDestroy", () -> cuda_h.cuGraphExecDestroy(handle));
             } finally {
-                // A kernel or tape that was closed before: it can't know of launches.
-                Runnable launches = () -> context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
-                capture.letGo(forgotten ? () -> Capture.withoutCaptures(launches) : launches);
+                try {
+                    awaitLaunches(forgotten);
+                } finally {
+                    // Those that were closed before are freed now.
+                    capture.letGo();
+                }
+            }
+        }
+
+        /** CUDA does launches of a graph one after another, so the last is all there is to wait for. */
+        private void awaitLaunches(boolean forgotten) {
+            CudaStream stream = last;
+            if (stream == null || stream.synchronizeIfThere(forgotten)) {
+                return;
+            }
+            Runnable all = () -> context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
+            if (forgotten) {
+                Capture.withoutCaptures(all);
+            } else {
+                all.run();
             }
         }
     }
@@ -107,7 +126,7 @@ public final class CudaGraph implements AutoCloseable {
     /** Nothing will be launched. */
     private static void letGo(Capture capture, Throwable failure) {
         try {
-            capture.letGo(() -> {});
+            capture.letGo();
         } catch (RuntimeException another) {
             failure.addSuppressed(another);
         }
@@ -159,6 +178,7 @@ public final class CudaGraph implements AutoCloseable {
                 executable
                         .context()
                         .call("cuGraphLaunch", () -> cuda_h.cuGraphLaunch(executable.handle, stream.handle()));
+                executable.last = stream;
                 executable.capture.launched(stream);
             } finally {
                 stream.exit();
@@ -169,11 +189,13 @@ public final class CudaGraph implements AutoCloseable {
     }
 
     /**
-     * Gives the graph up, after waiting for calls of this class that use it; launches that are under way are still done. If that frees the
-     * memory of a kernel or tape that was closed before, it waits for all work of the device first. Closing twice is harmless.
+     * Gives the graph up, after waiting for calls of this class that use it and for its last launch. Closing twice is harmless.
+     *
+     * @throws IllegalStateException in the work that another graph captures; nothing is changed
      */
     @Override
     public void close() {
+        Capture.requireNone("this graph can't be closed");
         executable.close();
     }
 }

@@ -164,6 +164,24 @@ public final class CudaStream implements AutoCloseable {
     }
 
     /**
+     * Waits for all work on the stream, unless it is closed, or is another owner's who may have destroyed it since callers forgot about
+     * it.
+     *
+     * @return whether it did
+     */
+    boolean synchronizeIfThere(boolean forgotten) {
+        if (forgotten && !queue.own) {
+            return false;
+        }
+        try {
+            synchronize();
+            return true;
+        } catch (IllegalStateException closed) {
+            return false;
+        }
+    }
+
+    /**
      * Whether all work on the stream is done, without waiting.
      *
      * @throws org.qlif.NativeException if some of that work failed

@@ -120,7 +120,7 @@ public final class DeviceBuffer implements AutoCloseable {
      * Copies {@code source} to the bytes from {@code offset} on, and waits for it. On the default stream: work on a caller's
      * non-blocking stream that uses the buffer must be waited for first, or the stream be given to the other {@code copyFrom}.
      *
-     * @param source memory of the host, native or an array
+     * @param source memory of the host, native or an array; another thread must not close it meanwhile
      * @throws IndexOutOfBoundsException if it passes the buffer's end
      */
     public void copyFrom(MemorySegment source, long offset) {
@@ -142,7 +142,7 @@ public final class DeviceBuffer implements AutoCloseable {
     /**
      * Copies {@code source} to the bytes from {@code offset} on, on {@code stream}, and returns at once.
      *
-     * @param source native memory, which must live and stay as it is until the stream has done the copy; only of page-locked
+     * @param source native memory, which must be left open and as it is until the stream has done the copy; only of page-locked
      *     memory ({@link PinnedBuffer}) does the copy run beside other work
      */
     public void copyFrom(MemorySegment source, long offset, CudaStream stream) {
@@ -169,7 +169,7 @@ public final class DeviceBuffer implements AutoCloseable {
      * Fills {@code target} with the bytes from {@code offset} on, and waits for it. On the default stream: work on a caller's
      * non-blocking stream that writes the buffer must be waited for first, or the stream be given to the other {@code copyTo}.
      *
-     * @param target memory of the host, native or an array
+     * @param target memory of the host, native or an array; another thread must not close it meanwhile
      * @throws IndexOutOfBoundsException if it passes the buffer's end
      */
     public void copyTo(MemorySegment target, long offset) {
@@ -192,7 +192,7 @@ public final class DeviceBuffer implements AutoCloseable {
     /**
      * Fills {@code target} with the bytes from {@code offset} on, on {@code stream}, and returns at once.
      *
-     * @param target native memory, which must live until the stream has done the copy
+     * @param target native memory, which must be left open until the stream has done the copy
      */
     public void copyTo(MemorySegment target, long offset, CudaStream stream) {
         requireNative("target", target);

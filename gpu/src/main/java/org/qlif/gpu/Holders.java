@@ -14,18 +14,14 @@ final class Holders {
         count++;
     }
 
-    /** One less; the last waits by {@code before} for what still uses it, and releases it. */
-    void letGo(Runnable before) {
+    /** One less; the last releases it. */
+    void letGo() {
         synchronized (this) {
             count--;
             if (count > 0) {
                 return;
             }
         }
-        try {
-            before.run();
-        } finally {
-            release.run();
-        }
+        release.run();
     }
 }

@@ -362,7 +362,7 @@ final class NativeKernel implements BackendKernel {
                 // Freed when the graph is closed: the capture would end with it now.
                 capture.hold(holders);
             }
-            holders.letGo(() -> {});
+            holders.letGo();
         } finally {
             lifetime.ended();
         }

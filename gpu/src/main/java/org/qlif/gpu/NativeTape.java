@@ -35,7 +35,7 @@ final class NativeTape implements TapeStorage {
             // Freed when the graph is closed: the capture would end with it now.
             capture.hold(holders);
         }
-        holders.letGo(() -> {});
+        holders.letGo();
     }
 
     private void release() {
