@@ -7,7 +7,8 @@
  *   - nothing may wait or copy while a stream is captured;
  *   - whatever is left at the end of the process makes it fail, with exit code 70.
  * Work is done at once: streams, events and graphs order nothing, and what is captured is done when it is captured, not when it is
- * launched.
+ * launched. Two functions are for tests: pretended_pause lets work look as if it were under way, so that whoever waits for it waits, and
+ * pretended_left counts what is there.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ enum {
   OUT_OF_MEMORY = 2,
   INVALID_DEVICE = 101,
   INVALID_CONTEXT = 201,
+  NOT_READY = 600,
   CAPTURE_UNSUPPORTED = 900
 };
 enum { OF_DEVICE = 1, OF_HOST = 2 };
@@ -45,7 +47,13 @@ static allocation *allocations;
 static int holds;
 static int handles;
 static void *captured;
+static pthread_t capturing;
 static char context;
+static size_t used;
+
+static pthread_cond_t resumed = PTHREAD_COND_INITIALIZER;
+static int paused;
+static int waiting;
 
 static __thread void *current[16];
 static __thread int depth;
@@ -64,16 +72,64 @@ static int complain(const char *function, const char *what, int result) {
 
 #define REQUIRE_NO_CAPTURE                                                         \
   do {                                                                             \
-    if (captured != NULL) {                                                        \
+    if (captured != NULL && pthread_equal(capturing, pthread_self())) {            \
       return complain(__func__, "while a stream is captured", CAPTURE_UNSUPPORTED); \
     }                                                                              \
   } while (0)
 
-__attribute__((destructor)) static void end(void) {
-  int left = 0;
+/* Pauses all work, or lets it go on. */
+API void pretended_pause(int pause) {
+  pthread_mutex_lock(&mutex);
+  paused = pause;
+  pthread_cond_broadcast(&resumed);
+  pthread_mutex_unlock(&mutex);
+}
+
+/* How many threads wait for work. */
+API int pretended_waiting(void) {
+  pthread_mutex_lock(&mutex);
+  int count = waiting;
+  pthread_mutex_unlock(&mutex);
+  return count;
+}
+
+static int count_allocations(void) {
+  int count = 0;
+  pthread_mutex_lock(&mutex);
   for (allocation *each = allocations; each != NULL; each = each->next) {
-    left++;
+    count++;
   }
+  pthread_mutex_unlock(&mutex);
+  return count;
+}
+
+/* How many allocations, holds on the context, streams, events and graphs there are. */
+API int pretended_left(void) {
+  return count_allocations() + __sync_fetch_and_add(&holds, 0) + __sync_fetch_and_add(&handles, 0);
+}
+
+/* Waits for work. */
+static int await(void) {
+  pthread_mutex_lock(&mutex);
+  waiting++;
+  while (paused) {
+    pthread_cond_wait(&resumed, &mutex);
+  }
+  waiting--;
+  pthread_mutex_unlock(&mutex);
+  return SUCCESS;
+}
+
+/* Asks for work. */
+static int query(void) {
+  pthread_mutex_lock(&mutex);
+  int result = paused ? NOT_READY : SUCCESS;
+  pthread_mutex_unlock(&mutex);
+  return result;
+}
+
+__attribute__((destructor)) static void end(void) {
+  int left = count_allocations();
   if (left != 0 || holds != 0 || handles != 0) {
     fprintf(stderr, "pretended CUDA driver: left behind: %d allocations, %d holds on the context, %d streams, events and graphs\n", left,
             holds, handles);
@@ -100,6 +156,7 @@ static int allocate(uintptr_t *address, size_t bytes, int kind) {
   pthread_mutex_lock(&mutex);
   *made = (allocation){allocations, *address, bytes, kind};
   allocations = made;
+  used += kind == OF_DEVICE ? bytes : 0;
   pthread_mutex_unlock(&mutex);
   return SUCCESS;
 }
@@ -113,6 +170,7 @@ static int release(const char *function, uintptr_t address, int kind) {
   allocation *found = *link;
   if (found != NULL) {
     *link = found->next;
+    used -= kind == OF_DEVICE ? found->bytes : 0;
   }
   pthread_mutex_unlock(&mutex);
   if (found == NULL) {
@@ -184,8 +242,10 @@ API int cuCtxPopCurrent_v2(void **handle) {
 
 API int cuCtxSynchronize(void) {
   REQUIRE_CONTEXT;
-  REQUIRE_NO_CAPTURE;
-  return SUCCESS;
+  if (captured != NULL) {
+    return complain(__func__, "while a stream is captured", CAPTURE_UNSUPPORTED);
+  }
+  return await();
 }
 
 API int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
@@ -202,7 +262,9 @@ API int cuMemFree_v2(uint64_t address) {
 
 API int cuMemGetInfo_v2(size_t *available, size_t *total) {
   REQUIRE_CONTEXT;
-  *available = MEMORY / 2;
+  pthread_mutex_lock(&mutex);
+  *available = used < MEMORY ? MEMORY - used : 0;
+  pthread_mutex_unlock(&mutex);
   *total = MEMORY;
   return SUCCESS;
 }
@@ -272,14 +334,14 @@ API int cuStreamSynchronize(void *stream) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
   (void)stream;
-  return SUCCESS;
+  return await();
 }
 
 API int cuStreamQuery(void *stream) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
   (void)stream;
-  return SUCCESS;
+  return query();
 }
 
 API int cuStreamWaitEvent(void *stream, void *event, unsigned flags) {
@@ -299,6 +361,7 @@ API int cuStreamBeginCapture_v2(void *stream, int mode) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
   captured = stream;
+  capturing = pthread_self();
   return stream != NULL && mode == 1 ? SUCCESS : INVALID_VALUE;
 }
 
@@ -335,13 +398,13 @@ API int cuEventRecord(void *event, void *stream) {
 
 API int cuEventQuery(void *event) {
   REQUIRE_CONTEXT;
-  return event != NULL ? SUCCESS : INVALID_VALUE;
+  return event != NULL ? query() : INVALID_VALUE;
 }
 
 API int cuEventSynchronize(void *event) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
-  return event != NULL ? SUCCESS : INVALID_VALUE;
+  return event != NULL ? await() : INVALID_VALUE;
 }
 
 API int cuEventElapsedTime_v2(float *milliseconds, void *start, void *last) {

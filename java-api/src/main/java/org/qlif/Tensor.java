@@ -179,8 +179,8 @@ public final class Tensor {
         return segment.address();
     }
 
-    /** The memory, wherever it is: its scope, length and address, not its content. */
-    MemorySegment memory() {
+    /** The memory, wherever it is: its scope, length and address, not its content. For backends. */
+    public MemorySegment memory() {
         return segment;
     }
 

@@ -33,7 +33,9 @@ final class Memory implements AutoCloseable {
         /** Off-heap memory, every tensor aligned no better than its type asks for. */
         UNALIGNED,
         /** Off-heap memory of a confined arena, which the calling thread alone may touch. */
-        CONFINED
+        CONFINED,
+        /** Off-heap memory, every tensor in a shared arena of its own. */
+        SHARED
     }
 
     static final byte POISON = (byte) 0xA5;
@@ -45,6 +47,7 @@ final class Memory implements AutoCloseable {
 
     private final Kind kind;
     private final Arena arena;
+    private final List<Arena> shared = new ArrayList<>();
     private final List<Guarded> guarded = new ArrayList<>();
 
     Memory(Kind kind) {
@@ -58,6 +61,7 @@ final class Memory implements AutoCloseable {
         if (kind == Kind.CONFINED) {
             arena.close();
         }
+        shared.forEach(Arena::close);
     }
 
     /** A tensor with a copy of {@code values}; null for null. */
@@ -130,6 +134,11 @@ final class Memory implements AutoCloseable {
             case ARRAY_SLICES -> array(type, bytes + 2 * GUARD + 3 * unit);
             case DIRECT_BUFFERS ->
                 MemorySegment.ofBuffer(ByteBuffer.allocateDirect(Math.toIntExact(bytes + 2 * GUARD + 64)));
+            case SHARED -> {
+                Arena own = Arena.ofShared();
+                shared.add(own);
+                yield own.allocate(bytes + 2 * GUARD + 64, 64);
+            }
             default -> arena.allocate(bytes + 2 * GUARD + 64, 64);
         };
         // Arrays and direct buffers start where the JVM likes; only a begin relative to the address makes alignment

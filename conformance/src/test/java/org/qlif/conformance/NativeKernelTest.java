@@ -9,6 +9,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -16,8 +18,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
@@ -126,14 +133,17 @@ class NativeKernelTest {
                 try {
                     kernel.forward(small);
                 } catch (IllegalStateException busy) {
-                    assertThat(busy).hasMessageContaining("another thread");
+                    assertThat(busy).hasMessageContaining("this kernel");
                     refused = true;
                 }
             }
             assertThat(refused).as("met the other thread inside its call").isTrue();
-            assertThatThrownBy(kernel::close).isExactlyInstanceOf(IllegalStateException.class);
+            // Waits for the call, which comes to its end.
+            kernel.close();
             running.get(60, TimeUnit.SECONDS);
-            kernel.forward(small);
+            assertThatThrownBy(() -> kernel.forward(small))
+                    .isExactlyInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("closed");
         }
     }
 
@@ -252,6 +262,85 @@ class NativeKernelTest {
                     default -> RandomConfigs.pick(random, -0.0, 0, 1e-300, 1e-45, 3.4e38);
                 };
         };
+    /** Memory that is closed during a call stays until the call is done, and no thread ever sees it gone. */
+    @Test
+    @Timeout(240)
+    void keepsArenasOpenDuringCalls(@TempDir Path folder) throws Exception {
+        assertThat(fork(folder, List.of("-Xmx512m"), ForkedArenas.class))
+                .contains("forward refused", "backward refused", "draw refused");
+    }
+
+    /** Copies of arrays that the host has no room for are refused with a typed exception, and the kernel lives on. */
+    @Test
+    @Timeout(240)
+    void saysSoWhenThereIsNoRoomForCopies(@TempDir Path folder) throws Exception {
+        assertThat(fork(
+                        folder,
+                        List.of(
+                                "-Xmx512m",
+                                "-XX:+UnlockDiagnosticVMOptions",
+                                "-XX:NativeMemoryTracking=summary",
+                                "-XX:MallocLimit=other:8m:oom"),
+                        ForkedScratch.class))
+                .contains("OUT_OF_MEMORY", "lives on");
+    }
+
+    /** What {@code main} prints in a JVM of its own, which must end well. */
+    private static List<String> fork(Path folder, List<String> options, Class<?> main) throws Exception {
+        Path output = folder.resolve("output");
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-XX:-CreateCoredumpOnCrash"));
+        command.add("-XX:ErrorFile=" + folder.resolve("crash"));
+        command.addAll(options);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName(), DEVICE.text()));
+        Process process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(output.toFile())
+                .start();
+        try {
+            int exit = process.waitFor();
+            assertThat(exit)
+                    .as("exit code; output: %s", Files.readString(output))
+                    .isZero();
+        } finally {
+            process.destroyForcibly();
+        }
+        return Files.readAllLines(output);
+    }
+
+    /** As many arenas as a call can have, and as few. */
+    @ParameterizedTest
+    @EnumSource(Memory.Kind.class)
+    void takesMemoryOfAnyNumberOfArenas(Memory.Kind kind) {
+        Scenario all;
+        Result expected;
+        try (Kernel oracle = Kernel.open(CONFIG, "cpu:scalar")) {
+            all = withEverything(oracle);
+            expected = all.run(oracle, Tape.Mode.VOLTAGE);
+        }
+        try (Kernel kernel = open()) {
+            all.run(kernel, Tape.Mode.VOLTAGE, kind, _ -> true).assertSameBits(expected, all.toString());
+            for (Predicate<String> wanted : List.<Predicate<String>>of(
+                    "voltages"::equals, name -> name.startsWith("trace."), name -> name.startsWith("grad.parameter"))) {
+                all.run(kernel, Tape.Mode.VOLTAGE, kind, wanted).assertSameBits(expected, wanted.toString());
+            }
+        }
+    }
+
+    /** A scenario that lends all that can be lent. */
+    private static Scenario withEverything(Kernel oracle) {
+        for (int i = 0; ; i++) {
+            Scenario scenario = Scenario.random(Seeds.random(Seeds.of(i)), CONFIG, new Shape(20, 2, 33))
+                    .lendingDraws(oracle);
+            if (scenario.modulation() != null
+                    && scenario.initial() != null
+                    && scenario.gradFinal() != null
+                    && scenario.gradSpikeValues() != null
+                    && scenario.gradVoltages() != null) {
+                return scenario;
+            }
+        }
     }
 
     @Test

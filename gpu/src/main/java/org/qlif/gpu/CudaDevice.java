@@ -2,6 +2,7 @@ package org.qlif.gpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.Function;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DeviceUnavailableException;
@@ -16,13 +17,33 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
 public final class CudaDevice implements AutoCloseable {
     private final Device device;
     private final NativeDevice info;
-    private final Context context;
-    private final Lifetime lifetime = new Lifetime("this device");
+    private final Hold hold;
 
     private CudaDevice(Device device, NativeDevice info, Context context) {
         this.device = device;
         this.info = info;
-        this.context = context;
+        this.hold = new Hold(context);
+        hold.releaseAfter(this);
+    }
+
+    /** All that a device owns. */
+    private static final class Hold extends Resource {
+        Hold(Context context) {
+            super("device", context);
+        }
+
+        @Override
+        void release(boolean forgotten) {}
+    }
+
+    /** Calls a function on the context, which stays until it returns. */
+    private <T> T use(Function<Context, T> function) {
+        hold.enter();
+        try {
+            return function.apply(hold.context());
+        } finally {
+            hold.exit(this);
+        }
     }
 
     /**
@@ -72,13 +93,14 @@ public final class CudaDevice implements AutoCloseable {
 
     /** How many bytes of the memory are free now. */
     public long freeBytes() {
-        lifetime.requireOpen();
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment free = arena.allocate(cuda_h.C_LONG);
-            MemorySegment total = arena.allocate(cuda_h.C_LONG);
-            context.call("cuMemGetInfo", () -> cuda_h.cuMemGetInfo_v2(free, total));
-            return free.get(cuda_h.C_LONG, 0);
-        }
+        return use(context -> {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment free = arena.allocate(cuda_h.C_LONG);
+                MemorySegment total = arena.allocate(cuda_h.C_LONG);
+                context.call("cuMemGetInfo", () -> cuda_h.cuMemGetInfo_v2(free, total));
+                return free.get(cuda_h.C_LONG, 0);
+            }
+        });
     }
 
     /**
@@ -87,8 +109,7 @@ public final class CudaDevice implements AutoCloseable {
      * @throws org.qlif.NativeException if there is not that much
      */
     public DeviceBuffer allocate(long size) {
-        lifetime.requireOpen();
-        return DeviceBuffer.allocate(device, context, size);
+        return use(context -> DeviceBuffer.allocate(device, context, size));
     }
 
     /**
@@ -97,14 +118,12 @@ public final class CudaDevice implements AutoCloseable {
      * @throws org.qlif.NativeException if there is not that much
      */
     public PinnedBuffer allocatePinned(long size) {
-        lifetime.requireOpen();
-        return PinnedBuffer.allocate(context, size);
+        return use(context -> PinnedBuffer.allocate(context, size));
     }
 
     /** A new stream. */
     public CudaStream newStream() {
-        lifetime.requireOpen();
-        return CudaStream.create(device, context);
+        return use(context -> CudaStream.create(device, context));
     }
 
     /**
@@ -116,14 +135,12 @@ public final class CudaDevice implements AutoCloseable {
      * @throws IllegalArgumentException if it belongs to another device
      */
     public CudaStream stream(long handle) {
-        lifetime.requireOpen();
-        return CudaStream.wrap(device, context, handle);
+        return use(context -> CudaStream.wrap(device, context, handle));
     }
 
     /** A new event. */
     public CudaEvent newEvent() {
-        lifetime.requireOpen();
-        return CudaEvent.create(context);
+        return use(CudaEvent::create);
     }
 
     /**
@@ -134,27 +151,40 @@ public final class CudaDevice implements AutoCloseable {
      * @throws IllegalArgumentException if the first or last byte is not in this device's memory
      */
     public Tensor tensor(long pointer, DType type, long... shape) {
-        lifetime.requireOpen();
         long bytes = Tensor.byteSize(type, shape);
-        if (bytes > 0) {
-            context.enter();
-            try {
-                requireOwn(pointer);
-                requireOwn(Math.addExact(pointer, bytes - 1));
-            } finally {
-                context.leave();
+        hold.enter();
+        try {
+            if (bytes > 0) {
+                requireOwn(pointer, bytes);
             }
+        } finally {
+            hold.exit(this);
         }
         return Tensor.on(device, type, MemorySegment.ofAddress(pointer).reinterpret(bytes), shape);
+    }
+
+    private void requireOwn(long pointer, long bytes) {
+        if (pointer < 0 || pointer > Long.MAX_VALUE - bytes) {
+            throw new IllegalArgumentException("pointer: 0x" + Long.toHexString(pointer) + " with " + bytes
+                    + " bytes behind it is not in the memory of " + device);
+        }
+        hold.context().enter();
+        try {
+            requireOwn(pointer);
+            requireOwn(pointer + bytes - 1);
+        } finally {
+            hold.context().leave();
+        }
     }
 
     private void requireOwn(long pointer) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment out = arena.allocate(cuda_h.C_LONG_LONG);
             boolean managed = attribute(out, cuda_h.CU_POINTER_ATTRIBUTE_IS_MANAGED(), pointer) == 1;
-            boolean own = attribute(out, cuda_h.CU_POINTER_ATTRIBUTE_MEMORY_TYPE(), pointer)
-                            == cuda_h.CU_MEMORYTYPE_DEVICE()
-                    && attribute(out, cuda_h.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL(), pointer) == context.ordinal();
+            boolean own =
+                    attribute(out, cuda_h.CU_POINTER_ATTRIBUTE_MEMORY_TYPE(), pointer) == cuda_h.CU_MEMORYTYPE_DEVICE()
+                            && attribute(out, cuda_h.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL(), pointer)
+                                    == hold.context().ordinal();
             if (!managed && !own) {
                 throw new IllegalArgumentException(
                         "pointer: 0x" + Long.toHexString(pointer) + " is not in the memory of " + device);
@@ -171,11 +201,11 @@ public final class CudaDevice implements AutoCloseable {
                 : -1;
     }
 
-    /** Lets go of the device; what was made from it stays. Closing twice is harmless. */
+    /**
+     * Lets go of the device, after waiting for calls of this class that use it; what was made from it stays. Closing twice is harmless.
+     */
     @Override
     public void close() {
-        if (lifetime.end()) {
-            context.close();
-        }
+        hold.close();
     }
 }

@@ -7,44 +7,119 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /** A mark in a stream: done when the work before it is. Made by {@link CudaDevice#newEvent}; to order streams, and to time work. */
 public final class CudaEvent implements AutoCloseable {
-    private final Context context;
-    private final MemorySegment handle;
-    private final Lifetime lifetime = new Lifetime("this event");
+    private final Mark mark;
+    /** The stream whose work the mark is behind, and how much of it; null if that is not known. */
+    private InFlight before;
 
-    private CudaEvent(Context context, MemorySegment handle) {
-        this.context = context;
-        this.handle = handle;
+    private long uses;
+    private int records;
+
+    private CudaEvent(Mark mark) {
+        this.mark = mark;
+        mark.releaseAfter(this);
+    }
+
+    /** What an event owns. */
+    private static final class Mark extends Resource {
+        private final MemorySegment handle;
+
+        Mark(Context hold, MemorySegment handle) {
+            super("event", hold);
+            this.handle = handle;
+        }
+
+        @Override
+        void release(boolean forgotten) {
+            context().call("cuEventDestroy", () -> cuda_h.cuEventDestroy_v2(handle));
+        }
     }
 
     static CudaEvent create(Context context) {
         return context.own(
                 "cuEventCreate",
                 out -> cuda_h.cuEventCreate(out, cuda_h.CU_EVENT_DEFAULT()),
-                (hold, made) -> new CudaEvent(hold, MemorySegment.ofAddress(made)));
+                (hold, made) -> new CudaEvent(new Mark(hold, MemorySegment.ofAddress(made))));
     }
 
     MemorySegment handle() {
-        lifetime.requireOpen();
-        return handle;
+        return mark.handle;
+    }
+
+    /**
+     * Begins a use: the event stays open until {@link #exit}.
+     *
+     * @throws IllegalStateException if the event is closed
+     */
+    void enter() {
+        mark.enter();
+    }
+
+    void exit() {
+        mark.exit(this);
     }
 
     /** Sets the mark behind the work that {@code stream} has now; an earlier mark is forgotten. */
     public void record(CudaStream stream) {
-        lifetime.requireOpen();
-        MemorySegment marked = Objects.requireNonNull(stream, "stream").handle();
-        context.call("cuEventRecord", () -> cuda_h.cuEventRecord(handle, marked));
+        Objects.requireNonNull(stream, "stream");
+        mark.enter();
+        try {
+            stream.enter();
+            try {
+                recordBehind(stream);
+            } finally {
+                stream.exit();
+            }
+        } finally {
+            mark.exit(this);
+        }
     }
 
     /** Waits until the work before the mark is done; at once if there is no mark. */
     public void synchronize() {
-        lifetime.requireOpen();
-        context.call("cuEventSynchronize", () -> cuda_h.cuEventSynchronize(handle));
+        mark.enter();
+        try {
+            int awaited = records();
+            mark.context().call("cuEventSynchronize", () -> cuda_h.cuEventSynchronize(mark.handle));
+            passed(awaited);
+        } finally {
+            mark.exit(this);
+        }
     }
 
     /** Whether the work before the mark is done, without waiting; true if there is no mark. */
     public boolean isDone() {
-        lifetime.requireOpen();
-        return context.isReady("cuEventQuery", () -> cuda_h.cuEventQuery(handle));
+        mark.enter();
+        try {
+            int asked = records();
+            boolean done = mark.context().isReady("cuEventQuery", () -> cuda_h.cuEventQuery(mark.handle));
+            if (done) {
+                passed(asked);
+            }
+            return done;
+        } finally {
+            mark.exit(this);
+        }
+    }
+
+    private synchronized void recordBehind(CudaStream stream) {
+        records++;
+        before = null;
+        uses = stream.inFlight().uses();
+        mark.context().call("cuEventRecord", () -> cuda_h.cuEventRecord(mark.handle, stream.handle()));
+        // What is captured is done at some launch, not at this mark.
+        before = Capture.current() == null ? stream.inFlight() : null;
+    }
+
+    private synchronized int records() {
+        return records;
+    }
+
+    /** The mark that was set last when there were so many has been passed; there may be another one since. */
+    private synchronized void passed(int records) {
+        if (before != null && this.records == records) {
+            before.done(uses);
+            before = null;
+        }
     }
 
     /**
@@ -53,22 +128,28 @@ public final class CudaEvent implements AutoCloseable {
      * @throws org.qlif.NativeException if one of them has no mark or is not done
      */
     public float millisecondsSince(CudaEvent start) {
-        lifetime.requireOpen();
-        MemorySegment from = Objects.requireNonNull(start, "start").handle();
+        Objects.requireNonNull(start, "start");
+        mark.enter();
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment out = arena.allocate(cuda_h.C_FLOAT);
-            context.call("cuEventElapsedTime", () -> cuda_h.cuEventElapsedTime_v2(out, from, handle));
-            return out.get(cuda_h.C_FLOAT, 0);
+            start.enter();
+            try {
+                MemorySegment out = arena.allocate(cuda_h.C_FLOAT);
+                mark.context()
+                        .call(
+                                "cuEventElapsedTime",
+                                () -> cuda_h.cuEventElapsedTime_v2(out, start.handle(), mark.handle));
+                return out.get(cuda_h.C_FLOAT, 0);
+            } finally {
+                start.exit();
+            }
+        } finally {
+            mark.exit(this);
         }
     }
 
-    /** Gives the event up. Closing twice is harmless. */
+    /** Gives the event up, after waiting for calls of this class that use it. Closing twice is harmless. */
     @Override
     public void close() {
-        if (lifetime.end()) {
-            try (context) {
-                context.call("cuEventDestroy", () -> cuda_h.cuEventDestroy_v2(handle));
-            }
-        }
+        mark.close();
     }
 }

@@ -8,8 +8,10 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
 /**
  * Work that was captured from a stream once, to be launched any number of times at the cost of one launch.
  *
- * <p>It does the very same again: on the same memory, from the same first step, with the same draws. What tensors and tapes point
- * to, and the kernels whose calls were captured, must live as long as the graph is launched.
+ * <p>It does the very same again: on the same memory, from the same first step, with the same draws. The graph keeps the tensors,
+ * kernels and tapes of its calls reachable. A kernel or tape that is closed frees its memory when the last graph with a call of it is
+ * closed, too; a graph whose tensors' memory was closed is not launched. To close memory that a launch still uses is the caller's fault, as
+ * for any work on a stream ({@link CudaStream}). Of what is captured from other libraries the graph knows nothing: that must live.
  *
  * <pre>{@code
  * CudaKernel control = kernel.extension(CudaKernel.class).orElseThrow();
@@ -25,13 +27,53 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
  * }</pre>
  */
 public final class CudaGraph implements AutoCloseable {
-    private final Context context;
-    private final MemorySegment executable;
-    private final Lifetime lifetime = new Lifetime("this graph");
+    private final Executable executable;
 
-    private CudaGraph(Context context, MemorySegment executable) {
-        this.context = context;
+    private CudaGraph(Executable executable) {
         this.executable = executable;
+        executable.releaseAfter(this);
+    }
+
+    /** What a graph owns. */
+    private static final class Executable extends Resource {
+        private final MemorySegment handle;
+        private final Capture capture;
+        /** Where it was launched last; null if it never was. */
+        private volatile CudaStream last;
+
+        Executable(Context hold, MemorySegment handle, Capture capture) {
+            super("graph", hold);
+            this.handle = handle;
+            this.capture = capture;
+        }
+
+        @Override
+        void release(boolean forgotten) {
+            try {
+                context().call("cuGraphExecDestroy", () -> cuda_h.cuGraphExecDestroy(handle));
+            } finally {
+                try {
+                    awaitLaunches(forgotten);
+                } finally {
+                    // Those that were closed before are freed now.
+                    capture.letGo();
+                }
+            }
+        }
+
+        /** CUDA does launches of a graph one after another, so the last is all there is to wait for. */
+        private void awaitLaunches(boolean forgotten) {
+            CudaStream stream = last;
+            if (stream == null || stream.synchronizeIfThere(forgotten)) {
+                return;
+            }
+            Runnable all = () -> context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
+            if (forgotten) {
+                Capture.withoutCaptures(all);
+            } else {
+                all.run();
+            }
+        }
     }
 
     /**
@@ -42,35 +84,72 @@ public final class CudaGraph implements AutoCloseable {
      * work} must not open or close kernels, tapes or buffers or reserve, and no thread may close a buffer or kernel of this GPU, lend it
      * memory of the host, or use its default stream. Other threads may open kernels, open and close tapes, and reserve.
      *
-     * @throws IllegalStateException if a call lends memory of the host
+     * @throws IllegalStateException if a call lends memory of the host, or {@code work} closes what is captured
      * @throws org.qlif.NativeException if something was done that can't be captured, such as waiting for the stream
      */
     public static CudaGraph capture(CudaStream stream, Runnable work) {
         Objects.requireNonNull(work, "work");
-        MemorySegment handle = Objects.requireNonNull(stream, "stream").handle();
+        Objects.requireNonNull(stream, "stream").enter();
+        try {
+            return captureFrom(stream, work);
+        } finally {
+            stream.exit();
+        }
+    }
+
+    private static CudaGraph captureFrom(CudaStream stream, Runnable work) {
         Context context = stream.context();
-        MemorySegment graph = MemorySegment.ofAddress(record(context, handle, work));
+        Capture capture = Capture.begin();
+        long recorded;
+        try {
+            recorded = record(stream, work);
+        } catch (Throwable failure) {
+            capture.end();
+            letGo(capture, failure);
+            throw failure;
+        }
+        capture.end();
+        MemorySegment graph = MemorySegment.ofAddress(recorded);
         try {
             return context.own(
                     "cuGraphInstantiate",
                     out -> cuda_h.cuGraphInstantiateWithFlags(out, graph, 0),
-                    (hold, made) -> new CudaGraph(hold, MemorySegment.ofAddress(made)));
+                    (hold, made) -> new CudaGraph(new Executable(hold, MemorySegment.ofAddress(made), capture)));
+        } catch (Throwable failure) {
+            letGo(capture, failure);
+            throw failure;
         } finally {
             context.call("cuGraphDestroy", () -> cuda_h.cuGraphDestroy(graph));
         }
     }
 
-    private static long record(Context context, MemorySegment stream, Runnable work) {
+    /** Nothing will be launched. */
+    private static void letGo(Capture capture, Throwable failure) {
+        try {
+            capture.letGo();
+        } catch (RuntimeException another) {
+            failure.addSuppressed(another);
+        }
+    }
+
+    private static long record(CudaStream stream, Runnable work) {
+        Context context = stream.context();
+        MemorySegment handle = stream.handle();
         context.call(
                 "cuStreamBeginCapture",
-                () -> cuda_h.cuStreamBeginCapture_v2(stream, cuda_h.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL()));
+                () -> cuda_h.cuStreamBeginCapture_v2(handle, cuda_h.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL()));
         try {
-            work.run();
+            stream.lifetime().runs(Thread.currentThread());
+            try {
+                work.run();
+            } finally {
+                stream.lifetime().runs(null);
+            }
         } catch (Throwable failure) {
-            abandon(context, stream, failure);
+            abandon(context, handle, failure);
             throw failure;
         }
-        return context.make("cuStreamEndCapture", out -> cuda_h.cuStreamEndCapture(stream, out));
+        return context.make("cuStreamEndCapture", out -> cuda_h.cuStreamEndCapture(handle, out));
     }
 
     /** Ends a capture of no use: the stream must not stay in it. */
@@ -84,20 +163,39 @@ public final class CudaGraph implements AutoCloseable {
         }
     }
 
-    /** Adds the captured work to {@code stream} and returns at once. */
+    /**
+     * Adds the captured work to {@code stream} and returns at once.
+     *
+     * @throws IllegalStateException if memory that it uses is closed
+     */
     public void launch(CudaStream stream) {
-        lifetime.requireOpen();
-        MemorySegment handle = Objects.requireNonNull(stream, "stream").handle();
-        context.call("cuGraphLaunch", () -> cuda_h.cuGraphLaunch(executable, handle));
+        Objects.requireNonNull(stream, "stream");
+        executable.enter();
+        try {
+            stream.enter();
+            try {
+                executable.capture.requireAlive();
+                executable
+                        .context()
+                        .call("cuGraphLaunch", () -> cuda_h.cuGraphLaunch(executable.handle, stream.handle()));
+                executable.last = stream;
+                executable.capture.launched(stream);
+            } finally {
+                stream.exit();
+            }
+        } finally {
+            executable.exit(this);
+        }
     }
 
-    /** Gives the graph up; launches that are under way are still done. Closing twice is harmless. */
+    /**
+     * Gives the graph up, after waiting for calls of this class that use it and for its last launch. Closing twice is harmless.
+     *
+     * @throws IllegalStateException in the work that another graph captures; nothing is changed
+     */
     @Override
     public void close() {
-        if (lifetime.end()) {
-            try (context) {
-                context.call("cuGraphExecDestroy", () -> cuda_h.cuGraphExecDestroy(executable));
-            }
-        }
+        Capture.requireNone("this graph can't be closed");
+        executable.close();
     }
 }

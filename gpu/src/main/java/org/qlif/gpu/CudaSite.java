@@ -2,7 +2,12 @@ package org.qlif.gpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import org.qlif.DType;
 import org.qlif.Device;
+import org.qlif.NeuronParameter;
+import org.qlif.Parameters;
+import org.qlif.QlifConfig;
+import org.qlif.Tensor;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /** A kernel on a GPU: its calls run on a stream, and reach the GPU's memory beside the host's. */
@@ -10,9 +15,12 @@ final class CudaSite implements NativeKernel.Site {
     private final Device device;
     private final Context context;
     private final CudaStaging staging = new CudaStaging();
-    private final Lifetime lifetime = new Lifetime("this kernel");
     /** The caller's, or null for the default stream. */
-    private CudaStream stream;
+    private volatile CudaStream stream;
+
+    private volatile boolean checksParameters;
+    /** That of the call under way, which stays open until it returns; null for the default stream. */
+    private CudaStream entered;
 
     CudaSite(Device device, int ordinal) {
         this.device = device;
@@ -36,31 +44,92 @@ final class CudaSite implements NativeKernel.Site {
 
     @Override
     public MemorySegment enter() {
-        MemorySegment handle = stream == null ? MemorySegment.NULL : stream.handle();
-        staging.stream(handle, stream != null);
-        context.enter();
+        CudaStream own = stream;
+        if (own != null) {
+            own.enter();
+        }
+        try {
+            context.enter();
+        } catch (Throwable failure) {
+            if (own != null) {
+                own.exit();
+            }
+            throw failure;
+        }
+        entered = own;
+        MemorySegment handle = own == null ? MemorySegment.NULL : own.handle();
+        staging.stream(handle, own != null);
         return handle;
     }
 
     @Override
-    public void finish() {
-        if (stream == null || staging.copies()) {
-            Driver.check(cuda_h.cuStreamSynchronize(staging.stream()), "cuStreamSynchronize");
+    public void check(QlifConfig config, Parameters parameters) {
+        if (!checksParameters) {
+            return;
+        }
+        Parameters copies = null;
+        for (NeuronParameter parameter : config.parameters()) {
+            Tensor tensor = parameters.get(parameter);
+            if (tensor.place() != null && tensor.elements() > 0) {
+                if (entered != null && CudaStream.isCapturing(staging.stream())) {
+                    throw new IllegalStateException(
+                            "this call is captured into a graph, and the kernel checks parameters, which"
+                                    + " waits for the GPU; expected checkParameters(false)");
+                }
+                copies = copies == null ? Parameters.none(config) : copies;
+                Tensor copy = Tensor.zeros(DType.F32, tensor.shape());
+                staging.download(tensor.address(), copy);
+                copies.set(parameter, copy);
+            }
+        }
+        if (copies != null) {
+            copies.requireValid(config);
         }
     }
 
     @Override
-    public void abandon() {
+    public void finish(NativeKernel kernel, NativeTape tape) {
+        if (entered == null || staging.copies()) {
+            Driver.check(cuda_h.cuStreamSynchronize(staging.stream()), "cuStreamSynchronize");
+        } else {
+            keep(kernel, tape);
+            entered.kept();
+        }
+    }
+
+    @Override
+    public void abandon(NativeKernel kernel, NativeTape tape) {
         // Whoever waits for every call may free its memory after a failed one too.
-        if (stream == null || staging.loaded()) {
+        if (entered == null || staging.loaded()) {
             // The failure that led here is the one to report.
             cuda_h.cuStreamSynchronize(staging.stream());
+        } else {
+            keep(kernel, tape);
+        }
+    }
+
+    /** The call goes on after it has returned. */
+    private void keep(NativeKernel kernel, NativeTape tape) {
+        Holds holds = staging.holds();
+        for (int i = 0; i < holds.count(); i++) {
+            entered.keep(holds.scope(i));
+        }
+        Capture capture = Capture.current();
+        if (capture != null) {
+            capture.hold(kernel.holders());
+            if (tape != null) {
+                capture.hold(tape.holders());
+            }
         }
     }
 
     @Override
     public void leave() {
         context.leave();
+        if (entered != null) {
+            entered.exit();
+            entered = null;
+        }
     }
 
     @Override
@@ -70,7 +139,6 @@ final class CudaSite implements NativeKernel.Site {
 
     @Override
     public void close() {
-        lifetime.end();
         try (context) {
             context.enter();
             try {
@@ -95,9 +163,9 @@ final class CudaSite implements NativeKernel.Site {
 
         @Override
         public void stream(CudaStream next) {
-            lifetime.requireOpen();
+            kernel.lifetime().requireOpen();
             if (next != null) {
-                next.handle();
+                next.lifetime().requireOpen();
                 if (!next.device().equals(device)) {
                     throw new IllegalArgumentException(
                             "stream: got one of " + next.device() + ", expected one of " + device);
@@ -108,8 +176,13 @@ final class CudaSite implements NativeKernel.Site {
 
         @Override
         public void reserve(long steps, long batch, long neurons, boolean modulationSteps) {
-            lifetime.requireOpen();
             kernel.reserve(steps, batch, neurons, modulationSteps);
+        }
+
+        @Override
+        public void checkParameters(boolean check) {
+            kernel.lifetime().requireOpen();
+            checksParameters = check;
         }
     }
 }

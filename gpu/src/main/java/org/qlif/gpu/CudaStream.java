@@ -10,26 +10,70 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
  * A queue of work on a GPU, done in order: its own, made by {@link CudaDevice#newStream}, or a caller's, wrapped by {@link
  * CudaDevice#stream}. A stream of its own waits for work on the default stream and the other way round, as CUDA's blocking streams
  * do.
+ *
+ * <p>Calls and copies on a stream return before the GPU has done them. Until it is known to have, because someone waited for the stream
+ * or asked whether it is done, or because later work went by, the stream keeps what they use reachable: memory that the garbage collector
+ * owns, and buffers that are forgotten, stay. It can't keep open what is closed: to close a shared arena, or to free memory of another
+ * library, before the work on it is done is the caller's fault, and what the GPU then reads or writes is undefined.
  */
 public final class CudaStream implements AutoCloseable {
     private final Device device;
-    private final Context context;
-    private final MemorySegment handle;
-    private final boolean own;
-    private final Lifetime lifetime = new Lifetime("this stream");
+    private final Queue queue;
 
-    private CudaStream(Device device, Context context, MemorySegment handle, boolean own) {
+    private CudaStream(Device device, Queue queue) {
         this.device = device;
-        this.context = context;
-        this.handle = handle;
-        this.own = own;
+        this.queue = queue;
+        queue.releaseAfter(this);
+    }
+
+    /** What a stream owns. */
+    private static final class Queue extends Resource {
+        private final MemorySegment handle;
+        private final boolean own;
+        private final InFlight inFlight;
+
+        Queue(Context hold, MemorySegment handle, boolean own) {
+            super("stream", hold);
+            this.handle = handle;
+            this.own = own;
+            this.inFlight = new InFlight(hold, handle);
+        }
+
+        @Override
+        void release(boolean forgotten) {
+            if (forgotten && !own && !inFlight.isEmpty()) {
+                // Its owner may have destroyed it.
+                Capture.withoutCaptures(() -> context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize));
+                inFlight.done(inFlight.uses());
+            }
+            context().enter();
+            try {
+                inFlight.await();
+            } finally {
+                try {
+                    destroy();
+                } finally {
+                    context().leave();
+                }
+            }
+        }
+
+        private void destroy() {
+            try {
+                inFlight.close();
+            } finally {
+                if (own) {
+                    Driver.check(cuda_h.cuStreamDestroy_v2(handle), "cuStreamDestroy");
+                }
+            }
+        }
     }
 
     static CudaStream create(Device device, Context context) {
         return context.own(
                 "cuStreamCreate",
                 out -> cuda_h.cuStreamCreate(out, cuda_h.CU_STREAM_DEFAULT()),
-                (hold, made) -> new CudaStream(device, hold, MemorySegment.ofAddress(made), true));
+                (hold, made) -> new CudaStream(device, new Queue(hold, MemorySegment.ofAddress(made), true)));
     }
 
     static CudaStream wrap(Device device, Context context, long address) {
@@ -39,7 +83,7 @@ public final class CudaStream implements AutoCloseable {
                 throw new IllegalArgumentException(
                         "stream: is of another device or context, expected one of the primary context of " + device);
             }
-            return new CudaStream(device, hold, handle, false);
+            return new CudaStream(device, new Queue(hold, handle, false));
         });
     }
 
@@ -54,16 +98,53 @@ public final class CudaStream implements AutoCloseable {
      * @throws IllegalStateException if the stream is closed
      */
     public long address() {
-        return handle().address();
+        queue.lifetime().requireOpen();
+        return queue.handle.address();
+    }
+
+    /**
+     * Begins a use: the stream stays open until {@link #exit}.
+     *
+     * @throws IllegalStateException if the stream is closed
+     */
+    void enter() {
+        queue.enter();
+    }
+
+    void exit() {
+        queue.exit(this);
     }
 
     Context context() {
-        return context;
+        return queue.context();
+    }
+
+    Lifetime lifetime() {
+        return queue.lifetime();
     }
 
     MemorySegment handle() {
-        lifetime.requireOpen();
-        return handle;
+        return queue.handle;
+    }
+
+    /** What keeps memory reachable that the stream's work uses. */
+    InFlight inFlight() {
+        return queue.inFlight;
+    }
+
+    /** Keeps memory that work that has just been added uses; {@link #kept} comes after the last of it. */
+    void keep(MemorySegment.Scope scope) {
+        queue.inFlight.add(scope);
+        Capture capture = Capture.current();
+        if (capture != null) {
+            capture.keep(scope);
+        }
+    }
+
+    void kept() {
+        if (Capture.current() == null) {
+            queue.inFlight.added();
+        }
     }
 
     /**
@@ -72,8 +153,32 @@ public final class CudaStream implements AutoCloseable {
      * @throws org.qlif.NativeException if some of that work failed
      */
     public void synchronize() {
-        lifetime.requireOpen();
-        context.call("cuStreamSynchronize", () -> cuda_h.cuStreamSynchronize(handle));
+        queue.enter();
+        try {
+            long uses = queue.inFlight.uses();
+            queue.context().call("cuStreamSynchronize", () -> cuda_h.cuStreamSynchronize(queue.handle));
+            queue.inFlight.done(uses);
+        } finally {
+            queue.exit(this);
+        }
+    }
+
+    /**
+     * Waits for all work on the stream, unless it is closed, or is another owner's who may have destroyed it since callers forgot about
+     * it.
+     *
+     * @return whether it did
+     */
+    boolean synchronizeIfThere(boolean forgotten) {
+        if (forgotten && !queue.own) {
+            return false;
+        }
+        try {
+            synchronize();
+            return true;
+        } catch (IllegalStateException closed) {
+            return false;
+        }
     }
 
     /**
@@ -82,15 +187,34 @@ public final class CudaStream implements AutoCloseable {
      * @throws org.qlif.NativeException if some of that work failed
      */
     public boolean isDone() {
-        lifetime.requireOpen();
-        return context.isReady("cuStreamQuery", () -> cuda_h.cuStreamQuery(handle));
+        queue.enter();
+        try {
+            long uses = queue.inFlight.uses();
+            boolean done = queue.context().isReady("cuStreamQuery", () -> cuda_h.cuStreamQuery(queue.handle));
+            if (done) {
+                queue.inFlight.done(uses);
+            }
+            return done;
+        } finally {
+            queue.exit(this);
+        }
     }
 
     /** Lets work that is added from now on wait, on the GPU, for what {@code event} was recorded after. */
     public void waitFor(CudaEvent event) {
-        lifetime.requireOpen();
-        MemorySegment awaited = Objects.requireNonNull(event, "event").handle();
-        context.call("cuStreamWaitEvent", () -> cuda_h.cuStreamWaitEvent(handle, awaited, 0));
+        Objects.requireNonNull(event, "event");
+        queue.enter();
+        try {
+            event.enter();
+            try {
+                queue.context()
+                        .call("cuStreamWaitEvent", () -> cuda_h.cuStreamWaitEvent(queue.handle, event.handle(), 0));
+            } finally {
+                event.exit();
+            }
+        } finally {
+            queue.exit(this);
+        }
     }
 
     /** Whether work on the stream is being captured; the device's context is current. */
@@ -102,15 +226,14 @@ public final class CudaStream implements AutoCloseable {
         }
     }
 
-    /** Gives the stream up; work on it is still done. A wrapped stream stays its owner's. Closing twice is harmless. */
+    /**
+     * Gives the stream up, after waiting for calls of this class that use it, and for work on memory that the stream keeps; other work on
+     * it is still done. A wrapped stream stays its owner's. Closing twice is harmless.
+     *
+     * @throws IllegalStateException if the caller is capturing the stream; nothing is changed
+     */
     @Override
     public void close() {
-        if (lifetime.end()) {
-            try (context) {
-                if (own) {
-                    context.call("cuStreamDestroy", () -> cuda_h.cuStreamDestroy_v2(handle));
-                }
-            }
-        }
+        queue.close();
     }
 }

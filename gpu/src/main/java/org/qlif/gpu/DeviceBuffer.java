@@ -2,34 +2,61 @@ package org.qlif.gpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import java.util.Objects;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.Tensor;
 import org.qlif.gpu.ffi.cuda.cuda_h;
+import org.qlif.spi.host.HostMemory;
 
 /**
  * Memory of a GPU, made by {@link CudaDevice#allocate}; its content is undefined at first. Tensors are views of it, for a kernel on
- * the same device to read and write without a copy.
+ * the same device to read and write without a copy. Copies may be made from several threads at a time. A buffer that is forgotten is
+ * freed some time after it, its tensors and the work on them are gone; there is no telling when, so close it.
  */
 public final class DeviceBuffer implements AutoCloseable {
     private static final long CHUNK = 4L << 20;
 
     private final Device device;
-    private final Context context;
-    private final long address;
+    private final Allocation allocation;
     private final long size;
     /** Ends with the buffer, so that tensors of a closed one are refused. */
     private final Arena arena = Arena.ofShared();
 
     private final MemorySegment memory;
-    private final Lifetime lifetime = new Lifetime("this buffer");
 
-    private DeviceBuffer(Device device, Context context, long address, long size) {
+    private DeviceBuffer(Device device, Allocation allocation, long size) {
         this.device = device;
-        this.context = context;
-        this.address = address;
+        this.allocation = allocation;
         this.size = size;
-        this.memory = MemorySegment.ofAddress(address).reinterpret(size, arena, null);
+        // Reachable as long as a tensor is, whether the buffer itself is or not.
+        Object tensors = new Object();
+        this.memory = MemorySegment.ofAddress(allocation.address)
+                .reinterpret(size, arena, _ -> Reference.reachabilityFence(tensors));
+        allocation.releaseAfter(tensors);
+    }
+
+    /** What a buffer owns. */
+    private static final class Allocation extends Resource {
+        private final long address;
+
+        Allocation(Context hold, long address) {
+            super("buffer", hold);
+            this.address = address;
+        }
+
+        @Override
+        void release(boolean forgotten) {
+            try {
+                if (!forgotten) {
+                    context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
+                }
+            } finally {
+                // Waits for the device by itself, too, but is not promised to.
+                context().call("cuMemFree", () -> cuda_h.cuMemFree_v2(address));
+            }
+        }
     }
 
     static DeviceBuffer allocate(Device device, Context context, long size) {
@@ -40,7 +67,7 @@ public final class DeviceBuffer implements AutoCloseable {
         return context.own(
                 "cuMemAlloc of " + size + " bytes",
                 out -> cuda_h.cuMemAlloc_v2(out, Math.max(size, 1)),
-                (hold, made) -> new DeviceBuffer(device, hold, made, size));
+                (hold, made) -> new DeviceBuffer(device, new Allocation(hold, made), size));
     }
 
     /** The device whose memory it is. */
@@ -54,13 +81,14 @@ public final class DeviceBuffer implements AutoCloseable {
     }
 
     /**
-     * The address in the GPU's memory, a {@code CUdeviceptr}, for other libraries.
+     * The address in the GPU's memory, a {@code CUdeviceptr}, for other libraries. It keeps nothing reachable: this buffer or a tensor of
+     * it must be, as long as the address is used.
      *
      * @throws IllegalStateException if the buffer is closed
      */
     public long address() {
-        lifetime.requireOpen();
-        return address;
+        allocation.lifetime().requireOpen();
+        return allocation.address;
     }
 
     /** A tensor over the first bytes of the buffer. */
@@ -77,7 +105,7 @@ public final class DeviceBuffer implements AutoCloseable {
      * @throws IndexOutOfBoundsException if the tensor passes the buffer's end
      */
     public Tensor tensorAt(long offset, DType type, long... shape) {
-        lifetime.requireOpen();
+        allocation.lifetime().requireOpen();
         return Tensor.on(device, type, slice(offset, Tensor.byteSize(type, shape)), shape);
     }
 
@@ -92,29 +120,41 @@ public final class DeviceBuffer implements AutoCloseable {
      * Copies {@code source} to the bytes from {@code offset} on, and waits for it. On the default stream: work on a caller's
      * non-blocking stream that uses the buffer must be waited for first, or the stream be given to the other {@code copyFrom}.
      *
-     * @param source memory of the host, native or an array
+     * @param source memory of the host, native or an array; another thread must not close it meanwhile
      * @throws IndexOutOfBoundsException if it passes the buffer's end
      */
     public void copyFrom(MemorySegment source, long offset) {
-        MemorySegment place = slice(offset, source.byteSize());
-        inChunks(source, (chunk, at, bytes) -> {
-            if (chunk != source) {
-                MemorySegment.copy(source, at, chunk, 0, bytes);
-            }
-            upload(chunk, bytes, place.address() + at, MemorySegment.NULL);
-            synchronize();
-        });
+        allocation.enter();
+        try {
+            MemorySegment place = slice(offset, source.byteSize());
+            inChunks(source, (chunk, at, bytes) -> {
+                if (chunk != source) {
+                    MemorySegment.copy(source, at, chunk, 0, bytes);
+                }
+                upload(chunk, bytes, place.address() + at, MemorySegment.NULL);
+                synchronize();
+            });
+        } finally {
+            allocation.exit(this);
+        }
     }
 
     /**
      * Copies {@code source} to the bytes from {@code offset} on, on {@code stream}, and returns at once.
      *
-     * @param source native memory, which must live and stay as it is until the stream has done the copy; only of page-locked
+     * @param source native memory, which must be left open and as it is until the stream has done the copy; only of page-locked
      *     memory ({@link PinnedBuffer}) does the copy run beside other work
      */
     public void copyFrom(MemorySegment source, long offset, CudaStream stream) {
         requireNative("source", source);
-        upload(source, source.byteSize(), slice(offset, source.byteSize()).address(), stream.handle());
+        use(
+                stream,
+                source,
+                () -> upload(
+                        source,
+                        source.byteSize(),
+                        slice(offset, source.byteSize()).address(),
+                        stream.handle()));
     }
 
     /**
@@ -129,30 +169,38 @@ public final class DeviceBuffer implements AutoCloseable {
      * Fills {@code target} with the bytes from {@code offset} on, and waits for it. On the default stream: work on a caller's
      * non-blocking stream that writes the buffer must be waited for first, or the stream be given to the other {@code copyTo}.
      *
-     * @param target memory of the host, native or an array
+     * @param target memory of the host, native or an array; another thread must not close it meanwhile
      * @throws IndexOutOfBoundsException if it passes the buffer's end
      */
     public void copyTo(MemorySegment target, long offset) {
         requireWritable(target);
-        MemorySegment place = slice(offset, target.byteSize());
-        inChunks(target, (chunk, at, bytes) -> {
-            download(place.address() + at, chunk, bytes, MemorySegment.NULL);
-            synchronize();
-            if (chunk != target) {
-                MemorySegment.copy(chunk, 0, target, at, bytes);
-            }
-        });
+        allocation.enter();
+        try {
+            MemorySegment place = slice(offset, target.byteSize());
+            inChunks(target, (chunk, at, bytes) -> {
+                download(place.address() + at, chunk, bytes, MemorySegment.NULL);
+                synchronize();
+                if (chunk != target) {
+                    MemorySegment.copy(chunk, 0, target, at, bytes);
+                }
+            });
+        } finally {
+            allocation.exit(this);
+        }
     }
 
     /**
      * Fills {@code target} with the bytes from {@code offset} on, on {@code stream}, and returns at once.
      *
-     * @param target native memory, which must live until the stream has done the copy
+     * @param target native memory, which must be left open until the stream has done the copy
      */
     public void copyTo(MemorySegment target, long offset, CudaStream stream) {
         requireNative("target", target);
         requireWritable(target);
-        download(slice(offset, target.byteSize()).address(), target, target.byteSize(), stream.handle());
+        use(
+                stream,
+                target,
+                () -> download(slice(offset, target.byteSize()).address(), target, target.byteSize(), stream.handle()));
     }
 
     /** Copies {@code source}, a buffer of the same device and size, on {@code stream}, and returns at once. */
@@ -161,18 +209,52 @@ public final class DeviceBuffer implements AutoCloseable {
             throw new IllegalArgumentException("source: got " + source.size + " bytes on " + source.device
                     + ", expected " + size + " on " + device);
         }
-        long from = source.address();
-        long to = address();
-        MemorySegment handle = stream.handle();
-        context.call("cuMemcpyDtoDAsync", () -> cuda_h.cuMemcpyDtoDAsync_v2(to, from, size, handle));
+        source.allocation.enter();
+        try {
+            long from = source.allocation.address;
+            long to = allocation.address;
+            use(
+                    stream,
+                    source.memory,
+                    () -> allocation
+                            .context()
+                            .call(
+                                    "cuMemcpyDtoDAsync",
+                                    () -> cuda_h.cuMemcpyDtoDAsync_v2(to, from, size, stream.handle())));
+        } finally {
+            source.allocation.exit(source);
+        }
     }
 
     /** Sets every byte to {@code value}, on {@code stream}, and returns at once; 0 makes floats +0. */
     public void fill(byte value, CudaStream stream) {
-        lifetime.requireOpen();
-        MemorySegment handle = stream.handle();
-        if (size > 0) {
-            context.call("cuMemsetD8Async", () -> cuda_h.cuMemsetD8Async(address, value, size, handle));
+        long to = allocation.address;
+        use(stream, memory, () -> {
+            if (size > 0) {
+                allocation
+                        .context()
+                        .call("cuMemsetD8Async", () -> cuda_h.cuMemsetD8Async(to, value, size, stream.handle()));
+            }
+        });
+    }
+
+    /** Adds work on this buffer and {@code other} memory to {@code stream}, which keeps both. */
+    private void use(CudaStream stream, MemorySegment other, Runnable work) {
+        Objects.requireNonNull(stream, "stream");
+        allocation.enter();
+        try {
+            stream.enter();
+            try {
+                work.run();
+                stream.keep(memory.scope());
+                stream.keep(other.scope());
+                stream.kept();
+            } finally {
+                stream.exit();
+            }
+        } finally {
+            allocation.exit(this);
+            Reference.reachabilityFence(other);
         }
     }
 
@@ -189,7 +271,7 @@ public final class DeviceBuffer implements AutoCloseable {
             return;
         }
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment chunk = arena.allocate(Math.min(size, CHUNK));
+            MemorySegment chunk = HostMemory.allocate(arena, Math.min(size, CHUNK), "a copy to or from an array");
             for (long at = 0; at < size; at += CHUNK) {
                 move.run(chunk, at, Math.min(CHUNK, size - at));
             }
@@ -197,19 +279,18 @@ public final class DeviceBuffer implements AutoCloseable {
     }
 
     private void upload(MemorySegment from, long bytes, long to, MemorySegment stream) {
-        context.call("cuMemcpyHtoDAsync", () -> cuda_h.cuMemcpyHtoDAsync_v2(to, from, bytes, stream));
+        allocation.context().call("cuMemcpyHtoDAsync", () -> cuda_h.cuMemcpyHtoDAsync_v2(to, from, bytes, stream));
     }
 
     private void download(long from, MemorySegment to, long bytes, MemorySegment stream) {
-        context.call("cuMemcpyDtoHAsync", () -> cuda_h.cuMemcpyDtoHAsync_v2(to, from, bytes, stream));
+        allocation.context().call("cuMemcpyDtoHAsync", () -> cuda_h.cuMemcpyDtoHAsync_v2(to, from, bytes, stream));
     }
 
     private void synchronize() {
-        context.call("cuStreamSynchronize", () -> cuda_h.cuStreamSynchronize(MemorySegment.NULL));
+        allocation.context().call("cuStreamSynchronize", () -> cuda_h.cuStreamSynchronize(MemorySegment.NULL));
     }
 
     private MemorySegment slice(long offset, long bytes) {
-        lifetime.requireOpen();
         return memory.asSlice(offset, bytes);
     }
 
@@ -228,29 +309,15 @@ public final class DeviceBuffer implements AutoCloseable {
     }
 
     /**
-     * Frees the memory, after waiting for all work of the device: what is still queued on it is done first. Its tensors are refused
-     * from then on. Closing twice is harmless. Not while any thread captures a stream of the GPU ({@link CudaGraph#capture}): the wait ends
-     * the capture.
+     * Frees the memory, after waiting for calls that use it, and for all work of the device: what is still queued on it is done first. Its
+     * tensors are refused from then on. Closing twice is harmless. A graph that uses it can't be launched any more. Not while another
+     * thread captures a stream of the GPU ({@link CudaGraph#capture}): the wait ends the capture.
+     *
+     * @throws IllegalStateException in the work that a graph captures; nothing is changed
      */
     @Override
     public void close() {
-        if (lifetime.end()) {
-            try (context) {
-                try {
-                    // First: a tensor is refused before its memory is gone.
-                    arena.close();
-                } finally {
-                    free();
-                }
-            }
-        }
-    }
-
-    private void free() {
-        try {
-            context.call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
-        } finally {
-            context.call("cuMemFree", () -> cuda_h.cuMemFree_v2(address));
-        }
+        Capture.requireNone("this buffer can't be closed");
+        allocation.close(arena);
     }
 }

@@ -3,6 +3,8 @@ package org.qlif.gpu;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.qlif.Device;
+import org.qlif.Parameters;
+import org.qlif.QlifConfig;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
 /** A kernel on the host: its calls are done when they return, and reach no memory but the host's. */
@@ -30,10 +32,13 @@ final class HostSite implements NativeKernel.Site {
     }
 
     @Override
-    public void finish() {}
+    public void check(QlifConfig config, Parameters parameters) {}
 
     @Override
-    public void abandon() {}
+    public void finish(NativeKernel kernel, NativeTape tape) {}
+
+    @Override
+    public void abandon(NativeKernel kernel, NativeTape tape) {}
 
     @Override
     public void leave() {}

@@ -3,6 +3,7 @@ package org.qlif.gpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.qlif.Tensor;
+import org.qlif.spi.host.HostMemory;
 
 /** On the host, native memory is reached as it lies, and arrays are copied: the garbage collector moves them. */
 final class HostStaging extends Staging {
@@ -22,7 +23,7 @@ final class HostStaging extends Staging {
             // Native code on other threads reads it.
             Arena next = Arena.ofShared();
             try {
-                scratch = next.allocate(bytes, 128);
+                scratch = HostMemory.allocate(next, bytes, "copying the arrays of a call");
             } catch (Throwable failure) {
                 next.close();
                 throw failure;
@@ -30,6 +31,14 @@ final class HostStaging extends Staging {
             arena = next;
         }
         return scratch.address();
+    }
+
+    @Override
+    void load() {
+        super.load();
+        if (copies()) {
+            hold(scratch);
+        }
     }
 
     @Override

@@ -46,9 +46,12 @@ final class NativeKernel implements BackendKernel {
     private final MemorySegment backwardsForward = qlif_backward_args.forward(backwardArgs);
     private final MemorySegment drawArgs = arena.allocate(qlif_draw_args.layout());
 
+    private final QlifConfig config;
     private final Site site;
     private final Staging staging;
     private final MemorySegment handle;
+    private final Lifetime lifetime = new Lifetime("this kernel");
+    private final Holders holders = new Holders(this::release);
     private final String description;
     private Broadcast modulation;
 
@@ -65,11 +68,18 @@ final class NativeKernel implements BackendKernel {
         /** Comes before the first copy of a call, with what {@link #leave} undoes. */
         MemorySegment enter();
 
-        /** Waits for a call if it must be done when it returns. */
-        void finish();
+        /**
+         * Checks, if that was asked for, the values of parameters that no one else can read; after {@link #enter}.
+         *
+         * @throws IllegalArgumentException naming parameter, index and value
+         */
+        void check(QlifConfig config, Parameters parameters);
 
-        /** Waits, after a failure, until nothing uses the caller's memory any more. Throws nothing. */
-        void abandon();
+        /** Waits for a call if it must be done when it returns, or else keeps what it uses. {@code tape} may be null. */
+        void finish(NativeKernel kernel, NativeTape tape);
+
+        /** Waits, after a failure, until nothing uses the caller's memory any more, or keeps it. Throws nothing. */
+        void abandon(NativeKernel kernel, NativeTape tape);
 
         void leave();
 
@@ -81,6 +91,7 @@ final class NativeKernel implements BackendKernel {
     }
 
     NativeKernel(QlifConfig config, int threads, Site site) {
+        this.config = config;
         this.site = site;
         this.staging = site.staging();
         MemorySegment opened = MemorySegment.NULL;
@@ -127,34 +138,44 @@ final class NativeKernel implements BackendKernel {
     @Override
     public void forward(Forward call) {
         MemorySegment stream = site.enter();
+        NativeTape tape = tapeOf(call);
         boolean done = false;
         try {
+            site.check(config, call.parameters());
             bindInputs(forwardArgs, call);
             bindOutputs(forwardArgs, call);
             staging.load();
-            Status.check(qlif_h.qlif_forward(handle, forwardArgs, stream), "qlif_forward");
+            Status.check(
+                    HeldCalls.forward(
+                            handle, forwardArgs, stream, staging.holds().segments()),
+                    "qlif_forward");
             staging.store();
-            site.finish();
+            site.finish(this, tape);
             done = true;
         } finally {
-            end(done, call);
+            end(done, tape, call);
         }
     }
 
     @Override
     public void backward(Backward call) {
         MemorySegment stream = site.enter();
+        NativeTape tape = tapeOf(call.forward());
         boolean done = false;
         try {
+            site.check(config, call.forward().parameters());
             bindInputs(backwardsForward, call.forward());
             bindGradients(call);
             staging.load();
-            Status.check(qlif_h.qlif_backward(handle, backwardArgs, stream), "qlif_backward");
+            Status.check(
+                    HeldCalls.backward(
+                            handle, backwardArgs, stream, staging.holds().segments()),
+                    "qlif_backward");
             staging.store();
-            site.finish();
+            site.finish(this, tape);
             done = true;
         } finally {
-            end(done, call);
+            end(done, tape, call);
         }
     }
 
@@ -173,25 +194,26 @@ final class NativeKernel implements BackendKernel {
             qlif_draw_args.first_step(drawArgs, firstStep);
             qlif_draw_args.steps(drawArgs, any.extent(0));
             qlif_draw_args.wires(drawArgs, any.rank() == 4 ? any.extent(1) : 1);
-            qlif_draw_args.elements(drawArgs, any.extent(any.rank() - 2) * any.extent(any.rank() - 1));
+            qlif_draw_args.elements(
+                    drawArgs, Math.multiplyExact(any.extent(any.rank() - 2), any.extent(any.rank() - 1)));
             staging.bind(drawArgs, qlif_draw_args.uniforms$offset(), uniforms, Use.WRITE);
             staging.bind(drawArgs, qlif_draw_args.normals$offset(), normals, Use.WRITE);
             staging.load();
-            Status.check(qlif_h.qlif_draw(handle, drawArgs, queue), "qlif_draw");
+            Status.check(HeldCalls.draw(handle, drawArgs, queue, staging.holds().segments()), "qlif_draw");
             staging.store();
-            site.finish();
+            site.finish(this, null);
             done = true;
         } finally {
-            end(done, any);
+            end(done, null, any);
             Reference.reachabilityFence(normals);
         }
     }
 
     /** Ends a call. {@code call} lends memory that the garbage collector may own, and that native code has used until here. */
-    private void end(boolean done, Object call) {
+    private void end(boolean done, NativeTape tape, Object call) {
         try {
             if (!done) {
-                site.abandon();
+                site.abandon(this, tape);
             }
         } finally {
             staging.clear();
@@ -228,12 +250,16 @@ final class NativeKernel implements BackendKernel {
         if (initial == null || initial != call.finalState()) {
             bindState(args, qlif_forward_args.initial_state$offset(), initial, Use.READ);
         }
-        Tape tape = call.tape();
+        NativeTape tape = tapeOf(call);
         // A long, since a pointer would make a new segment of it.
         args.set(
                 qlif_h.C_LONG,
                 qlif_forward_args.tape$offset(),
-                tape == null ? 0 : ((NativeTape) tape.storage()).handle().address());
+                tape == null ? 0 : tape.handle().address());
+    }
+
+    private static NativeTape tapeOf(Forward call) {
+        return call.tape() == null ? null : (NativeTape) call.tape().storage();
     }
 
     private void bindModulation(MemorySegment args, Tensor tensor) {
@@ -305,18 +331,49 @@ final class NativeKernel implements BackendKernel {
 
     /** See {@link CudaKernel#reserve}. */
     void reserve(long steps, long batch, long neurons, boolean modulationSteps) {
-        Status.check(
-                qlif_h.qlif_kernel_reserve(handle, steps, batch, neurons, modulationSteps ? 1 : 0),
-                "qlif_kernel_reserve");
+        lifetime.enter();
+        try {
+            Status.check(
+                    qlif_h.qlif_kernel_reserve(handle, steps, batch, neurons, modulationSteps ? 1 : 0),
+                    "qlif_kernel_reserve");
+        } finally {
+            lifetime.exit();
+        }
+    }
+
+    /** Whether it is open, for what callers do beyond the common interface. */
+    Lifetime lifetime() {
+        return lifetime;
+    }
+
+    /** Who needs it: its owner, and graphs. */
+    Holders holders() {
+        return holders;
     }
 
     @Override
     public void close() {
+        if (!lifetime.end()) {
+            return;
+        }
+        try {
+            Capture capture = Capture.current();
+            if (capture != null) {
+                // Freed when the graph is closed: the capture would end with it now.
+                capture.hold(holders);
+            }
+            holders.letGo();
+        } finally {
+            lifetime.ended();
+        }
+    }
+
+    private void release() {
         // Each even if the one before it fails; the kernel, which may wait for work that uses the others' memory,
         // first.
         try (arena;
                 site) {
-            Status.check(qlif_h.qlif_kernel_close(handle), "qlif_kernel_close");
+            Status.close("qlif_kernel_close", () -> qlif_h.qlif_kernel_close(handle));
         }
     }
 }

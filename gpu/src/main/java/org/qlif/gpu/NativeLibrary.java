@@ -104,6 +104,10 @@ final class NativeLibrary {
             throw new Unloadable(source + " has interface version " + version + ", this jar needs "
                     + qlif_h.QLIF_ABI_VERSION() + ": take library and jar from one release");
         }
+        if (SymbolLookup.loaderLookup().find("qlif_held_forward").isEmpty()) {
+            throw new Unloadable(source + " has no function qlif_held_forward, which this jar needs: take library and"
+                    + " jar from one release");
+        }
         requireSameStructs(source);
     }
 

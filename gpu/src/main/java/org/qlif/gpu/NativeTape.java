@@ -7,6 +7,7 @@ import org.qlif.spi.TapeStorage;
 /** A tape of the library, in the memory of its kernel's device. */
 final class NativeTape implements TapeStorage {
     private final MemorySegment handle;
+    private final Holders holders = new Holders(this::release);
 
     NativeTape(MemorySegment handle) {
         this.handle = handle;
@@ -22,8 +23,22 @@ final class NativeTape implements TapeStorage {
         return qlif_h.qlif_tape_bytes(handle);
     }
 
+    /** Who needs it: its owner, and graphs. */
+    Holders holders() {
+        return holders;
+    }
+
     @Override
     public void close() {
-        Status.check(qlif_h.qlif_tape_close(handle), "qlif_tape_close");
+        Capture capture = Capture.current();
+        if (capture != null) {
+            // Freed when the graph is closed: the capture would end with it now.
+            capture.hold(holders);
+        }
+        holders.letGo();
+    }
+
+    private void release() {
+        Status.close("qlif_tape_close", () -> qlif_h.qlif_tape_close(handle));
     }
 }

@@ -2,25 +2,48 @@ package org.qlif.gpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import org.qlif.DType;
 import org.qlif.Tensor;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
  * Page-locked memory of the host, made by {@link CudaDevice#allocatePinned}: zero at first. GPUs copy it fastest, and beside other
- * work. It is memory of the host in every respect: any kernel takes tensors of it.
+ * work. It is memory of the host in every respect: any kernel takes tensors of it. A buffer that is forgotten is freed some time after
+ * it and its segments are gone.
  */
 public final class PinnedBuffer implements AutoCloseable {
-    private final Context context;
-    private final MemorySegment allocated;
+    private final Allocation allocation;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment segment;
-    private final Lifetime lifetime = new Lifetime("this buffer");
 
-    private PinnedBuffer(Context context, MemorySegment allocated, long size) {
-        this.context = context;
-        this.allocated = allocated;
-        this.segment = allocated.reinterpret(size, arena, null);
+    private PinnedBuffer(Allocation allocation, long size) {
+        this.allocation = allocation;
+        // Reachable as long as the memory is, whether the buffer itself is or not.
+        Object memory = new Object();
+        this.segment = allocation.address.reinterpret(size, arena, _ -> Reference.reachabilityFence(memory));
+        allocation.releaseAfter(memory);
+    }
+
+    /** What a buffer owns. */
+    private static final class Allocation extends Resource {
+        private final MemorySegment address;
+
+        Allocation(Context hold, MemorySegment address) {
+            super("buffer", hold);
+            this.address = address;
+        }
+
+        @Override
+        void release(boolean forgotten) {
+            try {
+                if (!forgotten) {
+                    context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
+                }
+            } finally {
+                context().call("cuMemFreeHost", () -> cuda_h.cuMemFreeHost(address));
+            }
+        }
     }
 
     static PinnedBuffer allocate(Context context, long size) {
@@ -30,7 +53,7 @@ public final class PinnedBuffer implements AutoCloseable {
         PinnedBuffer buffer = context.own(
                 "cuMemHostAlloc of " + size + " bytes",
                 out -> cuda_h.cuMemHostAlloc(out, Math.max(size, 1), cuda_h.CU_MEMHOSTALLOC_PORTABLE()),
-                (hold, made) -> new PinnedBuffer(hold, MemorySegment.ofAddress(made), size));
+                (hold, made) -> new PinnedBuffer(new Allocation(hold, MemorySegment.ofAddress(made)), size));
         buffer.segment.fill((byte) 0);
         return buffer;
     }
@@ -41,7 +64,7 @@ public final class PinnedBuffer implements AutoCloseable {
      * @throws IllegalStateException if the buffer is closed
      */
     public MemorySegment segment() {
-        lifetime.requireOpen();
+        allocation.lifetime().requireOpen();
         return segment;
     }
 
@@ -56,28 +79,14 @@ public final class PinnedBuffer implements AutoCloseable {
     }
 
     /**
-     * Frees the memory, after waiting for all work of the device. Closing twice is harmless. Not while any thread captures a stream of the
-     * GPU ({@link CudaGraph#capture}): the wait ends the capture.
+     * Frees the memory, after waiting for calls that use it and for all work of the device. Closing twice is harmless. Not while another
+     * thread captures a stream of the GPU ({@link CudaGraph#capture}): the wait ends the capture.
+     *
+     * @throws IllegalStateException in the work that a graph captures; nothing is changed
      */
     @Override
     public void close() {
-        if (lifetime.end()) {
-            try (context) {
-                try {
-                    // First: a reader gets an exception, not memory that is gone.
-                    arena.close();
-                } finally {
-                    free();
-                }
-            }
-        }
-    }
-
-    private void free() {
-        try {
-            context.call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
-        } finally {
-            context.call("cuMemFreeHost", () -> cuda_h.cuMemFreeHost(allocated));
-        }
+        Capture.requireNone("this buffer can't be closed");
+        allocation.close(arena);
     }
 }

@@ -2,6 +2,8 @@ package org.qlif.gpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import org.qlif.NativeException;
+import org.qlif.NativeException.Kind;
 import org.qlif.Tensor;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
@@ -35,6 +37,9 @@ abstract class Staging implements AutoCloseable {
     private long[] places = new long[16];
     private long bytes;
 
+    /** What the device reaches as it lies. */
+    private final Holds holds = new Holds();
+
     /** The address by which the device reaches {@code tensor} as it lies, or 0 if it must be staged; never 0 elements. */
     abstract long direct(Tensor tensor);
 
@@ -56,6 +61,9 @@ abstract class Staging implements AutoCloseable {
             if (address == 0) {
                 add(struct, offset, alias, tensor, use);
                 return;
+            }
+            if (tensor.elements() != 0) {
+                holds.add(tensor.memory());
             }
         }
         point(struct, offset, alias, address);
@@ -88,12 +96,17 @@ abstract class Staging implements AutoCloseable {
         pointers[count] = offset;
         aliases[count] = alias;
         places[count] = bytes;
-        bytes = Math.addExact(bytes, roundUp(tensor.segment().byteSize()));
         count++;
+        bytes = sum(bytes, tensor.segment().byteSize());
     }
 
-    private static long roundUp(long bytes) {
-        return Math.addExact(bytes, ALIGNMENT - 1) & -ALIGNMENT;
+    /** Where the next one begins. */
+    private static long sum(long bytes, long more) {
+        if (more > Long.MAX_VALUE - ALIGNMENT - bytes) {
+            throw new NativeException(
+                    Kind.OUT_OF_MEMORY, 0, 0, "copies of the call's tensors take more than 2^63 bytes");
+        }
+        return (bytes + more + ALIGNMENT - 1) & -ALIGNMENT;
     }
 
     /** Whether anything has to be copied for this call. */
@@ -125,8 +138,19 @@ abstract class Staging implements AutoCloseable {
         }
     }
 
+    /** Keeps memory that is not a tensor's open during the call. */
+    void hold(MemorySegment segment) {
+        holds.add(segment);
+    }
+
+    /** What to keep open during the call. */
+    Holds holds() {
+        return holds;
+    }
+
     /** Forgets the call: no caller's memory is held on to. */
     void clear() {
+        holds.clear();
         for (int i = 0; i < count; i++) {
             tensors[i] = null;
         }

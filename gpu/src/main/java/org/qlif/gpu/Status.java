@@ -1,5 +1,6 @@
 package org.qlif.gpu;
 
+import java.util.function.IntSupplier;
 import org.qlif.DeviceUnavailableException;
 import org.qlif.NativeException;
 import org.qlif.NativeException.Kind;
@@ -14,6 +15,27 @@ final class Status {
         if (status != qlif_h.QLIF_SUCCESS()) {
             throw failure(status, function);
         }
+    }
+
+    /**
+     * Closes an object of the library: again as long as another thread is in a call on it, since what is not closed then would stay for
+     * ever. Throws unless that succeeds; the object is gone all the same.
+     */
+    static void close(String function, IntSupplier close) {
+        boolean interrupted = false;
+        int status = close.getAsInt();
+        while (status == qlif_h.QLIF_BUSY()) {
+            try {
+                Thread.sleep(1);
+            } catch (InterruptedException later) {
+                interrupted = true;
+            }
+            status = close.getAsInt();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        check(status, function);
     }
 
     /** The exception for a status that is not success, with the library's text: to be asked for at once, on the same thread. */

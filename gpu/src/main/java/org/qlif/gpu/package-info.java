@@ -6,8 +6,9 @@
  * org.qlif.gpu.DeviceBuffer} and lend tensors of it; to run ahead of the GPU, give the kernel a {@link org.qlif.gpu.CudaStream}
  * through its {@link org.qlif.gpu.CudaKernel}; to repeat calls at the least cost, capture them in a {@link org.qlif.gpu.CudaGraph}.
  *
- * <p>Whatever owns something of the GPU is closed by its owner, once or more; after that it refuses use with {@link
- * java.lang.IllegalStateException}. Failures of the device are {@link org.qlif.NativeException}s. Unless a method says otherwise,
+ * <p>Whatever owns something of the GPU is closed by its owner, once or more, from any thread: closing waits for calls of this package
+ * that are using it, and later ones throw {@link java.lang.IllegalStateException}. What is forgotten is released some time after it has
+ * become unreachable. Failures of the device are {@link org.qlif.NativeException}s. Unless a method says otherwise,
  * objects may be used from any thread, one at a time.
  */
 package org.qlif.gpu;

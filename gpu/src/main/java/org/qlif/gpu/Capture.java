@@ -1,0 +1,111 @@
+package org.qlif.gpu;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+
+/** A capture that is under way on this thread, and after it what the graph needs: the memory, kernels and tapes of the captured calls. */
+final class Capture {
+    private static final ThreadLocal<Capture> CURRENT = new ThreadLocal<>();
+    /** Captures share it; waiting for a whole device unasked, which would end them, excludes them. */
+    private static final ReentrantReadWriteLock CAPTURES = new ReentrantReadWriteLock();
+
+    private final References memory = new References();
+    private final References held = new References();
+    private MemorySegment.Scope[] scopes = {};
+
+    /** The one that is under way on this thread, or null. */
+    static Capture current() {
+        return CURRENT.get();
+    }
+
+    /**
+     * Throws if a capture is under way on this thread.
+     *
+     * @param what what can't be done, such as "this buffer can't be closed"
+     */
+    static void requireNone(String what) {
+        if (current() != null) {
+            throw new IllegalStateException(
+                    what + " in the work that a graph captures; expected it before or after the capture");
+        }
+    }
+
+    /** Runs {@code work} while no capture of this library is under way. */
+    static void withoutCaptures(Runnable work) {
+        CAPTURES.writeLock().lock();
+        try {
+            work.run();
+        } finally {
+            CAPTURES.writeLock().unlock();
+        }
+    }
+
+    /** Begins on this thread. */
+    static Capture begin() {
+        requireNone("a graph can't be captured");
+        CAPTURES.readLock().lock();
+        Capture capture = new Capture();
+        CURRENT.set(capture);
+        return capture;
+    }
+
+    /** Ends on this thread. */
+    void end() {
+        CURRENT.remove();
+        CAPTURES.readLock().unlock();
+        List<MemorySegment.Scope> all = new ArrayList<>();
+        memory.forEach(scope -> all.add((MemorySegment.Scope) scope));
+        scopes = all.toArray(scopes);
+    }
+
+    /** Keeps memory that captured work uses. */
+    void keep(MemorySegment.Scope scope) {
+        memory.add(scope);
+    }
+
+    /** Keeps a kernel or tape that captured work uses. */
+    void hold(Holders holders) {
+        int before = held.size();
+        held.add(holders);
+        if (held.size() > before) {
+            holders.hold();
+        }
+    }
+
+    /** Adds the memory to that of a stream on which the captured work is launched. */
+    void launched(CudaStream stream) {
+        for (MemorySegment.Scope scope : scopes) {
+            stream.keep(scope);
+        }
+        stream.kept();
+    }
+
+    /** Throws unless all of the memory is still there. */
+    void requireAlive() {
+        for (MemorySegment.Scope scope : scopes) {
+            if (!scope.isAlive()) {
+                throw new IllegalStateException("this graph uses memory whose buffer or arena is closed");
+            }
+        }
+    }
+
+    /** Lets kernels and tapes go, all of them even if one fails to be freed. */
+    void letGo() {
+        List<RuntimeException> failures = new ArrayList<>();
+        held.forEach(each -> {
+            try {
+                ((Holders) each).letGo();
+            } catch (RuntimeException failure) {
+                failures.add(failure);
+            }
+        });
+        held.clear();
+        if (!failures.isEmpty()) {
+            RuntimeException first = failures.removeFirst();
+            failures.forEach(first::addSuppressed);
+            throw first;
+        }
+    }
+}

@@ -1,0 +1,117 @@
+package org.qlif.gpu;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.invoke.MethodHandle;
+import org.qlif.gpu.ffi.qlif.qlif_h;
+
+/**
+ * The library's calls on lent memory (native/include/qlif_held.h), with segments that Java shall keep open until the call returns. A
+ * segment whose address is only in a struct is not kept open: another thread could close its arena during the call.
+ */
+final class HeldCalls {
+    /** How many segments a call can hold, in ascending order; the first serves nearly every call. */
+    private static final int[] SIZES = {4, 16, 32, Holds.MOST};
+
+    private HeldCalls() {}
+
+    // A class each, so that only those in use are linked; constants, so that calls are compiled in place.
+    private static final class Four {
+        static final MethodHandle FORWARD = link("forward", 4);
+        static final MethodHandle BACKWARD = link("backward", 4);
+        static final MethodHandle DRAW = link("draw", 4);
+    }
+
+    private static final class Sixteen {
+        static final MethodHandle FORWARD = link("forward", 16);
+        static final MethodHandle BACKWARD = link("backward", 16);
+        static final MethodHandle DRAW = link("draw", 16);
+    }
+
+    private static final class ThirtyTwo {
+        static final MethodHandle FORWARD = link("forward", 32);
+        static final MethodHandle BACKWARD = link("backward", 32);
+        static final MethodHandle DRAW = link("draw", 32);
+    }
+
+    private static final class Most {
+        static final MethodHandle FORWARD = link("forward", Holds.MOST);
+        static final MethodHandle BACKWARD = link("backward", Holds.MOST);
+        static final MethodHandle DRAW = link("draw", Holds.MOST);
+    }
+
+    /** The sizes that {@link Holds#segments()} may have. */
+    static int[] sizes() {
+        return SIZES.clone();
+    }
+
+    /** A handle of type (kernel, args, stream, held segments). */
+    private static MethodHandle link(String call, int held) {
+        FunctionDescriptor function =
+                FunctionDescriptor.of(qlif_h.C_INT, qlif_h.C_POINTER, qlif_h.C_POINTER, qlif_h.C_POINTER);
+        for (int i = 0; i < held; i++) {
+            function = function.appendArgumentLayouts(qlif_h.C_POINTER);
+        }
+        return Linker.nativeLinker()
+                .downcallHandle(
+                        SymbolLookup.loaderLookup().findOrThrow("qlif_held_" + call),
+                        function,
+                        Linker.Option.firstVariadicArg(3))
+                .asSpreader(3, MemorySegment[].class, held);
+    }
+
+    /** {@code qlif_forward}: its status. */
+    static int forward(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
+        try {
+            return switch (held.length) {
+                case 4 -> (int) Four.FORWARD.invokeExact(kernel, args, stream, held);
+                case 16 -> (int) Sixteen.FORWARD.invokeExact(kernel, args, stream, held);
+                case 32 -> (int) ThirtyTwo.FORWARD.invokeExact(kernel, args, stream, held);
+                default -> (int) Most.FORWARD.invokeExact(kernel, args, stream, held);
+            };
+        } catch (Throwable failure) {
+            throw unchecked(failure);
+        }
+    }
+
+    /** {@code qlif_backward}: its status. */
+    static int backward(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
+        try {
+            return switch (held.length) {
+                case 4 -> (int) Four.BACKWARD.invokeExact(kernel, args, stream, held);
+                case 16 -> (int) Sixteen.BACKWARD.invokeExact(kernel, args, stream, held);
+                case 32 -> (int) ThirtyTwo.BACKWARD.invokeExact(kernel, args, stream, held);
+                default -> (int) Most.BACKWARD.invokeExact(kernel, args, stream, held);
+            };
+        } catch (Throwable failure) {
+            throw unchecked(failure);
+        }
+    }
+
+    /** {@code qlif_draw}: its status. */
+    static int draw(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
+        try {
+            return switch (held.length) {
+                case 4 -> (int) Four.DRAW.invokeExact(kernel, args, stream, held);
+                case 16 -> (int) Sixteen.DRAW.invokeExact(kernel, args, stream, held);
+                case 32 -> (int) ThirtyTwo.DRAW.invokeExact(kernel, args, stream, held);
+                default -> (int) Most.DRAW.invokeExact(kernel, args, stream, held);
+            };
+        } catch (Throwable failure) {
+            throw unchecked(failure);
+        }
+    }
+
+    /** A downcall throws nothing that is checked. */
+    private static RuntimeException unchecked(Throwable failure) {
+        if (failure instanceof RuntimeException runtime) {
+            return runtime;
+        }
+        if (failure instanceof Error error) {
+            throw error;
+        }
+        throw new AssertionError("a checked exception of a downcall", failure);
+    }
+}

@@ -1,0 +1,89 @@
+package org.qlif.gpu;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.qlif.QlifParameter;
+import org.qlif.QlifTrace;
+import org.qlif.QlifVariable;
+
+/** What one call keeps open: a segment of each arena that it lends memory of. Allocates nothing after it was made. */
+final class Holds {
+    /** Of a backward call, if each of its tensors is in an arena of its own: what both calls read, and the gradients. */
+    static final int MOST;
+
+    static {
+        int parameters = QlifParameter.values().length;
+        int variables = QlifVariable.values().length;
+        // The input, the modulation, uniforms and normals; spikes in three types, spike values and voltages.
+        int read = 4 + parameters + variables;
+        int forward = read + variables + 5 + QlifTrace.values().length;
+        // The gradients of spike values, voltages, input and modulation.
+        int backward = read + 4 + 2 * variables + parameters;
+        MOST = Math.max(forward, backward);
+    }
+
+    /** Of each length that a call can take, the same segments from the beginning on, then NULL. */
+    private final MemorySegment[][] arguments;
+
+    private final MemorySegment.Scope[] scopes = new MemorySegment.Scope[MOST];
+    private int count;
+
+    Holds() {
+        int[] sizes = HeldCalls.sizes();
+        arguments = new MemorySegment[sizes.length][];
+        for (int i = 0; i < sizes.length; i++) {
+            arguments[i] = new MemorySegment[sizes[i]];
+            Arrays.fill(arguments[i], MemorySegment.NULL);
+        }
+    }
+
+    /** Holds the arena of native memory, once. */
+    void add(MemorySegment segment) {
+        MemorySegment.Scope scope = segment.scope();
+        for (int i = 0; i < count; i++) {
+            if (scopes[i] == scope) {
+                return;
+            }
+        }
+        if (count == MOST) {
+            throw new AssertionError("a call lends memory of more than " + MOST + " arenas");
+        }
+        scopes[count] = scope;
+        for (MemorySegment[] segments : arguments) {
+            if (count < segments.length) {
+                segments[count] = segment;
+            }
+        }
+        count++;
+    }
+
+    /** The segments to pass, filled up with NULL to a length of {@link HeldCalls#sizes()}. */
+    MemorySegment[] segments() {
+        int size = 0;
+        while (arguments[size].length < count) {
+            size++;
+        }
+        return arguments[size];
+    }
+
+    int count() {
+        return count;
+    }
+
+    /** The scope of an arena, by number. */
+    MemorySegment.Scope scope(int index) {
+        return scopes[index];
+    }
+
+    void clear() {
+        for (int i = 0; i < count; i++) {
+            scopes[i] = null;
+            for (MemorySegment[] segments : arguments) {
+                if (i < segments.length) {
+                    segments[i] = MemorySegment.NULL;
+                }
+            }
+        }
+        count = 0;
+    }
+}

@@ -1,0 +1,67 @@
+package org.qlif.gpu;
+
+import java.util.Arrays;
+import java.util.function.Consumer;
+
+/** A set of objects, by identity, that keeps them reachable. Allocates only to grow. Not thread-safe. */
+final class References {
+    private static final int CAPACITY = 256;
+
+    /** Open addressing; at most half of it is used, and its length is a power of two. */
+    private Object[] table = new Object[CAPACITY];
+
+    private int size;
+
+    int size() {
+        return size;
+    }
+
+    void add(Object object) {
+        if (put(object)) {
+            size++;
+            if (2 * size > table.length) {
+                Object[] full = table;
+                table = new Object[2 * full.length];
+                for (Object each : full) {
+                    if (each != null) {
+                        put(each);
+                    }
+                }
+            }
+        }
+    }
+
+    /** Whether it was not there. */
+    private boolean put(Object object) {
+        int last = table.length - 1;
+        // Spread, since identity hash codes of neighbours may differ in few bits.
+        int i = System.identityHashCode(object) * 0x9E3779B9 >>> 8 & last;
+        while (table[i] != null) {
+            if (table[i] == object) {
+                return false;
+            }
+            i = i + 1 & last;
+        }
+        table[i] = object;
+        return true;
+    }
+
+    void forEach(Consumer<Object> action) {
+        for (Object each : table) {
+            if (each != null) {
+                action.accept(each);
+            }
+        }
+    }
+
+    void clear() {
+        if (size > 0) {
+            if (table.length > CAPACITY) {
+                table = new Object[CAPACITY];
+            } else {
+                Arrays.fill(table, null);
+            }
+            size = 0;
+        }
+    }
+}

@@ -1,0 +1,131 @@
+package org.qlif.gpu;
+
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.lang.foreign.Arena;
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+
+/**
+ * What an object of this package owns of a GPU: a hold on the context, and what was made in it. Uses are counted, and closing waits for
+ * them. What was never closed is released when its owner has become unreachable; so nothing here may refer to the owner.
+ */
+abstract class Resource {
+    private static final Cleaner CLEANER = Cleaner.create(work -> {
+        Thread thread = new Thread(null, work, "qlif-gpu-cleaner", 0, false);
+        thread.setDaemon(true);
+        return thread;
+    });
+
+    private final String what;
+    private final Context context;
+    private final Lifetime lifetime;
+    private Cleaner.Cleanable forgotten;
+
+    /** A resource that takes over {@code hold}. */
+    Resource(String what, Context hold) {
+        this.what = what;
+        this.context = hold;
+        this.lifetime = new Lifetime("this " + what);
+    }
+
+    /** Releases this when {@code owner} has become unreachable. Called once, by the owner's constructor. */
+    final void releaseAfter(Object owner) {
+        forgotten = CLEANER.register(owner, this::reclaim);
+    }
+
+    final Context context() {
+        return context;
+    }
+
+    final Lifetime lifetime() {
+        return lifetime;
+    }
+
+    /**
+     * Begins a use.
+     *
+     * @throws IllegalStateException if it is closed
+     */
+    final void enter() {
+        lifetime.enter();
+    }
+
+    /** Ends a use by {@code owner}, which is reachable until here. */
+    final void exit(Object owner) {
+        lifetime.exit();
+        Reference.reachabilityFence(owner);
+    }
+
+    /**
+     * Frees what was made, everything even if the first of it fails. What has to be waited for is waited for.
+     *
+     * @param forgotten whether the owner is unreachable: then no call can use it any more, and whatever would disturb another thread, such
+     *     as to wait for the whole device, is not done
+     */
+    abstract void release(boolean forgotten);
+
+    /** As {@link #close(Arena)}, without an arena. */
+    final void close() {
+        close(null);
+    }
+
+    /** Waits for uses, and releases this; later ones only wait for the first to have done so. {@code arena} is closed first. */
+    final void close(Arena arena) {
+        if (lifetime.end()) {
+            try (context) {
+                try {
+                    if (arena != null) {
+                        closeOnceUnused(arena);
+                    }
+                } finally {
+                    release(false);
+                }
+            } finally {
+                ended();
+            }
+        }
+    }
+
+    private void ended() {
+        lifetime.ended();
+        // Has nothing to do any more, and is forgotten itself.
+        if (forgotten != null) {
+            forgotten.clean();
+        }
+    }
+
+    private void reclaim() {
+        if (!lifetime.end()) {
+            return;
+        }
+        try (context) {
+            release(true);
+        } catch (RuntimeException failure) {
+            // Nobody else would hear of it.
+            Logger log = System.getLogger("org.qlif");
+            log.log(Level.WARNING, "a forgotten " + what + " could not be released: " + failure.getMessage(), failure);
+        } finally {
+            lifetime.ended();
+        }
+    }
+
+    /** Closes an arena, waiting for calls that use its memory: Java refuses it until they return. */
+    private static void closeOnceUnused(Arena arena) {
+        boolean interrupted = false;
+        while (arena.scope().isAlive()) {
+            try {
+                arena.close();
+            } catch (IllegalStateException inUse) {
+                try {
+                    Thread.sleep(1);
+                } catch (InterruptedException later) {
+                    interrupted = true;
+                }
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

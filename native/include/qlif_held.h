@@ -1,0 +1,25 @@
+/*
+ * The calls of qlif.h for a caller whose runtime guards memory: Java keeps the arena of a pointer open during a call only if the pointer is an
+ * argument of that call, not if it is in a struct that an argument points to. So each function takes, after the arguments of its namesake in
+ * qlif.h, any number of further pointers, which it ignores.
+ */
+#ifndef QLIF_HELD_H
+#define QLIF_HELD_H
+
+#include "qlif.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+QLIF_API qlif_status qlif_held_forward(qlif_kernel *kernel, const qlif_forward_args *args, void *stream, ...);
+
+QLIF_API qlif_status qlif_held_backward(qlif_kernel *kernel, const qlif_backward_args *args, void *stream, ...);
+
+QLIF_API qlif_status qlif_held_draw(qlif_kernel *kernel, const qlif_draw_args *args, void *stream, ...);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,16 @@
+// The calls of qlif_held.h: those of qlif.h, with arguments that are there only to be passed.
+#include "qlif_held.h"
+
+extern "C" {
+
+qlif_status qlif_held_forward(qlif_kernel *kernel, const qlif_forward_args *args, void *stream, ...) {
+  return qlif_forward(kernel, args, stream);
+}
+
+qlif_status qlif_held_backward(qlif_kernel *kernel, const qlif_backward_args *args, void *stream, ...) {
+  return qlif_backward(kernel, args, stream);
+}
+
+qlif_status qlif_held_draw(qlif_kernel *kernel, const qlif_draw_args *args, void *stream, ...) { return qlif_draw(kernel, args, stream); }
+
+}  // extern "C"
