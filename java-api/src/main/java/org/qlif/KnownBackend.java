@@ -72,18 +72,15 @@ enum KnownBackend {
         return (loader == null ? ClassLoader.getSystemResource(resource) : loader.getResource(resource)) != null;
     }
 
-    /**
-     * Why backends are not found whose classes are there, and what would help: usually jars were merged into one, and of their files of
-     * one name only one was kept.
-     */
+    /** Why backends are not found though their classes are there, and what would help. */
     static String unregistered(List<KnownBackend> backends) {
         String service = Backend.class.getName();
-        String classes = backends.stream().map(KnownBackend::className).collect(Collectors.joining(", "));
-        return classes + " is there but not registered as a " + service + "; "
-                + (KnownBackend.class.getModule().isNamed()
-                        ? "declare it with 'provides' in its module"
-                        : "if jars were merged into one, merge their files META-INF/services/" + service
-                                + ", too: ServicesResourceTransformer in Maven's shade plugin, mergeServiceFiles() in Gradle's"
-                                + " shadow plugin");
+        String classes = backends.stream().map(KnownBackend::className).collect(Collectors.joining(" or "));
+        return KnownBackend.class.getModule().isNamed()
+                ? "no module provides " + service + " with " + classes
+                        + ", though the class is there; declare it in module-info.java"
+                : "no file META-INF/services/" + service + " names " + classes
+                        + ", though the class is there; where jars are merged into one, merge these files, too: with"
+                        + " ServicesResourceTransformer in Maven's shade plugin, mergeServiceFiles() in Gradle's shadow plugin";
     }
 }

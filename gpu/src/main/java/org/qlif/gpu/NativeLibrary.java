@@ -127,7 +127,8 @@ final class NativeLibrary {
                 throw new Unloadable("system property " + PROPERTY + ": there is no file " + file.toAbsolutePath());
             }
             Path whole = file.toAbsolutePath();
-            if (whole.toString().indexOf(UNKNOWN) < 0) {
+            // The JVM follows links before it hands a name on.
+            if (file.toRealPath().toString().indexOf(UNKNOWN) < 0) {
                 load(whole, whole.toString());
                 return;
             }
