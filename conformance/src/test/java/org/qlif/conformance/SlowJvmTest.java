@@ -3,6 +3,8 @@ package org.qlif.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -50,29 +52,57 @@ class SlowJvmTest extends ForkedJvm {
         assertScalarIsTaken(onClassPath(vectorsWith(options), "cpu", "auto", "cpu:simd", "cpu:simd"), reason);
     }
 
-    /** There the JVM tells no flags. */
     @ParameterizedTest
-    @ValueSource(strings = {"-XX:TieredStopAtLevel=1", "-XX:+UnlockExperimentalVMOptions -XX:-EnableVectorSupport"})
-    void takesScalarCodeOnTheModulePathToo(String options) throws Exception {
+    @ValueSource(
+            strings = {
+                "-XX:TieredStopAtLevel=1",
+                "-XX:TieredStopAtLevel=3",
+                "-XX:CompilationMode=quick-only",
+                "-XX:+UnlockExperimentalVMOptions -XX:-EnableVectorSupport"
+            })
+    void takesScalarCodeOnTheModulePathAndInSmallImagesToo(String options) throws Exception {
         String reason = options.replaceFirst(".* ", "");
+        List<String> split = List.of(options.split(" "));
         assertScalarIsTaken(
-                onModulePath(
-                        List.of(options.split(" ")),
-                        name -> !name.startsWith(GPU),
-                        "cpu",
-                        "auto",
-                        "cpu:simd",
-                        "cpu:simd"),
-                reason);
+                onModulePath(split, name -> !name.startsWith(GPU), "cpu", "auto", "cpu:simd", "cpu:simd"), reason);
+        assertScalarIsTaken(inSmallImage(split, "cpu", "auto", "cpu:simd", "cpu:simd"), reason);
+    }
+
+    /** As in an image that jlink made of no more modules than needed: the JVM there tells no flags. */
+    private Output inSmallImage(List<String> options, String... arguments) throws Exception {
+        List<String> all = new ArrayList<>(VECTORS);
+        all.addAll(List.of("--limit-modules", "java.base,java.logging,jdk.incubator.vector"));
+        all.addAll(options);
+        return onClassPath(all, arguments);
     }
 
     @Test
     void seesOptionsInTheEnvironment() throws Exception {
-        environment.put("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1");
-        assertScalarIsTaken(onClassPath(VECTORS, "cpu", "auto", "cpu:simd", "cpu:simd"), "-XX:TieredStopAtLevel=1");
-        assertScalarIsTaken(
-                onModulePath(List.of(), name -> !name.startsWith(GPU), "cpu", "auto", "cpu:simd", "cpu:simd"),
-                "-XX:TieredStopAtLevel=1");
+        environment.put("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=3");
+        assertScalarIsTaken(onClassPath(VECTORS, "cpu", "auto", "cpu:simd", "cpu:simd"), "-XX:TieredStopAtLevel=3");
+        assertScalarIsTaken(inSmallImage(List.of(), "cpu", "auto", "cpu:simd", "cpu:simd"), "-XX:TieredStopAtLevel=3");
+    }
+
+    /** Where nobody knows what is in the file, it is tried. */
+    @Test
+    void seesOptionsInAFile() throws Exception {
+        Path file = Files.writeString(
+                folder.resolve("options"), "-XX:+UnlockExperimentalVMOptions -XX:-EnableVectorSupport\n");
+        List<String> options = new ArrayList<>(VECTORS);
+        options.add("@" + file);
+        assertScalarIsTaken(onClassPath(options, "cpu", "auto", "cpu:simd", "cpu:simd"), "-XX:-EnableVectorSupport");
+        assertScalarIsTaken(inSmallImage(List.of("@" + file), "cpu", "auto", "cpu:simd", "cpu:simd"), "was tried");
+    }
+
+    /** Options of the JVM among the program's own arguments are none of this JVM's. */
+    @Test
+    void takesNoArgumentForAnOption() throws Exception {
+        for (Output output : List.of(
+                onClassPath(VECTORS, "-XX:TieredStopAtLevel=1", "cpu"),
+                inSmallImage(List.of(), "-XX:TieredStopAtLevel=1", "cpu"))) {
+            assertThat(output.line(1)).startsWith("cpu:simd |");
+            assertThat(output.infos()).isEmpty();
+        }
     }
 
     /** No flag says so: it is tried. */
@@ -108,7 +138,7 @@ class SlowJvmTest extends ForkedJvm {
     void changesNothingWhereVectorsAreFast(String options) throws Exception {
         for (Output output : List.of(
                 onClassPath(vectorsWith(options), "cpu", "auto", "cpu:simd"),
-                onModulePath(List.of(options.split(" ")), name -> !name.startsWith(GPU), "cpu", "auto", "cpu:simd"))) {
+                inSmallImage(List.of(options.split(" ")), "cpu", "auto", "cpu:simd"))) {
             for (int i = 0; i < 3; i++) {
                 assertThat(output.line(i)).startsWith("cpu:simd |");
             }
@@ -150,11 +180,12 @@ class SlowJvmTest extends ForkedJvm {
         assertThat(output.warnings()).isEmpty();
     }
 
+    /** There it is tried. */
     @Test
-    void missesFusedMultiplyAddsOnTheModulePathToo() throws Exception {
-        Output output = onModulePath(
-                List.of("-XX:-UseFMA", "--enable-native-access=" + GPU), _ -> true, "cpu:scalar", "cpu", "list");
+    void missesFusedMultiplyAddsInSmallImagesToo() throws Exception {
+        Output output = inSmallImage(List.of("-XX:-UseFMA"), "cpu:scalar", "cpu", "list");
         assertThat(output.line(0)).startsWith("cpu:scalar |");
+        assertThat(output.line(1)).startsWith("cpu:scalar |");
         assertThat(output.warnings())
                 .singleElement()
                 .asString()

@@ -15,9 +15,9 @@ final class VectorCompilation {
     private static final List<String> NEEDED =
             List.of("EnableVectorSupport", "EnableVectorReboxing", "Inline", "InlineNatives");
 
-    /** Options with which nothing is certain. */
-    private static final Pattern UNCERTAIN = Pattern.compile(
-            "-XX:\\W?\\w*(Compile(Command|Only|r)|Intrinsic|JVMCI|Graal|Inlin|Unsafe|NodeLimit|NodeCount).*");
+    /** Options with which nothing is certain, and files of options where the JVM doesn't tell what is in them. */
+    private static final Pattern UNCERTAIN = Pattern.compile("@.*|-XX:(Flags|VMOptionsFile)=.*"
+            + "|-XX:\\W?\\w*(Compile(Command|Only|r)|Intrinsic|JVMCI|Graal|Inlin|Unsafe|NodeLimit|NodeCount).*");
 
     /** Bytes in a vector below which the Vector API has none. */
     private static final int NARROWEST = 16;
@@ -36,7 +36,7 @@ final class VectorCompilation {
     private static void addCompilersCautions(List<String> cautions) {
         if (!optimizes()) {
             cautions.add("this JVM runs without its optimizing compiler C2"
-                    + HostJvm.given("-XX:TieredStopAtLevel=.|-XX:CompilationMode=.*|-client")
+                    + HostJvm.given("-XX:TieredStopAtLevel=.|-XX:CompilationMode=.*")
                     + ", the only one to make vector instructions of the Vector API; start Java without that");
         } else if (HostJvm.mode().startsWith("compiled")) {
             cautions.add(

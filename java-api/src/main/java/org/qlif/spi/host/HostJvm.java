@@ -2,9 +2,11 @@ package org.qlif.spi.host;
 
 import com.sun.management.HotSpotDiagnosticMXBean;
 import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -16,6 +18,13 @@ import java.util.stream.Stream;
  */
 public final class HostJvm {
     private static final Pattern FLAG = Pattern.compile("-XX:(?:([+-])(\\w+)|(\\w+)=(.*))", Pattern.DOTALL);
+
+    /** The options of {@code java} after which the program's own arguments come, and those whose value is an argument of its own. */
+    private static final Set<String> ENDS = Set.of("-jar", "-m", "--module");
+
+    private static final Pattern TAKES_VALUE = Pattern.compile(
+            "-cp|-classpath|-p|--(class-path|module-path|upgrade-module-path|(add|limit)-modules|add-(reads|exports|opens)|patch-module"
+                    + "|enable-native-access|illegal-native-access|source)");
 
     private static final Pattern BLANKS = Pattern.compile("\\s+");
 
@@ -30,10 +39,12 @@ public final class HostJvm {
                     + ", which is a hundred times slower than compiled code; start Java without that");
         }
         if (!fuses()) {
-            cautions.add("this JVM has no instruction for fused multiply-adds"
-                    + given("-XX:(UseAVX|UseSSE)=.|-XX:-(UseFMA|InlineNatives)")
-                    + " and works each out in software; start Java without such an option, or ask for device 'host', the native"
-                    + " library of qlif-gpu");
+            String options = given("-XX:(UseAVX|UseSSE)=.|-XX:-(UseFMA|InlineNatives)");
+            cautions.add("this JVM has no instruction for fused multiply-adds" + options
+                    + " and works each out in software; "
+                    + (options.isEmpty()
+                            ? "run on a CPU that has one, or show it to the virtual machine"
+                            : "start Java without that, or ask for device 'host', the native library of qlif-gpu"));
         }
         return cautions;
     }
@@ -95,15 +106,36 @@ public final class HostJvm {
         return Stream.of(
                         variable("JAVA_TOOL_OPTIONS"),
                         variable("JDK_JAVA_OPTIONS"),
-                        ProcessHandle.current().info().arguments().stream().flatMap(Stream::of),
+                        ProcessHandle.current().info().arguments().stream().flatMap(HostJvm::launcherOptions),
                         variable("_JAVA_OPTIONS"))
                 .flatMap(options -> options)
                 .toList();
     }
 
+    /** The JVM's part of a command line: the program's own arguments follow its name. */
+    private static Stream<String> launcherOptions(String[] arguments) {
+        List<String> options = new ArrayList<>();
+        for (int i = 0; i < arguments.length; i++) {
+            String argument = arguments[i];
+            if (ENDS.contains(argument) || !argument.startsWith("-") && !argument.startsWith("@")) {
+                break;
+            }
+            options.add(argument);
+            if (TAKES_VALUE.matcher(argument).matches()) {
+                i++;
+            }
+        }
+        return options.stream();
+    }
+
     private static Stream<String> variable(String name) {
         String value = System.getenv(name);
         return value == null || value.isBlank() ? Stream.empty() : BLANKS.splitAsStream(value.strip());
+    }
+
+    /** For how long this thread has run, in nanoseconds since some moment; where the JVM doesn't tell, how much time has gone by. */
+    public static long workNanos() {
+        return tellsFlags() ? Management.workNanos() : System.nanoTime();
     }
 
     private static boolean tellsFlags() {
@@ -160,6 +192,13 @@ public final class HostJvm {
             } catch (RuntimeException noSuchFlag) {
                 return Optional.empty();
             }
+        }
+
+        private static long workNanos() {
+            ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+            return threads.isCurrentThreadCpuTimeSupported() && threads.isThreadCpuTimeEnabled()
+                    ? threads.getCurrentThreadCpuTime()
+                    : System.nanoTime();
         }
 
         private static List<String> options() {
