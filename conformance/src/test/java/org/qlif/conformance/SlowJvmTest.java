@@ -134,6 +134,7 @@ class SlowJvmTest extends ForkedJvm {
                 "-XX:MaxVectorSize=16",
                 "-XX:ReservedCodeCacheSize=64m",
                 "-XX:+UnlockExperimentalVMOptions -XX:+UnlockDiagnosticVMOptions",
+                "-XX:CompileCommand=quiet",
             })
     void changesNothingWhereVectorsAreFast(String options) throws Exception {
         for (Output output : List.of(

@@ -16,8 +16,9 @@ final class VectorCompilation {
             List.of("EnableVectorSupport", "EnableVectorReboxing", "Inline", "InlineNatives");
 
     /** Options with which nothing is certain, and files of options where the JVM doesn't tell what is in them. */
-    private static final Pattern UNCERTAIN = Pattern.compile("@.*|-XX:(Flags|VMOptionsFile)=.*"
-            + "|-XX:\\W?\\w*(Compile(Command|Only|r)|Intrinsic|JVMCI|Graal|Inlin|Unsafe|NodeLimit|NodeCount).*");
+    private static final Pattern UNCERTAIN = Pattern.compile(
+            "@.*|-XX:(Flags|VMOptionsFile)=.*"
+                    + "|-XX:\\W?\\w*(Compile(Command|Only|rDirectives)|Intrinsic|JVMCI|Graal|Inlin|Unsafe|NodeLimit|NodeCount).*");
 
     /** Bytes in a vector below which the Vector API has none. */
     private static final int NARROWEST = 16;
@@ -66,12 +67,7 @@ final class VectorCompilation {
     /** Whether the optimizing compiler is at work, as far as flags say. */
     private static boolean optimizes() {
         String name = System.getProperty("java.vm.name", "");
-        boolean tiered = !HostJvm.is("TieredCompilation", "false");
-        return !(tiered
-                        && HostJvm.flag("TieredStopAtLevel")
-                                        .map(VectorCompilation::number)
-                                        .orElse(4L)
-                                < 4)
+        return HostJvm.flag("TieredStopAtLevel").map(VectorCompilation::number).orElse(4L) >= 4
                 && !HostJvm.is("CompilationMode", "quick-only")
                 && !HostJvm.mode().contains("emulated-client")
                 && !name.contains("Client")

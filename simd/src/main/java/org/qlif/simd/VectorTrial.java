@@ -24,6 +24,9 @@ final class VectorTrial {
      */
     private static final long PATIENCE_NANOS = 3_000_000_000L;
 
+    /** Samples between looks at how much work was done. */
+    private static final int BETWEEN_LOOKS = 20;
+
     private VectorTrial() {}
 
     /** Takes a moment where vector code is fast, and its whole patience where it is not. */
@@ -41,10 +44,12 @@ final class VectorTrial {
             scalar = Math.min(scalar, timeScalar(from, to));
         }
         do {
-            scalar = Math.min(scalar, timeScalar(from, to));
-            vector = Math.min(vector, timeVector(from, to));
-            if (vector < scalar * SHOWS) {
-                return true;
+            for (int i = 0; i < BETWEEN_LOOKS; i++) {
+                scalar = Math.min(scalar, timeScalar(from, to));
+                vector = Math.min(vector, timeVector(from, to));
+                if (vector < scalar * SHOWS) {
+                    return true;
+                }
             }
         } while (HostJvm.workNanos() - start < PATIENCE_NANOS);
         return false;

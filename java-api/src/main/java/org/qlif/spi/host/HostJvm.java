@@ -3,6 +3,7 @@ package org.qlif.spi.host;
 import com.sun.management.HotSpotDiagnosticMXBean;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -133,9 +134,19 @@ public final class HostJvm {
         return value == null || value.isBlank() ? Stream.empty() : BLANKS.splitAsStream(value.strip());
     }
 
-    /** For how long this thread has run, in nanoseconds since some moment; where the JVM doesn't tell, how much time has gone by. */
+    /**
+     * For how long this thread has worked, in nanoseconds since some moment; the whole process where the JVM doesn't tell, and the time
+     * gone by where that isn't known either.
+     */
     public static long workNanos() {
-        return tellsFlags() ? Management.workNanos() : System.nanoTime();
+        long thread = tellsFlags() ? Management.threadNanos() : -1;
+        return thread >= 0
+                ? thread
+                : ProcessHandle.current()
+                        .info()
+                        .totalCpuDuration()
+                        .map(Duration::toNanos)
+                        .orElseGet(System::nanoTime);
     }
 
     private static boolean tellsFlags() {
@@ -194,11 +205,10 @@ public final class HostJvm {
             }
         }
 
-        private static long workNanos() {
+        /** Negative if the JVM doesn't tell. */
+        private static long threadNanos() {
             ThreadMXBean threads = ManagementFactory.getThreadMXBean();
-            return threads.isCurrentThreadCpuTimeSupported() && threads.isThreadCpuTimeEnabled()
-                    ? threads.getCurrentThreadCpuTime()
-                    : System.nanoTime();
+            return threads.isCurrentThreadCpuTimeSupported() ? threads.getCurrentThreadCpuTime() : -1;
         }
 
         private static List<String> options() {
