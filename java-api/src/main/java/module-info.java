@@ -4,6 +4,9 @@
  * <p>This module knows no backend. A backend is another module that provides {@link org.qlif.spi.Backend}.
  */
 module org.qlif {
+    // To read the JVM's flags where it is there.
+    requires static jdk.management;
+
     exports org.qlif;
     exports org.qlif.spi;
     exports org.qlif.spi.host;

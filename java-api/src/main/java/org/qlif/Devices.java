@@ -2,14 +2,22 @@ package org.qlif;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.IdentityHashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.qlif.spi.Backend;
 
 /** The devices of the installed backends, and the choice among them. Thread-safe. */
@@ -17,109 +25,247 @@ public final class Devices {
     private static final System.Logger LOG = System.getLogger("org.qlif");
     private static final AtomicBoolean FALLBACK_LOGGED = new AtomicBoolean();
 
-    private record Candidate(Backend backend, DeviceInfo info) {}
+    /** What was warned of so far. */
+    private static final Set<String> WARNED = ConcurrentHashMap.newKeySet();
 
-    /** A backend and the full name of the device that it shall use. */
-    record Choice(Backend backend, Device device) {}
+    /** The priority of a device that nothing is known of: the log has said already why it is passed over. */
+    private static final int LOST = Integer.MIN_VALUE;
+
+    /** Registrations that may be broken before the rest is left alone. */
+    private static final int MAX_BROKEN = 100;
+
+    /** A device, and the backend that offers it; none if the device was lost with its backend. */
+    record Choice(Backend backend, DeviceInfo info) {
+        Device device() {
+            return info.device();
+        }
+    }
+
+    /** What a name means: the devices, best first, and the one to take, if any can run. */
+    private record Meaning(List<Choice> matching, Optional<Choice> taken) {}
+
+    /** The backends, and the devices of those that were found but can't be used. */
+    private record Installation(List<Backend> backends, List<DeviceInfo> lost) {}
 
     /** Loaded once, on first use, and never in a static initializer that a failure would poison. */
-    private static List<Backend> installed;
+    private static Installation installation;
 
     /** The devices of the backends that were asked so far. */
     private static final Map<Backend, List<DeviceInfo>> OFFERED = new IdentityHashMap<>();
 
     private Devices() {}
 
-    /** Every device of every installed backend, best first; those that can't run say why. */
+    /**
+     * Every device of every installed backend, best first; those that can't run say why, and those that are slow here, too.
+     *
+     * @throws DeviceUnavailableException if no backend is installed
+     */
     public static List<DeviceInfo> list() {
-        return candidates(_ -> true).stream().map(Candidate::info).toList();
+        return candidates(_ -> true).stream().map(Choice::info).toList();
     }
 
     /**
      * The device that {@code device} stands for.
      *
-     * @throws IllegalArgumentException if no installed backend knows the name
-     * @throws DeviceUnavailableException if it can't run here
+     * @throws IllegalArgumentException if no installed backend knows the name, or a setting that decides about it has an unknown
+     *     value
+     * @throws DeviceUnavailableException if it can't run here, or no backend is installed
      */
     public static DeviceInfo resolve(Device device) {
-        Choice choice = choose(device);
-        return candidates(backend -> backend == choice.backend()).stream()
-                .map(Candidate::info)
-                .filter(info -> info.device().equals(choice.device()))
-                .findFirst()
-                .orElseThrow();
+        return choose(device).info();
+    }
+
+    /** What {@link #resolve} would return, without a word in the log; empty where it would throw. */
+    public static Optional<DeviceInfo> find(Device device) {
+        try {
+            return meaning(device).taken().map(Choice::info);
+        } catch (IllegalArgumentException | DeviceUnavailableException none) {
+            return Optional.empty();
+        }
     }
 
     static Choice choose(Device device) {
-        List<Candidate> matching = candidates(backend -> backend.concerns(device)).stream()
-                .filter(candidate -> matches(device, candidate.info().device()))
-                .toList();
-        if (matching.isEmpty()) {
-            requireNotAbsent(device);
-            throw new IllegalArgumentException("device: got '" + device
-                    + "', expected 'auto' or one that an installed backend"
-                    + " offers: "
-                    + candidates(_ -> true).stream()
-                            .flatMap(candidate ->
-                                    List.of(
-                                            candidate.info().device().kind(),
-                                            candidate.info().device().text())
-                                            .stream())
-                            .distinct()
-                            .collect(Collectors.joining(", ", "[", "]")));
+        Meaning meaning = meaning(device);
+        if (meaning.matching().isEmpty()) {
+            throw unknown(device);
         }
-        for (Candidate candidate : matching) {
-            if (candidate.info().available()) {
-                if (candidate != matching.getFirst()) {
-                    logFallback(device, matching, candidate);
-                }
-                return new Choice(candidate.backend(), candidate.info().device());
-            }
-        }
-        throw new DeviceUnavailableException("device '" + device + "' can't run here:" + reasons(matching));
+        Choice taken = meaning.taken()
+                .orElseThrow(() -> new DeviceUnavailableException(
+                        "device '" + device + "' can't run here: " + reasons(device, meaning.matching())));
+        tell(device, meaning.matching(), taken);
+        return taken;
     }
 
-    /** Throws if {@code device} is the name of one that could be there and is not, such as a second GPU. */
-    private static void requireNotAbsent(Device device) {
-        for (Backend backend : installed()) {
-            backend.absence(device).ifPresent(reason -> {
-                throw new DeviceUnavailableException("device '" + device + "' can't run here: " + reason);
-            });
+    private static Meaning meaning(Device device) {
+        Predicate<Backend> concerned = backend -> backend.concerns(device);
+        installation().backends().stream().filter(concerned).forEach(backend -> backend.requireKnownSettings(device));
+        List<Choice> matching = candidates(concerned).stream()
+                .filter(candidate -> matches(device, candidate.device()))
+                .toList();
+        // Best first, so those with cautions come last.
+        return new Meaning(
+                matching,
+                matching.stream()
+                        .filter(candidate -> candidate.info().available())
+                        .findFirst());
+    }
+
+    /** The exception for a name that is none of a device here. */
+    private static RuntimeException unknown(Device device) {
+        for (Backend backend : installation().backends()) {
+            Optional<String> reason = backend.absence(device);
+            if (reason.isPresent()) {
+                // It could be there and is not, such as a second GPU.
+                return new DeviceUnavailableException("device '" + device + "' can't run here: " + reason.get());
+            }
         }
+        List<DeviceInfo> all = list();
+        String offered = all.stream()
+                .filter(info -> info.priority() != LOST)
+                .flatMap(info -> Stream.of(info.device().kind(), info.device().text()))
+                .distinct()
+                .collect(Collectors.joining(", ", "[", "]"));
+        String lost = all.stream()
+                .filter(info -> info.priority() == LOST)
+                .map(info -> "; not available is " + info.device() + ": " + String.join("; ", info.obstacles()))
+                .collect(Collectors.joining());
+        return new IllegalArgumentException("device: got '" + device
+                + "', expected 'auto' or one that an installed backend offers: " + offered
+                + KnownBackend.remedy(device)
+                        .filter(_ -> lost.isEmpty())
+                        .map(remedy -> "; " + remedy)
+                        .orElse("")
+                + lost);
     }
 
     /** The devices of the backends that {@code asked} accepts, best first: the order of the automatic choice. */
-    private static synchronized List<Candidate> candidates(Predicate<Backend> asked) {
-        List<Candidate> found = new ArrayList<>();
-        for (Backend backend : installed()) {
+    private static synchronized List<Choice> candidates(Predicate<Backend> asked) {
+        List<Choice> found = new ArrayList<>();
+        for (Backend backend : installation().backends()) {
             if (asked.test(backend)) {
-                // Kept once it is known; a backend that throws is asked again.
-                List<DeviceInfo> offered = OFFERED.get(backend);
-                if (offered == null) {
-                    offered = List.copyOf(backend.devices());
-                    OFFERED.put(backend, offered);
-                }
-                offered.forEach(info -> found.add(new Candidate(backend, info)));
+                offered(backend).forEach(info -> found.add(new Choice(backend, info)));
             }
         }
-        found.sort(Comparator.comparingInt(
-                        (Candidate candidate) -> candidate.info().priority())
-                .reversed());
-        return found;
+        installation().lost().forEach(info -> found.add(new Choice(null, info)));
+        found.sort(Comparator.comparing(
+                        (Choice candidate) -> !candidate.info().cautions().isEmpty())
+                .thenComparing(candidate -> candidate.info().priority(), Comparator.reverseOrder()));
+        // One of each name, whoever offers it twice.
+        Map<Device, Choice> distinct = new LinkedHashMap<>();
+        for (Choice candidate : found) {
+            distinct.merge(
+                    candidate.device(),
+                    candidate,
+                    (first, next) -> first.info().available() || !next.info().available() ? first : next);
+        }
+        return List.copyOf(distinct.values());
     }
 
-    private static synchronized List<Backend> installed() {
-        if (installed == null) {
-            List<Backend> found = new ArrayList<>();
-            ServiceLoader.load(Backend.class, Devices.class.getClassLoader()).forEach(found::add);
-            if (found.isEmpty()) {
-                throw new ServiceConfigurationError(
-                        "no QLIF backend is installed: add qlif-simd (Vector API, brings the scalar"
-                                + " one along) or qlif-scalar to the module path or class path");
+    /** The devices of {@code backend}: kept once they are known; a backend that throws is asked again. */
+    private static List<DeviceInfo> offered(Backend backend) {
+        List<DeviceInfo> offered = OFFERED.get(backend);
+        if (offered == null) {
+            try {
+                offered = List.copyOf(backend.devices());
+            } catch (RuntimeException | LinkageError failure) {
+                String name = backend.getClass().getName();
+                String reason = name + " can't say what it offers: " + failure;
+                warnLost(devicesOf(name), reason);
+                return lost(devicesOf(name), reason);
             }
-            installed = List.copyOf(found);
+            OFFERED.put(backend, offered);
         }
-        return installed;
+        return offered;
+    }
+
+    private static synchronized Installation installation() {
+        if (installation == null) {
+            List<Backend> backends = new ArrayList<>();
+            List<DeviceInfo> lost = new ArrayList<>();
+            load(backends, lost);
+            addUnregistered(backends, lost);
+            if (backends.isEmpty() && lost.isEmpty()) {
+                throw new DeviceUnavailableException(
+                        "no QLIF backend is installed: add the artifact qlif-simd (Vector API, brings"
+                                + " the scalar one along) or qlif-scalar to the class path or module path");
+            }
+            installation = new Installation(List.copyOf(backends), List.copyOf(lost));
+        }
+        return installation;
+    }
+
+    private static void load(List<Backend> backends, List<DeviceInfo> lost) {
+        Iterator<Backend> providers = ServiceLoader.load(Backend.class, Devices.class.getClassLoader())
+                .iterator();
+        Set<String> loaded = new HashSet<>();
+        for (int broken = 0; broken < MAX_BROKEN; ) {
+            try {
+                if (!providers.hasNext()) {
+                    return;
+                }
+                Backend backend = providers.next();
+                if (loaded.add(backend.getClass().getName())) {
+                    backends.add(backend);
+                }
+            } catch (ServiceConfigurationError | LinkageError failure) {
+                broken++;
+                String text = failure + (failure.getCause() == null ? "" : ", " + failure.getCause());
+                String name = Stream.of(KnownBackend.values())
+                        .map(KnownBackend::className)
+                        .filter(text::contains)
+                        .findFirst()
+                        .orElse("broken" + broken);
+                String reason = "its backend can't be loaded: " + text;
+                warnLost(devicesOf(name), reason);
+                lost.addAll(lost(devicesOf(name), reason));
+            }
+        }
+    }
+
+    /** Adds the devices of our own backends that are there but not registered, which is the usual fault of merged jars. */
+    private static void addUnregistered(List<Backend> backends, List<DeviceInfo> lost) {
+        Set<String> loaded =
+                backends.stream().map(backend -> backend.getClass().getName()).collect(Collectors.toSet());
+        Set<Device> told = lost.stream().map(DeviceInfo::device).collect(Collectors.toSet());
+        List<KnownBackend> unregistered = Stream.of(KnownBackend.values())
+                .filter(known -> !loaded.contains(known.className())
+                        && known.devices().stream().noneMatch(told::contains)
+                        && known.isThere())
+                .toList();
+        if (unregistered.isEmpty()) {
+            return;
+        }
+        List<Device> devices =
+                unregistered.stream().flatMap(known -> known.devices().stream()).toList();
+        warnLost(devices, KnownBackend.unregistered(unregistered));
+        for (KnownBackend known : unregistered) {
+            lost.addAll(lost(known.devices(), KnownBackend.unregistered(List.of(known))));
+        }
+    }
+
+    /** The devices of the backend of this class, as far as they are known without it. */
+    private static List<Device> devicesOf(String className) {
+        return KnownBackend.of(className).map(KnownBackend::devices).orElseGet(() -> List.of(standIn(className)));
+    }
+
+    private static List<DeviceInfo> lost(List<Device> devices, String reason) {
+        return devices.stream()
+                .map(device -> new DeviceInfo(device, "", LOST, List.of(reason)))
+                .toList();
+    }
+
+    private static void warnLost(List<Device> devices, String reason) {
+        warnOnce((devices.size() == 1 ? "device " : "devices ")
+                + devices.stream().map(Device::text).collect(Collectors.joining(", ")) + " can't run: " + reason);
+    }
+
+    /** A name for the devices of a backend that nobody knows. */
+    private static Device standIn(String className) {
+        String name = className
+                .substring(className.lastIndexOf('.') + 1)
+                .toLowerCase(Locale.ROOT)
+                .replaceAll("[^a-z0-9]", "");
+        return Device.of(name.isEmpty() ? "unknown" : "unknown:" + name);
     }
 
     private static boolean matches(Device asked, Device offered) {
@@ -128,24 +274,51 @@ public final class Devices {
                 || asked.text().equals(offered.kind());
     }
 
-    private static void logFallback(Device asked, List<Candidate> matching, Candidate taken) {
-        List<Candidate> better = matching.subList(0, matching.indexOf(taken));
+    /** Says what is to be said of a choice: once that a device is slow, and once that better ones were passed over. */
+    private static void tell(Device asked, List<Choice> matching, Choice taken) {
+        if (!taken.info().cautions().isEmpty()) {
+            warnOnce("device '" + taken.device() + "' is slow here: "
+                    + String.join("; ", taken.info().cautions()));
+            return;
+        }
+        List<Choice> before = matching.subList(0, matching.indexOf(taken));
+        List<Choice> better = matching.stream()
+                .filter(candidate -> candidate.info().available()
+                        ? !candidate.info().cautions().isEmpty()
+                        : before.contains(candidate))
+                .toList();
+        if (better.isEmpty()) {
+            return;
+        }
         // Most machines have no GPU, which is not worth a line at every start.
-        List<Candidate> present =
+        List<Choice> present =
                 better.stream().filter(candidate -> candidate.info().present()).toList();
         boolean tell = !present.isEmpty() && FALLBACK_LOGGED.compareAndSet(false, true);
-        List<Candidate> passedOver = tell ? present : better;
+        List<Choice> passedOver = tell ? present : better;
         LOG.log(
                 tell ? System.Logger.Level.INFO : System.Logger.Level.DEBUG,
-                () -> "device '" + asked + "' is " + taken.info().device() + ", since better ones can't run:"
-                        + reasons(passedOver) + " (ask for '" + taken.info().device()
-                        + "' by name to silence this)");
+                () -> "device '" + asked + "' is " + taken.device() + "; passed over: " + reasons(asked, passedOver)
+                        + " (ask for '" + taken.device() + "' by name to silence this)");
     }
 
-    private static String reasons(List<Candidate> candidates) {
-        return candidates.stream()
-                .flatMap(candidate -> candidate.info().obstacles().stream()
-                        .map(obstacle -> " " + candidate.info().device() + ": " + obstacle))
-                .collect(Collectors.joining(";"));
+    private static void warnOnce(String message) {
+        if (WARNED.add(message)) {
+            LOG.log(System.Logger.Level.WARNING, DeviceInfo.line(message));
+        }
+    }
+
+    /** What is to be said against {@code candidates}: each reason once, after its devices unless that is the one asked for. */
+    private static String reasons(Device asked, List<Choice> candidates) {
+        Map<String, List<String>> devices = new LinkedHashMap<>();
+        for (Choice candidate : candidates) {
+            Stream.concat(candidate.info().obstacles().stream(), candidate.info().cautions().stream())
+                    .forEach(reason -> devices.computeIfAbsent(reason, _ -> new ArrayList<>())
+                            .add(candidate.device().text()));
+        }
+        return devices.entrySet().stream()
+                .map(entry -> entry.getValue().equals(List.of(asked.text()))
+                        ? entry.getKey()
+                        : String.join(", ", entry.getValue()) + ": " + entry.getKey())
+                .collect(Collectors.joining("; "));
     }
 }

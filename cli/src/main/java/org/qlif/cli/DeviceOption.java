@@ -5,6 +5,7 @@ import org.qlif.DeviceInfo;
 import org.qlif.Devices;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The option {@code --device}, alike in every command that runs a kernel. */
@@ -23,14 +24,17 @@ final class DeviceOption {
     /**
      * The device that the option's value stands for.
      *
-     * @throws picocli.CommandLine.ParameterException if no installed backend knows the name
+     * @throws ParameterException if no installed backend knows the name, or a setting that decides about it has an unknown value
      * @throws org.qlif.DeviceUnavailableException if it can't run here
      */
     DeviceInfo resolve() {
         try {
             return Devices.resolve(Device.of(name));
         } catch (IllegalArgumentException unknown) {
-            throw Refusal.of(command, unknown);
+            // A setting that decides about devices may be at fault, rather than the option.
+            throw unknown.getMessage().startsWith("device:")
+                    ? Refusal.of(command, unknown)
+                    : new ParameterException(command.commandLine(), unknown.getMessage(), unknown);
         }
     }
 }

@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.qlif.Device;
 import org.qlif.DeviceInfo;
 import org.qlif.Devices;
@@ -15,7 +17,7 @@ import picocli.CommandLine.Spec;
 /** {@code qlif devices}. */
 @Command(
         name = "devices",
-        description = "Lists what can run here, best first, and for what can't, why.",
+        description = "Lists what can run here, best first, and why something is slow here or can't run.",
         mixinStandardHelpOptions = true,
         versionProvider = QlifCommand.Version.class,
         optionListHeading = "%nOptions:%n",
@@ -28,43 +30,45 @@ final class DevicesCommand implements Runnable {
     @Override
     public void run() {
         List<DeviceInfo> devices = Devices.list();
-        Map<String, DeviceInfo> choices = choices(devices);
+        Map<String, Device> choices = choices(devices);
         List<List<String>> rows = new ArrayList<>();
         rows.add(List.of("DEVICE", "CHOSEN BY", "DESCRIPTION"));
         for (DeviceInfo info : devices) {
             if (info.available()) {
                 List<String> chosenBy = choices.keySet().stream()
-                        .filter(name -> choices.get(name) == info)
+                        .filter(name -> choices.get(name).equals(info.device()))
                         .toList();
                 rows.add(List.of(info.device().text(), String.join(", ", chosenBy), info.description()));
             }
         }
         PrintWriter out = spec.commandLine().getOut();
         Table.print(out, rows);
-        List<DeviceInfo> unavailable =
-                devices.stream().filter(info -> !info.available()).toList();
-        if (!unavailable.isEmpty()) {
-            out.println();
-            out.println("Can't run here:");
-            Table.print(
-                    out,
-                    unavailable.stream()
-                            .flatMap(info ->
-                                    info.obstacles().stream().map(obstacle -> List.of("  " + info.device(), obstacle)))
-                            .toList());
-        }
+        print(out, "Slow here:", devices, DeviceInfo::cautions);
+        print(out, "Can't run here:", devices, DeviceInfo::obstacles);
         out.flush();
     }
 
-    /** What {@code auto} and each kind stand for: the first that can run, since the list comes best first. */
-    private static Map<String, DeviceInfo> choices(List<DeviceInfo> bestFirst) {
-        Map<String, DeviceInfo> choices = new LinkedHashMap<>();
-        for (DeviceInfo info : bestFirst) {
-            if (info.available()) {
-                choices.putIfAbsent(Device.AUTO.text(), info);
-                choices.putIfAbsent(info.device().kind(), info);
-            }
+    /** Lists what is to be said against devices, if anything is. */
+    private static void print(
+            PrintWriter out, String title, List<DeviceInfo> devices, Function<DeviceInfo, List<String>> reasons) {
+        List<List<String>> rows = devices.stream()
+                .flatMap(info -> reasons.apply(info).stream().map(reason -> List.of("  " + info.device(), reason)))
+                .toList();
+        if (!rows.isEmpty()) {
+            out.println();
+            out.println(title);
+            Table.print(out, rows);
         }
+    }
+
+    /** What {@code auto} and each kind stand for. */
+    private static Map<String, Device> choices(List<DeviceInfo> devices) {
+        Map<String, Device> choices = new LinkedHashMap<>();
+        Stream.concat(
+                        Stream.of(Device.AUTO),
+                        devices.stream().map(info -> Device.of(info.device().kind())))
+                .distinct()
+                .forEach(name -> Devices.find(name).ifPresent(info -> choices.put(name.text(), info.device())));
         return choices;
     }
 }

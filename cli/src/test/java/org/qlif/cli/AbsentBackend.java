@@ -8,13 +8,16 @@ import org.qlif.NeuronConfig;
 import org.qlif.spi.Backend;
 import org.qlif.spi.BackendKernel;
 
-/** Offers a device that can't run on any machine, and that no automatic choice would take. */
+/** Offers a device that can't run on any machine, and one that is slow on all: none that an automatic choice would take. */
 public final class AbsentBackend implements Backend {
     static final String OBSTACLE = "no such accelerator was ever built; find another";
+    static final String CAUTION = "this one is made of brass; find another";
 
     @Override
     public List<DeviceInfo> devices() {
-        return List.of(new DeviceInfo(Device.of("absent:test"), "", Integer.MIN_VALUE, List.of(OBSTACLE)));
+        return List.of(
+                new DeviceInfo(Device.of("absent:test"), "", -1, List.of(OBSTACLE)),
+                new DeviceInfo(Device.of("slow:test"), "brass", 100, List.of(), List.of(CAUTION), true));
     }
 
     @Override

@@ -91,6 +91,25 @@ class BenchCommandTest {
                 .contains("expected 'auto'");
     }
 
+    /** A setting of the JVM is at fault, not the option. */
+    @Test
+    void refusesUnknownSettingsByTheirOwnName() {
+        System.setProperty("qlif.simd", "of");
+        try {
+            Invocation bench = Invocation.of("bench", "--device", "cpu", "--shape", "1,1,1");
+            assertThat(bench.exitCode()).isEqualTo(Cli.USAGE);
+            assertThat(bench.err().lines())
+                    .singleElement()
+                    .asString()
+                    .startsWith("qlif: system property qlif.simd: got 'of', expected 'auto' or 'off'");
+            Invocation devices = Invocation.of("devices");
+            assertThat(devices.exitCode()).isZero();
+            assertThat(devices.out().lines()).anyMatch(line -> line.matches("cpu:scalar {2,}plain Java.*"));
+        } finally {
+            System.clearProperty("qlif.simd");
+        }
+    }
+
     @Test
     void refusesUnknownModes() {
         Invocation bench = Invocation.of("bench", "--mode", "sideways");

@@ -38,4 +38,13 @@ class DevicesCommandTest {
                 .contains("Can't run here:")
                 .containsPattern("  absent:test  " + AbsentBackend.OBSTACLE);
     }
+
+    /** It runs, so it is in the table, but last, and no automatic choice takes it. */
+    @Test
+    void saysWhatIsSlowAndWhy() {
+        List<String> lines = Invocation.of("devices").out().lines().toList();
+        List<String> table = lines.subList(0, lines.indexOf(""));
+        assertThat(table.getLast()).matches("slow:test +slow +brass");
+        assertThat(lines).containsSequence("Slow here:", "  slow:test  " + AbsentBackend.CAUTION);
+    }
 }

@@ -3,51 +3,18 @@ package org.qlif.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.io.File;
 import java.io.IOException;
-import java.lang.module.FindException;
-import java.lang.module.ModuleFinder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.qlif.DeviceInfo;
-import org.qlif.Devices;
 
 /** The choice of a device under JVM options that can't be changed in this JVM. */
-class ForkedJvmTest {
-    private static final List<String> NATIVE = List.of("--enable-native-access=ALL-UNNAMED");
-    /** The modules of the native backend, its library's jar among them: left out where the choice must not depend on a GPU. */
-    private static final String GPU = "org.qlif.gpu";
-
-    private static final String LIBRARY = "org.qlif.gpu.linux_x86_64";
-    private static final List<String> VECTORS = List.of("--add-modules", "jdk.incubator.vector");
-
-    @TempDir
-    private Path folder;
-
-    private record Output(List<String> out, List<String> err) {
-        /** What came of the {@code index}-th device. */
-        String line(int index) {
-            assertThat(out).as("output; errors: %s", err).hasSizeGreaterThan(index);
-            return out.get(index).replaceFirst(".* -> ", "");
-        }
-
-        /** The messages of System.Logger at INFO, which the JVM's own console handler starts with the level. */
-        List<String> infos() {
-            return err.stream().filter(line -> line.startsWith("INFO")).toList();
-        }
-    }
-
+class ForkedJvmTest extends ForkedJvm {
     @Test
     void fallsBackWithoutTheIncubatorModuleAndSaysSoOnce() throws Exception {
         Output output = onClassPath(List.of(), "cpu", "auto", "cpu");
@@ -280,92 +247,14 @@ class ForkedJvmTest {
                 .isLessThan(48 << 10);
     }
 
-    private static void assumeHost() {
-        DeviceInfo host = Devices.list().stream()
-                .filter(info -> info.device().text().equals("host"))
-                .findFirst()
-                .orElseThrow();
-        assumeTrue(host.available(), () -> "host can't run here: " + host.obstacles());
-    }
-
-    private static String goldenCase() {
-        return Golden.folder().resolve("rng-philox-000.safetensors").toString();
-    }
-
-    private static List<String> with(List<String> options, String option) {
-        List<String> all = new ArrayList<>(options);
-        all.add(option);
-        return all;
-    }
-
-    private Output onClassPath(List<String> options, String... arguments) throws Exception {
-        return withNative(options, name -> !name.startsWith(GPU), arguments);
-    }
-
-    /** On this JVM's class path, without the jars whose module names {@code present} refuses. */
-    private Output withNative(List<String> options, Predicate<String> present, String... arguments) throws Exception {
-        List<String> command = new ArrayList<>(options);
-        command.addAll(List.of("-cp", classPath(present), ForkedMain.class.getName()));
-        return run(command, arguments);
-    }
-
-    private static String classPath(Predicate<String> present) {
-        return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
-                .filter(entry -> moduleNames(entry).allMatch(present))
-                .collect(Collectors.joining(File.pathSeparator));
-    }
-
-    /** This module, patched with its tests, and the modules it can find whose names {@code present} accepts. */
-    private Output onModulePath(List<String> options, Predicate<String> present, String... arguments) throws Exception {
-        String modules = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
-                .filter(entry -> moduleNames(entry)
-                        .anyMatch(name ->
-                                present.test(name) && (name.startsWith("org.qlif") || name.equals("com.google.gson"))))
-                .collect(Collectors.joining(File.pathSeparator));
-        Path tests = Path.of(ForkedMain.class
-                .getProtectionDomain()
-                .getCodeSource()
-                .getLocation()
-                .toURI());
-        String module = "org.qlif.conformance";
-        List<String> command = new ArrayList<>(options);
-        command.addAll(List.of("-p", modules, "--patch-module", module + "=" + tests));
-        command.addAll(List.of("-m", module + "/" + ForkedMain.class.getName()));
-        return run(command, arguments);
-    }
-
-    private static Stream<String> moduleNames(String entry) {
-        try {
-            return ModuleFinder.of(Path.of(entry)).findAll().stream()
-                    .map(reference -> reference.descriptor().name());
-        } catch (FindException noModule) {
-            return Stream.empty();
-        }
-    }
-
-    private Output run(List<String> options, String... arguments) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        // Levels of log messages are in the language of the locale.
-        command.addAll(List.of("-Duser.language=en", "-Duser.country=US", "-Xmx256m"));
-        command.addAll(options);
-        command.addAll(List.of(arguments));
-        Path out = folder.resolve("out");
-        Path err = folder.resolve("err");
-        ProcessBuilder builder =
-                new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
-        // Options that the caller's environment adds to every JVM would not be those that the test names.
-        builder.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"));
-        Process process = builder.start();
-        boolean ended = process.waitFor(60, TimeUnit.SECONDS);
-        if (!ended) {
-            process.destroyForcibly();
-        }
-        List<String> errors = Files.readAllLines(err);
-        assertThat(ended).as("ended within a minute; errors: %s", errors).isTrue();
-        assertThat(process.exitValue())
-                .as("exit code; errors: %s, output: %s", errors, Files.readAllLines(out))
-                .isZero();
-        return new Output(Files.readAllLines(out), errors);
+    /** A process that meets ever new configurations keeps none of the code that was made for them. */
+    @Test
+    void forgetsClosedConfigurations() throws Exception {
+        List<String> command = new ArrayList<>(VECTORS);
+        command.addAll(List.of("-cp", classPath(_ -> true), ForkedConfigurations.class.getName()));
+        Output output = run(command, "cpu:simd", "60");
+        // What stays of 180 configurations: the classes of their programs would be 12 MiB; the JVM's own grow a little.
+        assertThat(Long.parseLong(output.line(0))).as("KiB of metaspace").isLessThan(2 << 10);
+        assertThat(output.line(1)).as("classes for what is open already").isEqualTo("0");
     }
 }

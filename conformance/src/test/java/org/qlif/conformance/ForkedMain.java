@@ -1,18 +1,25 @@
 package org.qlif.conformance;
 
 import java.nio.file.Path;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.qlif.Device;
+import org.qlif.Devices;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
 import org.qlif.QlifConfig;
 
-/** What a forked JVM runs: opens each device, or verifies each golden file, that it is told, and prints what came. */
+/** What a forked JVM runs: opens each device, or verifies each golden file, that it is told, or lists all devices, and prints what came. */
 final class ForkedMain {
     private ForkedMain() {}
 
     public static void main(String[] arguments) {
         for (String argument : arguments) {
-            String came = argument.endsWith(".safetensors") ? verify(argument) : open(argument);
+            String came = switch (argument) {
+                case "list" -> list();
+                case String file when file.endsWith(".safetensors") -> verify(file);
+                default -> open(argument);
+            };
             System.out.println(argument + " -> " + came.replaceAll("\\R", " "));
         }
     }
@@ -21,6 +28,18 @@ final class ForkedMain {
         return new GoldenVerifier(Device.AUTO, KernelOptions.defaults())
                 .verify(Path.of(file))
                 .toLine();
+    }
+
+    private static String list() {
+        try {
+            return Devices.list().stream()
+                    .map(info -> info.device() + (info.available() ? "" : " can't run") + " "
+                            + Stream.concat(info.obstacles().stream(), info.cautions().stream())
+                                    .toList())
+                    .collect(Collectors.joining(" | "));
+        } catch (RuntimeException refused) {
+            return refused.getClass().getSimpleName() + " | " + refused.getMessage();
+        }
     }
 
     private static String open(String device) {

@@ -48,6 +48,22 @@ public final class NativeBackend implements Backend {
     }
 
     @Override
+    public void requireKnownSettings(Device asked) {
+        if (!asked.equals(HOST)) {
+            refusal().ifPresent(refusal -> {
+                throw new IllegalArgumentException(refusal);
+            });
+        }
+    }
+
+    private static Optional<String> refusal() {
+        String setting = System.getProperty(PROPERTY, "auto");
+        return setting.equals("auto") || setting.equals("off")
+                ? Optional.empty()
+                : Optional.of("system property " + PROPERTY + ": got '" + setting + "', expected 'auto' or 'off'");
+    }
+
+    @Override
     public List<DeviceInfo> devices() {
         List<DeviceInfo> devices = new ArrayList<>(gpus());
         devices.add(host());
@@ -63,25 +79,36 @@ public final class NativeBackend implements Backend {
                         + NativeLibrary.get().version();
             } catch (DeviceUnavailableException | NativeException reason) {
                 obstacle = reason.getMessage();
+            } catch (RuntimeException | LinkageError failure) {
+                obstacle = "the native library can't be asked: " + failure;
             }
         }
         return new DeviceInfo(HOST, description, HOST_PRIORITY, obstacle == null ? List.of() : List.of(obstacle));
     }
 
     private static List<DeviceInfo> gpus() {
-        List<String> obstacles = new ArrayList<>();
-        String setting = System.getProperty(PROPERTY, "auto");
-        switch (setting) {
-            case "auto" -> {}
-            case "off" -> {
-                // Not even looked for.
-                obstacles.add("turned off by -D" + PROPERTY + "=off; drop that to use it");
-                return List.of(new DeviceInfo(cuda(0), "", CUDA_PRIORITY, obstacles, false));
-            }
-            default ->
-                throw new IllegalArgumentException(
-                        "system property " + PROPERTY + ": got '" + setting + "', expected 'auto' or 'off'");
+        Optional<String> refusal = refusal();
+        if (refusal.isPresent()) {
+            return List.of(absentGpu(List.of(refusal.get()), true));
         }
+        if (System.getProperty(PROPERTY, "auto").equals("off")) {
+            // Not even looked for.
+            return List.of(absentGpu(List.of("turned off by -D" + PROPERTY + "=off; drop that to use it"), false));
+        }
+        try {
+            return lookForGpus();
+        } catch (RuntimeException | LinkageError failure) {
+            // What goes wrong with GPUs must not take the host's device along.
+            return List.of(absentGpu(List.of("the GPUs can't be asked for: " + failure), true));
+        }
+    }
+
+    private static DeviceInfo absentGpu(List<String> obstacles, boolean present) {
+        return new DeviceInfo(cuda(0), "", CUDA_PRIORITY, obstacles, List.of(), present);
+    }
+
+    private static List<DeviceInfo> lookForGpus() {
+        List<String> obstacles = new ArrayList<>();
         String library = NativeLibrary.get().obstacle();
         if (library != null) {
             obstacles.add(library);
@@ -100,8 +127,7 @@ public final class NativeBackend implements Backend {
                 return devices;
             }
         }
-        return List.of(new DeviceInfo(
-                cuda(0), "", CUDA_PRIORITY, obstacles, Driver.get().gpuPresent()));
+        return List.of(absentGpu(obstacles, Driver.get().gpuPresent()));
     }
 
     /** How many GPUs the library sees; if none, an obstacle more, unless it only says again that there is no driver. */

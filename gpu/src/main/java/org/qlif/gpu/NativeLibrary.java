@@ -8,11 +8,17 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.module.ModuleFinder;
 import java.lang.module.ModuleReader;
 import java.lang.module.ModuleReference;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.qlif.QlifConfig;
 import org.qlif.gpu.ffi.qlif.qlif_device_info;
 import org.qlif.gpu.ffi.qlif.qlif_h;
@@ -33,6 +39,9 @@ final class NativeLibrary {
     private static final String RESOURCE = "org/qlif/gpu/" + PLATFORM + "/" + FILE;
     /** What the manifest of the classifier jar calls it. */
     private static final String MODULE = "org.qlif.gpu.linux_x86_64";
+
+    /** What the JVM has for each byte of a file name that its encoding doesn't know. */
+    private static final char UNKNOWN = '\uFFFD';
 
     private static NativeLibrary library;
 
@@ -59,6 +68,8 @@ final class NativeLibrary {
                 load();
             } catch (Unloadable reason) {
                 obstacle = reason.getMessage();
+            } catch (RuntimeException | LinkageError failure) {
+                obstacle = "the native library can't be loaded: " + failure;
             }
             library = new NativeLibrary(obstacle);
         }
@@ -89,11 +100,7 @@ final class NativeLibrary {
         if (given == null) {
             loadBundled();
         } else {
-            Path file = Path.of(given).toAbsolutePath();
-            if (!Files.isRegularFile(file)) {
-                throw new Unloadable("system property " + PROPERTY + ": there is no file " + file);
-            }
-            load(file, file.toString());
+            loadGiven(given);
         }
         String source = given == null ? "the bundled library" : given;
         if (SymbolLookup.loaderLookup().find("qlif_abi_version").isEmpty()) {
@@ -111,9 +118,70 @@ final class NativeLibrary {
         requireSameStructs(source);
     }
 
+    private static void loadGiven(String given) throws Unloadable {
+        if (given.isBlank()) {
+            throw new Unloadable("system property " + PROPERTY + ": got '" + given + "', expected a file");
+        }
+        try {
+            Path file = given.indexOf(UNKNOWN) < 0 ? Path.of(given) : named(given);
+            if (!file.isAbsolute() && System.getProperty("user.dir").indexOf(UNKNOWN) >= 0) {
+                file = Path.of("/proc/self/cwd").resolve(file);
+            }
+            if (!Files.isRegularFile(file)) {
+                throw new Unloadable("system property " + PROPERTY + ": there is no file " + file.toAbsolutePath());
+            }
+            Path whole = file.toAbsolutePath();
+            // The JVM follows links before it hands a name on.
+            if (file.toRealPath().toString().indexOf(UNKNOWN) < 0) {
+                load(whole, whole.toString());
+                return;
+            }
+            // The JVM could not hand this name to the system's loader; a copy has one that it can.
+            try (InputStream original = Files.newInputStream(file)) {
+                loadCopy(original, "a copy of " + given);
+            }
+        } catch (IOException | InvalidPathException failure) {
+            throw new Unloadable("system property " + PROPERTY + ": " + given + " can't be read: " + failure);
+        }
+    }
+
+    /** The file that {@code given} names in bytes that the JVM's encoding of file names can't decode, and a URI can say. */
+    private static Path named(String given) throws Unloadable {
+        StringBuilder uri = new StringBuilder(given.startsWith("/") ? "file://" : "file:///proc/self/cwd/");
+        for (byte next : bytes(given)) {
+            uri.append(String.format("%%%02X", next));
+        }
+        return Path.of(URI.create(uri.toString().replace("%2F", "/")));
+    }
+
+    /** What the system has for the property's value: in the command line, or in a variable that adds to it. */
+    private static byte[] bytes(String given) throws Unloadable {
+        String encoding = System.getProperty("sun.jnu.encoding");
+        try {
+            for (String file : List.of("/proc/self/cmdline", "/proc/self/environ")) {
+                // Each byte as a character.
+                String all = Files.readString(Path.of(file), StandardCharsets.ISO_8859_1);
+                Matcher setting = Pattern.compile("-D" + PROPERTY.replace(".", "\\.") + "=([^\0]*)")
+                        .matcher(all);
+                while (setting.find()) {
+                    // A variable goes on after a blank or a quotation mark.
+                    for (String value :
+                            List.of(setting.group(1), setting.group(1).split("[\\s'\"]", 2)[0])) {
+                        byte[] bytes = value.getBytes(StandardCharsets.ISO_8859_1);
+                        if (new String(bytes, encoding).equals(given)) {
+                            return bytes;
+                        }
+                    }
+                }
+            }
+        } catch (IOException unreadable) {
+            // Then nobody knows.
+        }
+        throw new Unloadable("system property " + PROPERTY + ": the JVM reads file names as " + encoding
+                + ", which has no characters for '" + given + "'; start it with LC_ALL=C.UTF-8");
+    }
+
     private static void loadBundled() throws Unloadable {
-        Path folder = null;
-        Path file = null;
         try (InputStream resource = open()) {
             if (resource == null) {
                 throw new Unloadable(
@@ -121,16 +189,32 @@ final class NativeLibrary {
                                 + " to the class path or module path, or name a file with -D" + PROPERTY + "="
                                 + FILE);
             }
+            loadCopy(resource, "the bundled library");
+        } catch (IOException failure) {
+            throw new Unloadable("the native library can't be read: " + failure);
+        }
+    }
+
+    /** Unpacks the library to a folder that only this user can enter, loads it and removes it. */
+    private static void loadCopy(InputStream original, String description) throws Unloadable {
+        Path folder = null;
+        Path file = null;
+        try {
+            // Checked here, where an exception says what is wrong with it.
+            Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
             folder = Files.createTempDirectory(
-                    "qlif", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+                    temporary,
+                    "qlif",
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             file = folder.resolve(FILE);
-            Files.copy(resource, file);
+            Files.copy(original, file);
             load(
                     file,
-                    "the bundled library, unpacked to " + folder
+                    description + ", unpacked to " + folder
                             + " (a folder that forbids execution? -Djava.io.tmpdir names another),");
-        } catch (IOException failure) {
-            throw new Unloadable("the native library can't be unpacked: " + failure);
+        } catch (IOException | InvalidPathException failure) {
+            throw new Unloadable("the native library can't be unpacked: " + failure
+                    + " (-Djava.io.tmpdir names another folder to do it in)");
         } finally {
             delete(file);
             delete(folder);

@@ -20,7 +20,19 @@ public interface Backend {
         return true;
     }
 
-    /** Every device this backend could offer, runnable or not, each with a priority and the reasons if it can't run. */
+    /**
+     * Refuses settings, such as system properties, whose value this backend doesn't know, if they decide about {@code asked}, a
+     * device that it {@link #concerns}. A misspelt setting so never changes a choice in silence. {@link #devices()} doesn't throw
+     * for it, but names it as an obstacle.
+     *
+     * @throws IllegalArgumentException naming the setting, its value and what was expected
+     */
+    default void requireKnownSettings(Device asked) {}
+
+    /**
+     * Every device this backend could offer, runnable or not, each with a priority, the reasons if it can't run, and those for which
+     * it is slow here. What it throws becomes such a reason.
+     */
     List<DeviceInfo> devices();
 
     /**

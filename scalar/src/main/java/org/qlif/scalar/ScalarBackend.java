@@ -8,6 +8,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.spi.Backend;
 import org.qlif.spi.BackendKernel;
+import org.qlif.spi.host.HostJvm;
 
 /** Offers the device {@code cpu:scalar}, which runs wherever Java 25 does. */
 public final class ScalarBackend implements Backend {
@@ -17,8 +18,14 @@ public final class ScalarBackend implements Backend {
     public ScalarBackend() {}
 
     @Override
+    public boolean concerns(Device asked) {
+        return asked.equals(Device.AUTO) || asked.equals(DEVICE) || asked.text().equals(DEVICE.kind());
+    }
+
+    @Override
     public List<DeviceInfo> devices() {
-        return List.of(new DeviceInfo(DEVICE, "plain Java on " + System.getProperty("os.arch"), 10, List.of()));
+        return List.of(new DeviceInfo(
+                DEVICE, "plain Java on " + System.getProperty("os.arch"), 10, List.of(), HostJvm.cautions(), true));
     }
 
     @Override

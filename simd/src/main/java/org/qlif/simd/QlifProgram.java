@@ -1,12 +1,6 @@
 package org.qlif.simd;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
-import java.util.concurrent.ConcurrentHashMap;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.spi.host.QlifConstants;
 
@@ -127,36 +121,15 @@ interface QlifProgram {
         return structure().turnsLinearly() ? new Pass[] {} : new Pass[] {this::turn};
     }
 
-    /** A program of this specialisation, its class made on first use. */
+    /** A program of this specialisation, its class made unless there is one. */
     static QlifProgram of(Specialisation specialisation, QlifConstants constants) {
+        MethodHandle constructor = ProgramClasses.constructor(specialisation);
         try {
-            return (QlifProgram)
-                    Classes.MADE.computeIfAbsent(specialisation, Classes::make).invoke(constants);
+            return (QlifProgram) constructor.invoke(constants);
         } catch (RuntimeException | Error failure) {
             throw failure;
         } catch (Throwable impossible) {
             throw new LinkageError("can't make a program for " + specialisation, impossible);
-        }
-    }
-
-    /** The classes made so far. */
-    final class Classes {
-        private static final ConcurrentHashMap<Specialisation, MethodHandle> MADE = new ConcurrentHashMap<>();
-
-        private Classes() {}
-
-        private static MethodHandle make(Specialisation specialisation) {
-            String name = SpecialisedProgram.class.getSimpleName() + ".class";
-            try (InputStream in = SpecialisedProgram.class.getResourceAsStream(name)) {
-                MethodHandles.Lookup lookup =
-                        MethodHandles.lookup().defineHiddenClassWithClassData(in.readAllBytes(), specialisation, true);
-                return lookup.findConstructor(
-                        lookup.lookupClass(), MethodType.methodType(void.class, QlifConstants.class));
-            } catch (IOException failure) {
-                throw new UncheckedIOException("can't read " + name, failure);
-            } catch (ReflectiveOperationException failure) {
-                throw new LinkageError("can't define " + name + " for " + specialisation, failure);
-            }
         }
     }
 }

@@ -2,6 +2,7 @@ package org.qlif.simd;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.qlif.Device;
 import org.qlif.DeviceInfo;
 import org.qlif.KernelOptions;
@@ -20,28 +21,49 @@ public final class SimdBackend implements Backend {
     private static final String PROPERTY = "qlif.simd";
     private static final String MODULE = "jdk.incubator.vector";
 
+    private static final int PRIORITY = 20;
+
+    /** Below the scalar backend, which suffers less from whatever makes this one slow. */
+    private static final int SLOW_PRIORITY = 9;
+
     /** For {@link java.util.ServiceLoader}. */
     public SimdBackend() {}
 
     @Override
+    public boolean concerns(Device asked) {
+        return asked.equals(Device.AUTO) || asked.equals(DEVICE) || asked.text().equals(DEVICE.kind());
+    }
+
+    @Override
+    public void requireKnownSettings(Device asked) {
+        refusal().ifPresent(refusal -> {
+            throw new IllegalArgumentException(refusal);
+        });
+    }
+
+    private static Optional<String> refusal() {
+        String setting = System.getProperty(PROPERTY, "auto");
+        return setting.equals("auto") || setting.equals("off")
+                ? Optional.empty()
+                : Optional.of("system property " + PROPERTY + ": got '" + setting + "', expected 'auto' or 'off'");
+    }
+
+    @Override
     public List<DeviceInfo> devices() {
         List<String> obstacles = new ArrayList<>();
-        String setting = System.getProperty(PROPERTY, "auto");
-        switch (setting) {
-            case "auto" -> {}
-            case "off" -> obstacles.add("turned off by -D" + PROPERTY + "=off; drop that to use it");
-            default ->
-                throw new IllegalArgumentException(
-                        "system property " + PROPERTY + ": got '" + setting + "', expected 'auto' or 'off'");
+        refusal().ifPresent(obstacles::add);
+        if (System.getProperty(PROPERTY, "auto").equals("off")) {
+            obstacles.add("turned off by -D" + PROPERTY + "=off; drop that to use it");
         }
         if (ModuleLayer.boot().findModule(MODULE).isEmpty()) {
             obstacles.add("the Vector API is not there; start Java with --add-modules " + MODULE);
         }
-        String description = "";
-        if (obstacles.isEmpty()) {
-            description = Lanes.describe();
+        if (!obstacles.isEmpty()) {
+            return List.of(new DeviceInfo(DEVICE, "", PRIORITY, obstacles));
         }
-        return List.of(new DeviceInfo(DEVICE, description, 20, obstacles));
+        List<String> cautions = VectorCompilation.cautions();
+        return List.of(new DeviceInfo(
+                DEVICE, Lanes.describe(), cautions.isEmpty() ? PRIORITY : SLOW_PRIORITY, List.of(), cautions, true));
     }
 
     @Override

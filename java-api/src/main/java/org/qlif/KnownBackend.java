@@ -1,0 +1,86 @@
+package org.qlif;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.qlif.spi.Backend;
+
+/**
+ * The backends that come with this library, each an artifact of its own: known here by name alone, to say what is missing where one
+ * of them is not found.
+ */
+enum KnownBackend {
+    SIMD("simd.SimdBackend", "qlif-simd", List.of("cpu:simd"), "cpu(:simd)?"),
+    SCALAR("scalar.ScalarBackend", "qlif-scalar", List.of("cpu:scalar"), "cpu(:scalar)?"),
+    NATIVE("gpu.NativeBackend", "qlif-gpu", List.of("cuda:0", "host"), "cuda(:\\d+)?|host");
+
+    private final String className;
+    private final String artifact;
+    private final List<Device> devices;
+    private final Pattern names;
+
+    /**
+     * A backend.
+     *
+     * @param nameInPackage the class, below this package: so that it stays right where packages are renamed
+     * @param artifact what to depend on
+     * @param devices the devices it offers on any machine
+     * @param names what its devices are asked for by
+     */
+    KnownBackend(String nameInPackage, String artifact, List<String> devices, String names) {
+        this.className = KnownBackend.class.getPackageName() + "." + nameInPackage;
+        this.artifact = artifact;
+        this.devices = devices.stream().map(Device::of).toList();
+        this.names = Pattern.compile(names);
+    }
+
+    /** Its class. */
+    String className() {
+        return className;
+    }
+
+    /** The devices it offers on any machine. */
+    List<Device> devices() {
+        return devices;
+    }
+
+    /** The one whose class is {@code className}. */
+    static Optional<KnownBackend> of(String className) {
+        return Arrays.stream(values())
+                .filter(known -> known.className.equals(className))
+                .findFirst();
+    }
+
+    /** What to add for {@code device}, if it is a name that one of these gives. */
+    static Optional<String> remedy(Device device) {
+        return Arrays.stream(values())
+                .filter(known -> known.names.matcher(device.text()).matches())
+                .findFirst()
+                .map(known -> "'" + device + "' comes with the artifact " + known.artifact
+                        + (known == NATIVE
+                                ? ", which is needed twice, as it is and with the classifier linux-x86_64"
+                                : "")
+                        + "; add it to the class path or module path");
+    }
+
+    /** Whether its class is on the class path or module path. */
+    boolean isThere() {
+        String resource = className.replace('.', '/') + ".class";
+        ClassLoader loader = KnownBackend.class.getClassLoader();
+        return (loader == null ? ClassLoader.getSystemResource(resource) : loader.getResource(resource)) != null;
+    }
+
+    /** Why backends are not found though their classes are there, and what would help. */
+    static String unregistered(List<KnownBackend> backends) {
+        String service = Backend.class.getName();
+        String classes = backends.stream().map(KnownBackend::className).collect(Collectors.joining(" or "));
+        return KnownBackend.class.getModule().isNamed()
+                ? "no module provides " + service + " with " + classes
+                        + ", though the class is there; declare it in module-info.java"
+                : "no file META-INF/services/" + service + " names " + classes
+                        + ", though the class is there; where jars are merged into one, merge these files, too: with"
+                        + " ServicesResourceTransformer in Maven's shade plugin, mergeServiceFiles() in Gradle's shadow plugin";
+    }
+}

@@ -1,0 +1,92 @@
+package org.qlif.simd;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.qlif.spi.host.HostJvm;
+
+/**
+ * Whether this JVM turns the Vector API into vector instructions. HotSpot's optimizing compiler does, unless an option is in its way;
+ * then every vector is an object and everything 17 to 1000 times slower than scalar code. What the flags say decides. Where they
+ * can't say, with another compiler or options that change what is compiled how, {@link VectorTrial} tries.
+ */
+final class VectorCompilation {
+    /** Flags of the optimizing compiler that the Vector API needs, all of them on by default. */
+    private static final List<String> NEEDED =
+            List.of("EnableVectorSupport", "EnableVectorReboxing", "Inline", "InlineNatives");
+
+    /** Options with which nothing is certain, and files of options where the JVM doesn't tell what is in them. */
+    private static final Pattern UNCERTAIN = Pattern.compile(
+            "@.*|-XX:(Flags|VMOptionsFile)=.*"
+                    + "|-XX:\\W?\\w*(Compile(Command|Only|rDirectives)|Intrinsic|JVMCI|Graal|Inlin|Unsafe|NodeLimit|NodeCount).*");
+
+    /** Bytes in a vector below which the Vector API has none. */
+    private static final int NARROWEST = 16;
+
+    private VectorCompilation() {}
+
+    /** Why vector code is slow here, one actionable sentence each; usually none. */
+    static List<String> cautions() {
+        List<String> cautions = new ArrayList<>(HostJvm.cautions());
+        if (HostJvm.compiles()) {
+            addCompilersCautions(cautions);
+        }
+        return cautions;
+    }
+
+    private static void addCompilersCautions(List<String> cautions) {
+        if (!optimizes()) {
+            cautions.add("this JVM runs without its optimizing compiler C2"
+                    + HostJvm.given("-XX:TieredStopAtLevel=.|-XX:CompilationMode=.*")
+                    + ", the only one to make vector instructions of the Vector API; start Java without that");
+        } else if (HostJvm.mode().startsWith("compiled")) {
+            cautions.add(
+                    "this JVM compiles before code has run (-Xcomp), too early to make good vector code; start Java"
+                            + " without that");
+        }
+        List<String> off =
+                NEEDED.stream().filter(flag -> HostJvm.is(flag, "false")).toList();
+        if (!off.isEmpty()) {
+            cautions.add("this JVM does not make vector instructions of the Vector API (-XX:-"
+                    + String.join(" -XX:-", off) + "); start Java without that");
+        }
+        long widest =
+                HostJvm.flag("MaxVectorSize").map(VectorCompilation::number).orElse((long) NARROWEST);
+        if (widest < NARROWEST) {
+            cautions.add("this JVM has no vectors of " + NARROWEST + " bytes" + HostJvm.given("-XX:MaxVectorSize=.*")
+                    + "; start Java without such an option if the CPU has them");
+        }
+        if (cautions.isEmpty() && isUncertain() && !VectorTrial.isFast()) {
+            cautions.add("this JVM (" + System.getProperty("java.vm.name") + " "
+                    + System.getProperty("java.vm.version")
+                    + ") was tried and made no vector instructions of the Vector API"
+                    + HostJvm.given(UNCERTAIN.pattern()) + "; start another one, or without such options");
+        }
+    }
+
+    /** Whether the optimizing compiler is at work, as far as flags say. */
+    private static boolean optimizes() {
+        String name = System.getProperty("java.vm.name", "");
+        return HostJvm.flag("TieredStopAtLevel").map(VectorCompilation::number).orElse(4L) >= 4
+                && !HostJvm.is("CompilationMode", "quick-only")
+                && !HostJvm.mode().contains("emulated-client")
+                && !name.contains("Client")
+                && !name.contains("Minimal");
+    }
+
+    private static boolean isUncertain() {
+        return !System.getProperty("java.vm.name", "").contains("Server VM")
+                || System.getProperty("java.vm.version", "").contains("jvmci")
+                || HostJvm.is("UseJVMCICompiler", "true")
+                || HostJvm.options().stream().anyMatch(UNCERTAIN.asMatchPredicate());
+    }
+
+    private static long number(String text) {
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException odd) {
+            // Flags are numbers of the JVM's own; options are what somebody typed, and the JVM has taken.
+            return Long.MAX_VALUE;
+        }
+    }
+}

@@ -1,0 +1,93 @@
+package org.qlif.simd;
+
+import static org.qlif.simd.Lanes.F;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import org.qlif.spi.host.HostJvm;
+
+/**
+ * Tries whether vector code is compiled to vector instructions, by racing it against scalar code that no compiler can vectorise.
+ * Compiled, it takes a tenth of the scalar code's time an element or less; with vectors as objects, three times as much or more, from
+ * the first call on. So the first sample in which it is the faster settles the matter, and a busy machine only makes it later.
+ */
+final class VectorTrial {
+    private static final int ELEMENTS = 1024;
+
+    /** Share of the scalar code's time that shows vector instructions: in the middle between a tenth and three times. */
+    private static final double SHOWS = 0.5;
+
+    /**
+     * Of this thread's work, not of the clock: on a busy machine the compilers get as little of it as this thread. They need a tenth
+     * to a fifth of that.
+     */
+    private static final long PATIENCE_NANOS = 3_000_000_000L;
+
+    /** Samples between looks at how much work was done. */
+    private static final int BETWEEN_LOOKS = 20;
+
+    private VectorTrial() {}
+
+    /** Takes a moment where vector code is fast, and its whole patience where it is not. */
+    static boolean isFast() {
+        float[] from = new float[ELEMENTS];
+        float[] to = new float[ELEMENTS];
+        for (int i = 0; i < ELEMENTS; i++) {
+            from[i] = i / (float) ELEMENTS;
+        }
+        long start = HostJvm.workNanos();
+        long scalar = Long.MAX_VALUE;
+        long vector = Long.MAX_VALUE;
+        // The scalar code goes first, since compiled vector code must not win against interpreted scalar code.
+        for (int i = 0; i < 1000; i++) {
+            scalar = Math.min(scalar, timeScalar(from, to));
+        }
+        do {
+            for (int i = 0; i < BETWEEN_LOOKS; i++) {
+                scalar = Math.min(scalar, timeScalar(from, to));
+                vector = Math.min(vector, timeVector(from, to));
+                if (vector < scalar * SHOWS) {
+                    return true;
+                }
+            }
+        } while (HostJvm.workNanos() - start < PATIENCE_NANOS);
+        return false;
+    }
+
+    private static long timeScalar(float[] from, float[] to) {
+        long start = System.nanoTime();
+        scalar(from, to);
+        return System.nanoTime() - start;
+    }
+
+    private static long timeVector(float[] from, float[] to) {
+        long start = System.nanoTime();
+        vector(from, to);
+        return System.nanoTime() - start;
+    }
+
+    private static void vector(float[] from, float[] to) {
+        for (int i = 0; i < ELEMENTS; i += Lanes.LENGTH) {
+            FloatVector x = FloatVector.fromArray(F, from, i);
+            FloatVector y = x.fma(FloatVector.broadcast(F, 0.5f), FloatVector.broadcast(F, 0.25f));
+            y = y.blend(x, y.compare(VectorOperators.GT, 1f));
+            IntVector bits =
+                    y.reinterpretAsInts().lanewise(VectorOperators.LSHR, 1).and(0x3fffffff);
+            bits.reinterpretAsFloats().mul(x).intoArray(to, i);
+        }
+    }
+
+    /** The same for each element, and each waits for the one before it. */
+    private static void scalar(float[] from, float[] to) {
+        float carry = 0;
+        for (int i = 0; i < ELEMENTS; i++) {
+            float x = from[i] + carry;
+            float y = Math.fma(x, 0.5f, 0.25f);
+            y = y > 1f ? x : y;
+            int bits = Float.floatToRawIntBits(y) >>> 1 & 0x3fffffff;
+            carry = Float.intBitsToFloat(bits) * x;
+            to[i] = carry;
+        }
+    }
+}
