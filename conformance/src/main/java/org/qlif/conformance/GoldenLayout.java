@@ -318,6 +318,20 @@ final class GoldenLayout {
                 }
             }
         }
+        if (golden.model() == GoldenCase.Model.QLIF && name.equals(PARAM + QlifParameter.TAU.symbol())) {
+            requireTau(name, tensor);
+        }
+    }
+
+    /** A kernel refuses such a time constant, too, but by another name. */
+    private void requireTau(String name, Tensor tensor) {
+        float dt = (float) golden.config().dt();
+        for (long i = 0; i < tensor.elements(); i++) {
+            float value = tensor.getFloat(i);
+            if (value <= 0 || Float.isInfinite(dt / value)) {
+                throw refused(name, value + " at index " + i, "above 0, with dt / tau a finite float32");
+            }
+        }
     }
 
     private GoldenFormatException refused(String name, String got, String expected) {

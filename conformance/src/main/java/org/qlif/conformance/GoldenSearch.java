@@ -14,10 +14,12 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
+import java.util.PriorityQueue;
+import java.util.Queue;
 import java.util.Set;
 
 /**
- * Follows paths to golden files. Links are followed, to folders, too; a folder that several lead to is searched once for each path.
+ * Follows paths to golden files. Links are followed, to folders, too; a folder that several lead to is searched once for each path given.
  * What can't be followed is noted, and the search goes on.
  */
 final class GoldenSearch {
@@ -29,8 +31,19 @@ final class GoldenSearch {
     private final List<Path> files = new ArrayList<>();
     private final List<GoldenFiles.Missed> missed = new ArrayList<>();
 
+    private final int maxEntries;
+
+    private GoldenSearch(int maxEntries) {
+        this.maxEntries = maxEntries;
+    }
+
     static GoldenFiles of(List<Path> paths) {
-        GoldenSearch search = new GoldenSearch();
+        return of(paths, MAX_ENTRIES);
+    }
+
+    /** The same with another bound for each path. */
+    static GoldenFiles of(List<Path> paths, int maxEntries) {
+        GoldenSearch search = new GoldenSearch(maxEntries);
         paths.forEach(search::add);
         return new GoldenFiles(search.files, search.missed);
     }
@@ -65,29 +78,68 @@ final class GoldenSearch {
     }
 
     private void walk(Path top) throws IOException {
-        List<Path> found = new ArrayList<>();
-        Set<Path> seen = new HashSet<>(Set.of(top.toRealPath()));
-        Deque<Path> folders = new ArrayDeque<>(List.of(top));
+        Walk walk = new Walk(top);
         int missedBefore = missed.size();
-        int entries = 0;
-        while (!folders.isEmpty() && entries <= MAX_ENTRIES) {
-            Path folder = folders.pop();
+        walk.run();
+        if (walk.found.isEmpty() && missed.size() == missedBefore) {
+            miss(top, true, "no " + SUFFIX + " file in this folder");
+        }
+        walk.found.sort(null);
+        files.addAll(walk.found);
+    }
+
+    /** The search below one folder. */
+    private final class Walk {
+        private final Path top;
+        private final List<Path> found = new ArrayList<>();
+        /** The true paths of folders that were searched or are to be. */
+        private final Set<Path> seen = new HashSet<>();
+
+        private final Deque<Path> folders = new ArrayDeque<>();
+        /** Followed last and in order: what is there without a link goes by its own name. */
+        private final Queue<Path> links = new PriorityQueue<>();
+
+        private int entries;
+
+        Walk(Path top) throws IOException {
+            this.top = top;
+            seen.add(top.toRealPath());
+            folders.push(top);
+        }
+
+        void run() {
+            while (entries <= maxEntries) {
+                if (!folders.isEmpty()) {
+                    search(folders.pop());
+                } else if (!links.isEmpty()) {
+                    enter(links.remove());
+                } else {
+                    return;
+                }
+            }
+            miss(top, false, "got more than " + maxEntries + " files and folders, expected fewer");
+        }
+
+        private void search(Path folder) {
             try (DirectoryStream<Path> content = Files.newDirectoryStream(folder)) {
                 for (Path entry : content) {
-                    if (++entries > MAX_ENTRIES) {
-                        miss(top, false, "more than " + MAX_ENTRIES + " files and folders, expected fewer");
-                        break;
+                    if (++entries > maxEntries) {
+                        return;
                     }
                     boolean named = entry.toString().endsWith(SUFFIX);
                     if (!Files.isDirectory(entry)) {
                         if (named) {
                             found.add(entry);
                         }
+                        continue;
+                    }
+                    if (named) {
+                        miss(entry, false, "got a folder, expected a regular file");
+                    }
+                    if (Files.isSymbolicLink(entry)) {
+                        links.add(entry);
                     } else {
-                        if (named) {
-                            miss(entry, false, "got a folder, expected a regular file");
-                        }
-                        enter(entry, seen, folders);
+                        enter(entry);
                     }
                 }
             } catch (DirectoryIteratorException interrupted) {
@@ -96,20 +148,15 @@ final class GoldenSearch {
                 miss(folder, false, reason(folder, problem));
             }
         }
-        if (found.isEmpty() && missed.size() == missedBefore) {
-            miss(top, true, "no " + SUFFIX + " file in this folder");
-        }
-        found.sort(null);
-        files.addAll(found);
-    }
 
-    private void enter(Path folder, Set<Path> seen, Deque<Path> folders) {
-        try {
-            if (seen.add(folder.toRealPath())) {
-                folders.push(folder);
+        private void enter(Path folder) {
+            try {
+                if (seen.add(folder.toRealPath())) {
+                    folders.push(folder);
+                }
+            } catch (IOException problem) {
+                miss(folder, false, reason(folder, problem));
             }
-        } catch (IOException problem) {
-            miss(folder, false, reason(folder, problem));
         }
     }
 

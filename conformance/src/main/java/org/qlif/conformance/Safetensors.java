@@ -37,7 +37,7 @@ public final class Safetensors {
     static final int MAX_HEADER_BYTES = 1 << 20;
 
     /** Hundreds of times the largest golden file, and what leaves room for a run's results below a gigabyte. */
-    static final long MAX_FILE_BYTES = 1 << 28;
+    static final long MAX_FILE_BYTES = 1 << 27;
 
     private static final int MAX_RANK = 8;
     /** A cache line: what vector loads like best. */

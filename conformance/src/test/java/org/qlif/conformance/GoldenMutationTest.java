@@ -58,9 +58,9 @@ class GoldenMutationTest {
     /** Headers whose bytes are other ones, among them such as turn one valid header into another. */
     @Test
     void survivesDamagedHeaders() throws IOException {
-        for (int i = 0; i < Seeds.cases(1500); i++) {
+        for (int i = 0; i < Seeds.cases(600); i++) {
             RandomGenerator random = Seeds.random(Seeds.of(i));
-            byte[] bytes = CaseFile.of(CASES.get(i % CASES.size())).bytes();
+            byte[] bytes = CaseFile.of(CASES.get(random.nextInt(CASES.size()))).bytes();
             int header =
                     (int) ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
             for (int k = random.nextInt(1, 4); k > 0; k--) {
@@ -76,9 +76,9 @@ class GoldenMutationTest {
     /** Whole files that hold something else than before: values, shapes, types, names. */
     @Test
     void survivesOtherTensors() throws IOException {
-        for (int i = 0; i < Seeds.cases(1000); i++) {
+        for (int i = 0; i < Seeds.cases(400); i++) {
             RandomGenerator random = Seeds.random(Seeds.of(i));
-            CaseFile file = CaseFile.of(CASES.get(i % CASES.size()));
+            CaseFile file = CaseFile.of(CASES.get(random.nextInt(CASES.size())));
             for (int k = random.nextInt(1, 3); k > 0; k--) {
                 List<String> names = List.copyOf(file.tensors.keySet());
                 String name = names.get(random.nextInt(names.size()));
@@ -108,9 +108,9 @@ class GoldenMutationTest {
     /** One value of what is expected: no case of a model that has a kernel passes with it. */
     @Test
     void findsEveryDamagedExpectation() throws IOException {
-        for (int i = 0; i < Seeds.cases(500); i++) {
+        for (int i = 0; i < Seeds.cases(400); i++) {
             RandomGenerator random = Seeds.random(Seeds.of(i));
-            CaseFile file = CaseFile.of(CASES.get(i % CASES.size()));
+            CaseFile file = CaseFile.of(CASES.get(random.nextInt(CASES.size())));
             List<String> names = file.tensors.keySet().stream()
                     .filter(name -> name.startsWith("expect_"))
                     .toList();

@@ -163,6 +163,34 @@ class GoldenSearchTest {
         assertThat(GoldenVerifier.find(List.of(outer)).files()).containsExactly(inner.resolve(real.getFileName()));
     }
 
+    /** Once, and by the name it has without a link. */
+    @Test
+    void verifiesAFolderOnceThatLinksLeadTo() throws IOException {
+        Path real = copy(Files.createDirectory(folder.resolve("m")).resolve("x.safetensors"));
+        for (String name : List.of("a", "z")) {
+            Files.createSymbolicLink(folder.resolve(name), real.getParent());
+        }
+        Path inner = Files.createSymbolicLink(real.resolveSibling("up"), folder);
+        assertThat(GoldenVerifier.find(List.of(folder)).files()).containsExactly(good, real);
+        assertThat(GoldenVerifier.find(List.of(folder, inner)).files()).hasSize(4);
+    }
+
+    @Test
+    void endsInFoldersOfTooMuch() throws IOException {
+        Path wide = Files.createDirectory(folder.resolve("wide"));
+        copy(wide.resolve("x.safetensors"));
+        GoldenFiles found = GoldenSearch.of(List.of(wide, good), 1);
+        assertThat(found.missed()).isEmpty();
+        assertThat(found.files()).hasSize(2);
+        Files.createFile(wide.resolve("y"));
+        found = GoldenSearch.of(List.of(wide, good), 1);
+        assertThat(found.files()).contains(good);
+        assertThat(found.missed())
+                .containsExactly(
+                        new GoldenFiles.Missed(wide, false, "got more than 1 files and folders, expected fewer"));
+        assertThat(found.isEmpty()).isFalse();
+    }
+
     @Test
     void endsInLoopsOfLinks() throws IOException {
         Path a = Files.createDirectory(folder.resolve("a"));

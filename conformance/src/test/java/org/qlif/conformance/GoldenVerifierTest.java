@@ -247,6 +247,15 @@ class GoldenVerifierTest {
         refused(file, "'" + tensor + "': got " + value + " at index 1", "expected at least 0, below 1");
     }
 
+    @Test
+    void refusesTimeConstantsThatNoStepFits() throws IOException {
+        for (float value : new float[] {0, -0f, -1, Float.MIN_VALUE}) {
+            CaseFile file = CaseFile.of("spec-000-qubit-multi_qubit");
+            file.get("param_tau").set(2, value);
+            refused(file, "'param_tau': got " + value + " at index 2", "above 0");
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"spec-000-qubit-multi_qubit", "norse-lif-000"})
     void refusesSpikesOtherThanNoneAndOne(String name) throws IOException {

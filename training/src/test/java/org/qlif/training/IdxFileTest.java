@@ -313,7 +313,7 @@ class IdxFileTest {
         for (int i = 0; i < 3000; i++) {
             long seed = base + i;
             SplittableRandom random = new SplittableRandom(seed);
-            byte[] bytes = (i % 3 == 0 ? plain : i % 3 == 1 ? packed : twice).clone();
+            byte[] bytes = new byte[][] {plain, packed, twice}[random.nextInt(3)].clone();
             for (int k = random.nextInt(1, 4); k > 0; k--) {
                 bytes[random.nextInt(random.nextBoolean() ? 24 : bytes.length)] = (byte) random.nextInt();
             }
