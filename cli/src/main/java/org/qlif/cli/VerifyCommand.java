@@ -73,7 +73,7 @@ final class VerifyCommand implements Callable<Integer> {
 
     private static String describe(GoldenFiles found) {
         return found.missed().stream()
-                .map(missed -> "PATH '" + Printable.path(missed.path()) + "': " + missed.reason())
+                .map(missed -> "PATH " + Printable.path(missed.path()) + ": " + missed.reason())
                 .collect(Collectors.joining("; "));
     }
 }

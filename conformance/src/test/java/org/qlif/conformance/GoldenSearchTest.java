@@ -123,7 +123,7 @@ class GoldenSearchTest {
                 .contains(
                         "FAILED " + missing + ": no such file or folder",
                         "FAILED " + empty + ": no .safetensors file in this folder",
-                        "FAILED : got an empty path, expected a file or folder");
+                        "FAILED '': got an empty path, expected a file or folder");
     }
 
     @Test

@@ -37,9 +37,12 @@ public final class Printable {
         return shown.toString();
     }
 
-    /** {@code path}; one of more than {@value #PATH_LIMIT} characters loses its middle. */
+    /** {@code path}; one of more than {@value #PATH_LIMIT} characters loses its middle, and an empty one is shown in quotes. */
     public static String path(Path path) {
         String text = path.toString();
+        if (text.isEmpty()) {
+            return "''";
+        }
         if (text.length() <= PATH_LIMIT) {
             return text(text, Integer.MAX_VALUE);
         }

@@ -8,10 +8,16 @@ import org.junit.jupiter.api.Test;
 class PrintableTest {
     @Test
     void leavesWhatPeopleWrite() {
-        for (String text : new String[] {"", "expect_v", "a b/c-d.e", "größer, 日本語, 🙂", "C:\\golden", "it's \"it\""}) {
+        for (String text : new String[] {"expect_v", "a b/c-d.e", "größer, 日本語, 🙂", "C:\\golden", "it's \"it\""}) {
             assertThat(Printable.text(text)).isEqualTo(text);
             assertThat(Printable.path(Path.of(text))).isEqualTo(text);
         }
+    }
+
+    @Test
+    void showsThatNothingIsThere() {
+        assertThat(Printable.text("")).isEmpty();
+        assertThat(Printable.path(Path.of(""))).isEqualTo("''");
     }
 
     @Test

@@ -24,7 +24,7 @@ import java.util.zip.ZipException;
  * @param elements the elements, row-major
  */
 record IdxFile(Path file, int[] shape, byte[] elements) {
-    /** Five times MNIST's training images, and little enough that two such files and the network fit in a gigabyte. */
+    /** Five times MNIST's training images, and little enough for two such files beside the network. */
     static final long MAX_ELEMENTS = 1L << 28;
 
     /** The most pixels of an image, 256 x 256: the first layer has a weight for each and every neuron. */
