@@ -1,14 +1,15 @@
 package org.qlif.cli;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.qlif.Device;
+import org.qlif.conformance.GoldenFiles;
 import org.qlif.conformance.GoldenSummary;
 import org.qlif.conformance.GoldenVerifier;
+import org.qlif.spi.Printable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -22,7 +23,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Checks that a device computes what the specification says.",
             "Runs golden cases forward and backward and prints a line for each with the worst error of each kind, and"
-                    + " how much was allowed. Exit code 1 if any case failed or none passed."
+                    + " how much was allowed. A file that can't be read is a case that failed. Exit code 1 if any case"
+                    + " failed or none passed."
         },
         mixinStandardHelpOptions = true,
         versionProvider = QlifCommand.Version.class,
@@ -38,7 +40,10 @@ final class VerifyCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "PATH", arity = "1..*", description = "Golden files, or folders of them.")
+    @Parameters(
+            paramLabel = "PATH",
+            arity = "1..*",
+            description = "Golden files, or folders of them; links are followed.")
     private List<Path> paths;
 
     @Mixin
@@ -48,13 +53,16 @@ final class VerifyCommand implements Callable<Integer> {
     private ThreadsOption threads;
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() {
         Device chosen = device.resolve().device();
         GoldenVerifier verifier = new GoldenVerifier(chosen, threads.options());
         PrintWriter out = spec.commandLine().getOut();
-        List<Path> files = find();
+        GoldenFiles found = GoldenVerifier.find(paths);
+        if (found.isEmpty()) {
+            throw new ParameterException(spec.commandLine(), describe(found));
+        }
         out.println("device " + chosen);
-        GoldenSummary summary = verifier.verify(files, result -> {
+        GoldenSummary summary = verifier.verify(found, result -> {
             out.println(result.toLine());
             out.flush();
         });
@@ -63,11 +71,9 @@ final class VerifyCommand implements Callable<Integer> {
         return summary.exitCode();
     }
 
-    private List<Path> find() throws IOException {
-        try {
-            return GoldenVerifier.find(paths);
-        } catch (NoSuchFileException missing) {
-            throw new ParameterException(spec.commandLine(), missing.getMessage(), missing);
-        }
+    private static String describe(GoldenFiles found) {
+        return found.missed().stream()
+                .map(missed -> "PATH " + Printable.path(missed.path()) + ": " + missed.reason())
+                .collect(Collectors.joining("; "));
     }
 }

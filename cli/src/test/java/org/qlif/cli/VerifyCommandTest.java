@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.qlif.Device;
 import org.qlif.Devices;
@@ -30,8 +31,8 @@ class VerifyCommandTest {
         assertThat(lines).hasSize(4);
         assertThat(lines.get(0))
                 .isEqualTo("device " + Devices.resolve(Device.AUTO).device());
-        assertThat(lines.get(1)).startsWith("PASSED " + DRAWS);
-        assertThat(lines.get(2)).startsWith("PASSED " + CASE).contains("forward", "gradient");
+        assertThat(lines.get(1)).startsWith("PASSED " + path(DRAWS));
+        assertThat(lines.get(2)).startsWith("PASSED " + path(CASE)).contains("forward", "gradient");
         assertThat(lines.get(3)).isEqualTo("2 passed, 0 failed");
     }
 
@@ -43,7 +44,7 @@ class VerifyCommandTest {
         assertThat(verify.exitCode()).isZero();
         List<String> lines = verify.out().lines().toList();
         assertThat(lines).hasSize(5);
-        assertThat(lines.get(1)).startsWith("SKIPPED " + LIF);
+        assertThat(lines.get(1)).startsWith("SKIPPED " + path(LIF));
         assertThat(lines.subList(3, 5)).containsExactly("1 skipped: no kernel for their model", "1 passed, 0 failed");
     }
 
@@ -62,7 +63,7 @@ class VerifyCommandTest {
         Invocation verify = Invocation.of("verify", "--device", "cpu:scalar", folder.toString());
         assertThat(verify.exitCode()).isEqualTo(Cli.FAILED);
         assertThat(verify.out())
-                .contains("device cpu:scalar", "PASSED " + DRAWS, "FAILED " + broken)
+                .contains("device cpu:scalar", "PASSED " + path(DRAWS), "FAILED " + broken)
                 .endsWith(String.format("1 passed, 1 failed%n"));
     }
 
@@ -75,7 +76,7 @@ class VerifyCommandTest {
         Files.write(changed, bytes);
         Invocation verify = Invocation.of("verify", changed.toString());
         assertThat(verify.exitCode()).isEqualTo(Cli.FAILED);
-        assertThat(verify.out()).contains("FAILED " + CASE).endsWith(String.format("0 passed, 1 failed%n"));
+        assertThat(verify.out()).contains("FAILED " + changed).endsWith(String.format("0 passed, 1 failed%n"));
     }
 
     @Test
@@ -93,14 +94,82 @@ class VerifyCommandTest {
     }
 
     @Test
+    void emptyPathIsAUsageError() {
+        Invocation empty = Invocation.of("verify", "");
+        assertThat(empty.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(empty.err().lines()).singleElement().asString().contains("PATH '': got an empty path");
+    }
+
+    /** Whatever stands beside a good file and however it is called. */
+    @Test
+    @Timeout(120)
+    void goodFilesAreVerifiedAmongBadOnes() throws Exception {
+        Path good = copy(CASE);
+        Path twin = copy(CASE, Files.createDirectory(folder.resolve("twin")));
+        Path dangling = Files.createSymbolicLink(folder.resolve("dangling.safetensors"), folder.resolve("nowhere"));
+        Path forging = Files.write(folder.resolve("x\n9 passed, 0 failed.safetensors"), new byte[100]);
+        Path named = Files.createDirectory(folder.resolve("folder.safetensors"));
+        Path empty = Files.createDirectory(folder.resolve("empty"));
+        Path pipe = folder.resolve("pipe.safetensors");
+        boolean piped = pipe(pipe);
+        Invocation verify = Invocation.of(
+                "verify",
+                folder.toString(),
+                folder.resolve("missing").toString(),
+                empty.toString(),
+                (piped ? pipe : dangling).toString());
+        assertThat(verify.exitCode()).isEqualTo(Cli.FAILED);
+        assertThat(verify.err()).isEmpty();
+        List<String> lines = verify.out().lines().toList();
+        assertThat(lines)
+                .filteredOn(line -> line.startsWith("PASSED"))
+                .satisfiesExactlyInAnyOrder(
+                        line -> assertThat(line).startsWith("PASSED " + good + ": "),
+                        line -> assertThat(line).startsWith("PASSED " + twin + ": "));
+        assertThat(lines)
+                .anyMatch(line -> line.startsWith("FAILED " + dangling + ": a link that leads nowhere"))
+                .anyMatch(line ->
+                        line.startsWith("FAILED " + folder + "/x\\n9 passed, 0 failed.safetensors: header length"))
+                .anyMatch(line -> line.startsWith("FAILED " + named + ": got a folder"))
+                .anyMatch(line -> line.startsWith("FAILED " + empty + ": no .safetensors file"))
+                .anyMatch(line -> line.startsWith("FAILED " + folder.resolve("missing") + ": no such file"));
+        assertThat(lines)
+                .filteredOn(line -> line.startsWith("FAILED " + pipe + ": got a pipe"))
+                .hasSize(piped ? 2 : 0);
+        assertThat(lines)
+                .hasSize(piped ? 11 : 10)
+                .last()
+                .isEqualTo(piped ? "2 passed, 7 failed" : "2 passed, 6 failed");
+        assertThat(forging).exists();
+    }
+
+    /** Makes a named pipe; says so where it can't. */
+    private static boolean pipe(Path path) throws InterruptedException {
+        try {
+            return new ProcessBuilder("mkfifo", path.toString()).start().waitFor() == 0;
+        } catch (IOException absent) {
+            System.out.println("VerifyCommandTest: without a pipe: " + absent.getMessage());
+            return false;
+        }
+    }
+
+    @Test
     void unknownDeviceIsAUsageError() {
         Invocation unknown = Invocation.of("verify", "--device", "cpu:abacus", folder.toString());
         assertThat(unknown.exitCode()).isEqualTo(Cli.USAGE);
         assertThat(unknown.err().lines()).singleElement().asString().contains("'cpu:abacus'", "cpu:scalar");
     }
 
+    private Path path(String name) {
+        return folder.resolve(name + ".safetensors");
+    }
+
     private Path copy(String name) throws IOException {
+        return copy(name, folder);
+    }
+
+    private static Path copy(String name, Path to) throws IOException {
         String file = name + ".safetensors";
-        return Files.copy(Repository.file("golden").resolve(file), folder.resolve(file));
+        return Files.copy(Repository.file("golden").resolve(file), to.resolve(file));
     }
 }

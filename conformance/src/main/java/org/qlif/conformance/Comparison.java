@@ -1,7 +1,9 @@
 package org.qlif.conformance;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.qlif.Tensor;
 import org.qlif.conformance.GoldenResult.Deviation;
 
 /** Collects how far results are from what a golden case expects. */
@@ -11,63 +13,77 @@ final class Comparison {
     private static final double GRADIENT_RELATIVE = 5e-4;
     private static final double NORMALS = 1e-6;
 
+    /** More say nothing more, and a line has an end. */
+    private static final int PROBLEMS_SHOWN = 8;
+
     private final List<String> problems = new ArrayList<>();
+    private long compared;
     private long mismatches;
     private Deviation forward;
     private Deviation gradient;
 
     /** Spikes, which must match exactly. */
-    void spikes(String tensor, byte[] expected, byte[] actual) {
+    void spikes(String tensor, Tensor expected, Tensor actual) {
+        byte[] wanted = expected.toByteArray();
+        byte[] got = actual.toByteArray();
         long count = 0;
         int first = -1;
-        for (int i = expected.length - 1; i >= 0; i--) {
-            if (expected[i] != actual[i]) {
+        for (int i = wanted.length - 1; i >= 0; i--) {
+            if (wanted[i] != got[i]) {
                 count++;
                 first = i;
             }
         }
-        exact(tensor, count, first, expected.length);
+        exact(tensor, count, first, wanted.length);
     }
 
     /** Uniforms, which must match bit for bit. */
-    void uniforms(float[] expected, float[] actual) {
+    void uniforms(String tensor, Tensor expected, Tensor actual) {
         long count = 0;
-        int first = -1;
-        for (int i = expected.length - 1; i >= 0; i--) {
-            if (Float.floatToRawIntBits(expected[i]) != Float.floatToRawIntBits(actual[i])) {
+        long first = -1;
+        for (long i = expected.elements() - 1; i >= 0; i--) {
+            if (Float.floatToRawIntBits(expected.getFloat(i)) != Float.floatToRawIntBits(actual.getFloat(i))) {
                 count++;
                 first = i;
             }
         }
-        exact("uniforms", count, first, expected.length);
+        exact(tensor, count, first, expected.elements());
     }
 
     /** Normals, which a float32 sine and logarithm reach to {@value #NORMALS}. */
-    void normals(float[] expected, float[] actual) {
-        forward = worse(forward, new Deviation("normals", error(expected, actual), NORMALS));
+    void normals(String tensor, Tensor expected, Tensor actual) {
+        forward = worse(forward, deviation(tensor, NORMALS, 0, expected, actual));
     }
 
     /** A result of the forward run. */
-    void forward(String tensor, float[] expected, float[] actual) {
-        forward = worse(forward, deviation(tensor, FORWARD_RELATIVE, expected, actual));
+    void forward(String tensor, Tensor expected, Tensor actual) {
+        forward = worse(forward, deviation(tensor, ABSOLUTE, FORWARD_RELATIVE, expected, actual));
     }
 
     /** A gradient. */
-    void gradient(String tensor, float[] expected, float[] actual) {
-        gradient = worse(gradient, deviation(tensor, GRADIENT_RELATIVE, expected, actual));
+    void gradient(String tensor, Tensor expected, Tensor actual) {
+        gradient = worse(gradient, deviation(tensor, ABSOLUTE, GRADIENT_RELATIVE, expected, actual));
     }
 
-    GoldenResult result(String name) {
+    GoldenResult result(Path file) {
+        if (compared == 0) {
+            problems.add("nothing was compared");
+        }
+        String message = String.join("; ", problems.subList(0, Math.min(problems.size(), PROBLEMS_SHOWN)));
+        if (problems.size() > PROBLEMS_SHOWN) {
+            message += "; and " + (problems.size() - PROBLEMS_SHOWN) + " more";
+        }
         return new GoldenResult(
-                name,
+                file,
                 problems.isEmpty() ? GoldenResult.Outcome.PASSED : GoldenResult.Outcome.FAILED,
                 mismatches,
                 forward,
                 gradient,
-                String.join("; ", problems));
+                message);
     }
 
-    private void exact(String tensor, long count, int first, int length) {
+    private void exact(String tensor, long count, long first, long length) {
+        compared += length;
         mismatches += count;
         if (count > 0) {
             problems.add(tensor + ": " + count + " of " + length + " differ, the first at index " + first);
@@ -81,23 +97,19 @@ final class Comparison {
         return found.worseThan(known) ? found : known;
     }
 
-    private static Deviation deviation(String tensor, double relative, float[] expected, float[] actual) {
+    private Deviation deviation(String tensor, double absolute, double relative, Tensor expected, Tensor actual) {
+        compared += expected.elements();
         double largest = 0;
-        for (float value : expected) {
-            largest = Math.max(largest, Math.abs(value));
-        }
-        return new Deviation(tensor, error(expected, actual), ABSOLUTE + relative * largest);
-    }
-
-    private static double error(float[] expected, float[] actual) {
         double error = 0;
-        for (int i = 0; i < expected.length; i++) {
-            double difference = Math.abs((double) actual[i] - expected[i]);
+        for (long i = 0; i < expected.elements(); i++) {
+            double wanted = expected.getFloat(i);
+            largest = Math.max(largest, Math.abs(wanted));
+            double difference = Math.abs(actual.getFloat(i) - wanted);
             // Written so that a NaN on either side counts as the worst there is.
             if (!(difference <= error)) {
                 error = Double.isNaN(difference) ? Double.POSITIVE_INFINITY : difference;
             }
         }
-        return error;
+        return new Deviation(tensor, error, absolute + relative * largest);
     }
 }

@@ -1,12 +1,8 @@
 package org.qlif.conformance;
 
-import com.google.gson.JsonParseException;
-import com.google.gson.Strictness;
-import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
-import com.google.gson.stream.MalformedJsonException;
 import java.io.IOException;
-import java.io.StringReader;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -16,6 +12,7 @@ import java.util.function.BiFunction;
 import org.qlif.DrawStream;
 import org.qlif.NeuromodTransform;
 import org.qlif.QlifConfig;
+import org.qlif.spi.Printable;
 
 /** A golden file with its configuration understood; see the README beside the files for what they hold. */
 public final class GoldenCase {
@@ -93,8 +90,7 @@ public final class GoldenCase {
 
     private GoldenCase(Safetensors tensors) {
         this.tensors = tensors;
-        String file = tensors.file().getFileName().toString();
-        this.name = file.endsWith(SUFFIX) ? file.substring(0, file.length() - SUFFIX.length()) : file;
+        this.name = name(tensors.file());
         Map<String, Value> values = parse(tensors);
         Value modelName = values.remove("model");
         this.model = modelName == null ? Model.QLIF : modelName.choice(Model.class);
@@ -130,6 +126,17 @@ public final class GoldenCase {
      */
     public static GoldenCase read(Path file) throws IOException {
         return new GoldenCase(Safetensors.read(file));
+    }
+
+    /** The same with the tensors in memory of {@code arena}, with which the result ends. */
+    static GoldenCase read(Path file, Arena arena) throws IOException {
+        return new GoldenCase(Safetensors.read(file, arena));
+    }
+
+    /** The name of {@code file} without its ending. */
+    static String name(Path file) {
+        String name = String.valueOf(file.getFileName());
+        return name.endsWith(SUFFIX) ? name.substring(0, name.length() - SUFFIX.length()) : name;
     }
 
     /** The file's name without its ending. */
@@ -170,14 +177,15 @@ public final class GoldenCase {
         boolean normals = tensors.has("normals");
         String stochastic = tensors.metadata().get("stochastic");
         if (stochastic != null && !stochastic.equals(normals ? "True" : "False")) {
-            throw problem("metadata.stochastic: got '" + stochastic + "' " + (normals ? "with" : "without")
-                    + " the tensor 'normals', expected True with it and False without");
+            throw problem(
+                    "metadata.stochastic: got " + StrictJson.quoted(stochastic) + " " + (normals ? "with" : "without")
+                            + " the tensor 'normals', expected True with it and False without");
         }
         QlifConfig.Builder builder = QlifConfig.builder().stochastic(normals);
         for (Value value : values.values()) {
             BiFunction<QlifConfig.Builder, Value, QlifConfig.Builder> setter = QLIF_KEYS.get(value.key());
             if (setter == null) {
-                throw problem("config: got the unknown key '" + value.key() + "', expected one of "
+                throw problem("config: got the unknown key " + StrictJson.quoted(value.key()) + ", expected one of "
                         + QLIF_KEYS.keySet().stream().sorted().toList());
             }
             setter.apply(builder, value);
@@ -191,8 +199,9 @@ public final class GoldenCase {
 
     private void requireKeys(Map<String, Value> values, Set<String> expected) {
         if (!values.keySet().equals(expected)) {
-            throw problem("config: got the keys " + values.keySet() + ", expected "
-                    + expected.stream().sorted().toList());
+            throw problem(
+                    "config: got the keys " + Printable.text(values.keySet().toString()) + ", expected "
+                            + expected.stream().sorted().toList());
         }
     }
 
@@ -201,38 +210,34 @@ public final class GoldenCase {
         String text = tensors.metadata().get("config");
         if (text == null) {
             throw new GoldenFormatException(
-                    file, "metadata: got the keys " + tensors.metadata().keySet() + ", expected 'config' among them");
+                    file,
+                    "metadata: got the keys "
+                            + Printable.text(tensors.metadata().keySet().toString())
+                            + ", expected 'config' among them");
         }
         Map<String, Value> values = new LinkedHashMap<>();
-        JsonReader json = new JsonReader(new StringReader(text));
-        json.setStrictness(Strictness.STRICT);
-        try {
-            json.beginObject();
-            while (json.hasNext()) {
-                String key = json.nextName();
-                Object content = switch (json.peek()) {
-                    case BOOLEAN -> json.nextBoolean();
-                    // Numbers stay text until the key says which kind it asks for.
-                    case NUMBER -> new Digits(json.nextString());
-                    case STRING -> json.nextString();
-                    default ->
-                        throw new GoldenFormatException(
-                                file,
-                                "config." + key + ": got " + json.peek() + ", expected a number, text or boolean");
-                };
-                if (values.put(key, new Value(file, key, content)) != null) {
-                    throw new GoldenFormatException(file, "config: got the key '" + key + "' twice");
-                }
+        StrictJson json = new StrictJson(file, "config", text);
+        json.beginObject("config");
+        while (json.hasNext()) {
+            String key = json.nextName();
+            String where = "config." + Printable.text(key);
+            JsonToken kind = json.peek();
+            Object content = switch (kind) {
+                case BOOLEAN -> json.nextBoolean(where);
+                // Numbers stay text until the key says which kind it asks for.
+                case NUMBER -> new Digits(json.nextNumber(where));
+                case STRING -> json.nextString(where);
+                default ->
+                    throw new GoldenFormatException(
+                            file,
+                            where + ": got " + StrictJson.name(kind) + ", expected a number, text, true or false");
+            };
+            if (values.put(key, new Value(file, key, content)) != null) {
+                throw new GoldenFormatException(file, "config: got the key " + StrictJson.quoted(key) + " twice");
             }
-            json.endObject();
-            if (json.peek() != JsonToken.END_DOCUMENT) {
-                throw new GoldenFormatException(file, "config: got text after its JSON object");
-            }
-        } catch (MalformedJsonException | JsonParseException | IllegalStateException bad) {
-            throw new GoldenFormatException(file, "config: got bad JSON, " + bad.getMessage(), bad);
-        } catch (IOException ended) {
-            throw new GoldenFormatException(file, "config: got JSON that ends early, " + ended.getMessage(), ended);
         }
+        json.endObject();
+        json.end();
         return values;
     }
 
@@ -265,8 +270,7 @@ public final class GoldenCase {
                         return value;
                     }
                 } catch (NumberFormatException notWhole) {
-                    throw new GoldenFormatException(
-                            file, "config." + key + ": got " + content + ", expected " + expected, notWhole);
+                    throw new GoldenFormatException(file, refusal(expected), notWhole);
                 }
             }
             throw refused(expected);
@@ -304,7 +308,12 @@ public final class GoldenCase {
         }
 
         private GoldenFormatException refused(String expected) {
-            return new GoldenFormatException(file, "config." + key + ": got '" + content + "', expected " + expected);
+            return new GoldenFormatException(file, refusal(expected));
+        }
+
+        private String refusal(String expected) {
+            return "config." + Printable.text(key) + ": got " + StrictJson.quoted(String.valueOf(content))
+                    + ", expected " + expected;
         }
     }
 }

@@ -1,11 +1,13 @@
 package org.qlif.conformance;
 
+import java.nio.file.Path;
 import java.util.Locale;
+import org.qlif.spi.Printable;
 
 /**
  * What came of one golden case on a device.
  *
- * @param name the case
+ * @param file the file of the case, or what was to be searched for files
  * @param outcome whether it passed
  * @param mismatches how many values that must match exactly do not: spikes, or the uniforms of an RNG case
  * @param forward the worst deviation among the results of the forward run; null if none was compared
@@ -13,7 +15,10 @@ import java.util.Locale;
  * @param message what went wrong, or why it was skipped; empty if it passed
  */
 public record GoldenResult(
-        String name, Outcome outcome, long mismatches, Deviation forward, Deviation gradient, String message) {
+        Path file, Outcome outcome, long mismatches, Deviation forward, Deviation gradient, String message) {
+    /** Far above what a comparison or a refusal says; for what an exception of other origin may bring. */
+    private static final int MESSAGE_LIMIT = 2000;
+
     /** What can come of a case. */
     public enum Outcome {
         /** Everything agreed. */
@@ -32,9 +37,9 @@ public record GoldenResult(
      * @param allowed the largest that passes
      */
     public record Deviation(String tensor, double error, double allowed) {
-        /** Whether this passes; a NaN does not. */
+        /** Whether this passes; what is not a finite number does not, whatever is allowed. */
         public boolean within() {
-            return error <= allowed;
+            return Double.isFinite(error) && error <= allowed;
         }
 
         /** Whether this is further from passing than {@code other}, which may be null. */
@@ -48,9 +53,19 @@ public record GoldenResult(
         }
     }
 
-    /** One line for people: outcome, name, and the worst deviations or the message. */
+    /** A case that was not compared, and why. */
+    static GoldenResult without(Path file, Outcome outcome, String message) {
+        return new GoldenResult(file, outcome, 0, null, null, message);
+    }
+
+    /** The file's name without its ending. */
+    public String name() {
+        return GoldenCase.name(file);
+    }
+
+    /** One line for people: outcome, file, and the worst deviations or the message. */
     public String toLine() {
-        StringBuilder line = new StringBuilder(outcome.name()).append(' ').append(name);
+        StringBuilder line = new StringBuilder(outcome.name()).append(' ').append(Printable.path(file));
         if (outcome != Outcome.SKIPPED && (forward != null || gradient != null)) {
             line.append(": ").append(mismatches).append(" exact mismatches");
             if (forward != null) {
@@ -61,7 +76,7 @@ public record GoldenResult(
             }
         }
         if (!message.isEmpty()) {
-            line.append(": ").append(message);
+            line.append(": ").append(Printable.text(message, MESSAGE_LIMIT));
         }
         return line.toString();
     }

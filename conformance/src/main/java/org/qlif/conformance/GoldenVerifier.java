@@ -1,23 +1,37 @@
 package org.qlif.conformance;
 
+import static org.qlif.conformance.GoldenLayout.EXPECT;
+import static org.qlif.conformance.GoldenLayout.EXPECT_FINAL;
+import static org.qlif.conformance.GoldenLayout.EXPECT_GRAD;
+import static org.qlif.conformance.GoldenLayout.EXPECT_GRAD_STATE;
+import static org.qlif.conformance.GoldenLayout.EXPECT_NORMALS;
+import static org.qlif.conformance.GoldenLayout.EXPECT_SPIKES;
+import static org.qlif.conformance.GoldenLayout.EXPECT_UNIFORMS;
+import static org.qlif.conformance.GoldenLayout.GRAD_FINAL;
+import static org.qlif.conformance.GoldenLayout.GRAD_V;
+import static org.qlif.conformance.GoldenLayout.GRAD_Y;
+import static org.qlif.conformance.GoldenLayout.INITIAL;
+import static org.qlif.conformance.GoldenLayout.INPUT;
+import static org.qlif.conformance.GoldenLayout.MODULATION;
+import static org.qlif.conformance.GoldenLayout.NORMALS;
+import static org.qlif.conformance.GoldenLayout.PARAM;
+import static org.qlif.conformance.GoldenLayout.UNIFORMS;
+
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.Device;
+import org.qlif.DeviceUnavailableException;
 import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.NativeException;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
@@ -32,45 +46,13 @@ import org.qlif.Tensor;
  * spikes exactly, the rest within the bounds that the README beside the files gives.
  */
 public final class GoldenVerifier {
-    private static final String SUFFIX = ".safetensors";
-    private static final String EXPECT = "expect_";
-    private static final String EXPECT_FINAL = "expect_final_";
-    private static final String EXPECT_GRAD = "expect_grad_";
-    private static final String EXPECT_GRAD_STATE = "expect_grad_state_";
-    private static final String GRAD_FINAL = "grad_final_";
-    private static final String INITIAL = "initial_";
-    private static final String PARAM = "param_";
-
-    private static final String UNIFORMS = "uniforms";
-
-    /**
-     * The most elements of a tensor, about a hundred times those of the largest golden case. A shape with an extent of 0 takes no
-     * bytes in a file, but a run over it can take memory by the other extents, so that 0 counts as 1.
-     */
-    private static final long MAX_ELEMENTS = 1 << 20;
-
-    /** The most wires, by which uniforms may outnumber the rest. */
-    private static final long MAX_WIRES = 64;
-
-    /** What a QLIF case can bring besides what it expects. */
-    private static final Set<String> INPUTS = inputs();
-
-    private static Set<String> inputs() {
-        Set<String> names = new HashSet<>(Set.of("input", UNIFORMS, "normals", "modulation", "grad_y", "grad_v"));
-        for (QlifParameter parameter : QlifParameter.values()) {
-            names.add(PARAM + parameter.symbol());
-        }
-        for (QlifVariable variable : QlifVariable.values()) {
-            names.add(INITIAL + variable.symbol());
-            names.add(GRAD_FINAL + variable.symbol());
-        }
-        return Set.copyOf(names);
-    }
+    /** No backend gives a thread less: the neurons of a word of spike bits. */
+    private static final long NEURONS_PER_THREAD = 64;
 
     private final Device device;
     private final KernelOptions options;
 
-    /** A verifier of {@code device}, whose kernels run with {@code options}. */
+    /** A verifier of {@code device}, whose kernels run with {@code options}, but with no more threads than a case has work for. */
     public GoldenVerifier(Device device, KernelOptions options) {
         this.device = Objects.requireNonNull(device, "device");
         this.options = Objects.requireNonNull(options, "options");
@@ -78,102 +60,85 @@ public final class GoldenVerifier {
 
     /**
      * The golden files that {@code paths} stand for: files as they are, folders for the {@code .safetensors} files below them,
-     * by name.
-     *
-     * @throws NoSuchFileException if a path does not exist or a folder has no golden file
+     * by name. Links are followed.
      */
-    public static List<Path> find(List<Path> paths) throws IOException {
-        List<Path> files = new ArrayList<>();
-        for (Path path : paths) {
-            if (!Files.isDirectory(path)) {
-                if (!Files.exists(path)) {
-                    throw new NoSuchFileException(path.toString(), null, "no such file or folder");
-                }
-                files.add(path);
-                continue;
-            }
-            try (Stream<Path> below = Files.walk(path)) {
-                List<Path> found = below.filter(file -> file.toString().endsWith(SUFFIX))
-                        .sorted()
-                        .toList();
-                if (found.isEmpty()) {
-                    throw new NoSuchFileException(path.toString(), null, "no " + SUFFIX + " file in this folder");
-                }
-                files.addAll(found);
-            }
-        }
-        return files;
+    public static GoldenFiles find(List<Path> paths) {
+        return GoldenSearch.of(paths);
     }
 
-    /** Verifies {@code files}, tells {@code each} of every result as it comes, and counts. */
-    public GoldenSummary verify(List<Path> files, Consumer<GoldenResult> each) {
+    /** Verifies what was found, tells {@code each} of every result as it comes, and counts. A path that was missed has failed. */
+    public GoldenSummary verify(GoldenFiles found, Consumer<GoldenResult> each) {
         GoldenSummary summary = new GoldenSummary(0, 0, 0);
-        for (Path file : files) {
-            GoldenResult result = verify(file);
-            each.accept(result);
-            summary = summary.plus(result);
+        for (GoldenFiles.Missed missed : found.missed()) {
+            summary = summary.plus(told(failed(missed.path(), missed.reason()), each));
+        }
+        for (Path file : found.files()) {
+            summary = summary.plus(told(verify(file), each));
         }
         return summary;
     }
 
-    /** Verifies one file. Whatever goes wrong with it, short of an {@link Error}, is a failed result. */
+    private static GoldenResult told(GoldenResult result, Consumer<GoldenResult> each) {
+        each.accept(result);
+        return result;
+    }
+
+    /** Verifies one file. Whatever goes wrong with it, memory that runs out among it, is a failed result. */
     public GoldenResult verify(Path file) {
-        String name = file.toString();
-        try {
-            GoldenCase golden = GoldenCase.read(file);
-            name = golden.name();
+        // All memory of a case goes back as it ends, whatever the collector does.
+        try (Arena arena = Arena.ofShared()) {
+            GoldenCase golden = GoldenCase.read(file, arena);
+            long[] shape = GoldenLayout.check(golden);
             return switch (golden.model()) {
-                case QLIF -> new QlifCase(golden).verify();
-                case RNG -> verifyDraws(golden);
-                case LIF ->
-                    new GoldenResult(name, GoldenResult.Outcome.SKIPPED, 0, null, null, "the LIF model has no kernel");
+                case QLIF -> new QlifCase(golden, shape).verify();
+                case RNG -> verifyDraws(golden, shape, arena);
+                case LIF -> GoldenResult.without(file, GoldenResult.Outcome.SKIPPED, "the LIF model has no kernel");
             };
-        } catch (IOException | RuntimeException problem) {
-            return new GoldenResult(
-                    name,
-                    GoldenResult.Outcome.FAILED,
-                    0,
-                    null,
-                    null,
-                    problem.getClass().getSimpleName() + ": " + problem.getMessage());
+        } catch (GoldenFormatException refused) {
+            return failed(file, refused.problem());
+        } catch (IOException unreadable) {
+            return failed(file, GoldenSearch.reason(file, unreadable));
+        } catch (IllegalArgumentException | NativeException | DeviceUnavailableException known) {
+            return failed(file, known.getMessage());
+        } catch (OutOfMemoryError full) {
+            return failed(file, "not enough memory (" + full.getMessage() + ")");
+        } catch (RuntimeException | VirtualMachineError unexpected) {
+            return failed(file, "unexpected " + unexpected);
         }
     }
 
-    /** Throws if the case is too large to be one: before anything is allocated for it. */
-    private static void requireBounded(GoldenCase golden) {
-        Safetensors tensors = golden.tensors();
-        for (String name : tensors.names()) {
-            long allowed = name.endsWith(UNIFORMS) ? MAX_ELEMENTS * MAX_WIRES : MAX_ELEMENTS;
-            long left = allowed;
-            for (long extent : tensors.shape(name)) {
-                left /= Math.max(extent, 1);
-            }
-            if (left == 0) {
-                throw golden.problem("tensor '" + name + "': got the shape " + Arrays.toString(tensors.shape(name))
-                        + ", expected at most " + allowed + " elements, counting an extent of 0 as 1");
-            }
-        }
+    private static GoldenResult failed(Path file, String reason) {
+        return GoldenResult.without(file, GoldenResult.Outcome.FAILED, reason);
     }
 
-    private GoldenResult verifyDraws(GoldenCase golden) {
-        requireBounded(golden);
+    /** A kernel for runs over {@code shape}. */
+    private Kernel open(QlifConfig config, long[] shape) {
+        long useful = Math.max(1, Math.ceilDiv(shape[1] * shape[2], NEURONS_PER_THREAD));
+        return Kernel.open(config, device, new KernelOptions((int) Math.min(options.threads(), useful)));
+    }
+
+    private GoldenResult verifyDraws(GoldenCase golden, long[] shape, Arena arena) {
         Safetensors tensors = golden.tensors();
-        Tensor uniforms = unwritten(tensors.shape("expect_uniforms"));
-        Tensor normals = unwritten(tensors.shape("expect_normals"));
-        try (Kernel kernel = Kernel.open(QlifConfig.defaults(), device, options)) {
+        Tensor uniforms = unwritten(arena, tensors.shape(EXPECT_UNIFORMS));
+        Tensor normals = unwritten(arena, tensors.shape(EXPECT_NORMALS));
+        try (Kernel kernel = open(QlifConfig.defaults(), shape)) {
             kernel.draw(golden.draws(), golden.firstStep(), uniforms, normals);
         }
         Comparison comparison = new Comparison();
-        comparison.uniforms(tensors.floats("expect_uniforms"), uniforms.toFloatArray());
-        comparison.normals(tensors.floats("expect_normals"), normals.toFloatArray());
-        return comparison.result(golden.name());
+        comparison.uniforms(EXPECT_UNIFORMS, tensors.tensor(EXPECT_UNIFORMS), uniforms);
+        comparison.normals(EXPECT_NORMALS, tensors.tensor(EXPECT_NORMALS), normals);
+        return comparison.result(tensors.file());
     }
 
     /** NaN everywhere, which fails wherever a kernel forgets to write. */
-    private static Tensor unwritten(long... shape) {
-        Tensor tensor = Tensor.zeros(DType.F32, shape);
+    private static Tensor unwritten(Arena arena, long... shape) {
+        Tensor tensor = zeros(arena, DType.F32, shape);
         tensor.fill(Float.NaN);
         return tensor;
+    }
+
+    private static Tensor zeros(Arena arena, DType type, long... shape) {
+        return Tensor.of(type, arena.allocate(Tensor.byteSize(type, shape), Long.BYTES), shape);
     }
 
     /** A case of the QLIF model: its memory, and the runs over it. */
@@ -184,96 +149,91 @@ public final class GoldenVerifier {
         private final Comparison comparison = new Comparison();
         private final long[] shape;
 
-        QlifCase(GoldenCase golden) {
+        QlifCase(GoldenCase golden, long[] shape) {
             this.golden = golden;
             this.tensors = golden.tensors();
             this.config = golden.config();
-            this.shape = tensors.shape("input");
-            if (shape.length != 3) {
-                throw golden.problem(
-                        "tensor 'input': got the shape " + Arrays.toString(shape) + ", expected (T, B, N)");
-            }
+            this.shape = shape;
         }
 
         GoldenResult verify() {
-            requireBounded(golden);
-            if (tensors.names().stream().noneMatch(name -> name.startsWith(EXPECT))) {
-                throw golden.problem("got no tensor '" + EXPECT + "*': nothing to compare");
-            }
-            for (String name : tensors.names()) {
-                // A misspelt tensor would otherwise go unused, and the case pass for another one.
-                if (!name.startsWith(EXPECT) && !INPUTS.contains(name)) {
-                    throw golden.problem("tensor '" + name + "': no such input of a QLIF case");
-                }
-            }
-            try (Kernel kernel = Kernel.open(config, device, options)) {
+            try (Kernel kernel = open(config, shape)) {
                 for (Tape.Mode mode : Tape.Mode.values()) {
-                    try (Tape tape = kernel.newTape(mode, shape[0], shape[1], shape[2])) {
-                        Forward forward = forward(tape);
+                    try (Arena arena = Arena.ofShared();
+                            Tape tape = kernel.newTape(mode, shape[0], shape[1], shape[2])) {
+                        Forward forward = forward(tape, arena);
                         kernel.forward(forward);
-                        Backward backward = backward(forward);
+                        Backward backward = backward(forward, arena);
                         kernel.backward(backward);
                         compare(forward, backward, mode);
                     }
                 }
             }
-            return comparison.result(golden.name());
+            return comparison.result(tensors.file());
         }
 
-        private Forward forward(Tape tape) {
+        private Forward forward(Tape tape, Arena arena) {
             Parameters parameters = Parameters.none(config);
             for (QlifParameter parameter : QlifParameter.values()) {
-                parameters.set(parameter, tensor(PARAM + parameter.symbol()));
+                parameters.set(parameter, tensors.tensor(PARAM + parameter.symbol()));
             }
             Forward forward = new Forward()
-                    .input(tensor("input"))
+                    .input(tensors.tensor(INPUT))
                     .parameters(parameters)
-                    .finalState(unwrittenState())
-                    .spikes(Tensor.zeros(DType.U8, shape))
-                    .spikeValues(unwritten(shape))
-                    .voltages(unwritten(shape))
+                    .finalState(unwrittenState(arena))
+                    .spikes(zeros(arena, DType.U8, shape))
+                    .spikeValues(unwritten(arena, shape))
+                    .voltages(unwritten(arena, shape))
                     .tape(tape);
-            if (tensors.has("modulation")) {
-                forward.modulation(tensor("modulation"));
+            if (tensors.has(MODULATION)) {
+                forward.modulation(tensors.tensor(MODULATION));
             }
             // A case may bring draws that its configuration does not take; a kernel refuses those.
             if (config.uniformsPerStep() > 0) {
-                forward.uniforms(tensor(UNIFORMS));
+                forward.uniforms(tensors.tensor(UNIFORMS));
             }
             if (config.drawsNormals()) {
-                forward.normals(tensor("normals"));
+                forward.normals(tensors.tensor(NORMALS));
             }
             if (anyState(INITIAL)) {
-                forward.initialState(state(INITIAL, State.initial(config, shape[1], shape[2])));
+                State initial = unwrittenState(arena);
+                initial.reset();
+                forward.initialState(given(INITIAL, initial));
             }
             for (QlifTrace trace : QlifTrace.values()) {
                 if (tensors.has(EXPECT + trace.symbol())) {
-                    forward.trace(trace, unwritten(shape));
+                    forward.trace(trace, unwritten(arena, shape));
                 }
             }
             return forward;
         }
 
-        private Backward backward(Forward forward) {
-            Parameters gradients = Parameters.zerosLike(forward.parameters());
+        private Backward backward(Forward forward, Arena arena) {
+            Parameters gradients = Parameters.none(config);
             for (QlifParameter parameter : QlifParameter.values()) {
-                gradients.get(parameter).fill(Float.NaN);
+                gradients.set(
+                        parameter,
+                        unwritten(arena, forward.parameters().get(parameter).shape()));
             }
             Backward backward = new Backward(forward)
-                    .gradInput(unwritten(shape))
+                    .gradInput(unwritten(arena, shape))
                     .gradParameters(gradients)
-                    .gradInitialState(unwrittenState());
-            if (tensors.has("grad_y")) {
-                backward.gradSpikeValues(tensor("grad_y"));
+                    .gradInitialState(unwrittenState(arena));
+            if (tensors.has(GRAD_Y)) {
+                backward.gradSpikeValues(tensors.tensor(GRAD_Y));
             }
-            if (tensors.has("grad_v")) {
-                backward.gradVoltages(tensor("grad_v"));
+            if (tensors.has(GRAD_V)) {
+                backward.gradVoltages(tensors.tensor(GRAD_V));
             }
             if (anyState(GRAD_FINAL)) {
-                backward.gradFinalState(state(GRAD_FINAL, State.zeros(config, shape[1], shape[2])));
+                State gradFinal = unwrittenState(arena);
+                for (QlifVariable variable : QlifVariable.values()) {
+                    gradFinal.get(variable).fill(0);
+                }
+                backward.gradFinalState(given(GRAD_FINAL, gradFinal));
             }
             if (forward.modulation() != null) {
-                backward.gradModulation(unwritten(tensors.shape("modulation")));
+                backward.gradModulation(unwritten(arena, tensors.shape(MODULATION)));
             }
             return backward;
         }
@@ -281,35 +241,22 @@ public final class GoldenVerifier {
         private void compare(Forward forward, Backward backward, Tape.Mode mode) {
             for (String name : tensors.names()) {
                 String shown = name + " (tape " + mode + ")";
+                Tensor expected = tensors.tensor(name);
                 if (name.startsWith(EXPECT_GRAD)) {
-                    comparison.gradient(shown, expected(name), matching(name, gradient(name, backward)));
-                } else if (name.equals(EXPECT + "spikes")) {
-                    Tensor spikes = forward.spikes(DType.U8);
-                    requireShape(name, spikes.shape());
-                    comparison.spikes(shown, tensors.bytes(name), spikes.toByteArray());
+                    comparison.gradient(shown, expected, known(name, gradient(name, backward)));
+                } else if (name.equals(EXPECT_SPIKES)) {
+                    comparison.spikes(shown, expected, forward.spikes(DType.U8));
                 } else if (name.startsWith(EXPECT)) {
-                    comparison.forward(shown, expected(name), matching(name, result(name, forward)));
+                    comparison.forward(shown, expected, known(name, result(name, forward)));
                 }
             }
         }
 
-        private float[] expected(String name) {
-            return tensors.floats(name);
-        }
-
-        private float[] matching(String name, Tensor result) {
+        private Tensor known(String name, Tensor result) {
             if (result == null) {
                 throw golden.problem("tensor '" + name + "': no kernel computes this");
             }
-            requireShape(name, result.shape());
-            return result.toFloatArray();
-        }
-
-        private void requireShape(String name, long[] expected) {
-            if (!Arrays.equals(tensors.shape(name), expected)) {
-                throw golden.problem("tensor '" + name + "': got the shape " + Arrays.toString(tensors.shape(name))
-                        + ", expected " + Arrays.toString(expected));
-            }
+            return result;
         }
 
         /** What the forward run wrote for {@code name}, or null if it is nothing that a run writes. */
@@ -335,10 +282,10 @@ public final class GoldenVerifier {
 
         /** What the backward run wrote for {@code name}, or null if it is nothing that a run writes. */
         private Tensor gradient(String name, Backward backward) {
-            if (name.equals(EXPECT_GRAD + "input")) {
+            if (name.equals(EXPECT_GRAD + INPUT)) {
                 return backward.gradInput();
             }
-            if (name.equals(EXPECT_GRAD + "modulation")) {
+            if (name.equals(EXPECT_GRAD + MODULATION)) {
                 return backward.gradModulation();
             }
             for (QlifParameter parameter : QlifParameter.values()) {
@@ -354,30 +301,26 @@ public final class GoldenVerifier {
             return null;
         }
 
-        private Tensor tensor(String name) {
-            return Tensor.of(tensors.floats(name), tensors.shape(name));
-        }
-
         private boolean anyState(String prefix) {
             return tensors.names().stream().anyMatch(name -> name.startsWith(prefix));
         }
 
         /** {@code state} with the variables that the case gives under {@code prefix}. */
-        private State state(String prefix, State state) {
+        private State given(String prefix, State state) {
             for (QlifVariable variable : QlifVariable.values()) {
                 if (tensors.has(prefix + variable.symbol())) {
-                    state.get(variable).copyFrom(tensor(prefix + variable.symbol()));
+                    state.get(variable).copyFrom(tensors.tensor(prefix + variable.symbol()));
                 }
             }
             return state;
         }
 
-        private State unwrittenState() {
-            State state = State.zeros(config, shape[1], shape[2]);
+        private State unwrittenState(Arena arena) {
+            List<Tensor> variables = new ArrayList<>();
             for (QlifVariable variable : QlifVariable.values()) {
-                state.get(variable).fill(Float.NaN);
+                variables.add(unwritten(arena, shape[1], shape[2]));
             }
-            return state;
+            return State.of(config, variables);
         }
     }
 }

@@ -1,43 +1,48 @@
 package org.qlif.conformance;
 
-import com.google.gson.JsonParseException;
-import com.google.gson.Strictness;
-import com.google.gson.stream.JsonReader;
-import com.google.gson.stream.JsonToken;
-import com.google.gson.stream.MalformedJsonException;
 import java.io.IOException;
-import java.io.StringReader;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.qlif.DType;
+import org.qlif.Tensor;
+import org.qlif.spi.Printable;
 
 /**
  * A file in the safetensors format, read without trust: 8 bytes of little-endian header length, a JSON object that gives each
  * tensor's type, shape and place, then the data, without holes. Whatever is not so throws {@link GoldenFormatException};
- * memory taken is bounded by {@value #MAX_HEADER_BYTES} bytes of header and by what the caller asks for.
+ * memory taken is bounded by {@value #MAX_HEADER_BYTES} bytes of header and {@value #MAX_FILE_BYTES} of the whole file.
  */
 public final class Safetensors {
     /** Golden headers take a few KiB; the bound keeps a hostile one from filling the heap. */
     static final int MAX_HEADER_BYTES = 1 << 20;
 
+    /** Hundreds of times the largest golden file, and what leaves room for a run's results below a gigabyte. */
+    static final long MAX_FILE_BYTES = 1 << 27;
+
     private static final int MAX_RANK = 8;
-    private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfFloat FLOAT =
-            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    /** A cache line: what vector loads like best. */
+    private static final long ALIGNMENT = 64;
+
     private static final String METADATA = "__metadata__";
 
     /** The element types that are read. */
@@ -52,14 +57,19 @@ public final class Safetensors {
         }
     }
 
-    private record Entry(Type type, long[] shape, long elements, long begin, long end) {}
+    private record Entry(Type type, long[] shape, long elements, long begin, long end) {
+        long bytes() {
+            return end - begin;
+        }
+    }
 
     private final Path file;
     private final Map<String, Entry> entries;
     private final Map<String, String> metadata;
-    private final MemorySegment data;
+    private final Map<String, MemorySegment> data;
 
-    private Safetensors(Path file, Map<String, Entry> entries, Map<String, String> metadata, MemorySegment data) {
+    private Safetensors(
+            Path file, Map<String, Entry> entries, Map<String, String> metadata, Map<String, MemorySegment> data) {
         this.file = file;
         this.entries = Collections.unmodifiableMap(entries);
         this.metadata = Collections.unmodifiableMap(metadata);
@@ -67,43 +77,108 @@ public final class Safetensors {
     }
 
     /**
-     * Opens {@code file} and checks all of its header. The file stays mapped as long as the result is reachable.
+     * Reads {@code file} and checks all of its header. The result keeps its memory as long as it is reachable.
      *
      * @throws GoldenFormatException if it is not a safetensors file of known types
      * @throws IOException if it can't be read
      */
     public static Safetensors read(Path file) throws IOException {
-        MemorySegment bytes;
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), Arena.ofAuto());
-        }
-        if (bytes.byteSize() < Long.BYTES) {
+        return read(file, Arena.ofAuto());
+    }
+
+    /** The same in memory of {@code arena}, with which the result ends. */
+    static Safetensors read(Path file, Arena arena) throws IOException {
+        // Opening a pipe waits for its other end, and a device may never end.
+        if (!Files.readAttributes(file, BasicFileAttributes.class).isRegularFile()) {
             throw new GoldenFormatException(
-                    file, "got " + bytes.byteSize() + " bytes, expected at least 8 for the header's length");
+                    file,
+                    "got " + (Files.isDirectory(file) ? "a folder" : "a pipe, socket or device")
+                            + ", expected a regular file");
         }
-        long length = bytes.get(LENGTH, 0);
-        long available = bytes.byteSize() - Long.BYTES;
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            return read(file, channel, channel.size(), arena);
+        }
+    }
+
+    /** Reads the {@code size} bytes that {@code channel} is said to have. */
+    static Safetensors read(Path file, ReadableByteChannel channel, long size, Arena arena) throws IOException {
+        if (size < Long.BYTES) {
+            throw new GoldenFormatException(
+                    file, "got " + size + " bytes, expected at least 8 for the header's length");
+        }
+        if (size > MAX_FILE_BYTES) {
+            throw new GoldenFormatException(file, "got " + size + " bytes, expected at most " + MAX_FILE_BYTES);
+        }
+        ByteBuffer prefix = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        fill(file, channel, prefix, size);
+        long length = prefix.getLong(0);
+        long available = size - Long.BYTES;
         if (length < 2 || length > MAX_HEADER_BYTES || length > available) {
             throw new GoldenFormatException(
                     file,
                     "header length: got " + Long.toUnsignedString(length) + ", expected 2 to "
                             + Math.min(MAX_HEADER_BYTES, available));
         }
-        String header = decode(file, bytes.asSlice(Long.BYTES, length));
-        if (header.charAt(0) != '{') {
-            throw new GoldenFormatException(file, "header: got '" + header.charAt(0) + "' at its start, expected '{'");
+        ByteBuffer header = ByteBuffer.allocate((int) length);
+        fill(file, channel, header, size);
+        String text = decode(file, header.flip());
+        if (text.charAt(0) != '{') {
+            throw new GoldenFormatException(
+                    file, "header: got " + StrictJson.quoted(text.substring(0, 1)) + " at its start, expected '{'");
         }
-        MemorySegment data = bytes.asSlice(Long.BYTES + length);
-        return new HeaderParser(file, header).parse(data);
+        HeaderParser parser = new HeaderParser(file, text);
+        List<Map.Entry<String, Entry>> inOrder = parser.parse(available - length);
+        return new Safetensors(file, parser.entries, parser.metadata, load(file, channel, inOrder, size, arena));
     }
 
-    private static String decode(Path file, MemorySegment header) {
+    /**
+     * Reads the tensors one after the other, each to a place that is aligned for its type, which it need not be in the file. A
+     * mapped file would spare this copy, and kill the JVM's thread wherever the file is cut short later.
+     */
+    private static Map<String, MemorySegment> load(
+            Path file, ReadableByteChannel channel, List<Map.Entry<String, Entry>> inOrder, long size, Arena arena)
+            throws IOException {
+        long total = 0;
+        for (Map.Entry<String, Entry> each : inOrder) {
+            total += aligned(each.getValue().bytes());
+        }
+        MemorySegment memory = arena.allocate(total, ALIGNMENT);
+        Map<String, MemorySegment> data = new HashMap<>();
+        long at = 0;
+        for (Map.Entry<String, Entry> each : inOrder) {
+            Entry entry = each.getValue();
+            MemorySegment place = memory.asSlice(at, entry.bytes());
+            fill(file, channel, place.asByteBuffer(), size);
+            if (entry.type() == Type.F32 && ByteOrder.nativeOrder() != ByteOrder.LITTLE_ENDIAN) {
+                for (long i = 0; i < entry.elements(); i++) {
+                    int bits = place.getAtIndex(ValueLayout.JAVA_INT, i);
+                    place.setAtIndex(ValueLayout.JAVA_INT, i, Integer.reverseBytes(bits));
+                }
+            }
+            data.put(each.getKey(), place.asReadOnly());
+            at += aligned(entry.bytes());
+        }
+        return data;
+    }
+
+    private static long aligned(long bytes) {
+        return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
+    }
+
+    private static void fill(Path file, ReadableByteChannel channel, ByteBuffer target, long size) throws IOException {
+        while (target.hasRemaining()) {
+            if (channel.read(target) < 0) {
+                throw new GoldenFormatException(
+                        file,
+                        "got an end before the " + size + " bytes that it had at first: cut short while it was read");
+            }
+        }
+    }
+
+    private static String decode(Path file, ByteBuffer header) {
         try {
             // A new decoder reports malformed input; the charset's own decode() would replace it.
-            return StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(header.asByteBuffer())
-                    .toString();
+            return StandardCharsets.UTF_8.newDecoder().decode(header).toString();
         } catch (CharacterCodingException notUtf8) {
             throw new GoldenFormatException(file, "header: got bytes that are not UTF-8, expected UTF-8", notUtf8);
         }
@@ -134,103 +209,102 @@ public final class Safetensors {
         return entry(name).shape().clone();
     }
 
+    /** The element type of tensor {@code name}. */
+    DType type(String name) {
+        return switch (entry(name).type()) {
+            case F32 -> DType.F32;
+            case U8 -> DType.U8;
+        };
+    }
+
+    /** Tensor {@code name} itself, which can only be read. */
+    Tensor tensor(String name) {
+        return Tensor.of(type(name), data.get(name), entry(name).shape());
+    }
+
     /** A new array with the elements of the F32 tensor {@code name}. */
     public float[] floats(String name) {
-        Entry entry = typed(name, Type.F32);
-        return data.asSlice(entry.begin(), entry.end() - entry.begin()).toArray(FLOAT);
+        return typed(name, Type.F32).toArray(ValueLayout.JAVA_FLOAT);
     }
 
     /** A new array with the elements of the U8 tensor {@code name}. */
     public byte[] bytes(String name) {
-        Entry entry = typed(name, Type.U8);
-        return data.asSlice(entry.begin(), entry.end() - entry.begin()).toArray(ValueLayout.JAVA_BYTE);
+        return typed(name, Type.U8).toArray(ValueLayout.JAVA_BYTE);
     }
 
-    private Entry typed(String name, Type type) {
+    private MemorySegment typed(String name, Type type) {
         Entry entry = entry(name);
         if (entry.type() != type) {
             throw new GoldenFormatException(
-                    file, "tensor '" + name + "': got type " + entry.type() + ", expected " + type);
+                    file, "tensor " + StrictJson.quoted(name) + ": got type " + entry.type() + ", expected " + type);
         }
-        if (entry.elements() > Integer.MAX_VALUE - 8) {
-            throw new GoldenFormatException(
-                    file, "tensor '" + name + "': got " + entry.elements() + " elements, more than an array holds");
-        }
-        return entry;
+        return data.get(name);
     }
 
     private Entry entry(String name) {
         Entry entry = entries.get(name);
         if (entry == null) {
-            throw new GoldenFormatException(file, "tensor '" + name + "' is missing");
+            throw new GoldenFormatException(file, "tensor " + StrictJson.quoted(name) + " is missing");
         }
         return entry;
     }
 
-    /** Walks the header as a stream, so that nesting costs no stack and duplicate keys are seen. */
+    /** Walks the header. */
     private static final class HeaderParser {
         private final Path file;
-        private final JsonReader json;
+        private final StrictJson json;
         private final Map<String, Entry> entries = new LinkedHashMap<>();
         private final Map<String, String> metadata = new LinkedHashMap<>();
 
         HeaderParser(Path file, String header) {
             this.file = file;
-            this.json = new JsonReader(new StringReader(header));
-            json.setStrictness(Strictness.STRICT);
+            this.json = new StrictJson(file, "header", header);
         }
 
-        Safetensors parse(MemorySegment data) {
-            try {
-                boolean metadataSeen = false;
-                json.beginObject();
-                while (json.hasNext()) {
-                    String name = json.nextName();
-                    if (name.equals(METADATA)) {
-                        require(!metadataSeen, "header: got the key '" + METADATA + "' twice");
-                        metadataSeen = true;
-                        parseMetadata();
-                    } else {
-                        require(!entries.containsKey(name), "header: got the tensor '" + name + "' twice");
-                        entries.put(name, parseEntry(name));
-                    }
+        /** Fills in what the header says, and returns the tensors in the order of their data. */
+        List<Map.Entry<String, Entry>> parse(long dataBytes) {
+            boolean metadataSeen = false;
+            json.beginObject("header");
+            while (json.hasNext()) {
+                String name = json.nextName();
+                if (name.equals(METADATA)) {
+                    require(!metadataSeen, "header: got the key '" + METADATA + "' twice");
+                    metadataSeen = true;
+                    parseMetadata();
+                } else {
+                    String where = "tensor " + StrictJson.quoted(name);
+                    require(!entries.containsKey(name), "header: got the " + where + " twice");
+                    entries.put(name, parseEntry(where));
                 }
-                json.endObject();
-                expect(JsonToken.END_DOCUMENT, "after the header's object");
-            } catch (MalformedJsonException | JsonParseException bad) {
-                throw new GoldenFormatException(file, "header: got bad JSON, " + bad.getMessage(), bad);
-            } catch (IOException ended) {
-                throw new GoldenFormatException(file, "header: got JSON that ends early, " + ended.getMessage(), ended);
             }
-            requireNoHoles(data.byteSize());
-            return new Safetensors(file, entries, metadata, data);
+            json.endObject();
+            json.end();
+            return requireNoHoles(dataBytes);
         }
 
-        private void parseMetadata() throws IOException {
-            expect(JsonToken.BEGIN_OBJECT, METADATA);
-            json.beginObject();
+        private void parseMetadata() {
+            json.beginObject(METADATA);
             while (json.hasNext()) {
                 String key = json.nextName();
-                expect(JsonToken.STRING, METADATA + "." + key);
-                require(metadata.put(key, json.nextString()) == null, METADATA + ": got the key '" + key + "' twice");
+                String text = json.nextString(METADATA + "." + Printable.text(key));
+                require(
+                        metadata.put(key, text) == null,
+                        METADATA + ": got the key " + StrictJson.quoted(key) + " twice");
             }
             json.endObject();
         }
 
-        private Entry parseEntry(String name) throws IOException {
-            String where = "tensor '" + name + "'";
+        private Entry parseEntry(String where) {
             Type type = null;
             long[] shape = null;
             long[] offsets = null;
-            expect(JsonToken.BEGIN_OBJECT, where);
-            json.beginObject();
+            json.beginObject(where);
             while (json.hasNext()) {
                 String key = json.nextName();
                 switch (key) {
                     case "dtype" -> {
                         require(type == null, where + ": got the key 'dtype' twice");
-                        expect(JsonToken.STRING, where + ".dtype");
-                        type = type(where, json.nextString());
+                        type = type(where, json.nextString(where + ".dtype"));
                     }
                     case "shape" -> {
                         require(shape == null, where + ": got the key 'shape' twice");
@@ -241,7 +315,8 @@ public final class Safetensors {
                         offsets = parseExtents(where + ".data_offsets", 2);
                     }
                     default ->
-                        throw problem(where + ": got the key '" + key + "', expected dtype, shape and data_offsets");
+                        throw problem(where + ": got the key " + StrictJson.quoted(key)
+                                + ", expected dtype, shape and data_offsets");
                 }
             }
             json.endObject();
@@ -266,7 +341,8 @@ public final class Safetensors {
                     return type;
                 }
             }
-            throw problem(where + ".dtype: got '" + text + "', expected one of " + Arrays.toString(Type.values()));
+            throw problem(where + ".dtype: got " + StrictJson.quoted(text) + ", expected one of "
+                    + Arrays.toString(Type.values()));
         }
 
         private long elements(String where, long[] shape) {
@@ -284,14 +360,12 @@ public final class Safetensors {
             return elements;
         }
 
-        private long[] parseExtents(String where, int limit) throws IOException {
+        private long[] parseExtents(String where, int limit) {
             List<Long> values = new ArrayList<>();
-            expect(JsonToken.BEGIN_ARRAY, where);
-            json.beginArray();
+            json.beginArray(where);
             while (json.hasNext()) {
                 require(values.size() < limit, where + ": got more than " + limit + " numbers");
-                expect(JsonToken.NUMBER, where);
-                values.add(natural(where, json.nextString()));
+                values.add(natural(where, json.nextNumber(where)));
             }
             json.endArray();
             return values.stream().mapToLong(Long::longValue).toArray();
@@ -304,11 +378,13 @@ public final class Safetensors {
                 return value;
             } catch (NumberFormatException notWhole) {
                 throw new GoldenFormatException(
-                        file, where + ": got " + text + ", expected a whole number from 0 to 2^63 - 1", notWhole);
+                        file,
+                        where + ": got " + Printable.text(text) + ", expected a whole number from 0 to 2^63 - 1",
+                        notWhole);
             }
         }
 
-        private void requireNoHoles(long dataBytes) {
+        private List<Map.Entry<String, Entry>> requireNoHoles(long dataBytes) {
             long end = 0;
             String previous = "the data's start";
             List<Map.Entry<String, Entry>> inOrder = entries.entrySet().stream()
@@ -318,7 +394,7 @@ public final class Safetensors {
                     .toList();
             for (Map.Entry<String, Entry> named : inOrder) {
                 Entry entry = named.getValue();
-                String where = "tensor '" + named.getKey() + "'";
+                String where = "tensor " + StrictJson.quoted(named.getKey());
                 require(
                         entry.begin() == end,
                         where + ": got data from " + entry.begin() + ", expected from " + end + ", the end of "
@@ -333,11 +409,7 @@ public final class Safetensors {
             require(
                     end == dataBytes,
                     "got " + (dataBytes - end) + " bytes after the last tensor, expected the file to end there");
-        }
-
-        private void expect(JsonToken expected, String where) throws IOException {
-            JsonToken got = json.peek();
-            require(got == expected, where + ": got " + got + ", expected " + expected);
+            return inOrder;
         }
 
         private void require(boolean condition, String problem) {

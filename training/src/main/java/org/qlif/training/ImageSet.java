@@ -1,6 +1,7 @@
 package org.qlif.training;
 
 import java.nio.file.Path;
+import org.qlif.spi.Printable;
 
 /**
  * Labelled grey images.
@@ -42,7 +43,7 @@ record ImageSet(int rows, int columns, byte[] pixels, byte[] labels, Path labelF
             throw new IdxException(
                     labels.file(),
                     "has " + labels.shape()[0] + " labels, expected " + images.shape()[0] + ", the images in "
-                            + images.file());
+                            + Printable.path(images.file()));
         }
         return new ImageSet(images.shape()[1], images.shape()[2], images.elements(), labels.elements(), labels.file());
     }

@@ -68,6 +68,12 @@ public final class Training {
                     + " steps and a layer of " + widest + ", which is " + bytes + " bytes, expected at most "
                     + Integer.MAX_VALUE + ": take a smaller batch");
         }
+        long weights = Tensor.byteSize(DType.F32, shape.inputs(), shape.hidden());
+        if (weights > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("hidden: got " + shape.hidden() + " with images of " + shape.inputs()
+                    + " pixels, which is " + weights + " bytes of weights, expected at most " + Integer.MAX_VALUE
+                    + ": take a smaller hidden layer");
+        }
     }
 
     private TrainingResult run() throws IOException {

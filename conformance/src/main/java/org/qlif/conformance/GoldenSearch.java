@@ -1,0 +1,166 @@
+package org.qlif.conformance;
+
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.List;
+import java.util.PriorityQueue;
+import java.util.Queue;
+import java.util.Set;
+
+/**
+ * Follows paths to golden files. Links are followed, to folders, too; a folder that several lead to is searched once for each path given.
+ * What can't be followed is noted, and the search goes on.
+ */
+final class GoldenSearch {
+    /** What a search looks at at most, so that a link to the whole machine ends, too. */
+    private static final int MAX_ENTRIES = 100_000;
+
+    private static final String SUFFIX = ".safetensors";
+
+    private final List<Path> files = new ArrayList<>();
+    private final List<GoldenFiles.Missed> missed = new ArrayList<>();
+
+    private final int maxEntries;
+
+    private GoldenSearch(int maxEntries) {
+        this.maxEntries = maxEntries;
+    }
+
+    static GoldenFiles of(List<Path> paths) {
+        return of(paths, MAX_ENTRIES);
+    }
+
+    /** The same with another bound for each path. */
+    static GoldenFiles of(List<Path> paths, int maxEntries) {
+        GoldenSearch search = new GoldenSearch(maxEntries);
+        paths.forEach(search::add);
+        return new GoldenFiles(search.files, search.missed);
+    }
+
+    /** What {@code problem} means, in words: the messages of some exceptions are mere paths or nothing. */
+    static String reason(Path path, IOException problem) {
+        return switch (problem) {
+            case NoSuchFileException _ when Files.isSymbolicLink(path) -> "a link that leads nowhere";
+            case NoSuchFileException _ -> "no such file or folder";
+            case AccessDeniedException _ -> "access denied";
+            case FileSystemException known when known.getReason() != null -> "can't be read: " + known.getReason();
+            default -> "can't be read: " + problem.getMessage();
+        };
+    }
+
+    private void add(Path path) {
+        if (path.toString().isEmpty()) {
+            // Java takes it for the current folder, which nobody has named.
+            miss(path, true, "got an empty path, expected a file or folder");
+            return;
+        }
+        try {
+            if (Files.readAttributes(path, BasicFileAttributes.class).isDirectory()) {
+                walk(path);
+            } else {
+                files.add(path);
+            }
+        } catch (IOException problem) {
+            boolean absent = problem instanceof NoSuchFileException && !Files.isSymbolicLink(path);
+            miss(path, absent, reason(path, problem));
+        }
+    }
+
+    private void walk(Path top) throws IOException {
+        Walk walk = new Walk(top);
+        int missedBefore = missed.size();
+        walk.run();
+        if (walk.found.isEmpty() && missed.size() == missedBefore) {
+            miss(top, true, "no " + SUFFIX + " file in this folder");
+        }
+        walk.found.sort(null);
+        files.addAll(walk.found);
+    }
+
+    /** The search below one folder. */
+    private final class Walk {
+        private final Path top;
+        private final List<Path> found = new ArrayList<>();
+        /** The true paths of folders that were searched or are to be. */
+        private final Set<Path> seen = new HashSet<>();
+
+        private final Deque<Path> folders = new ArrayDeque<>();
+        /** Followed last and in order: what is there without a link goes by its own name. */
+        private final Queue<Path> links = new PriorityQueue<>();
+
+        private int entries;
+
+        Walk(Path top) throws IOException {
+            this.top = top;
+            seen.add(top.toRealPath());
+            folders.push(top);
+        }
+
+        void run() {
+            while (entries <= maxEntries) {
+                if (!folders.isEmpty()) {
+                    search(folders.pop());
+                } else if (!links.isEmpty()) {
+                    enter(links.remove());
+                } else {
+                    return;
+                }
+            }
+            miss(top, false, "got more than " + maxEntries + " files and folders, expected fewer");
+        }
+
+        private void search(Path folder) {
+            try (DirectoryStream<Path> content = Files.newDirectoryStream(folder)) {
+                for (Path entry : content) {
+                    if (++entries > maxEntries) {
+                        return;
+                    }
+                    boolean named = entry.toString().endsWith(SUFFIX);
+                    if (!Files.isDirectory(entry)) {
+                        if (named) {
+                            found.add(entry);
+                        }
+                        continue;
+                    }
+                    if (named) {
+                        miss(entry, false, "got a folder, expected a regular file");
+                    }
+                    if (Files.isSymbolicLink(entry)) {
+                        links.add(entry);
+                    } else {
+                        enter(entry);
+                    }
+                }
+            } catch (DirectoryIteratorException interrupted) {
+                miss(folder, false, reason(folder, interrupted.getCause()));
+            } catch (IOException problem) {
+                miss(folder, false, reason(folder, problem));
+            }
+        }
+
+        private void enter(Path folder) {
+            try {
+                if (seen.add(folder.toRealPath())) {
+                    folders.push(folder);
+                }
+            } catch (IOException problem) {
+                miss(folder, false, reason(folder, problem));
+            }
+        }
+    }
+
+    private void miss(Path path, boolean absent, String reason) {
+        missed.add(new GoldenFiles.Missed(path, absent, reason));
+    }
+}
