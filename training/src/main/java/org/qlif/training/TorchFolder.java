@@ -15,7 +15,9 @@ public final class TorchFolder {
     /** What the libraries take on disk, and some room. */
     private static final long NEEDED_BYTES = 450_000_000;
 
-    private static final String ADVICE = "set DJL_CACHE_DIR to a folder that can be written and has 450 MB of room";
+    private static final String ADVICE =
+            "set ENGINE_CACHE_DIR, or DJL_CACHE_DIR, which comes second, to a folder that can be"
+                    + " written and has 450 MB of room";
     private static final Path MOUNTS = Path.of("/proc/self/mounts");
 
     private TorchFolder() {}
