@@ -27,7 +27,8 @@ qlif_find_jdk() {
     [ -n "$candidate" ] && [ -d "$candidate" ] || continue
     version=$(qlif_jdk_version "$candidate")
     if [ -n "$version" ] && [ "$version" -ge 25 ]; then
-      JAVA_HOME=$candidate
+      # A caller's relative path would not survive a change of folder.
+      JAVA_HOME=$(CDPATH='' cd -- "$candidate" >/dev/null && pwd)
       export JAVA_HOME
       return 0
     fi

@@ -8,6 +8,7 @@ import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.CommandLineOptionException;
 import org.openjdk.jmh.runner.options.CommandLineOptions;
+import org.qlif.cli.StandardOutput;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -36,19 +37,35 @@ public final class Benchmarks {
     public static void main(String[] args) throws IOException {
         // The plot needs no screen.
         System.setProperty("java.awt.headless", "true");
+        StandardOutput output = StandardOutput.install();
+        int exitCode = 1;
+        try {
+            exitCode = run(args);
+            System.out.flush();
+        } catch (StandardOutput.Failure failed) {
+            // It is said below, whoever has caught it.
+        }
+        StandardOutput.Failure failure = output.failure();
+        if (failure != null && !failure.readerGone()) {
+            System.err.println("benchmark: " + failure.getMessage());
+        }
+        System.exit(exitCode == 0 && failure != null ? 1 : exitCode);
+    }
+
+    private static int run(String[] args) throws IOException {
         if (args.length == 0 || OWN.contains(args[0])) {
             String[] shown = args.length == 0 ? new String[] {"--help"} : args;
-            System.exit(commandLine().execute(shown));
+            return commandLine().execute(shown);
         }
         try {
             jmh(args);
+            return 0;
         } catch (NoBenchmarksException nothing) {
             System.err.println("benchmark: no benchmark matches; -l lists them, --help the commands");
-            System.exit(1);
         } catch (CommandLineOptionException | RunnerException refused) {
             System.err.println("benchmark: " + refused.getMessage());
-            System.exit(1);
         }
+        return 1;
     }
 
     /** Our own commands. */

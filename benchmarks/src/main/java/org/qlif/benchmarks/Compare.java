@@ -14,6 +14,8 @@ import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.qlif.training.OutputFile;
+import org.qlif.training.Pictures;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -66,7 +68,7 @@ final class Compare implements Callable<Integer> {
 
     @Option(
             names = "--plot",
-            paramLabel = "FILE",
+            paramLabel = "FILE.png",
             description = "Where the plot goes. Default: docs/performance.png beside the README, or without one"
                     + " benchmarks/target/performance.png")
     private Path plot;
@@ -76,14 +78,16 @@ final class Compare implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, RunnerException {
-        if (readme != null) {
-            ReadmeBlock.requireMarkers(readme);
-        }
+        OutputFile text = readme == null ? null : ReadmeBlock.prepare(readme);
         if (plot == null) {
             plot = readme == null
                     ? Path.of("benchmarks/target/performance.png")
                     : readme.resolveSibling("docs").resolve("performance.png");
         }
+        if (!plot.toString().endsWith(".png")) {
+            throw new IllegalArgumentException("plot: got " + plot + ", expected a path that ends in .png");
+        }
+        OutputFile picture = Pictures.prepare("plot", plot);
         List<ContenderKind> able = Contenders.able(contenders);
         List<Score> scores = new ArrayList<>();
         for (Pass pass : List.of(Pass.FORWARD, Pass.TRAIN)) {
@@ -98,13 +102,13 @@ final class Compare implements Callable<Integer> {
             return 1;
         }
         Comparison comparison = new Comparison(scores);
-        SpeedPlot.write(comparison, plot);
+        SpeedPlot.write(comparison, picture);
         String block =
                 block(comparison, able.contains(ContenderKind.SIMD) ? ceiling().describe(comparison) : "");
         if (readme == null) {
             System.out.println(block);
         } else {
-            ReadmeBlock.write(readme, block);
+            ReadmeBlock.write(text, block);
             System.out.println(comparison.markdown());
             System.out.println("Written: " + readme + ", " + plot);
         }

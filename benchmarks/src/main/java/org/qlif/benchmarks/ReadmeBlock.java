@@ -1,9 +1,11 @@
 package org.qlif.benchmarks;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import org.qlif.training.OutputFile;
 
 /** The part of a Markdown file between two marker lines, which a comparison writes. */
 final class ReadmeBlock {
@@ -12,17 +14,19 @@ final class ReadmeBlock {
 
     private ReadmeBlock() {}
 
-    /** Throws unless {@code file} has the markers: asked before a long run whose result is to go there. */
-    static void requireMarkers(Path file) throws IOException {
+    /** Throws unless {@code file} has the markers and can be written: asked before a long run whose result is to go there. */
+    static OutputFile prepare(Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new NoSuchFileException(file.toString(), null, "no such file");
         }
         replace(Files.readString(file), "", file.toString());
+        return OutputFile.prepare("readme", file);
     }
 
     /** Puts {@code content} between the markers of {@code file}. */
-    static void write(Path file, String content) throws IOException {
-        Files.writeString(file, replace(Files.readString(file), content, file.toString()));
+    static void write(OutputFile file, String content) throws IOException {
+        file.write(
+                replace(Files.readString(file.path()), content, file.toString()).getBytes(StandardCharsets.UTF_8));
     }
 
     /** {@code text} with {@code content} between its markers. */

@@ -5,19 +5,17 @@ import java.awt.Font;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.MathContext;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.knowm.xchart.BitmapEncoder;
-import org.knowm.xchart.BitmapEncoder.BitmapFormat;
 import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
 import org.knowm.xchart.style.CategoryStyler;
 import org.knowm.xchart.style.Styler.ChartTheme;
 import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
+import org.qlif.training.OutputFile;
+import org.qlif.training.Pictures;
 
 /** Bars of neuron-steps a second, grouped by shape, on a logarithmic axis: the contenders lie three orders of magnitude apart. */
 final class SpeedPlot {
@@ -90,12 +88,11 @@ final class SpeedPlot {
     }
 
     /** Writes forward and training below each other, with the most threads, as PNG. */
-    static void write(Comparison comparison, Path file) throws IOException {
+    static void write(Comparison comparison, OutputFile file) throws IOException {
         int threads = comparison.threads().getLast();
         List<CategoryChart> charts = comparison.passes().stream()
                 .map(pass -> chart(comparison, pass, threads))
                 .toList();
-        Files.createDirectories(file.toAbsolutePath().getParent());
-        BitmapEncoder.saveBitmap(charts, charts.size(), 1, file.toString(), BitmapFormat.PNG);
+        Pictures.write(file, charts);
     }
 }

@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
+import java.io.IOException;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
@@ -17,6 +18,7 @@ import java.util.Optional;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
 import org.qlif.spi.host.QlifConstants;
+import org.qlif.training.TorchFolder;
 
 /**
  * The default configuration composed of DJL's tensor operations on PyTorch, eager, in a loop over time: what a JVM user would
@@ -42,9 +44,15 @@ final class TorchContender implements Contender {
     /** Why it can't run here, if so. */
     static Optional<String> obstacle() {
         String platform = Machine.operatingSystem();
-        return platform.equals("Linux amd64")
-                ? Optional.empty()
-                : Optional.of("PyTorch's library is packed for Linux amd64 alone, and this is " + platform);
+        if (!platform.equals("Linux amd64")) {
+            return Optional.of("PyTorch's library is packed for Linux amd64 alone, and this is " + platform);
+        }
+        try {
+            TorchFolder.requireUsable();
+            return Optional.empty();
+        } catch (IOException unusable) {
+            return Optional.of(unusable.getMessage());
+        }
     }
 
     TorchContender(Workload workload, int threads, Pass pass) {

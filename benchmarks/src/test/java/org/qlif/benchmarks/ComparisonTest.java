@@ -11,6 +11,7 @@ import java.util.Map;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.qlif.training.Pictures;
 
 class ComparisonTest {
     private static final Shape SMALL = new Shape(100, 1, 128);
@@ -74,7 +75,7 @@ class ComparisonTest {
         System.setProperty("java.awt.headless", "true");
         Path file = folder.resolve("docs").resolve("performance.png");
 
-        SpeedPlot.write(comparison, file);
+        SpeedPlot.write(comparison, Pictures.prepare("plot", file));
 
         BufferedImage image = ImageIO.read(file.toFile());
         assertThat(image.getWidth()).isGreaterThan(800);

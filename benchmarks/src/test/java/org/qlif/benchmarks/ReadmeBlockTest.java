@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.qlif.training.OutputFile;
 
 class ReadmeBlockTest {
     @TempDir
@@ -20,9 +21,9 @@ class ReadmeBlockTest {
         Path readme = folder.resolve("README.md");
         Files.writeString(readme, "# Title\n" + ReadmeBlock.BEGIN + "\nold\nolder\n" + ReadmeBlock.END + "\nrest\n");
 
-        ReadmeBlock.requireMarkers(readme);
-        ReadmeBlock.write(readme, "\nnew\n\n");
-        ReadmeBlock.write(readme, "newer");
+        OutputFile file = ReadmeBlock.prepare(readme);
+        ReadmeBlock.write(file, "\nnew\n\n");
+        ReadmeBlock.write(file, "newer");
 
         assertThat(readme).hasContent("# Title\n" + ReadmeBlock.BEGIN + "\nnewer\n" + ReadmeBlock.END + "\nrest\n");
     }

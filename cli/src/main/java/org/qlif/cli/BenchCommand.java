@@ -57,7 +57,8 @@ final class BenchCommand implements Runnable {
             paramLabel = "T,B,N",
             defaultValue = "20,128,512",
             converter = Shape.Converter.class,
-            description = "Time steps, batch rows, neurons (default: ${DEFAULT-VALUE}).")
+            description =
+                    "Time steps, batch rows, neurons, each at least 1, their product at most 2147483639 (default: ${DEFAULT-VALUE}).")
     private Shape shape;
 
     @Mixin

@@ -7,10 +7,14 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.ServiceConfigurationError;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.qlif.DeviceUnavailableException;
 import org.qlif.training.NeuronPreset;
+import org.qlif.training.TrainingDivergedException;
 import org.qlif.training.TrainingListener;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -23,6 +27,10 @@ final class Cli {
 
     /** The command line was wrong; nothing has run. */
     static final int USAGE = 2;
+
+    private static final Map<String, String> EXIT_CODES = exitCodes();
+
+    private static final Pattern CONTROL = Pattern.compile("\\p{Cc}");
 
     private final QlifCommand root;
     private final CommandLine commandLine;
@@ -56,16 +64,37 @@ final class Cli {
                 .setErr(err)
                 .setParameterExceptionHandler((exception, arguments) -> usageError(exception))
                 .setExecutionExceptionHandler((exception, command, parsed) -> failure(exception));
+        describeExitCodes(commandLine);
     }
 
     /** Runs a command and returns its exit code. */
     int run(String... arguments) {
         try {
-            return commandLine.execute(arguments);
-        } catch (OutOfMemoryError | ServiceConfigurationError | LinkageError error) {
-            // Errors that say something of the machine or the installation; picocli hands on any Error as it is.
+            int exitCode = commandLine.execute(arguments);
+            commandLine.getOut().flush();
+            return exitCode;
+        } catch (StandardOutput.Failure | OutOfMemoryError | ServiceConfigurationError | LinkageError error) {
+            // Errors that say something of the output, the machine or the installation; picocli hands on any Error as
+            // it is.
             return failure(error);
         }
+    }
+
+    private static Map<String, String> exitCodes() {
+        Map<String, String> codes = new LinkedHashMap<>();
+        codes.put("0", "fine");
+        codes.put("1", "a check or the run failed, or the output could not be written");
+        codes.put("2", "the command line was wrong, nothing has run");
+        codes.put("130", "interrupted");
+        return codes;
+    }
+
+    private static void describeExitCodes(CommandLine command) {
+        command.getCommandSpec()
+                .usageMessage()
+                .exitCodeListHeading("%nExit codes:%n")
+                .exitCodeList(EXIT_CODES);
+        command.getSubcommands().values().forEach(Cli::describeExitCodes);
     }
 
     private int usageError(ParameterException exception) {
@@ -83,12 +112,21 @@ final class Cli {
     }
 
     private int complain(Throwable cause, String message, int exitCode) {
-        err.println("qlif: " + message.strip().replaceAll("\\s*\\R\\s*", " "));
+        if (!(cause instanceof StandardOutput.Failure failure && failure.readerGone())) {
+            err.println("qlif: " + oneLine(message));
+        }
         if (root.debug()) {
             cause.printStackTrace(err);
         }
         err.flush();
         return exitCode;
+    }
+
+    /** What may hold a file's name or an argument, with nothing that a terminal would obey. */
+    private static String oneLine(String message) {
+        return CONTROL.matcher(message.strip().replaceAll("\\s*\\R\\s*", " "))
+                .replaceAll(control ->
+                        String.format("\\\\u%04x", (int) control.group().charAt(0)));
     }
 
     /** What went wrong in words: the messages of some exceptions are mere paths or nothing. */
@@ -101,6 +139,7 @@ final class Cli {
             case FileAlreadyExistsException _ -> "already exists: " + message;
             case AccessDeniedException _ -> "access denied: " + message;
             case OutOfMemoryError _ -> "not enough memory (" + message + "); try something smaller";
+            case StandardOutput.Failure _, TrainingDivergedException _ -> message;
             case IOException _, DeviceUnavailableException _, IllegalArgumentException _, ServiceConfigurationError _
             when message != null -> message;
             default -> "unexpected " + cause + " (--debug shows where)";

@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.qlif.training.ConsoleListener;
+import org.qlif.training.TrainingListener;
 
 /** The entry point of {@code ./qlif}. */
 public final class Main {
@@ -21,16 +22,20 @@ public final class Main {
         if (System.getProperty(LOG_FORMAT) == null) {
             System.setProperty(LOG_FORMAT, "qlif: %5$s%n");
         }
+        StandardOutput output = StandardOutput.install();
         boolean debug = !System.getenv().getOrDefault("QLIF_DEBUG", "").isEmpty();
         Cli cli = new Cli(
-                new PrintWriter(System.out, true),
-                new PrintWriter(System.err, true),
-                TIMING,
-                () -> ConsoleListener.standard(),
-                debug);
+                new PrintWriter(System.out, true), new PrintWriter(System.err, true), TIMING, Main::progress, debug);
         int exitCode = cli.run(arguments);
         drainStderr();
-        System.exit(exitCode);
+        // Whatever has swallowed it meanwhile.
+        System.exit(exitCode == 0 && output.failure() != null ? Cli.FAILED : exitCode);
+    }
+
+    /** A progress bar is drawn if stderr is a terminal, whose width the script {@code ./qlif} says: here, it is a pipe. */
+    private static TrainingListener progress() {
+        int columns = Integer.getInteger("qlif.stderr.columns", 0);
+        return columns > 0 ? new ConsoleListener(System.out, System.err, columns) : new ConsoleListener(System.out);
     }
 
     /**

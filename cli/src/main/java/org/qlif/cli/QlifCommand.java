@@ -21,7 +21,7 @@ import picocli.CommandLine.ScopeType;
             "  ./qlif bench                         how fast it is",
             "  ./qlif train                         whether a network of it learns",
             "",
-            "Exit codes: 0 fine, 1 a check or the run failed, 2 the command line was wrong."
+            "COMMAND --help lists its options with their ranges."
         })
 final class QlifCommand {
     @Option(

@@ -3,6 +3,7 @@ package org.qlif.cli;
 import org.qlif.KernelOptions;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The option {@code --threads}, alike in every command that runs a kernel. */
@@ -10,10 +11,19 @@ final class ThreadsOption {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command;
 
+    /**
+     * Threads beyond the processors have no use but to show that they change nothing; each keeps 2 MiB of scratch and takes its turn
+     * at every call.
+     */
+    private static final int ENOUGH = 64;
+
+    private static final int MOST = Math.max(ENOUGH, KernelOptions.defaults().threads());
+
     @Option(
             names = "--threads",
             paramLabel = "K",
-            description = "Threads that share the work (default: one for each processor).")
+            description = "Threads that share the work, 1 to " + ENOUGH
+                    + " or, if there are more, to the number of processors" + " (default: one for each processor).")
     private Integer threads;
 
     /** The options of a kernel with so many threads. */
@@ -21,10 +31,10 @@ final class ThreadsOption {
         if (threads == null) {
             return KernelOptions.defaults();
         }
-        try {
-            return new KernelOptions(threads);
-        } catch (IllegalArgumentException outside) {
-            throw Refusal.of(command, outside);
+        if (threads < 1 || threads > MOST) {
+            throw new ParameterException(
+                    command.commandLine(), "--threads: got " + threads + ", expected a whole number from 1 to " + MOST);
         }
+        return new KernelOptions(threads);
     }
 }

@@ -6,6 +6,7 @@ import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.qlif.Device;
 import org.qlif.training.NeuronPreset;
+import org.qlif.training.OptionException;
 import org.qlif.training.Training;
 import org.qlif.training.TrainingListener;
 import org.qlif.training.TrainingOptions;
@@ -44,40 +45,53 @@ final class TrainCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--hidden", paramLabel = "N", description = "Neurons of the hidden layer" + SHOW_DEFAULT)
+    @Option(
+            names = "--hidden",
+            paramLabel = "N",
+            description = "Neurons of the hidden layer, 1 to " + TrainingOptions.MAX_HIDDEN + SHOW_DEFAULT)
     private int hidden = DEFAULTS.hidden();
 
-    @Option(names = "--steps", paramLabel = "T", description = "Time steps that an image is shown" + SHOW_DEFAULT)
+    @Option(
+            names = "--steps",
+            paramLabel = "T",
+            description = "Time steps that an image is shown, 1 to " + TrainingOptions.MAX_STEPS + SHOW_DEFAULT)
     private int steps = DEFAULTS.steps();
 
-    @Option(names = "--batch", paramLabel = "B", description = "Images that a training step sees" + SHOW_DEFAULT)
+    @Option(
+            names = "--batch",
+            paramLabel = "B",
+            description = "Images that a training step sees, 1 to " + TrainingOptions.MAX_BATCH + SHOW_DEFAULT)
     private int batch = DEFAULTS.batch();
 
     @Option(
             names = {"--lr", "--learning-rate"},
             paramLabel = "RATE",
-            description = "Learning rate of Adam" + SHOW_DEFAULT)
+            description = "Learning rate of Adam, above 0, at most 1" + SHOW_DEFAULT)
     private double learningRate = DEFAULTS.learningRate();
 
     @Option(
             names = "--clip-grad",
             paramLabel = "NORM",
-            description = "Norm that the gradients together are cut to, 0 for no cut" + SHOW_DEFAULT)
+            description = "Norm that the gradients together are cut to, above 0, or 0 for no cut" + SHOW_DEFAULT)
     private double clipGrad = DEFAULTS.clipGrad();
 
-    @Option(names = "--epochs", paramLabel = "N", description = "Passes over the training images" + SHOW_DEFAULT)
+    @Option(
+            names = "--epochs",
+            paramLabel = "N",
+            description = "Passes over the training images, 1 to " + TrainingOptions.MAX_EPOCHS + SHOW_DEFAULT)
     private int epochs = DEFAULTS.epochs();
 
     @Option(
             names = "--train-images",
             paramLabel = "N",
-            description = "How many training images to use, 0 for all" + SHOW_DEFAULT)
+            description = "How many training images to use, 1 to as many as there are, 0 for all"
+                    + " (default: ${DEFAULT-VALUE}, or all if there are fewer).")
     private int trainImages = DEFAULTS.trainImages();
 
     @Option(
             names = "--test-images",
             paramLabel = "N",
-            description = "How many test images to use, 0 for all" + SHOW_DEFAULT)
+            description = "How many test images to use, 1 to as many as there are, 0 for all" + SHOW_DEFAULT)
     private int testImages = DEFAULTS.testImages();
 
     @Option(
@@ -92,16 +106,22 @@ final class TrainCommand implements Callable<Integer> {
             description = "The neuron's settings, one of: ${COMPLETION-CANDIDATES}" + SHOW_DEFAULT)
     private NeuronPreset neuron = DEFAULTS.neuron();
 
-    @Option(names = "--tau", paramLabel = "X", description = "Membrane time constant in time steps" + SHOW_DEFAULT)
+    @Option(
+            names = "--tau",
+            paramLabel = "X",
+            description = "Membrane time constant in time steps, 1 to 1e6" + SHOW_DEFAULT)
     private double tau = DEFAULTS.tau();
 
-    @Option(names = "--seed", paramLabel = "S", description = "What every random number follows from" + SHOW_DEFAULT)
+    @Option(
+            names = "--seed",
+            paramLabel = "S",
+            description = "What every random number follows from, a 64-bit whole number" + SHOW_DEFAULT)
     private long seed = DEFAULTS.seed();
 
     @Option(
             names = "--plot",
             paramLabel = "FILE.png",
-            description = "Write the learning curves and a spike raster to this file.")
+            description = "Write the learning curves and a spike raster to this file, when all is done.")
     private Path plot;
 
     @Mixin
@@ -117,31 +137,32 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Training.run(options(device.resolve().device()), listener.get());
+        Device chosen = device.resolve().device();
+        try {
+            Training.run(options(chosen), listener.get());
+        } catch (OptionException refusal) {
+            throw Refusal.of(spec, refusal);
+        }
         return 0;
     }
 
     private TrainingOptions options(Device chosen) {
-        try {
-            return TrainingOptions.builder()
-                    .data(data == null ? Installation.file(DEFAULTS.data()) : data)
-                    .hidden(hidden)
-                    .steps(steps)
-                    .batch(batch)
-                    .learningRate(learningRate)
-                    .clipGrad(clipGrad)
-                    .epochs(epochs)
-                    .trainImages(trainImages)
-                    .testImages(testImages)
-                    .neuron(neuron)
-                    .tau(tau)
-                    .seed(seed)
-                    .plot(plot)
-                    .device(chosen)
-                    .threads(threads.options().threads())
-                    .build();
-        } catch (IllegalArgumentException refusal) {
-            throw Refusal.of(spec, refusal);
-        }
+        return TrainingOptions.builder()
+                .data(data == null ? Installation.file(DEFAULTS.data()) : data)
+                .hidden(hidden)
+                .steps(steps)
+                .batch(batch)
+                .learningRate(learningRate)
+                .clipGrad(clipGrad)
+                .epochs(epochs)
+                .trainImages(trainImages)
+                .testImages(testImages)
+                .neuron(neuron)
+                .tau(tau)
+                .seed(seed)
+                .plot(plot)
+                .device(chosen)
+                .threads(threads.options().threads())
+                .build();
     }
 }

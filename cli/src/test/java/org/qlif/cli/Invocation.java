@@ -28,7 +28,7 @@ record Invocation(int exitCode, String out, String err) {
                 new PrintWriter(out),
                 new PrintWriter(err),
                 BRIEF,
-                () -> new ConsoleListener(new PrintStream(training, true, StandardCharsets.UTF_8), null),
+                () -> new ConsoleListener(new PrintStream(training, true, StandardCharsets.UTF_8)),
                 false);
         int exitCode = cli.run(arguments);
         return new Invocation(exitCode, out + training.toString(StandardCharsets.UTF_8), err.toString());

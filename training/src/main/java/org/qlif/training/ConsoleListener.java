@@ -14,27 +14,34 @@ import org.qlif.QlifParameter;
 
 /** Prints a run: settings, a line of training and a line of testing an epoch, and the times. */
 public final class ConsoleListener implements TrainingListener {
-    private static final int BAR_WIDTH = 100;
     private static final int BAR_UPDATE_MILLIS = 200;
 
     private final PrintStream lines;
     private final PrintStream bar;
+    private final int columns;
     private ProgressBar progress;
 
     /**
-     * Lines go to {@code lines}.
+     * A listener that prints lines alone.
      *
-     * @param bar where a progress bar is drawn, a terminal; null for none
+     * @param lines where they go; it is flushed after each training step, so that one that notices that nobody reads can end the run
+     *     by what it throws
      */
-    public ConsoleListener(PrintStream lines, PrintStream bar) {
-        this.lines = lines;
-        this.bar = bar;
+    public ConsoleListener(PrintStream lines) {
+        this(lines, null, 0);
     }
 
-    /** Lines go to the standard output; a progress bar goes to the standard error if this is a terminal session. */
-    public static ConsoleListener standard() {
-        boolean terminal = System.console() != null && System.console().isTerminal();
-        return new ConsoleListener(System.out, terminal ? System.err : null);
+    /**
+     * A listener that draws a progress bar, too.
+     *
+     * @param lines where lines go, as above
+     * @param bar where a progress bar is drawn, a terminal; null for none
+     * @param columns the terminal's width
+     */
+    public ConsoleListener(PrintStream lines, PrintStream bar, int columns) {
+        this.lines = lines;
+        this.bar = bar;
+        this.columns = columns;
     }
 
     @Override
@@ -65,6 +72,7 @@ public final class ConsoleListener implements TrainingListener {
 
     @Override
     public void stepped(int epoch, int step, int stepsInEpoch, double loss) {
+        lines.flush();
         if (bar == null) {
             return;
         }
@@ -74,13 +82,27 @@ public final class ConsoleListener implements TrainingListener {
                     .setInitialMax(stepsInEpoch)
                     .setStyle(ProgressBarStyle.ASCII)
                     .setUpdateIntervalMillis(BAR_UPDATE_MILLIS)
-                    .setConsumer(new ConsoleProgressBarConsumer(bar, BAR_WIDTH))
+                    // The last column stays free: a character there would wrap the line.
+                    .setConsumer(new ConsoleProgressBarConsumer(bar, Math.max(1, columns - 1)))
                     .build();
         }
         progress.setExtraMessage(String.format(Locale.ROOT, "loss %.4f", loss));
         progress.stepTo(step);
         if (step == stepsInEpoch) {
+            endBar();
+        }
+    }
+
+    /** The bar's line ends, so that a message can follow. */
+    @Override
+    public void failed() {
+        endBar();
+    }
+
+    private void endBar() {
+        if (progress != null) {
             progress.close();
+            progress = null;
         }
     }
 

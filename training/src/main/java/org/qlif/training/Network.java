@@ -45,8 +45,16 @@ final class Network implements AutoCloseable {
         }
     }
 
-    /** What a step found, and the time it spent in the kernel. */
-    record Outcome(double loss, int correct, long neuronNanos) {}
+    /**
+     * What a step found, and the time it spent in the kernel.
+     *
+     * @param divergence what is not finite any more, for people; null if all is
+     */
+    record Outcome(double loss, int correct, long neuronNanos, String divergence) {
+        private Outcome diverged(String what) {
+            return divergence == null ? new Outcome(loss, correct, neuronNanos, what) : this;
+        }
+    }
 
     private final NetworkShape shape;
     private final double clipGrad;
@@ -142,16 +150,35 @@ final class Network implements AutoCloseable {
         return testing.computeIfAbsent(batch, b -> new Workspace(arena, manager, kernel, shape, b, parameters, null));
     }
 
-    /** One step of Adam on the workspace's spikes. */
+    /** One step of Adam on the workspace's spikes; after a divergence, which the outcome tells, nothing here can be used. */
     Outcome train(Workspace work, int[] labels, DrawStream draws) {
         Outcome outcome = gradients(work, labels, draws);
-        clip();
-        for (Learnable learnable : learnables) {
-            optimizer.update(learnable.name, learnable.value, learnable.gradient);
+        double norm = gradientNorm();
+        if (!Double.isFinite(norm)) {
+            outcome = outcome.diverged("the norm of the gradients is " + norm);
         }
-        bounds.apply(parameters);
+        if (outcome.divergence() == null) {
+            clip(norm);
+            for (Learnable learnable : learnables) {
+                optimizer.update(learnable.name, learnable.value, learnable.gradient);
+            }
+            // Before the bounds, which would make a number of an infinity.
+            outcome = outcome.diverged(unbounded());
+            bounds.apply(parameters);
+        }
         closeGradients();
         return outcome;
+    }
+
+    /** What was learned that is not finite any more, or null. */
+    private String unbounded() {
+        for (Learnable learnable : learnables) {
+            double norm = Math.sqrt(squares(learnable.value));
+            if (!Double.isFinite(norm)) {
+                return "the norm of " + learnable.name + " is " + norm;
+            }
+        }
+        return null;
     }
 
     /** Those of the weights are made anew at each step; those of the neurons are the kernel's and stay. */
@@ -168,7 +195,8 @@ final class Network implements AutoCloseable {
             NDArray current = current(work);
             long neuronNanos = fire(work, current, draws);
             NDArray logits = output(work.values.array().mean(new int[] {0}));
-            return new Outcome(lossOf(logits, labels).getFloat(), correct(logits, labels), neuronNanos);
+            double lossValue = lossOf(logits, labels).getFloat();
+            return new Outcome(lossValue, correct(logits, labels), neuronNanos, divergence(lossValue, logits));
         }
     }
 
@@ -183,12 +211,14 @@ final class Network implements AutoCloseable {
             rate.setRequiresGradient(true);
             double lossValue;
             int correct;
+            String divergence;
             try (GradientCollector collector = manager.getEngine().newGradientCollector()) {
                 NDArray logits = output(rate);
                 NDArray lossArray = lossOf(logits, labels);
                 collector.backward(lossArray);
                 lossValue = lossArray.getFloat();
                 correct = correct(logits, labels);
+                divergence = divergence(lossValue, logits);
             }
             outputWeight.gradient = kept(outputWeight.value.getGradient());
             outputBias.gradient = kept(outputBias.value.getGradient());
@@ -201,8 +231,21 @@ final class Network implements AutoCloseable {
             NDArray gradCurrent = work.gradCurrent.array();
             hiddenWeight.gradient = kept(gradCurrent.transpose().matMul(work.spikes.array()));
             hiddenBias.gradient = kept(gradCurrent.sum(new int[] {0}));
-            return new Outcome(lossValue, correct, neuronNanos);
+            return new Outcome(lossValue, correct, neuronNanos, divergence);
         }
+    }
+
+    /** What is not finite of the network's answer, or null. The loss alone would not tell: it may pass over a logit. */
+    private static String divergence(double loss, NDArray logits) {
+        if (!Double.isFinite(loss)) {
+            return "the loss is " + loss;
+        }
+        for (float logit : logits.toFloatArray()) {
+            if (!Float.isFinite(logit)) {
+                return "a logit is " + logit;
+            }
+        }
+        return null;
     }
 
     private static NDArray kept(NDArray array) {
@@ -259,13 +302,9 @@ final class Network implements AutoCloseable {
         }
     }
 
-    /** Scales all gradients together to a norm of at most {@code clipGrad}. */
-    void clip() {
-        if (clipGrad == 0) {
-            return;
-        }
-        double norm = gradientNorm();
-        if (norm > clipGrad) {
+    /** Scales all gradients, whose norm together is {@code norm}, to one of at most {@code clipGrad}. */
+    void clip(double norm) {
+        if (clipGrad != 0 && norm > clipGrad) {
             try (NDScope step = new NDScope()) {
                 step.suppressNotUsedWarning();
                 learnables.forEach(learnable -> learnable.gradient.muli(clipGrad / norm));
@@ -273,16 +312,21 @@ final class Network implements AutoCloseable {
         }
     }
 
+    /** Infinite, too, where the square of a gradient is past float32: one that large is a divergence. */
     double gradientNorm() {
         double squares = 0;
-        try (NDScope step = new NDScope()) {
-            step.suppressNotUsedWarning();
-            for (Learnable learnable : learnables) {
-                NDArray flat = learnable.gradient.reshape(-1);
-                squares += flat.dot(flat).getFloat();
-            }
+        for (Learnable learnable : learnables) {
+            squares += squares(learnable.gradient);
         }
         return Math.sqrt(squares);
+    }
+
+    private static double squares(NDArray array) {
+        try (NDScope step = new NDScope()) {
+            step.suppressNotUsedWarning();
+            NDArray flat = array.reshape(-1);
+            return flat.dot(flat).getFloat();
+        }
     }
 
     @Override

@@ -2,16 +2,11 @@ package org.qlif.training;
 
 import java.awt.Color;
 import java.awt.Font;
-import java.awt.Graphics2D;
-import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import javax.imageio.ImageIO;
-import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
@@ -40,29 +35,14 @@ final class Plots {
 
     private Plots() {}
 
-    /** Makes the folder of {@code file} and says now what would be a pity to learn after hours of training. */
-    static void prepare(Path file) throws IOException {
-        Path folder = file.toAbsolutePath().getParent();
-        Files.createDirectories(folder);
-        if (Files.isDirectory(file) || !Files.isWritable(Files.exists(file) ? file : folder)) {
-            throw new IOException("plot: can't write " + file + ", expected a file in a folder that can be written");
-        }
+    /** Says now what would be a pity to learn after hours of training. */
+    static OutputFile prepare(Path file) throws IOException {
+        return Pictures.prepare("plot", file);
     }
 
-    static void write(Path file, TrainingOptions options, TrainingResult result, SpikeRaster raster)
+    static void write(OutputFile file, TrainingOptions options, TrainingResult result, SpikeRaster raster)
             throws IOException {
-        // Read when AWT loads; there is nothing here that needs a display.
-        if (System.getProperty("java.awt.headless") == null) {
-            System.setProperty("java.awt.headless", "true");
-        }
-        BufferedImage picture = new BufferedImage(WIDTH, CURVES_HEIGHT + RASTER_HEIGHT, BufferedImage.TYPE_INT_RGB);
-        Graphics2D graphics = picture.createGraphics();
-        graphics.drawImage(BitmapEncoder.getBufferedImage(curves(options, result)), 0, 0, null);
-        graphics.drawImage(BitmapEncoder.getBufferedImage(raster(raster)), 0, CURVES_HEIGHT, null);
-        graphics.dispose();
-        if (!ImageIO.write(picture, "png", file.toFile())) {
-            throw new IOException(file + ": this JDK has no PNG writer");
-        }
+        Pictures.write(file, List.of(curves(options, result), raster(raster)));
     }
 
     private static XYChart curves(TrainingOptions options, TrainingResult result) {

@@ -4,6 +4,8 @@ import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.jni.JniUtils;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -16,13 +18,49 @@ final class TorchEngine {
 
     private TorchEngine() {}
 
-    /** A manager of CPU memory, to be closed by the caller; the engine uses {@code threads} threads from now on. */
-    static synchronized NDManager open(int threads) {
+    private static boolean loaded;
+
+    /**
+     * Loads the engine, which on a machine's first use unpacks it.
+     *
+     * @throws IOException if that can't be done; the message names the folder, the reason and what to do
+     */
+    static synchronized void load() throws IOException {
+        if (loaded) {
+            return;
+        }
         // Read when the engine's classes load, so they come first. A value that the user gave stays.
         setDefault("ai.djl.offline", "true");
         setDefault("OPT_OUT_TRACKING", "true");
         setDefault("ai.djl.pytorch.num_interop_threads", "1");
         letIdleThreadsSleep();
+        TorchFolder.requireUsable();
+        try {
+            Engine.getEngine(NAME);
+        } catch (RuntimeException | LinkageError failure) {
+            // The engine wraps whatever was thrown, a full disk or a library that the loader refuses, in exceptions
+            // that say neither.
+            Throwable root = failure;
+            while (root.getCause() != null) {
+                root = root.getCause();
+            }
+            String reason = root.getMessage() == null ? root.toString() : root.getMessage();
+            throw TorchFolder.unusable(TorchFolder.path(), reason, failure);
+        }
+        loaded = true;
+    }
+
+    /**
+     * A manager of CPU memory, to be closed by the caller; the engine uses {@code threads} threads from now on.
+     *
+     * @throws UncheckedIOException if {@link #load} throws
+     */
+    static NDManager open(int threads) {
+        try {
+            load();
+        } catch (IOException unusable) {
+            throw new UncheckedIOException(unusable);
+        }
         Engine engine = Engine.getEngine(NAME);
         JniUtils.setNumThreads(threads);
         return engine.newBaseManager(Device.cpu());

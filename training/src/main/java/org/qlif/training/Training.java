@@ -21,6 +21,7 @@ public final class Training {
     private final int trainCount;
     private final int testCount;
     private final NetworkShape shape;
+    private final OutputFile plot;
     private final List<EpochResult> epochs = new ArrayList<>();
     private final List<Double> losses = new ArrayList<>();
     private final List<Double> stepMillis = new ArrayList<>();
@@ -32,31 +33,43 @@ public final class Training {
         this.listener = listener;
         trainSet = ImageSet.training(options.data());
         testSet = ImageSet.test(options.data(), trainSet);
-        trainCount = limit(trainSet, options.trainImages());
-        testCount = limit(testSet, options.testImages());
+        trainCount = options.trainImages() == TrainingOptions.DEFAULT_TRAIN_IMAGES
+                ? Math.min(options.trainImages(), trainSet.count())
+                : count("trainImages", options.trainImages(), trainSet);
+        testCount = count("testImages", options.testImages(), testSet);
         shape = new NetworkShape(
                 options.steps(), trainSet.pixelsPerImage(), options.hidden(), Math.max(2, trainSet.maxLabel() + 1));
         requireAddressable(options, shape);
-        if (options.plot() != null) {
-            Plots.prepare(options.plot());
-        }
+        plot = options.plot() == null ? null : Plots.prepare(options.plot());
     }
 
     /**
      * Reads the data, trains, tests after each epoch, and writes the plot if one was asked for.
      *
      * @throws IdxException if a data file is missing, damaged or does not fit the others
-     * @throws IOException if the plot can't be written
-     * @throws IllegalArgumentException if the device is unknown, or the options ask for buffers above 2 GiB
+     * @throws IOException if the plot can't be written, which is known before training unless the disk fills up meanwhile, or if the
+     *     engine can't be loaded
+     * @throws OptionException if the options ask for more images than there are, or for buffers above 2 GiB
+     * @throws IllegalArgumentException if the device is unknown
      * @throws org.qlif.DeviceUnavailableException if the device can't run here
-     * @throws ArithmeticException if the loss stops being a finite number
+     * @throws TrainingDivergedException if anything that is computed or learned stops being finite
      */
     public static TrainingResult run(TrainingOptions options, TrainingListener listener) throws IOException {
-        return new Training(options, listener).run();
+        Training training = new Training(options, listener);
+        try {
+            return training.run();
+        } catch (IOException | RuntimeException | Error failure) {
+            listener.failed();
+            throw failure;
+        }
     }
 
-    private static int limit(ImageSet images, int asked) {
-        return asked == 0 ? images.count() : Math.min(asked, images.count());
+    private static int count(String name, int asked, ImageSet images) {
+        if (asked > images.count()) {
+            throw new OptionException(
+                    name, asked, "at most " + images.count() + ", the number in " + images.labelFile());
+        }
+        return asked == 0 ? images.count() : asked;
     }
 
     /** The engine's direct buffers are addressed by int. */
@@ -64,9 +77,11 @@ public final class Training {
         long widest = Math.max(shape.inputs(), shape.hidden());
         long bytes = Tensor.byteSize(DType.F32, options.steps(), options.batch(), widest);
         if (bytes > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("batch: got " + options.batch() + " with " + options.steps()
-                    + " steps and a layer of " + widest + ", which is " + bytes + " bytes, expected at most "
-                    + Integer.MAX_VALUE + ": take a smaller batch");
+            throw new OptionException(
+                    "batch",
+                    options.batch(),
+                    "a smaller batch: with " + options.steps() + " steps and a layer of " + widest + " it takes "
+                            + bytes + " bytes, and at most " + Integer.MAX_VALUE + " can be addressed");
         }
         long weights = Tensor.byteSize(DType.F32, shape.inputs(), shape.hidden());
         if (weights > Integer.MAX_VALUE) {
@@ -77,6 +92,7 @@ public final class Training {
     }
 
     private TrainingResult run() throws IOException {
+        TorchEngine.load();
         QlifConfig neuron = options.neuronConfig();
         try (Kernel kernel = Kernel.open(neuron, options.device(), new KernelOptions(options.threads()));
                 Network network = new Network(
@@ -104,7 +120,7 @@ public final class Training {
                 long start = System.nanoTime();
                 Score trained = train(network, trainEncoder, epoch);
                 long between = System.nanoTime();
-                Score tested = test(network, testEncoder);
+                Score tested = test(network, testEncoder, epoch);
                 EpochResult result = new EpochResult(
                         epoch,
                         trained.meanLoss(),
@@ -118,8 +134,8 @@ public final class Training {
             }
             TrainingResult result =
                     new TrainingResult(epochs, losses, median(stepMillis), median(neuronMillis), median(encodeMillis));
-            if (options.plot() != null) {
-                Plots.write(options.plot(), options, result, raster(network, testEncoder));
+            if (plot != null) {
+                Plots.write(plot, options, result, raster(network, testEncoder));
             }
             listener.finished(result);
             return result;
@@ -141,9 +157,8 @@ public final class Training {
             Network.Outcome outcome =
                     network.train(work, labels(trainSet, order, from, work.batch), new DrawStream(drawKey, step));
             long end = System.nanoTime();
-            if (!Double.isFinite(outcome.loss())) {
-                throw new ArithmeticException("training diverged: the loss is " + outcome.loss() + " in epoch " + epoch
-                        + ", step " + (step + 1) + "; a learning rate below " + options.learningRate() + " may help");
+            if (outcome.divergence() != null) {
+                throw new TrainingDivergedException(epoch, step + 1, outcome.divergence());
             }
             score.add(outcome, work.batch);
             losses.add(outcome.loss());
@@ -158,13 +173,19 @@ public final class Training {
     }
 
     /** Every test sees the same spikes and draws, so that epochs differ by what was learned alone. */
-    private Score test(Network network, SpikeEncoder encoder) {
+    private Score test(Network network, SpikeEncoder encoder, int epoch) {
         int[] order = inOrder(testCount);
         Score score = new Score();
         for (int from = 0, batchNumber = 0; from < testCount; from += options.batch(), batchNumber++) {
             Workspace work = network.testWorkspace(Math.min(options.batch(), testCount - from));
             encoder.encode(testSpikeKey(), order, from, work.batch, work.spikes.segment());
-            score.add(network.test(work, labels(testSet, order, from, work.batch), testDraws(batchNumber)), work.batch);
+            Network.Outcome outcome =
+                    network.test(work, labels(testSet, order, from, work.batch), testDraws(batchNumber));
+            if (outcome.divergence() != null) {
+                int lastStep = Math.ceilDiv(trainCount, options.batch());
+                throw new TrainingDivergedException(epoch, lastStep, outcome.divergence() + " in the test after it");
+            }
+            score.add(outcome, work.batch);
         }
         return score;
     }

@@ -20,4 +20,7 @@ public interface TrainingListener {
 
     /** All is done, and the plot written if one was asked for. */
     default void finished(TrainingResult result) {}
+
+    /** The run ends with an exception, which comes next. */
+    default void failed() {}
 }

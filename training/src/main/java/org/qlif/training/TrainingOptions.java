@@ -10,19 +10,20 @@ import org.qlif.QlifConfig;
  * range. Use {@link #builder()}, which starts from the defaults.
  *
  * @param data the folder of the four IDX files, gzipped or not
- * @param hidden the neurons of the hidden layer, 1 to 65536
- * @param steps T, the time steps an image is shown, 1 to 1000
- * @param batch the images a training step sees, 1 to 4096
+ * @param hidden the neurons of the hidden layer, 1 to {@value #MAX_HIDDEN}
+ * @param steps T, the time steps an image is shown, 1 to {@value #MAX_STEPS}
+ * @param batch the images a training step sees, 1 to {@value #MAX_BATCH}
  * @param learningRate of Adam, for weights and neuron parameters alike; above 0, at most 1
  * @param clipGrad the norm that all gradients together are cut to; 0 for no cut
- * @param epochs passes over the training images, 1 to 1000
- * @param trainImages how many of the first training images to use; 0 for all
- * @param testImages how many of the first test images to use; 0 for all
+ * @param epochs passes over the training images, 1 to {@value #MAX_EPOCHS}
+ * @param trainImages how many of the first training images to use; 0 for all. More than there are is refused when they have been
+ *     read, except for {@value #DEFAULT_TRAIN_IMAGES}, the default, which then stands for all
+ * @param testImages how many of the first test images to use; 0 for all. More than there are is refused when they have been read
  * @param seed what every random number follows from: initial weights, order, spike trains, the neurons' draws
- * @param threads for the engine and the kernel, 1 to 1024
+ * @param threads for the engine and the kernel, 1 to {@value #MAX_THREADS}
  * @param device where the neurons run
  * @param neuron which neuron
- * @param tau the neurons' membrane time constant in time steps, at least 1
+ * @param tau the neurons' membrane time constant in time steps, 1 to 1e6
  * @param plot where a PNG of the curves and of a spike raster goes; null for none
  */
 public record TrainingOptions(
@@ -41,30 +42,52 @@ public record TrainingOptions(
         NeuronPreset neuron,
         double tau,
         Path plot) {
+    /** The most neurons of the hidden layer. */
+    public static final int MAX_HIDDEN = 65_536;
+
+    /** The most time steps an image is shown. */
+    public static final int MAX_STEPS = 1000;
+
+    /** The most images a training step sees. */
+    public static final int MAX_BATCH = 4096;
+
+    /** The most passes over the training images. */
+    public static final int MAX_EPOCHS = 1000;
+
+    /** The most threads. */
+    public static final int MAX_THREADS = 1024;
+
+    /** How many training images are used unless told otherwise, or all if there are fewer. */
+    public static final int DEFAULT_TRAIN_IMAGES = 5000;
 
     /** Checks every component. */
     public TrainingOptions {
         Objects.requireNonNull(data, "data");
-        requireWithin("hidden", hidden, 1, 65_536);
-        requireWithin("steps", steps, 1, 1000);
-        requireWithin("batch", batch, 1, 4096);
-        if (!(learningRate > 0 && learningRate <= 1)) {
-            throw refused("learningRate", learningRate, "above 0, at most 1");
+        if (data.toString().isEmpty()) {
+            throw new OptionException("data", "''", "a folder; '.' is the current one");
         }
-        if (!(clipGrad >= 0 && clipGrad < Double.POSITIVE_INFINITY)) {
-            throw refused("clipGrad", clipGrad, "a finite norm, or 0 for no cut");
+        requireWithin("hidden", hidden, 1, MAX_HIDDEN);
+        requireWithin("steps", steps, 1, MAX_STEPS);
+        requireWithin("batch", batch, 1, MAX_BATCH);
+        // Meant in float32, in which the engine computes: a smaller rate would be 0 there, and nothing would be
+        // learned.
+        if (!((float) learningRate > 0 && learningRate <= 1)) {
+            throw new OptionException("learningRate", learningRate, "above 0, at most 1");
         }
-        requireWithin("epochs", epochs, 1, 1000);
+        if (!(clipGrad == 0 || (float) clipGrad > 0 && Float.isFinite((float) clipGrad))) {
+            throw new OptionException("clipGrad", clipGrad, "a finite norm, or 0 for no cut");
+        }
+        requireWithin("epochs", epochs, 1, MAX_EPOCHS);
         requireAtLeastZero("trainImages", trainImages);
         requireAtLeastZero("testImages", testImages);
-        requireWithin("threads", threads, 1, 1024);
+        requireWithin("threads", threads, 1, MAX_THREADS);
         Objects.requireNonNull(device, "device");
         Objects.requireNonNull(neuron, "neuron");
         if (!(tau >= 1 && tau <= 1e6)) {
-            throw refused("tau", tau, "1 to 1e6 time steps");
+            throw new OptionException("tau", tau, "1 to 1e6 time steps");
         }
         if (plot != null && !plot.toString().endsWith(".png")) {
-            throw refused("plot", plot, "a path that ends in .png");
+            throw new OptionException("plot", plot, "a path that ends in .png");
         }
     }
 
@@ -80,18 +103,14 @@ public record TrainingOptions(
 
     private static void requireWithin(String name, int value, int min, int max) {
         if (value < min || value > max) {
-            throw refused(name, value, min + " to " + max);
+            throw new OptionException(name, value, min + " to " + max);
         }
     }
 
     private static void requireAtLeastZero(String name, int value) {
         if (value < 0) {
-            throw refused(name, value, "at least 0, where 0 stands for all");
+            throw new OptionException(name, value, "at least 0, where 0 stands for all");
         }
-    }
-
-    private static IllegalArgumentException refused(String name, Object got, String expected) {
-        return new IllegalArgumentException(name + ": got " + got + ", expected " + expected);
     }
 
     /** Builds {@link TrainingOptions}; the setters have the names of the components and are checked by {@link #build()}. */
@@ -103,10 +122,10 @@ public record TrainingOptions(
         private double learningRate = 5e-4;
         private double clipGrad = 0.5;
         private int epochs = 5;
-        private int trainImages = 5000;
+        private int trainImages = DEFAULT_TRAIN_IMAGES;
         private int testImages;
         private long seed = 1;
-        private int threads = Math.min(1024, Runtime.getRuntime().availableProcessors());
+        private int threads = Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors());
         private Device device = Device.AUTO;
         private NeuronPreset neuron = NeuronPreset.SNAPSHOT_2025_08_24;
         private double tau = 2;

@@ -8,6 +8,8 @@ import java.util.SplittableRandom;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
@@ -139,7 +141,7 @@ class NetworkTest {
             double before = network.gradientNorm();
             List<float[]> directions = gradients(network);
             assertThat(before).isGreaterThan(clip);
-            network.clip();
+            network.clip(network.gradientNorm());
             assertThat(network.gradientNorm()).isCloseTo(clip, Offset.offset(1e-6));
             List<float[]> clipped = gradients(network);
             for (int l = 0; l < clipped.size(); l++) {
@@ -152,12 +154,48 @@ class NetworkTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+    void whateverIsNotFiniteIsTold(float bad) {
+        for (String name : List.of("hidden.weight", "hidden.bias", "output.weight", "output.bias")) {
+            try (Network network = network(0)) {
+                Workspace work = workspace(network);
+                Network.Learnable learnable = network.learnables().stream()
+                        .filter(each -> each.name.equals(name))
+                        .findFirst()
+                        .orElseThrow();
+                learnable.value.toByteBuffer(true).putFloat(0, bad);
+                assertThat(network.train(work, LABELS, DRAWS).divergence())
+                        .as(name)
+                        .isNotNull();
+                fillWithSpikes(work);
+                Workspace probe = network.testWorkspace(LABELS.length);
+                fillWithSpikes(probe);
+                if (name.startsWith("output")) {
+                    assertThat(network.test(probe, LABELS, DRAWS).divergence())
+                            .as(name)
+                            .isNotNull();
+                }
+            }
+        }
+    }
+
+    @Test
+    void anUpdateThatLeavesTheFiniteNumbersIsTold() {
+        // Adam's first step is the learning rate, whatever the gradient; the bounds would hide where it led a neuron's
+        // parameter.
+        try (Network network = new Network(SHAPE, SMOOTH, kernel, 1, 3e38, 0, 3)) {
+            assertThat(network.train(workspace(network), LABELS, DRAWS).divergence())
+                    .isEqualTo("the norm of hidden.weight is Infinity");
+        }
+    }
+
     @Test
     void leavesSmallGradientsAlone() {
         try (Network network = network(1e3)) {
             network.gradients(workspace(network), LABELS, DRAWS);
             List<float[]> before = gradients(network);
-            network.clip();
+            network.clip(network.gradientNorm());
             assertThat(gradients(network)).usingRecursiveComparison().isEqualTo(before);
             network.closeGradients();
         }

@@ -1,6 +1,7 @@
 package org.qlif.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -124,7 +125,7 @@ class TrainingTest {
     void printsLinesThatScriptsCanRead() throws IOException {
         ByteArrayOutputStream lines = new ByteArrayOutputStream();
         ByteArrayOutputStream bar = new ByteArrayOutputStream();
-        Training.run(tiny().build(), new ConsoleListener(stream(lines), stream(bar)));
+        Training.run(tiny().build(), new ConsoleListener(stream(lines), stream(bar), 100));
         assertThat(text(lines).lines())
                 .anyMatch(line -> line.matches("network 20-32-3, 5 time steps, seed 1"))
                 .anyMatch(line -> line.contains("2025-08-24: QUBIT") && line.contains("learns v_th, q_scale, q_bias"))
@@ -138,7 +139,7 @@ class TrainingTest {
     @Test
     void drawsNoBarUnlessAsked() throws IOException {
         ByteArrayOutputStream lines = new ByteArrayOutputStream();
-        Training.run(tiny().build(), new ConsoleListener(stream(lines), null));
+        Training.run(tiny().build(), new ConsoleListener(stream(lines)));
         assertThat(text(lines)).doesNotContain("\r");
     }
 
@@ -156,7 +157,7 @@ class TrainingTest {
         Path plot = folder.resolve("silent.png");
         TrainingResult result =
                 new TrainingResult(List.of(new EpochResult(1, 1, 0.5, 1, 0.5, 1, 1)), List.of(1.0), 1, 0.1, 0.1);
-        Plots.write(plot, tiny().build(), result, new SpikeRaster(5, 32, new byte[5 * 32], 3, false));
+        Plots.write(Plots.prepare(plot), tiny().build(), result, new SpikeRaster(5, 32, new byte[5 * 32], 3, false));
         assertThat(plot).isNotEmptyFile();
     }
 
@@ -173,6 +174,58 @@ class TrainingTest {
                 }))
                 .isInstanceOf(IOException.class)
                 .hasMessageContainingAll("plot:", "taken.png");
+    }
+
+    /** With one step an epoch, the first run finds the step that the second ends with: nothing comes after it to notice. */
+    @ParameterizedTest
+    @EnumSource(names = {"SPEC", "SNAPSHOT_2025_08_15"})
+    void divergenceIsNoticedInTheLastStepToo(NeuronPreset neuron) {
+        TrainingOptions.Builder wild = tiny().neuron(neuron)
+                .steps(100)
+                .hidden(8)
+                .batch(TRAINING_IMAGES)
+                .learningRate(1)
+                .clipGrad(0);
+        List<Integer> trained = new ArrayList<>();
+        List<String> ends = new ArrayList<>();
+        TrainingListener listener = new TrainingListener() {
+            @Override
+            public void epochEnded(EpochResult result) {
+                trained.add(result.epoch());
+            }
+
+            @Override
+            public void finished(TrainingResult result) {
+                ends.add("finished");
+            }
+
+            @Override
+            public void failed() {
+                ends.add("failed");
+            }
+        };
+        assertThatExceptionOfType(TrainingDivergedException.class)
+                .isThrownBy(() -> Training.run(wild.epochs(1000).build(), listener))
+                .withMessageMatching("training diverged at step 1 of epoch \\d+: .*; try a smaller --lr");
+        int last = trained.size() + 1;
+        assertThatExceptionOfType(TrainingDivergedException.class)
+                .isThrownBy(() -> Training.run(wild.epochs(last).build(), listener))
+                .withMessageStartingWith("training diverged at step 1 of epoch " + last + ": ");
+        assertThat(ends).containsExactly("failed", "failed");
+    }
+
+    @Test
+    void refusesMoreImagesThanThereAreExceptByDefault() throws IOException {
+        assertThatExceptionOfType(OptionException.class)
+                .isThrownBy(() ->
+                        Training.run(tiny().trainImages(TRAINING_IMAGES + 1).build(), SILENT))
+                .withMessage("trainImages: got 101, expected at most 100, the number in "
+                        + folder.resolve("train-labels-idx1-ubyte.gz"));
+        assertThatExceptionOfType(OptionException.class)
+                .isThrownBy(
+                        () -> Training.run(tiny().testImages(TEST_IMAGES + 1).build(), SILENT))
+                .withMessageStartingWith("testImages: got 41, expected at most 40, the number in ");
+        Training.run(tiny().epochs(1).testImages(TEST_IMAGES).build(), SILENT);
     }
 
     @Test

@@ -1,0 +1,10 @@
+package org.qlif.training;
+
+/** A training option was refused; the message names the option, what came and what was expected. */
+public final class OptionException extends IllegalArgumentException {
+    private static final long serialVersionUID = 1L;
+
+    OptionException(String name, Object got, String expected) {
+        super(name + ": got " + got + ", expected " + expected);
+    }
+}

@@ -1,0 +1,135 @@
+package org.qlif.training;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * A file that long work ends in. What would keep it from being written is found out before the work; it is written beside its place
+ * and then moved there, so that an old file stays whole until the new one is; where its name is a link, the link stays and what it
+ * leads to is replaced.
+ */
+public final class OutputFile {
+    /** As many links on one path as Linux follows. */
+    private static final int MAX_LINKS = 40;
+
+    /** About what a picture takes. */
+    private static final int TRIAL_BYTES = 1 << 17;
+
+    private final String name;
+    private final Path file;
+    private final Path target;
+
+    private OutputFile(String name, Path file) throws IOException {
+        this.name = name;
+        this.file = file;
+        this.target = followed(file.toAbsolutePath());
+    }
+
+    /**
+     * Makes the folder of {@code file} if it is not there, and writes, and deletes, something in it.
+     *
+     * @param name what the file is called in messages, such as the option that named it
+     * @throws IOException if the file can't be written; the message starts with {@code name}
+     */
+    public static OutputFile prepare(String name, Path file) throws IOException {
+        OutputFile output = new OutputFile(name, file);
+        if (Files.exists(output.target)) {
+            if (!Files.isRegularFile(output.target)) {
+                throw output.failure("it is not a file", null);
+            }
+            if (!Files.isWritable(output.target)) {
+                throw output.failure("it is there and write-protected", null);
+            }
+        }
+        Path folder = output.target.getParent();
+        try {
+            Files.createDirectories(folder);
+        } catch (FileAlreadyExistsException obstacle) {
+            throw output.failure(obstacle.getFile() + " is not a folder", obstacle);
+        } catch (IOException cause) {
+            throw output.failure(reason(cause), cause);
+        }
+        Files.delete(output.written(new byte[TRIAL_BYTES]));
+        return output;
+    }
+
+    /** Puts {@code content} in the file's place, or leaves there what was there. */
+    public void write(byte[] content) throws IOException {
+        Path written = written(content);
+        try {
+            keepPermissions(written);
+            Files.move(written, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException cause) {
+            Files.deleteIfExists(written);
+            throw failure(reason(cause), cause);
+        }
+    }
+
+    /** A new file beside the target that holds {@code content}; none if that fails. */
+    private Path written(byte[] content) throws IOException {
+        // Short, since the target's own name may be as long as a name can be.
+        Path beside = target.resolveSibling(
+                ".qlif-" + Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), Character.MAX_RADIX));
+        try (OutputStream out =
+                Files.newOutputStream(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            out.write(content);
+        } catch (IOException cause) {
+            Files.deleteIfExists(beside);
+            throw failure(reason(cause), cause);
+        }
+        return beside;
+    }
+
+    private void keepPermissions(Path written) throws IOException {
+        PosixFileAttributeView view = Files.getFileAttributeView(written, PosixFileAttributeView.class);
+        if (view != null && Files.exists(target)) {
+            view.setPermissions(Files.getPosixFilePermissions(target));
+        }
+    }
+
+    /** Where {@code link} leads to in the end, whether something is there or not. */
+    private Path followed(Path link) throws IOException {
+        Path path = link;
+        for (int links = 0; Files.isSymbolicLink(path); links++) {
+            if (links == MAX_LINKS) {
+                throw failure("too many links, or links that lead in a circle", null);
+            }
+            path = path.resolveSibling(Files.readSymbolicLink(path));
+        }
+        return path;
+    }
+
+    private IOException failure(String reason, IOException cause) {
+        return new IOException(name + ": can't write " + file + ": " + reason, cause);
+    }
+
+    private static String reason(IOException cause) {
+        return switch (cause) {
+            case FileSystemException known when known.getReason() != null -> known.getReason();
+            case AccessDeniedException denied -> "access to " + denied.getFile() + " is denied";
+            case NoSuchFileException missing -> "there is no " + missing.getFile();
+            default -> cause.getMessage() == null ? cause.toString() : cause.getMessage();
+        };
+    }
+
+    /** The path that was asked for. */
+    public Path path() {
+        return file;
+    }
+
+    /** The path that was asked for. */
+    @Override
+    public String toString() {
+        return file.toString();
+    }
+}
