@@ -667,6 +667,7 @@ static void test_empty_calls(void) {
       {1, 0, one << 33},         {1, one << 40, 0},         {one << 33, 0, one << 40},  {0, one << 20, one << 20},
       {0, one << 31, one << 31}, {one << 33, one << 50, 0}, {0, 0, 0},                  {0, 0, INT64_MAX},
       {0, INT64_MAX, 0},         {0, INT64_MAX, 1},         {one << 33, 0, INT64_MAX},  {one << 33, INT64_MAX, 0},
+      {0, 1, INT64_MAX},
   };
   alarm(300);
   for (int mode = 0; mode < 2; mode++) {
