@@ -847,6 +847,9 @@ static void test_closing_during_calls(int rounds) {
     f->tape = tape;
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, call_until_closed, &c) == 0);
+    /* Until the other thread is seen in a call. */
+    char text[100];
+    while (qlif_kernel_describe(c.kernel, text, sizeof text) == QLIF_SUCCESS) sched_yield();
     /* Either may go first. */
     for (int kind = i % 2, closed = 0; closed < 2; kind = 1 - kind, closed++) {
       while (1) {
