@@ -241,7 +241,8 @@ class HostKernel final : public DeviceKernel {
         }
       }
     };
-    team_->run(job, &check, args.neurons / ALONE + 1, team_->size());
+    int64_t longest = args.per_neuron_parameters != 0 ? args.neurons : 1;
+    team_->run(job, &check, longest / ALONE + 1, team_->size());
     if (!check.legal.load(std::memory_order_relaxed)) {
       refuseParameters(args);
     }

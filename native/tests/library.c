@@ -667,6 +667,7 @@ static void test_empty_calls(void) {
       {1, 0, one << 33},         {1, one << 40, 0},         {one << 33, 0, one << 40},  {0, one << 20, one << 20},
       {0, one << 31, one << 31}, {one << 33, one << 50, 0}, {0, 0, 0},                  {0, 0, INT64_MAX},
       {0, INT64_MAX, 0},         {0, INT64_MAX, 1},         {one << 33, 0, INT64_MAX},  {one << 33, INT64_MAX, 0},
+      {0, 1, INT64_MAX},
   };
   alarm(300);
   for (int mode = 0; mode < 2; mode++) {
@@ -846,6 +847,9 @@ static void test_closing_during_calls(int rounds) {
     f->tape = tape;
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, call_until_closed, &c) == 0);
+    /* Until the other thread is seen in a call. */
+    char text[100];
+    while (qlif_kernel_describe(c.kernel, text, sizeof text) == QLIF_SUCCESS) sched_yield();
     /* Either may go first. */
     for (int kind = i % 2, closed = 0; closed < 2; kind = 1 - kind, closed++) {
       while (1) {
