@@ -164,8 +164,8 @@ final class GoldenLayout {
     private void requireKnown() {
         for (String name : tensors.names()) {
             if (!forms.containsKey(name)) {
-                throw golden.problem("tensor " + StrictJson.quoted(name) + ": got a tensor that no comparison of a "
-                        + golden.model() + " case uses");
+                throw golden.problem("tensor " + StrictJson.quoted(name)
+                        + ": got a tensor that no comparison uses in a case of the model " + golden.model());
             }
         }
     }

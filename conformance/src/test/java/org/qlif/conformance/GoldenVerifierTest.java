@@ -23,6 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.Device;
 import org.qlif.KernelOptions;
+import org.qlif.Tensor;
 
 /** A verifier is only worth as much as what it finds: tampered expectations must fail. */
 class GoldenVerifierTest {
@@ -68,6 +69,38 @@ class GoldenVerifierTest {
         assertThat(new GoldenSummary(0, 0, 0).exitCode()).isEqualTo(1);
         assertThat(new GoldenSummary(0, 0, 6).exitCode()).isEqualTo(1);
         assertThat(new GoldenSummary(0, 6, 0).exitCode()).isEqualTo(1);
+    }
+
+    @Test
+    void onlyFiniteDeviationsAreWithinWhatIsAllowed() {
+        assertThat(new GoldenResult.Deviation("x", 1, 1).within()).isTrue();
+        assertThat(new GoldenResult.Deviation("x", Math.nextUp(1.0), 1).within())
+                .isFalse();
+        for (double error : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
+            for (double allowed : new double[] {1, Double.MAX_VALUE, Double.POSITIVE_INFINITY, Double.NaN}) {
+                assertThat(new GoldenResult.Deviation("x", error, allowed).within())
+                        .isFalse();
+            }
+        }
+    }
+
+    /** Even where what is expected gives no bound: the check of a file's values comes before, but is not alone. */
+    @Test
+    void comparisonsFailOnResultsThatAreNotFinite() {
+        for (float actual : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+            for (float expected : new float[] {0, Float.MAX_VALUE, Float.NaN, Float.NEGATIVE_INFINITY}) {
+                Comparison comparison = new Comparison();
+                Tensor wanted = Tensor.of(new float[] {1, expected}, 2);
+                comparison.forward("x", wanted, Tensor.of(new float[] {actual, expected}, 2));
+                comparison.gradient("x", wanted, Tensor.of(new float[] {actual, expected}, 2));
+                comparison.normals("x", wanted, Tensor.of(new float[] {actual, expected}, 2));
+                GoldenResult result = comparison.result(Path.of("x"));
+                assertThat(result.outcome()).isEqualTo(GoldenResult.Outcome.FAILED);
+                assertThat(result.forward().within()).isFalse();
+                assertThat(result.gradient().within()).isFalse();
+            }
+        }
+        assertThat(new Comparison().result(Path.of("x")).outcome()).isEqualTo(GoldenResult.Outcome.FAILED);
     }
 
     /** One element of one expected tensor moved by twice what is allowed, for every kind of tensor. */

@@ -228,9 +228,9 @@ class IdxFileTest {
     /** Whatever the damaged data unpack to: too much, too little, another header. */
     @Test
     void callsDamagedGzipDamaged() throws IOException {
-        byte[] random = new byte[1200];
+        byte[] random = new byte[400];
         new SplittableRandom(7).nextBytes(random);
-        byte[] packed = TestData.gzip(TestData.images(2, 20, 30, random));
+        byte[] packed = TestData.gzip(TestData.images(2, 10, 20, random));
         byte[] stored = stored(TestData.images(2, 3, 2, PIXELS));
         for (byte[] good : new byte[][] {packed, stored}) {
             // Of a header, the 10 bytes before the data, only some say anything.
@@ -310,7 +310,7 @@ class IdxFileTest {
         byte[] packed = TestData.gzip(plain);
         byte[] twice = Arrays.copyOf(packed, 2 * packed.length);
         System.arraycopy(packed, 0, twice, packed.length, packed.length);
-        for (int i = 0; i < 3000; i++) {
+        for (int i = 0; i < 1000; i++) {
             long seed = base + i;
             SplittableRandom random = new SplittableRandom(seed);
             byte[] bytes = new byte[][] {plain, packed, twice}[random.nextInt(3)].clone();
