@@ -262,6 +262,8 @@ class NativeKernelTest {
                     default -> RandomConfigs.pick(random, -0.0, 0, 1e-300, 1e-45, 3.4e38);
                 };
         };
+    }
+
     /** Memory that is closed during a call stays until the call is done, and no thread ever sees it gone. */
     @Test
     @Timeout(240)
