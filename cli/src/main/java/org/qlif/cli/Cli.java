@@ -10,6 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.ServiceConfigurationError;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.qlif.DeviceUnavailableException;
@@ -17,7 +18,9 @@ import org.qlif.training.NeuronPreset;
 import org.qlif.training.TrainingDivergedException;
 import org.qlif.training.TrainingListener;
 import picocli.CommandLine;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command tree, and how its failures become one line on stderr and an exit code. */
@@ -58,6 +61,10 @@ final class Cli {
                 .addSubcommand(new TrainCommand(trainingListener))
                 .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
                 .registerConverter(NeuronPreset.class, new NameConverter<>(NeuronPreset.class))
+                .registerConverter(int.class, number("a whole number", Integer::valueOf))
+                .registerConverter(Integer.class, number("a whole number", Integer::valueOf))
+                .registerConverter(long.class, number("a whole number of 64 bits", Long::valueOf))
+                .registerConverter(double.class, number("a number", Double::valueOf))
                 .setUsageHelpLongOptionsMaxWidth(28)
                 .setUsageHelpWidth(100)
                 .setOut(out)
@@ -78,6 +85,18 @@ final class Cli {
             // it is.
             return failure(error);
         }
+    }
+
+    /** Reads a number, and says what was expected as everything else does; its range is the option's affair. */
+    private static <N extends Number> ITypeConverter<N> number(String expected, Function<String, N> parser) {
+        return text -> {
+            try {
+                return parser.apply(text.strip());
+            } catch (NumberFormatException other) {
+                throw new TypeConversionException(
+                        "got '" + text + "', expected " + expected + " in the range that --help gives");
+            }
+        };
     }
 
     private static Map<String, String> exitCodes() {

@@ -72,11 +72,14 @@ class BenchCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"0", "-1", "1025", "two"})
+    @ValueSource(strings = {"0", "-1", "1025", "two", "", "1.5", "99999999999"})
     void refusesThreads(String threads) {
         Invocation bench = Invocation.of("bench", "--threads", threads);
         assertThat(bench.exitCode()).isEqualTo(Cli.USAGE);
-        assertThat(bench.err().lines()).singleElement().asString().contains("--threads", threads);
+        assertThat(bench.err().lines())
+                .singleElement()
+                .asString()
+                .contains("--threads", threads, "expected a whole number");
     }
 
     @ParameterizedTest

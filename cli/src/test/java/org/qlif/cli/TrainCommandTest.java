@@ -75,13 +75,20 @@ class TrainCommandTest {
         "--clip-grad, -1, --clip-grad: got -1.0",
         "--train-images, -5, --train-images: got -5",
         "--epochs, many, --epochs",
+        "--epochs, 1.5, 'got ''1.5'', expected a whole number'",
+        "--lr, Infinity, --learning-rate: got Infinity",
+        "--lr, fast, 'got ''fast'', expected a number'",
+        "--threads, 0, '--threads: got 0, expected a whole number from 1 to '",
+        "--train-images, 60001, '--train-images: got 60001, expected at most 60000, the number in '",
+        "--test-images, 10001, '--test-images: got 10001, expected at most 10000, the number in '",
         "--tau, NaN, --tau: got NaN",
         "--neuron, 2020-01-01, 'got ''2020-01-01'', expected one of spec, 2025-08-15, 2025-08-24'",
         "--device, tpu, --device: got 'tpu'",
         "--plot, curves.jpg, --plot: got curves.jpg",
     })
     void refusesValuesByTheNameOfTheirOption(String option, String value, String message) {
-        Invocation train = Invocation.of("train", option, value);
+        Invocation train =
+                Invocation.of("train", "--data", Repository.file("data/mnist").toString(), option, value);
         assertThat(train.exitCode()).isEqualTo(Cli.USAGE);
         assertThat(train.out()).isEmpty();
         assertThat(train.err().lines())
@@ -89,6 +96,21 @@ class TrainCommandTest {
                 .asString()
                 .startsWith("qlif: ")
                 .contains(message, value);
+    }
+
+    @Test
+    void divergenceIsOneLineAndCode1() {
+        String[] arguments = ("train --data DIR --neuron spec --lr 1 --clip-grad 0 --hidden 8 --steps 300 --batch 64"
+                        + " --train-images 64 --test-images 1 --epochs 1000 --threads 1")
+                .split(" ");
+        arguments[2] = Repository.file("data/mnist").toString();
+        Invocation train = Invocation.of(arguments);
+        assertThat(train.exitCode()).isEqualTo(Cli.FAILED);
+        assertThat(train.err().lines())
+                .singleElement()
+                .asString()
+                .startsWith("qlif: training diverged at step ")
+                .endsWith("; try a smaller --lr");
     }
 
     @Test

@@ -22,7 +22,9 @@ class UsageTest {
     void everyCommandHasHelpWithAnExample(String command) {
         Invocation help = Invocation.of(command, "--help");
         assertThat(help.exitCode()).isZero();
-        assertThat(help.out()).startsWith("Usage: qlif " + command).contains("  ./qlif " + command, "--debug");
+        assertThat(help.out())
+                .startsWith("Usage: qlif " + command)
+                .contains("  ./qlif " + command, "--debug", "Exit codes:\n  0     fine\n");
     }
 
     @Test
@@ -30,6 +32,17 @@ class UsageTest {
         Invocation version = Invocation.of("--version");
         assertThat(version.exitCode()).isZero();
         assertThat(version.out()).startsWith("qlif ").contains("Java " + Runtime.version());
+    }
+
+    @Test
+    void messagesHoldNothingThatATerminalObeys() {
+        Invocation wrong = Invocation.of("bench", "--mode", "\u001b[2Jx\ny\u0007");
+        assertThat(wrong.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(wrong.err().lines())
+                .singleElement()
+                .asString()
+                .contains("got '\\u001b[2Jx y\\u0007'")
+                .doesNotContain("\u001b", "\u0007");
     }
 
     @Test

@@ -116,8 +116,10 @@ public final class OutputFile {
     private static String reason(IOException cause) {
         return switch (cause) {
             case FileSystemException known when known.getReason() != null -> known.getReason();
-            case AccessDeniedException denied -> "access to " + denied.getFile() + " is denied";
-            case NoSuchFileException missing -> "there is no " + missing.getFile();
+            case AccessDeniedException denied ->
+                "access to " + Path.of(denied.getFile()).getParent() + " is denied";
+            case NoSuchFileException missing ->
+                "no file can be made in " + Path.of(missing.getFile()).getParent();
             default -> cause.getMessage() == null ? cause.toString() : cause.getMessage();
         };
     }

@@ -147,6 +147,7 @@ public final class Training {
         long spikeKey = Seeds.of(options.seed(), Seeds.Purpose.TRAINING_SPIKES, epoch);
         long drawKey = Seeds.of(options.seed(), Seeds.Purpose.TRAINING_DRAWS, epoch);
         int steps = Math.ceilDiv(trainCount, options.batch());
+        int wholeBatch = Math.min(options.batch(), trainCount);
         Score score = new Score();
         for (int step = 0; step < steps; step++) {
             long start = System.nanoTime();
@@ -162,7 +163,7 @@ public final class Training {
             }
             score.add(outcome, work.batch);
             losses.add(outcome.loss());
-            if (work.batch == options.batch()) {
+            if (work.batch == wholeBatch) {
                 stepMillis.add((end - start) * 1e-6);
                 neuronMillis.add(outcome.neuronNanos() * 1e-6);
                 encodeMillis.add((encoded - start) * 1e-6);

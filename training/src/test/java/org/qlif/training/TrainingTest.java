@@ -122,6 +122,12 @@ class TrainingTest {
     }
 
     @Test
+    void timesABatchThatIsSmallerThanAskedForIfThereIsNoOther() throws IOException {
+        TrainingResult result = Training.run(tiny().batch(4096).epochs(1).build(), SILENT);
+        assertThat(result.stepMillis()).isPositive();
+    }
+
+    @Test
     void printsLinesThatScriptsCanRead() throws IOException {
         ByteArrayOutputStream lines = new ByteArrayOutputStream();
         ByteArrayOutputStream bar = new ByteArrayOutputStream();
