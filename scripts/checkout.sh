@@ -19,6 +19,7 @@ case $root/ in
   *:*) qlif_refuse "the checkout can't be used in $root: Java's tools end a path at ':'; move or rename the folder" ;;
   *'!/'*) qlif_refuse "the checkout can't be used in $root: Java ends the name of a jar file at '!/'; move or rename the folder" ;;
   *'${'*) qlif_refuse "the checkout can't be used in $root: Maven takes '\${' for a variable; move or rename the folder" ;;
+  *\\*) qlif_refuse "the checkout can't be used in $root: Maven takes a backslash for the end of a name; move or rename the folder" ;;
   *$'\n'*) qlif_refuse "the checkout can't be used in $(printf %q "$root"), with a line break in its path; move or rename the folder" ;;
   *[![:ascii:]]*)
     if command -v iconv >/dev/null && ! printf %s "$root" | iconv -f "$qlif_encoding" -t UTF-8 >/dev/null 2>&1; then
