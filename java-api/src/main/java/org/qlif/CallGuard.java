@@ -11,7 +11,8 @@ import org.qlif.spi.host.Team;
 final class CallGuard {
     private static final int IDLE = 0;
     private static final int BUSY = 1;
-    private static final int CLOSED = 2;
+    private static final int CLOSING = 2;
+    private static final int CLOSED = 3;
 
     /** How long a thread that closes sleeps before it looks again whether the call has ended. */
     private static final long WAIT_NANOS = 100_000;
@@ -57,8 +58,8 @@ final class CallGuard {
     }
 
     /**
-     * Refuses further calls, waits for the one that runs, and runs {@code release}; only the first to close does. An interrupt does
-     * not end the wait and is kept.
+     * Refuses further calls, waits for the one that runs, and runs {@code release}; only the first to close does, and others return
+     * when it has. An interrupt does not end the wait and is kept.
      *
      * @throws IllegalStateException if the caller is inside the call that runs, which could then never end; nothing is changed
      */
@@ -66,7 +67,11 @@ final class CallGuard {
         requireClosable();
         closing = true;
         if (awaitIdle()) {
-            release.run();
+            try {
+                release.run();
+            } finally {
+                use.set(CLOSED);
+            }
         }
     }
 
@@ -78,11 +83,11 @@ final class CallGuard {
         }
     }
 
-    /** Waits until no call runs and closes; false if another thread has closed. */
+    /** Waits until no call runs; false if another thread has closed. */
     private boolean awaitIdle() {
         boolean interrupted = false;
         try {
-            while (!use.compareAndSet(IDLE, CLOSED)) {
+            while (!use.compareAndSet(IDLE, CLOSING)) {
                 if (use.get() == CLOSED) {
                     return false;
                 }

@@ -94,6 +94,7 @@ public final class Kernel implements AutoCloseable {
         guard.enter();
         try {
             call.check(config, this);
+            backend.check(call.parameters());
             Tape tape = call.tape();
             if (tape == null) {
                 run(call);
@@ -132,6 +133,7 @@ public final class Kernel implements AutoCloseable {
         guard.enter();
         try {
             call.check(config, this);
+            backend.check(call.forward().parameters());
             Tape tape = call.forward().tape();
             tape.enter();
             try {

@@ -536,6 +536,10 @@ class CudaLifetimeTest {
             float[] after = new float[written.length];
             voltages.copyTo(MemorySegment.ofArray(after));
             assertThat(after).containsExactly(written);
+            // A call that was refused leaves the tape's run as it was.
+            host[17] = CONFIG.defaultValue(parameter);
+            values.copyFrom(MemorySegment.ofArray(host));
+            kernel.backward(new Backward(forward));
             control(kernel).stream(stream);
             control(kernel).reserve(3, 2, 33, false);
             assertThatThrownBy(() -> CudaGraph.capture(stream, () -> kernel.forward(forward)))

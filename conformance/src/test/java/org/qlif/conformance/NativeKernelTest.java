@@ -125,8 +125,8 @@ class NativeKernelTest {
         Shape shape = new Shape(500, 16, 4096);
         Forward large = forward(shape);
         Forward small = forward(new Shape(1, 1, 1));
-        try (Kernel kernel = open();
-                var other = Executors.newSingleThreadExecutor()) {
+        Kernel kernel = open();
+        try (var other = Executors.newSingleThreadExecutor()) {
             Future<?> running = other.submit(() -> insist(kernel, large));
             boolean refused = false;
             while (!refused && !running.isDone()) {

@@ -67,7 +67,17 @@ final class CudaSite implements NativeKernel.Site {
         if (!checksParameters) {
             return;
         }
-        Parameters copies = null;
+        enter();
+        try {
+            copy(config, parameters).requireValid(config);
+        } finally {
+            leave();
+        }
+    }
+
+    /** What of {@code parameters} is in the GPU's memory. */
+    private Parameters copy(QlifConfig config, Parameters parameters) {
+        Parameters copies = Parameters.none(config);
         for (NeuronParameter parameter : config.parameters()) {
             Tensor tensor = parameters.get(parameter);
             if (tensor.place() != null && tensor.elements() > 0) {
@@ -76,15 +86,12 @@ final class CudaSite implements NativeKernel.Site {
                             "this call is captured into a graph, and the kernel checks parameters, which"
                                     + " waits for the GPU; expected checkParameters(false)");
                 }
-                copies = copies == null ? Parameters.none(config) : copies;
                 Tensor copy = Tensor.zeros(DType.F32, tensor.shape());
                 staging.download(tensor.address(), copy);
                 copies.set(parameter, copy);
             }
         }
-        if (copies != null) {
-            copies.requireValid(config);
-        }
+        return copies;
     }
 
     @Override

@@ -69,7 +69,7 @@ final class NativeKernel implements BackendKernel {
         MemorySegment enter();
 
         /**
-         * Checks, if that was asked for, the values of parameters that no one else can read; after {@link #enter}.
+         * Checks, if that was asked for, the values of parameters that no one else can read; not within a call.
          *
          * @throws IllegalArgumentException naming parameter, index and value
          */
@@ -136,12 +136,16 @@ final class NativeKernel implements BackendKernel {
     }
 
     @Override
+    public void check(Parameters parameters) {
+        site.check(config, parameters);
+    }
+
+    @Override
     public void forward(Forward call) {
         MemorySegment stream = site.enter();
         NativeTape tape = tapeOf(call);
         boolean done = false;
         try {
-            site.check(config, call.parameters());
             bindInputs(forwardArgs, call);
             bindOutputs(forwardArgs, call);
             staging.load();
@@ -163,7 +167,6 @@ final class NativeKernel implements BackendKernel {
         NativeTape tape = tapeOf(call.forward());
         boolean done = false;
         try {
-            site.check(config, call.forward().parameters());
             bindInputs(backwardsForward, call.forward());
             bindGradients(call);
             staging.load();

@@ -5,6 +5,7 @@ import org.qlif.Backward;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
+import org.qlif.Parameters;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 
@@ -28,6 +29,14 @@ public interface BackendKernel extends AutoCloseable {
     default <T> Optional<T> extension(Class<T> type) {
         return Optional.empty();
     }
+
+    /**
+     * Checks the values of parameters that are out of the host's reach, if that was asked for; comes before each run, when everything
+     * else has been checked. Unless a backend says otherwise, there are none.
+     *
+     * @throws IllegalArgumentException naming parameter, index and value
+     */
+    default void check(Parameters parameters) {}
 
     /** Runs all steps of {@code call}. */
     void forward(Forward call);
