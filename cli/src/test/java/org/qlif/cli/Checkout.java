@@ -121,7 +121,10 @@ final class Checkout {
         Manifest manifest = new Manifest();
         manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
         String classPath = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
-                .map(entry -> Path.of(entry).toUri().toString())
+                .map(Path::of)
+                // What the tests add, such as devices of their own, is not the tool's.
+                .filter(entry -> !entry.endsWith("test-classes"))
+                .map(entry -> entry.toUri().toString())
                 .collect(Collectors.joining(" "));
         manifest.getMainAttributes().put(Attributes.Name.CLASS_PATH, classPath);
         try (OutputStream out = Files.newOutputStream(file)) {
