@@ -33,7 +33,7 @@
  *
  * Checks
  *   - A failure's text names the argument, what it was and what was expected, such as "steps: got -1, expected 0 or more".
- *   - The fields of a qlif_config must have values that the specification's ranges allow; the ranges stand beside them.
+ *   - The fields of a qlif_config must have values that the ranges of docs/model.md allow; the ranges stand beside them.
  *   - B * N and T * B * N must be below 2^63, and so must the bytes of each array that is lent, of a tape and of scratch memory; else
  *     QLIF_INVALID_ARGUMENT. What is below it but more than there is gives QLIF_OUT_OF_MEMORY.
  *   - On QLIF_HOST each forward and backward call checks its parameters' values: all must be finite, tau must be above 0, and dt / tau must
@@ -94,7 +94,7 @@ enum {
   QLIF_INTERNAL = 7
 };
 
-/* State variables, in the specification's order. */
+/* State variables, in the order of docs/model.md. */
 enum {
   QLIF_STATE_MEMBRANE = 0,            /* V */
   QLIF_STATE_ADAPTATION = 1,          /* A */
@@ -153,7 +153,7 @@ enum { QLIF_TAPE_VOLTAGE = 0, QLIF_TAPE_COMPACT = 1 };
 /* The options, 0 or 1 unless an enumeration is named, and the float32 numbers of the equations. Numbers are derived from the
  * configuration once, in float64, and rounded once (docs/numerics.md); the library takes them as they are.
  *
- * Every field is checked, also where the options leave it without effect. Ranges below are those that the specification's ranges have
+ * Every field is checked, also where the options leave it without effect. Ranges below are those that the ranges of docs/model.md have
  * after the derivation: bounds that are open there can be reached by rounding, so they are closed here. All numbers are finite. */
 typedef struct qlif_config {
   uint32_t size; /* sizeof(qlif_config) */

@@ -72,7 +72,7 @@ void requireChoices(const qlif_config &c) {
 }
 
 /**
- * The ranges of the specification's options as they come out of the derivation in float64 and the rounding to float32: an open bound may
+ * The ranges of the options in docs/model.md as they come out of the derivation in float64 and the rounding to float32: an open bound may
  * have been rounded to, and what was above 0 may be 0 where the option's own range did not ask for more in float32.
  */
 void requireNumbers(const qlif_config &c) {

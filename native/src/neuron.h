@@ -1,5 +1,5 @@
 // The QLIF model for one neuron: state, one step forward, one step backward. The arithmetic's only place in the native library, in the
-// specification's order, with the names of the Java library's ScalarNeuron, so that the two can be read side by side. Which operations
+// order of docs/model.md, with the names of the Java library's ScalarNeuron, so that the two can be read side by side. Which operations
 // are fused and in which order terms are added is part of the definition.
 //
 // S is Fixed or Dynamic: where the options come from.
@@ -11,7 +11,7 @@
 
 namespace qlif {
 
-/** What one step of one neuron computed, in the specification's names: what traces show and the backward step reads. */
+/** What one step of one neuron computed, in the names of docs/model.md: what traces show and the backward step reads. */
 struct Step {
   float input;            // I
   float m;                // M at the step

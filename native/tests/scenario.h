@@ -35,7 +35,7 @@ static int random_int(int low, int high) { return low + (int)(random_bits() % (u
 
 static float random_float(float low, float high) { return low + (high - low) * (float)(random_bits() >> 40) * 0x1p-24f; }
 
-/* The specification's defaults. */
+/* The defaults of docs/model.md. */
 static qlif_config default_config(void) {
   qlif_config c;
   memset(&c, 0, sizeof c);

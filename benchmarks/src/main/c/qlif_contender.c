@@ -1,5 +1,5 @@
 /*
- * QLIF in plain C: the default configuration of the specification and its draws, forward only. A contender for the Java kernels,
+ * QLIF in plain C: the default configuration of docs/model.md and its draws, forward only. A contender for the Java kernels,
  * written to win: no part of QLIF uses it.
  *
  * Blocks of W neurons go through all time steps; each stage of a step is a loop over the block that gcc turns into vector code.
@@ -29,7 +29,7 @@
 #define LOW 0xFFFFFFFFu
 #define TWO_PI 6.283185307179586f
 
-/* The configuration, in the specification's names. */
+/* The configuration, in the names of docs/model.md. */
 #define SIGMA 0.1f
 #define GAIN 2.0f /* 1 + kappa M, both 1 */
 #define G_AHP 0.2f
@@ -215,7 +215,7 @@ static void step(block *restrict k, const float *restrict input, const float *re
     }
 }
 
-/* Section 10 of the specification: no denormal numbers in silent neurons. */
+/* docs/model.md, section 10: no denormal numbers in silent neurons. */
 static void flush(float *restrict x) {
     for (int i = 0; i < W; i++) {
         x[i] = fabsf(x[i]) < FLUSH ? 0.0f : x[i];

@@ -40,7 +40,7 @@ HOMEOSTASIS_LR = 1e-3
 TARGET_RATE = 0.12
 SURROGATE_SCALE = 1.0
 
-# The parameters' defaults; alpha and beta from the specification's section 7.
+# The parameters' defaults; alpha and beta from docs/model.md, section 7.
 PARAMETERS = ("v_th", "tau", "eta", "q_scale", "q_bias")
 _REST_ANGLE = math.acos(1 - 2 * 0.02)
 DEFAULTS = {

@@ -68,7 +68,7 @@ class Contender:
     """A call on a workload, ready to run."""
 
     name: str
-    # Whether its own draws are those that the specification says.
+    # Whether its own draws are those of docs/model.md, section 8.
     draws_as_specified = False
     # What was chosen for it, for people.
     description = ""

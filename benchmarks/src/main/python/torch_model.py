@@ -1,6 +1,6 @@
 """The model composed of PyTorch's tensor operations in a loop over time, as one would write it without a kernel.
 
-The specification's section 3 in its order and with its names, no modulation given; gradients by autograd. Draws are
+Section 3 of docs/model.md in its order and with its names, no modulation given; gradients by autograd. Draws are
 PyTorch's own unless lent.
 """
 

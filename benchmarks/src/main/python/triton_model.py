@@ -1,6 +1,6 @@
 """The model as a pair of Triton kernels, written to win: no part of QLIF uses them.
 
-One program takes a block of elements through all time steps, the state in registers; draws are the specification's
+One program takes a block of elements through all time steps, the state in registers; draws are docs/model.md's
 Philox4x32-10, one call for two steps. Elementary functions are the GPU's approximations, which our kernels can't use
 since their bits are promised.
 

@@ -52,7 +52,7 @@ class TritonModelTest(unittest.TestCase):
             with self.subTest(configuration=configuration):
                 self.check(configuration, (21, 3, 67), triton_model.Tuning(), training=False)
 
-    def test_draws_what_the_specification_says(self):
+    def test_draws_what_the_model_says(self):
         self.check("full", (41, 8, 128), triton_model.Tuning(256, 4, 8), lent=False)
 
     def test_a_wrong_gradient_is_noticed(self):

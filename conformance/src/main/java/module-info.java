@@ -1,5 +1,5 @@
 /**
- * Golden cases and their verifier: whether a device computes what the specification says. The contract tests of all backends
+ * Golden cases and their verifier: whether a device computes what docs/model.md says. The contract tests of all backends
  * live in this module's tests.
  */
 module org.qlif.conformance {

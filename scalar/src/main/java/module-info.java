@@ -1,7 +1,7 @@
 import org.qlif.scalar.ScalarBackend;
 import org.qlif.spi.Backend;
 
-/** The plain scalar CPU backend, device {@code cpu:scalar}: the specification's equations, one neuron at a time. */
+/** The plain scalar CPU backend, device {@code cpu:scalar}: the equations of docs/model.md, one neuron at a time. */
 module org.qlif.scalar {
     requires org.qlif;
 

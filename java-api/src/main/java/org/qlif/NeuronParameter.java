@@ -5,6 +5,6 @@ public interface NeuronParameter {
     /** The position in the model's list of parameters. */
     int ordinal();
 
-    /** The specification's name, such as {@code v_th}. */
+    /** The name in files (docs/model.md), such as {@code v_th}. */
     String symbol();
 }

@@ -9,18 +9,28 @@ import java.lang.foreign.ValueLayout;
  */
 final class ParameterChecks {
     private static final int CHUNK = 1024;
-    private static final int INFINITY = Float.floatToRawIntBits(Float.POSITIVE_INFINITY);
+
+    /** The exponent of infinities and NaNs, and what carries it alone into the sign. */
+    private static final int EXPONENT = 0x7F800000;
+
+    private static final int CARRY = 0x00800000;
 
     private final NeuronConfig config;
     private final int[] bits = new int[CHUNK];
 
-    /** The largest magnitude and the least value that were met, as bits of floats. */
-    private int largestMagnitude;
-
-    private int least;
+    /** The bits of the least time constant for which dt over it is finite; the bits of positive floats are ordered as they are. */
+    private final int leastTime;
 
     ParameterChecks(NeuronConfig config) {
         this.config = config;
+        float least = Math.max(Float.MIN_VALUE, dt() / Float.MAX_VALUE);
+        while (!Float.isFinite(dt() / least)) {
+            least = Math.nextUp(least);
+        }
+        while (least > Float.MIN_VALUE && Float.isFinite(dt() / Math.nextDown(least))) {
+            least = Math.nextDown(least);
+        }
+        leastTime = Float.floatToRawIntBits(least);
     }
 
     /** Throws {@link IllegalArgumentException} unless the model can run with the values of {@code parameters}. */
@@ -28,37 +38,42 @@ final class ParameterChecks {
         for (int i = 0; i < config.parameters().size(); i++) {
             NeuronParameter parameter = config.parameters().get(i);
             Tensor tensor = parameters.get(parameter);
-            if (tensor == null || tensor.place() != null) {
-                continue;
-            }
-            scan(tensor.segment(), tensor.elements());
-            if (largestMagnitude >= INFINITY || !suits(parameter)) {
+            if (tensor != null
+                    && tensor.place() == null
+                    && faults(parameter, tensor.segment(), tensor.elements()) < 0) {
                 refuse(parameter, tensor);
             }
         }
     }
 
-    /** As whole-array passes over copied bits, which the compiler turns into vector code wherever the values lie. */
-    private void scan(MemorySegment values, long elements) {
-        int largest = 0;
-        int lowest = Integer.MAX_VALUE;
+    /** Negative if some value is not what the parameter can be. */
+    private int faults(NeuronParameter parameter, MemorySegment values, long elements) {
+        int faults = 0;
         for (long at = 0; at < elements; at += CHUNK) {
             int count = (int) Math.min(CHUNK, elements - at);
             MemorySegment.copy(values, ValueLayout.JAVA_INT, at * Float.BYTES, bits, 0, count);
-            for (int i = 0; i < count; i++) {
-                largest = Math.max(largest, bits[i] & Integer.MAX_VALUE);
-                lowest = Math.min(lowest, bits[i]);
-            }
+            faults |= isTimeConstant(parameter) ? outOfTime(count) : notFinite(count);
         }
-        largestMagnitude = largest;
-        least = lowest;
+        return faults;
     }
 
-    /** Whether the finite values that were scanned are in the parameter's range; the bits of positive floats are ordered as they are. */
-    private boolean suits(NeuronParameter parameter) {
-        return !isTimeConstant(parameter)
-                || least == Integer.MAX_VALUE
-                || (least > 0 && Float.isFinite(dt() / Float.intBitsToFloat(least)));
+    // Each an OR over copied bits, which the compiler turns into vector code wherever the values lie; a minimum or
+    // maximum it does not.
+
+    private int notFinite(int count) {
+        int faults = 0;
+        for (int i = 0; i < count; i++) {
+            faults |= (bits[i] & EXPONENT) + CARRY;
+        }
+        return faults;
+    }
+
+    private int outOfTime(int count) {
+        int faults = 0;
+        for (int i = 0; i < count; i++) {
+            faults |= (bits[i] & EXPONENT) + CARRY | bits[i] | bits[i] - leastTime;
+        }
+        return faults;
     }
 
     private void refuse(NeuronParameter parameter, Tensor tensor) {

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * Every option of the QLIF model, with the specification's defaults. Values are checked when the record is made: one outside
+ * Every option of the QLIF model, with the defaults of docs/model.md. Values are checked when the record is made: one outside
  * its range, a NaN or an infinity is refused by name, value and range.
  *
  * <p>Times are in the unit of {@code dt}; potentials, thresholds and currents are dimensionless. Use {@link #builder()}.
@@ -250,12 +250,12 @@ public record QlifConfig(
         Range.ordered("minThreshold", minThreshold, "maxThreshold", maxThreshold, false);
     }
 
-    /** A builder that starts from the specification's defaults. */
+    /** A builder that starts from the defaults of docs/model.md. */
     public static Builder builder() {
         return new Builder();
     }
 
-    /** The specification's defaults. */
+    /** The defaults of docs/model.md. */
     public static QlifConfig defaults() {
         return builder().build();
     }

@@ -41,7 +41,7 @@ public final class QlifLayer implements AutoCloseable {
         RESET,
         /**
          * A call starts from the state of the last, except that firing-rate estimate and homeostatic offset are replaced by
-         * their means over the batch, neuron by neuron: the specification's rule for a layer that keeps state.
+         * their means over the batch, neuron by neuron: see docs/model.md, section 5.
          */
         KEEP,
         /** A call continues the last one exactly: T calls of one step equal one call of T steps. */
@@ -343,7 +343,7 @@ public final class QlifLayer implements AutoCloseable {
             this.neurons = neurons;
         }
 
-        /** Sets the model's options; the specification's defaults unless set. */
+        /** Sets the model's options; the defaults of docs/model.md unless set. */
         public Builder config(QlifConfig config) {
             this.config = Objects.requireNonNull(config, "config");
             return this;

@@ -1,6 +1,6 @@
 package org.qlif;
 
-/** The state variables of the QLIF model, in the specification's order. */
+/** The state variables of the QLIF model, in the order of docs/model.md. */
 public enum QlifVariable implements StateVariable {
     /** V, the membrane potential. */
     MEMBRANE("v", 0f),

@@ -95,7 +95,7 @@ public enum ContenderKind {
         return pass == Pass.FORWARD || (trains && pass == Pass.TRAIN);
     }
 
-    /** Whether its own draws are those of the specification, so that it fires where our kernels do. */
+    /** Whether its own draws are those of docs/model.md, so that it fires where our kernels do. */
     boolean drawsAsSpecified() {
         return drawsAsSpecified;
     }

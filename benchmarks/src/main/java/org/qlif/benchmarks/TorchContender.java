@@ -167,7 +167,7 @@ final class TorchContender implements Contender {
         manager.close();
     }
 
-    /** The specification's section 3, in tensors of shape {@code (1, B, N)}. */
+    /** docs/model.md, section 3, in tensors of shape {@code (1, B, N)}. */
     private final class Unrolled {
         private final NDList inputs;
         private final NDArray vTh;

@@ -17,7 +17,7 @@ import picocli.CommandLine.ScopeType;
         footerHeading = "%nExamples:%n",
         footer = {
             "  ./qlif devices                       what can run here",
-            "  ./qlif verify golden                 whether it computes what the specification says",
+            "  ./qlif verify golden                 whether it computes what docs/model.md says",
             "  ./qlif bench                         how fast it is",
             "  ./qlif train                         whether a network of it learns",
             "",

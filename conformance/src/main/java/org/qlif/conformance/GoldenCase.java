@@ -28,7 +28,7 @@ public final class GoldenCase {
 
     private static final String SUFFIX = ".safetensors";
 
-    /** What a key of a QLIF configuration sets; {@code dt} to {@code v_reset} in the specification's names. */
+    /** What a key of a QLIF configuration sets; {@code dt} to {@code v_reset} in the names of docs/model.md. */
     private static final Map<String, BiFunction<QlifConfig.Builder, Value, QlifConfig.Builder>> QLIF_KEYS =
             Map.ofEntries(
                     Map.entry("adaptation_decay", (b, v) -> b.adaptationDecay(v.number())),

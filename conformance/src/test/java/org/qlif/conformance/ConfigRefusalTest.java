@@ -47,7 +47,7 @@ class ConfigRefusalTest {
                                 .hasMessageContaining(component.getName())));
     }
 
-    /** The specification's table of ranges: a value just outside each bound. */
+    /** The table of ranges in docs/model.md: a value just outside each bound. */
     @ParameterizedTest
     @CsvSource({
         "resetFraction, -0.01",

@@ -114,7 +114,7 @@ class GoldenCaseTest {
         assertThat(golden.firstStep()).isEqualTo(5);
     }
 
-    /** The options that presets define: those in which the snapshots' golden cases differ from the specification. */
+    /** The options that presets define: those in which the snapshots' golden cases differ from docs/model.md. */
     private static final Map<String, Function<QlifConfig, Object>> PRESET_OPTIONS = Map.ofEntries(
             Map.entry("resetFraction", QlifConfig::resetFraction),
             Map.entry("detachReset", QlifConfig::detachReset),

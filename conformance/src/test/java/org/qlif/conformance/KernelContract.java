@@ -39,7 +39,7 @@ import org.qlif.Tensor;
 
 /**
  * What every backend computes: the golden cases, and for any configuration, shape, split, memory and number of threads the same
- * bits as {@code cpu:scalar} on one thread, which is the specification written out.
+ * bits as {@code cpu:scalar} on one thread, which is docs/model.md written out.
  */
 abstract class KernelContract {
     private static final Device ORACLE = Device.of("cpu:scalar");
@@ -592,7 +592,7 @@ abstract class KernelContract {
                 null);
     }
 
-    /** Section 10 of the specification: silent neurons come to rest at +0, at steps that are multiples of 64. */
+    /** docs/model.md, section 10: silent neurons come to rest at +0, at steps that are multiples of 64. */
     @Test
     void bringsSilentNeuronsToRest() {
         QlifConfig config = QlifConfig.builder()
@@ -637,7 +637,7 @@ abstract class KernelContract {
                 .isNotZero();
     }
 
-    /** S, M and y are not among what section 10 lists: M shows itself, y through D. */
+    /** S, M and y are not among what docs/model.md, section 10 lists: M shows itself, y through D. */
     @Test
     void keepsSmallModulationsAndSpikeValues() {
         QlifConfig config = QlifConfig.builder().stochastic(false).build();

@@ -10,14 +10,14 @@ import org.qlif.QlifParameter;
 import org.qlif.QlifVariable;
 
 /**
- * Section 3 of the specification in double precision, as a function of everything that has a gradient, laid out in one vector:
+ * docs/model.md, section 3 in double precision, as a function of everything that has a gradient, laid out in one vector:
  * input, parameters, modulation, initial state.
  *
- * <p>Finite differences see a function; the specification's gradient is that of the function in which everything under sg()
+ * <p>Finite differences see a function; the gradient of docs/model.md is that of the function in which everything under sg()
  * stays what it was at the base point. So a run either records those values or takes them from a recorded run: s − p, the spikes
  * that H, r and h follow, the ŷ of a detached reset, and in THRESHOLD mode y = s + surrogate(Δ₀)·(Δ − Δ₀).
  *
- * <p>Section 10 is left out: what it rounds to 0 is far below what a difference resolves.
+ * <p>docs/model.md, section 10 is left out: what it rounds to 0 is far below what a difference resolves.
  */
 final class ReferenceModel {
     /** Closer than this to flipping, a float32 run may decide differently. */

@@ -188,7 +188,7 @@ record Scenario(
                                         ? random.nextInt(2)
                                         : random.nextDouble();
                         };
-                // Below the bound under which the specification's section 10 makes it +0.
+                // Below the bound under which docs/model.md, section 10 makes it +0.
                 if (random.nextInt(20) == 0) {
                     values[i] *= 0x1p-70f;
                 }

@@ -3,7 +3,7 @@ package org.qlif.scalar;
 import org.qlif.spi.host.Philox;
 
 /**
- * The numbers that one element draws, step by step: section 8 of the specification. Not thread-safe.
+ * The numbers that one element draws, step by step: docs/model.md, section 8. Not thread-safe.
  */
 final class ElementDraws {
     private final Philox philox = new Philox();

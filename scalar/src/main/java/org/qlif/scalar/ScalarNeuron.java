@@ -11,7 +11,7 @@ import org.qlif.spi.host.QlifConstants;
 /**
  * The QLIF model for one neuron: state, one step forward, one step backward. What a step computes is left in a {@link Step}, from
  * which the backward step reads. This is the arithmetic's only place in scalar
- * Java, in the specification's order and names. Which operations are fused multiply-adds, and in which order terms are added, is
+ * Java, in the order and names of docs/model.md. Which operations are fused multiply-adds, and in which order terms are added, is
  * part of the definition: every backend does the same and gets the same bits.
  *
  * <p>Clamps are written as compare and select, so that a NaN stays a NaN.
@@ -32,7 +32,7 @@ final class ScalarNeuron {
     /** beta - quantum leak: the angle at a gap of 0. */
     private float restAngle;
 
-    // State, section 2.
+    // State, docs/model.md, section 2.
     float v;
     float a;
     float s;
@@ -78,9 +78,9 @@ final class ScalarNeuron {
         this.restAngle = qBias - k.quantumLeak();
     }
 
-    // ---------------------------------------------------------------- forward, section 3
+    // ---------------------------------------------------------------- forward, docs/model.md, section 3
 
-    /** Section 10: before a step whose absolute index is a multiple of 64. */
+    /** docs/model.md, section 10: before a step whose absolute index is a multiple of 64. */
     void flushState() {
         v = flush(v, QlifConstants.FLUSH_STATE);
         a = flush(a, QlifConstants.FLUSH_STATE);
@@ -196,7 +196,7 @@ final class ScalarNeuron {
         }
     }
 
-    /** Section 4, before the clamp. */
+    /** docs/model.md, section 4, before the clamp. */
     private float movedThreshold(Step x) {
         return Math.fma(eta, thresholdMove(x), x.base);
     }
@@ -206,7 +206,7 @@ final class ScalarNeuron {
         return Math.fma(x.y - 1f, x.base - vTh, x.y);
     }
 
-    // ---------------------------------------------------------------- backward, section 6
+    // ---------------------------------------------------------------- backward, docs/model.md, section 6
 
     void clearGradients() {
         gradVTh = 0f;
@@ -352,7 +352,7 @@ final class ScalarNeuron {
         };
     }
 
-    /** Section 10: when the start of a step whose absolute index is a multiple of 64 is reached. */
+    /** docs/model.md, section 10: when the start of a step whose absolute index is a multiple of 64 is reached. */
     void flushAdjoints() {
         adjV = flush(adjV, QlifConstants.FLUSH_ADJOINT);
         adjA = flush(adjA, QlifConstants.FLUSH_ADJOINT);

@@ -1,6 +1,6 @@
 package org.qlif.scalar;
 
-/** What one step of one neuron computed, in the specification's names: what traces show and the backward step reads. */
+/** What one step of one neuron computed, in the names of docs/model.md: what traces show and the backward step reads. */
 final class Step {
     /** I. */
     float input;

@@ -17,7 +17,7 @@ interface QlifProgram {
         return specialisation().structure();
     }
 
-    /** Section 10: states below 2^-64 become 0. */
+    /** docs/model.md, section 10: states below 2^-64 become 0. */
     void flushState(Tile tile);
 
     /** The SIGMOID transform: M and its slope from the external modulation in line OUT. */
@@ -71,7 +71,7 @@ interface QlifProgram {
     /** The adjoint of the modulation's transform: its gradient goes to line OUT and is summed. */
     void modulateBackward(Tile tile);
 
-    /** Section 10: adjoints below 2^-100 become 0. */
+    /** docs/model.md, section 10: adjoints below 2^-100 become 0. */
     void flushAdjoints(Tile tile);
 
     /** The passes of a forward step up to the decision. */

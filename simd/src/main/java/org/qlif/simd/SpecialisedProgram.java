@@ -18,7 +18,7 @@ import org.qlif.QlifConfig.Readout;
 import org.qlif.spi.host.QlifConstants;
 
 /**
- * The QLIF model over vectors of neurons: the arithmetic's only place in the Vector API, in the specification's order and names.
+ * The QLIF model over vectors of neurons: the arithmetic's only place in the Vector API, in the order and names of docs/model.md.
  * Each operation is the scalar backend's, so the bits are.
  *
  * <p>Never used by its own name: {@link QlifProgram} defines this class anew for every specialisation. Keep each pass small, for the
@@ -52,7 +52,7 @@ final class SpecialisedProgram implements QlifProgram {
         }
     }
 
-    // ---------------------------------------------------------------- forward, section 3
+    // ---------------------------------------------------------------- forward, docs/model.md, section 3
 
     @Override
     public void flushState(Tile tile) {
@@ -447,7 +447,7 @@ final class SpecialisedProgram implements QlifProgram {
         }
     }
 
-    /** Section 4, before the clamp. */
+    /** docs/model.md, section 4, before the clamp. */
     private static FloatVector movedThreshold(float[] m, int i, FloatVector base, FloatVector move) {
         return move.fma(fromArray(F, m, i + Layout.ETA), base);
     }
@@ -457,7 +457,7 @@ final class SpecialisedProgram implements QlifProgram {
         return y.sub(1f).fma(base.sub(vTh), y);
     }
 
-    // ---------------------------------------------------------------- backward, section 6
+    // ---------------------------------------------------------------- backward, docs/model.md, section 6
 
     @Override
     public void settleBackward(Tile tile) {

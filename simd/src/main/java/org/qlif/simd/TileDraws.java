@@ -11,7 +11,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import org.qlif.spi.host.Philox;
 
-/** The numbers that a tile draws: section 8 of the specification. Not thread-safe. */
+/** The numbers that a tile draws: docs/model.md, section 8. Not thread-safe. */
 final class TileDraws {
     private final SimdPhilox philox = new SimdPhilox();
     /** One generator for each block of two further wires; see {@link Philox#wireKey}. */

@@ -13,7 +13,7 @@ import org.qlif.QlifParameter;
  * spikes, the same gradients but for their rounding, in less time.
  */
 public enum NeuronPreset {
-    /** The specification's defaults. */
+    /** The defaults of docs/model.md. */
     SPEC("spec"),
     /** The public snapshot of 2025-08-15. */
     SNAPSHOT_2025_08_15("2025-08-15"),

@@ -2,7 +2,7 @@ package org.qlif.spi.host;
 
 /**
  * The counter-based generator Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011),
- * one counter at a time, and how the model uses it: the specification's section 8. Not thread-safe.
+ * one counter at a time, and how the model uses it: docs/model.md, section 8. Not thread-safe.
  */
 public final class Philox {
     /** The multiplier of word 0. */
