@@ -264,6 +264,7 @@ public final class QlifLayer implements AutoCloseable {
     public void close() {
         kernel.requireClosable();
         guard.close(() -> {
+            lastCall = null;
             try {
                 kernel.close();
             } finally {
