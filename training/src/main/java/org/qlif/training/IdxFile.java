@@ -47,7 +47,10 @@ record IdxFile(Path file, int[] shape, byte[] elements) {
             throw new IdxException(folder, "got an empty path, expected a folder with the four IDX files");
         }
         if (!Files.isDirectory(folder)) {
-            throw new IdxException(folder, "no such folder, expected one with the four IDX files");
+            String fault = Files.exists(folder)
+                    ? "is no folder"
+                    : Files.notExists(folder) ? "no such folder" : "access denied";
+            throw new IdxException(folder, fault + ", expected a folder with the four IDX files");
         }
         String dotted = name.replace("-idx", ".idx");
         List<String> spellings = List.of(name + ".gz", name, dotted + ".gz", dotted);

@@ -57,6 +57,14 @@ class IdxFileTest {
     }
 
     @Test
+    void saysThatAFileIsNoFolder() throws IOException {
+        Path file = Files.writeString(folder.resolve("file"), "");
+        assertThatThrownBy(() -> IdxFile.find(file, "train-images-idx3-ubyte", 3))
+                .isInstanceOf(IdxException.class)
+                .hasMessageContainingAll("file", "is no folder");
+    }
+
+    @Test
     void namesTheFolderThatIsMissing() {
         assertThatThrownBy(() -> IdxFile.find(folder.resolve("none"), "train-images-idx3-ubyte", 3))
                 .isInstanceOf(IdxException.class)
