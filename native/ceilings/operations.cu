@@ -27,7 +27,7 @@ struct Call {
   uint32_t *bits;
   float *gradInput;
   float *sums;
-  uint64_t seed;
+  RoundKeys keys;
   uint32_t stream;
   uint32_t pair;
 };
@@ -69,7 +69,7 @@ __device__ __forceinline__ void forwardSteps(const Call &call) {
     Words words{};
     float radius = 0;
     if (on().drawsUniforms()) {
-      words = philox((uint64_t)e, (uint64_t)(call.pair + pair) * 2, call.stream, call.seed);
+      words = philox((uint64_t)e, (uint64_t)(call.pair + pair) * 2, call.stream, call.keys);
     }
     if (on().drawsNormals()) {
       radius = qlif::radius(words);

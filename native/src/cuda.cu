@@ -251,7 +251,7 @@ class CudaTape final : public TapeStorage {
   CudaTape(int device, int mode, int64_t steps, int64_t elements) : context_(device) {
     OnDevice on(context_);
     const char *name = "tape";
-    uint64_t bits = aligned(name, product(name, product(name, steps, wordsOf(elements)), sizeof(uint64_t)));
+    uint64_t bits = aligned(name, product(name, product(name, sum(name, steps, WORD - 1) / WORD, elements), sizeof(uint32_t)));
     uint64_t checkpoints = aligned(name, product(name, product(name, checkpointsOf(steps), elements), VARIABLES * sizeof(float)));
     uint64_t voltages = mode == QLIF_TAPE_VOLTAGE ? aligned(name, product(name, product(name, steps, elements), sizeof(float))) : 0;
     bytes_ = (uint64_t)sum(name, sum(name, (int64_t)bits, (int64_t)checkpoints), (int64_t)voltages);
@@ -317,33 +317,86 @@ class CudaTape final : public TapeStorage {
 template <class Argument>
 using Kernel = void (*)(Argument);
 
-/** The kernels that run a configuration. */
+/** The kernels that run a configuration: for each use, or null, and by what a tape keeps and whether a call is a common one, or null. */
 struct Program {
-  Kernel<CudaForward> forward;
-  Kernel<CudaBackward> backwardVoltage;
-  Kernel<CudaBackward> backwardCompact;
+  Kernel<CudaForward> forward[USES];
+  Kernel<CudaBackward> backward[2][2];
 };
 
+/** The kernels of options that are known. */
 template <class S>
 Program programOf() {
-  return Program{forwardKernel<S>, backwardKernel<S, true>, backwardKernel<S, false>};
+  return Program{{forwardKernel<S, Use::ANY>, forwardKernel<S, Use::BYTES>, forwardKernel<S, Use::VALUES>,
+                     forwardKernel<S, Use::TAPED_BYTES>, forwardKernel<S, Use::TAPED_VALUES>},
+      {{backwardKernel<S, false, false>, nullptr}, {backwardKernel<S, true, false>, nullptr}}};
 }
 
-Program programOf(Variant variant) {
+/** Where there is noise, a tape as Java's library chooses it keeps V'. */
+template <class S>
+Program noisyProgramOf() {
+  Program program = programOf<S>();
+  program.backward[1][1] = backwardKernel<S, true, true>;
+  return program;
+}
+
+template <class S>
+Program thresholdProgramOf(int surrogate) {
+  Program program = programOf<S>();
+  program.backward[0][1] =
+      surrogate == QLIF_SURROGATE_HEAVISIDE      ? backwardKernel<typename S::template With<QLIF_SURROGATE_HEAVISIDE>, false, true>
+      : surrogate == QLIF_SURROGATE_FAST_SIGMOID ? backwardKernel<typename S::template With<QLIF_SURROGATE_FAST_SIGMOID>, false, true>
+      : surrogate == QLIF_SURROGATE_GAUSSIAN     ? backwardKernel<typename S::template With<QLIF_SURROGATE_GAUSSIAN>, false, true>
+                                                 : backwardKernel<typename S::template With<QLIF_SURROGATE_ARCTAN>, false, true>;
+  return program;
+}
+
+Program programOf(Variant variant, int surrogate) {
   switch (variant) {
     case Variant::DEFAULT:
-      return programOf<Fixed<DEFAULT_OPTIONS.bits>>();
+      return noisyProgramOf<Fixed<DEFAULT_OPTIONS.bits>>();
+    case Variant::SNAPSHOT_15:
+      return noisyProgramOf<Fixed<SNAPSHOT_15_OPTIONS.bits>>();
+    case Variant::SNAPSHOT_24:
+      return noisyProgramOf<Fixed<SNAPSHOT_24_OPTIONS.bits>>();
     case Variant::LIF:
-      return programOf<Fixed<LIF_OPTIONS.bits>>();
+      return thresholdProgramOf<Fixed<LIF_OPTIONS.bits>>(surrogate);
     default:
-      return programOf<Dynamic>();
+      return Program{{forwardKernel<Dynamic, Use::ANY>},
+          {{backwardKernel<Dynamic, false, false>, nullptr}, {backwardKernel<Dynamic, true, false>, nullptr}}};
   }
+}
+
+/** The use that a forward call makes of a kernel. */
+Use useOf(const CudaForward &call) {
+  const qlif_forward_args &args = call.args;
+  const bool drawsAll = call.drawsUniforms == call.options.drawsUniforms() && call.drawsNormals == call.options.drawsNormals();
+  const bool others = call.traces || args.voltages != nullptr || args.spikes_bit != nullptr || args.spikes_f32 != nullptr;
+  const bool bytes = args.spikes_u8 != nullptr;
+  const bool values = args.spike_values != nullptr;
+  const bool taped = call.tape.bits != nullptr;
+  const bool voltages = call.tape.voltages != nullptr;
+  if (!drawsAll || others || bytes == values || args.modulation.data != nullptr ||
+      (taped && voltages != call.options.drawsNormals())) {
+    return Use::ANY;
+  }
+  return bytes ? taped ? Use::TAPED_BYTES : Use::BYTES : taped ? Use::TAPED_VALUES : Use::VALUES;
+}
+
+/** Whether a backward call is a common one: see BackwardThread. */
+bool isCommon(const CudaBackward &call) {
+  const qlif_forward_args &args = call.forward.args;
+  return call.gradSpikeValues != nullptr && call.gradVoltages == nullptr && call.gradInput != nullptr && args.modulation.data == nullptr &&
+         args.first_step % GROUP == 0 && call.forward.elements <= INT32_MAX / (int64_t)sizeof(float);
 }
 
 const char *nameOf(Variant variant) {
   switch (variant) {
     case Variant::DEFAULT:
       return "kernels of the default configuration";
+    case Variant::SNAPSHOT_15:
+      return "kernels of the snapshot of 2025-08-15";
+    case Variant::SNAPSHOT_24:
+      return "kernels of the snapshot of 2025-08-24";
     case Variant::LIF:
       return "kernels of a leaky integrate-and-fire neuron";
     default:
@@ -364,6 +417,9 @@ unsigned blocks(int64_t work, int threads) {
 /** Makes the driver load a kernel now: it would at the first launch otherwise, which a capture does not allow. */
 template <class Argument>
 void load(Kernel<Argument> kernel) {
+  if (kernel == nullptr) {
+    return;
+  }
   cudaFuncAttributes attributes;
   check(cudaFuncGetAttributes(&attributes, kernel), "loading a kernel");
 }
@@ -378,12 +434,16 @@ void launch(Kernel<Argument> kernel, dim3 grid, int threads, const Argument &arg
 class CudaKernel final : public DeviceKernel {
  public:
   CudaKernel(int device, Options options, const Constants &constants)
-      : context_(device), options_(options), constants_(constants), program_(programOf(variantOf(options))) {
+      : context_(device), options_(options), constants_(constants), program_(programOf(variantOf(options), constants.surrogate)) {
     OnDevice on(context_);
     RelaxedCapture relaxed;
-    load(program_.forward);
-    load(program_.backwardVoltage);
-    load(program_.backwardCompact);
+    for (Kernel<CudaForward> forward : program_.forward) {
+      load(forward);
+    }
+    for (const auto &kind : program_.backward) {
+      load(kind[0]);
+      load(kind[1]);
+    }
     load(sumRowsKernel);
     load(sumNeuronsKernel);
     load(drawKernel);
@@ -416,8 +476,15 @@ class CudaKernel final : public DeviceKernel {
 
   void forward(const ForwardCall &call, void *stream) override {
     OnDevice on(context_);
-    launch(program_.forward, dim3(blocks(wordsOf(call.elements) * 64, FORWARD_THREADS)), FORWARD_THREADS, forwardOf(call),
-        (cudaStream_t)stream, "launching the forward kernel");
+    const CudaForward forward = forwardOf(call);
+    Use use = useOf(forward);
+    if (program_.forward[(int)use] == nullptr) {
+      use = Use::ANY;
+    }
+    // Spikes as bits take whole words.
+    const unsigned grid = use == Use::ANY ? blocks(wordsOf(call.elements) * 64, FORWARD_THREADS)
+                                          : blocks(call.elements, FORWARD_THREADS * FORWARD_WIDTH);
+    launch(program_.forward[(int)use], dim3(grid), FORWARD_THREADS, forward, (cudaStream_t)stream, "launching the forward kernel");
     called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), call.tape);
   }
 
@@ -463,8 +530,8 @@ class CudaKernel final : public DeviceKernel {
     backward.modulationSteps = modulation.result == nullptr || modulation.overTime ? nullptr
                                : modulation.direct                                 ? modulation.result
                                                                                    : keptSteps;
-    bool keepsVoltages = ((CudaTape *)call.forward.tape)->keepsVoltages();
-    launch(keepsVoltages ? program_.backwardVoltage : program_.backwardCompact, dim3(grid), BACKWARD_THREADS, backward, stream,
+    const auto &kernels = program_.backward[((CudaTape *)call.forward.tape)->keepsVoltages()];
+    launch(kernels[1] != nullptr && isCommon(backward) ? kernels[1] : kernels[0], dim3(grid), BACKWARD_THREADS, backward, stream,
         "launching the backward kernel");
     addUp(parameterJobs, parameterGrid, stream);
     addUp(modulationJobs, modulationGrid, stream);
@@ -579,12 +646,12 @@ class CudaKernel final : public DeviceKernel {
         groups = job.groups > groups ? job.groups : groups;
       }
     }
-    return SumGrid{dim3(blocks(rows, SUM_THREADS), count), dim3(blocks(groups * SUM_THREADS, SUM_THREADS), count)};
+    return SumGrid{dim3(blocks(rows, ROW_COLUMNS), count), dim3(blocks(groups * SUM_THREADS, SUM_THREADS), count)};
   }
 
   static void addUp(const SumJobs &jobs, const SumGrid &grid, cudaStream_t stream) {
     if (grid.rows.x > 0) {
-      launch(sumRowsKernel, grid.rows, SUM_THREADS, jobs, stream, "launching the sum over rows");
+      launch(sumRowsKernel, grid.rows, ROW_COLUMNS * ROW_LINES, jobs, stream, "launching the sum over rows");
     }
     if (grid.neurons.x > 0) {
       launch(sumNeuronsKernel, grid.neurons, SUM_THREADS, jobs, stream, "launching the sum over neurons");
@@ -610,6 +677,7 @@ class CudaKernel final : public DeviceKernel {
     for (const float *trace : call.args.traces) {
       forward.traces = forward.traces || trace != nullptr;
     }
+    forward.keys = RoundKeys::of(Key{call.args.seed});
     if (constants_.wires > 1) {
       fillWireKeys(forward.wireKeys, call.args.seed, constants_.wires);
     }

@@ -1,7 +1,10 @@
-// The CUDA kernels: one thread an element, all time steps in one launch, the neuron's state in registers. The arithmetic is neuron.h's.
+// The CUDA kernels: one thread an element, or a few, all time steps in one launch, the neuron's state in registers. The arithmetic is
+// neuron.h's.
 //
-// Neighbouring threads are neighbouring elements, so every access to a (T, B, N) tensor is one row segment a warp. Threads past the last
-// element do the last element's work again and store nothing, which keeps warps whole for the spike bits. Indices are 64 bit.
+// Neighbouring threads are neighbouring elements, so every access to a (T, B, N) tensor is one row segment a warp. Forward threads past the
+// last element do its work again and store nothing, which keeps warps whole for the spike bits. Indices are 64 bit.
+//
+// A kernel that serves every call asks at every step what the call has; the usual calls have kernels that know: see Use and COMMON.
 //
 // Written against few of CUDA's names, so that tests/emulate_cuda.cpp can run the same kernels on the host.
 #ifndef QLIF_CUDA_KERNELS_H
@@ -13,22 +16,32 @@
 
 namespace qlif {
 
-constexpr int FORWARD_THREADS = 128;
+constexpr int FORWARD_THREADS = 64;
+constexpr int FORWARD_WIDTH = 2;
 constexpr int BACKWARD_THREADS = 128;
 constexpr int DRAW_THREADS = 256;
 constexpr int SUM_THREADS = 256;
 
-/** Inputs that a forward thread has under way: the next step's row is far away in memory. */
-constexpr int AHEAD = 4;
-
-/** Steps that the backward pass replays, keeps and walks back at a time. */
+/** Steps that the backward pass does again, keeps and walks back at a time. */
 constexpr int GROUP = 8;
 constexpr int GROUPS = SEGMENT / GROUP;
+constexpr int HALF = GROUP / 2;
+
+/** A block of sums over rows: so many columns, each read by so many threads, so many rows at a time. */
+constexpr int ROW_COLUMNS = 32;
+constexpr int ROW_LINES = 8;
+constexpr int ROW_TILE = 128;
+
+/** Values that a sum over neurons has under way. */
+constexpr int SUM_AHEAD = 32;
+
+/** Steps whose spikes are in one word of a tape. */
+constexpr int WORD = 32;
 
 /** A tape in device memory. */
 struct CudaTapeView {
   float *voltages;     // (T, elements), V'; null in COMPACT mode
-  uint32_t *bits;      // (T, 2 words): the halves of 64-bit words
+  uint32_t *bits;      // (ceil(T / WORD), elements): the spikes of WORD steps, the first in the highest bit
   float *checkpoints;  // (count, VARIABLES, elements): number c is the state before step SEGMENT * (c + 1)
 };
 
@@ -41,6 +54,7 @@ struct CudaForward {
   bool drawsUniforms;
   bool drawsNormals;
   bool traces;  // whether any is asked for
+  RoundKeys keys;
   uint64_t wireKeys[MAX_WIRES / 2 + 1];
 };
 
@@ -92,6 +106,17 @@ QLIF_FN void loadParameters(Neuron<S> &neuron, const CudaForward &call, int64_t 
       call.constants, values[QLIF_PARAM_V_TH], tau, values[QLIF_PARAM_ETA], values[QLIF_PARAM_Q_SCALE], values[QLIF_PARAM_Q_BIAS]);
 }
 
+/** A product of 64 bits, as one instruction. */
+QLIF_DEVICE_FN int64_t multiplyWide(int32_t a, int32_t b) {
+#if defined(__CUDA_ARCH__)
+  int64_t product;
+  asm("mul.wide.s32 %0, %1, %2;" : "=l"(product) : "r"(a), "r"(b));
+  return product;
+#else
+  return (int64_t)a * b;
+#endif
+}
+
 QLIF_FN float initialState(const float *values, int variable, int64_t element) {
   return values != nullptr ? values[element] : initialValue(variable);
 }
@@ -108,6 +133,23 @@ QLIF_FN State loadInitialState(const qlif_forward_args &args, int64_t element) {
 QLIF_FN State loadState(const float *from, int64_t stride) {
   return State{from[0], from[stride], from[2 * stride], from[3 * stride], from[4 * stride], from[5 * stride], from[6 * stride],
       from[7 * stride], from[8 * stride], from[9 * stride], from[10 * stride]};
+}
+
+/** A variable of a state by its number, which the compiler must know. */
+QLIF_FN float &variable(State &state, int number) {
+  switch (number) {
+    case QLIF_STATE_MEMBRANE: return state.v;
+    case QLIF_STATE_ADAPTATION: return state.a;
+    case QLIF_STATE_EFFICIENCY: return state.s;
+    case QLIF_STATE_REFRACTORY: return state.r;
+    case QLIF_STATE_AHP: return state.h;
+    case QLIF_STATE_DYNAMIC_PROBABILITY: return state.d;
+    case QLIF_STATE_THRESHOLD_OFFSET: return state.o;
+    case QLIF_STATE_RATE: return state.rate;
+    case QLIF_STATE_HOMEOSTASIS: return state.homeostasis;
+    case QLIF_STATE_MODULATION: return state.m;
+    default: return state.y;
+  }
 }
 
 QLIF_FN void storeState(const State &state, float *to, int64_t stride) {
@@ -138,42 +180,40 @@ QLIF_FN void storeState(const State &state, float *const *to, int64_t element) {
   to[QLIF_STATE_SPIKE_VALUE][element] = state.y;
 }
 
-/** The numbers that a thread draws: one call of the generator for two steps. */
+/** The numbers that are drawn for two steps of an element: one call of the generator. */
 struct Draws {
   float evenUniform, oddUniform;
   float evenNormal, oddNormal;
 
-  /** Makes the numbers of a step ready. fresh: those of the step before it were not. */
-  QLIF_FN void at(const CudaForward &call, int64_t step, bool fresh, int64_t element) {
-    if (!fresh && (step & 1) != 0) {
-      return;
-    }
-    const Words words = philox((uint64_t)(call.args.element_offset + element), (uint64_t)step, call.args.stream, call.args.seed);
+  /** Makes the numbers of a step, and of the other of its pair, ready. */
+  QLIF_FN void at(const CudaForward &call, int64_t step, bool normals, int64_t element) {
+    const Words words = philox((uint64_t)(call.args.element_offset + element), (uint64_t)step, call.args.stream, call.keys);
     evenUniform = uniform(words.w0);
     oddUniform = uniform(words.w1);
-    if (call.drawsNormals) {
+    if (normals) {
       evenNormal = normal(words, false);
       oddNormal = normal(words, true);
     }
   }
 
-  QLIF_FN float uniformAt(int64_t step) const { return (step & 1) != 0 ? oddUniform : evenUniform; }
-  QLIF_FN float normalAt(int64_t step) const { return (step & 1) != 0 ? oddNormal : evenNormal; }
+  QLIF_FN float uniformAt(bool odd) const { return odd ? oddUniform : evenUniform; }
+  QLIF_FN float normalAt(bool odd) const { return odd ? oddNormal : evenNormal; }
 };
 
 /** The uniforms of one step of one element, drawn or given; asked for wire by wire, in order. */
 struct StepUniforms {
   const CudaForward &call;
+  bool draws;
   int64_t t;
   int64_t element;
   float first;
   Words block;
 
-  QLIF_FN StepUniforms(const CudaForward &call, int64_t t, int64_t element, float first)
-      : call(call), t(t), element(element), first(first), block{} {}
+  QLIF_FN StepUniforms(const CudaForward &call, bool draws, int64_t t, int64_t element, float first)
+      : call(call), draws(draws), t(t), element(element), first(first), block{} {}
 
   QLIF_FN float operator()(int wire) {
-    if (!call.drawsUniforms) {
+    if (!draws) {
       return call.args.uniforms[(t * call.constants.wires + wire) * call.elements + element];
     }
     if (wire == 0) {
@@ -182,7 +222,7 @@ struct StepUniforms {
     int64_t step = call.args.first_step + t;
     if (wire % 2 == 1) {
       block = philox(
-          (uint64_t)(call.args.element_offset + element), (uint64_t)step, call.args.stream, call.wireKeys[wireBlock(wire)]);
+          (uint64_t)(call.args.element_offset + element), (uint64_t)step, call.args.stream, Key{call.wireKeys[wireBlock(wire)]});
     }
     return wireUniform(block, wire, (step & 1) != 0);
   }
@@ -210,294 +250,763 @@ QLIF_FN void writeTraces(const Neuron<S> &neuron, const Step &x, float *const *t
 
 // ---------------------------------------------------------------- forward
 
-template <class S>
-__global__ void __launch_bounds__(FORWARD_THREADS) forwardKernel(const __grid_constant__ CudaForward call) {
-  const qlif_forward_args &args = call.args;
-  const S on(call.options);
-  const int64_t elements = call.elements;
-  const int64_t halves = (elements + 63) / 64 * 2;
-  const Place place((int64_t)blockIdx.x * FORWARD_THREADS + threadIdx.x, elements);
-  const int64_t half = place.e / 32;
-  if (half >= halves) {
-    return;  // with its whole warp
-  }
-  const int64_t b = place.element / args.neurons;
-  const int64_t n = place.element - b * args.neurons;
-  const int64_t modulationOffset = b * args.modulation.stride_b + n * args.modulation.stride_n;
+/**
+ * What of a call is known when its kernel is compiled: nothing, or that it draws its own numbers and has no modulation, no traces and no
+ * outputs but those named.
+ */
+enum class Use { ANY, BYTES, VALUES, TAPED_BYTES, TAPED_VALUES };
+constexpr int USES = 5;
 
-  Neuron<S> neuron(on, call.constants);
-  float tau;
-  loadParameters(neuron, call, n, tau);
-  neuron.state = loadInitialState(args, place.element);
+/** The elements of a forward thread on their way through the steps. They are FORWARD_THREADS apart: an access is a row segment a warp. */
+template <class S, Use USE>
+struct ForwardThread {
+  static constexpr bool ANY = USE == Use::ANY;
+  static constexpr bool TAPED = USE == Use::TAPED_BYTES || USE == Use::TAPED_VALUES;
+  static constexpr bool BYTES = USE == Use::BYTES || USE == Use::TAPED_BYTES;
+  static constexpr bool VALUES = USE == Use::VALUES || USE == Use::TAPED_VALUES;
+  static constexpr int WIDTH = ANY ? 1 : FORWARD_WIDTH;
 
-  const bool taped = call.tape.bits != nullptr;
-  const bool packs = taped || args.spikes_bit != nullptr;
-  const bool drawing = call.drawsUniforms || call.drawsNormals;
-  Draws draws{};
-  int64_t index = place.element;
-  float ahead[AHEAD];
+  const CudaForward &call;
+  const qlif_forward_args &args;
+  const int64_t first;  // the element that the first lane counts as, past the last one too
+  Neuron<S> neurons[2];
+  bool active[WIDTH];  // whether there is such an element
+  int64_t element[WIDTH];  // the element, or the last one
+  int64_t modulationOffset[WIDTH];
+  Draws draws[WIDTH];
+  uint32_t word[WIDTH];    // the spikes since the tape's last word, the latest in the lowest bit
+  float input[2][WIDTH];   // of the next step and the one after it
+  const float *nextInput;  // of the step after those
+  // Of the next step and the first lane.
+  int64_t index;           // in (T, elements)
+  float *voltage;
+  uint8_t *byte;
+  float *value;
+
+  QLIF_DEVICE_FN ForwardThread(const CudaForward &call, S on, int64_t first)
+      : call(call), args(call.args), first(first), neurons{Neuron<S>(on, call.constants), Neuron<S>(on, call.constants)},
+        draws{}, word{}, input{}, nextInput(args.input + first), index(first),
+        voltage(call.tape.voltages + first), byte(args.spikes_u8 + first), value(args.spike_values + first) {
 #pragma unroll
-  for (int i = 0; i < AHEAD; i++) {
-    ahead[i] = i < args.steps ? __ldcs(args.input + index + i * elements) : 0.0f;
+    for (int i = 0; i < WIDTH; i++) {
+      const int64_t e = first + i * FORWARD_THREADS;
+      active[i] = e < call.elements;
+      element[i] = active[i] ? e : call.elements - 1;
+      const int64_t b = element[i] / args.neurons;
+      const int64_t n = element[i] - b * args.neurons;
+      modulationOffset[i] = ANY ? b * args.modulation.stride_b + n * args.modulation.stride_n : 0;
+      float tau;
+      loadParameters(neurons[i], call, n, tau);
+      neurons[i].state = loadInitialState(args, element[i]);
+    }
+    fetch(0, args.steps > 0);
+    fetch(1, args.steps > 1);
   }
+
+  QLIF_DEVICE_FN Options on() const { return neurons[0].on(); }
+  QLIF_DEVICE_FN bool taped() const { return ANY ? call.tape.bits != nullptr : TAPED; }
+  QLIF_DEVICE_FN bool keepsVoltages() const { return ANY ? call.tape.voltages != nullptr : TAPED && on().drawsNormals(); }
+  QLIF_DEVICE_FN bool drawsUniforms() const { return ANY ? call.drawsUniforms : on().drawsUniforms(); }
+  QLIF_DEVICE_FN bool drawsNormals() const { return ANY ? call.drawsNormals : on().drawsNormals(); }
+
+  /** The input of the next step that has not been fetched, if there is one. */
+  QLIF_DEVICE_FN void fetch(int slot, bool is) {
+#pragma unroll
+    for (int i = 0; i < WIDTH; i++) {
+      if (is && active[i]) {
+        input[slot][i] = __ldcs(nextInput + i * FORWARD_THREADS);
+      }
+    }
+    nextInput += call.elements;
+  }
+
+  /** Makes the numbers of a step, and of the odd one after it, ready. */
+  QLIF_DEVICE_FN void draw(int64_t step) {
+    if (drawsUniforms() || drawsNormals()) {
+#pragma unroll
+      for (int i = 0; i < WIDTH; i++) {
+        draws[i].at(call, step, drawsNormals(), first + i * FORWARD_THREADS);
+      }
+    }
+  }
+
+  QLIF_DEVICE_FN void step(int64_t t, bool odd, const float (&current)[WIDTH]) {
+#pragma unroll
+    for (int i = 0; i < WIDTH; i++) {
+      Neuron<S> &neuron = neurons[i];
+      const int64_t at = index + i * FORWARD_THREADS;
+      Step x;
+      if constexpr (ANY) {
+        modulate(neuron, x, call, t, modulationOffset[i]);
+      }
+      neuron.integrate(x, current[i]);
+      if (on().drawsNormals()) {
+        neuron.addNoise(x, drawsNormals() ? draws[i].normalAt(odd) : active[i] ? args.normals[at] : 0.0f);
+      }
+      neuron.decide(x);
+      const bool fired = neuron.fires(x, StepUniforms(call, drawsUniforms(), t, element[i], draws[i].uniformAt(odd)));
+      neuron.settle(x, fired);
+      if (taped()) {
+        word[i] = word[i] << 1 | (fired ? 1u : 0u);
+      }
+      write(x, neuron, fired, t, at, i);
+    }
+    index += call.elements;
+    voltage += call.elements;
+    byte += call.elements;
+    value += call.elements;
+  }
+
+  QLIF_DEVICE_FN void write(const Step &x, const Neuron<S> &neuron, bool fired, int64_t t, int64_t at, int i) {
+    if (ANY && args.spikes_bit != nullptr) {
+      const int64_t halves = (call.elements + 63) / 64 * 2;
+      const int64_t half = (first + i * FORWARD_THREADS) / 32;
+      const uint32_t bits = __ballot_sync(0xffffffffu, active[i] && fired);
+      if (threadIdx.x % 32 == 0 && half < halves) {
+        ((uint32_t *)args.spikes_bit)[t * halves + half] = bits;
+      }
+    }
+    if (!active[i]) {
+      return;
+    }
+    if (keepsVoltages()) {
+      voltage[i * FORWARD_THREADS] = x.vPre;
+    }
+    if (BYTES || (ANY && args.spikes_u8 != nullptr)) {
+      byte[i * FORWARD_THREADS] = fired ? 1 : 0;
+    }
+    if (VALUES || (ANY && args.spike_values != nullptr)) {
+      value[i * FORWARD_THREADS] = x.y;
+    }
+    if constexpr (ANY) {
+      if (args.spikes_f32 != nullptr) {
+        args.spikes_f32[at] = x.spike;
+      }
+      if (args.voltages != nullptr) {
+        args.voltages[at] = neuron.state.v;
+      }
+      if (call.traces) {
+        writeTraces(neuron, x, args.traces, at);
+      }
+    }
+  }
+
+  QLIF_DEVICE_FN void flush() {
+#pragma unroll
+    for (int i = 0; i < WIDTH; i++) {
+      neurons[i].flushState();
+    }
+  }
+
+  /** Puts the state before step t on the tape. */
+  QLIF_DEVICE_FN void keepState(int64_t t) {
+#pragma unroll
+    for (int i = 0; i < WIDTH; i++) {
+      if (active[i]) {
+        storeState(neurons[i].state, call.tape.checkpoints + (t / SEGMENT - 1) * VARIABLES * call.elements + element[i], call.elements);
+      }
+    }
+  }
+
+  /** Puts the spikes of the steps before t that are in no word yet on the tape. */
+  QLIF_DEVICE_FN void keepWord(int64_t t) {
+    const int64_t row = (t - 1) / WORD;
+#pragma unroll
+    for (int i = 0; i < WIDTH; i++) {
+      if (active[i]) {
+        call.tape.bits[row * call.elements + element[i]] = word[i] << (WORD - 1 - (int)((t - 1) % WORD));
+      }
+    }
+  }
+
+  /** Steps t to t + count, between which nothing but steps happens. */
+  QLIF_DEVICE_FN void stretch(int64_t t, int count) {
+    int readable = (int)(args.steps - t < 2 * SEGMENT ? args.steps - t : 2 * SEGMENT);
+    bool odd = ((args.first_step + t) & 1) != 0;
 #pragma unroll 1
-  for (int64_t t = 0; t < args.steps; t++, index += elements) {
-    const int64_t step = args.first_step + t;
-    const float current = ahead[0];
+    while (count > 0) {
+      float now[2][WIDTH];
+      if (odd || count == 1) {
 #pragma unroll
-    for (int i = 0; i + 1 < AHEAD; i++) {
-      ahead[i] = ahead[i + 1];
-    }
-    if (t + AHEAD < args.steps) {
-      ahead[AHEAD - 1] = __ldcs(args.input + index + AHEAD * elements);
-    }
-    if (taped && t > 0 && t % SEGMENT == 0 && place.active) {
-      storeState(neuron.state, call.tape.checkpoints + (t / SEGMENT - 1) * VARIABLES * elements + place.element, elements);
-    }
-    if (step % FLUSH_PERIOD == 0) {
-      neuron.flushState();
-    }
-    if (drawing) {
-      draws.at(call, step, t == 0, place.element);
-    }
-    Step x;
-    modulate(neuron, x, call, t, modulationOffset);
-    neuron.integrate(x, current);
-    if (on().drawsNormals()) {
-      neuron.addNoise(x, call.drawsNormals ? draws.normalAt(step) : args.normals[index]);
-    }
-    neuron.decide(x);
-    const bool fired = neuron.fires(x, StepUniforms(call, t, place.element, draws.uniformAt(step)));
-    neuron.settle(x, fired);
-
-    if (packs) {
-      const uint32_t word = __ballot_sync(0xffffffffu, place.active && fired);
-      if (threadIdx.x % 32 == 0) {
-        if (taped) {
-          call.tape.bits[t * halves + half] = word;
+        for (int i = 0; i < WIDTH; i++) {
+          now[0][i] = input[0][i];
+          input[0][i] = input[1][i];
         }
-        if (args.spikes_bit != nullptr) {
-          ((uint32_t *)args.spikes_bit)[t * halves + half] = word;
+        fetch(1, readable > 2);
+        draw(args.first_step + t);
+        step(t, odd, now[0]);
+        odd = false;
+        t++;
+        count--;
+        readable--;
+      } else {
+#pragma unroll 1
+        do {
+#pragma unroll
+          for (int i = 0; i < WIDTH; i++) {
+            now[0][i] = input[0][i];
+            now[1][i] = input[1][i];
+          }
+          fetch(0, readable > 2);
+          fetch(1, readable > 3);
+          draw(args.first_step + t);
+          step(t, false, now[0]);
+          step(t + 1, true, now[1]);
+          t += 2;
+          count -= 2;
+          readable -= 2;
+        } while (count > 1);
+      }
+    }
+  }
+
+  QLIF_DEVICE_FN void run() {
+    int64_t t = 0;
+#pragma unroll 1
+    while (t < args.steps) {
+      const int64_t step = args.first_step + t;
+      if (step % FLUSH_PERIOD == 0) {
+        flush();
+      }
+      if (taped() && t > 0 && t % SEGMENT == 0) {
+        keepState(t);
+      }
+      int count = FLUSH_PERIOD - (int)(step % FLUSH_PERIOD);
+      if (taped()) {
+        const int full = WORD - (int)(t % WORD);
+        count = full < count ? full : count;
+      }
+      count = args.steps - t < count ? (int)(args.steps - t) : count;
+      stretch(t, count);
+      t += count;
+      if (taped() && (t % WORD == 0 || t == args.steps)) {
+        keepWord(t);
+      }
+    }
+    if (args.final_state[0] != nullptr) {
+#pragma unroll
+      for (int i = 0; i < WIDTH; i++) {
+        if (active[i]) {
+          storeState(neurons[i].state, args.final_state, element[i]);
         }
       }
     }
-    if (!place.active) {
-      continue;
-    }
-    if (taped && call.tape.voltages != nullptr) {
-      call.tape.voltages[index] = x.vPre;
-    }
-    if (args.spikes_f32 != nullptr) {
-      args.spikes_f32[index] = x.spike;
-    }
-    if (args.spikes_u8 != nullptr) {
-      args.spikes_u8[index] = fired ? 1 : 0;
-    }
-    if (args.spike_values != nullptr) {
-      args.spike_values[index] = x.y;
-    }
-    if (args.voltages != nullptr) {
-      args.voltages[index] = neuron.state.v;
-    }
-    if (call.traces) {
-      writeTraces(neuron, x, args.traces, index);
-    }
   }
-  if (place.active && args.final_state[0] != nullptr) {
-    storeState(neuron.state, args.final_state, place.element);
-  }
+};
+
+template <class S, Use USE>
+__global__ void __launch_bounds__(FORWARD_THREADS) forwardKernel(const __grid_constant__ CudaForward call) {
+  const int64_t first = (int64_t)blockIdx.x * (FORWARD_THREADS * ForwardThread<S, USE>::WIDTH) + threadIdx.x;
+  ForwardThread<S, USE> thread(call, S(call.options), first);
+  thread.run();
 }
 
 // ---------------------------------------------------------------- backward
 
-// A segment of SEGMENT steps goes in two levels. First its steps are replayed from the tape's checkpoint, and the state before every
-// GROUP-th is saved. Then, from the last group to the first, the group's steps are replayed once more, keeping what the adjoint needs,
-// and walked back. With the tape's V' and spikes the first replay reads only spikes, since no state but V depends on the input.
+// A segment of SEGMENT steps goes in two levels. First its steps are done again from the tape's checkpoint, and the state before every
+// GROUP-th is saved in shared memory. Then, from the last group to the first, the group's steps are done once more, keeping what the
+// adjoint needs, and walked back. With the tape's V' and spikes the first level reads little but spikes, since no state but V depends on
+// the input.
 //
-// The saved states are an array in local memory (GROUPS * VARIABLES * 4 = 352 bytes a thread), written and read once in GROUP steps. The
-// kept steps are in shared memory (224 or 256 bytes a thread), read right after they are written; in registers they would need a group
-// unrolled whole.
+// Groups begin at multiples of GROUP of the absolute step, so that whatever happens every 64 steps happens where one begins; so the first
+// and the last group of a segment may be partial.
 
-/** The lines of a kept step. */
-enum { KEPT_INPUT, KEPT_EFFICIENCY, KEPT_REFRACTORY, KEPT_RAW_BASE, KEPT_DRIVE, KEPT_DELTA, KEPT_DIVISOR, KEPT_V_PRE, KEPT_LINES };
+/** What doing a group again reads of the caller's memory and the tape. */
+struct Rows {
+  float input[GROUP];
+  float voltage[GROUP];
+};
 
-/** Does steps of the forward call again, for one element. */
-template <class S, bool VOLTAGE>
-struct Replay {
-  const CudaForward &call;
-  const int64_t element;
-  const int64_t halves;
-  const int64_t modulationOffset;
-  Draws draws;
-
-  QLIF_DEVICE_FN Replay(const CudaForward &call, int64_t element, int64_t modulationOffset)
-      : call(call), element(element), halves((call.elements + 63) / 64 * 2), modulationOffset(modulationOffset), draws{} {}
-
-  QLIF_DEVICE_FN bool fired(int64_t t) const { return __ldg(call.tape.bits + t * halves + element / 32) >> (element % 32) & 1; }
-
-  QLIF_DEVICE_FN float tapeVoltage(int64_t t) const { return __ldg(call.tape.voltages + t * call.elements + element); }
-
-  /** Step t again. fresh: the step before it was not done. */
-  QLIF_DEVICE_FN void step(Neuron<S> &neuron, Step &x, int64_t t, bool fresh) {
-    const int64_t step = call.args.first_step + t;
-    const int64_t index = t * call.elements + element;
-    if (step % FLUSH_PERIOD == 0) {
-      neuron.flushState();
-    }
-    modulate(neuron, x, call, t, modulationOffset);
-    neuron.integrate(x, __ldg(call.args.input + index));
-    if (VOLTAGE) {
-      x.vPre = tapeVoltage(t);
-    } else if (neuron.on().drawsNormals()) {
-      if (call.drawsNormals) {
-        draws.at(call, step, fresh, element);
-      }
-      neuron.addNoise(x, call.drawsNormals ? draws.normalAt(step) : __ldg(call.args.normals + index));
-    }
-    neuron.replay(x, fired(t));
+/** Of a state, the variables that a step changes, which are saved; each in a line of its own. */
+template <class S>
+struct SavedState {
+  QLIF_FN static constexpr bool has(int variable) {
+    const Options options = S::FIXED ? S(Options{})() : Options{~0u};
+    return variable == QLIF_STATE_REFRACTORY            ? options.refractory()
+           : variable == QLIF_STATE_AHP                 ? options.useAhp()
+           : variable == QLIF_STATE_DYNAMIC_PROBABILITY ? options.dynamicProbability()
+           : variable == QLIF_STATE_THRESHOLD_OFFSET    ? options.useAdaptiveThreshold()
+           : variable == QLIF_STATE_RATE || variable == QLIF_STATE_HOMEOSTASIS ? options.homeostasisEnabled()
+                                                                               : variable != QLIF_STATE_MODULATION;
   }
+
+  QLIF_FN static constexpr int line(int variable) {
+    int line = 0;
+    for (int before = 0; before < variable; before++) {
+      line += has(before);
+    }
+    return line;
+  }
+
+  static constexpr int LINES = line(VARIABLES);
 };
 
 QLIF_FN float adjointOf(const float *const *state, int variable, int64_t element) {
   return state[variable] != nullptr ? state[variable][element] : 0.0f;
 }
 
-template <class S, bool VOLTAGE>
-__global__ void __launch_bounds__(BACKWARD_THREADS) backwardKernel(const __grid_constant__ CudaBackward call) {
-  // Each thread reads and writes its own column only, so no barrier is needed.
-  __shared__ float kept[GROUP][VOLTAGE ? KEPT_V_PRE : KEPT_LINES][BACKWARD_THREADS];
-  const CudaForward &forward = call.forward;
-  const qlif_forward_args &args = forward.args;
-  const S on(forward.options);
-  const int64_t elements = forward.elements;
-  const int64_t element = (int64_t)blockIdx.x * BACKWARD_THREADS + threadIdx.x;
-  if (element >= elements) {
-    return;
-  }
-  const int column = (int)threadIdx.x;
-  const int64_t b = element / args.neurons;
-  const int64_t n = element - b * args.neurons;
-  const bool modulated = args.modulation.data != nullptr;
+/**
+ * An element on its way back through the steps. COMMON: there is a gradient of the spike values and none of the potentials, that of the
+ * input is asked for, there is no modulation, nothing is drawn again, and a group begins with the first step. Then a group is unrolled, and
+ * its rows are read while the one after it is walked back.
+ */
+template <class S, bool VOLTAGE, bool COMMON>
+struct BackwardThread {
+  using Saved = SavedState<S>;
 
-  Neuron<S> neuron(on, forward.constants);
+  // A step of many options keeps more than registers hold: the first half of a group is parked in shared memory.
+  static constexpr bool PARKS = COMMON && VOLTAGE;
+  static constexpr int KEPT_VARIABLES = 6;
+
+  /** What a block has in shared memory. Each thread reads and writes its own column only. */
+  struct Shared {
+    float saved[COMMON ? GROUPS - 1 : GROUPS][Saved::LINES][BACKWARD_THREADS];
+    float parked[PARKS ? HALF : 1][PARKS ? KEPT_VARIABLES : 1][PARKS ? BACKWARD_THREADS : 1];
+  };
+
+  const CudaBackward &call;
+  const CudaForward &forward;
+  const qlif_forward_args &args;
+  const int64_t elements;
+  const int64_t element;
+  const int32_t stride;  // bytes from a row to the next, where COMMON says that 31 bits hold them
+  Shared &shared;
+  const int column;
+  int64_t modulationOffset;
+  Neuron<S> neuron;
   float tau;
-  loadParameters(neuron, forward, n, tau);
-  Replay<S, VOLTAGE> replay(forward, element, b * args.modulation.stride_b + n * args.modulation.stride_n);
-  const float *const *upstream = call.gradFinalState;
-  Adjoints adj{adjointOf(upstream, QLIF_STATE_MEMBRANE, element), adjointOf(upstream, QLIF_STATE_ADAPTATION, element),
-      adjointOf(upstream, QLIF_STATE_EFFICIENCY, element), adjointOf(upstream, QLIF_STATE_REFRACTORY, element),
-      adjointOf(upstream, QLIF_STATE_DYNAMIC_PROBABILITY, element), adjointOf(upstream, QLIF_STATE_THRESHOLD_OFFSET, element),
-      adjointOf(upstream, QLIF_STATE_MODULATION, element), adjointOf(upstream, QLIF_STATE_SPIKE_VALUE, element)};
-  Gradients grad{};
-  State saved[GROUPS];
+  Adjoints adj;
+  Gradients grad;
+  Draws draws;
+  uint64_t spikes;  // of the segment, the first in the highest bit
 
-  const int64_t segments = (args.steps + SEGMENT - 1) / SEGMENT;
+  QLIF_DEVICE_FN BackwardThread(const CudaBackward &call, S on, int64_t element, Shared &shared)
+      : call(call), forward(call.forward), args(call.forward.args), elements(call.forward.elements), element(element),
+        stride(strideOf(call.forward.elements)), shared(shared), column((int)threadIdx.x), neuron(on, call.forward.constants), grad{},
+        draws{}, spikes(0) {
+    const int64_t b = element / args.neurons;
+    const int64_t n = element - b * args.neurons;
+    modulationOffset = b * args.modulation.stride_b + n * args.modulation.stride_n;
+    loadParameters(neuron, forward, n, tau);
+    const float *const *upstream = call.gradFinalState;
+    adj = Adjoints{adjointOf(upstream, QLIF_STATE_MEMBRANE, element), adjointOf(upstream, QLIF_STATE_ADAPTATION, element),
+        adjointOf(upstream, QLIF_STATE_EFFICIENCY, element), adjointOf(upstream, QLIF_STATE_REFRACTORY, element),
+        adjointOf(upstream, QLIF_STATE_DYNAMIC_PROBABILITY, element), adjointOf(upstream, QLIF_STATE_THRESHOLD_OFFSET, element),
+        adjointOf(upstream, QLIF_STATE_MODULATION, element), adjointOf(upstream, QLIF_STATE_SPIKE_VALUE, element)};
+  }
+
+  /** As if it were another in each thread, which threadIdx.y, always 0, makes the compiler believe: see after(). */
+  QLIF_DEVICE_FN static int32_t strideOf(int64_t elements) { return (int32_t)(elements * sizeof(float)) + (int32_t)threadIdx.y; }
+
+  QLIF_DEVICE_FN Options on() const { return neuron.on(); }
+
+  /** This element's value of step t among (T, elements) values. */
+  template <class T>
+  QLIF_DEVICE_FN T *at(T *values, int64_t t) const {
+    return values + t * elements + element;
+  }
+
+  /** The value so many steps of `stride` bytes after one: one multiply-add, where the compiler would make a chain of additions of it. */
+  template <class T>
+  QLIF_DEVICE_FN static T *after(T *value, int count, int32_t stride) {
+    return (T *)((char *)value + multiplyWide(count, stride));
+  }
+
+  // ---------------------------------------------------------------- single steps
+
+  /** Does step t again. fresh: the one before it was not done. */
+  QLIF_DEVICE_FN void again(Step &x, int64_t t, float input, float voltage, bool fresh, bool fired) {
+    if (!COMMON) {
+      modulate(neuron, x, forward, t, modulationOffset);
+    }
+    neuron.integrate(x, input);
+    if (VOLTAGE) {
+      x.vPre = voltage;
+    } else if (!COMMON && on().drawsNormals()) {
+      const int64_t step = args.first_step + t;
+      if (forward.drawsNormals && (fresh || (step & 1) == 0)) {
+        draws.at(forward, step, true, element);
+      }
+      neuron.addNoise(x, forward.drawsNormals ? draws.normalAt((step & 1) != 0) : __ldg(at(args.normals, t)));
+    }
+    neuron.replay(x, fired);
+  }
+
+  /** Walks step t back, and gives the gradient of its input. */
+  QLIF_DEVICE_FN float back(int64_t t, const Kept &kept, float vPre, float input, float gradY, bool fired) {
+    Step x;
+    if (!COMMON) {
+      modulate(neuron, x, forward, t, modulationOffset);
+    }
+    x.vPre = vPre;
+    neuron.restore(x, kept, input, fired);
+    const float gradV = !COMMON && call.gradVoltages != nullptr ? __ldcs(at(call.gradVoltages, t)) : 0.0f;
+    const float gradInput = neuron.backward(x, gradY, gradV, adj, grad);
+    if (!COMMON && args.modulation.data != nullptr) {
+      const float gradient = Neuron<S>::modulationBackward(x, adj, grad);
+      if (call.modulationSteps != nullptr) {
+        *at(call.modulationSteps, t) = gradient;
+      }
+    }
+    return gradInput;
+  }
+
+  /** The spikes of a group that begins so many steps after the segment, or before it, from the highest bit on. */
+  QLIF_DEVICE_FN uint32_t spikesFrom(int from) const { return (uint32_t)((from < 0 ? spikes >> -from : spikes << from) >> WORD); }
+
+  QLIF_DEVICE_FN static bool spike(uint32_t fired, int slot) { return (fired << slot & 0x80000000u) != 0; }
+
+  // ---------------------------------------------------------------- saved states
+
+  QLIF_DEVICE_FN void save(int group) {
+#pragma unroll
+    for (int i = 0; i < VARIABLES; i++) {
+      if (Saved::has(i)) {
+        shared.saved[group][Saved::line(i)][column] = variable(neuron.state, i);
+      }
+    }
+  }
+
+  QLIF_DEVICE_FN void restore(int group) {
+#pragma unroll
+    for (int i = 0; i < VARIABLES; i++) {
+      if (Saved::has(i)) {
+        variable(neuron.state, i) = shared.saved[group][Saved::line(i)][column];
+      }
+    }
+  }
+
+  QLIF_DEVICE_FN void park(int slot, const Kept &kept) {
+    float(*to)[PARKS ? BACKWARD_THREADS : 1] = shared.parked[slot];
+    to[0][column] = kept.efficiency;
+    to[1][column] = kept.drive;
+    to[2][column] = kept.delta;
+    if (on().useAdaptiveThreshold()) {
+      to[3][column] = kept.rawBase;
+    }
+    if (on().refractory()) {
+      to[4][column] = kept.refractory;
+    }
+    if (on().dynamicProbability()) {
+      to[5][column] = kept.divisor;
+    }
+  }
+
+  QLIF_DEVICE_FN Kept parked(int slot) const {
+    const float(*from)[PARKS ? BACKWARD_THREADS : 1] = shared.parked[slot];
+    Kept kept{};
+    kept.efficiency = from[0][column];
+    kept.drive = from[1][column];
+    kept.delta = from[2][column];
+    if (on().useAdaptiveThreshold()) {
+      kept.rawBase = from[3][column];
+    }
+    if (on().refractory()) {
+      kept.refractory = from[4][column];
+    }
+    if (on().dynamicProbability()) {
+      kept.divisor = from[5][column];
+    }
+    return kept;
+  }
+
+  // ---------------------------------------------------------------- whole groups, where COMMON
+
+  /** From where the rows of a group are read: with a stride of 0 what of it is not there, since a condition would cost more. */
+  struct Source {
+    const float *input;
+    const float *voltage;
+    const float *gradY;
+    int32_t early;  // of the first half
+    int32_t late;
+  };
+
+  /** The group that begins with step t and has so many steps. */
+  QLIF_DEVICE_FN Source sourceAt(int64_t t, int steps) const {
+    const int64_t first = steps >= HALF ? t : 0;
+    return Source{at(args.input, first), VOLTAGE ? at(forward.tape.voltages, first) : nullptr, at(call.gradSpikeValues, first),
+        steps >= HALF ? stride : 0, steps == GROUP ? stride : 0};
+  }
+
+  // A wait for one load is a wait for all that were begun since, so loads come in batches.
+
+  QLIF_DEVICE_FN static void fetchForward(Rows &rows, const Source &from) {
+#pragma unroll
+    for (int slot = 0; slot < GROUP; slot++) {
+      const int32_t stride = slot < HALF ? from.early : from.late;
+      rows.input[slot] = __ldg(after(from.input, slot, stride));
+      if (VOLTAGE) {
+        rows.voltage[slot] = __ldg(after(from.voltage, slot, stride));
+      }
+    }
+  }
+
+  QLIF_DEVICE_FN static void fetchGradients(float (&gradY)[GROUP], const Source &from) {
+#pragma unroll
+    for (int slot = 0; slot < GROUP; slot++) {
+      gradY[slot] = __ldcs(after(from.gradY, slot, slot < HALF ? from.early : from.late));
+    }
+  }
+
+  /** Does a group that begins with step t again. Meanwhile its rows become those of the next. */
+  QLIF_DEVICE_FN void replayGroup(int64_t t, Rows &rows, uint32_t fired, const Source &following) {
+    Rows next;
+    fetchForward(next, following);
+#pragma unroll
+    for (int slot = 0; slot < GROUP; slot++) {
+      Step x;
+      again(x, t + slot, rows.input[slot], rows.voltage[slot], false, spike(fired, slot));
+    }
+    rows = next;
+  }
+
+  /** Walks a group of STEPS steps that begins with step t back. Meanwhile its rows become those of the group before. */
+  template <int STEPS>
+  QLIF_DEVICE_FN void walkGroup(int64_t t, Rows &rows, float (&gradY)[GROUP], uint32_t fired, const Source &before) {
+    constexpr int PARKED = PARKS && STEPS == GROUP ? HALF : 0;
+    Kept kept[STEPS];
+    float vPre[STEPS];
+#pragma unroll
+    for (int slot = 0; slot < STEPS; slot++) {
+      Step x;
+      again(x, t + slot, rows.input[slot], rows.voltage[slot], false, spike(fired, slot));
+      vPre[slot] = x.vPre;
+      if (slot < PARKED) {
+        park(slot, Neuron<S>::keep(x));
+      } else {
+        kept[slot] = Neuron<S>::keep(x);
+      }
+    }
+    Rows next;
+    float nextGradY[GROUP];
+    float *gradInput = at(call.gradInput, t);
+#pragma unroll
+    for (int slot = STEPS - 1; slot >= 0; slot--) {
+      if (slot < PARKED) {
+        kept[slot] = parked(slot);
+      }
+      *after(gradInput, slot, stride) = back(t + slot, kept[slot], vPre[slot], rows.input[slot], gradY[slot], spike(fired, slot));
+      // When more than half of what is kept is used up, there is room for it.
+      if (slot == STEPS / 2 - 1) {
+        fetchForward(next, before);
+        fetchGradients(nextGradY, before);
+      }
+    }
+    rows = next;
+#pragma unroll
+    for (int slot = 0; slot < GROUP; slot++) {
+      gradY[slot] = nextGradY[slot];
+    }
+  }
+
+  // ---------------------------------------------------------------- any part of a group
+
+  QLIF_DEVICE_FN float voltageAt(int64_t t) const { return VOLTAGE ? __ldg(at(forward.tape.voltages, t)) : 0.0f; }
+
+  /** Does the slots from low on again of a group whose first is step t. */
+  QLIF_DEVICE_FN void replayPart(int64_t t, int low, uint32_t fired) {
 #pragma unroll 1
-  for (int64_t segment = segments - 1; segment >= 0; segment--) {
-    const int64_t begin = segment * SEGMENT;
-    const int length = (int)(args.steps - begin < SEGMENT ? args.steps - begin : SEGMENT);
-    const int last = (length - 1) / GROUP;
-    neuron.state = segment == 0
-                       ? loadInitialState(args, element)
-                       : loadState(forward.tape.checkpoints + (segment - 1) * VARIABLES * elements + element, elements);
+    for (int slot = low; slot < GROUP; slot++) {
+      Step x;
+      again(x, t + slot, __ldg(at(args.input, t + slot)), voltageAt(t + slot), slot == low, spike(fired, slot));
+    }
+  }
+
+  /** Walks the slots low to high back of a group whose first is step t. */
+  QLIF_DEVICE_FN void walkPart(int64_t t, int low, int high, uint32_t fired) {
+    // Of a type of its own: the compiler would take this array and walkGroup's for one, and leave those in memory, too.
+    struct Again {
+      Kept kept;
+      float vPre;
+      float input;
+    } done[GROUP];
+#pragma unroll 1
+    for (int slot = low; slot < high; slot++) {
+      Step x;
+      const float input = __ldg(at(args.input, t + slot));
+      again(x, t + slot, input, voltageAt(t + slot), slot == low, spike(fired, slot));
+      done[slot] = Again{Neuron<S>::keep(x), x.vPre, input};
+    }
+#pragma unroll 1
+    for (int slot = high - 1; slot >= low; slot--) {
+      const float gradY = COMMON || call.gradSpikeValues != nullptr ? __ldcs(at(call.gradSpikeValues, t + slot)) : 0.0f;
+      const Again &step = done[slot];
+      const float gradInput = back(t + slot, step.kept, step.vPre, step.input, gradY, spike(fired, slot));
+      if (COMMON || call.gradInput != nullptr) {
+        *at(call.gradInput, t + slot) = gradInput;
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------- segments
+
+  /** Whether the slots of a group whose first is step t are there from the first on, and it is one before which states are flushed. */
+  QLIF_DEVICE_FN bool flushesAt(int64_t t, int low) const { return low == 0 && (args.first_step + t) % FLUSH_PERIOD == 0; }
+
+  QLIF_DEVICE_FN void segment(int64_t begin, int length) {
+    const int lead = COMMON ? 0 : (int)((args.first_step + begin) % GROUP);
+    const int64_t origin = begin - lead;
+    const int last = (length + lead - 1) / GROUP;
+    const int end = length + lead - last * GROUP;  // of the last group
+    const uint32_t *words = forward.tape.bits + begin / WORD * elements + element;
+    spikes = (uint64_t)__ldg(words) << WORD | (length > WORD ? __ldg(words + elements) : 0);
+    Rows rows;
+    float gradY[GROUP];
+    if constexpr (COMMON) {
+      fetchForward(rows, sourceAt(begin, last > 0 ? GROUP : end));
+      fetchGradients(gradY, sourceAt(begin + last * GROUP, end));
+    }
+    neuron.state = begin == 0 ? loadInitialState(args, element)
+                              : loadState(forward.tape.checkpoints + (begin / SEGMENT - 1) * VARIABLES * elements + element, elements);
 #pragma unroll 1
     for (int group = 0; group < last; group++) {
-      saved[group] = neuron.state;
-      // Unrolled where that lets the compiler see that V between the steps is not read.
-#pragma unroll(VOLTAGE && S::FIXED ? GROUP : 1)
-      for (int slot = 0; slot < GROUP; slot++) {
-        Step x;
-        replay.step(neuron, x, begin + group * GROUP + slot, group == 0 && slot == 0);
+      const int64_t t = origin + group * GROUP;
+      const int low = group == 0 ? lead : 0;
+      const uint32_t fired = spikesFrom(group * GROUP - lead);
+      save(group);
+      if (flushesAt(t, low)) {
+        neuron.flushState();
+      }
+      if constexpr (COMMON) {
+        replayGroup(t, rows, fired, sourceAt(t + GROUP, group + 1 < last ? GROUP : end));
+      } else {
+        replayPart(t, low, fired);
       }
     }
-    saved[last] = neuron.state;
 #pragma unroll 1
     for (int group = last; group >= 0; group--) {
-      const int64_t first = begin + group * GROUP;
-      const int count = length - group * GROUP < GROUP ? length - group * GROUP : GROUP;
-      neuron.state = saved[group];
-#pragma unroll 1
-      for (int slot = 0; slot < count; slot++) {
-        Step x;
-        replay.step(neuron, x, first + slot, slot == 0);
-        kept[slot][KEPT_INPUT][column] = x.input;
-        kept[slot][KEPT_EFFICIENCY][column] = x.efficiency;
-        kept[slot][KEPT_DRIVE][column] = x.drive;
-        kept[slot][KEPT_DELTA][column] = x.delta;
-        // What an option that is off leaves unused is left unwritten.
-        if (on().refractory()) {
-          kept[slot][KEPT_REFRACTORY][column] = x.refractory;
-        }
-        if (on().useAdaptiveThreshold()) {
-          kept[slot][KEPT_RAW_BASE][column] = x.rawBase;
-        }
-        if (on().dynamicProbability()) {
-          kept[slot][KEPT_DIVISOR][column] = x.divisor;
-        }
-        if constexpr (!VOLTAGE) {
-          kept[slot][KEPT_V_PRE][column] = x.vPre;
-        }
+      const int64_t t = origin + group * GROUP;
+      const int low = group == 0 ? lead : 0;
+      const int high = group == last ? end : GROUP;
+      const uint32_t fired = spikesFrom(group * GROUP - lead);
+      if (group < last) {
+        restore(group);
       }
-#pragma unroll 1
-      for (int slot = count - 1; slot >= 0; slot--) {
-        const int64_t t = first + slot;
-        const int64_t index = t * elements + element;
-        const float gradY = call.gradSpikeValues != nullptr ? __ldcs(call.gradSpikeValues + index) : 0.0f;
-        const float gradV = call.gradVoltages != nullptr ? __ldcs(call.gradVoltages + index) : 0.0f;
-        Step x;
-        modulate(neuron, x, forward, t, replay.modulationOffset);
-        if constexpr (VOLTAGE) {
-          x.vPre = replay.tapeVoltage(t);
+      const bool flushes = flushesAt(t, low);
+      if (flushes) {
+        neuron.flushState();
+      }
+      if constexpr (COMMON) {
+        if (PARKS) {
+          // The code is longer than the instruction cache: warps that go through it together share what is read of it.
+          __syncthreads();
+        }
+        const Source before = sourceAt(t - GROUP, group > 0 ? GROUP : 0);
+        if (high == GROUP) {
+          walkGroup<GROUP>(t, rows, gradY, fired, before);
+        } else if (high == HALF) {
+          walkGroup<HALF>(t, rows, gradY, fired, before);
         } else {
-          x.vPre = kept[slot][KEPT_V_PRE][column];
+          walkPart(t, 0, high, fired);
+          fetchForward(rows, before);
+          fetchGradients(gradY, before);
         }
-        const Kept again{kept[slot][KEPT_EFFICIENCY][column], kept[slot][KEPT_REFRACTORY][column], kept[slot][KEPT_RAW_BASE][column],
-            kept[slot][KEPT_DRIVE][column], kept[slot][KEPT_DELTA][column], kept[slot][KEPT_DIVISOR][column]};
-        neuron.restore(x, again, kept[slot][KEPT_INPUT][column], replay.fired(t));
-        const float gradInput = neuron.backward(x, gradY, gradV, adj, grad);
-        if (call.gradInput != nullptr) {
-          call.gradInput[index] = gradInput;
-        }
-        if (modulated) {
-          const float gradient = Neuron<S>::modulationBackward(x, adj, grad);
-          if (call.modulationSteps != nullptr) {
-            call.modulationSteps[index] = gradient;
-          }
-        }
-        if ((args.first_step + t) % FLUSH_PERIOD == 0) {
-          Neuron<S>::flushAdjoints(adj);
-        }
+      } else {
+        walkPart(t, low, high, fired);
+      }
+      if (flushes) {
+        Neuron<S>::flushAdjoints(adj);
       }
     }
   }
 
-  call.sums[QLIF_PARAM_V_TH * elements + element] = grad.vTh;
-  call.sums[QLIF_PARAM_TAU * elements + element] = gradTau(grad.leak, neuron.parameters.leak, tau);
-  call.sums[QLIF_PARAM_ETA * elements + element] = grad.eta;
-  call.sums[QLIF_PARAM_Q_SCALE * elements + element] = grad.alpha;
-  call.sums[QLIF_PARAM_Q_BIAS * elements + element] = grad.bias;
-  call.sums[PARAMETERS * elements + element] = grad.modulation;
-  if (call.gradInitialState[0] != nullptr) {
-    const State result{adj.v, adj.a, adj.s, adj.r, 0.0f, adj.d, adj.o, 0.0f, 0.0f, adj.m, adj.y};
-    storeState(result, call.gradInitialState, element);
+  QLIF_DEVICE_FN void run() {
+    const int64_t segments = (args.steps + SEGMENT - 1) / SEGMENT;
+#pragma unroll 1
+    for (int64_t i = segments - 1; i >= 0; i--) {
+      const int64_t begin = i * SEGMENT;
+      segment(begin, (int)(args.steps - begin < SEGMENT ? args.steps - begin : SEGMENT));
+    }
+    call.sums[QLIF_PARAM_V_TH * elements + element] = grad.vTh;
+    call.sums[QLIF_PARAM_TAU * elements + element] = gradTau(grad.leak, neuron.parameters.leak, tau);
+    call.sums[QLIF_PARAM_ETA * elements + element] = grad.eta;
+    call.sums[QLIF_PARAM_Q_SCALE * elements + element] = grad.alpha;
+    call.sums[QLIF_PARAM_Q_BIAS * elements + element] = grad.bias;
+    call.sums[PARAMETERS * elements + element] = grad.modulation;
+    if (call.gradInitialState[0] != nullptr) {
+      const State result{adj.v, adj.a, adj.s, adj.r, 0.0f, adj.d, adj.o, 0.0f, 0.0f, adj.m, adj.y};
+      storeState(result, call.gradInitialState, element);
+    }
+  }
+};
+
+/** Blocks that a multiprocessor is to hold, which says how many registers a thread may have: 128, or 96 where steps are short. */
+constexpr int backwardBlocks(bool voltage, bool common) { return !common ? 1 : voltage ? 4 : 5; }
+
+template <class S, bool VOLTAGE, bool COMMON>
+__global__ void __launch_bounds__(BACKWARD_THREADS, backwardBlocks(VOLTAGE, COMMON))
+    backwardKernel(const __grid_constant__ CudaBackward call) {
+  __shared__ typename BackwardThread<S, VOLTAGE, COMMON>::Shared shared;
+  const int64_t element = (int64_t)blockIdx.x * BACKWARD_THREADS + threadIdx.x;
+  if (element < call.forward.elements) {
+    BackwardThread<S, VOLTAGE, COMMON> thread(call, S(call.forward.options), element, shared);
+    thread.run();
   }
 }
 
 // ---------------------------------------------------------------- sums, in the fixed order of docs/numerics.md
 
-/** Over the rows of the batch: one thread a group and neuron, in grid y a job. Without a sum over neurons to come, that is the result. */
-static __global__ void __launch_bounds__(SUM_THREADS) sumRowsKernel(const __grid_constant__ SumJobs jobs) {
-  const SumJob &job = jobs.jobs[blockIdx.y];
-  const int64_t index = (int64_t)blockIdx.x * SUM_THREADS + threadIdx.x;
-  if (job.result == nullptr || (job.overNeurons && job.partial == nullptr) || index >= job.groups * job.neurons) {
-    return;
-  }
-  const int64_t group = index / job.neurons;
-  const float *value = job.values + group * job.rows * job.neurons + (index - group * job.neurons);
+/** The sum of so many values, `stride` apart, one after another; SUM_AHEAD of them are under way at a time. */
+template <class T>
+QLIF_DEVICE_FN double addInOrder(const T *values, int64_t count, int64_t stride) {
   double sum = 0;
-#pragma unroll 8
-  for (int64_t row = 0; row < job.rows; row++) {
-    sum += (double)__ldg(value + row * job.neurons);
+#pragma unroll 1
+  for (int64_t done = 0; done < count; done += SUM_AHEAD) {
+    T ahead[SUM_AHEAD];
+#pragma unroll
+    for (int i = 0; i < SUM_AHEAD; i++) {
+      ahead[i] = done + i < count ? __ldg(values + (done + i) * stride) : T(0);
+    }
+    // A sum that began with +0 is never -0, so that adding a 0 past the last value changes nothing.
+#pragma unroll
+    for (int i = 0; i < SUM_AHEAD; i++) {
+      sum += (double)ahead[i];
+    }
+  }
+  return sum;
+}
+
+/**
+ * Over the rows of the batch: one column of a block a group and neuron, in grid y a job. Without a sum over neurons to come, that is the
+ * result. All threads read, so that a tile of rows is under way at once, and the first of each column adds.
+ */
+static __global__ void __launch_bounds__(ROW_COLUMNS *ROW_LINES) sumRowsKernel(const __grid_constant__ SumJobs jobs) {
+  __shared__ float tile[ROW_TILE][ROW_COLUMNS];
+  const SumJob &job = jobs.jobs[blockIdx.y];
+  if (job.result == nullptr || (job.overNeurons && job.partial == nullptr)) {
+    return;  // with the whole block
+  }
+  const int column = (int)threadIdx.x % ROW_COLUMNS;
+  const int line = (int)threadIdx.x / ROW_COLUMNS;
+  const int64_t index = (int64_t)blockIdx.x * ROW_COLUMNS + column;
+  const bool active = index < job.groups * job.neurons;
+  const int64_t group = index / job.neurons;
+  const float *values = job.values + group * job.rows * job.neurons + (index - group * job.neurons);
+  double sum = 0;
+#pragma unroll 1
+  for (int64_t first = 0; first < job.rows; first += ROW_TILE) {
+    const int count = (int)(job.rows - first < ROW_TILE ? job.rows - first : ROW_TILE);
+    float ahead[ROW_TILE / ROW_LINES];
+#pragma unroll
+    for (int i = 0; i < ROW_TILE / ROW_LINES; i++) {
+      const int row = i * ROW_LINES + line;
+      ahead[i] = active && row < count ? __ldg(values + (first + row) * job.neurons) : 0.0f;
+    }
+#pragma unroll
+    for (int i = 0; i < ROW_TILE / ROW_LINES; i++) {
+      tile[i * ROW_LINES + line][column] = ahead[i];
+    }
+    __syncthreads();
+    if (line == 0) {
+#pragma unroll 16
+      for (int row = 0; row < count; row++) {
+        sum += (double)tile[row][column];
+      }
+    }
+    __syncthreads();
+  }
+  if (line > 0 || !active) {
+    return;
   }
   if (job.overNeurons) {
     job.partial[index] = sum;
@@ -515,20 +1024,12 @@ static __global__ void __launch_bounds__(SUM_THREADS) sumNeuronsKernel(const __g
     return;  // with the whole block
   }
   const int lane = (int)threadIdx.x;
-  double sum = 0;
-  if (job.partial != nullptr) {
-#pragma unroll 8
-    for (int64_t n = lane; n < job.neurons; n += SUM_THREADS) {
-      sum += job.partial[group * job.neurons + n];
-    }
-  } else {
-    // One row, or none.
-#pragma unroll 8
-    for (int64_t n = lane; n < job.neurons * job.rows; n += SUM_THREADS) {
-      sum += (double)__ldg(job.values + group * job.neurons + n);
-    }
-  }
-  lanes[lane] = sum;
+  // Without sums over rows, there is one row or none.
+  const int64_t values = job.partial != nullptr ? job.neurons : job.neurons * job.rows;
+  const int64_t count = lane < values ? (values - lane + SUM_THREADS - 1) / SUM_THREADS : 0;
+  const int64_t first = group * job.neurons + lane;
+  lanes[lane] = job.partial != nullptr ? addInOrder(job.partial + first, count, SUM_THREADS)
+                                       : addInOrder(job.values + first, count, SUM_THREADS);
   for (int half = SUM_THREADS / 2; half > 0; half /= 2) {
     __syncthreads();
     if (lane < half) {
@@ -562,7 +1063,7 @@ static __global__ void __launch_bounds__(DRAW_THREADS) drawKernel(const __grid_c
   Words words{};
   for (int wire = 0; wire < args.wires; wire++) {
     if (wire == 0 || wire % 2 == 1) {
-      words = philox((uint64_t)(args.element_offset + e), (uint64_t)even, args.stream, call.wireKeys[wireBlock(wire)]);
+      words = philox((uint64_t)(args.element_offset + e), (uint64_t)even, args.stream, Key{call.wireKeys[wireBlock(wire)]});
     }
     for (int odd = 0; odd < 2; odd++) {
       const int64_t t = even + odd - args.first_step;

@@ -164,7 +164,8 @@ struct Block {
   static void drawWords(HostWorker &w, uint32_t counter, uint32_t stream, uint64_t key) {
     for (int i = 0; i < LANES; i += LaneWords::COUNT) {
       WordsOf<LaneWords> words = philox(
-          LaneWords::load(w.elementLow + i), LaneWords::load(w.elementHigh + i), LaneWords::all(counter), LaneWords::all(stream), key);
+          LaneWords::load(w.elementLow + i), LaneWords::load(w.elementHigh + i), LaneWords::all(counter), LaneWords::all(stream),
+          Key{key});
       words.w0.store(w.words[0] + i);
       words.w1.store(w.words[1] + i);
       words.w2.store(w.words[2] + i);
@@ -506,13 +507,12 @@ struct Block {
   /** SURROGATE: the configuration's, or -1. */
   template <int SURROGATE>
   void retreat(int slot, const float *vPre, const float *input, const float *gradY, const float *gradV) {
-    Constants k = call.constants;
-    if (SURROGATE >= 0) {
-      k.surrogate = SURROGATE;
-    }
+    using Known = typename S::template With<SURROGATE>;
+    const Known known(on());
+    const Constants k = call.constants;
     const float(*kept)[LANES] = w.kept[slot];
     QLIF_LANES {
-      Neuron<S> neuron(on, k);
+      Neuron<Known> neuron(known, k);
       Lane::loadParameters(neuron, w, i);
       neuron.state.m = w.state[QLIF_STATE_MODULATION][i];
       Step x;
@@ -709,6 +709,10 @@ HostProgram QLIF_PROGRAM(Variant variant) {
   switch (variant) {
     case Variant::DEFAULT:
       return program<Fixed<DEFAULT_OPTIONS.bits>>();
+    case Variant::SNAPSHOT_15:
+      return program<Fixed<SNAPSHOT_15_OPTIONS.bits>>();
+    case Variant::SNAPSHOT_24:
+      return program<Fixed<SNAPSHOT_24_OPTIONS.bits>>();
     case Variant::LIF:
       return program<Fixed<LIF_OPTIONS.bits>>();
     default:

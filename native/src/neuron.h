@@ -159,7 +159,7 @@ struct Neuron {
   }
 
   QLIF_FN float base(float rawBase) const {
-    return on().useAdaptiveThreshold() ? clamp(rawBase, k.minThreshold, k.maxThreshold) : rawBase;
+    return on().useAdaptiveThreshold() ? clampBetween(rawBase, k.minThreshold, k.maxThreshold) : rawBase;
   }
 
   /** From the gap to p; reads of the step alone. */
@@ -183,7 +183,7 @@ struct Neuron {
     } else {
       x.rawP = sigmoid(sigmoidSlope(x) * x.delta);
     }
-    x.p = clamp(x.rawP, k.floor, k.ceiling);
+    x.p = clampBetween(x.rawP, k.floor, k.ceiling);
     if (on().refractory()) {
       x.damping = decay(x.refractory);
       x.p = x.p * x.damping;
@@ -257,7 +257,7 @@ struct Neuron {
     state.a = fma(k.adaptationDecay, state.a, k.spikeIncrease * x.y);
     state.s = fma(state.s, fma(-k.depressionRate, x.y, 1.0f), fma(-k.recoveryRate, state.s, k.recoveryRate));
     if (on().useAdaptiveThreshold()) {
-      state.o = clamp(movedThreshold(x), k.minThreshold, k.maxThreshold) - parameters.vTh;
+      state.o = clampBetween(movedThreshold(x), k.minThreshold, k.maxThreshold) - parameters.vTh;
     }
     if (on().homeostasisEnabled()) {
       state.rate = fma(k.rateStep, x.spike - state.rate, state.rate);
@@ -413,7 +413,7 @@ struct Neuron {
   QLIF_FN float surrogate(float gap) const {
     float x = magnitude(gap);
     float a = k.surrogateScale;
-    switch (k.surrogate) {
+    switch (on.surrogate(k.surrogate)) {
       case QLIF_SURROGATE_HEAVISIDE: {
         float tent = fma(-a, x, 1.0f);
         return tent < 0.0f ? 0.0f : tent;

@@ -58,20 +58,26 @@ constexpr Options optionsOf(int decision, int sampling, int spikeValue, int angl
                  (uint32_t)homeostasisEnabled << 13 | (uint32_t)detachReset << 14 | (uint32_t)drawsNormals << 15};
 }
 
-/** Options known when the kernel is compiled: what is off leaves no instruction. */
-template <uint32_t BITS>
+/** Options known when the kernel is compiled: what is off leaves no instruction. SURROGATE: -1 where that is not known. */
+template <uint32_t BITS, int SURROGATE = -1>
 struct Fixed {
   static constexpr bool FIXED = true;
+  template <int KNOWN>
+  using With = Fixed<BITS, KNOWN>;
   QLIF_FN constexpr explicit Fixed(Options) {}
   QLIF_FN constexpr Options operator()() const { return Options{BITS}; }
+  QLIF_FN constexpr int surrogate(int given) const { return SURROGATE < 0 ? given : SURROGATE; }
 };
 
 /** Options read when the kernel runs. */
 struct Dynamic {
   static constexpr bool FIXED = false;
+  template <int KNOWN>
+  using With = Dynamic;
   Options options;
   QLIF_FN constexpr explicit Dynamic(Options given) : options(given) {}
   QLIF_FN constexpr Options operator()() const { return options; }
+  QLIF_FN constexpr int surrogate(int given) const { return given; }
 };
 
 /** The default configuration. */
@@ -82,11 +88,21 @@ constexpr Options DEFAULT_OPTIONS = optionsOf(QLIF_DECISION_QUBIT, QLIF_SAMPLING
 constexpr Options LIF_OPTIONS = optionsOf(QLIF_DECISION_THRESHOLD, QLIF_SAMPLING_DRAW, QLIF_SPIKE_VALUE_SAMPLE, QLIF_ANGLE_LINEAR,
     QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_OFF, false, false, false, false, false, true, false);
 
+/** The presets of QUBIT decisions: 2025-08-15, whose trace that advances twice a step is a matter of constants, and 2025-08-24. */
+constexpr Options SNAPSHOT_15_OPTIONS = optionsOf(QLIF_DECISION_QUBIT, QLIF_SAMPLING_DRAW, QLIF_SPIKE_VALUE_SAMPLE, QLIF_ANGLE_LINEAR,
+    QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_GAIN, true, true, true, true, false, true, true);
+constexpr Options SNAPSHOT_24_OPTIONS = optionsOf(QLIF_DECISION_QUBIT, QLIF_SAMPLING_DRAW, QLIF_SPIKE_VALUE_EXPECTED, QLIF_ANGLE_TANH,
+    QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_GAIN, false, false, true, true, false, false, true);
+
 /** Which of the compiled kernels runs a configuration. */
-enum class Variant { DEFAULT, LIF, GENERIC };
+enum class Variant { DEFAULT, SNAPSHOT_15, SNAPSHOT_24, LIF, GENERIC };
 
 inline Variant variantOf(Options options) {
-  return options.bits == DEFAULT_OPTIONS.bits ? Variant::DEFAULT : options.bits == LIF_OPTIONS.bits ? Variant::LIF : Variant::GENERIC;
+  return options.bits == DEFAULT_OPTIONS.bits       ? Variant::DEFAULT
+         : options.bits == SNAPSHOT_15_OPTIONS.bits ? Variant::SNAPSHOT_15
+         : options.bits == SNAPSHOT_24_OPTIONS.bits ? Variant::SNAPSHOT_24
+         : options.bits == LIF_OPTIONS.bits         ? Variant::LIF
+                                                    : Variant::GENERIC;
 }
 
 /** The float32 numbers of the equations, as in qlif_config, and the options that are only read where they matter. */

@@ -7,6 +7,8 @@
 
 namespace qlif {
 
+constexpr int PHILOX_ROUNDS = 10;
+
 /** The words of a counter; of a vector of counters where Word is a vector. */
 template <class Word>
 struct WordsOf {
@@ -17,38 +19,65 @@ using Words = WordsOf<uint32_t>;
 
 /** The high and the low half of a product. */
 QLIF_FN void multiply(uint32_t factor, uint32_t x, uint32_t &high, uint32_t &low) {
+#if defined(__CUDA_ARCH__)
+  high = __umulhi(factor, x); low = factor * x;
+#else
   uint64_t product = (uint64_t)factor * x;
   high = (uint32_t)(product >> 32);
   low = (uint32_t)product;
+#endif
 }
 
-/** The words for counter (c0, c1, c2, c3) under a key, whose low word is the first key word. Word needs multiply() and ^. */
-template <class Word>
-QLIF_FN WordsOf<Word> philox(Word c0, Word c1, Word c2, Word c3, uint64_t key) {
-  uint32_t k0 = (uint32_t)key;
-  uint32_t k1 = (uint32_t)(key >> 32);
+/** A key, whose low word is the first key word; the words of a round by its number. */
+struct Key {
+  uint64_t words;
+
+  QLIF_FN uint32_t low(int round) const { return (uint32_t)words + (uint32_t)round * 0x9E3779B9u; }
+  QLIF_FN uint32_t high(int round) const { return (uint32_t)(words >> 32) + (uint32_t)round * 0xBB67AE85u; }
+};
+
+/** The same, made ahead. */
+struct RoundKeys {
+  uint32_t lows[PHILOX_ROUNDS];
+  uint32_t highs[PHILOX_ROUNDS];
+
+  static RoundKeys of(Key key) {
+    RoundKeys keys;
+    for (int round = 0; round < PHILOX_ROUNDS; round++) {
+      keys.lows[round] = key.low(round);
+      keys.highs[round] = key.high(round);
+    }
+    return keys;
+  }
+
+  QLIF_FN uint32_t low(int round) const { return lows[round]; }
+  QLIF_FN uint32_t high(int round) const { return highs[round]; }
+};
+
+/** The words for counter (c0, c1, c2, c3) under a key. Word needs multiply() and ^. */
+template <class Word, class Keys>
+QLIF_FN WordsOf<Word> philox(Word c0, Word c1, Word c2, Word c3, const Keys &keys) {
 #if defined(__CUDACC__)
 #pragma unroll
 #else
 #pragma GCC unroll 10
 #endif
-  for (int round = 0; round < 10; round++) {
+  for (int round = 0; round < PHILOX_ROUNDS; round++) {
     Word high0, low0, high2, low2;
     multiply(0xD2511F53u, c0, high0, low0);
     multiply(0xCD9E8D57u, c2, high2, low2);
-    c0 = high2 ^ c1 ^ k0;
+    c0 = high2 ^ c1 ^ keys.low(round);
     c1 = low2;
-    c2 = high0 ^ c3 ^ k1;
+    c2 = high0 ^ c3 ^ keys.high(round);
     c3 = low0;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
   }
   return WordsOf<Word>{c0, c1, c2, c3};
 }
 
 /** The words of an element for the pair of steps that `step` belongs to. */
-QLIF_FN Words philox(uint64_t element, uint64_t step, uint32_t stream, uint64_t key) {
-  return philox<uint32_t>((uint32_t)element, (uint32_t)(element >> 32), (uint32_t)(step >> 1), stream, key);
+template <class Keys>
+QLIF_FN Words philox(uint64_t element, uint64_t step, uint32_t stream, const Keys &keys) {
+  return philox<uint32_t>((uint32_t)element, (uint32_t)(element >> 32), (uint32_t)(step >> 1), stream, keys);
 }
 
 /** In [0, 1): 24 bits of a word. Words are converted as signed numbers, which is one instruction everywhere; 24 bits are positive. */
@@ -58,7 +87,7 @@ QLIF_FN float uniform(uint32_t word) { return (float)(int32_t)(word >> 8) * 0x1p
 QLIF_FN float uniformAboveZero(uint32_t word) { return (float)(int32_t)((word >> 8) + 1) * 0x1p-24f; }
 
 /** The radius of a Box-Muller pair. The even step's normal is this times cos2pi(uniform(w3)), the odd step's times sin2pi of it. */
-QLIF_FN float radius(Words words) { return squareRoot(minusTwoLog(uniformAboveZero(words.w2))); }
+QLIF_FN float radius(Words words) { return squareRootInRange(minusTwoLog(uniformAboveZero(words.w2))); }
 
 QLIF_FN float normal(Words words, bool odd) {
   float turn = uniform(words.w3);
@@ -67,7 +96,7 @@ QLIF_FN float normal(Words words, bool odd) {
 
 /** The key of block k >= 1 of a multi-qubit readout's wires: wires 2k-1 and 2k. */
 QLIF_FN uint64_t wireKey(uint64_t seed, uint32_t block) {
-  Words words = philox<uint32_t>(block, 0x57495245u, 0x514C4946u, 0u, seed);
+  Words words = philox<uint32_t>(block, 0x57495245u, 0x514C4946u, 0u, Key{seed});
   return words.w0 | (uint64_t)words.w1 << 32;
 }
 

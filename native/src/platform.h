@@ -46,6 +46,19 @@ QLIF_FN float squareRoot(float x) {
 #endif
 }
 
+/** Of 0, or of a number from 2^-60 to 2^60: there what CUDA makes of a square root, without its question whether the fast way will do. */
+QLIF_FN float squareRootInRange(float x) {
+#if defined(__CUDA_ARCH__)
+  float reciprocal;
+  asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(reciprocal) : "f"(x));
+  reciprocal = fminf(reciprocal, 0x1p60f);  // of 0 it is infinite
+  const float root = __fmul_rn(x, reciprocal);
+  return __fmaf_rn(__fmaf_rn(-root, root, x), __fmul_rn(reciprocal, 0.5f), root);
+#else
+  return squareRoot(x);
+#endif
+}
+
 QLIF_FN uint32_t bitsOf(float x) {
 #if defined(__CUDA_ARCH__)
   return __float_as_uint(x);
@@ -63,6 +76,19 @@ QLIF_FN float fromBits(uint32_t bits) {
   float x;
   memcpy(&x, &bits, sizeof x);
   return x;
+#endif
+}
+
+/** x, no less than low and no more than high, or NaN. Where neither bound is 0, whose sign would be in doubt. */
+QLIF_FN float clampBetween(float x, float low, float high) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  float raised, result;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(raised) : "f"(x), "f"(low));
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(raised), "f"(high));
+  return result;
+#else
+  float raised = x < low ? low : x;
+  return raised > high ? high : raised;
 #endif
 }
 

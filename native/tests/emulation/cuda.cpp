@@ -128,11 +128,11 @@ void runBlock(int count) {
       return;
     }
     if (!moved) {
-      if (atBarrier != count) {
-        stop("not all threads of a block came to a barrier");
+      if (atBarrier + over != count) {
+        stop("not all threads of a block that are not over came to a barrier");
       }
       for (Thread &thread : threads) {
-        thread.wait = Wait::NONE;
+        thread.wait = thread.wait == Wait::OVER ? Wait::OVER : Wait::NONE;
       }
     }
   }
