@@ -6,7 +6,7 @@
 //
 // A kernel that serves every call asks at every step what the call has; the usual calls have kernels that know: see Use and COMMON.
 //
-// Written against few of CUDA's names, so that tests/emulate_cuda.cpp can run the same kernels on the host.
+// Written against few of CUDA's names, so that tests/emulation can run the same kernels on the host.
 #ifndef QLIF_CUDA_KERNELS_H
 #define QLIF_CUDA_KERNELS_H
 
@@ -17,7 +17,10 @@
 namespace qlif {
 
 constexpr int FORWARD_THREADS = 64;
+
+/** Elements of a forward thread, where a call is a usual one. */
 constexpr int FORWARD_WIDTH = 2;
+
 constexpr int BACKWARD_THREADS = 128;
 constexpr int DRAW_THREADS = 256;
 constexpr int SUM_THREADS = 256;
@@ -82,15 +85,6 @@ struct SumJob {
 
 struct SumJobs {
   SumJob jobs[PARAMETERS];
-};
-
-/** A thread's element. */
-struct Place {
-  int64_t e;        // the element that this thread counts as, past the last one too
-  int64_t element;  // the element that it reads
-  bool active;      // whether it writes
-
-  QLIF_FN Place(int64_t e, int64_t elements) : e(e), element(e < elements ? e : elements - 1), active(e < elements) {}
 };
 
 template <class S>
@@ -269,8 +263,8 @@ struct ForwardThread {
   const CudaForward &call;
   const qlif_forward_args &args;
   const int64_t first;  // the element that the first lane counts as, past the last one too
-  Neuron<S> neurons[2];
-  bool active[WIDTH];  // whether there is such an element
+  Neuron<S> neurons[FORWARD_WIDTH];
+  bool active[WIDTH];      // whether there is such an element
   int64_t element[WIDTH];  // the element, or the last one
   int64_t modulationOffset[WIDTH];
   Draws draws[WIDTH];

@@ -183,6 +183,7 @@ struct Neuron {
     } else {
       x.rawP = sigmoid(sigmoidSlope(x) * x.delta);
     }
+    // Never -0 before, so that a floor of 0 is no matter.
     x.p = clampBetween(x.rawP, k.floor, k.ceiling);
     if (on().refractory()) {
       x.damping = decay(x.refractory);

@@ -20,7 +20,8 @@ using Words = WordsOf<uint32_t>;
 /** The high and the low half of a product. */
 QLIF_FN void multiply(uint32_t factor, uint32_t x, uint32_t &high, uint32_t &low) {
 #if defined(__CUDA_ARCH__)
-  high = __umulhi(factor, x); low = factor * x;
+  high = __umulhi(factor, x);
+  low = factor * x;
 #else
   uint64_t product = (uint64_t)factor * x;
   high = (uint32_t)(product >> 32);

@@ -38,14 +38,6 @@ QLIF_FN float divide(float a, float b) {
 #endif
 }
 
-QLIF_FN float squareRoot(float x) {
-#if defined(__CUDA_ARCH__)
-  return __fsqrt_rn(x);
-#else
-  return __builtin_sqrtf(x);
-#endif
-}
-
 /** Of 0, or of a number from 2^-60 to 2^60: there what CUDA makes of a square root, without its question whether the fast way will do. */
 QLIF_FN float squareRootInRange(float x) {
 #if defined(__CUDA_ARCH__)
@@ -55,7 +47,7 @@ QLIF_FN float squareRootInRange(float x) {
   const float root = __fmul_rn(x, reciprocal);
   return __fmaf_rn(__fmaf_rn(-root, root, x), __fmul_rn(reciprocal, 0.5f), root);
 #else
-  return squareRoot(x);
+  return __builtin_sqrtf(x);
 #endif
 }
 
@@ -79,7 +71,7 @@ QLIF_FN float fromBits(uint32_t bits) {
 #endif
 }
 
-/** x, no less than low and no more than high, or NaN. Where neither bound is 0, whose sign would be in doubt. */
+/** x, no less than low and no more than high, or NaN. A bound may be 0 only where x is never -0, which the device would make +0. */
 QLIF_FN float clampBetween(float x, float low, float high) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   float raised, result;

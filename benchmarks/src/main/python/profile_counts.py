@@ -32,7 +32,8 @@ def table(launches: List[Tuple[str, Dict[str, float]]], neuron_steps: int) -> st
         # Warp instructions: a thread's share of each is one.
         values = (WARP * instructions, read_bytes, written, 1e3 * nanoseconds)
         cells = " | ".join(f"{value / neuron_steps:.3g}" for value in values)
-        lines.append(f"| `{name.split('(')[0]}` | {cells} |")
+        # Without the arguments; a parenthesis further in is that of a cast.
+        lines.append(f"| `{name[: name.rindex('(')] if '(' in name else name}` | {cells} |")
     return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "main" / "python"))
 import profile_counts  # noqa: E402
 
 HEADER = '"ID","Process ID","Process Name","Kernel Name","Section Name","Metric Name","Metric Unit","Metric Value"'
-NAME = "void qlif::forwardKernel<qlif::Fixed<65024>>(qlif::CudaForward)"
+NAME = "void qlif::forwardKernel<qlif::Fixed<65024, (int)-1>, 1>(qlif::CudaForward)"
 VALUES = ("5,000", "40,000", "10,000", "3,000")
 
 
@@ -38,7 +38,7 @@ class ProfileCountsTest(unittest.TestCase):
     def test_counts_for_a_neuron_step(self):
         code, out, _ = self.run_on(printed(), "10,10,10")
         self.assertEqual(0, code)
-        self.assertIn("| `void qlif::forwardKernel<qlif::Fixed<65024>>` | 160 | 40 | 10 | 3e+03 |", out)
+        self.assertIn("| `void qlif::forwardKernel<qlif::Fixed<65024, (int)-1>, 1>` | 160 | 40 | 10 | 3e+03 |", out)
 
     def test_refuses_what_is_no_profile(self):
         self.assertEqual(2, self.run_on(printed(), "10,10")[0])

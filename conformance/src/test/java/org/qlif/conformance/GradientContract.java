@@ -71,10 +71,8 @@ abstract class GradientContract {
         for (int i = 0; i < cases; i++) {
             long seed = Seeds.of(i);
             QlifConfig config = RandomConfigs.next(Seeds.random(seed), device);
-            // A silent neuron's slope is the base exactly. On a bound of its clamp the derivative in docs/model.md is
-            // 1,
-            // while
-            // a difference sees bends there, of either sign at once; so the base keeps away from the bounds.
+            // A silent neuron's slope is the base exactly. On a bound of its clamp docs/model.md has a derivative of 1,
+            // while a difference sees bends there, of either sign at once; so the base keeps away from the bounds.
             config = config.toBuilder().baseAlpha(1.1 * config.baseAlpha()).build();
             skipped += check(seed, config, Seeds.replay(seed)) ? 0 : 1;
         }
