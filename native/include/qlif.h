@@ -170,6 +170,8 @@ typedef struct qlif_config {
   int32_t neuromod_transform; /* QLIF_TRANSFORM_ */
   int32_t dynamic_probability;
   int32_t refractory;
+  int32_t use_adaptation;
+  int32_t use_depression;
   int32_t use_ahp;
   int32_t use_adaptive_threshold;
   int32_t homeostasis_enabled;

@@ -58,6 +58,8 @@ void requireChoices(const qlif_config &c) {
       {"neuromod_transform", c.neuromod_transform, QLIF_TRANSFORM_SIGMOID, QLIF_TRANSFORM_IDENTITY},
       {"dynamic_probability", c.dynamic_probability, 0, 1},
       {"refractory", c.refractory, 0, 1},
+      {"use_adaptation", c.use_adaptation, 0, 1},
+      {"use_depression", c.use_depression, 0, 1},
       {"use_ahp", c.use_ahp, 0, 1},
       {"use_adaptive_threshold", c.use_adaptive_threshold, 0, 1},
       {"homeostasis_enabled", c.homeostasis_enabled, 0, 1},
@@ -67,7 +69,7 @@ void requireChoices(const qlif_config &c) {
   for (const Choice &choice : choices) {
     requireRange(choice.name, choice.value, choice.low, choice.high);
   }
-  // floor(W (1 - cos theta) / 2) + 1, with theta in (0, pi).
+  // floor(W (1 - zeta) / 2) + 1, with zeta in (-1, 1).
   requireRange("min_count", c.min_count, 1, c.quantum_wires + 1);
 }
 
@@ -94,7 +96,7 @@ void requireNumbers(const qlif_config &c) {
       // A floor in [0, 0.5), and 1 less it.
       {"floor", c.floor, 0.0f, 0.5f, "a number in [0, 0.5]"},
       {"ceiling", c.ceiling, 0.5f, 1.0f, "a number in [0.5, 1]"},
-      // (1 - cos theta) / 2
+      // (1 - zeta) / 2
       share("expected_above", c.expected_above),
       // -1 / (2 a^2) or a, for a > 0
       c.surrogate == QLIF_SURROGATE_GAUSSIAN ? Range{"surrogate_scale", c.surrogate_scale, -MOST, 0.0f, "a finite number <= 0 for GAUSSIAN"}
@@ -117,7 +119,7 @@ void requireNumbers(const qlif_config &c) {
       finite("homeostasis_lr", c.homeostasis_lr),
       share("target_rate", c.target_rate),
   };
-  static_assert(sizeof c == (1 + 17 + sizeof ranges / sizeof ranges[0]) * sizeof(float), "each number of qlif_config has a range");
+  static_assert(sizeof c == (1 + 19 + sizeof ranges / sizeof ranges[0]) * sizeof(float), "each number of qlif_config has a range");
   for (const Range &range : ranges) {
     require(range);
   }
@@ -134,7 +136,7 @@ void requireConfig(const qlif_config &config) {
 
 Options optionsOf(const qlif_config &c) {
   return optionsOf(c.decision, c.sampling, c.spike_value, c.angle_map, c.readout, c.neuromod_mode, c.dynamic_probability, c.refractory,
-      c.use_ahp, c.use_adaptive_threshold, c.homeostasis_enabled, c.detach_reset, c.membrane_noise);
+      c.use_adaptation, c.use_depression, c.use_ahp, c.use_adaptive_threshold, c.homeostasis_enabled, c.detach_reset, c.membrane_noise);
 }
 
 Constants constantsOf(const qlif_config &c, Options options) {

@@ -516,7 +516,9 @@ template <class S>
 struct SavedState {
   QLIF_FN static constexpr bool has(int variable) {
     const Options options = S::FIXED ? S(Options{})() : Options{~0u};
-    return variable == QLIF_STATE_REFRACTORY            ? options.refractory()
+    return variable == QLIF_STATE_ADAPTATION            ? options.useAdaptation()
+           : variable == QLIF_STATE_EFFICIENCY          ? options.useDepression()
+           : variable == QLIF_STATE_REFRACTORY          ? options.refractory()
            : variable == QLIF_STATE_AHP                 ? options.useAhp()
            : variable == QLIF_STATE_DYNAMIC_PROBABILITY ? options.dynamicProbability()
            : variable == QLIF_STATE_THRESHOLD_OFFSET    ? options.useAdaptiveThreshold()
@@ -672,9 +674,11 @@ struct BackwardThread {
 
   QLIF_DEVICE_FN void park(int slot, const Kept &kept) {
     float(*to)[PARKS ? BACKWARD_THREADS : 1] = shared.parked[slot];
-    to[0][column] = kept.efficiency;
     to[1][column] = kept.drive;
     to[2][column] = kept.delta;
+    if (on().useDepression()) {
+      to[0][column] = kept.efficiency;
+    }
     if (on().useAdaptiveThreshold()) {
       to[3][column] = kept.rawBase;
     }
@@ -689,9 +693,11 @@ struct BackwardThread {
   QLIF_DEVICE_FN Kept parked(int slot) const {
     const float(*from)[PARKS ? BACKWARD_THREADS : 1] = shared.parked[slot];
     Kept kept{};
-    kept.efficiency = from[0][column];
     kept.drive = from[1][column];
     kept.delta = from[2][column];
+    if (on().useDepression()) {
+      kept.efficiency = from[0][column];
+    }
     if (on().useAdaptiveThreshold()) {
       kept.rawBase = from[3][column];
     }

@@ -467,10 +467,12 @@ struct Block {
       neuron.replay(x, w.spike[i] != 0.0f);
       Lane::storeState(neuron, w, i);
       Kept now = Neuron<S>::keep(x);
-      kept[0][i] = now.efficiency;
       kept[1][i] = now.drive;
       kept[2][i] = now.delta;
       // What an option that is off leaves unused is left unwritten.
+      if (on().useDepression()) {
+        kept[0][i] = now.efficiency;
+      }
       if (on().refractory()) {
         kept[3][i] = now.refractory;
       }

@@ -125,10 +125,20 @@ struct Neuron {
     x.efficiency = state.s;
     x.refractory = state.r;
     x.gain = gain(x.m);
-    float outflow = on().useAhp() ? fma(k.gAhp, state.h, state.a) : state.a;
-    float iEff = x.gain * x.input * state.s - outflow;
-    x.drive = iEff - state.v;
+    x.drive = effectiveCurrent(x) - state.v;
     x.vPre = fma(parameters.leak, x.drive, state.v);
+  }
+
+  /** I'. */
+  QLIF_FN float effectiveCurrent(const Step &x) const {
+    float current = x.gain * x.input;
+    if (on().useDepression()) {
+      current = current * state.s;
+    }
+    if (on().useAhp()) {
+      return current - (on().useAdaptation() ? fma(k.gAhp, state.h, state.a) : k.gAhp * state.h);
+    }
+    return on().useAdaptation() ? current - state.a : current;
   }
 
   QLIF_FN float gain(float m) const { return on().neuromodMode() == QLIF_NEUROMOD_GAIN ? fma(k.kappa, m, 1.0f) : 1.0f; }
@@ -255,8 +265,12 @@ struct Neuron {
       state.h = fma(k.ahpDecay, state.h, k.ahpJump * x.spike);
       state.h = state.h > k.ahpMax ? k.ahpMax : state.h;
     }
-    state.a = fma(k.adaptationDecay, state.a, k.spikeIncrease * x.y);
-    state.s = fma(state.s, fma(-k.depressionRate, x.y, 1.0f), fma(-k.recoveryRate, state.s, k.recoveryRate));
+    if (on().useAdaptation()) {
+      state.a = fma(k.adaptationDecay, state.a, k.spikeIncrease * x.y);
+    }
+    if (on().useDepression()) {
+      state.s = fma(state.s, fma(-k.depressionRate, x.y, 1.0f), fma(-k.recoveryRate, state.s, k.recoveryRate));
+    }
     if (on().useAdaptiveThreshold()) {
       state.o = clampBetween(movedThreshold(x), k.minThreshold, k.maxThreshold) - parameters.vTh;
     }
@@ -317,10 +331,14 @@ struct Neuron {
       bBase = fma(bEta, x.y - 1.0f, bMoved);
       bY = fma(bEta, 1.0f + (x.base - parameters.vTh), bY);
     }
-    bY = fma(-k.depressionRate * x.efficiency, adj.s, bY);
-    adj.s = adj.s * (fma(-k.depressionRate, x.y, 1.0f) - k.recoveryRate);
-    bY = fma(k.spikeIncrease, adj.a, bY);
-    adj.a = k.adaptationDecay * adj.a;
+    if (on().useDepression()) {
+      bY = fma(-k.depressionRate * x.efficiency, adj.s, bY);
+      adj.s = adj.s * (fma(-k.depressionRate, x.y, 1.0f) - k.recoveryRate);
+    }
+    if (on().useAdaptation()) {
+      bY = fma(k.spikeIncrease, adj.a, bY);
+      adj.a = k.adaptationDecay * adj.a;
+    }
     if (on().refractory()) {
       if (!on().detachReset()) {
         bY = fma(k.rJump, adj.r, bY);
@@ -347,13 +365,17 @@ struct Neuron {
     grad.leak = fma(bVPre, x.drive, grad.leak);
     float bIEff = parameters.leak * bVPre;
     adj.v = bVPre - bIEff;
-    float bGained = bIEff * x.efficiency;
+    float bGained = on().useDepression() ? bIEff * x.efficiency : bIEff;
     float gradInput = x.gain * bGained;
     if (on().neuromodMode() == QLIF_NEUROMOD_GAIN) {
       adj.m = fma(k.kappa * x.input, bGained, adj.m);
     }
-    adj.s = fma(bIEff, x.gain * x.input, adj.s);
-    adj.a = adj.a - bIEff;
+    if (on().useDepression()) {
+      adj.s = fma(bIEff, x.gain * x.input, adj.s);
+    }
+    if (on().useAdaptation()) {
+      adj.a = adj.a - bIEff;
+    }
     if (on().useAdaptiveThreshold()) {
       bBase = within(x.rawBase, k.minThreshold, k.maxThreshold) ? bBase : 0.0f;
       adj.o = bBase;

@@ -32,6 +32,8 @@ struct Options {
   QLIF_FN constexpr bool homeostasisEnabled() const { return bits >> 13 & 1; }
   QLIF_FN constexpr bool detachReset() const { return bits >> 14 & 1; }
   QLIF_FN constexpr bool drawsNormals() const { return bits >> 15 & 1; }
+  QLIF_FN constexpr bool useAdaptation() const { return bits >> 16 & 1; }
+  QLIF_FN constexpr bool useDepression() const { return bits >> 17 & 1; }
 
   /** Whether a step's decision takes uniforms: W in MULTI_QUBIT, else 1. */
   QLIF_FN constexpr bool drawsUniforms() const {
@@ -47,15 +49,16 @@ struct Options {
 };
 
 constexpr Options optionsOf(int decision, int sampling, int spikeValue, int angleMap, int readout, int neuromodMode,
-    bool dynamicProbability, bool refractory, bool useAhp, bool useAdaptiveThreshold, bool homeostasisEnabled,
-    bool detachReset, bool drawsNormals) {
+    bool dynamicProbability, bool refractory, bool useAdaptation, bool useDepression, bool useAhp, bool useAdaptiveThreshold,
+    bool homeostasisEnabled, bool detachReset, bool drawsNormals) {
   // What the decision makes irrelevant is 0, so that equal kernels have equal words.
   bool qubit = decision == QLIF_DECISION_QUBIT;
   return Options{(uint32_t)decision | (uint32_t)(decision == QLIF_DECISION_SIGMOID ? sampling : 0) << 2 |
                  (uint32_t)(decision == QLIF_DECISION_THRESHOLD ? 0 : spikeValue) << 3 | (uint32_t)(qubit ? angleMap : 0) << 4 |
                  (uint32_t)(qubit ? readout : 0) << 5 | (uint32_t)neuromodMode << 7 | (uint32_t)dynamicProbability << 9 |
                  (uint32_t)refractory << 10 | (uint32_t)useAhp << 11 | (uint32_t)useAdaptiveThreshold << 12 |
-                 (uint32_t)homeostasisEnabled << 13 | (uint32_t)detachReset << 14 | (uint32_t)drawsNormals << 15};
+                 (uint32_t)homeostasisEnabled << 13 | (uint32_t)detachReset << 14 | (uint32_t)drawsNormals << 15 |
+                 (uint32_t)useAdaptation << 16 | (uint32_t)useDepression << 17};
 }
 
 /** Options known when the kernel is compiled: what is off leaves no instruction. SURROGATE: -1 where that is not known. */
@@ -82,17 +85,17 @@ struct Dynamic {
 
 /** The default configuration. */
 constexpr Options DEFAULT_OPTIONS = optionsOf(QLIF_DECISION_QUBIT, QLIF_SAMPLING_DRAW, QLIF_SPIKE_VALUE_SAMPLE, QLIF_ANGLE_LINEAR,
-    QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_GAIN, true, true, true, true, true, true, true);
+    QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_GAIN, true, true, true, true, true, true, true, true, true);
 
 /** A leaky integrate-and-fire neuron with a surrogate gradient: every option off. */
 constexpr Options LIF_OPTIONS = optionsOf(QLIF_DECISION_THRESHOLD, QLIF_SAMPLING_DRAW, QLIF_SPIKE_VALUE_SAMPLE, QLIF_ANGLE_LINEAR,
-    QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_OFF, false, false, false, false, false, true, false);
+    QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_OFF, false, false, false, false, false, false, false, true, false);
 
 /** The presets of QUBIT decisions: 2025-08-15, whose trace that advances twice a step is a matter of constants, and 2025-08-24. */
 constexpr Options SNAPSHOT_15_OPTIONS = optionsOf(QLIF_DECISION_QUBIT, QLIF_SAMPLING_DRAW, QLIF_SPIKE_VALUE_SAMPLE, QLIF_ANGLE_LINEAR,
-    QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_GAIN, true, true, true, true, false, true, true);
+    QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_GAIN, true, true, true, true, true, true, false, true, true);
 constexpr Options SNAPSHOT_24_OPTIONS = optionsOf(QLIF_DECISION_QUBIT, QLIF_SAMPLING_DRAW, QLIF_SPIKE_VALUE_EXPECTED, QLIF_ANGLE_TANH,
-    QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_GAIN, false, false, true, true, false, false, true);
+    QLIF_READOUT_SINGLE_QUBIT, QLIF_NEUROMOD_GAIN, false, false, true, true, true, true, false, false, true);
 
 /** Which of the compiled kernels runs a configuration. */
 enum class Variant { DEFAULT, SNAPSHOT_15, SNAPSHOT_24, LIF, GENERIC };

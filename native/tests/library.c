@@ -77,6 +77,8 @@ static void test_config_refusals(void) {
       {"neuromod_transform", offsetof(qlif_config, neuromod_transform), 0, 1},
       {"dynamic_probability", offsetof(qlif_config, dynamic_probability), 0, 1},
       {"refractory", offsetof(qlif_config, refractory), 0, 1},
+      {"use_adaptation", offsetof(qlif_config, use_adaptation), 0, 1},
+      {"use_depression", offsetof(qlif_config, use_depression), 0, 1},
       {"use_ahp", offsetof(qlif_config, use_ahp), 0, 1},
       {"use_adaptive_threshold", offsetof(qlif_config, use_adaptive_threshold), 0, 1},
       {"homeostasis_enabled", offsetof(qlif_config, homeostasis_enabled), 0, 1},

@@ -42,7 +42,7 @@ static qlif_config default_config(void) {
   c.size = sizeof c;
   c.quantum_wires = 4;
   c.min_count = 1;
-  c.dynamic_probability = c.refractory = c.use_ahp = c.use_adaptive_threshold = c.homeostasis_enabled = 1;
+  c.dynamic_probability = c.refractory = c.use_adaptation = c.use_depression = c.use_ahp = c.use_adaptive_threshold = c.homeostasis_enabled = 1;
   c.detach_reset = c.membrane_noise = 1;
   c.kappa = 1;
   c.min_threshold = 0.5f;
@@ -59,7 +59,7 @@ static qlif_config default_config(void) {
   c.max_alpha = 5;
   c.floor = 0;
   c.ceiling = 1;
-  c.expected_above = (float)((1 - cos(0.7)) / 2);
+  c.expected_above = (float)((1 - 0.7) / 2);
   c.surrogate_scale = 1;
   c.reset_fraction = 1;
   c.v_reset = 0;
@@ -82,7 +82,8 @@ static qlif_config lif_config(void) {
   qlif_config c = default_config();
   c.decision = QLIF_DECISION_THRESHOLD;
   c.neuromod_mode = QLIF_NEUROMOD_OFF;
-  c.dynamic_probability = c.refractory = c.use_ahp = c.use_adaptive_threshold = c.homeostasis_enabled = c.membrane_noise = 0;
+  c.dynamic_probability = c.refractory = c.use_adaptation = c.use_depression = c.use_ahp = c.use_adaptive_threshold = 0;
+  c.homeostasis_enabled = c.membrane_noise = 0;
   c.surrogate = random_int(0, 3);
   c.surrogate_scale = c.surrogate == QLIF_SURROGATE_GAUSSIAN ? -0.5f : 1;
   return c;
@@ -134,6 +135,8 @@ static qlif_config random_config(void) {
   c.neuromod_transform = random_int(0, 1);
   c.dynamic_probability = random_int(0, 1);
   c.refractory = random_int(0, 1);
+  c.use_adaptation = random_int(0, 2) > 0;
+  c.use_depression = random_int(0, 2) > 0;
   c.use_ahp = random_int(0, 1);
   c.use_adaptive_threshold = random_int(0, 1);
   c.homeostasis_enabled = random_int(0, 1);

@@ -35,7 +35,10 @@ public final class Backward {
         this.forward = Objects.requireNonNull(forward, "forward");
     }
 
-    /** Lends the gradient with respect to the spike values, {@code F32 (T, B, N)}; null for 0. */
+    /**
+     * Lends the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is the same at every
+     * step, as that of a readout that adds spikes up; null for 0.
+     */
     public Backward gradSpikeValues(Tensor gradSpikeValues) {
         this.gradSpikeValues = gradSpikeValues;
         return changed();
@@ -88,6 +91,11 @@ public final class Backward {
     /** The gradient with respect to the spike values, or null. */
     public Tensor gradSpikeValues() {
         return gradSpikeValues;
+    }
+
+    /** Floats from one step of the gradient with respect to the spike values to the next: B * N, or 0 if all steps share one. */
+    public long gradSpikeValuesStride() {
+        return gradSpikeValues == null || gradSpikeValues.extent(0) == 1 ? 0 : forward.elements();
     }
 
     /** The gradient with respect to the potentials, or null. */
@@ -153,7 +161,8 @@ public final class Backward {
         long t = forward.steps();
         long b = forward.batch();
         long n = forward.neurons();
-        Forward.requireIfGiven("gradSpikeValues", gradSpikeValues, DType.F32, t, b, n);
+        boolean shared = gradSpikeValues != null && gradSpikeValues.hasShape(1, b, n);
+        Forward.requireIfGiven("gradSpikeValues", gradSpikeValues, DType.F32, shared ? 1 : t, b, n);
         Forward.requireIfGiven("gradVoltages", gradVoltages, DType.F32, t, b, n);
         Forward.requireState("gradFinalState", gradFinalState, config, b, n);
         Forward.requireIfGiven("gradInput", gradInput, DType.F32, t, b, n);

@@ -1,5 +1,7 @@
 package org.qlif;
 
+import java.util.List;
+
 /** The element types that a {@link Tensor} can have. */
 public enum DType {
     /** IEEE 754 binary32, native byte order, 4-byte aligned. */
@@ -11,7 +13,12 @@ public enum DType {
      * {@code e = b * N + n}; each time step takes {@code ceil(B * N / 64)} little-endian 64-bit words, element {@code e} is
      * bit {@code e mod 64} of word {@code e div 64}, and the bits past the last element are 0. 8-byte aligned.
      */
-    BIT;
+    BIT,
+    /** One 64-bit integer, native byte order, 8-byte aligned. */
+    I64;
+
+    /** The types that spikes can have. */
+    public static final List<DType> SPIKES = List.of(F32, U8, BIT);
 
     /** Bytes that a tensor of this type and shape takes. */
     long byteSize(long[] shape) {
@@ -32,14 +39,14 @@ public enum DType {
         for (long extent : shape) {
             elements = Math.multiplyExact(elements, extent);
         }
-        return Math.multiplyExact(elements, this == F32 ? 4L : 1L);
+        return Math.multiplyExact(elements, alignment());
     }
 
     long alignment() {
         return switch (this) {
             case F32 -> 4;
             case U8 -> 1;
-            case BIT -> 8;
+            case BIT, I64 -> 8;
         };
     }
 

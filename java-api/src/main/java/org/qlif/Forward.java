@@ -18,6 +18,7 @@ public final class Forward {
     private Tensor uniforms;
     private Tensor normals;
     private DrawStream draws;
+    private Tensor rowIndex;
     private long firstStep = -1;
     private State initialState;
     private State finalState;
@@ -79,6 +80,16 @@ public final class Forward {
     }
 
     /**
+     * Lends each row's index in the whole batch, {@code I64 (B)}, read as unsigned: the numbers of element {@code (b, n)} are then those
+     * of element {@code rowIndex[b] * N + n}, modulo 2^64, in place of the draws' {@code elementOffset + b * N + n}. So a row's draws
+     * stay its own in a shard, a shuffled or an interleaved batch. Null for consecutive rows.
+     */
+    public Forward rowIndex(Tensor rowIndex) {
+        this.rowIndex = rowIndex;
+        return changed();
+    }
+
+    /**
      * Sets the absolute index of the run's first step, counted from the start of the stream: at least 0. Unless set it is that
      * of the initial state, or 0.
      */
@@ -110,7 +121,10 @@ public final class Forward {
      * once for each type wanted.
      */
     public Forward spikes(Tensor spikes) {
-        this.spikes[Objects.requireNonNull(spikes, "spikes").type().ordinal()] = spikes;
+        if (!DType.SPIKES.contains(Objects.requireNonNull(spikes, "spikes").type())) {
+            throw new IllegalArgumentException("spikes: got " + spikes + ", expected a type of " + DType.SPIKES);
+        }
+        this.spikes[spikes.type().ordinal()] = spikes;
         return changed();
     }
 
@@ -179,6 +193,11 @@ public final class Forward {
     /** Which numbers to draw, or null. */
     public DrawStream draws() {
         return draws;
+    }
+
+    /** Each row's index in the whole batch, or null. */
+    public Tensor rowIndex() {
+        return rowIndex;
     }
 
     /** The absolute index of the run's first step. */
@@ -282,7 +301,7 @@ public final class Forward {
 
     /** What may have changed under a description that did not: parameters' values, the tape's state. */
     void checkValues(NeuronConfig config, Kernel kernel) {
-        DrawStream.requireWithinCounter(draws, firstStep(), steps(), elements());
+        DrawStream.requireWithinCounter(rowIndex == null ? draws : null, firstStep(), steps(), elements());
         kernel.requireValid(parameters);
         if (tape != null) {
             tape.requireFits(kernel.tapeOwner(), steps(), batch(), neurons());
@@ -334,9 +353,16 @@ public final class Forward {
             throw new IllegalArgumentException("draws: missing, expected a DrawStream, since this configuration draws "
                     + (wires > 0 && uniforms == null ? "decision uniforms" : "membrane noise"));
         }
+        if (rowIndex != null) {
+            require("rowIndex", rowIndex, DType.I64, b);
+            if (this.draws != null && this.draws.elementOffset() != 0) {
+                throw new IllegalArgumentException("draws: got elementOffset " + this.draws.elementOffset()
+                        + " with a rowIndex, expected 0: the row indices say where the rows are");
+            }
+        }
         requireState("initialState", initialState, config, b, n);
         requireState("finalState", finalState, config, b, n);
-        for (DType type : DType.values()) {
+        for (DType type : DType.SPIKES) {
             requireIfGiven("spikes", spikes(type), type, t, b, n);
         }
         requireIfGiven("spikeValues", spikeValues, DType.F32, t, b, n);
@@ -361,7 +387,7 @@ public final class Forward {
             lending.read("initialState", initialState);
         }
         lending.write("finalState", finalState);
-        for (DType type : DType.values()) {
+        for (DType type : DType.SPIKES) {
             lending.write("spikes", spikes(type));
         }
         lending.write("spikeValues", spikeValues);
@@ -384,6 +410,7 @@ public final class Forward {
         lending.read("modulation", modulation);
         lending.read("uniforms", uniforms);
         lending.read("normals", normals);
+        lending.read("rowIndex", rowIndex);
     }
 
     private void requireBroadcastable(long t, long b, long n) {

@@ -3,7 +3,7 @@ package org.qlif;
 import java.util.List;
 
 /** The immutable configuration of a neuron model: what a kernel is built for. */
-public sealed interface NeuronConfig permits QlifConfig {
+public sealed interface NeuronConfig permits QlifConfig, LifConfig {
     /** The model's name in text, such as {@code QLIF}. */
     String model();
 
@@ -18,6 +18,12 @@ public sealed interface NeuronConfig permits QlifConfig {
 
     /** The value a parameter starts from unless the caller gives another. */
     float defaultValue(NeuronParameter parameter);
+
+    /** The values that a parameter can have. */
+    ParameterRange parameterRange(NeuronParameter parameter);
+
+    /** The time step. */
+    double dt();
 
     /** Whether the model takes an external modulation. */
     boolean acceptsModulation();

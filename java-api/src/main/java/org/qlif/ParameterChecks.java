@@ -16,21 +16,12 @@ final class ParameterChecks {
     private static final int CARRY = 0x00800000;
 
     private final NeuronConfig config;
+    private final ParameterRange[] ranges;
     private final int[] bits = new int[CHUNK];
-
-    /** The bits of the least time constant for which dt over it is finite; the bits of positive floats are ordered as they are. */
-    private final int leastTime;
 
     ParameterChecks(NeuronConfig config) {
         this.config = config;
-        float least = Math.max(Float.MIN_VALUE, dt() / Float.MAX_VALUE);
-        while (!Float.isFinite(dt() / least)) {
-            least = Math.nextUp(least);
-        }
-        while (least > Float.MIN_VALUE && Float.isFinite(dt() / Math.nextDown(least))) {
-            least = Math.nextDown(least);
-        }
-        leastTime = Float.floatToRawIntBits(least);
+        this.ranges = config.parameters().stream().map(config::parameterRange).toArray(ParameterRange[]::new);
     }
 
     /** Throws {@link IllegalArgumentException} unless the model can run with the values of {@code parameters}. */
@@ -40,19 +31,19 @@ final class ParameterChecks {
             Tensor tensor = parameters.get(parameter);
             if (tensor != null
                     && tensor.place() == null
-                    && faults(parameter, tensor.segment(), tensor.elements()) < 0) {
-                refuse(parameter, tensor);
+                    && faults(ranges[i], tensor.segment(), tensor.elements()) < 0) {
+                refuse(parameter, ranges[i], tensor);
             }
         }
     }
 
-    /** Negative if some value is not what the parameter can be. */
-    private int faults(NeuronParameter parameter, MemorySegment values, long elements) {
+    /** Negative if some value is out of {@code range}. */
+    private int faults(ParameterRange range, MemorySegment values, long elements) {
         int faults = 0;
         for (long at = 0; at < elements; at += CHUNK) {
             int count = (int) Math.min(CHUNK, elements - at);
             MemorySegment.copy(values, ValueLayout.JAVA_INT, at * Float.BYTES, bits, 0, count);
-            faults |= isTimeConstant(parameter) ? outOfTime(count) : notFinite(count);
+            faults |= range.isFinite() ? notFinite(count) : outOf(range, count);
         }
         return faults;
     }
@@ -68,36 +59,25 @@ final class ParameterChecks {
         return faults;
     }
 
-    private int outOfTime(int count) {
+    /** The bits of positive floats are ordered as they are. */
+    private int outOf(ParameterRange range, int count) {
+        int least = Float.floatToRawIntBits(range.least());
+        int most = Float.floatToRawIntBits(range.most());
         int faults = 0;
         for (int i = 0; i < count; i++) {
-            faults |= (bits[i] & EXPONENT) + CARRY | bits[i] | bits[i] - leastTime;
+            faults |= bits[i] | bits[i] - least | most - bits[i];
         }
         return faults;
     }
 
-    private void refuse(NeuronParameter parameter, Tensor tensor) {
-        boolean time = isTimeConstant(parameter);
+    private static void refuse(NeuronParameter parameter, ParameterRange range, Tensor tensor) {
         for (long n = 0; n < tensor.elements(); n++) {
             float value = tensor.getFloat(n);
-            if (!Float.isFinite(value) || (time && !(value > 0 && Float.isFinite(dt() / value)))) {
-                throw new IllegalArgumentException(parameter.symbol() + ": got " + value + " at index " + n
-                        + ", expected "
-                        + (time
-                                ? "a finite number > 0 for which dt / tau is finite in float32 (dt is " + dt() + ")"
-                                : "a finite number"));
+            if (!range.contains(value)) {
+                throw new IllegalArgumentException(
+                        parameter.symbol() + ": got " + value + " at index " + n + ", expected " + range.expected());
             }
         }
         throw new IllegalStateException(parameter.symbol() + ": changed while it was checked");
-    }
-
-    private static boolean isTimeConstant(NeuronParameter parameter) {
-        return parameter == QlifParameter.TAU;
-    }
-
-    private float dt() {
-        return switch (config) {
-            case QlifConfig qlif -> (float) qlif.dt();
-        };
     }
 }

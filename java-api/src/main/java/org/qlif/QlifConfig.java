@@ -23,7 +23,8 @@ import java.util.Objects;
  * @param quantumLeak the rotation subtracted from the qubit bias
  * @param readout QUBIT only: how p becomes a spike
  * @param quantumWires W, the qubits measured per neuron-step by MULTI_QUBIT
- * @param quantumThreshold the angle below whose cosine the mean of Z fires, for MULTI_QUBIT and EXPECTATION
+ * @param quantumThreshold zeta, the mean of Z below which the neuron fires, for MULTI_QUBIT and EXPECTATION: a cosine, so lower is more
+ *     selective
  * @param probabilityFloor p is clamped to [floor, 1 - floor] before refractory damping
  * @param surrogate THRESHOLD only: the derivative that stands in for that of the step
  * @param surrogateAlpha a of the surrogate
@@ -36,8 +37,10 @@ import java.util.Objects;
  * @param refractory whether exp(-R) damps p
  * @param tauRef the time constant of R
  * @param rJump the rise of R at a spike
+ * @param useAdaptation whether the adaptation current flows; without it A neither acts nor changes
  * @param adaptationDecay the decay of A in a step
  * @param spikeIncrease the rise of A at a spike
+ * @param useDepression whether spikes depress the synapse; without it S neither acts nor changes
  * @param depressionRate the share of S that a spike takes
  * @param recoveryRate the share of the way back to 1 that S takes in a step
  * @param useAhp whether the after-hyperpolarization current flows
@@ -94,8 +97,10 @@ public record QlifConfig(
         boolean refractory,
         double tauRef,
         double rJump,
+        boolean useAdaptation,
         double adaptationDecay,
         double spikeIncrease,
+        boolean useDepression,
         double depressionRate,
         double recoveryRate,
         boolean useAhp,
@@ -163,22 +168,10 @@ public record QlifConfig(
     public enum Readout {
         /** One measurement. */
         SINGLE_QUBIT,
-        /** W measurements, a spike where the mean of Z is below the cosine of the quantum threshold. */
+        /** W measurements, a spike where the mean of Z is below the quantum threshold. */
         MULTI_QUBIT,
         /** The limit of infinitely many measurements. */
         EXPECTATION
-    }
-
-    /** What stands in for the derivative of the step in THRESHOLD mode, with x the gap. */
-    public enum Surrogate {
-        /** max(0, 1 - a|x|). */
-        HEAVISIDE,
-        /** 1 / (1 + a|x|)^2. */
-        FAST_SIGMOID,
-        /** exp(-x^2 / (2 a^2)). */
-        GAUSSIAN,
-        /** 1 / (1 + (a x)^2). */
-        ARCTAN
     }
 
     /** What the modulation M acts on. */
@@ -211,7 +204,7 @@ public record QlifConfig(
         Range.nonNegative("quantumLeak", quantumLeak);
         Objects.requireNonNull(readout, "readout");
         Range.within("quantumWires", quantumWires, 1, 64);
-        Range.within("quantumThreshold", quantumThreshold, 0, false, Math.PI, false);
+        Range.within("quantumThreshold", quantumThreshold, -1, false, 1, false);
         Range.within("probabilityFloor", probabilityFloor, 0, true, 0.5, false);
         Objects.requireNonNull(surrogate, "surrogate");
         Range.positive("surrogateAlpha", surrogateAlpha);
@@ -243,9 +236,7 @@ public record QlifConfig(
         Range.finite("eta", eta);
         Range.finite("qScale", qScale);
         Range.finite("qBias", qBias);
-        if (surrogate == Surrogate.GAUSSIAN) {
-            Range.finite("surrogateAlpha, as -1 / (2 a^2)", -1 / (2 * surrogateAlpha * surrogateAlpha));
-        }
+        surrogate.requireScale(surrogateAlpha);
         Range.ordered("minAlpha", minAlpha, "maxAlpha", maxAlpha, true);
         Range.ordered("minThreshold", minThreshold, "maxThreshold", maxThreshold, false);
     }
@@ -258,6 +249,25 @@ public record QlifConfig(
     /** The defaults of docs/model.md. */
     public static QlifConfig defaults() {
         return builder().build();
+    }
+
+    /**
+     * The plain leaky integrate-and-fire neuron that spikes at its threshold, {@code V' = V + (dt / tau)(I - V)} with a hard reset: every
+     * option of the model off. For the one with a synaptic current see {@link LifConfig}.
+     */
+    public static QlifConfig plainLif() {
+        return builder()
+                .decision(Decision.THRESHOLD)
+                .stochastic(false)
+                .dynamicProbability(false)
+                .refractory(false)
+                .useAdaptation(false)
+                .useDepression(false)
+                .useAhp(false)
+                .useAdaptiveThreshold(false)
+                .homeostasisEnabled(false)
+                .neuromodMode(NeuromodMode.OFF)
+                .build();
     }
 
     /**
@@ -298,6 +308,14 @@ public record QlifConfig(
                     case Q_SCALE -> qScale;
                     case Q_BIAS -> qBias;
                 };
+    }
+
+    @Override
+    public ParameterRange parameterRange(NeuronParameter parameter) {
+        return switch ((QlifParameter) parameter) {
+            case V_TH, ETA, Q_SCALE, Q_BIAS -> ParameterRange.FINITE;
+            case TAU -> ParameterRange.timeConstant("tau", (float) dt);
+        };
     }
 
     /** Whether an optimizer sees {@code parameter}; the kernels compute every gradient that a call asks for. */
@@ -420,8 +438,10 @@ public record QlifConfig(
         private boolean refractory = true;
         private double tauRef = 6.0;
         private double rJump = 1.0;
+        private boolean useAdaptation = true;
         private double adaptationDecay = 0.9;
         private double spikeIncrease = 0.5;
+        private boolean useDepression = true;
         private double depressionRate = 0.1;
         private double recoveryRate = 0.05;
         private boolean useAhp = true;
@@ -488,8 +508,10 @@ public record QlifConfig(
             refractory = config.refractory;
             tauRef = config.tauRef;
             rJump = config.rJump;
+            useAdaptation = config.useAdaptation;
             adaptationDecay = config.adaptationDecay;
             spikeIncrease = config.spikeIncrease;
+            useDepression = config.useDepression;
             depressionRate = config.depressionRate;
             recoveryRate = config.recoveryRate;
             useAhp = config.useAhp;
@@ -607,7 +629,7 @@ public record QlifConfig(
             return this;
         }
 
-        /** Sets the angle below whose cosine the mean of Z fires, for MULTI_QUBIT and EXPECTATION. */
+        /** Sets zeta, the mean of Z below which the neuron fires, for MULTI_QUBIT and EXPECTATION: lower is more selective. */
         public Builder quantumThreshold(double quantumThreshold) {
             this.quantumThreshold = quantumThreshold;
             return this;
@@ -687,6 +709,12 @@ public record QlifConfig(
             return this;
         }
 
+        /** Sets whether the adaptation current flows. */
+        public Builder useAdaptation(boolean useAdaptation) {
+            this.useAdaptation = useAdaptation;
+            return this;
+        }
+
         /** Sets the decay of A in a step. */
         public Builder adaptationDecay(double adaptationDecay) {
             this.adaptationDecay = adaptationDecay;
@@ -696,6 +724,12 @@ public record QlifConfig(
         /** Sets the rise of A at a spike. */
         public Builder spikeIncrease(double spikeIncrease) {
             this.spikeIncrease = spikeIncrease;
+            return this;
+        }
+
+        /** Sets whether spikes depress the synapse. */
+        public Builder useDepression(boolean useDepression) {
+            this.useDepression = useDepression;
             return this;
         }
 
@@ -936,8 +970,10 @@ public record QlifConfig(
                     refractory,
                     tauRef,
                     rJump,
+                    useAdaptation,
                     adaptationDecay,
                     spikeIncrease,
+                    useDepression,
                     depressionRate,
                     recoveryRate,
                     useAhp,

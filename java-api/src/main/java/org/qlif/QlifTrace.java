@@ -6,43 +6,50 @@ package org.qlif;
  */
 public enum QlifTrace implements Trace {
     /** p, the spike probability after clamping and refractory damping; the spike itself in THRESHOLD mode. */
-    PROBABILITY("p"),
+    PROBABILITY("p", null),
     /** The membrane gap V' - theta that the decision saw. */
-    DELTA("delta"),
+    DELTA("delta", null),
     /** theta, the effective threshold that the decision saw. */
-    THRESHOLD("threshold"),
+    THRESHOLD("threshold", null),
     /** A after the step. */
-    ADAPTATION("adaptation"),
+    ADAPTATION("adaptation", QlifVariable.ADAPTATION),
     /** S after the step. */
-    EFFICIENCY("efficiency"),
+    EFFICIENCY("efficiency", QlifVariable.EFFICIENCY),
     /** R after the step. */
-    REFRACTORY("refractory"),
+    REFRACTORY("refractory", QlifVariable.REFRACTORY),
     /** H after the step. */
-    AHP("ahp"),
+    AHP("ahp", QlifVariable.AHP),
     /** D after the step. */
-    DYNAMIC_PROBABILITY("dsp"),
+    DYNAMIC_PROBABILITY("dsp", QlifVariable.DYNAMIC_PROBABILITY),
     /** h after the step. */
-    HOMEOSTASIS("homeostasis_offset"),
+    HOMEOSTASIS("homeostasis_offset", QlifVariable.HOMEOSTASIS),
     /**
      * The probability slope: alpha * c in QUBIT mode (times 1 + kappa * M in PROB_SLOPE mode), a in SIGMOID mode, 0 in
      * THRESHOLD mode, which has no probability.
      */
-    SLOPE("slope"),
+    SLOPE("slope", null),
     /** o after the step. */
-    THRESHOLD_OFFSET("threshold_offset"),
+    THRESHOLD_OFFSET("threshold_offset", QlifVariable.THRESHOLD_OFFSET),
     /** r after the step. */
-    RATE("rate"),
+    RATE("rate", QlifVariable.RATE),
     /** M at the step. */
-    MODULATION("modulation");
+    MODULATION("modulation", QlifVariable.MODULATION);
 
     private final String symbol;
+    private final QlifVariable variable;
 
-    QlifTrace(String symbol) {
+    QlifTrace(String symbol, QlifVariable variable) {
         this.symbol = symbol;
+        this.variable = variable;
     }
 
     @Override
     public String symbol() {
         return symbol;
+    }
+
+    @Override
+    public QlifVariable variable() {
+        return variable;
     }
 }

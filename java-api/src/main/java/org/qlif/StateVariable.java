@@ -10,4 +10,10 @@ public interface StateVariable {
 
     /** The value before the first step. */
     float initialValue();
+
+    /** Whether gradients flow through it; the gradient of what carries none is 0. */
+    boolean carriesGradient();
+
+    /** Whether a value too small to matter becomes +0 before it is a denormal: docs/model.md, section 10. */
+    boolean flushed();
 }

@@ -124,7 +124,7 @@ public final class Tensor {
         MemorySegment segment = switch (type) {
             case F32 -> MemorySegment.ofArray(new float[arrayLength(bytes / 4)]);
             case U8 -> MemorySegment.ofArray(new byte[arrayLength(bytes)]);
-            case BIT -> MemorySegment.ofArray(new long[arrayLength(bytes / 8)]);
+            case BIT, I64 -> MemorySegment.ofArray(new long[arrayLength(bytes / 8)]);
         };
         return of(type, segment, shape);
     }

@@ -7,4 +7,7 @@ public interface Trace {
 
     /** The name in text and files, such as {@code p}. */
     String symbol();
+
+    /** The state variable whose value after the step this is; null for a quantity that the step itself computes. */
+    StateVariable variable();
 }

@@ -12,6 +12,7 @@ import java.util.function.BiFunction;
 import org.qlif.DrawStream;
 import org.qlif.NeuromodTransform;
 import org.qlif.QlifConfig;
+import org.qlif.Surrogate;
 import org.qlif.spi.Printable;
 
 /** A golden file with its configuration understood; see the README beside the files for what they hold. */
@@ -31,6 +32,7 @@ public final class GoldenCase {
     /** What a key of a QLIF configuration sets; {@code dt} to {@code v_reset} in the names of docs/model.md. */
     private static final Map<String, BiFunction<QlifConfig.Builder, Value, QlifConfig.Builder>> QLIF_KEYS =
             Map.ofEntries(
+                    Map.entry("adaptation", (b, v) -> b.useAdaptation(v.flag())),
                     Map.entry("adaptation_decay", (b, v) -> b.adaptationDecay(v.number())),
                     Map.entry("adaptive_threshold", (b, v) -> b.useAdaptiveThreshold(v.flag())),
                     Map.entry("ahp", (b, v) -> b.useAhp(v.flag())),
@@ -39,6 +41,7 @@ public final class GoldenCase {
                     Map.entry("angle_map", (b, v) -> b.angleMap(v.choice(QlifConfig.AngleMap.class))),
                     Map.entry("base_alpha", (b, v) -> b.baseAlpha(v.number())),
                     Map.entry("decision", (b, v) -> b.decision(v.choice(QlifConfig.Decision.class))),
+                    Map.entry("depression", (b, v) -> b.useDepression(v.flag())),
                     Map.entry("depression_rate", (b, v) -> b.depressionRate(v.number())),
                     Map.entry("detach_reset", (b, v) -> b.detachReset(v.flag())),
                     Map.entry("dsp_decay", (b, v) -> b.dspDecay(v.number())),
@@ -72,7 +75,7 @@ public final class GoldenCase {
                             (b, v) -> b.sampling(v.flag() ? QlifConfig.Sampling.ROUND : QlifConfig.Sampling.DRAW)),
                     Map.entry("spike_increase", (b, v) -> b.spikeIncrease(v.number())),
                     Map.entry("spike_value", (b, v) -> b.spikeValue(v.choice(QlifConfig.SpikeValue.class))),
-                    Map.entry("surrogate", (b, v) -> b.surrogate(v.choice(QlifConfig.Surrogate.class))),
+                    Map.entry("surrogate", (b, v) -> b.surrogate(v.choice(Surrogate.class))),
                     Map.entry("surrogate_alpha", (b, v) -> b.surrogateAlpha(v.number())),
                     Map.entry("tau_ahp", (b, v) -> b.tauAhp(v.number())),
                     Map.entry("tau_ref", (b, v) -> b.tauRef(v.number())),

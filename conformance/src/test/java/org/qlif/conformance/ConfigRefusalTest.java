@@ -15,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.qlif.KernelOptions;
 import org.qlif.QlifConfig;
+import org.qlif.Surrogate;
 
 /** Configurations out of their ranges are refused when they are built, by the option's name. */
 class ConfigRefusalTest {
@@ -59,8 +60,8 @@ class ConfigRefusalTest {
         "thetaMax, 0",
         "thetaMax, 3.15",
         "quantumLeak, -0.1",
-        "quantumThreshold, 0",
-        "quantumThreshold, 3.1415927",
+        "quantumThreshold, -1",
+        "quantumThreshold, 1",
         "probabilityFloor, -1e-9",
         "probabilityFloor, 0.5",
         "surrogateAlpha, 0",
@@ -127,7 +128,7 @@ class ConfigRefusalTest {
     @Test
     void refusesAGaussianTooNarrowForFloats() {
         QlifConfig.Builder builder =
-                QlifConfig.builder().decision(QlifConfig.Decision.THRESHOLD).surrogate(QlifConfig.Surrogate.GAUSSIAN);
+                QlifConfig.builder().decision(QlifConfig.Decision.THRESHOLD).surrogate(Surrogate.GAUSSIAN);
         assertThatThrownBy(() -> builder.surrogateAlpha(1e-20).build())
                 .isExactlyInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("surrogateAlpha");

@@ -15,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.qlif.NeuromodTransform;
 import org.qlif.QlifConfig;
+import org.qlif.Surrogate;
 
 /** The configuration of golden files. */
 class GoldenCaseTest {
@@ -39,10 +40,11 @@ class GoldenCaseTest {
     void understandsEveryKey() throws IOException {
         GoldenCase golden = read("""
                 {"decision":"SIGMOID","round_probability":true,"spike_value":"EXPECTED","angle_map":"TANH",\
-                "theta_max":1.25,"quantum_leak":0.5,"readout":"MULTI_QUBIT","quantum_wires":7,"quantum_threshold":1.5,\
+                "theta_max":1.25,"quantum_leak":0.5,"readout":"MULTI_QUBIT","quantum_wires":7,"quantum_threshold":-0.5,\
                 "probability_floor":0.25,"surrogate":"ARCTAN","surrogate_alpha":3,"dynamic_probability":false,\
                 "base_alpha":4,"dsp_decay":0.75,"dsp_jump":2,"min_alpha":0.5,"max_alpha":6,"refractory":false,\
-                "tau_ref":7,"r_jump":0.5,"adaptation_decay":0.25,"spike_increase":0.125,"depression_rate":0.75,\
+                "tau_ref":7,"r_jump":0.5,"adaptation":false,"adaptation_decay":0.25,"spike_increase":0.125,\
+                "depression":false,"depression_rate":0.75,\
                 "recovery_rate":0.5,"ahp":false,"tau_ahp":60,"ahp_jump":0.5,"g_ahp":0.25,"ahp_max":3,\
                 "adaptive_threshold":false,"min_threshold":0.25,"max_threshold":4,"homeostasis":false,\
                 "homeostasis_target_rate":0.5,"homeostasis_lr":0.25,"homeostasis_tau":10,"neuromod_mode":"PROB_SLOPE",\
@@ -57,9 +59,9 @@ class GoldenCaseTest {
                 .quantumLeak(0.5)
                 .readout(QlifConfig.Readout.MULTI_QUBIT)
                 .quantumWires(7)
-                .quantumThreshold(1.5)
+                .quantumThreshold(-0.5)
                 .probabilityFloor(0.25)
-                .surrogate(QlifConfig.Surrogate.ARCTAN)
+                .surrogate(Surrogate.ARCTAN)
                 .surrogateAlpha(3)
                 .dynamicProbability(false)
                 .baseAlpha(4)
@@ -70,8 +72,10 @@ class GoldenCaseTest {
                 .refractory(false)
                 .tauRef(7)
                 .rJump(0.5)
+                .useAdaptation(false)
                 .adaptationDecay(0.25)
                 .spikeIncrease(0.125)
+                .useDepression(false)
                 .depressionRate(0.75)
                 .recoveryRate(0.5)
                 .useAhp(false)

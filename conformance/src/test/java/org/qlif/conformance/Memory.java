@@ -163,7 +163,7 @@ final class Memory implements AutoCloseable {
         return switch (type) {
             case F32 -> MemorySegment.ofArray(new float[Math.toIntExact((bytes + 3) / 4)]);
             case U8 -> MemorySegment.ofArray(new byte[Math.toIntExact(bytes)]);
-            case BIT -> MemorySegment.ofArray(new long[Math.toIntExact((bytes + 7) / 8)]);
+            case BIT, I64 -> MemorySegment.ofArray(new long[Math.toIntExact((bytes + 7) / 8)]);
         };
     }
 
@@ -171,7 +171,7 @@ final class Memory implements AutoCloseable {
         return switch (type) {
             case F32 -> 4;
             case U8 -> 1;
-            case BIT -> 8;
+            case BIT, I64 -> 8;
         };
     }
 }

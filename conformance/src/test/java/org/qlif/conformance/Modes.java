@@ -3,6 +3,7 @@ package org.qlif.conformance;
 import java.util.ArrayList;
 import java.util.List;
 import org.qlif.QlifConfig;
+import org.qlif.Surrogate;
 
 /** One configuration for each way in which a neuron can decide, at the defaults otherwise. */
 final class Modes {
@@ -28,7 +29,7 @@ final class Modes {
                         .build());
             }
         }
-        for (QlifConfig.Surrogate surrogate : QlifConfig.Surrogate.values()) {
+        for (Surrogate surrogate : Surrogate.values()) {
             modes.add(QlifConfig.builder()
                     .decision(QlifConfig.Decision.THRESHOLD)
                     .surrogate(surrogate)

@@ -250,8 +250,8 @@ class NativeKernelTest {
                     case "maxThreshold" -> RandomConfigs.pick(random, 2, 3.4e38);
                     case "minAlpha" -> RandomConfigs.pick(random, 1e-45, 5);
                     case "maxAlpha" -> RandomConfigs.pick(random, 5, 3.4e38);
-                    case "thetaMax", "quantumThreshold" ->
-                        RandomConfigs.pick(random, 1e-300, Math.nextDown(Math.PI), Math.PI);
+                    case "thetaMax" -> RandomConfigs.pick(random, 1e-300, Math.nextDown(Math.PI), Math.PI);
+                    case "quantumThreshold" -> RandomConfigs.pick(random, Math.nextUp(-1.0), -0.0, Math.nextDown(1.0));
                     case "probabilityFloor" -> RandomConfigs.pick(random, -0.0, 1e-300, Math.nextDown(0.5));
                     case "resetFraction", "depressionRate", "homeostasisTargetRate" ->
                         RandomConfigs.pick(random, -0.0, 1e-300, 1);

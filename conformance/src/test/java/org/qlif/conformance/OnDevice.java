@@ -76,7 +76,7 @@ final class OnDevice implements AutoCloseable {
                 .spikeValues(twin(host.spikeValues()))
                 .voltages(twin(host.voltages()))
                 .tape(tape);
-        for (DType type : DType.values()) {
+        for (DType type : DType.SPIKES) {
             if (host.spikes(type) != null) {
                 forward.spikes(twin(host.spikes(type)));
             }

@@ -4,6 +4,7 @@ import java.util.random.RandomGenerator;
 import org.qlif.Device;
 import org.qlif.NeuromodTransform;
 import org.qlif.QlifConfig;
+import org.qlif.Surrogate;
 
 /** Configurations that reach every option and every constant. */
 final class RandomConfigs {
@@ -60,9 +61,9 @@ final class RandomConfigs {
                 .quantumLeak(pick(random, 0.1, 0, 0.35))
                 .readout(choose(random, QlifConfig.Readout.values()))
                 .quantumWires((int) pick(random, 4, 1, 2, 3, 5, 7, 8, 9))
-                .quantumThreshold(pick(random, 0.7, 1.2, 2))
+                .quantumThreshold(pick(random, 0.7, 0.3, -0.4))
                 .probabilityFloor(pick(random, 0, 1e-5, 0.02, 0.3))
-                .surrogate(choose(random, QlifConfig.Surrogate.values()))
+                .surrogate(choose(random, Surrogate.values()))
                 .surrogateAlpha(pick(random, 1, 0.5, 2.5))
                 .dynamicProbability(random.nextInt(4) > 0)
                 .baseAlpha(pick(random, 2, 5, 0.5))
@@ -73,8 +74,10 @@ final class RandomConfigs {
                 .refractory(random.nextInt(3) > 0)
                 .tauRef(pick(random, 6, 2))
                 .rJump(pick(random, 1, 0.4, 0))
+                .useAdaptation(random.nextInt(3) > 0)
                 .adaptationDecay(pick(random, 0.9, 0, 0.5, 1))
                 .spikeIncrease(pick(random, 0.5, 0.1, 0))
+                .useDepression(random.nextInt(3) > 0)
                 .depressionRate(pick(random, 0.1, 0, 0.5, 1))
                 .recoveryRate(pick(random, 0.05, 0, 0.3))
                 .useAhp(random.nextInt(3) > 0)

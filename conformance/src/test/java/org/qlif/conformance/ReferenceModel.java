@@ -193,7 +193,9 @@ final class ReferenceModel {
                 theta0 = Math.clamp(theta0, config.minThreshold(), config.maxThreshold());
             }
             double theta = theta0 + heldH + (mode == QlifConfig.NeuromodMode.THRESHOLD ? kappa * m : 0);
-            double current = gain * point[i] * s - a - (config.useAhp() ? config.gAhp() * heldAhp : 0);
+            double current = gain * point[i] * (config.useDepression() ? s : 1)
+                    - (config.useAdaptation() ? a : 0)
+                    - (config.useAhp() ? config.gAhp() * heldAhp : 0);
             double noise = config.drawsNormals() ? config.noiseStd() * scenario.normals()[i] : 0;
             double vPre = v + config.dt() / tau * (current - v) + noise;
             double delta = vPre - theta;
@@ -247,8 +249,12 @@ final class ReferenceModel {
                 ahp = Math.min(
                         Math.exp(-config.dt() / config.tauAhp()) * ahp + config.ahpJump() * spike, config.ahpMax());
             }
-            a = config.adaptationDecay() * a + config.spikeIncrease() * y;
-            s = s * (1 - config.depressionRate() * y) + config.recoveryRate() * (1 - s);
+            if (config.useAdaptation()) {
+                a = config.adaptationDecay() * a + config.spikeIncrease() * y;
+            }
+            if (config.useDepression()) {
+                s = s * (1 - config.depressionRate() * y) + config.recoveryRate() * (1 - s);
+            }
             if (config.useAdaptiveThreshold()) {
                 o = Math.clamp(
                                 theta0 + eta * (y - (1 - y) * (theta0 - vTh)),
@@ -293,7 +299,7 @@ final class ReferenceModel {
         if (rounds) {
             return above(run, p, 0.5) ? 1 : 0;
         }
-        double bound = (1 - Math.cos(config.quantumThreshold())) / 2;
+        double bound = (1 - config.quantumThreshold()) / 2;
         if (config.uniformsPerStep() == 0) {
             return above(run, p, bound) ? 1 : 0;
         }

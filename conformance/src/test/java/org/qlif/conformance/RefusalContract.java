@@ -90,7 +90,7 @@ abstract class RefusalContract {
                     .spikeValues(output())
                     .voltages(output())
                     .tape(tape);
-            for (DType type : DType.values()) {
+            for (DType type : DType.SPIKES) {
                 forward.spikes(memory.poisoned(type, T, B, N));
             }
             for (QlifTrace trace : QlifTrace.values()) {
@@ -122,7 +122,7 @@ abstract class RefusalContract {
 
         List<Tensor> forwardOutputs() {
             List<Tensor> outputs = new ArrayList<>(alsoUntouched);
-            for (DType type : DType.values()) {
+            for (DType type : DType.SPIKES) {
                 outputs.add(forward.spikes(type));
             }
             for (QlifTrace trace : QlifTrace.values()) {
@@ -710,9 +710,11 @@ abstract class RefusalContract {
         }
     }
 
-    private record ForeignTrace(int ordinal, String symbol) implements Trace {}
+    private record ForeignTrace(int ordinal, String symbol, StateVariable variable) implements Trace {}
 
-    private record ForeignVariable(int ordinal, String symbol, float initialValue) implements StateVariable {}
+    private record ForeignVariable(
+            int ordinal, String symbol, float initialValue, boolean carriesGradient, boolean flushed)
+            implements StateVariable {}
 
     private record ForeignParameter(int ordinal, String symbol) implements NeuronParameter {}
 
@@ -722,7 +724,7 @@ abstract class RefusalContract {
     void refusesWhatBelongsToAnotherModel(int ordinal) {
         try (Kernel kernel = open(CONFIG);
                 Call call = new Call(kernel)) {
-            Trace trace = new ForeignTrace(ordinal, "foreign");
+            Trace trace = new ForeignTrace(ordinal, "foreign", null);
             Tensor asked = call.watched(call.output());
             call.forward.trace(trace, asked);
             assertThat(call.forward.trace(trace)).isSameAs(asked);
@@ -734,7 +736,7 @@ abstract class RefusalContract {
             kernel.forward(call.forward.trace(trace, null));
             Memory.assertPoisoned(asked);
 
-            StateVariable variable = new ForeignVariable(ordinal, "foreign", 0);
+            StateVariable variable = new ForeignVariable(ordinal, "foreign", 0, true, true);
             assertThatThrownBy(() -> call.forward.finalState().get(variable))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("foreign");

@@ -21,7 +21,7 @@ final class Result {
                 switch (tensor.type()) {
                     case F32 -> segment.toArray(ValueLayout.JAVA_FLOAT);
                     case U8 -> segment.toArray(ValueLayout.JAVA_BYTE);
-                    case BIT -> segment.toArray(ValueLayout.JAVA_LONG);
+                    case BIT, I64 -> segment.toArray(ValueLayout.JAVA_LONG);
                 });
     }
 

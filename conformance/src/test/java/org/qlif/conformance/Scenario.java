@@ -334,7 +334,7 @@ record Scenario(
                             : memory.copy(uniforms, extents[0], config.uniformsPerStep(), extents[1], extents[2]));
         }
         forward.normals(memory.copy(normals, extents));
-        for (DType type : DType.values()) {
+        for (DType type : DType.SPIKES) {
             if (wanted.test(Result.spikes(type))) {
                 forward.spikes(memory.poisoned(type, extents));
             }
@@ -384,7 +384,7 @@ record Scenario(
 
     static Result collect(Forward forward, Backward backward) {
         Result result = new Result();
-        for (DType type : DType.values()) {
+        for (DType type : DType.SPIKES) {
             put(result, Result.spikes(type), forward.spikes(type));
         }
         put(result, "spikeValues", forward.spikeValues());

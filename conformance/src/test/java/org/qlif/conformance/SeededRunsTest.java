@@ -24,8 +24,8 @@ import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifConfig.Readout;
 import org.qlif.QlifConfig.Sampling;
 import org.qlif.QlifConfig.SpikeValue;
-import org.qlif.QlifConfig.Surrogate;
 import org.qlif.QlifVariable;
+import org.qlif.Surrogate;
 import org.qlif.Tape;
 
 /**
@@ -89,7 +89,7 @@ class SeededRunsTest {
             add(
                     runs,
                     "readout-" + readout,
-                    QlifConfig.builder().readout(readout).quantumThreshold(1.0));
+                    QlifConfig.builder().readout(readout).quantumThreshold(Math.cos(1.0)));
         }
         add(
                 runs,

@@ -9,6 +9,7 @@ import org.qlif.Device;
 import org.qlif.DeviceInfo;
 import org.qlif.DeviceUnavailableException;
 import org.qlif.KernelOptions;
+import org.qlif.LifConfig;
 import org.qlif.NativeException;
 import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
@@ -175,6 +176,7 @@ public final class NativeBackend implements Backend {
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
         return switch (config) {
             case QlifConfig qlif -> open(qlif, device, options);
+            case LifConfig lif -> throw new IllegalArgumentException("config: got LIF, expected QLIF");
         };
     }
 

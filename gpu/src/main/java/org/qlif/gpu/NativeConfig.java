@@ -37,6 +37,8 @@ final class NativeConfig {
         qlif_config.neuromod_transform(struct, transform(config));
         qlif_config.dynamic_probability(struct, flag(config.dynamicProbability()));
         qlif_config.refractory(struct, flag(config.refractory()));
+        qlif_config.use_adaptation(struct, flag(config.useAdaptation()));
+        qlif_config.use_depression(struct, flag(config.useDepression()));
         qlif_config.use_ahp(struct, flag(config.useAhp()));
         qlif_config.use_adaptive_threshold(struct, flag(config.useAdaptiveThreshold()));
         qlif_config.homeostasis_enabled(struct, flag(config.homeostasisEnabled()));

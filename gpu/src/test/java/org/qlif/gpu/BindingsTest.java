@@ -12,6 +12,7 @@ import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
+import org.qlif.Surrogate;
 import org.qlif.gpu.ffi.qlif.qlif_config;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
@@ -42,7 +43,7 @@ class BindingsTest {
         assertNumbers("QLIF_PARAM_", QlifParameter.values());
         assertNumbers("QLIF_TRACE_", QlifTrace.values());
         assertNumbers("QLIF_DECISION_", QlifConfig.Decision.values());
-        assertNumbers("QLIF_SURROGATE_", QlifConfig.Surrogate.values());
+        assertNumbers("QLIF_SURROGATE_", Surrogate.values());
         assertThat(QlifVariable.values()).hasSize(qlif_h.QLIF_STATE_VARIABLES());
         assertThat(QlifParameter.values()).hasSize(qlif_h.QLIF_PARAMETERS());
         assertThat(QlifTrace.values()).hasSize(qlif_h.QLIF_TRACES());
@@ -64,7 +65,7 @@ class BindingsTest {
                 .spikeValue(QlifConfig.SpikeValue.EXPECTED)
                 .angleMap(QlifConfig.AngleMap.TANH)
                 .readout(QlifConfig.Readout.EXPECTATION)
-                .surrogate(QlifConfig.Surrogate.ARCTAN)
+                .surrogate(Surrogate.ARCTAN)
                 .neuromodMode(QlifConfig.NeuromodMode.OFF)
                 .neuromodTransform(org.qlif.NeuromodTransform.IDENTITY)
                 .probabilityFloor(0.01)

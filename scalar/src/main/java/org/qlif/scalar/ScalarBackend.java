@@ -4,6 +4,7 @@ import java.util.List;
 import org.qlif.Device;
 import org.qlif.DeviceInfo;
 import org.qlif.KernelOptions;
+import org.qlif.LifConfig;
 import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.spi.Backend;
@@ -32,6 +33,7 @@ public final class ScalarBackend implements Backend {
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
         return switch (config) {
             case QlifConfig qlif -> new ScalarKernel(qlif, options.threads());
+            case LifConfig lif -> throw new IllegalArgumentException("config: got LIF, expected QLIF");
         };
     }
 }

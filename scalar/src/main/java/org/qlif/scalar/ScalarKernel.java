@@ -17,6 +17,7 @@ import org.qlif.Tensor;
 import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.Broadcast;
+import org.qlif.spi.host.Denormals;
 import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
@@ -228,7 +229,7 @@ final class ScalarKernel implements BackendKernel {
         private void advance(Step x, long t, long e, HostTape replayed) {
             long step = firstStep + t;
             boolean kept = replayed != null && replayed.keepsVoltages();
-            if (step % QlifConstants.FLUSH_PERIOD == 0) {
+            if (step % Denormals.PERIOD == 0) {
                 neuron.flushState();
             }
             if (drawing && !kept) {
@@ -387,7 +388,7 @@ final class ScalarKernel implements BackendKernel {
                     put(scratch.modulationSteps(), scratch.modulationStepsIndex() + index, gradient);
                 }
             }
-            if ((firstStep + t) % QlifConstants.FLUSH_PERIOD == 0) {
+            if ((firstStep + t) % Denormals.PERIOD == 0) {
                 neuron.flushAdjoints();
             }
             return sum;

@@ -6,6 +6,7 @@ import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.NeuromodMode;
 import org.qlif.QlifConfig.SpikeValue;
 import org.qlif.QlifVariable;
+import org.qlif.spi.host.Denormals;
 import org.qlif.spi.host.QlifConstants;
 
 /**
@@ -82,14 +83,14 @@ final class ScalarNeuron {
 
     /** docs/model.md, section 10: before a step whose absolute index is a multiple of 64. */
     void flushState() {
-        v = flush(v, QlifConstants.FLUSH_STATE);
-        a = flush(a, QlifConstants.FLUSH_STATE);
-        r = flush(r, QlifConstants.FLUSH_STATE);
-        h = flush(h, QlifConstants.FLUSH_STATE);
-        d = flush(d, QlifConstants.FLUSH_STATE);
-        o = flush(o, QlifConstants.FLUSH_STATE);
-        rate = flush(rate, QlifConstants.FLUSH_STATE);
-        homeostasis = flush(homeostasis, QlifConstants.FLUSH_STATE);
+        v = flush(v, Denormals.STATE);
+        a = flush(a, Denormals.STATE);
+        r = flush(r, Denormals.STATE);
+        h = flush(h, Denormals.STATE);
+        d = flush(d, Denormals.STATE);
+        o = flush(o, Denormals.STATE);
+        rate = flush(rate, Denormals.STATE);
+        homeostasis = flush(homeostasis, Denormals.STATE);
     }
 
     /** From the input to V', without the noise. */
@@ -98,10 +99,20 @@ final class ScalarNeuron {
         x.m = m;
         x.efficiency = s;
         x.gain = config.neuromodMode() == NeuromodMode.GAIN ? Math.fma(k.kappa(), m, 1f) : 1f;
-        float outflow = config.useAhp() ? Math.fma(k.gAhp(), h, a) : a;
-        float iEff = x.gain * x.input * s - outflow;
-        x.drive = iEff - v;
+        x.drive = effectiveCurrent(x) - v;
         x.vPre = Math.fma(leak, x.drive, v);
+    }
+
+    /** I'. */
+    private float effectiveCurrent(Step x) {
+        float current = x.gain * x.input;
+        if (config.useDepression()) {
+            current = current * s;
+        }
+        if (config.useAhp()) {
+            return current - (config.useAdaptation() ? Math.fma(k.gAhp(), h, a) : k.gAhp() * h);
+        }
+        return config.useAdaptation() ? current - a : current;
     }
 
     void addNoise(Step x, float xi) {
@@ -185,8 +196,12 @@ final class ScalarNeuron {
             h = Math.fma(k.ahpDecay(), h, k.ahpJump() * x.spike);
             h = h > k.ahpMax() ? k.ahpMax() : h;
         }
-        a = Math.fma(k.adaptationDecay(), a, k.spikeIncrease() * y);
-        s = Math.fma(s, Math.fma(-k.depressionRate(), y, 1f), Math.fma(-k.recoveryRate(), s, k.recoveryRate()));
+        if (config.useAdaptation()) {
+            a = Math.fma(k.adaptationDecay(), a, k.spikeIncrease() * y);
+        }
+        if (config.useDepression()) {
+            s = Math.fma(s, Math.fma(-k.depressionRate(), y, 1f), Math.fma(-k.recoveryRate(), s, k.recoveryRate()));
+        }
         if (config.useAdaptiveThreshold()) {
             o = clamp(movedThreshold(x), k.minThreshold(), k.maxThreshold()) - vTh;
         }
@@ -237,10 +252,14 @@ final class ScalarNeuron {
             bBase = Math.fma(bEta, x.y - 1f, bMoved);
             bY = Math.fma(bEta, 1f + (x.base - vTh), bY);
         }
-        bY = Math.fma(-k.depressionRate() * x.efficiency, adjS, bY);
-        adjS = adjS * (Math.fma(-k.depressionRate(), x.y, 1f) - k.recoveryRate());
-        bY = Math.fma(k.spikeIncrease(), adjA, bY);
-        adjA = k.adaptationDecay() * adjA;
+        if (config.useDepression()) {
+            bY = Math.fma(-k.depressionRate() * x.efficiency, adjS, bY);
+            adjS = adjS * (Math.fma(-k.depressionRate(), x.y, 1f) - k.recoveryRate());
+        }
+        if (config.useAdaptation()) {
+            bY = Math.fma(k.spikeIncrease(), adjA, bY);
+            adjA = k.adaptationDecay() * adjA;
+        }
         if (config.refractory()) {
             if (!config.detachReset()) {
                 bY = Math.fma(k.rJump(), adjR, bY);
@@ -267,13 +286,17 @@ final class ScalarNeuron {
         gradLeak = Math.fma(bVPre, x.drive, gradLeak);
         float bIEff = leak * bVPre;
         adjV = bVPre - bIEff;
-        float bGained = bIEff * x.efficiency;
+        float bGained = config.useDepression() ? bIEff * x.efficiency : bIEff;
         gradInput = x.gain * bGained;
         if (config.neuromodMode() == NeuromodMode.GAIN) {
             adjM = Math.fma(k.kappa() * x.input, bGained, adjM);
         }
-        adjS = Math.fma(bIEff, x.gain * x.input, adjS);
-        adjA = adjA - bIEff;
+        if (config.useDepression()) {
+            adjS = Math.fma(bIEff, x.gain * x.input, adjS);
+        }
+        if (config.useAdaptation()) {
+            adjA = adjA - bIEff;
+        }
         if (config.useAdaptiveThreshold()) {
             bBase = within(x.rawBase, k.minThreshold(), k.maxThreshold()) ? bBase : 0f;
             adjO = bBase;
@@ -354,14 +377,14 @@ final class ScalarNeuron {
 
     /** docs/model.md, section 10: when the start of a step whose absolute index is a multiple of 64 is reached. */
     void flushAdjoints() {
-        adjV = flush(adjV, QlifConstants.FLUSH_ADJOINT);
-        adjA = flush(adjA, QlifConstants.FLUSH_ADJOINT);
-        adjS = flush(adjS, QlifConstants.FLUSH_ADJOINT);
-        adjR = flush(adjR, QlifConstants.FLUSH_ADJOINT);
-        adjD = flush(adjD, QlifConstants.FLUSH_ADJOINT);
-        adjO = flush(adjO, QlifConstants.FLUSH_ADJOINT);
-        adjM = flush(adjM, QlifConstants.FLUSH_ADJOINT);
-        adjY = flush(adjY, QlifConstants.FLUSH_ADJOINT);
+        adjV = flush(adjV, Denormals.ADJOINT);
+        adjA = flush(adjA, Denormals.ADJOINT);
+        adjS = flush(adjS, Denormals.ADJOINT);
+        adjR = flush(adjR, Denormals.ADJOINT);
+        adjD = flush(adjD, Denormals.ADJOINT);
+        adjO = flush(adjO, Denormals.ADJOINT);
+        adjM = flush(adjM, Denormals.ADJOINT);
+        adjY = flush(adjY, Denormals.ADJOINT);
     }
 
     private static float flush(float x, float limit) {

@@ -6,6 +6,7 @@ import java.util.Optional;
 import org.qlif.Device;
 import org.qlif.DeviceInfo;
 import org.qlif.KernelOptions;
+import org.qlif.LifConfig;
 import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.spi.Backend;
@@ -70,6 +71,7 @@ public final class SimdBackend implements Backend {
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
         return switch (config) {
             case QlifConfig qlif -> new SimdKernel(qlif, options.threads());
+            case LifConfig lif -> throw new IllegalArgumentException("config: got LIF, expected QLIF");
         };
     }
 }

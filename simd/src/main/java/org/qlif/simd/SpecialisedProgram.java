@@ -15,6 +15,7 @@ import org.qlif.QlifConfig.AngleMap;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.NeuromodMode;
 import org.qlif.QlifConfig.Readout;
+import org.qlif.spi.host.Denormals;
 import org.qlif.spi.host.QlifConstants;
 
 /**
@@ -60,14 +61,14 @@ final class SpecialisedProgram implements QlifProgram {
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * Layout.STRIDE;
-            flush(m, i + Layout.V, QlifConstants.FLUSH_STATE);
-            flush(m, i + Layout.A, QlifConstants.FLUSH_STATE);
-            flush(m, i + Layout.R, QlifConstants.FLUSH_STATE);
-            flush(m, i + Layout.H, QlifConstants.FLUSH_STATE);
-            flush(m, i + Layout.D, QlifConstants.FLUSH_STATE);
-            flush(m, i + Layout.O, QlifConstants.FLUSH_STATE);
-            flush(m, i + Layout.RATE, QlifConstants.FLUSH_STATE);
-            flush(m, i + Layout.HOMEOSTASIS, QlifConstants.FLUSH_STATE);
+            flush(m, i + Layout.V, Denormals.STATE);
+            flush(m, i + Layout.A, Denormals.STATE);
+            flush(m, i + Layout.R, Denormals.STATE);
+            flush(m, i + Layout.H, Denormals.STATE);
+            flush(m, i + Layout.D, Denormals.STATE);
+            flush(m, i + Layout.O, Denormals.STATE);
+            flush(m, i + Layout.RATE, Denormals.STATE);
+            flush(m, i + Layout.HOMEOSTASIS, Denormals.STATE);
         }
     }
 
@@ -107,13 +108,8 @@ final class SpecialisedProgram implements QlifProgram {
             if (C.neuromod() == NeuromodMode.GAIN) {
                 input = modulation(m, i).mul(input);
             }
-            FloatVector efficiency = fromArray(F, m, i + Layout.S);
-            FloatVector outflow = fromArray(F, m, i + Layout.A);
-            if (C.ahp()) {
-                outflow = fromArray(F, m, i + Layout.H).fma(broadcast(F, k.gAhp()), outflow);
-            }
             FloatVector potential = fromArray(F, m, i + Layout.V);
-            FloatVector drive = input.mul(efficiency).sub(outflow).sub(potential);
+            FloatVector drive = effectiveCurrent(m, i, input).sub(potential);
             FloatVector vPre;
             if (KEEPS_V_PRE) {
                 vPre = fromArray(F, m, j + Layout.FRAME_V_PRE);
@@ -130,10 +126,25 @@ final class SpecialisedProgram implements QlifProgram {
                 rawBase.intoArray(m, j + Layout.FRAME_RAW_BASE);
             }
             if (RECORDS) {
-                efficiency.intoArray(m, j + Layout.FRAME_EFFICIENCY);
+                if (C.depression()) {
+                    fromArray(F, m, i + Layout.S).intoArray(m, j + Layout.FRAME_EFFICIENCY);
+                }
                 drive.intoArray(m, j + Layout.FRAME_DRIVE);
             }
         }
+    }
+
+    /** I' from the gained input. */
+    private FloatVector effectiveCurrent(float[] m, int i, FloatVector gained) {
+        FloatVector current = C.depression() ? gained.mul(fromArray(F, m, i + Layout.S)) : gained;
+        if (C.ahp()) {
+            FloatVector ahp = fromArray(F, m, i + Layout.H);
+            return current.sub(
+                    C.adaptation()
+                            ? ahp.fma(broadcast(F, k.gAhp()), fromArray(F, m, i + Layout.A))
+                            : ahp.mul(k.gAhp()));
+        }
+        return C.adaptation() ? current.sub(fromArray(F, m, i + Layout.A)) : current;
     }
 
     /** V_th + o. */
@@ -418,14 +429,18 @@ final class SpecialisedProgram implements QlifProgram {
                 FloatVector h = fromArray(F, m, i + Layout.H).fma(broadcast(F, k.ahpDecay()), spike.mul(k.ahpJump()));
                 h.blend(k.ahpMax(), h.compare(GT, k.ahpMax())).intoArray(m, i + Layout.H);
             }
-            fromArray(F, m, i + Layout.A)
-                    .fma(broadcast(F, k.adaptationDecay()), y.mul(k.spikeIncrease()))
-                    .intoArray(m, i + Layout.A);
-            FloatVector s = fromArray(F, m, i + Layout.S);
-            s.fma(
-                            y.fma(broadcast(F, -k.depressionRate()), broadcast(F, 1f)),
-                            s.fma(broadcast(F, -k.recoveryRate()), broadcast(F, k.recoveryRate())))
-                    .intoArray(m, i + Layout.S);
+            if (C.adaptation()) {
+                fromArray(F, m, i + Layout.A)
+                        .fma(broadcast(F, k.adaptationDecay()), y.mul(k.spikeIncrease()))
+                        .intoArray(m, i + Layout.A);
+            }
+            if (C.depression()) {
+                FloatVector s = fromArray(F, m, i + Layout.S);
+                s.fma(
+                                y.fma(broadcast(F, -k.depressionRate()), broadcast(F, 1f)),
+                                s.fma(broadcast(F, -k.recoveryRate()), broadcast(F, k.recoveryRate())))
+                        .intoArray(m, i + Layout.S);
+            }
             if (C.adaptiveThreshold()) {
                 FloatVector vTh = fromArray(F, m, i + Layout.V_TH);
                 FloatVector base = base(fromArray(F, m, j + Layout.FRAME_RAW_BASE));
@@ -489,15 +504,20 @@ final class SpecialisedProgram implements QlifProgram {
                 bEta.fma(y.sub(1f), bMoved).intoArray(m, b + Layout.B_BASE);
                 bY = bEta.fma(base.sub(vTh).add(1f), bY);
             }
-            FloatVector adjS = fromArray(F, m, b + Layout.ADJ_S);
-            bY = fromArray(F, m, j + Layout.FRAME_EFFICIENCY)
-                    .mul(-k.depressionRate())
-                    .fma(adjS, bY);
-            adjS.mul(y.fma(broadcast(F, -k.depressionRate()), broadcast(F, 1f)).sub(k.recoveryRate()))
-                    .intoArray(m, b + Layout.ADJ_S);
-            FloatVector adjA = fromArray(F, m, b + Layout.ADJ_A);
-            bY = adjA.fma(broadcast(F, k.spikeIncrease()), bY);
-            adjA.mul(k.adaptationDecay()).intoArray(m, b + Layout.ADJ_A);
+            if (C.depression()) {
+                FloatVector adjS = fromArray(F, m, b + Layout.ADJ_S);
+                bY = fromArray(F, m, j + Layout.FRAME_EFFICIENCY)
+                        .mul(-k.depressionRate())
+                        .fma(adjS, bY);
+                adjS.mul(y.fma(broadcast(F, -k.depressionRate()), broadcast(F, 1f))
+                                .sub(k.recoveryRate()))
+                        .intoArray(m, b + Layout.ADJ_S);
+            }
+            if (C.adaptation()) {
+                FloatVector adjA = fromArray(F, m, b + Layout.ADJ_A);
+                bY = adjA.fma(broadcast(F, k.spikeIncrease()), bY);
+                adjA.mul(k.adaptationDecay()).intoArray(m, b + Layout.ADJ_A);
+            }
             if (C.refractory()) {
                 FloatVector adjR = fromArray(F, m, b + Layout.ADJ_R);
                 if (!C.detachReset()) {
@@ -668,7 +688,7 @@ final class SpecialisedProgram implements QlifProgram {
             FloatVector bIEff = fromArray(F, m, i + Layout.LEAK).mul(bVPre);
             bVPre.sub(bIEff).intoArray(m, b + Layout.ADJ_V);
             FloatVector input = fromArray(F, m, j + Layout.FRAME_INPUT);
-            FloatVector bInput = bIEff.mul(fromArray(F, m, j + Layout.FRAME_EFFICIENCY));
+            FloatVector bInput = C.depression() ? bIEff.mul(fromArray(F, m, j + Layout.FRAME_EFFICIENCY)) : bIEff;
             FloatVector gained = input;
             if (C.neuromod() == NeuromodMode.GAIN) {
                 input.mul(k.kappa()).fma(bInput, adjM).intoArray(m, b + Layout.ADJ_M);
@@ -677,8 +697,12 @@ final class SpecialisedProgram implements QlifProgram {
                 bInput = gain.mul(bInput);
             }
             bInput.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
-            bIEff.fma(gained, fromArray(F, m, b + Layout.ADJ_S)).intoArray(m, b + Layout.ADJ_S);
-            fromArray(F, m, b + Layout.ADJ_A).sub(bIEff).intoArray(m, b + Layout.ADJ_A);
+            if (C.depression()) {
+                bIEff.fma(gained, fromArray(F, m, b + Layout.ADJ_S)).intoArray(m, b + Layout.ADJ_S);
+            }
+            if (C.adaptation()) {
+                fromArray(F, m, b + Layout.ADJ_A).sub(bIEff).intoArray(m, b + Layout.ADJ_A);
+            }
             FloatVector bBase;
             if (C.adaptiveThreshold()) {
                 bBase = fromArray(F, m, b + Layout.B_BASE).sub(bDelta);
@@ -713,7 +737,7 @@ final class SpecialisedProgram implements QlifProgram {
         for (int v = 0; v < vectors; v++) {
             int b = v * Layout.ADJOINT_STRIDE;
             for (int line = Layout.ADJ_V; line <= Layout.ADJ_Y; line += Lanes.LENGTH) {
-                flush(m, b + line, QlifConstants.FLUSH_ADJOINT);
+                flush(m, b + line, Denormals.ADJOINT);
             }
         }
     }

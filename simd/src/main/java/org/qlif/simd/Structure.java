@@ -8,7 +8,7 @@ import org.qlif.QlifConfig.NeuromodMode;
 import org.qlif.QlifConfig.Readout;
 import org.qlif.QlifConfig.Sampling;
 import org.qlif.QlifConfig.SpikeValue;
-import org.qlif.QlifConfig.Surrogate;
+import org.qlif.Surrogate;
 
 /**
  * What of a configuration decides which operations a kernel does, as against with which numbers. A {@link QlifProgram} is
@@ -23,6 +23,8 @@ import org.qlif.QlifConfig.Surrogate;
  * @param surrogate the surrogate derivative, in THRESHOLD mode
  * @param dynamicProbability whether D moves the slope
  * @param refractory whether exp(-R) damps p
+ * @param adaptation whether A flows
+ * @param depression whether S scales the input
  * @param ahp whether H flows
  * @param adaptiveThreshold whether o moves
  * @param homeostasis whether h moves
@@ -41,6 +43,8 @@ record Structure(
         Surrogate surrogate,
         boolean dynamicProbability,
         boolean refractory,
+        boolean adaptation,
+        boolean depression,
         boolean ahp,
         boolean adaptiveThreshold,
         boolean homeostasis,
@@ -64,6 +68,8 @@ record Structure(
                 threshold ? config.surrogate() : Surrogate.HEAVISIDE,
                 config.dynamicProbability(),
                 config.refractory(),
+                config.useAdaptation(),
+                config.useDepression(),
                 config.useAhp(),
                 config.useAdaptiveThreshold(),
                 config.homeostasisEnabled(),

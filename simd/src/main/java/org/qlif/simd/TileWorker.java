@@ -20,6 +20,7 @@ import org.qlif.QlifVariable;
 import org.qlif.State;
 import org.qlif.Tensor;
 import org.qlif.spi.host.Broadcast;
+import org.qlif.spi.host.Denormals;
 import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.QlifConstants;
@@ -257,7 +258,7 @@ final class TileWorker {
     /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and normals. */
     private void prepare(Common program, long t) {
         long step = firstStep + t;
-        if (step % QlifConstants.FLUSH_PERIOD == 0) {
+        if (step % Denormals.PERIOD == 0) {
             Pass.all(program.flushState, tile);
         }
         if (drawsUniforms || drawsNormals) {
@@ -557,7 +558,7 @@ final class TileWorker {
                 store(tile.m, Layout.OUT, scratch.modulationSteps(), scratch.modulationStepsIndex() + index, lanes);
             }
         }
-        if ((firstStep + t) % QlifConstants.FLUSH_PERIOD == 0) {
+        if ((firstStep + t) % Denormals.PERIOD == 0) {
             Pass.all(replay.flushAdjoints, tile);
         }
     }

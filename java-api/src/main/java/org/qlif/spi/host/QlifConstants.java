@@ -76,19 +76,9 @@ public record QlifConstants(
     /** The least value of 1 + D in the division that gives c. */
     public static final float MIN_SLOPE_DIVISOR = 1e-6f;
 
-    /** Before a step whose absolute index is a multiple of this, states below {@link #FLUSH_STATE} become +0. */
-    public static final int FLUSH_PERIOD = 64;
-
-    /** 2^-64. */
-    public static final float FLUSH_STATE = 0x1p-64f;
-
-    /** 2^-100: at the start of such a step, state adjoints below it become +0. */
-    public static final float FLUSH_ADJOINT = 0x1p-100f;
-
     /** The constants of {@code config}. */
     public static QlifConstants of(QlifConfig config) {
-        double firing = (1 - Math.cos(config.quantumThreshold())) / 2;
-        double a = config.surrogateAlpha();
+        double firing = (1 - config.quantumThreshold()) / 2;
         return new QlifConstants(
                 (float) config.neuromodStrength(),
                 (float) config.minThreshold(),
@@ -106,9 +96,9 @@ public record QlifConstants(
                 (float) config.probabilityFloor(),
                 (float) (1 - config.probabilityFloor()),
                 // count > W * firing, in integers
-                (int) Math.floor(config.quantumWires() * (1 - Math.cos(config.quantumThreshold())) / 2) + 1,
+                (int) Math.floor(config.quantumWires() * firing) + 1,
                 (float) firing,
-                (float) (config.surrogate() == QlifConfig.Surrogate.GAUSSIAN ? -1 / (2 * a * a) : a),
+                (float) config.surrogate().scale(config.surrogateAlpha()),
                 (float) config.resetFraction(),
                 (float) config.vReset(),
                 (float) Math.exp(-config.dt() / config.tauRef()),

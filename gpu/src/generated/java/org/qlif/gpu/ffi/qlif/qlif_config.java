@@ -28,6 +28,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int32_t neuromod_transform;
  *     int32_t dynamic_probability;
  *     int32_t refractory;
+ *     int32_t use_adaptation;
+ *     int32_t use_depression;
  *     int32_t use_ahp;
  *     int32_t use_adaptive_threshold;
  *     int32_t homeostasis_enabled;
@@ -87,6 +89,8 @@ public class qlif_config {
         qlif_h.C_INT.withName("neuromod_transform"),
         qlif_h.C_INT.withName("dynamic_probability"),
         qlif_h.C_INT.withName("refractory"),
+        qlif_h.C_INT.withName("use_adaptation"),
+        qlif_h.C_INT.withName("use_depression"),
         qlif_h.C_INT.withName("use_ahp"),
         qlif_h.C_INT.withName("use_adaptive_threshold"),
         qlif_h.C_INT.withName("homeostasis_enabled"),
@@ -702,6 +706,94 @@ public class qlif_config {
      */
     public static void refractory(MemorySegment struct, int fieldValue) {
         struct.set(refractory$LAYOUT, refractory$OFFSET, fieldValue);
+    }
+
+    private static final OfInt use_adaptation$LAYOUT = (OfInt)$LAYOUT.select(groupElement("use_adaptation"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t use_adaptation
+     * }
+     */
+    public static final OfInt use_adaptation$layout() {
+        return use_adaptation$LAYOUT;
+    }
+
+    private static final long use_adaptation$OFFSET = $LAYOUT.byteOffset(groupElement("use_adaptation"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t use_adaptation
+     * }
+     */
+    public static final long use_adaptation$offset() {
+        return use_adaptation$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t use_adaptation
+     * }
+     */
+    public static int use_adaptation(MemorySegment struct) {
+        return struct.get(use_adaptation$LAYOUT, use_adaptation$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t use_adaptation
+     * }
+     */
+    public static void use_adaptation(MemorySegment struct, int fieldValue) {
+        struct.set(use_adaptation$LAYOUT, use_adaptation$OFFSET, fieldValue);
+    }
+
+    private static final OfInt use_depression$LAYOUT = (OfInt)$LAYOUT.select(groupElement("use_depression"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t use_depression
+     * }
+     */
+    public static final OfInt use_depression$layout() {
+        return use_depression$LAYOUT;
+    }
+
+    private static final long use_depression$OFFSET = $LAYOUT.byteOffset(groupElement("use_depression"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t use_depression
+     * }
+     */
+    public static final long use_depression$offset() {
+        return use_depression$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t use_depression
+     * }
+     */
+    public static int use_depression(MemorySegment struct) {
+        return struct.get(use_depression$LAYOUT, use_depression$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t use_depression
+     * }
+     */
+    public static void use_depression(MemorySegment struct, int fieldValue) {
+        struct.set(use_depression$LAYOUT, use_depression$OFFSET, fieldValue);
     }
 
     private static final OfInt use_ahp$LAYOUT = (OfInt)$LAYOUT.select(groupElement("use_ahp"));

@@ -1,0 +1,202 @@
+package org.qlif;
+
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * The classic current-based leaky integrate-and-fire neuron, docs/model.md, section 11: the baseline that others are compared with.
+ * Values are checked when the record is made: one outside its range, a NaN or an infinity is refused by name, value and range.
+ *
+ * <p>The rates {@code tau_*_inv} are in the inverse of the unit of {@code dt}, by default seconds; potentials and currents are
+ * dimensionless. It neither draws numbers nor takes a modulation. Use {@link #builder()}.
+ *
+ * @param tauSynInv where tau_syn_inv starts; dt * tauSynInv must be at most 1
+ * @param tauMemInv where tau_mem_inv starts; dt * tauMemInv must be at most 1
+ * @param vTh where v_th starts
+ * @param dt the time step
+ * @param vLeak the potential that the membrane leaks to
+ * @param vReset the potential after a spike
+ * @param surrogate the derivative that stands in for that of the spike
+ * @param surrogateAlpha a of the surrogate
+ */
+public record LifConfig(
+        double tauSynInv,
+        double tauMemInv,
+        double vTh,
+        double dt,
+        double vLeak,
+        double vReset,
+        Surrogate surrogate,
+        double surrogateAlpha)
+        implements NeuronConfig {
+
+    private static final List<LifParameter> PARAMETERS = List.of(LifParameter.values());
+    private static final List<LifVariable> VARIABLES = List.of(LifVariable.values());
+    private static final List<LifTrace> TRACES = List.of(LifTrace.values());
+
+    /** Checks every component. */
+    public LifConfig {
+        Range.positive("dt", dt);
+        requireRate("tauSynInv", tauSynInv, (float) dt);
+        requireRate("tauMemInv", tauMemInv, (float) dt);
+        Range.finite("vTh", vTh);
+        Range.finite("vLeak", vLeak);
+        Range.finite("vReset", vReset);
+        Objects.requireNonNull(surrogate, "surrogate");
+        surrogate.requireScale(surrogateAlpha);
+    }
+
+    private static void requireRate(String name, double value, float dt) {
+        ParameterRange range = ParameterRange.rate(name, dt);
+        if (!range.contains((float) value)) {
+            throw new IllegalArgumentException(name + ": got " + value + ", expected " + range.expected());
+        }
+    }
+
+    /** A builder that starts from the defaults of docs/model.md. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** The defaults of docs/model.md, which are Norse's. */
+    public static LifConfig defaults() {
+        return builder().build();
+    }
+
+    /** A builder that starts from this configuration. */
+    public Builder toBuilder() {
+        return new Builder()
+                .tauSynInv(tauSynInv)
+                .tauMemInv(tauMemInv)
+                .vTh(vTh)
+                .dt(dt)
+                .vLeak(vLeak)
+                .vReset(vReset)
+                .surrogate(surrogate)
+                .surrogateAlpha(surrogateAlpha);
+    }
+
+    @Override
+    public String model() {
+        return "LIF";
+    }
+
+    @Override
+    public List<LifParameter> parameters() {
+        return PARAMETERS;
+    }
+
+    @Override
+    public List<LifVariable> stateVariables() {
+        return VARIABLES;
+    }
+
+    @Override
+    public List<LifTrace> traces() {
+        return TRACES;
+    }
+
+    @Override
+    public float defaultValue(NeuronParameter parameter) {
+        return (float)
+                switch ((LifParameter) parameter) {
+                    case TAU_SYN_INV -> tauSynInv;
+                    case TAU_MEM_INV -> tauMemInv;
+                    case V_TH -> vTh;
+                };
+    }
+
+    @Override
+    public ParameterRange parameterRange(NeuronParameter parameter) {
+        return switch ((LifParameter) parameter) {
+            case TAU_SYN_INV, TAU_MEM_INV -> ParameterRange.rate(parameter.symbol(), (float) dt);
+            case V_TH -> ParameterRange.FINITE;
+        };
+    }
+
+    @Override
+    public boolean acceptsModulation() {
+        return false;
+    }
+
+    @Override
+    public int uniformsPerStep() {
+        return 0;
+    }
+
+    @Override
+    public boolean drawsNormals() {
+        return false;
+    }
+
+    /** Builds a {@link LifConfig}; the setters have the names of the components and are checked by {@link #build()}. */
+    public static final class Builder {
+        private double tauSynInv = 200;
+        private double tauMemInv = 100;
+        private double vTh = 1;
+        private double dt = 0.001;
+        private double vLeak = 0;
+        private double vReset = 0;
+        private Surrogate surrogate = Surrogate.FAST_SIGMOID;
+        private double surrogateAlpha = 100;
+
+        private Builder() {}
+
+        /** Sets where tau_syn_inv starts. */
+        public Builder tauSynInv(double tauSynInv) {
+            this.tauSynInv = tauSynInv;
+            return this;
+        }
+
+        /** Sets where tau_mem_inv starts. */
+        public Builder tauMemInv(double tauMemInv) {
+            this.tauMemInv = tauMemInv;
+            return this;
+        }
+
+        /** Sets where v_th starts. */
+        public Builder vTh(double vTh) {
+            this.vTh = vTh;
+            return this;
+        }
+
+        /** Sets the time step. */
+        public Builder dt(double dt) {
+            this.dt = dt;
+            return this;
+        }
+
+        /** Sets the potential that the membrane leaks to. */
+        public Builder vLeak(double vLeak) {
+            this.vLeak = vLeak;
+            return this;
+        }
+
+        /** Sets the potential after a spike. */
+        public Builder vReset(double vReset) {
+            this.vReset = vReset;
+            return this;
+        }
+
+        /** Sets the derivative that stands in for that of the spike. */
+        public Builder surrogate(Surrogate surrogate) {
+            this.surrogate = surrogate;
+            return this;
+        }
+
+        /** Sets a of the surrogate. */
+        public Builder surrogateAlpha(double surrogateAlpha) {
+            this.surrogateAlpha = surrogateAlpha;
+            return this;
+        }
+
+        /**
+         * The configuration.
+         *
+         * @throws IllegalArgumentException if a value is out of its range
+         */
+        public LifConfig build() {
+            return new LifConfig(tauSynInv, tauMemInv, vTh, dt, vLeak, vReset, surrogate, surrogateAlpha);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package org.qlif;
+
+/**
+ * What stands in for the derivative of a spike with respect to the gap x between potential and threshold, where the decision itself has
+ * none; {@code a} is the configuration's {@code surrogateAlpha}.
+ */
+public enum Surrogate {
+    /** max(0, 1 - a|x|). */
+    HEAVISIDE,
+    /** 1 / (1 + a|x|)^2, known as SuperSpike too. */
+    FAST_SIGMOID,
+    /** exp(-x^2 / (2 a^2)). */
+    GAUSSIAN,
+    /** 1 / (1 + (a x)^2). */
+    ARCTAN;
+
+    /** The number that the equation is computed with: a, or -1 / (2 a^2) for GAUSSIAN. */
+    public double scale(double a) {
+        return switch (this) {
+            case HEAVISIDE, FAST_SIGMOID, ARCTAN -> a;
+            case GAUSSIAN -> -1 / (2 * a * a);
+        };
+    }
+
+    /** Throws unless {@code a} is positive and its scale finite in float32. */
+    void requireScale(double a) {
+        Range.positive("surrogateAlpha", a);
+        if (this == GAUSSIAN) {
+            Range.finite("surrogateAlpha, as -1 / (2 a^2)", scale(a));
+        }
+    }
+}
