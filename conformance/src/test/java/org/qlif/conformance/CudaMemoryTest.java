@@ -96,7 +96,7 @@ class CudaMemoryTest {
             // What the host's description never ran: the step that follows.
             hostForward.finalState().step(forward.finalState().step());
             hostBackward.gradInitialState().step(backward.gradInitialState().step());
-            Scenario.collect(hostForward, hostBackward).assertSameBits(expected(scenario), scenario.toString());
+            scenario.collect(hostForward, hostBackward).assertSameBits(expected(scenario), scenario.toString());
         }
 
         @Override

@@ -134,6 +134,7 @@ class SeededRunsTest {
                 null,
                 null,
                 new DrawStream(0x123456789ABCDEFL, 7, 12345678901L),
+                null,
                 61,
                 null,
                 numbers.between(shape.size(), -1, 1),
