@@ -66,7 +66,7 @@ final class VerifyCommand implements Callable<Integer> {
             out.println(result.toLine());
             out.flush();
         });
-        summary.toLines().forEach(out::println);
+        out.println(summary.toLine());
         out.flush();
         return summary.exitCode();
     }

@@ -13,10 +13,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.qlif.DType;
 import org.qlif.QlifConfig;
 import org.qlif.QlifLayer;
-import org.qlif.QlifLayer.StatePolicy;
 import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
+import org.qlif.StatePolicy;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 

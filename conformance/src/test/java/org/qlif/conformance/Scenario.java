@@ -243,20 +243,29 @@ record Scenario(
 
     /** This scenario with other row indices, whose rows count from 0 then; null for consecutive rows. */
     Scenario withRowIndex(long[] rowIndex) {
-        return with(rowIndex == null ? draws : new DrawStream(draws.seed(), draws.stream()), rowIndex, gradSpikeValues);
+        return with(
+                config,
+                rowIndex == null ? draws : new DrawStream(draws.seed(), draws.stream()),
+                rowIndex,
+                gradSpikeValues);
     }
 
     /** This scenario with draws of elsewhere. */
     Scenario withDraws(DrawStream draws) {
-        return with(draws, rowIndex, gradSpikeValues);
+        return with(config, draws, rowIndex, gradSpikeValues);
     }
 
     /** This scenario with another gradient of the spike values. */
     Scenario withGradSpikeValues(float[] gradSpikeValues) {
-        return with(draws, rowIndex, gradSpikeValues);
+        return with(config, draws, rowIndex, gradSpikeValues);
     }
 
-    private Scenario with(DrawStream draws, long[] rowIndex, float[] gradSpikeValues) {
+    /** The same numbers under another configuration of the model. */
+    Scenario withConfig(NeuronConfig config) {
+        return with(config, draws, rowIndex, gradSpikeValues);
+    }
+
+    private Scenario with(NeuronConfig config, DrawStream draws, long[] rowIndex, float[] gradSpikeValues) {
         return new Scenario(
                 config,
                 shape,
