@@ -86,6 +86,7 @@ abstract class RefusalContract {
         final Tape tape;
         final Forward forward;
         final Backward backward;
+        final Parameters gradients;
         final List<Tensor> alsoUntouched = new ArrayList<>();
 
         Call(Kernel kernel) {
@@ -107,7 +108,7 @@ abstract class RefusalContract {
             for (Trace trace : config.traces()) {
                 forward.trace(trace, output());
             }
-            Parameters gradients = Parameters.none(config);
+            gradients = Parameters.none(config);
             for (NeuronParameter parameter : config.parameters()) {
                 gradients.set(parameter, memory.poisoned(DType.F32, N));
             }
@@ -166,7 +167,7 @@ abstract class RefusalContract {
                 outputs.add(backward.gradModulation());
             }
             for (NeuronParameter parameter : config.parameters()) {
-                outputs.add(backward.gradParameters().get(parameter));
+                outputs.add(gradients.get(parameter));
             }
             addState(outputs, backward.gradInitialState());
             return outputs;
@@ -318,7 +319,7 @@ abstract class RefusalContract {
                         call -> call.forward.voltages(call.memory.poisoned(DType.F32, T, N, B))),
                 refusal(
                         "a trace of a wrong rank",
-                        "delta",
+                        config.traces().getFirst().symbol(),
                         call -> call.forward.trace(
                                 call.config.traces().getFirst(), call.memory.poisoned(DType.F32, T * B, N))),
                 refusal(
