@@ -39,7 +39,7 @@ final class ElementDraws {
     }
 
     /** Makes the words of {@code step} ready. */
-    void step(long step) {
+    private void prepare(long step) {
         if (step >>> 1 != pair) {
             pair = step >>> 1;
             philox.generate(element, step, stream, seed);
@@ -49,8 +49,9 @@ final class ElementDraws {
         }
     }
 
-    /** The decision uniform of {@code wire} at {@code step}, which is ready. */
+    /** The decision uniform of {@code wire} at {@code step}. */
     float uniform(long step, int wire) {
+        prepare(step);
         boolean odd = (step & 1) != 0;
         if (wire == 0) {
             return Philox.uniform(odd ? philox.w1 : philox.w0);
@@ -60,8 +61,9 @@ final class ElementDraws {
         return Philox.uniform(odd ? (second ? block.w3 : block.w1) : (second ? block.w2 : block.w0));
     }
 
-    /** The standard normal at {@code step}, which is ready: Box-Muller, cosine at even steps and sine at odd ones. */
+    /** The standard normal at {@code step}: Box-Muller, cosine at even steps and sine at odd ones. */
     float normal(long step) {
+        prepare(step);
         float radius = (float) Math.sqrt(ScalarMath.minusTwoLog(Philox.uniformAboveZero(philox.w2)));
         float turn = Philox.uniform(philox.w3);
         return radius * ((step & 1) == 0 ? ScalarMath.cos2pi(turn) : ScalarMath.sin2pi(turn));

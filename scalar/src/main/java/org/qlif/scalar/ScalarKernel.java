@@ -2,18 +2,22 @@ package org.qlif.scalar;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
-import org.qlif.NeuromodTransform;
-import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
-import org.qlif.QlifTrace;
-import org.qlif.QlifVariable;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.State;
+import org.qlif.StateVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
+import org.qlif.Trace;
 import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.Broadcast;
@@ -21,39 +25,44 @@ import org.qlif.spi.host.Denormals;
 import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
-import org.qlif.spi.host.QlifConstants;
 import org.qlif.spi.host.Team;
 
-/** Runs {@link ScalarNeuron} over elements and steps: one element through all steps, then the next. */
-final class ScalarKernel implements BackendKernel {
+/**
+ * Runs a {@link ScalarNeuron} over elements and steps: one element through all steps, then the next. What belongs to a model is the
+ * neuron's; here is what moves its numbers.
+ *
+ * @param <S> what a step of the model computes
+ */
+final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
     /** Elements a part of the work takes: those of one word of spike bits, so that no two threads share a word. */
     private static final int PART = 64;
 
+    private final NeuronConfig config;
     // Arrays, since a list would be asked for an iterator at every element.
-    private static final QlifVariable[] VARIABLES = QlifVariable.values();
-    private static final QlifTrace[] TRACES = QlifTrace.values();
-
-    private final QlifConfig config;
-    private final QlifConstants constants;
+    private final StateVariable[] variables;
+    private final NeuronParameter[] parameters;
+    private final Trace[] traces;
     private final Team team;
-    private final Worker[] workers;
-    private final GradientScratch scratch = new GradientScratch(QlifParameter.values().length);
+    private final List<Worker> workers = new ArrayList<>();
+    private final GradientScratch scratch;
     private Backward backwardCall;
-    private final Team.Job forwardJob = (member, part) -> workers()[member].forwardPart(part);
-    private final Team.Job backwardJob = (member, part) -> workers()[member].backwardPart(part);
+    private final Team.Job forwardJob = (member, part) -> workers().get(member).forwardPart(part);
+    private final Team.Job backwardJob = (member, part) -> workers().get(member).backwardPart(part);
 
-    ScalarKernel(QlifConfig config, int threads) {
+    ScalarKernel(NeuronConfig config, Supplier<ScalarNeuron<S>> model, int threads) {
         this.config = config;
-        this.constants = QlifConstants.of(config);
-        this.workers = new Worker[threads];
+        this.variables = config.stateVariables().toArray(StateVariable[]::new);
+        this.parameters = config.parameters().toArray(NeuronParameter[]::new);
+        this.traces = config.traces().toArray(Trace[]::new);
+        this.scratch = new GradientScratch(parameters.length);
         for (int i = 0; i < threads; i++) {
-            workers[i] = new Worker();
+            workers.add(new Worker(model.get()));
         }
         // Last: nothing that can fail comes after the threads have started.
         this.team = new Team(threads);
     }
 
-    private Worker[] workers() {
+    private List<Worker> workers() {
         return workers;
     }
 
@@ -64,19 +73,21 @@ final class ScalarKernel implements BackendKernel {
 
     @Override
     public void forward(Forward call) {
-        for (Worker worker : workers) {
-            worker.bind(call);
-        }
+        bind(call);
         team.run(forwardJob, HostWork.parts(call, PART), call.threadBound());
+    }
+
+    private void bind(Forward call) {
+        for (int i = 0; i < workers.size(); i++) {
+            workers.get(i).bind(call);
+        }
     }
 
     @Override
     public void backward(Backward call) {
         if (scratch.prepare(call)) {
             backwardCall = call;
-            for (Worker worker : workers) {
-                worker.bind(call.forward());
-            }
+            bind(call.forward());
             team.run(backwardJob, HostWork.parts(call.forward().elements(), PART), call.threadBound());
         }
         scratch.finish(call);
@@ -96,7 +107,6 @@ final class ScalarKernel implements BackendKernel {
         for (long e = 0; e < elements; e++) {
             draws.element(stream.elementOffset() + e);
             for (long t = 0; t < steps; t++) {
-                draws.step(firstStep + t);
                 for (int wire = 0; uniforms != null && wire < wires; wire++) {
                     put(uniforms, (t * wires + wire) * elements + e, draws.uniform(firstStep + t, wire));
                 }
@@ -109,7 +119,7 @@ final class ScalarKernel implements BackendKernel {
 
     @Override
     public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
-        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), VARIABLES.length, PART);
+        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), variables.length, PART);
     }
 
     @Override
@@ -140,24 +150,22 @@ final class ScalarKernel implements BackendKernel {
 
     /** What one member of the team works with. */
     private final class Worker {
-        private final ScalarNeuron neuron = new ScalarNeuron(config, constants);
-        private final ElementDraws draws = new ElementDraws(config.uniformsPerStep());
-        private final Step[] steps = new Step[HostTape.SEGMENT];
+        private final ScalarNeuron<S> neuron;
+        private final StepDraws draws = new StepDraws(config);
+        private final float[] values = new float[parameters.length];
+        private final List<S> steps;
         private Forward call;
         private long count;
         private long elements;
         private long neurons;
         private long firstStep;
-        private long elementOffset;
-        /** Whether this call draws numbers of its own. */
-        private boolean drawing;
 
         private Broadcast modulation;
 
-        Worker() {
-            for (int i = 0; i < steps.length; i++) {
-                steps[i] = new Step();
-            }
+        Worker(ScalarNeuron<S> neuron) {
+            this.neuron = neuron;
+            this.steps =
+                    Stream.generate(neuron::newStep).limit(HostTape.SEGMENT).toList();
         }
 
         void bind(Forward call) {
@@ -166,12 +174,7 @@ final class ScalarKernel implements BackendKernel {
             elements = call.elements();
             neurons = call.neurons();
             firstStep = call.firstStep();
-            elementOffset = call.draws() == null ? 0 : call.draws().elementOffset();
-            if (call.draws() != null) {
-                draws.stream(call.draws().seed(), call.draws().stream());
-            }
-            drawing = (config.uniformsPerStep() > 0 && call.uniforms() == null)
-                    || (config.drawsNormals() && call.normals() == null);
+            draws.bind(call);
             modulation = Broadcast.of(call.modulation(), modulation);
         }
 
@@ -206,13 +209,13 @@ final class ScalarKernel implements BackendKernel {
             start(e);
             loadState(e);
             HostTape tape = tape();
-            Step x = steps[0];
+            S x = steps.getFirst();
             for (long t = 0; t < count; t++) {
                 if (tape != null && t > 0 && t % HostTape.SEGMENT == 0) {
                     storeCheckpoint(tape, t / HostTape.SEGMENT - 1, e);
                 }
                 advance(x, t, e, null);
-                boolean fired = fires(x, t, e);
+                boolean fired = neuron.fires(x, draws);
                 neuron.settle(x, fired);
                 if (tape != null) {
                     if (tape.keepsVoltages()) {
@@ -226,71 +229,25 @@ final class ScalarKernel implements BackendKernel {
         }
 
         /** A step up to its decision; where a tape kept potentials, V' comes from there and needs no noise. */
-        private void advance(Step x, long t, long e, HostTape replayed) {
-            long step = firstStep + t;
-            boolean kept = replayed != null && replayed.keepsVoltages();
-            if (step % Denormals.PERIOD == 0) {
+        private void advance(S x, long t, long e, HostTape replayed) {
+            if ((firstStep + t) % Denormals.PERIOD == 0) {
                 neuron.flushState();
             }
-            if (drawing && !kept) {
-                draws.step(step);
-            }
+            draws.step(t);
             if (modulation != null) {
-                modulate(x, t, e);
+                long index = t * modulation.strideT() + modulation.offset(e, neurons);
+                neuron.modulate(x, get(call.modulation().segment(), index));
             }
             neuron.integrate(x, get(call.input().segment(), t * elements + e));
-            if (kept) {
+            if (replayed != null && replayed.keepsVoltages()) {
                 x.vPre = get(replayed.voltages(), replayed.voltageIndex(t, e));
             } else if (config.drawsNormals()) {
-                Tensor normals = call.normals();
-                neuron.addNoise(x, normals != null ? get(normals.segment(), t * elements + e) : draws.normal(step));
+                neuron.addNoise(x, draws.normal());
             }
             neuron.decide(x);
         }
 
-        private void modulate(Step x, long t, long e) {
-            float external = get(call.modulation().segment(), t * modulation.strideT() + modulation.offset(e, neurons));
-            NeuromodTransform transform = config.neuromodTransform();
-            if (transform == NeuromodTransform.SIGMOID) {
-                neuron.m = ScalarMath.sigmoid(external);
-                x.modulationSlope = neuron.m * (1f - neuron.m);
-            } else {
-                neuron.m = transform.apply(external);
-                x.modulationSlope = transform.derivative(external, neuron.m);
-            }
-        }
-
-        private boolean fires(Step x, long t, long e) {
-            return switch (config.decision()) {
-                case THRESHOLD -> x.delta >= 0f;
-                case SIGMOID -> config.sampling() == QlifConfig.Sampling.ROUND ? x.p > 0.5f : uniform(t, e, 0) < x.p;
-                case QUBIT ->
-                    switch (config.readout()) {
-                        case SINGLE_QUBIT -> uniform(t, e, 0) < x.p;
-                        case MULTI_QUBIT -> wiresBelow(x.p, t, e) >= constants.minCount();
-                        case EXPECTATION -> x.p > constants.expectedAbove();
-                    };
-            };
-        }
-
-        private int wiresBelow(float p, long t, long e) {
-            int count = 0;
-            for (int wire = 0; wire < config.quantumWires(); wire++) {
-                if (uniform(t, e, wire) < p) {
-                    count++;
-                }
-            }
-            return count;
-        }
-
-        private float uniform(long t, long e, int wire) {
-            Tensor uniforms = call.uniforms();
-            return uniforms != null
-                    ? get(uniforms.segment(), (t * config.uniformsPerStep() + wire) * elements + e)
-                    : draws.uniform(firstStep + t, wire);
-        }
-
-        private void writeOutputs(Step x, long t, long e, boolean fired) {
+        private void writeOutputs(S x, long t, long e, boolean fired) {
             long index = t * elements + e;
             if (call.spikes(DType.F32) != null) {
                 put(call.spikes(DType.F32), index, x.spike);
@@ -305,32 +262,14 @@ final class ScalarKernel implements BackendKernel {
                 put(call.spikeValues(), index, x.y);
             }
             if (call.voltages() != null) {
-                put(call.voltages(), index, neuron.v);
+                put(call.voltages(), index, neuron.voltage());
             }
-            for (QlifTrace trace : TRACES) {
+            for (Trace trace : traces) {
                 Tensor tensor = call.trace(trace);
                 if (tensor != null) {
-                    put(tensor, index, traced(trace, x));
+                    put(tensor, index, neuron.traced(trace, x));
                 }
             }
-        }
-
-        private float traced(QlifTrace trace, Step x) {
-            return switch (trace) {
-                case PROBABILITY -> x.p;
-                case DELTA -> x.delta;
-                case THRESHOLD -> x.theta;
-                case ADAPTATION -> neuron.a;
-                case EFFICIENCY -> neuron.s;
-                case REFRACTORY -> neuron.r;
-                case AHP -> neuron.h;
-                case DYNAMIC_PROBABILITY -> neuron.d;
-                case HOMEOSTASIS -> neuron.homeostasis;
-                case SLOPE -> neuron.tracedSlope(x);
-                case THRESHOLD_OFFSET -> neuron.o;
-                case RATE -> neuron.rate;
-                case MODULATION -> neuron.m;
-            };
         }
 
         private static void setBit(MemorySegment words, long index, long e, boolean fired) {
@@ -351,7 +290,7 @@ final class ScalarKernel implements BackendKernel {
             start(e);
             HostTape tape = tape();
             loadAdjoints(e);
-            neuron.clearGradients();
+            Arrays.fill(neuron.gradient, 0f);
             float gradModulation = 0f;
             for (long segment = (count - 1) / HostTape.SEGMENT; segment >= 0 && count > 0; segment--) {
                 long first = segment * HostTape.SEGMENT;
@@ -362,27 +301,28 @@ final class ScalarKernel implements BackendKernel {
                     loadCheckpoint(tape, segment - 1, e);
                 }
                 for (int i = 0; i < length; i++) {
-                    advance(steps[i], first + i, e, tape);
-                    neuron.settle(steps[i], tape.spike(first + i, e));
+                    advance(steps.get(i), first + i, e, tape);
+                    neuron.settle(steps.get(i), tape.spike(first + i, e));
                 }
                 for (int i = length - 1; i >= 0; i--) {
-                    gradModulation = backwardStep(steps[i], first + i, e, gradModulation);
+                    gradModulation = backwardStep(steps.get(i), first + i, e, gradModulation);
                 }
             }
             storeGradients(e, gradModulation);
         }
 
-        private float backwardStep(Step x, long t, long e, float gradModulation) {
+        private float backwardStep(S x, long t, long e, float gradModulation) {
             long index = t * elements + e;
-            neuron.backward(
-                    x, getOrZero(backwardCall.gradSpikeValues(), index), getOrZero(backwardCall.gradVoltages(), index));
+            float gradInput = neuron.backward(
+                    x,
+                    getOrZero(backwardCall.gradSpikeValues(), t * backwardCall.gradSpikeValuesStride() + e),
+                    getOrZero(backwardCall.gradVoltages(), index));
             if (backwardCall.gradInput() != null) {
-                put(backwardCall.gradInput(), index, neuron.gradInput);
+                put(backwardCall.gradInput(), index, gradInput);
             }
             float sum = gradModulation;
             if (modulation != null) {
-                float gradient = neuron.adjM * x.modulationSlope;
-                neuron.adjM = 0f;
+                float gradient = neuron.modulationBackward(x);
                 sum += gradient;
                 if (scratch.modulationSteps() != null) {
                     put(scratch.modulationSteps(), scratch.modulationStepsIndex() + index, gradient);
@@ -396,68 +336,63 @@ final class ScalarKernel implements BackendKernel {
 
         private void start(long e) {
             long n = e % neurons;
-            neuron.parameters(
-                    getShared(call.parameters().get(QlifParameter.V_TH), n),
-                    getShared(call.parameters().get(QlifParameter.TAU), n),
-                    getShared(call.parameters().get(QlifParameter.ETA), n),
-                    getShared(call.parameters().get(QlifParameter.Q_SCALE), n),
-                    getShared(call.parameters().get(QlifParameter.Q_BIAS), n));
-            draws.element(elementOffset + e);
+            for (int i = 0; i < values.length; i++) {
+                values[i] = getShared(call.parameters().get(parameters[i]), n);
+            }
+            neuron.parameters(values);
+            draws.element(e);
         }
 
         private void loadState(long e) {
             State initial = call.initialState();
-            for (QlifVariable variable : VARIABLES) {
-                neuron.set(
-                        variable,
-                        initial == null
-                                ? variable.initialValue()
-                                : get(initial.get(variable).segment(), e));
+            for (int i = 0; i < variables.length; i++) {
+                neuron.state[i] = initial == null
+                        ? variables[i].initialValue()
+                        : get(initial.get(variables[i]).segment(), e);
             }
         }
 
         private void storeState(long e) {
             if (call.finalState() != null) {
-                for (QlifVariable variable : VARIABLES) {
-                    put(call.finalState().get(variable), e, neuron.get(variable));
-                }
+                store(neuron.state, call.finalState(), e);
+            }
+        }
+
+        private void store(float[] values, State state, long e) {
+            for (int i = 0; i < values.length; i++) {
+                put(state.get(variables[i]), e, values[i]);
             }
         }
 
         private void loadCheckpoint(HostTape tape, long number, long e) {
-            for (QlifVariable variable : VARIABLES) {
-                neuron.set(variable, get(tape.checkpoints(), tape.checkpointIndex(number, variable.ordinal()) + e));
+            for (int i = 0; i < variables.length; i++) {
+                neuron.state[i] = get(tape.checkpoints(), tape.checkpointIndex(number, i) + e);
             }
         }
 
         private void storeCheckpoint(HostTape tape, long number, long e) {
-            for (QlifVariable variable : VARIABLES) {
-                put(tape.checkpoints(), tape.checkpointIndex(number, variable.ordinal()) + e, neuron.get(variable));
+            for (int i = 0; i < variables.length; i++) {
+                put(tape.checkpoints(), tape.checkpointIndex(number, i) + e, neuron.state[i]);
             }
         }
 
         private void loadAdjoints(long e) {
             State upstream = backwardCall.gradFinalState();
-            for (QlifVariable variable : VARIABLES) {
+            for (int i = 0; i < variables.length; i++) {
                 neuron.setAdjoint(
-                        variable,
-                        upstream == null ? 0f : get(upstream.get(variable).segment(), e));
+                        i,
+                        upstream == null ? 0f : get(upstream.get(variables[i]).segment(), e));
             }
         }
 
         private void storeGradients(long e, float gradModulation) {
-            MemorySegment sums = scratch.sums();
-            put(sums, scratch.sumIndex(QlifParameter.V_TH.ordinal()) + e, neuron.gradVTh);
-            put(sums, scratch.sumIndex(QlifParameter.TAU.ordinal()) + e, neuron.gradTau());
-            put(sums, scratch.sumIndex(QlifParameter.ETA.ordinal()) + e, neuron.gradEta);
-            put(sums, scratch.sumIndex(QlifParameter.Q_SCALE.ordinal()) + e, neuron.gradAlpha);
-            put(sums, scratch.sumIndex(QlifParameter.Q_BIAS.ordinal()) + e, neuron.gradBias);
-            put(sums, scratch.modulationSumIndex() + e, gradModulation);
-            State result = backwardCall.gradInitialState();
-            if (result != null) {
-                for (QlifVariable variable : VARIABLES) {
-                    put(result.get(variable), e, neuron.adjoint(variable));
-                }
+            neuron.finishGradients();
+            for (int i = 0; i < parameters.length; i++) {
+                put(scratch.sums(), scratch.sumIndex(i) + e, neuron.gradient[i]);
+            }
+            put(scratch.sums(), scratch.modulationSumIndex() + e, gradModulation);
+            if (backwardCall.gradInitialState() != null) {
+                store(neuron.adjoint, backwardCall.gradInitialState(), e);
             }
         }
     }

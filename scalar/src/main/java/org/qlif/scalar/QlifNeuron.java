@@ -1,0 +1,454 @@
+package org.qlif.scalar;
+
+import org.qlif.NeuromodTransform;
+import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.Decision;
+import org.qlif.QlifConfig.NeuromodMode;
+import org.qlif.QlifParameter;
+import org.qlif.QlifTrace;
+import org.qlif.QlifVariable;
+import org.qlif.Trace;
+import org.qlif.spi.host.QlifConstants;
+
+/**
+ * The QLIF model, docs/model.md, sections 1 to 6.
+ *
+ * <p>Clamps are written as compare and select, so that a NaN stays a NaN.
+ */
+final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
+    // State and adjoints, docs/model.md, section 2.
+    private static final int V = QlifVariable.MEMBRANE.ordinal();
+    private static final int A = QlifVariable.ADAPTATION.ordinal();
+    private static final int S = QlifVariable.EFFICIENCY.ordinal();
+    private static final int R = QlifVariable.REFRACTORY.ordinal();
+    private static final int H = QlifVariable.AHP.ordinal();
+    private static final int D = QlifVariable.DYNAMIC_PROBABILITY.ordinal();
+    private static final int O = QlifVariable.THRESHOLD_OFFSET.ordinal();
+    private static final int RATE = QlifVariable.RATE.ordinal();
+    private static final int HOMEOSTASIS = QlifVariable.HOMEOSTASIS.ordinal();
+    private static final int M = QlifVariable.MODULATION.ordinal();
+    private static final int Y = QlifVariable.SPIKE_VALUE.ordinal();
+
+    // Parameters and their gradients.
+    private static final int V_TH = QlifParameter.V_TH.ordinal();
+    private static final int TAU = QlifParameter.TAU.ordinal();
+    private static final int ETA = QlifParameter.ETA.ordinal();
+    private static final int Q_SCALE = QlifParameter.Q_SCALE.ordinal();
+    private static final int Q_BIAS = QlifParameter.Q_BIAS.ordinal();
+
+    private final QlifConfig config;
+    private final QlifConstants k;
+
+    // Parameters of this neuron.
+    /** V_th. */
+    private float vTh;
+    /** dt / tau. */
+    private float leak;
+
+    private float tau;
+    private float eta;
+    private float alpha;
+    /** beta - quantum leak: the angle at a gap of 0. */
+    private float restAngle;
+
+    QlifNeuron(QlifConfig config) {
+        super(config);
+        this.config = config;
+        this.k = QlifConstants.of(config);
+    }
+
+    /** What a step computes, in the names of docs/model.md. */
+    static final class Step extends ScalarStep {
+        /** I. */
+        float input;
+        /** M at the step. */
+        float m;
+        /** dM/dm, where an external modulation was given. */
+        float modulationSlope;
+        /** S before the step. */
+        float efficiency;
+        /** g. */
+        float gain;
+        /** V_th + o. */
+        float rawBase;
+        /** Theta: V_th + o, clamped if the threshold adapts. */
+        float base;
+        /** I' - V. */
+        float drive;
+
+        float theta;
+        float delta;
+        /** max(1 + D, 1e-6), or 1. */
+        float divisor;
+        /** The slope's numerator over the divisor: alpha c (1 + kappa M), or the SIGMOID slope before its clamp. */
+        float slope;
+        /** phi. */
+        float angle;
+        /** tanh(x), in the TANH angle map. */
+        float tanh;
+        /** p before clamp and damping. */
+        float rawP;
+        /** exp(-R). */
+        float damping;
+
+        float p;
+    }
+
+    @Override
+    Step newStep() {
+        return new Step();
+    }
+
+    @Override
+    void parameters(float[] values) {
+        vTh = values[V_TH];
+        tau = values[TAU];
+        leak = k.dt() / tau;
+        eta = values[ETA];
+        alpha = values[Q_SCALE];
+        restAngle = values[Q_BIAS] - k.quantumLeak();
+    }
+
+    // ---------------------------------------------------------------- forward, docs/model.md, section 3
+
+    @Override
+    void modulate(Step x, float external) {
+        NeuromodTransform transform = config.neuromodTransform();
+        float m;
+        if (transform == NeuromodTransform.SIGMOID) {
+            m = ScalarMath.sigmoid(external);
+            x.modulationSlope = m * (1f - m);
+        } else {
+            m = transform.apply(external);
+            x.modulationSlope = transform.derivative(external, m);
+        }
+        state[M] = m;
+    }
+
+    @Override
+    void integrate(Step x, float input) {
+        x.input = input;
+        x.m = state[M];
+        x.efficiency = state[S];
+        x.gain = switch (config.neuromodMode()) {
+            case GAIN -> Math.fma(k.kappa(), x.m, 1f);
+            case THRESHOLD, PROB_SLOPE, OFF -> 1f;
+        };
+        x.drive = effectiveCurrent(x) - state[V];
+        x.vPre = Math.fma(leak, x.drive, state[V]);
+    }
+
+    /** I'. */
+    private float effectiveCurrent(Step x) {
+        float current = x.gain * x.input;
+        if (config.useDepression()) {
+            current = current * state[S];
+        }
+        if (config.useAhp()) {
+            return current - (config.useAdaptation() ? Math.fma(k.gAhp(), state[H], state[A]) : k.gAhp() * state[H]);
+        }
+        return config.useAdaptation() ? current - state[A] : current;
+    }
+
+    @Override
+    void addNoise(Step x, float xi) {
+        x.vPre = Math.fma(k.sigma(), xi, x.vPre);
+    }
+
+    /** To the probability p; in THRESHOLD mode only the gap and D. */
+    @Override
+    void decide(Step x) {
+        x.rawBase = vTh + state[O];
+        x.base = x.rawBase;
+        if (config.useAdaptiveThreshold()) {
+            x.base = clamp(x.base, k.minThreshold(), k.maxThreshold());
+        }
+        x.theta = x.base + state[HOMEOSTASIS];
+        if (config.neuromodMode() == NeuromodMode.THRESHOLD) {
+            x.theta = Math.fma(k.kappa(), x.m, x.theta);
+        }
+        x.delta = x.vPre - x.theta;
+        x.divisor = 1f;
+        if (config.dynamicProbability()) {
+            state[D] = Math.fma(k.dspDecay(), state[D], k.dspJump() * state[Y]);
+            x.divisor = 1f + state[D];
+            x.divisor = x.divisor < QlifConstants.MIN_SLOPE_DIVISOR ? QlifConstants.MIN_SLOPE_DIVISOR : x.divisor;
+        }
+        if (config.decision() == Decision.THRESHOLD) {
+            x.slope = 0f;
+            return;
+        }
+        x.slope = slopeFactor();
+        if (config.neuromodMode() == NeuromodMode.PROB_SLOPE) {
+            x.slope = x.slope * Math.fma(k.kappa(), x.m, 1f);
+        }
+        if (config.dynamicProbability()) {
+            x.slope = x.slope / x.divisor;
+        }
+        if (config.decision() == Decision.QUBIT) {
+            x.angle = switch (config.angleMap()) {
+                case LINEAR -> Math.fma(x.slope, x.delta, restAngle);
+                case TANH -> {
+                    x.tanh = ScalarMath.tanh(x.slope * x.delta);
+                    yield Math.fma(k.thetaMax(), x.tanh, restAngle);
+                }
+            };
+            x.rawP = ScalarMath.versin(x.angle);
+        } else {
+            x.rawP = ScalarMath.sigmoid(sigmoidSlope(x) * x.delta);
+        }
+        x.p = clamp(x.rawP, k.floor(), k.ceiling());
+        if (config.refractory()) {
+            x.damping = ScalarMath.decay(state[R]);
+            x.p = x.p * x.damping;
+        }
+    }
+
+    /** What the slope of p is made from, before the modulation and the division by 1 + D: alpha, or that of the SIGMOID. */
+    private float slopeFactor() {
+        return config.decision() == Decision.QUBIT ? alpha : config.dynamicProbability() ? k.baseAlpha() : 1f;
+    }
+
+    /** a of the SIGMOID, clamped only where the spike history moves it. */
+    private float sigmoidSlope(Step x) {
+        return config.dynamicProbability() ? clamp(x.slope, k.minAlpha(), k.maxAlpha()) : x.slope;
+    }
+
+    @Override
+    boolean fires(Step x, StepDraws draws) {
+        return switch (config.decision()) {
+            case THRESHOLD -> x.delta >= 0f;
+            case SIGMOID ->
+                switch (config.sampling()) {
+                    case DRAW -> draws.uniform(0) < x.p;
+                    case ROUND -> x.p > 0.5f;
+                };
+            case QUBIT ->
+                switch (config.readout()) {
+                    case SINGLE_QUBIT -> draws.uniform(0) < x.p;
+                    case MULTI_QUBIT -> wiresBelow(x.p, draws) >= k.minCount();
+                    case EXPECTATION -> x.p > k.expectedAbove();
+                };
+        };
+    }
+
+    private int wiresBelow(float p, StepDraws draws) {
+        int count = 0;
+        for (int wire = 0; wire < config.quantumWires(); wire++) {
+            if (draws.uniform(wire) < p) {
+                count++;
+            }
+        }
+        return count;
+    }
+
+    @Override
+    void settle(Step x, boolean fired) {
+        x.spike = fired ? 1f : 0f;
+        if (config.decision() == Decision.THRESHOLD) {
+            x.p = x.spike;
+        }
+        x.y = switch (config.spikeValue()) {
+            case SAMPLE -> x.spike;
+            case EXPECTED -> x.p;
+        };
+        state[Y] = x.y;
+        state[V] = Math.fma(x.y * k.resetFraction(), k.vReset() - x.vPre, x.vPre);
+        if (config.refractory()) {
+            state[R] = Math.fma(k.refractoryDecay(), state[R], k.rJump() * x.y);
+        }
+        if (config.useAhp()) {
+            float h = Math.fma(k.ahpDecay(), state[H], k.ahpJump() * x.spike);
+            state[H] = h > k.ahpMax() ? k.ahpMax() : h;
+        }
+        if (config.useAdaptation()) {
+            state[A] = Math.fma(k.adaptationDecay(), state[A], k.spikeIncrease() * x.y);
+        }
+        if (config.useDepression()) {
+            state[S] = Math.fma(
+                    state[S],
+                    Math.fma(-k.depressionRate(), x.y, 1f),
+                    Math.fma(-k.recoveryRate(), state[S], k.recoveryRate()));
+        }
+        if (config.useAdaptiveThreshold()) {
+            state[O] = clamp(movedThreshold(x), k.minThreshold(), k.maxThreshold()) - vTh;
+        }
+        if (config.homeostasisEnabled()) {
+            state[RATE] = Math.fma(k.rateStep(), x.spike - state[RATE], state[RATE]);
+            state[HOMEOSTASIS] = Math.fma(k.homeostasisLr(), state[RATE] - k.targetRate(), state[HOMEOSTASIS]);
+        }
+    }
+
+    /** docs/model.md, section 4, before the clamp. */
+    private float movedThreshold(Step x) {
+        return Math.fma(eta, thresholdMove(x), x.base);
+    }
+
+    /** y - (1 - y)(Theta - V_th). */
+    private float thresholdMove(Step x) {
+        return Math.fma(x.y - 1f, x.base - vTh, x.y);
+    }
+
+    @Override
+    float voltage() {
+        return state[V];
+    }
+
+    @Override
+    float traced(Trace trace, Step x) {
+        return switch ((QlifTrace) trace) {
+            case PROBABILITY -> x.p;
+            case DELTA -> x.delta;
+            case THRESHOLD -> x.theta;
+            case SLOPE -> config.decision() == Decision.SIGMOID ? sigmoidSlope(x) : x.slope;
+            case ADAPTATION,
+                    EFFICIENCY,
+                    REFRACTORY,
+                    AHP,
+                    DYNAMIC_PROBABILITY,
+                    HOMEOSTASIS,
+                    THRESHOLD_OFFSET,
+                    RATE,
+                    MODULATION -> state(trace);
+        };
+    }
+
+    // ---------------------------------------------------------------- backward, docs/model.md, section 6
+
+    @Override
+    float backward(Step x, float gradY, float gradV) {
+        float bV = adjoint[V] + gradV;
+        float bY = adjoint[Y] + gradY;
+        float bBase = 0f;
+        if (config.useAdaptiveThreshold()) {
+            float bMoved = within(movedThreshold(x), k.minThreshold(), k.maxThreshold()) ? adjoint[O] : 0f;
+            gradient[ETA] = Math.fma(bMoved, thresholdMove(x), gradient[ETA]);
+            float bEta = bMoved * eta;
+            gradient[V_TH] = gradient[V_TH] - Math.fma(bEta, x.y - 1f, adjoint[O]);
+            bBase = Math.fma(bEta, x.y - 1f, bMoved);
+            bY = Math.fma(bEta, 1f + (x.base - vTh), bY);
+        }
+        if (config.useDepression()) {
+            bY = Math.fma(-k.depressionRate() * x.efficiency, adjoint[S], bY);
+            adjoint[S] = adjoint[S] * (Math.fma(-k.depressionRate(), x.y, 1f) - k.recoveryRate());
+        }
+        if (config.useAdaptation()) {
+            bY = Math.fma(k.spikeIncrease(), adjoint[A], bY);
+            adjoint[A] = k.adaptationDecay() * adjoint[A];
+        }
+        if (config.refractory()) {
+            if (!config.detachReset()) {
+                bY = Math.fma(k.rJump(), adjoint[R], bY);
+            }
+            adjoint[R] = k.refractoryDecay() * adjoint[R];
+        }
+        if (!config.detachReset()) {
+            bY = Math.fma(bV, k.resetFraction() * (k.vReset() - x.vPre), bY);
+        }
+        float bVPre = bV * Math.fma(-k.resetFraction(), x.y, 1f);
+
+        float bDelta = decisionBackward(x, bY);
+
+        adjoint[Y] = 0f;
+        if (config.dynamicProbability()) {
+            adjoint[Y] = k.dspJump() * adjoint[D];
+            adjoint[D] = k.dspDecay() * adjoint[D];
+        }
+        bVPre = bVPre + bDelta;
+        bBase = bBase - bDelta;
+        if (config.neuromodMode() == NeuromodMode.THRESHOLD) {
+            adjoint[M] = Math.fma(-k.kappa(), bDelta, adjoint[M]);
+        }
+        gradient[TAU] = Math.fma(bVPre, x.drive, gradient[TAU]);
+        float bIEff = leak * bVPre;
+        adjoint[V] = bVPre - bIEff;
+        float bGained = config.useDepression() ? bIEff * x.efficiency : bIEff;
+        if (config.neuromodMode() == NeuromodMode.GAIN) {
+            adjoint[M] = Math.fma(k.kappa() * x.input, bGained, adjoint[M]);
+        }
+        if (config.useDepression()) {
+            adjoint[S] = Math.fma(bIEff, x.gain * x.input, adjoint[S]);
+        }
+        if (config.useAdaptation()) {
+            adjoint[A] = adjoint[A] - bIEff;
+        }
+        if (config.useAdaptiveThreshold()) {
+            bBase = within(x.rawBase, k.minThreshold(), k.maxThreshold()) ? bBase : 0f;
+            adjoint[O] = bBase;
+        } else {
+            adjoint[O] = adjoint[O] + bBase;
+        }
+        gradient[V_TH] = gradient[V_TH] + bBase;
+        return x.gain * bGained;
+    }
+
+    /** From the adjoint of y to that of the gap, on the way to alpha, beta, R, D and M. */
+    private float decisionBackward(Step x, float bY) {
+        if (config.decision() == Decision.THRESHOLD) {
+            return bY * ScalarSurrogate.derivative(config.surrogate(), k.surrogateScale(), x.delta);
+        }
+        float bP = bY;
+        if (config.refractory()) {
+            adjoint[R] = Math.fma(-bP, x.p, adjoint[R]);
+            bP = bP * x.damping;
+        }
+        bP = within(x.rawP, k.floor(), k.ceiling()) ? bP : 0f;
+        float bSlope;
+        float bDelta;
+        if (config.decision() == Decision.QUBIT) {
+            float bX = bP * ScalarMath.halfSin(x.angle);
+            gradient[Q_BIAS] = gradient[Q_BIAS] + bX;
+            bX = switch (config.angleMap()) {
+                case LINEAR -> bX;
+                case TANH -> bX * (k.thetaMax() * Math.fma(-x.tanh, x.tanh, 1f));
+            };
+            bDelta = bX * x.slope;
+            bSlope = bX * x.delta;
+        } else {
+            float bX = bP * (x.rawP * (1f - x.rawP));
+            bDelta = bX * sigmoidSlope(x);
+            bSlope = bX * x.delta;
+            if (config.dynamicProbability()) {
+                bSlope = within(x.slope, k.minAlpha(), k.maxAlpha()) ? bSlope : 0f;
+            }
+        }
+        // slope = numerator / divisor
+        float bNumerator = bSlope;
+        if (config.dynamicProbability()) {
+            bNumerator = bSlope / x.divisor;
+            float bDivisor = -(bNumerator * x.slope);
+            adjoint[D] = adjoint[D] + (x.divisor > QlifConstants.MIN_SLOPE_DIVISOR ? bDivisor : 0f);
+        }
+        boolean probSlope = config.neuromodMode() == NeuromodMode.PROB_SLOPE;
+        if (config.decision() == Decision.QUBIT) {
+            gradient[Q_SCALE] = Math.fma(bNumerator, probSlope ? Math.fma(k.kappa(), x.m, 1f) : 1f, gradient[Q_SCALE]);
+        }
+        if (probSlope) {
+            adjoint[M] = Math.fma(bNumerator, k.kappa() * slopeFactor(), adjoint[M]);
+        }
+        return bDelta;
+    }
+
+    @Override
+    float modulationBackward(Step x) {
+        float bM = adjoint[M];
+        // The step's M came from outside, not from the state before it.
+        adjoint[M] = 0f;
+        return bM * x.modulationSlope;
+    }
+
+    /** The gradient of tau from that of dt / tau. */
+    @Override
+    void finishGradients() {
+        gradient[TAU] = gradient[TAU] * (-leak / tau);
+    }
+
+    private static float clamp(float x, float low, float high) {
+        float raised = x < low ? low : x;
+        return raised > high ? high : raised;
+    }
+
+    private static boolean within(float x, float low, float high) {
+        return x >= low && x <= high;
+    }
+}

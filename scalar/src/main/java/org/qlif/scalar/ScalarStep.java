@@ -1,0 +1,14 @@
+package org.qlif.scalar;
+
+/**
+ * What one step of one neuron computed, for outputs, traces and the backward step to read. This is what every model has; each adds what it
+ * needs, in the names of docs/model.md.
+ */
+abstract class ScalarStep {
+    /** The potential before the reset. */
+    float vPre;
+    /** s, the spike: 0 or 1. */
+    float spike;
+    /** y, the spike value. */
+    float y;
+}
