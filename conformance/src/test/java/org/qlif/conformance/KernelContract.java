@@ -699,6 +699,35 @@ abstract class KernelContract {
                 null);
     }
 
+    /** A gap of exactly 0 is a spike of QLIF and none of LIF; what is no number is none of either, and stays. */
+    @Test
+    void decidesAtTheThresholdItself() {
+        for (NeuronConfig config : List.of(QlifConfig.plainLif(), LifConfig.defaults())) {
+            TestModel model = TestModel.of(config);
+            NeuronParameter threshold = config.parameters().stream()
+                    .filter(parameter -> parameter.symbol().equals("v_th"))
+                    .findFirst()
+                    .orElseThrow();
+            // As many neurons as make whole vectors, some left over.
+            int neurons = 67;
+            Scenario scenario = healthy(config, new Shape(1, 1, neurons));
+            Arrays.fill(scenario.parameters().get(threshold.ordinal()), 0f);
+            Arrays.fill(scenario.input(), 0f);
+            scenario.input()[5] = Float.NaN;
+            scenario.input()[66] = Math.nextUp(0f) * 0x1p40f;
+            scenario.input()[65] = -scenario.input()[66];
+            try (Kernel kernel = open(config, 1)) {
+                Result result = scenario.run(kernel, Tape.Mode.COMPACT);
+                byte[] spikes = result.bytes(Result.spikes(DType.U8));
+                for (int n = 0; n < neurons; n++) {
+                    boolean fires = n == 66 || (n != 5 && n != 65 && model == TestModel.QLIF);
+                    assertThat(spikes[n]).as("%s, neuron %d", model, n).isEqualTo((byte) (fires ? 1 : 0));
+                }
+                assertThat(result.floats("voltages")[5]).isNaN();
+            }
+        }
+    }
+
     /** docs/model.md, section 10: silent neurons come to rest at +0, at steps that are multiples of 64. */
     @TestModel.Each
     void bringsSilentNeuronsToRest(TestModel model) {
