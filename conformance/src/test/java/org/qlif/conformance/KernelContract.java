@@ -869,7 +869,7 @@ abstract class KernelContract {
     @ParameterizedTest
     @EnumSource(Tape.Mode.class)
     void allocatesNothingInTheSteadyState(Tape.Mode mode) {
-        for (NeuronConfig config : List.of(QlifConfig.defaults(), QlifConfig.plainLif(), LifConfig.defaults())) {
+        for (NeuronConfig config : List.of(QlifConfig.defaults(), LifConfig.defaults())) {
             Scenario scenario = healthy(config, new Shape(20, 2, 128)).withRowIndex(new long[] {5, 2});
             try (Kernel kernel = open(scenario.config(), 1);
                     Memory memory = new Memory(Memory.Kind.ALIGNED);

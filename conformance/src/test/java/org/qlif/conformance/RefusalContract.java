@@ -990,29 +990,30 @@ abstract class RefusalContract {
         }
     }
 
-    /** A configuration that draws nothing has no use for lent draws, and says so. */
+    /** A configuration that draws nothing runs without a stream, and has no use for lent draws, and says so. */
     @Test
     void refusesDrawsThatNothingTakes() {
-        QlifConfig config = QlifConfig.builder()
-                .decision(QlifConfig.Decision.THRESHOLD)
-                .stochastic(false)
-                .build();
-        try (Kernel kernel = open(config);
-                Call call = new Call(kernel)) {
-            call.forward.draws(null);
-            kernel.forward(call.forward);
-        }
-        try (Kernel kernel = open(config);
-                Call call = new Call(kernel)) {
-            call.forward.uniforms(f32(T, B, N));
-            assertThatThrownBy(() -> kernel.forward(call.forward))
-                    .isExactlyInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("uniforms");
-            call.forward.uniforms(null).normals(f32(T, B, N));
-            assertThatThrownBy(() -> kernel.forward(call.forward))
-                    .isExactlyInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("normals");
-            call.forwardOutputs().forEach(Memory::assertPoisoned);
+        for (NeuronConfig config : List.of(QlifConfig.plainLif(), LifConfig.defaults())) {
+            try (Kernel kernel = open(config);
+                    Call call = new Call(kernel)) {
+                for (Tensor rows : Arrays.asList(null, i64(B))) {
+                    call.forward.draws(null).rowIndex(rows);
+                    kernel.forward(call.forward);
+                    kernel.backward(call.backward);
+                }
+            }
+            try (Kernel kernel = open(config);
+                    Call call = new Call(kernel)) {
+                call.forward.uniforms(f32(T, B, N));
+                assertThatThrownBy(() -> kernel.forward(call.forward))
+                        .isExactlyInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("uniforms");
+                call.forward.uniforms(null).normals(f32(T, B, N));
+                assertThatThrownBy(() -> kernel.forward(call.forward))
+                        .isExactlyInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("normals");
+                call.forwardOutputs().forEach(Memory::assertPoisoned);
+            }
         }
     }
 
