@@ -41,7 +41,7 @@ final class BenchWorkload implements Runnable, AutoCloseable {
     enum Model {
         /** QLIF with every feature of its defaults on. */
         QLIF("qlif", QlifConfig.defaults(), 1.5),
-        /** LIF with a synaptic current, which five steps of input feed. */
+        /** LIF, whose synaptic current settles at five times the input. */
         LIF("lif", LifConfig.defaults(), 0.3),
         /** QLIF with every option off. */
         PLAIN_LIF("plain-lif", QlifConfig.plainLif(), 1.5);
