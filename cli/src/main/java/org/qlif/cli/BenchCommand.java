@@ -19,11 +19,13 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "bench",
         description = {
-            "Measures neuron-steps a second, one being one time step of one neuron of one batch row, with every"
-                    + " feature of the default configuration on and the kernel drawing its own random numbers.",
+            "Measures neuron-steps a second, one being one time step of one neuron of one batch row.",
+            "qlif: QLIF with every feature of the default configuration on, the kernel drawing its own random numbers."
+                    + " lif: the current-based LIF neuron that others are compared with. plain-lif: QLIF with every"
+                    + " option off, a LIF neuron without synaptic current. The last two draw nothing.",
             "forward: one call that writes spikes as bytes. train: a forward call that writes spike values and records"
                     + " a tape of potentials, then a backward call that computes the gradients of the input and of all"
-                    + " five parameters.",
+                    + " parameters.",
             "Tensors lie on the Java heap; for a GPU, in its own memory, so that no copies are timed."
         },
         mixinStandardHelpOptions = true,
@@ -33,6 +35,7 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {
             "  ./qlif bench",
+            "  ./qlif bench --model lif",
             "  ./qlif bench --mode train --device cpu:simd --threads 1",
             "  ./qlif bench --shape 100,32,4096 --json"
         })
@@ -44,6 +47,13 @@ final class BenchCommand implements Runnable {
 
     @Mixin
     private DeviceOption device;
+
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            defaultValue = "qlif",
+            description = "One of: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+    private BenchWorkload.Model model;
 
     @Option(
             names = "--mode",
@@ -75,7 +85,7 @@ final class BenchCommand implements Runnable {
     public void run() {
         Device chosen = device.resolve().device();
         KernelOptions options = threads.options();
-        try (BenchWorkload workload = new BenchWorkload(mode, chosen, options, shape)) {
+        try (BenchWorkload workload = new BenchWorkload(model, mode, chosen, options, shape)) {
             Benchmark.Result result = Benchmark.measure(workload, shape.neuronSteps(), timing);
             PrintWriter out = spec.commandLine().getOut();
             if (json) {
@@ -98,6 +108,7 @@ final class BenchCommand implements Runnable {
         report.put("device", chosen.text());
         report.put("description", workload.description());
         report.put("memory", workload.memory());
+        report.put("model", model.toString());
         report.put("mode", mode.toString());
         report.put("shape", List.of(shape.steps(), shape.batch(), shape.neurons()));
         report.put("threads", threads);
@@ -122,6 +133,7 @@ final class BenchCommand implements Runnable {
                         timing.sample().toMillis(),
                         result.warmupSeconds(),
                         result.settled() ? "" : " (the speed had not settled: is the machine busy?)")));
+        rows.add(List.of("model", model.toString()));
         rows.add(List.of("mode", mode.toString()));
         rows.add(List.of("shape", "T=" + shape.steps() + " B=" + shape.batch() + " N=" + shape.neurons()));
         rows.add(List.of("device", chosen + ": " + workload.description()));

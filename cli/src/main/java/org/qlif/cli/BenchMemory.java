@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.qlif.DType;
 import org.qlif.Device;
+import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
-import org.qlif.QlifConfig;
 import org.qlif.Tensor;
 import org.qlif.gpu.CudaDevice;
 import org.qlif.gpu.DeviceBuffer;
@@ -47,16 +47,16 @@ abstract class BenchMemory implements AutoCloseable {
     }
 
     /** A vector for each parameter, as a layer has. */
-    Parameters parameters(QlifConfig config, long neurons) {
+    Parameters parameters(NeuronConfig config, long neurons) {
         return copyOf(config, Parameters.perNeuron(config, neurons));
     }
 
     /** Where the gradients of {@code parameters} go. */
-    Parameters gradients(QlifConfig config, Parameters parameters) {
+    Parameters gradients(NeuronConfig config, Parameters parameters) {
         return copyOf(config, Parameters.zerosLike(parameters));
     }
 
-    private Parameters copyOf(QlifConfig config, Parameters values) {
+    private Parameters copyOf(NeuronConfig config, Parameters values) {
         Parameters copies = Parameters.none(config);
         for (NeuronParameter parameter : values.parameters()) {
             Tensor tensor = values.get(parameter);

@@ -9,14 +9,16 @@ import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.LifConfig;
+import org.qlif.NeuronConfig;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 
 /**
- * What {@code bench} times: the default configuration, drawing its own numbers, with a vector for each parameter as a layer
- * has. All memory is made beforehand, where the device reaches it without a copy; each run is the same run again.
+ * What {@code bench} times: a model's default configuration, drawing its own numbers if it draws any, with a vector for each parameter
+ * as a layer has. All memory is made beforehand, where the device reaches it without a copy; each run is the same run again.
  */
 final class BenchWorkload implements Runnable, AutoCloseable {
     /** What a run does. */
@@ -35,10 +37,33 @@ final class BenchWorkload implements Runnable, AutoCloseable {
         }
     }
 
-    private static final long SEED = 20261123;
+    /** Which neuron runs. */
+    enum Model {
+        /** QLIF with every feature of its defaults on. */
+        QLIF("qlif", QlifConfig.defaults(), 1.5),
+        /** LIF, whose synaptic current settles at five times the input. */
+        LIF("lif", LifConfig.defaults(), 0.3),
+        /** QLIF with every option off. */
+        PLAIN_LIF("plain-lif", QlifConfig.plainLif(), 1.5);
 
-    /** A mean current above the threshold of 1, so that neurons spike and none falls silent. */
-    private static final double MEAN_CURRENT = 1.5;
+        private final String text;
+        private final NeuronConfig config;
+        /** A mean current under which the potential settles above the threshold of 1, so that neurons spike. */
+        private final double meanCurrent;
+
+        Model(String text, NeuronConfig config, double meanCurrent) {
+            this.text = text;
+            this.config = config;
+            this.meanCurrent = meanCurrent;
+        }
+
+        @Override
+        public String toString() {
+            return text;
+        }
+    }
+
+    private static final long SEED = 20261123;
 
     private final Kernel kernel;
     private final BenchMemory memory;
@@ -46,8 +71,8 @@ final class BenchWorkload implements Runnable, AutoCloseable {
     private final Forward forward;
     private final Backward backward;
 
-    BenchWorkload(Mode mode, Device device, KernelOptions options, Shape shape) {
-        QlifConfig config = QlifConfig.defaults();
+    BenchWorkload(Model model, Mode mode, Device device, KernelOptions options, Shape shape) {
+        NeuronConfig config = model.config;
         SplittableRandom random = new SplittableRandom(SEED);
         kernel = Kernel.open(config, device, options);
         BenchMemory opened = null;
@@ -56,7 +81,7 @@ final class BenchWorkload implements Runnable, AutoCloseable {
             memory = opened;
             Parameters parameters = memory.parameters(config, shape.neurons());
             forward = new Forward()
-                    .input(memory.normal(random, MEAN_CURRENT, shape))
+                    .input(memory.normal(random, model.meanCurrent, shape))
                     .parameters(parameters)
                     .draws(new DrawStream(SEED, 0));
             if (mode == Mode.FORWARD) {

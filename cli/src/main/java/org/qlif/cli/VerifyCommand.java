@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
         name = "verify",
         description = {
             "Checks that a device computes what docs/model.md says.",
-            "Runs golden cases forward and backward and prints a line for each with the worst error of each kind, and"
+            "Runs golden cases of QLIF, of LIF and of the draws, forward and backward, and prints a line for each with the worst error of each kind, and"
                     + " how much was allowed. A file that can't be read is a case that failed. Exit code 1 if any case"
                     + " failed or none passed."
         },
@@ -66,7 +66,7 @@ final class VerifyCommand implements Callable<Integer> {
             out.println(result.toLine());
             out.flush();
         });
-        summary.toLines().forEach(out::println);
+        out.println(summary.toLine());
         out.flush();
         return summary.exitCode();
     }

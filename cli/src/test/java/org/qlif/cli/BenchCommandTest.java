@@ -113,6 +113,45 @@ class BenchCommandTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"qlif", "lif", "plain-lif"})
+    void runsEveryModel(String model) {
+        for (String mode : new String[] {"forward", "train"}) {
+            Invocation bench = Invocation.of(
+                    "bench", "--model", model, "--mode", mode, "--device", "cpu:scalar", "--shape", "3,2,5", "--json");
+            assertThat(bench.err()).isEmpty();
+            assertThat(bench.exitCode()).isZero();
+            JsonObject report = JsonParser.parseString(bench.out()).getAsJsonObject();
+            assertThat(report.get("model").getAsString()).isEqualTo(model);
+            assertThat(report.get("mode").getAsString()).isEqualTo(mode);
+            assertThat(report.get("neuron_steps_per_second").getAsDouble()).isPositive();
+        }
+        Invocation people = Invocation.of("bench", "--model", model, "--device", "cpu:scalar", "--shape", "3,2,5");
+        assertThat(people.out().lines()).anyMatch(line -> line.matches("model {2,}" + model));
+    }
+
+    @Test
+    void runsQlifUnlessTold() {
+        Invocation bench = Invocation.of("bench", "--device", "cpu:scalar", "--shape", "3,2,5", "--json");
+        assertThat(JsonParser.parseString(bench.out())
+                        .getAsJsonObject()
+                        .get("model")
+                        .getAsString())
+                .isEqualTo("qlif");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"izhikevich", "plain_lif", "", "LIF2"})
+    void refusesUnknownModels(String model) {
+        Invocation bench = Invocation.of("bench", "--model", model);
+        assertThat(bench.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(bench.out()).isEmpty();
+        assertThat(bench.err().lines())
+                .singleElement()
+                .asString()
+                .contains("--model", "got '" + model + "', expected one of qlif, lif, plain-lif");
+    }
+
     @Test
     void refusesUnknownModes() {
         Invocation bench = Invocation.of("bench", "--mode", "sideways");

@@ -9,8 +9,11 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiFunction;
+import java.util.function.Supplier;
 import org.qlif.DrawStream;
+import org.qlif.LifConfig;
 import org.qlif.NeuromodTransform;
+import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.Surrogate;
 import org.qlif.spi.Printable;
@@ -23,7 +26,7 @@ public final class GoldenCase {
         QLIF,
         /** The generator of draws. */
         RNG,
-        /** The plain leaky integrate-and-fire baseline. */
+        /** The current-based leaky integrate-and-fire baseline, forward and backward. */
         LIF
     }
 
@@ -82,12 +85,23 @@ public final class GoldenCase {
                     Map.entry("theta_max", (b, v) -> b.thetaMax(v.number())),
                     Map.entry("v_reset", (b, v) -> b.vReset(v.number())));
 
+    /** What a key of a LIF configuration sets. */
+    private static final Map<String, BiFunction<LifConfig.Builder, Value, LifConfig.Builder>> LIF_KEYS = Map.of(
+            "dt", (b, v) -> b.dt(v.number()),
+            "v_leak", (b, v) -> b.vLeak(v.number()),
+            "v_reset", (b, v) -> b.vReset(v.number()),
+            "surrogate", (b, v) -> b.surrogate(v.surrogate()),
+            "surrogate_alpha", (b, v) -> b.surrogateAlpha(v.number()));
+
+    /** Norse's name for {@link Surrogate#FAST_SIGMOID}. */
+    private static final String SUPERSPIKE = "SUPERSPIKE";
+
     private static final Set<String> RNG_KEYS = Set.of("seed", "stream", "step_offset", "element_offset");
 
     private final String name;
     private final Safetensors tensors;
     private final Model model;
-    private final QlifConfig config;
+    private final NeuronConfig config;
     private final DrawStream draws;
     private final long firstStep;
 
@@ -97,27 +111,21 @@ public final class GoldenCase {
         Map<String, Value> values = parse(tensors);
         Value modelName = values.remove("model");
         this.model = modelName == null ? Model.QLIF : modelName.choice(Model.class);
-        switch (model) {
-            case QLIF -> {
-                this.config = qlif(values);
-                this.draws = null;
-                this.firstStep = 0;
-            }
-            case RNG -> {
-                requireKeys(values, RNG_KEYS);
-                this.config = null;
-                this.draws = new DrawStream(
-                        values.get("seed").hex(),
-                        (int) values.get("stream").integer(0, 0xFFFF_FFFFL),
-                        values.get("element_offset").integer(0, Long.MAX_VALUE));
-                this.firstStep = values.get("step_offset").integer(0, 1L << 33);
-            }
-            default -> {
-                // The configuration of a model without a kernel is left unread.
-                this.config = null;
-                this.draws = null;
-                this.firstStep = 0;
-            }
+        this.config = switch (model) {
+            case QLIF -> qlif(values);
+            case LIF -> lif(values);
+            case RNG -> null;
+        };
+        if (model == Model.RNG) {
+            requireKeys(values, RNG_KEYS);
+            this.draws = new DrawStream(
+                    values.get("seed").hex(),
+                    (int) values.get("stream").integer(0, 0xFFFF_FFFFL),
+                    values.get("element_offset").integer(0, Long.MAX_VALUE));
+            this.firstStep = values.get("step_offset").integer(0, 1L << 33);
+        } else {
+            this.draws = null;
+            this.firstStep = 0;
         }
     }
 
@@ -157,8 +165,8 @@ public final class GoldenCase {
         return tensors;
     }
 
-    /** The configuration of a QLIF case; null for other models. */
-    public QlifConfig config() {
+    /** The configuration of the neurons; null in an RNG case. */
+    public NeuronConfig config() {
         return config;
     }
 
@@ -185,16 +193,37 @@ public final class GoldenCase {
                             + " the tensor 'normals', expected True with it and False without");
         }
         QlifConfig.Builder builder = QlifConfig.builder().stochastic(normals);
+        set(builder, QLIF_KEYS, values);
+        return built(builder::build);
+    }
+
+    /** The rates start where they are for this dt a step: what a case runs with are its own. */
+    private LifConfig lif(Map<String, Value> values) {
+        LifConfig.Builder builder = LifConfig.builder();
+        Value dt = values.get("dt");
+        if (dt != null && dt.number() > 0) {
+            LifConfig usual = LifConfig.defaults();
+            builder.tauSynInv(usual.tauSynInv() * usual.dt() / dt.number())
+                    .tauMemInv(usual.tauMemInv() * usual.dt() / dt.number());
+        }
+        set(builder, LIF_KEYS, values);
+        return built(builder::build);
+    }
+
+    private <B> void set(B builder, Map<String, BiFunction<B, Value, B>> keys, Map<String, Value> values) {
         for (Value value : values.values()) {
-            BiFunction<QlifConfig.Builder, Value, QlifConfig.Builder> setter = QLIF_KEYS.get(value.key());
+            BiFunction<B, Value, B> setter = keys.get(value.key());
             if (setter == null) {
                 throw problem("config: got the unknown key " + StrictJson.quoted(value.key()) + ", expected one of "
-                        + QLIF_KEYS.keySet().stream().sorted().toList());
+                        + keys.keySet().stream().sorted().toList());
             }
             setter.apply(builder, value);
         }
+    }
+
+    private <C> C built(Supplier<C> configuration) {
         try {
-            return builder.build();
+            return configuration.get();
         } catch (IllegalArgumentException outOfRange) {
             throw new GoldenFormatException(tensors.file(), "config: " + outOfRange.getMessage(), outOfRange);
         }
@@ -300,6 +329,18 @@ public final class GoldenCase {
                 }
             }
             throw refused("one of " + Arrays.toString(type.getEnumConstants()));
+        }
+
+        Surrogate surrogate() {
+            if (SUPERSPIKE.equals(content)) {
+                return Surrogate.FAST_SIGMOID;
+            }
+            for (Surrogate surrogate : Surrogate.values()) {
+                if (surrogate.name().equals(content)) {
+                    return surrogate;
+                }
+            }
+            throw refused("one of " + Arrays.toString(Surrogate.values()) + " or " + SUPERSPIKE);
         }
 
         NeuromodTransform transform() {

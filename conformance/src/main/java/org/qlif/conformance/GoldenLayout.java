@@ -6,9 +6,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.qlif.DType;
-import org.qlif.QlifParameter;
-import org.qlif.QlifTrace;
-import org.qlif.QlifVariable;
+import org.qlif.LifConfig;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
+import org.qlif.ParameterRange;
+import org.qlif.QlifConfig;
 import org.qlif.Tensor;
 
 /**
@@ -31,6 +33,8 @@ final class GoldenLayout {
     static final String GRAD_Y = "grad_y";
     static final String GRAD_V = "grad_v";
     static final String EXPECT_SPIKES = "expect_spikes";
+    static final String EXPECT_SPIKE_VALUES = "expect_spike_values";
+    static final String EXPECT_V = "expect_v";
     static final String EXPECT_UNIFORMS = "expect_uniforms";
     static final String EXPECT_NORMALS = "expect_normals";
 
@@ -63,51 +67,38 @@ final class GoldenLayout {
         LIKE_MODULATION
     }
 
-    private static final Map<String, Form> QLIF = qlif();
     private static final Map<String, Form> RNG = Map.of(EXPECT_UNIFORMS, Form.UNIFORMS, EXPECT_NORMALS, Form.RUN);
-    private static final Map<String, Form> LIF = lif();
 
-    private static Map<String, Form> qlif() {
+    /** Those of a model of neurons, as its tables say. */
+    private static Map<String, Form> forms(NeuronConfig config) {
         Map<String, Form> forms = new HashMap<>(Map.of(
                 INPUT,
                 Form.RUN,
-                UNIFORMS,
-                Form.UNIFORMS,
-                NORMALS,
+                GRAD_Y,
                 Form.RUN,
-                MODULATION,
-                Form.BROADCAST,
-                EXPECT + "spike_values",
+                GRAD_V,
                 Form.RUN,
-                EXPECT_GRAD + MODULATION,
-                Form.LIKE_MODULATION));
-        addCommon(forms);
-        for (QlifTrace trace : QlifTrace.values()) {
-            forms.put(EXPECT + trace.symbol(), Form.RUN);
+                EXPECT_SPIKES,
+                Form.SPIKES,
+                EXPECT_SPIKE_VALUES,
+                Form.RUN,
+                EXPECT_V,
+                Form.RUN,
+                EXPECT_GRAD + INPUT,
+                Form.RUN));
+        switch (config) {
+            // A case may bring draws that its configuration does not take.
+            case QlifConfig _ -> forms.putAll(Map.of(UNIFORMS, Form.UNIFORMS, NORMALS, Form.RUN));
+            case LifConfig _ -> {}
         }
-        for (QlifParameter parameter : QlifParameter.values()) {
-            addParameter(forms, parameter.symbol());
+        if (config.acceptsModulation()) {
+            forms.put(MODULATION, Form.BROADCAST);
+            forms.put(EXPECT_GRAD + MODULATION, Form.LIKE_MODULATION);
         }
-        for (QlifVariable variable : QlifVariable.values()) {
-            addVariable(forms, variable.symbol());
-        }
-        return Map.copyOf(forms);
-    }
-
-    private static Map<String, Form> lif() {
-        Map<String, Form> forms = new HashMap<>(Map.of(INPUT, Form.RUN, EXPECT + "i", Form.RUN));
-        addCommon(forms);
-        List.of("tau_syn_inv", "tau_mem_inv", "v_th").forEach(symbol -> addParameter(forms, symbol));
-        List.of("v", "i").forEach(symbol -> addVariable(forms, symbol));
-        return Map.copyOf(forms);
-    }
-
-    private static void addCommon(Map<String, Form> forms) {
-        forms.put(GRAD_Y, Form.RUN);
-        forms.put(GRAD_V, Form.RUN);
-        forms.put(EXPECT_SPIKES, Form.SPIKES);
-        forms.put(EXPECT + "v", Form.RUN);
-        forms.put(EXPECT_GRAD + INPUT, Form.RUN);
+        config.traces().forEach(trace -> forms.put(EXPECT + trace.symbol(), Form.RUN));
+        config.parameters().forEach(parameter -> addParameter(forms, parameter.symbol()));
+        config.stateVariables().forEach(variable -> addVariable(forms, variable.symbol()));
+        return forms;
     }
 
     private static void addParameter(Map<String, Form> forms, String symbol) {
@@ -132,9 +123,8 @@ final class GoldenLayout {
         this.golden = golden;
         this.tensors = golden.tensors();
         this.forms = switch (golden.model()) {
-            case QLIF -> QLIF;
+            case QLIF, LIF -> forms(golden.config());
             case RNG -> RNG;
-            case LIF -> LIF;
         };
         requireKnown();
         requireBounded();
@@ -209,8 +199,8 @@ final class GoldenLayout {
     private void requirePresent() {
         List<String> needed = new ArrayList<>();
         switch (golden.model()) {
-            case QLIF -> {
-                for (QlifParameter parameter : QlifParameter.values()) {
+            case QLIF, LIF -> {
+                for (NeuronParameter parameter : golden.config().parameters()) {
                     needed.add(PARAM + parameter.symbol());
                 }
                 if (golden.config().uniformsPerStep() > 0) {
@@ -218,7 +208,6 @@ final class GoldenLayout {
                 }
             }
             case RNG -> needed.add(EXPECT_UNIFORMS);
-            case LIF -> {}
         }
         for (String name : needed) {
             if (!tensors.has(name)) {
@@ -270,7 +259,7 @@ final class GoldenLayout {
 
     /** How many uniforms a decision takes: as the configuration says, or as the tensor has where it takes none. */
     private long wires(long[] shape) {
-        long taken = golden.model() == GoldenCase.Model.QLIF ? golden.config().uniformsPerStep() : 0;
+        long taken = golden.config() == null ? 0 : golden.config().uniformsPerStep();
         if (taken == 0) {
             return shape.length == 4 ? Math.clamp(shape[1], 1, MAX_WIRES) : 1;
         }
@@ -318,18 +307,22 @@ final class GoldenLayout {
                 }
             }
         }
-        if (golden.model() == GoldenCase.Model.QLIF && name.equals(PARAM + QlifParameter.TAU.symbol())) {
-            requireTau(name, tensor);
+        if (forms.get(name) == Form.PARAMETER) {
+            requireRange(name, tensor);
         }
     }
 
-    /** A kernel refuses such a time constant, too, but by another name. */
-    private void requireTau(String name, Tensor tensor) {
-        float dt = (float) golden.config().dt();
+    /** A kernel refuses such a value, too, but by another name. */
+    private void requireRange(String name, Tensor tensor) {
+        NeuronParameter parameter = golden.config().parameters().stream()
+                .filter(each -> name.equals(PARAM + each.symbol()))
+                .findFirst()
+                .orElseThrow();
+        ParameterRange range = golden.config().parameterRange(parameter);
         for (long i = 0; i < tensor.elements(); i++) {
             float value = tensor.getFloat(i);
-            if (value <= 0 || Float.isInfinite(dt / value)) {
-                throw refused(name, value + " at index " + i, "above 0, with dt / tau a finite float32");
+            if (!range.contains(value)) {
+                throw refused(name, value + " at index " + i, range.expected());
             }
         }
     }

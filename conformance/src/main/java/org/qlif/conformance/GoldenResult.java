@@ -12,7 +12,7 @@ import org.qlif.spi.Printable;
  * @param mismatches how many values that must match exactly do not: spikes, or the uniforms of an RNG case
  * @param forward the worst deviation among the results of the forward run; null if none was compared
  * @param gradient the worst deviation among the gradients; null if none was compared
- * @param message what went wrong, or why it was skipped; empty if it passed
+ * @param message what went wrong; empty if it passed
  */
 public record GoldenResult(
         Path file, Outcome outcome, long mismatches, Deviation forward, Deviation gradient, String message) {
@@ -24,9 +24,7 @@ public record GoldenResult(
         /** Everything agreed. */
         PASSED,
         /** Something did not agree, could not run, or the file is broken. */
-        FAILED,
-        /** It is a case of a model that has no kernel. */
-        SKIPPED
+        FAILED
     }
 
     /**
@@ -54,8 +52,8 @@ public record GoldenResult(
     }
 
     /** A case that was not compared, and why. */
-    static GoldenResult without(Path file, Outcome outcome, String message) {
-        return new GoldenResult(file, outcome, 0, null, null, message);
+    static GoldenResult failed(Path file, String message) {
+        return new GoldenResult(file, Outcome.FAILED, 0, null, null, message);
     }
 
     /** The file's name without its ending. */
@@ -66,7 +64,7 @@ public record GoldenResult(
     /** One line for people: outcome, file, and the worst deviations or the message. */
     public String toLine() {
         StringBuilder line = new StringBuilder(outcome.name()).append(' ').append(Printable.path(file));
-        if (outcome != Outcome.SKIPPED && (forward != null || gradient != null)) {
+        if (forward != null || gradient != null) {
             line.append(": ").append(mismatches).append(" exact mismatches");
             if (forward != null) {
                 line.append(", forward ").append(forward);

@@ -6,7 +6,9 @@ import static org.qlif.conformance.GoldenLayout.EXPECT_GRAD;
 import static org.qlif.conformance.GoldenLayout.EXPECT_GRAD_STATE;
 import static org.qlif.conformance.GoldenLayout.EXPECT_NORMALS;
 import static org.qlif.conformance.GoldenLayout.EXPECT_SPIKES;
+import static org.qlif.conformance.GoldenLayout.EXPECT_SPIKE_VALUES;
 import static org.qlif.conformance.GoldenLayout.EXPECT_UNIFORMS;
+import static org.qlif.conformance.GoldenLayout.EXPECT_V;
 import static org.qlif.conformance.GoldenLayout.GRAD_FINAL;
 import static org.qlif.conformance.GoldenLayout.GRAD_V;
 import static org.qlif.conformance.GoldenLayout.GRAD_Y;
@@ -32,14 +34,15 @@ import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
 import org.qlif.NativeException;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
-import org.qlif.QlifTrace;
-import org.qlif.QlifVariable;
 import org.qlif.State;
+import org.qlif.StateVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
+import org.qlif.Trace;
 
 /**
  * Runs golden cases on a device, forward and backward and with each kind of tape, and compares everything that they expect:
@@ -68,7 +71,7 @@ public final class GoldenVerifier {
 
     /** Verifies what was found, tells {@code each} of every result as it comes, and counts. A path that was missed has failed. */
     public GoldenSummary verify(GoldenFiles found, Consumer<GoldenResult> each) {
-        GoldenSummary summary = new GoldenSummary(0, 0, 0);
+        GoldenSummary summary = new GoldenSummary(0, 0);
         for (GoldenFiles.Missed missed : found.missed()) {
             summary = summary.plus(told(failed(missed.path(), missed.reason()), each));
         }
@@ -90,9 +93,8 @@ public final class GoldenVerifier {
             GoldenCase golden = GoldenCase.read(file, arena);
             long[] shape = GoldenLayout.check(golden);
             return switch (golden.model()) {
-                case QLIF -> new QlifCase(golden, shape).verify();
+                case QLIF, LIF -> new NeuronCase(golden, shape).verify();
                 case RNG -> verifyDraws(golden, shape, arena);
-                case LIF -> GoldenResult.without(file, GoldenResult.Outcome.SKIPPED, "the LIF model has no kernel");
             };
         } catch (GoldenFormatException refused) {
             return failed(file, refused.problem());
@@ -108,11 +110,11 @@ public final class GoldenVerifier {
     }
 
     private static GoldenResult failed(Path file, String reason) {
-        return GoldenResult.without(file, GoldenResult.Outcome.FAILED, reason);
+        return GoldenResult.failed(file, reason);
     }
 
     /** A kernel for runs over {@code shape}. */
-    private Kernel open(QlifConfig config, long[] shape) {
+    private Kernel open(NeuronConfig config, long[] shape) {
         long useful = Math.max(1, Math.ceilDiv(shape[1] * shape[2], NEURONS_PER_THREAD));
         return Kernel.open(config, device, new KernelOptions((int) Math.min(options.threads(), useful)));
     }
@@ -141,15 +143,15 @@ public final class GoldenVerifier {
         return Tensor.of(type, arena.allocate(Tensor.byteSize(type, shape), Long.BYTES), shape);
     }
 
-    /** A case of the QLIF model: its memory, and the runs over it. */
-    private final class QlifCase {
+    /** A case of a model of neurons: its memory, and the runs over it. */
+    private final class NeuronCase {
         private final GoldenCase golden;
         private final Safetensors tensors;
-        private final QlifConfig config;
+        private final NeuronConfig config;
         private final Comparison comparison = new Comparison();
         private final long[] shape;
 
-        QlifCase(GoldenCase golden, long[] shape) {
+        NeuronCase(GoldenCase golden, long[] shape) {
             this.golden = golden;
             this.tensors = golden.tensors();
             this.config = golden.config();
@@ -174,7 +176,7 @@ public final class GoldenVerifier {
 
         private Forward forward(Tape tape, Arena arena) {
             Parameters parameters = Parameters.none(config);
-            for (QlifParameter parameter : QlifParameter.values()) {
+            for (NeuronParameter parameter : config.parameters()) {
                 parameters.set(parameter, tensors.tensor(PARAM + parameter.symbol()));
             }
             Forward forward = new Forward()
@@ -200,7 +202,7 @@ public final class GoldenVerifier {
                 initial.reset();
                 forward.initialState(given(INITIAL, initial));
             }
-            for (QlifTrace trace : QlifTrace.values()) {
+            for (Trace trace : config.traces()) {
                 if (tensors.has(EXPECT + trace.symbol())) {
                     forward.trace(trace, unwritten(arena, shape));
                 }
@@ -210,7 +212,7 @@ public final class GoldenVerifier {
 
         private Backward backward(Forward forward, Arena arena) {
             Parameters gradients = Parameters.none(config);
-            for (QlifParameter parameter : QlifParameter.values()) {
+            for (NeuronParameter parameter : config.parameters()) {
                 gradients.set(
                         parameter,
                         unwritten(arena, forward.parameters().get(parameter).shape()));
@@ -227,7 +229,7 @@ public final class GoldenVerifier {
             }
             if (anyState(GRAD_FINAL)) {
                 State gradFinal = unwrittenState(arena);
-                for (QlifVariable variable : QlifVariable.values()) {
+                for (StateVariable variable : config.stateVariables()) {
                     gradFinal.get(variable).fill(0);
                 }
                 backward.gradFinalState(given(GRAD_FINAL, gradFinal));
@@ -261,18 +263,18 @@ public final class GoldenVerifier {
 
         /** What the forward run wrote for {@code name}, or null if it is nothing that a run writes. */
         private Tensor result(String name, Forward forward) {
-            if (name.equals(EXPECT + "spike_values")) {
+            if (name.equals(EXPECT_SPIKE_VALUES)) {
                 return forward.spikeValues();
             }
-            if (name.equals(EXPECT + "v")) {
+            if (name.equals(EXPECT_V)) {
                 return forward.voltages();
             }
-            for (QlifVariable variable : QlifVariable.values()) {
+            for (StateVariable variable : config.stateVariables()) {
                 if (name.equals(EXPECT_FINAL + variable.symbol())) {
                     return forward.finalState().get(variable);
                 }
             }
-            for (QlifTrace trace : QlifTrace.values()) {
+            for (Trace trace : config.traces()) {
                 if (name.equals(EXPECT + trace.symbol())) {
                     return forward.trace(trace);
                 }
@@ -288,12 +290,12 @@ public final class GoldenVerifier {
             if (name.equals(EXPECT_GRAD + MODULATION)) {
                 return backward.gradModulation();
             }
-            for (QlifParameter parameter : QlifParameter.values()) {
+            for (NeuronParameter parameter : config.parameters()) {
                 if (name.equals(EXPECT_GRAD + parameter.symbol())) {
                     return backward.gradParameters().get(parameter);
                 }
             }
-            for (QlifVariable variable : QlifVariable.values()) {
+            for (StateVariable variable : config.stateVariables()) {
                 if (name.equals(EXPECT_GRAD_STATE + variable.symbol())) {
                     return backward.gradInitialState().get(variable);
                 }
@@ -307,7 +309,7 @@ public final class GoldenVerifier {
 
         /** {@code state} with the variables that the case gives under {@code prefix}. */
         private State given(String prefix, State state) {
-            for (QlifVariable variable : QlifVariable.values()) {
+            for (StateVariable variable : config.stateVariables()) {
                 if (tensors.has(prefix + variable.symbol())) {
                     state.get(variable).copyFrom(tensors.tensor(prefix + variable.symbol()));
                 }
@@ -317,7 +319,7 @@ public final class GoldenVerifier {
 
         private State unwrittenState(Arena arena) {
             List<Tensor> variables = new ArrayList<>();
-            for (QlifVariable variable : QlifVariable.values()) {
+            for (StateVariable variable : config.stateVariables()) {
                 variables.add(unwritten(arena, shape[1], shape[2]));
             }
             return State.of(config, variables);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
 import java.util.Arrays;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -14,24 +15,39 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.qlif.KernelOptions;
+import org.qlif.LifConfig;
+import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.Surrogate;
 
 /** Configurations out of their ranges are refused when they are built, by the option's name. */
 class ConfigRefusalTest {
-    private static final RecordComponent[] COMPONENTS = QlifConfig.class.getRecordComponents();
+    /** The components of every model's configuration that {@code chosen} accepts, each with the model's defaults. */
+    private static Stream<Component> components(Predicate<RecordComponent> chosen) {
+        return TestModel.all()
+                .map(TestModel::defaults)
+                .flatMap(defaults -> Arrays.stream(defaults.getClass().getRecordComponents())
+                        .filter(chosen)
+                        .map(component -> new Component(defaults, component.getName())));
+    }
+
+    private record Component(NeuronConfig defaults, String name) {
+        @Override
+        public String toString() {
+            return defaults.model() + " " + name;
+        }
+    }
 
     /** Every number, one by one, over the record itself, so that none is forgotten; 1e200 is not finite in float32. */
     @TestFactory
     Stream<DynamicTest> refusesWhatIsNotFinite() {
-        return Arrays.stream(COMPONENTS)
-                .filter(component -> component.getType() == double.class)
-                .map(component -> dynamicTest(component.getName(), () -> {
+        return components(component -> component.getType() == double.class)
+                .map(component -> dynamicTest(component.toString(), () -> {
                     for (double bad :
                             new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, 1e200}) {
-                        assertThatThrownBy(() -> with(component.getName(), bad))
+                        assertThatThrownBy(() -> with(component.defaults(), component.name(), bad))
                                 .isExactlyInstanceOf(IllegalArgumentException.class)
-                                .hasMessageContaining(component.getName())
+                                .hasMessageContaining(component.name())
                                 .hasMessageContaining(String.valueOf(bad));
                     }
                 }));
@@ -39,13 +55,12 @@ class ConfigRefusalTest {
 
     @TestFactory
     Stream<DynamicTest> refusesWhatIsMissing() {
-        return Arrays.stream(COMPONENTS)
-                .filter(component -> !component.getType().isPrimitive())
+        return components(component -> !component.getType().isPrimitive())
                 .map(component -> dynamicTest(
-                        component.getName(),
-                        () -> assertThatThrownBy(() -> with(component.getName(), null))
+                        component.toString(),
+                        () -> assertThatThrownBy(() -> with(component.defaults(), component.name(), null))
                                 .isExactlyInstanceOf(NullPointerException.class)
-                                .hasMessageContaining(component.getName())));
+                                .hasMessageContaining(component.name())));
     }
 
     /** The table of ranges in docs/model.md: a value just outside each bound. */
@@ -115,6 +130,44 @@ class ConfigRefusalTest {
         assertThat(with(name, value)).isNotEqualTo(null);
     }
 
+    /** Of rates, with dt of 0.001; with a dt of 1 the default rates are themselves too large. */
+    @ParameterizedTest
+    @CsvSource({
+        "tauSynInv, 0",
+        "tauSynInv, -1",
+        "tauSynInv, 1000.001",
+        "tauMemInv, 0",
+        "tauMemInv, -1",
+        "tauMemInv, 1000.001",
+        "dt, 0",
+        "dt, -0.001",
+        "dt, 1e-60",
+        "surrogateAlpha, 0",
+        "surrogateAlpha, -1"
+    })
+    void refusesWhatIsOutOfRangeForLif(String name, double value) {
+        assertThatThrownBy(() -> with(LifConfig.defaults(), name, value))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(name)
+                .hasMessageContaining(String.valueOf(value));
+    }
+
+    @Test
+    void refusesRatesThatOvershootAStep() {
+        assertThatThrownBy(() -> LifConfig.builder().dt(1).build())
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("tauSynInv: got 200.0")
+                .hasMessageContaining("at most 1");
+        LifConfig whole = LifConfig.builder().dt(1).tauSynInv(1).tauMemInv(1).build();
+        assertThat(whole.tauSynInv()).isEqualTo(1);
+        assertThatThrownBy(() -> LifConfig.builder()
+                        .surrogate(Surrogate.GAUSSIAN)
+                        .surrogateAlpha(1e-20)
+                        .build())
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("surrogateAlpha");
+    }
+
     @Test
     void refusesWiresOutOfRange() {
         for (int bad : new int[] {0, -1, 65}) {
@@ -145,19 +198,24 @@ class ConfigRefusalTest {
     }
 
     /** The defaults with one component set. */
-    private static QlifConfig with(String name, Object value) throws Exception {
-        Object[] arguments = new Object[COMPONENTS.length];
+    private static NeuronConfig with(String name, Object value) throws Exception {
+        return with(QlifConfig.defaults(), name, value);
+    }
+
+    private static NeuronConfig with(NeuronConfig defaults, String name, Object value) throws Exception {
+        RecordComponent[] components = defaults.getClass().getRecordComponents();
+        Object[] arguments = new Object[components.length];
         boolean found = false;
-        for (int i = 0; i < COMPONENTS.length; i++) {
-            boolean chosen = COMPONENTS[i].getName().equals(name);
+        for (int i = 0; i < components.length; i++) {
+            boolean chosen = components[i].getName().equals(name);
             found |= chosen;
-            arguments[i] = chosen ? value : COMPONENTS[i].getAccessor().invoke(QlifConfig.defaults());
+            arguments[i] = chosen ? value : components[i].getAccessor().invoke(defaults);
         }
         assertThat(found).as("an option named " + name).isTrue();
         Class<?>[] types =
-                Arrays.stream(COMPONENTS).map(RecordComponent::getType).toArray(Class<?>[]::new);
+                Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
         try {
-            return QlifConfig.class.getConstructor(types).newInstance(arguments);
+            return defaults.getClass().getConstructor(types).newInstance(arguments);
         } catch (InvocationTargetException refused) {
             if (refused.getCause() instanceof RuntimeException cause) {
                 throw cause;

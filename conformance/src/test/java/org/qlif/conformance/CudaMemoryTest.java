@@ -19,7 +19,9 @@ import org.qlif.Device;
 import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.LifConfig;
 import org.qlif.NativeException;
+import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.Tape;
 import org.qlif.Tensor;
@@ -53,7 +55,11 @@ class CudaMemoryTest {
     }
 
     private static Kernel kernel() {
-        return Kernel.open(CONFIG, DEVICE, ONE_THREAD);
+        return kernel(CONFIG);
+    }
+
+    private static Kernel kernel(NeuronConfig config) {
+        return Kernel.open(config, DEVICE, ONE_THREAD);
     }
 
     private static CudaKernel control(Kernel kernel) {
@@ -61,7 +67,7 @@ class CudaMemoryTest {
     }
 
     private static Result expected(Scenario scenario) {
-        try (Kernel oracle = Kernel.open(CONFIG, ORACLE, ONE_THREAD)) {
+        try (Kernel oracle = Kernel.open(scenario.config(), ORACLE, ONE_THREAD)) {
             return scenario.run(oracle, Tape.Mode.VOLTAGE);
         }
     }
@@ -74,7 +80,7 @@ class CudaMemoryTest {
     private final class Run implements AutoCloseable {
         private final Scenario scenario;
         private final Memory memory = new Memory(Memory.Kind.ARRAYS);
-        private final OnDevice onDevice = new OnDevice(device, CONFIG);
+        private final OnDevice onDevice;
         private final Tape tape;
         private final Forward hostForward;
         private final Backward hostBackward;
@@ -83,6 +89,7 @@ class CudaMemoryTest {
 
         Run(Scenario scenario, Kernel kernel, Tape.Mode mode) {
             this.scenario = scenario;
+            this.onDevice = new OnDevice(device, scenario.config());
             Shape shape = scenario.shape();
             tape = kernel.newTape(mode, shape.steps(), shape.batch(), shape.neurons());
             hostForward = scenario.forward(memory, _ -> true);
@@ -96,7 +103,7 @@ class CudaMemoryTest {
             // What the host's description never ran: the step that follows.
             hostForward.finalState().step(forward.finalState().step());
             hostBackward.gradInitialState().step(backward.gradInitialState().step());
-            Scenario.collect(hostForward, hostBackward).assertSameBits(expected(scenario), scenario.toString());
+            scenario.collect(hostForward, hostBackward).assertSameBits(expected(scenario), scenario.toString());
         }
 
         @Override
@@ -184,8 +191,9 @@ class CudaMemoryTest {
     void runsOnItsOwnMemory(Tape.Mode mode) {
         for (int i = 0; i < Seeds.cases(20); i++) {
             RandomGenerator random = Seeds.random(Seeds.of(i));
-            Scenario scenario = Scenario.random(random, CONFIG, 20_000);
-            try (Kernel kernel = kernel();
+            NeuronConfig config = i % 3 == 2 ? LifConfig.defaults() : CONFIG;
+            Scenario scenario = Scenario.random(random, config, 20_000);
+            try (Kernel kernel = kernel(config);
                     Run run = new Run(scenario, kernel, mode)) {
                 kernel.forward(run.forward);
                 kernel.backward(run.backward);

@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.LifConfig;
+import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.Tensor;
 
@@ -122,13 +125,29 @@ abstract class DrawContract {
         Drawn whole = draw(new DrawStream(5, 6, element), 1001, 6, 3, 17);
         Drawn part = draw(new DrawStream(5, 6, element + 17), 1002, 3, 2, 17);
         Shape shape = new Shape(6, 3, 17);
-        Result.Bits.assertSame(shape.slice(whole.uniforms(), 1, 4, 1, 3), part.uniforms(), "uniforms");
-        Result.Bits.assertSame(shape.slice(whole.normals(), 1, 4, 1, 3), part.normals(), "normals");
+        Result.Bits.assertSame(shape.slice(whole.uniforms(), 1, 4, new int[] {1, 2}), part.uniforms(), "uniforms");
+        Result.Bits.assertSame(shape.slice(whole.normals(), 1, 4, new int[] {1, 2}), part.normals(), "normals");
         Tensor alone = Tensor.zeros(DType.F32, 6, 3, 17);
         try (Kernel kernel = open()) {
             kernel.draw(new DrawStream(5, 6, element), 1001, null, alone);
         }
         Result.Bits.assertSame(whole.normals(), alone.toFloatArray(), "normals without uniforms");
+    }
+
+    /** Draws are the stream's, not the model's: a kernel that needs none draws the same. */
+    @Test
+    void drawsTheSameWhateverTheModel() {
+        DrawStream stream = new DrawStream(5, 6, 4294967290L);
+        Drawn expected = draw(stream, 1001, 6, 3, 17);
+        for (NeuronConfig config : List.of(QlifConfig.plainLif(), LifConfig.defaults())) {
+            Tensor uniforms = Tensor.zeros(DType.F32, 6, 3, 17);
+            Tensor normals = Tensor.zeros(DType.F32, 6, 3, 17);
+            try (Kernel kernel = Kernel.open(config, device, new KernelOptions(2))) {
+                kernel.draw(stream, 1001, uniforms, normals);
+            }
+            Result.Bits.assertSame(expected.uniforms(), uniforms.toFloatArray(), "uniforms of " + config.model());
+            Result.Bits.assertSame(expected.normals(), normals.toFloatArray(), "normals of " + config.model());
+        }
     }
 
     @Test

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.qlif.LifConfig;
 import org.qlif.NeuromodTransform;
 import org.qlif.QlifConfig;
 import org.qlif.Surrogate;
@@ -106,6 +107,33 @@ class GoldenCaseTest {
     }
 
     @Test
+    void understandsEveryKeyOfLif() throws IOException {
+        GoldenCase golden = read("""
+                {"model":"LIF","dt":0.5,"v_leak":0.25,"v_reset":-0.25,"surrogate":"ARCTAN","surrogate_alpha":3}""", "");
+        LifConfig expected = LifConfig.builder()
+                .dt(0.5)
+                .vLeak(0.25)
+                .vReset(-0.25)
+                .surrogate(Surrogate.ARCTAN)
+                .surrogateAlpha(3)
+                // The parameters of a case are tensors; these only have to be possible.
+                .tauSynInv(0.4)
+                .tauMemInv(0.2)
+                .build();
+        assertThat(golden.model()).isEqualTo(GoldenCase.Model.LIF);
+        assertThat(golden.config()).isEqualTo(expected);
+        assertThat(read("{\"model\":\"LIF\"}", "").config()).isEqualTo(LifConfig.defaults());
+        for (Surrogate surrogate : Surrogate.values()) {
+            assertThat(read("{\"model\":\"LIF\",\"surrogate\":\"" + surrogate + "\"}", "")
+                            .config())
+                    .isEqualTo(LifConfig.builder().surrogate(surrogate).build());
+        }
+        assertThat(read("{\"model\":\"LIF\",\"surrogate\":\"SUPERSPIKE\"}", "").config())
+                .as("SUPERSPIKE is FAST_SIGMOID")
+                .isEqualTo(LifConfig.defaults());
+    }
+
+    @Test
     void understandsDraws() throws IOException {
         GoldenCase golden = read(
                 "{\"model\":\"RNG\",\"seed\":\"d64bb62dead27ebf\",\"stream\":4294967295,\"step_offset\":5,"
@@ -144,13 +172,13 @@ class GoldenCaseTest {
             }
             cases++;
             String date = golden.name().substring("torch-".length(), "torch-2025-08-15".length());
-            QlifConfig preset = QlifConfig.Preset.of(date)
-                    .builder(golden.config().decision())
-                    .build();
+            QlifConfig config = (QlifConfig) golden.config();
+            QlifConfig preset =
+                    QlifConfig.Preset.of(date).builder(config.decision()).build();
             PRESET_OPTIONS.forEach((name, option) -> assertThat(option.apply(preset))
                     .as(name + " of " + golden.name())
-                    .isEqualTo(option.apply(golden.config())));
-            noise.merge(preset, golden.config().stochastic(), Boolean::logicalOr);
+                    .isEqualTo(option.apply(config)));
+            noise.merge(preset, config.stochastic(), Boolean::logicalOr);
         }
         assertThat(cases).isEqualTo(16);
         assertThat(noise)
@@ -183,6 +211,15 @@ class GoldenCaseTest {
                 "{\"dt\":1}x; config; JSON",
                 "[]; config; JSON",
                 "{\"model\":\"HH\"}; config.model; QLIF",
+                "{\"model\":\"LIF\",\"turbo\":true}; 'turbo'; surrogate_alpha",
+                "{\"model\":\"LIF\",\"noise_std\":0}; 'noise_std'; v_leak",
+                "{\"model\":\"LIF\",\"surrogate\":\"SUPER\"}; config.surrogate; SUPERSPIKE",
+                "{\"model\":\"LIF\",\"surrogate\":3}; config.surrogate; GAUSSIAN",
+                "{\"model\":\"LIF\",\"dt\":0}; dt; > 0",
+                "{\"model\":\"LIF\",\"dt\":-1}; dt; > 0",
+                "{\"model\":\"LIF\",\"dt\":\"1\"}; config.dt; a number",
+                "{\"model\":\"LIF\",\"v_leak\":1e999}; vLeak; finite",
+                "{\"model\":\"LIF\",\"surrogate_alpha\":0}; surrogateAlpha; > 0",
                 "{\"model\":\"RNG\",\"seed\":\"0\"}; keys; element_offset",
                 "{\"model\":\"RNG\",\"seed\":\"xyz\",\"stream\":0,\"step_offset\":0,\"element_offset\":0}; config.seed; hex",
                 "{\"model\":\"RNG\",\"seed\":\"0000000000000000\",\"stream\":-1,\"step_offset\":0,\"element_offset\":0}; config.stream; whole"

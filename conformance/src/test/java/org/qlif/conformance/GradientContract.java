@@ -13,13 +13,16 @@ import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.LifConfig;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
-import org.qlif.QlifVariable;
+import org.qlif.StateVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
+import org.qlif.Trace;
 
 /** Forward values and gradients against {@link ReferenceModel} and its central differences. */
 abstract class GradientContract {
@@ -48,14 +51,19 @@ abstract class GradientContract {
         this.device = Device.of(device);
     }
 
-    /** Every decision, readout, angle map, sampling, spike value and surrogate, with the reset detached and not. */
-    @Test
-    void matchesDifferencesInEveryMode() {
+    /** Every way to decide, of QLIF with the reset detached and not. */
+    @TestModel.Each
+    void matchesDifferencesInEveryMode(TestModel model) {
         int skipped = 0;
-        List<QlifConfig> configs = new ArrayList<>();
-        for (QlifConfig mode : Modes.all()) {
-            configs.add(mode.toBuilder().detachReset(true).build());
-            configs.add(mode.toBuilder().detachReset(false).build());
+        List<NeuronConfig> configs = new ArrayList<>();
+        for (NeuronConfig mode : model.modes()) {
+            switch (mode) {
+                case QlifConfig qlif -> {
+                    configs.add(qlif.toBuilder().detachReset(true).build());
+                    configs.add(qlif.toBuilder().detachReset(false).build());
+                }
+                case LifConfig lif -> configs.add(lif);
+            }
         }
         for (int i = 0; i < configs.size(); i++) {
             skipped += check(i, configs.get(i), "mode " + i) ? 0 : 1;
@@ -64,16 +72,13 @@ abstract class GradientContract {
     }
 
     /** Every other option and constant. */
-    @Test
-    void matchesDifferencesOverRandomConfigurations() {
+    @TestModel.Each
+    void matchesDifferencesOverRandomConfigurations(TestModel model) {
         int cases = Seeds.cases(120);
         int skipped = 0;
         for (int i = 0; i < cases; i++) {
             long seed = Seeds.of(i);
-            QlifConfig config = RandomConfigs.next(Seeds.random(seed), device);
-            // A silent neuron's slope is the base exactly. On a bound of its clamp docs/model.md has a derivative of 1,
-            // while a difference sees bends there, of either sign at once; so the base keeps away from the bounds.
-            config = config.toBuilder().baseAlpha(1.1 * config.baseAlpha()).build();
+            NeuronConfig config = model.awayFromBends(model.random(Seeds.random(seed), device));
             skipped += check(seed, config, Seeds.replay(seed)) ? 0 : 1;
         }
         assertThat(skipped).as("skipped of %d", cases).isLessThan(Math.max(2, cases / 4));
@@ -118,7 +123,7 @@ abstract class GradientContract {
     }
 
     /** Checks one configuration; false if a decision of the case is too close to call, so that nothing was checked. */
-    private boolean check(long seed, QlifConfig config, String label) {
+    private boolean check(long seed, NeuronConfig config, String label) {
         RandomGenerator random = Seeds.random(seed ^ 0x5DEECE66DL);
         Shape shape = random.nextInt(6) == 0 ? new Shape(70, 1, 1) : new Shape(10, 2, 3);
         Scenario drawn = Scenario.random(random, config, shape);
@@ -127,53 +132,36 @@ abstract class GradientContract {
             drawn.input()[i] = Math.abs(current) < 10 ? current : 0.5f;
         }
         if (drawn.initial() != null) {
-            float[] trace = drawn.initial()[QlifVariable.DYNAMIC_PROBABILITY.ordinal()];
-            for (int i = 0; i < trace.length; i++) {
-                trace[i] = Math.abs(trace[i]);
-            }
+            TestModel.of(config).moveFromBends(drawn.initial());
         }
         try (Kernel kernel = Kernel.open(config, device, new KernelOptions(1))) {
             Scenario scenario = drawn.lendingDraws(kernel);
-            ReferenceModel model = new ReferenceModel(scenario);
+            ReferenceModel model = TestModel.of(config).reference(scenario);
             ReferenceModel.Trajectory base = model.run(model.base(), null);
             if (base.ambiguous) {
                 return false;
             }
             Result result = scenario.run(kernel, Tape.Mode.COMPACT);
             String context = label + ": " + scenario;
-            checkForward(result, base, context);
+            checkForward(result, config, base, context);
             checkGradients(result, model, base, scenario, context);
             return true;
         }
     }
 
-    private static void checkForward(Result result, ReferenceModel.Trajectory base, String context) {
+    private static void checkForward(
+            Result result, NeuronConfig config, ReferenceModel.Trajectory base, String context) {
         float[] spikes = result.floats("spikes.F32");
         for (int i = 0; i < spikes.length; i++) {
             assertThat((double) spikes[i]).as("spike %d; %s", i, context).isEqualTo(base.spikes[i]);
         }
         close("spikeValues", result.floats("spikeValues"), base.values, context);
         close("voltages", result.floats("voltages"), base.voltages, context);
-        for (QlifTrace trace : QlifTrace.values()) {
-            double[] expected = switch (trace) {
-                case PROBABILITY -> base.p;
-                case DELTA -> base.delta;
-                case THRESHOLD -> base.threshold;
-                case SLOPE -> base.slope;
-                case ADAPTATION -> base.states[QlifVariable.ADAPTATION.ordinal()];
-                case EFFICIENCY -> base.states[QlifVariable.EFFICIENCY.ordinal()];
-                case REFRACTORY -> base.states[QlifVariable.REFRACTORY.ordinal()];
-                case AHP -> base.states[QlifVariable.AHP.ordinal()];
-                case DYNAMIC_PROBABILITY -> base.states[QlifVariable.DYNAMIC_PROBABILITY.ordinal()];
-                case HOMEOSTASIS -> base.states[QlifVariable.HOMEOSTASIS.ordinal()];
-                case THRESHOLD_OFFSET -> base.states[QlifVariable.THRESHOLD_OFFSET.ordinal()];
-                case RATE -> base.states[QlifVariable.RATE.ordinal()];
-                case MODULATION -> base.states[QlifVariable.MODULATION.ordinal()];
-            };
+        for (Trace trace : config.traces()) {
             String name = "trace." + trace.symbol();
-            close(name, result.floats(name), expected, context);
+            close(name, result.floats(name), base.traces[trace.ordinal()], context);
         }
-        for (QlifVariable variable : QlifVariable.values()) {
+        for (StateVariable variable : config.stateVariables()) {
             String name = "final." + variable.symbol();
             close(name, result.floats(name), base.finalState[variable.ordinal()], context);
         }
@@ -189,14 +177,14 @@ abstract class GradientContract {
     private static void checkGradients(
             Result result, ReferenceModel model, ReferenceModel.Trajectory base, Scenario scenario, String context) {
         checkGradient(result, "grad.input", model, base, model.inputAt(), context);
-        for (QlifParameter parameter : QlifParameter.values()) {
+        for (NeuronParameter parameter : scenario.config().parameters()) {
             checkGradient(
                     result, "grad.parameter." + parameter.symbol(), model, base, model.parameterAt(parameter), context);
         }
         if (scenario.modulation() != null) {
             checkGradient(result, "grad.modulation", model, base, model.modulationAt(), context);
         }
-        for (QlifVariable variable : QlifVariable.values()) {
+        for (StateVariable variable : scenario.config().stateVariables()) {
             checkGradient(result, "grad.initial." + variable.symbol(), model, base, model.stateAt(variable), context);
         }
     }

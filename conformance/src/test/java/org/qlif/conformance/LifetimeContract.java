@@ -18,6 +18,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,12 +31,14 @@ import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.LifLayer;
 import org.qlif.NativeException;
 import org.qlif.NeuromodTransform;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifLayer;
-import org.qlif.QlifParameter;
 import org.qlif.State;
 import org.qlif.Tape;
 import org.qlif.Tensor;
@@ -54,7 +58,7 @@ abstract class LifetimeContract {
         this.device = Device.of(device);
     }
 
-    private Kernel open(QlifConfig config) {
+    private Kernel open(NeuronConfig config) {
         return Kernel.open(config, device, new KernelOptions(2));
     }
 
@@ -63,9 +67,13 @@ abstract class LifetimeContract {
     }
 
     private static Forward call(Tape tape) {
+        return call(CONFIG, tape);
+    }
+
+    private static Forward call(NeuronConfig config, Tape tape) {
         return new Forward()
                 .input(f32(STEPS, 1, NEURONS))
-                .parameters(Parameters.shared(CONFIG))
+                .parameters(Parameters.shared(config))
                 .draws(new DrawStream(1, 2))
                 .voltages(f32(STEPS, 1, NEURONS))
                 .tape(tape);
@@ -108,13 +116,13 @@ abstract class LifetimeContract {
         }
     }
 
-    @Test
+    @TestModel.Each
     @Timeout(120)
-    void closingAKernelWaitsForItsCall() throws Exception {
+    void closingAKernelWaitsForItsCall(TestModel model) throws Exception {
         for (int round = 0; round < 20; round++) {
-            Kernel kernel = open(CONFIG);
+            Kernel kernel = open(model.defaults());
             Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, STEPS, 1, NEURONS);
-            Forward forward = call(tape);
+            Forward forward = call(model.defaults(), tape);
             Backward backward = new Backward(forward).gradInput(f32(STEPS, 1, NEURONS));
             Caller caller = new Caller(() -> {
                 kernel.forward(forward);
@@ -128,13 +136,13 @@ abstract class LifetimeContract {
         }
     }
 
-    @Test
+    @TestModel.Each
     @Timeout(120)
-    void closingATapeWaitsForItsCall() throws Exception {
-        try (Kernel kernel = open(CONFIG)) {
+    void closingATapeWaitsForItsCall(TestModel model) throws Exception {
+        try (Kernel kernel = open(model.defaults())) {
             for (int round = 0; round < 20; round++) {
                 Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, STEPS, 1, NEURONS);
-                Forward forward = call(tape);
+                Forward forward = call(model.defaults(), tape);
                 Backward backward = new Backward(forward).gradInput(f32(STEPS, 1, NEURONS));
                 Caller caller = new Caller(() -> {
                     kernel.forward(forward);
@@ -149,6 +157,28 @@ abstract class LifetimeContract {
         }
     }
 
+    /** A layer for training, of either model. */
+    private record Layer(AutoCloseable whole, UnaryOperator<Tensor> forward, Consumer<Tensor> backward) {
+        static Layer of(TestModel model, Device device, int threads) {
+            if (model == TestModel.LIF) {
+                LifLayer layer = LifLayer.builder(NEURONS)
+                        .device(device.text())
+                        .threads(threads)
+                        .training(Tape.Mode.VOLTAGE)
+                        .build();
+                return new Layer(
+                        layer, input -> layer.forward(input).voltages(), gradient -> layer.backward(gradient, null));
+            }
+            QlifLayer layer = QlifLayer.builder(NEURONS)
+                    .device(device.text())
+                    .threads(threads)
+                    .training(Tape.Mode.VOLTAGE)
+                    .build();
+            return new Layer(
+                    layer, input -> layer.forward(input).voltages(), gradient -> layer.backward(gradient, null));
+        }
+    }
+
     /** A layer and its tape end together, from whichever thread; no memory stays behind. */
     @Test
     @Timeout(240)
@@ -157,29 +187,37 @@ abstract class LifetimeContract {
         boolean slow = emulated() || device.text().equals("cpu:scalar");
         Tensor input = f32(slow ? STEPS : 12_000, 1, NEURONS);
         // Held, so that nothing but close() can have released what they had.
-        List<QlifLayer> layers = new ArrayList<>();
+        List<Layer> layers = new ArrayList<>();
         long before = 0;
         for (int round = 0; round < 18; round++) {
-            QlifLayer layer = QlifLayer.builder(NEURONS)
-                    .device(device.text())
-                    .threads(2)
-                    .training(Tape.Mode.VOLTAGE)
-                    .build();
+            Layer layer = Layer.of(TestModel.QLIF, device, 2);
             layers.add(layer);
-            Caller caller = new Caller(() -> {
-                layer.forward(input);
-                layer.backward(input, null);
-            });
-            caller.awaitCalls(1);
-            layer.close();
-            layer.close();
-            caller.assertClosed("this layer");
+            closeDuringACall(layer, input);
             if (round == 2) {
                 before = mappedBytes();
             }
         }
         assertThat(mappedBytes() - before).isLessThan(300_000_000);
         Reference.reachabilityFence(layers);
+    }
+
+    @TestModel.Each
+    @Timeout(120)
+    void closingALayerWaitsForItsCall(TestModel model) throws Exception {
+        for (int round = 0; round < 10; round++) {
+            closeDuringACall(Layer.of(model, device, 2), f32(STEPS, 1, NEURONS));
+        }
+    }
+
+    private static void closeDuringACall(Layer layer, Tensor input) throws Exception {
+        Caller caller = new Caller(() -> {
+            layer.forward().apply(input);
+            layer.backward().accept(input);
+        });
+        caller.awaitCalls(1);
+        layer.whole().close();
+        layer.whole().close();
+        caller.assertClosed("this layer");
     }
 
     /** Whether the device is a GPU's emulation, thousands of times slower. */
@@ -306,7 +344,7 @@ abstract class LifetimeContract {
         long before = number(status, "Threads:");
         int layers = 40;
         for (int i = 0; i < layers; i++) {
-            forgetALayer();
+            forgetALayer(i % 2 == 0 ? TestModel.QLIF : TestModel.LIF);
         }
         // Tests that ran before may have left something to reclaim, too.
         while (number(status, "Threads:") > before + layers / 4) {
@@ -315,14 +353,10 @@ abstract class LifetimeContract {
         }
     }
 
-    private void forgetALayer() {
-        QlifLayer layer = QlifLayer.builder(NEURONS)
-                .device(device.text())
-                .threads(3)
-                .training(Tape.Mode.VOLTAGE)
-                .build();
-        layer.forward(f32(2, 1, NEURONS));
-        layer.backward(f32(2, 1, NEURONS), null);
+    private void forgetALayer(TestModel model) {
+        Layer layer = Layer.of(model, device, 3);
+        layer.forward().apply(f32(2, 1, NEURONS));
+        layer.backward().accept(f32(2, 1, NEURONS));
     }
 
     /** Steps, rows or neurons of which there are none leave nothing to do, however many there are of the others. */
@@ -338,11 +372,15 @@ abstract class LifetimeContract {
     })
     @Timeout(10)
     void doesNothingAtOnce(long steps, long batch, long neurons) {
-        try (Kernel kernel = open(CONFIG)) {
-            Tensor modulation = f32(1, 1, 1);
+        TestModel.all().forEach(model -> doesNothingAtOnce(model.defaults(), steps, batch, neurons));
+    }
+
+    private void doesNothingAtOnce(NeuronConfig config, long steps, long batch, long neurons) {
+        try (Kernel kernel = open(config)) {
+            Tensor modulation = config.acceptsModulation() ? f32(1, 1, 1) : null;
             Forward forward = new Forward()
                     .input(f32(steps, batch, neurons))
-                    .parameters(Parameters.shared(CONFIG))
+                    .parameters(Parameters.shared(config))
                     .modulation(modulation)
                     .draws(new DrawStream(1, 2))
                     .spikes(f32(steps, batch, neurons))
@@ -358,35 +396,41 @@ abstract class LifetimeContract {
             try (Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, steps, batch, neurons)) {
                 kernel.forward(forward.tape(tape));
                 Parameters gradients = Parameters.zerosLike(forward.parameters());
-                for (QlifParameter parameter : QlifParameter.values()) {
+                for (NeuronParameter parameter : config.parameters()) {
                     gradients.get(parameter).fill(7);
                 }
-                Tensor gradModulation = f32(1, 1, 1);
-                gradModulation.fill(7);
+                Tensor gradModulation = modulation == null ? null : f32(1, 1, 1);
+                if (gradModulation != null) {
+                    gradModulation.fill(7);
+                }
                 kernel.backward(new Backward(forward)
                         .gradSpikeValues(f32(steps, batch, neurons))
                         .gradInput(f32(steps, batch, neurons))
                         .gradModulation(gradModulation)
                         .gradParameters(gradients));
-                for (QlifParameter parameter : QlifParameter.values()) {
+                for (NeuronParameter parameter : config.parameters()) {
                     assertThat(gradients.get(parameter).toFloatArray()).containsExactly(0);
                 }
-                assertThat(gradModulation.toFloatArray()).containsExactly(0);
+                if (gradModulation != null) {
+                    assertThat(gradModulation.toFloatArray()).containsExactly(0);
+                }
             }
         }
     }
 
     /** Of one row that has no steps, the state is handed on and the gradients come back. */
-    @Test
-    void handsTheStateOnWhereThereAreNoSteps() {
-        try (Kernel kernel = open(CONFIG);
+    @TestModel.Each
+    void handsTheStateOnWhereThereAreNoSteps(TestModel model) {
+        NeuronConfig config = model.defaults();
+        NeuronParameter parameter = config.parameters().getFirst();
+        try (Kernel kernel = open(config);
                 Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, 0, 1, NEURONS)) {
-            State initial = State.zeros(CONFIG, 1, NEURONS);
+            State initial = State.zeros(config, 1, NEURONS);
             initial.variables().forEach(variable -> initial.get(variable).fill(variable.ordinal() + 0.5f));
-            State last = State.zeros(CONFIG, 1, NEURONS);
+            State last = State.zeros(config, 1, NEURONS);
             Forward forward = new Forward()
                     .input(f32(0, 1, NEURONS))
-                    .parameters(Parameters.shared(CONFIG))
+                    .parameters(Parameters.shared(config))
                     .draws(new DrawStream(1, 2))
                     .initialState(initial)
                     .finalState(last)
@@ -396,9 +440,9 @@ abstract class LifetimeContract {
                     .forEach(variable -> assertThat(last.get(variable).toFloatArray())
                             .isEqualTo(initial.get(variable).toFloatArray()));
             Parameters gradients = Parameters.zerosLike(forward.parameters());
-            gradients.get(QlifParameter.TAU).fill(7);
+            gradients.get(parameter).fill(7);
             kernel.backward(new Backward(forward).gradParameters(gradients));
-            assertThat(gradients.get(QlifParameter.TAU).toFloatArray()).containsExactly(0);
+            assertThat(gradients.get(parameter).toFloatArray()).containsExactly(0);
         }
     }
 

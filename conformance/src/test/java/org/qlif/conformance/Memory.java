@@ -74,6 +74,16 @@ final class Memory implements AutoCloseable {
         return tensor;
     }
 
+    /** An I64 tensor with a copy of {@code values}; null for null. */
+    Tensor copy(long[] values, long... shape) {
+        if (values == null) {
+            return null;
+        }
+        Tensor tensor = allocate(DType.I64, shape);
+        MemorySegment.copy(values, 0, tensor.segment(), ValueLayout.JAVA_LONG, 0, values.length);
+        return tensor;
+    }
+
     /** An output: every byte is {@link #POISON}. */
     Tensor poisoned(DType type, long... shape) {
         Tensor tensor = allocate(type, shape);

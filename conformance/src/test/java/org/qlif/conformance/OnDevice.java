@@ -7,25 +7,25 @@ import java.util.Map;
 import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.Forward;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
-import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
-import org.qlif.QlifTrace;
-import org.qlif.QlifVariable;
 import org.qlif.State;
+import org.qlif.StateVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
+import org.qlif.Trace;
 import org.qlif.gpu.CudaDevice;
 import org.qlif.gpu.DeviceBuffer;
 
 /** Descriptions whose tensors are in a GPU's memory, each with the content of its twin on the host, and the way back. */
 final class OnDevice implements AutoCloseable {
     private final CudaDevice device;
-    private final QlifConfig config;
+    private final NeuronConfig config;
     private final Map<Tensor, DeviceBuffer> buffers = new IdentityHashMap<>();
     private final Map<Tensor, Tensor> twins = new IdentityHashMap<>();
 
-    OnDevice(CudaDevice device, QlifConfig config) {
+    OnDevice(CudaDevice device, NeuronConfig config) {
         this.device = device;
         this.config = config;
     }
@@ -48,7 +48,7 @@ final class OnDevice implements AutoCloseable {
             return null;
         }
         List<Tensor> tensors = new ArrayList<>();
-        for (QlifVariable variable : QlifVariable.values()) {
+        for (StateVariable variable : host.variables()) {
             tensors.add(twin(host.get(variable)));
         }
         return State.of(config, tensors).step(host.step());
@@ -56,7 +56,7 @@ final class OnDevice implements AutoCloseable {
 
     private Parameters twin(Parameters host) {
         Parameters parameters = Parameters.none(config);
-        for (QlifParameter parameter : QlifParameter.values()) {
+        for (NeuronParameter parameter : host.parameters()) {
             parameters.set(parameter, twin(host.get(parameter)));
         }
         return parameters;
@@ -70,6 +70,7 @@ final class OnDevice implements AutoCloseable {
                 .uniforms(twin(host.uniforms()))
                 .normals(twin(host.normals()))
                 .draws(host.draws())
+                .rowIndex(twin(host.rowIndex()))
                 .firstStep(host.firstStep())
                 .initialState(twin(host.initialState()))
                 .finalState(twin(host.finalState()))
@@ -81,7 +82,7 @@ final class OnDevice implements AutoCloseable {
                 forward.spikes(twin(host.spikes(type)));
             }
         }
-        for (QlifTrace trace : QlifTrace.values()) {
+        for (Trace trace : config.traces()) {
             forward.trace(trace, twin(host.trace(trace)));
         }
         return forward;

@@ -77,6 +77,7 @@ class PlaceTest {
         refusals.add(new Refusal("modulation", forward().modulation(far(DType.F32, N))));
         refusals.add(new Refusal("uniforms", forward().uniforms(far(DType.F32, T, B, N))));
         refusals.add(new Refusal("normals", forward().normals(far(DType.F32, T, B, N))));
+        refusals.add(new Refusal("rowIndex", forward().rowIndex(far(DType.I64, B))));
         refusals.add(new Refusal("initialState", forward().initialState(farState())));
         refusals.add(new Refusal("finalState", forward().finalState(farState())));
         refusals.add(new Refusal("spikeValues", forward().spikeValues(far(DType.F32, T, B, N))));
@@ -121,6 +122,8 @@ class PlaceTest {
             for (Backward backward : List.of(
                     new Backward(forward).gradInput(far(DType.F32, T, B, N)),
                     new Backward(forward).gradVoltages(far(DType.F32, T, B, N)),
+                    new Backward(forward).gradSpikeValues(far(DType.F32, T, B, N)),
+                    new Backward(forward).gradSpikeValues(far(DType.F32, 1, B, N)),
                     new Backward(forward).gradInitialState(farState()))) {
                 assertThatThrownBy(() -> kernel.backward(backward))
                         .isExactlyInstanceOf(IllegalArgumentException.class)

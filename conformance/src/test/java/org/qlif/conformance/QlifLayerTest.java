@@ -13,10 +13,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.qlif.DType;
 import org.qlif.QlifConfig;
 import org.qlif.QlifLayer;
-import org.qlif.QlifLayer.StatePolicy;
 import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
+import org.qlif.StatePolicy;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 
@@ -264,6 +264,9 @@ final class QlifLayerTest {
         assertThatThrownBy(() -> QlifLayer.builder(0))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("neurons");
+        assertThatThrownBy(() -> layer().spikes(DType.I64))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("spikes: got I64, expected a type of [F32, U8, BIT]");
         try (QlifLayer layer = layer().build()) {
             assertThatThrownBy(() -> layer.forward(Tensor.zeros(DType.F32, 2, 3, NEURONS + 1)))
                     .isInstanceOf(IllegalArgumentException.class)

@@ -17,6 +17,9 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -31,13 +34,14 @@ import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.LifConfig;
+import org.qlif.LifParameter;
 import org.qlif.NeuromodTransform;
+import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
-import org.qlif.QlifTrace;
-import org.qlif.QlifVariable;
 import org.qlif.State;
 import org.qlif.StateVariable;
 import org.qlif.Tape;
@@ -51,13 +55,19 @@ abstract class RefusalContract {
     private static final int N = 5;
     private static final QlifConfig CONFIG = QlifConfig.defaults();
 
+    /** Positions among the parameters of every model: a first, a positive one, and two more. */
+    private static final int FIRST = 0;
+
+    private static final int POSITIVE = 1;
+    private static final int OTHER = 2;
+
     private final Device device;
 
     RefusalContract(String device) {
         this.device = Device.of(device);
     }
 
-    private Kernel open(QlifConfig config) {
+    private Kernel open(NeuronConfig config) {
         return Kernel.open(config, device, new KernelOptions(2));
     }
 
@@ -71,43 +81,57 @@ abstract class RefusalContract {
     /** A valid forward and backward call with every output asked for, for a case to spoil. */
     private static final class Call implements AutoCloseable {
         final Kernel kernel;
+        final NeuronConfig config;
         final Memory memory = new Memory(Memory.Kind.ARRAY_SLICES);
         final Tape tape;
         final Forward forward;
         final Backward backward;
+        final Parameters gradients;
         final List<Tensor> alsoUntouched = new ArrayList<>();
 
         Call(Kernel kernel) {
             this.kernel = kernel;
+            config = kernel.config();
             tape = kernel.newTape(Tape.Mode.VOLTAGE, T, B, N);
             forward = new Forward()
                     .input(f32(T, B, N))
-                    .parameters(Parameters.perNeuron(CONFIG, N))
-                    .modulation(f32(B, N))
+                    .parameters(Parameters.perNeuron(config, N))
                     .draws(new DrawStream(1, 2))
-                    .initialState(State.initial(CONFIG, B, N))
-                    .finalState(memory.poisonedState(CONFIG, B, N))
+                    .initialState(State.initial(config, B, N))
+                    .finalState(memory.poisonedState(config, B, N))
                     .spikeValues(output())
                     .voltages(output())
                     .tape(tape);
             for (DType type : DType.SPIKES) {
                 forward.spikes(memory.poisoned(type, T, B, N));
             }
-            for (QlifTrace trace : QlifTrace.values()) {
+            for (Trace trace : config.traces()) {
                 forward.trace(trace, output());
             }
-            Parameters gradients = Parameters.none(CONFIG);
-            for (QlifParameter parameter : QlifParameter.values()) {
+            gradients = Parameters.none(config);
+            for (NeuronParameter parameter : config.parameters()) {
                 gradients.set(parameter, memory.poisoned(DType.F32, N));
             }
             backward = new Backward(forward)
                     .gradSpikeValues(f32(T, B, N))
                     .gradVoltages(f32(T, B, N))
-                    .gradFinalState(State.zeros(CONFIG, B, N))
+                    .gradFinalState(State.zeros(config, B, N))
                     .gradInput(output())
-                    .gradModulation(memory.poisoned(DType.F32, B, N))
                     .gradParameters(gradients)
-                    .gradInitialState(memory.poisonedState(CONFIG, B, N));
+                    .gradInitialState(memory.poisonedState(config, B, N));
+            if (config.acceptsModulation()) {
+                forward.modulation(f32(B, N));
+                backward.gradModulation(memory.poisoned(DType.F32, B, N));
+            }
+        }
+
+        NeuronParameter parameter(int index) {
+            return config.parameters().get(index);
+        }
+
+        /** A configuration of another model. */
+        NeuronConfig foreign() {
+            return config instanceof LifConfig ? QlifConfig.defaults() : LifConfig.defaults();
         }
 
         /** An output for a case to make something of, watched like the rest. */
@@ -125,7 +149,7 @@ abstract class RefusalContract {
             for (DType type : DType.SPIKES) {
                 outputs.add(forward.spikes(type));
             }
-            for (QlifTrace trace : QlifTrace.values()) {
+            for (Trace trace : config.traces()) {
                 outputs.add(forward.trace(trace));
             }
             outputs.add(forward.spikeValues());
@@ -139,16 +163,18 @@ abstract class RefusalContract {
         List<Tensor> backwardOutputs() {
             List<Tensor> outputs = new ArrayList<>(alsoUntouched);
             outputs.add(backward.gradInput());
-            outputs.add(backward.gradModulation());
-            for (QlifParameter parameter : QlifParameter.values()) {
-                outputs.add(backward.gradParameters().get(parameter));
+            if (backward.gradModulation() != null) {
+                outputs.add(backward.gradModulation());
+            }
+            for (NeuronParameter parameter : config.parameters()) {
+                outputs.add(gradients.get(parameter));
             }
             addState(outputs, backward.gradInitialState());
             return outputs;
         }
 
         private static void addState(List<Tensor> outputs, State state) {
-            for (QlifVariable variable : QlifVariable.values()) {
+            for (StateVariable variable : state.variables()) {
                 outputs.add(state.get(variable));
             }
         }
@@ -178,10 +204,10 @@ abstract class RefusalContract {
     /** Makes a call advance a state in place that has {@code first} among its tensors. */
     private static void advanceInPlace(Call call, Tensor first) {
         List<Tensor> tensors = new ArrayList<>(List.of(first));
-        while (tensors.size() < QlifVariable.values().length) {
+        while (tensors.size() < call.config.stateVariables().size()) {
             tensors.add(call.watched(call.memory.poisoned(DType.F32, B, N)));
         }
-        State state = State.of(CONFIG, tensors);
+        State state = State.of(call.config, tensors);
         call.forward.tape(null).initialState(state).finalState(state);
     }
 
@@ -194,6 +220,10 @@ abstract class RefusalContract {
         return Tensor.zeros(DType.F32, shape);
     }
 
+    private static Tensor i64(long... shape) {
+        return Tensor.zeros(DType.I64, shape);
+    }
+
     private static Refusal refusal(String name, String message, Spoiler spoiler) {
         return new Refusal(name, IllegalArgumentException.class, message, spoiler);
     }
@@ -202,29 +232,182 @@ abstract class RefusalContract {
         return new Refusal(name, IllegalStateException.class, message, spoiler);
     }
 
-    private static final List<Refusal> FORWARD = List.of(
-            refusal("input of rank 2", "input", call -> call.forward.input(f32(T, N))),
-            refusal("input of type U8", "input", call -> call.forward.input(Tensor.zeros(DType.U8, T, B, N))),
-            refusal(
-                    "parameters of odd length",
-                    "tau",
-                    call -> call.forward.parameters(Parameters.shared(CONFIG).set(QlifParameter.TAU, f32(N - 1)))),
-            refusal(
-                    "a missing parameter",
-                    "q_bias",
-                    call -> call.forward.parameters(Parameters.shared(CONFIG).set(QlifParameter.Q_BIAS, null))),
-            refusal(
-                    "tau of 0",
-                    "tau",
-                    call -> call.forward.parameters().get(QlifParameter.TAU).fill(0f)),
-            refusal(
-                    "tau that is no number",
-                    "tau",
-                    call -> call.forward.parameters().get(QlifParameter.TAU).fill(Float.NaN)),
-            refusal(
-                    "infinite tau",
-                    "tau",
-                    call -> call.forward.parameters().get(QlifParameter.TAU).fill(Float.POSITIVE_INFINITY)),
+    /** What is refused whatever the model; {@code config} is the kernel's. */
+    private static List<Refusal> forward(NeuronConfig config) {
+        String positive = config.parameters().get(POSITIVE).symbol();
+        return List.of(
+                refusal("input of rank 2", "input", call -> call.forward.input(f32(T, N))),
+                refusal("input of type U8", "input", call -> call.forward.input(Tensor.zeros(DType.U8, T, B, N))),
+                refusal(
+                        "parameters of odd length",
+                        positive,
+                        call -> call.forward.parameters(
+                                Parameters.shared(call.config).set(call.parameter(POSITIVE), f32(N - 1)))),
+                refusal(
+                        "a missing parameter",
+                        config.parameters().getLast().symbol(),
+                        call -> call.forward.parameters(Parameters.shared(call.config)
+                                .set(call.config.parameters().getLast(), null))),
+                refusal(
+                        "parameters of another model",
+                        "parameters",
+                        call -> call.forward.parameters(Parameters.perNeuron(call.foreign(), N))),
+                refusal(
+                        positive + " of 0",
+                        positive,
+                        call -> call.forward
+                                .parameters()
+                                .get(call.parameter(POSITIVE))
+                                .fill(0f)),
+                refusal(
+                        positive + " that is no number",
+                        positive,
+                        call -> call.forward
+                                .parameters()
+                                .get(call.parameter(POSITIVE))
+                                .fill(Float.NaN)),
+                refusal(
+                        "infinite " + positive,
+                        positive,
+                        call -> call.forward
+                                .parameters()
+                                .get(call.parameter(POSITIVE))
+                                .fill(Float.POSITIVE_INFINITY)),
+                refusal("steps past the counter's end", "firstStep", call -> call.forward.firstStep((1L << 33) - 1)),
+                refusal(
+                        "elements past the counter's end",
+                        "elementOffset",
+                        call -> call.forward.draws(new DrawStream(1, 2, Long.MAX_VALUE - 3))),
+                refusal("row indices of type F32", "rowIndex", call -> call.forward.rowIndex(f32(B))),
+                refusal("too many row indices", "rowIndex", call -> call.forward.rowIndex(i64(B + 1))),
+                refusal("row indices of rank 2", "rowIndex", call -> call.forward.rowIndex(i64(1, B))),
+                refusal(
+                        "row indices beside an element offset",
+                        "elementOffset",
+                        call -> call.forward.rowIndex(i64(B)).draws(new DrawStream(1, 2, 7))),
+                refusal("output over row indices", "overlaps", call -> {
+                    MemorySegment words = call.forward.spikes(DType.BIT).segment();
+                    call.forward.rowIndex(Tensor.of(DType.I64, words.asSlice(0, 8L * B), B));
+                }),
+                refusal(
+                        "an initial state of another model",
+                        "initialState",
+                        call -> call.forward.initialState(State.initial(call.foreign(), B, N))),
+                refusal(
+                        "a final state of another model",
+                        "finalState",
+                        call -> call.forward.finalState(call.memory.poisonedState(call.foreign(), B, N))),
+                refusal(
+                        "a trace of another model",
+                        "trace",
+                        call -> call.forward.trace(call.foreign().traces().getFirst(), call.watched(call.output()))),
+                refusal(
+                        "an initial state of another shape",
+                        "initialState",
+                        call -> call.forward.initialState(State.initial(call.config, B + 1, N))),
+                refusal(
+                        "spikes of a wrong shape",
+                        "spikes",
+                        call -> call.forward.spikes(call.memory.poisoned(DType.BIT, T, B, N + 64))),
+                refusal(
+                        "spike values of type U8",
+                        "spikeValues",
+                        call -> call.forward.spikeValues(call.memory.poisoned(DType.U8, T, B, N))),
+                refusal(
+                        "potentials of a transposed shape",
+                        "voltages",
+                        call -> call.forward.voltages(call.memory.poisoned(DType.F32, T, N, B))),
+                refusal(
+                        "a trace of a wrong rank",
+                        config.traces().getFirst().symbol(),
+                        call -> call.forward.trace(
+                                call.config.traces().getFirst(), call.memory.poisoned(DType.F32, T * B, N))),
+                refusal(
+                        "a final state of another shape",
+                        "finalState",
+                        call -> call.forward.finalState(call.memory.poisonedState(call.config, B, N + 1))),
+                refusal(
+                        "a final state that a tape needs",
+                        "finalState",
+                        call -> call.forward.finalState(call.forward.initialState())),
+                refusal(
+                        "read-only output",
+                        "voltages",
+                        call -> call.forward.voltages(
+                                Tensor.of(DType.F32, call.output().segment().asReadOnly(), T, B, N))),
+                refusal("overlapping outputs", "overlaps", call -> call.forward.voltages(call.forward.spikeValues())),
+                refusal("outputs that overlap by an element", "overlaps", call -> {
+                    MemorySegment both = call.watched(call.memory.poisoned(DType.F32, 2 * T * B * N - 1))
+                            .segment();
+                    long bytes = 4L * T * B * N;
+                    call.forward.voltages(Tensor.of(DType.F32, both.asSlice(0, bytes), T, B, N));
+                    call.forward.trace(
+                            call.config.traces().getFirst(),
+                            Tensor.of(DType.F32, both.asSlice(bytes - 4, bytes), T, B, N));
+                }),
+                refusal("output over input", "overlaps", call -> {
+                    Tensor both = call.output();
+                    call.forward.input(both).voltages(both);
+                }),
+                refusal("output over a parameter", "overlaps", call -> {
+                    Tensor both = call.output();
+                    call.forward.voltages(both);
+                    call.forward.parameters(Parameters.perNeuron(call.config, N)
+                            .set(
+                                    call.parameter(OTHER),
+                                    Tensor.of(DType.F32, both.segment().asSlice(8, 4L * N), N)));
+                }),
+                refusal("a final state over the initial one", "overlaps", call -> {
+                    List<Tensor> tensors = new ArrayList<>();
+                    for (StateVariable variable : call.config.stateVariables()) {
+                        tensors.add(call.forward.finalState().get(variable));
+                    }
+                    call.forward.tape(null).initialState(State.of(call.config, tensors));
+                }),
+                refusal("a state in place over the input", "overlaps", call -> {
+                    Tensor both = call.watched(call.output());
+                    call.forward.input(both);
+                    advanceInPlace(call, firstStepOf(both));
+                }),
+                refusal("a state in place over an output", "overlaps", call -> {
+                    advanceInPlace(call, firstStepOf(call.forward.voltages()));
+                }),
+                refusal("a state in place with one tensor for all", "overlaps", call -> {
+                    Tensor one = call.watched(call.memory.poisoned(DType.F32, B, N));
+                    State state = State.of(
+                            call.config,
+                            Collections.nCopies(call.config.stateVariables().size(), one));
+                    call.forward.tape(null).initialState(state).finalState(state);
+                }),
+                refusal("a state in place whose tensors overlap by an element", "overlaps", call -> {
+                    Tensor both = call.watched(call.memory.poisoned(DType.F32, 2 * B * N - 1));
+                    advanceInPlace(call, firstStepOf(both));
+                    List<Tensor> tensors = new ArrayList<>();
+                    for (StateVariable variable : call.config.stateVariables()) {
+                        tensors.add(call.forward.finalState().get(variable));
+                    }
+                    long bytes = 4L * B * N;
+                    tensors.set(
+                            tensors.size() - 1,
+                            Tensor.of(DType.F32, both.segment().asSlice(bytes - 4, bytes), B, N));
+                    State state = State.of(call.config, tensors);
+                    call.forward.initialState(state).finalState(state);
+                }),
+                badState("memory of a closed arena", "closed", call -> call.forward.input(ofAClosedArena(T, B, N))),
+                new Refusal(
+                        "memory of another thread",
+                        WrongThreadException.class,
+                        "confined",
+                        call -> call.forward.input(ofAnotherThread(T, B, N))),
+                refusal(
+                        "a tape of another shape",
+                        "tape",
+                        call -> call.forward.tape(call.kernel.newTape(Tape.Mode.COMPACT, T, B, N + 1))),
+                badState("a closed tape", "tape", call -> call.tape.close()));
+    }
+
+    /** What is refused where a model draws and takes a modulation. */
+    private static final List<Refusal> DRAWING = List.of(
             refusal("modulation that does not broadcast", "modulation", call -> call.forward.modulation(f32(B, N + 1))),
             refusal("modulation of rank 4", "modulation", call -> call.forward.modulation(f32(1, T, B, N))),
             refusal(
@@ -239,359 +422,328 @@ abstract class RefusalContract {
                     "missing draws beside lent uniforms",
                     "draws",
                     call -> call.forward.uniforms(f32(T, B, N)).draws(null)),
-            refusal("steps past the counter's end", "firstStep", call -> call.forward.firstStep((1L << 33) - 1)),
-            refusal(
-                    "elements past the counter's end",
-                    "elementOffset",
-                    call -> call.forward.draws(new DrawStream(1, 2, Long.MAX_VALUE - 3))),
-            refusal(
-                    "an initial state of another shape",
-                    "initialState",
-                    call -> call.forward.initialState(State.initial(CONFIG, B + 1, N))),
-            refusal(
-                    "spikes of a wrong shape",
-                    "spikes",
-                    call -> call.forward.spikes(call.memory.poisoned(DType.BIT, T, B, N + 64))),
-            refusal(
-                    "spike values of type U8",
-                    "spikeValues",
-                    call -> call.forward.spikeValues(call.memory.poisoned(DType.U8, T, B, N))),
-            refusal(
-                    "potentials of a transposed shape",
-                    "voltages",
-                    call -> call.forward.voltages(call.memory.poisoned(DType.F32, T, N, B))),
-            refusal(
-                    "a trace of a wrong rank",
-                    "delta",
-                    call -> call.forward.trace(QlifTrace.DELTA, call.memory.poisoned(DType.F32, T * B, N))),
-            refusal(
-                    "a final state of another shape",
-                    "finalState",
-                    call -> call.forward.finalState(call.memory.poisonedState(CONFIG, B, N + 1))),
-            refusal(
-                    "a final state that a tape needs",
-                    "finalState",
-                    call -> call.forward.finalState(call.forward.initialState())),
-            refusal(
-                    "read-only output",
-                    "voltages",
-                    call -> call.forward.voltages(
-                            Tensor.of(DType.F32, call.output().segment().asReadOnly(), T, B, N))),
-            refusal("overlapping outputs", "overlaps", call -> call.forward.voltages(call.forward.spikeValues())),
-            refusal("outputs that overlap by an element", "overlaps", call -> {
-                MemorySegment both = call.watched(call.memory.poisoned(DType.F32, 2 * T * B * N - 1))
-                        .segment();
-                long bytes = 4L * T * B * N;
-                call.forward.voltages(Tensor.of(DType.F32, both.asSlice(0, bytes), T, B, N));
-                call.forward.trace(QlifTrace.DELTA, Tensor.of(DType.F32, both.asSlice(bytes - 4, bytes), T, B, N));
-            }),
-            refusal("output over input", "overlaps", call -> {
-                Tensor both = call.output();
-                call.forward.input(both).voltages(both);
-            }),
-            refusal("output over a parameter", "overlaps", call -> {
-                Tensor both = call.output();
-                call.forward.voltages(both);
-                call.forward.parameters(Parameters.perNeuron(CONFIG, N)
-                        .set(
-                                QlifParameter.ETA,
-                                Tensor.of(DType.F32, both.segment().asSlice(8, 4L * N), N)));
-            }),
-            refusal("a final state over the initial one", "overlaps", call -> {
-                List<Tensor> tensors = new ArrayList<>();
-                for (QlifVariable variable : QlifVariable.values()) {
-                    tensors.add(call.forward.finalState().get(variable));
-                }
-                call.forward.tape(null).initialState(State.of(CONFIG, tensors));
-            }),
-            refusal("a state in place over the input", "overlaps", call -> {
-                Tensor both = call.watched(call.output());
-                call.forward.input(both);
-                advanceInPlace(call, firstStepOf(both));
-            }),
             refusal("a state in place over the modulation", "overlaps", call -> {
                 Tensor both = call.watched(call.memory.poisoned(DType.F32, B, N));
                 call.forward.modulation(both);
                 advanceInPlace(call, both);
-            }),
-            refusal("a state in place over an output", "overlaps", call -> {
-                advanceInPlace(call, firstStepOf(call.forward.voltages()));
-            }),
-            refusal("a state in place with one tensor for all", "overlaps", call -> {
-                Tensor one = call.watched(call.memory.poisoned(DType.F32, B, N));
-                State state = State.of(CONFIG, Collections.nCopies(QlifVariable.values().length, one));
-                call.forward.tape(null).initialState(state).finalState(state);
-            }),
-            refusal("a state in place whose tensors overlap by an element", "overlaps", call -> {
-                Tensor both = call.watched(call.memory.poisoned(DType.F32, 2 * B * N - 1));
-                advanceInPlace(call, firstStepOf(both));
-                List<Tensor> tensors = new ArrayList<>();
-                for (QlifVariable variable : QlifVariable.values()) {
-                    tensors.add(call.forward.finalState().get(variable));
-                }
-                long bytes = 4L * B * N;
-                tensors.set(
-                        tensors.size() - 1, Tensor.of(DType.F32, both.segment().asSlice(bytes - 4, bytes), B, N));
-                State state = State.of(CONFIG, tensors);
-                call.forward.initialState(state).finalState(state);
-            }),
-            badState("memory of a closed arena", "closed", call -> call.forward.input(ofAClosedArena(T, B, N))),
-            new Refusal(
-                    "memory of another thread",
-                    WrongThreadException.class,
-                    "confined",
-                    call -> call.forward.input(ofAnotherThread(T, B, N))),
-            refusal(
-                    "a tape of another shape",
-                    "tape",
-                    call -> call.forward.tape(call.kernel.newTape(Tape.Mode.COMPACT, T, B, N + 1))),
-            badState("a closed tape", "tape", call -> call.tape.close()));
+            }));
+
+    /** What is refused where it does neither. */
+    private static final List<Refusal> NOT_DRAWING = List.of(
+            refusal("a modulation of the right shape", "modulation", call -> call.forward.modulation(f32(B, N))),
+            refusal("uniforms of the right shape", "uniforms", call -> call.forward.uniforms(f32(T, B, N))),
+            refusal("normals of the right shape", "normals", call -> call.forward.normals(f32(T, B, N))));
+
+    private static List<Refusal> allForward(NeuronConfig config) {
+        List<Refusal> all = new ArrayList<>(forward(config));
+        all.addAll(config.acceptsModulation() ? DRAWING : NOT_DRAWING);
+        return all;
+    }
+
+    /** A test of each case with each model. */
+    private Stream<DynamicTest> each(Function<NeuronConfig, List<Refusal>> refusals, BiConsumer<Kernel, Refusal> test) {
+        return TestModel.all()
+                .map(TestModel::defaults)
+                .flatMap(config -> refusals.apply(config).stream()
+                        .map(refusal -> dynamicTest(config.model() + ": " + refusal.name(), () -> {
+                            try (Kernel kernel = open(config)) {
+                                test.accept(kernel, refusal);
+                            }
+                        })));
+    }
+
+    /** Spoils the call; what a case throws itself fails the test. */
+    private static void spoil(Refusal refusal, Call call) {
+        try {
+            refusal.spoiler().spoil(call);
+        } catch (Exception thrown) {
+            throw new AssertionError("the case is wrong: " + refusal.name(), thrown);
+        }
+    }
 
     @TestFactory
     Stream<DynamicTest> refusesForwardCalls() {
-        return FORWARD.stream()
-                .map(refusal -> dynamicTest(refusal.name(), () -> {
-                    try (Kernel kernel = open(CONFIG);
-                            Call call = new Call(kernel)) {
-                        refusal.spoiler().spoil(call);
-                        assertThatThrownBy(() -> kernel.forward(call.forward))
-                                .isExactlyInstanceOf(refusal.type())
-                                .hasMessageContaining(refusal.message());
-                        call.forwardOutputs().forEach(Memory::assertPoisoned);
-                        assertStillWorks(kernel);
+        return each(RefusalContract::allForward, (kernel, refusal) -> {
+            try (Call call = new Call(kernel)) {
+                spoil(refusal, call);
+                assertThatThrownBy(() -> kernel.forward(call.forward))
+                        .isExactlyInstanceOf(refusal.type())
+                        .hasMessageContaining(refusal.message());
+                call.forwardOutputs().forEach(Memory::assertPoisoned);
+                assertStillWorks(kernel);
+            }
+        });
+    }
+
+    private static List<Refusal> backward(NeuronConfig config) {
+        String first = config.parameters().getFirst().symbol();
+        return List.of(
+                badState("parameters that changed since, for a set that was changed less often", "tape", call -> {
+                    Parameters changed = Parameters.perNeuron(call.config, N).set(call.parameter(OTHER), f32(N));
+                    call.kernel.forward(call.forward.parameters(changed));
+                    call.forward.parameters(Parameters.perNeuron(call.config, N));
+                }),
+                refusal("no tape", "tape", call -> call.forward.tape(null)),
+                badState("a tape that another run has overwritten", "tape", call -> {
+                    try (Call other = new Call(call.kernel)) {
+                        call.kernel.forward(other.forward.tape(call.tape));
+                    }
+                }),
+                badState("a first step that was moved since", "tape", call -> call.forward.firstStep(9)),
+                badState(
+                        "an initial state whose step was moved since",
+                        "tape",
+                        call -> call.forward.initialState().step(9)),
+                badState("draws that were changed since", "tape", call -> call.forward.draws(new DrawStream(1, 3))),
+                badState("an input that was changed since", "tape", call -> call.forward.input(f32(T, B, N))),
+                badState("an input of another shape since", "tape", call -> call.forward.input(f32(T, B, N + 1))),
+                badState(
+                        "an initial state that was changed since",
+                        "tape",
+                        call -> call.forward.initialState(State.initial(call.config, B, N))),
+                badState("an initial state that was dropped since", "tape", call -> call.forward.initialState(null)),
+                badState(
+                        "parameters that were changed since",
+                        "tape",
+                        call -> call.forward.parameters(Parameters.perNeuron(call.config, N))),
+                badState(
+                        "a parameter that was changed since",
+                        "tape",
+                        call -> call.forward.parameters().set(call.parameter(OTHER), f32(N))),
+                badState("a closed tape", "tape", call -> call.tape.close()),
+                refusal(
+                        "upstream gradients of a wrong shape",
+                        "gradSpikeValues",
+                        call -> call.backward.gradSpikeValues(f32(T, B, N + 1))),
+                refusal(
+                        "upstream gradients of two steps of three",
+                        "gradSpikeValues",
+                        call -> call.backward.gradSpikeValues(f32(2, B, N))),
+                refusal(
+                        "upstream gradients of potentials for all steps at once",
+                        "gradVoltages",
+                        call -> call.backward.gradVoltages(f32(1, B, N))),
+                refusal(
+                        "an upstream state of another model",
+                        "gradFinalState",
+                        call -> call.backward.gradFinalState(State.zeros(call.foreign(), B, N))),
+                refusal(
+                        "parameter gradients of another model",
+                        "gradParameters",
+                        call -> call.backward.gradParameters(Parameters.none(call.foreign()))),
+                refusal(
+                        "an initial state's gradient of another model",
+                        "gradInitialState",
+                        call -> call.backward.gradInitialState(call.memory.poisonedState(call.foreign(), B, N))),
+                badState("row indices that were given since", "tape", call -> call.forward.rowIndex(i64(B))),
+                refusal(
+                        "upstream gradients of type U8",
+                        "gradVoltages",
+                        call -> call.backward.gradVoltages(Tensor.zeros(DType.U8, T, B, N))),
+                refusal(
+                        "an upstream state of another shape",
+                        "gradFinalState",
+                        call -> call.backward.gradFinalState(State.zeros(call.config, B, N - 1))),
+                refusal(
+                        "input gradients of a wrong shape",
+                        "gradInput",
+                        call -> call.backward.gradInput(call.memory.poisoned(DType.F32, T, B, 1))),
+                refusal(
+                        "parameter gradients of a wrong length",
+                        first,
+                        call -> call.backward.gradParameters(call.backward
+                                .gradParameters()
+                                .set(call.parameter(FIRST), call.memory.poisoned(DType.F32, 1)))),
+                refusal(
+                        "an initial state's gradient of another shape",
+                        "gradInitialState",
+                        call -> call.backward.gradInitialState(call.memory.poisonedState(call.config, B + 1, N))),
+                refusal("gradients over the input", "overlaps", call -> call.backward.gradInput(call.forward.input())),
+                refusal("gradients over upstream gradients", "overlaps", call -> {
+                    Tensor both = call.output();
+                    call.backward.gradSpikeValues(both).gradInput(both);
+                }),
+                refusal(
+                        "read-only gradients",
+                        "gradInput",
+                        call -> call.backward.gradInput(
+                                Tensor.of(DType.F32, call.output().segment().asReadOnly(), T, B, N))),
+                badState("memory of a closed arena", "closed", call -> {
+                    try (Arena arena = Arena.ofShared()) {
+                        call.backward.gradVoltages(Tensor.of(DType.F32, arena.allocate(4L * T * B * N, 4), T, B, N));
                     }
                 }));
     }
 
-    private static final List<Refusal> BACKWARD = List.of(
-            badState("parameters that changed since, for a set that was changed less often", "tape", call -> {
-                Parameters changed = Parameters.perNeuron(CONFIG, N).set(QlifParameter.ETA, f32(N));
-                call.kernel.forward(call.forward.parameters(changed));
-                call.forward.parameters(Parameters.perNeuron(CONFIG, N));
-            }),
-            refusal("no tape", "tape", call -> call.forward.tape(null)),
-            badState("a tape that another run has overwritten", "tape", call -> {
-                try (Call other = new Call(call.kernel)) {
-                    call.kernel.forward(other.forward.tape(call.tape));
-                }
-            }),
-            badState("a first step that was moved since", "tape", call -> call.forward.firstStep(9)),
-            badState(
-                    "an initial state whose step was moved since",
-                    "tape",
-                    call -> call.forward.initialState().step(9)),
-            badState("draws that were changed since", "tape", call -> call.forward.draws(new DrawStream(1, 3))),
-            badState("an input that was changed since", "tape", call -> call.forward.input(f32(T, B, N))),
-            badState("an input of another shape since", "tape", call -> call.forward.input(f32(T, B, N + 1))),
-            badState(
-                    "an initial state that was changed since",
-                    "tape",
-                    call -> call.forward.initialState(State.initial(CONFIG, B, N))),
-            badState("an initial state that was dropped since", "tape", call -> call.forward.initialState(null)),
+    private static final List<Refusal> BACKWARD_MODULATED = List.of(
             badState("a modulation that was changed since", "tape", call -> call.forward.modulation(f32(B, N))),
             badState("uniforms that were lent since", "tape", call -> call.forward.uniforms(f32(T, B, N))),
-            badState(
-                    "parameters that were changed since",
-                    "tape",
-                    call -> call.forward.parameters(Parameters.perNeuron(CONFIG, N))),
-            badState(
-                    "a parameter that was changed since",
-                    "tape",
-                    call -> call.forward.parameters().set(QlifParameter.ETA, f32(N))),
-            badState("a closed tape", "tape", call -> call.tape.close()),
-            refusal(
-                    "upstream gradients of a wrong shape",
-                    "gradSpikeValues",
-                    call -> call.backward.gradSpikeValues(f32(T, B, N + 1))),
-            refusal(
-                    "upstream gradients of type U8",
-                    "gradVoltages",
-                    call -> call.backward.gradVoltages(Tensor.zeros(DType.U8, T, B, N))),
-            refusal(
-                    "an upstream state of another shape",
-                    "gradFinalState",
-                    call -> call.backward.gradFinalState(State.zeros(CONFIG, B, N - 1))),
-            refusal(
-                    "input gradients of a wrong shape",
-                    "gradInput",
-                    call -> call.backward.gradInput(call.memory.poisoned(DType.F32, T, B, 1))),
             refusal(
                     "modulation gradients of a wrong shape",
                     "gradModulation",
-                    call -> call.backward.gradModulation(call.memory.poisoned(DType.F32, N))),
-            refusal(
-                    "parameter gradients of a wrong length",
-                    "v_th",
-                    call -> call.backward.gradParameters(call.backward
-                            .gradParameters()
-                            .set(QlifParameter.V_TH, call.memory.poisoned(DType.F32, 1)))),
-            refusal(
-                    "an initial state's gradient of another shape",
-                    "gradInitialState",
-                    call -> call.backward.gradInitialState(call.memory.poisonedState(CONFIG, B + 1, N))),
-            refusal("gradients over the input", "overlaps", call -> call.backward.gradInput(call.forward.input())),
-            refusal("gradients over upstream gradients", "overlaps", call -> {
-                Tensor both = call.output();
-                call.backward.gradSpikeValues(both).gradInput(both);
-            }),
-            refusal(
-                    "read-only gradients",
-                    "gradInput",
-                    call -> call.backward.gradInput(
-                            Tensor.of(DType.F32, call.output().segment().asReadOnly(), T, B, N))),
-            badState("memory of a closed arena", "closed", call -> {
-                try (Arena arena = Arena.ofShared()) {
-                    call.backward.gradVoltages(Tensor.of(DType.F32, arena.allocate(4L * T * B * N, 4), T, B, N));
-                }
-            }));
+                    call -> call.backward.gradModulation(call.memory.poisoned(DType.F32, N))));
+
+    private static List<Refusal> allBackward(NeuronConfig config) {
+        List<Refusal> all = new ArrayList<>(backward(config));
+        if (config.acceptsModulation()) {
+            all.addAll(BACKWARD_MODULATED);
+        } else {
+            all.add(refusal(
+                    "a gradient of no modulation",
+                    "gradModulation",
+                    call -> call.backward.gradModulation(call.watched(call.memory.poisoned(DType.F32, B, N)))));
+        }
+        return all;
+    }
 
     @TestFactory
     Stream<DynamicTest> refusesBackwardCalls() {
-        return BACKWARD.stream()
-                .map(refusal -> dynamicTest(refusal.name(), () -> {
-                    try (Kernel kernel = open(CONFIG);
-                            Call call = new Call(kernel)) {
-                        kernel.forward(call.forward);
-                        // What is not an output of the spoiled call has to be writable without being watched.
-                        boolean inputLent = refusal.name().equals("gradients over the input");
-                        refusal.spoiler().spoil(call);
-                        assertThatThrownBy(() -> kernel.backward(call.backward))
-                                .isExactlyInstanceOf(refusal.type())
-                                .hasMessageContaining(refusal.message());
-                        List<Tensor> outputs = call.backwardOutputs();
-                        if (inputLent) {
-                            outputs.remove(call.forward.input());
-                        }
-                        outputs.forEach(Memory::assertPoisoned);
-                        assertStillWorks(kernel);
-                    }
-                }));
+        return each(RefusalContract::allBackward, (kernel, refusal) -> {
+            try (Call call = new Call(kernel)) {
+                kernel.forward(call.forward);
+                // What is not an output of the spoiled call has to be writable without being watched.
+                boolean inputLent = refusal.name().equals("gradients over the input");
+                spoil(refusal, call);
+                assertThatThrownBy(() -> kernel.backward(call.backward))
+                        .isExactlyInstanceOf(refusal.type())
+                        .hasMessageContaining(refusal.message());
+                List<Tensor> outputs = call.backwardOutputs();
+                if (inputLent) {
+                    outputs.remove(call.forward.input());
+                }
+                outputs.forEach(Memory::assertPoisoned);
+                assertStillWorks(kernel);
+            }
+        });
     }
 
     /** Sets of parameters can change behind a description that was checked: what they then lend is checked again. */
-    private static final List<Refusal> CHANGED_PARAMETERS = List.of(
-            refusal("a wrong length", "tau", call -> call.forward.parameters().set(QlifParameter.TAU, f32(N - 1))),
-            refusal("no tensor", "v_th", call -> call.forward.parameters().set(QlifParameter.V_TH, null)),
-            refusal(
-                    "memory that an output has",
-                    "overlaps",
-                    call -> call.forward
-                            .parameters()
-                            .set(
-                                    QlifParameter.ETA,
-                                    Tensor.of(
-                                            DType.F32,
-                                            call.forward.voltages().segment().asSlice(8, 4L * N),
-                                            N))),
-            badState(
-                    "memory of a closed arena",
-                    "closed",
-                    call -> call.forward.parameters().set(QlifParameter.TAU, ofAClosedArena(N))),
-            new Refusal(
-                    "memory of another thread",
-                    WrongThreadException.class,
-                    "confined",
-                    call -> call.forward.parameters().set(QlifParameter.TAU, ofAnotherThread(N))));
+    private static List<Refusal> changedParameters(NeuronConfig config) {
+        return List.of(
+                refusal(
+                        "a wrong length",
+                        config.parameters().get(POSITIVE).symbol(),
+                        call -> call.forward.parameters().set(call.parameter(POSITIVE), f32(N - 1))),
+                refusal(
+                        "no tensor",
+                        config.parameters().getFirst().symbol(),
+                        call -> call.forward.parameters().set(call.parameter(FIRST), null)),
+                refusal(
+                        "memory that an output has",
+                        "overlaps",
+                        call -> call.forward
+                                .parameters()
+                                .set(
+                                        call.parameter(OTHER),
+                                        Tensor.of(
+                                                DType.F32,
+                                                call.forward
+                                                        .voltages()
+                                                        .segment()
+                                                        .asSlice(8, 4L * N),
+                                                N))),
+                badState(
+                        "memory of a closed arena",
+                        "closed",
+                        call -> call.forward.parameters().set(call.parameter(POSITIVE), ofAClosedArena(N))),
+                new Refusal(
+                        "memory of another thread",
+                        WrongThreadException.class,
+                        "confined",
+                        call -> call.forward.parameters().set(call.parameter(POSITIVE), ofAnotherThread(N))));
+    }
 
     @TestFactory
     Stream<DynamicTest> refusesParametersThatChangedAfterAGoodRun() {
-        return CHANGED_PARAMETERS.stream()
-                .map(refusal -> dynamicTest(refusal.name(), () -> {
-                    try (Kernel kernel = open(CONFIG);
-                            Call call = new Call(kernel)) {
-                        kernel.forward(call.forward);
-                        kernel.backward(call.backward);
-                        List<Tensor> outputs = poisonedAgain(call);
-                        Tensor[] good = tensors(call.forward.parameters());
-                        refusal.spoiler().spoil(call);
-                        assertThatThrownBy(() -> kernel.backward(call.backward))
-                                .as("a backward run of what was not run")
-                                .isExactlyInstanceOf(IllegalStateException.class)
-                                .hasMessageContaining("tape");
-                        assertThatThrownBy(() -> kernel.forward(call.forward))
-                                .isExactlyInstanceOf(refusal.type())
-                                .hasMessageContaining(refusal.message());
-                        assertThatThrownBy(() -> kernel.backward(call.backward))
-                                .as("a backward run of what was refused")
-                                .isExactlyInstanceOf(IllegalStateException.class)
-                                .hasMessageContaining("tape");
-                        outputs.forEach(Memory::assertPoisoned);
-                        for (QlifParameter parameter : QlifParameter.values()) {
-                            call.forward.parameters().set(parameter, good[parameter.ordinal()]);
-                        }
-                        kernel.forward(call.forward);
-                        kernel.backward(call.backward);
-                    }
-                }));
+        return each(RefusalContract::changedParameters, (kernel, refusal) -> {
+            try (Call call = new Call(kernel)) {
+                kernel.forward(call.forward);
+                kernel.backward(call.backward);
+                List<Tensor> outputs = poisonedAgain(call);
+                Tensor[] good = tensors(call.forward.parameters());
+                spoil(refusal, call);
+                assertThatThrownBy(() -> kernel.backward(call.backward))
+                        .as("a backward run of what was not run")
+                        .isExactlyInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("tape");
+                assertThatThrownBy(() -> kernel.forward(call.forward))
+                        .isExactlyInstanceOf(refusal.type())
+                        .hasMessageContaining(refusal.message());
+                assertThatThrownBy(() -> kernel.backward(call.backward))
+                        .as("a backward run of what was refused")
+                        .isExactlyInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("tape");
+                outputs.forEach(Memory::assertPoisoned);
+                for (NeuronParameter parameter : call.config.parameters()) {
+                    call.forward.parameters().set(parameter, good[parameter.ordinal()]);
+                }
+                kernel.forward(call.forward);
+                kernel.backward(call.backward);
+            }
+        });
     }
 
-    private static final List<Refusal> CHANGED_GRADIENTS = List.of(
-            refusal(
-                    "a wrong length",
-                    "tau",
-                    call -> call.backward
-                            .gradParameters()
-                            .set(QlifParameter.TAU, call.memory.poisoned(DType.F32, N - 1))),
-            refusal(
-                    "memory that the input has",
-                    "overlaps",
-                    call -> call.backward
-                            .gradParameters()
-                            .set(
-                                    QlifParameter.TAU,
-                                    Tensor.of(
-                                            DType.F32,
-                                            call.forward.input().segment().asSlice(0, 4L * N),
-                                            N))),
-            badState(
-                    "memory of a closed arena",
-                    "closed",
-                    call -> call.backward.gradParameters().set(QlifParameter.TAU, ofAClosedArena(N))),
-            new Refusal(
-                    "memory of another thread",
-                    WrongThreadException.class,
-                    "confined",
-                    call -> call.backward.gradParameters().set(QlifParameter.TAU, ofAnotherThread(N))));
+    private static List<Refusal> changedGradients(NeuronConfig config) {
+        return List.of(
+                refusal(
+                        "a wrong length",
+                        config.parameters().get(POSITIVE).symbol(),
+                        call -> call.backward
+                                .gradParameters()
+                                .set(call.parameter(POSITIVE), call.memory.poisoned(DType.F32, N - 1))),
+                refusal(
+                        "memory that the input has",
+                        "overlaps",
+                        call -> call.backward
+                                .gradParameters()
+                                .set(
+                                        call.parameter(POSITIVE),
+                                        Tensor.of(
+                                                DType.F32,
+                                                call.forward.input().segment().asSlice(0, 4L * N),
+                                                N))),
+                badState(
+                        "memory of a closed arena",
+                        "closed",
+                        call -> call.backward.gradParameters().set(call.parameter(POSITIVE), ofAClosedArena(N))),
+                new Refusal(
+                        "memory of another thread",
+                        WrongThreadException.class,
+                        "confined",
+                        call -> call.backward.gradParameters().set(call.parameter(POSITIVE), ofAnotherThread(N))));
+    }
 
     @TestFactory
     Stream<DynamicTest> refusesGradientsThatChangedAfterAGoodRun() {
-        return CHANGED_GRADIENTS.stream()
-                .map(refusal -> dynamicTest(refusal.name(), () -> {
-                    try (Kernel kernel = open(CONFIG);
-                            Call call = new Call(kernel)) {
-                        kernel.forward(call.forward);
-                        kernel.backward(call.backward);
-                        List<Tensor> outputs = poisonedAgain(call);
-                        Tensor good = call.backward.gradParameters().get(QlifParameter.TAU);
-                        refusal.spoiler().spoil(call);
-                        assertThatThrownBy(() -> kernel.backward(call.backward))
-                                .isExactlyInstanceOf(refusal.type())
-                                .hasMessageContaining(refusal.message());
-                        outputs.forEach(Memory::assertPoisoned);
-                        call.backward.gradParameters().set(QlifParameter.TAU, null);
-                        kernel.backward(call.backward);
-                        Memory.assertPoisoned(good);
-                        call.backward.gradParameters().set(QlifParameter.TAU, good);
-                        kernel.backward(call.backward);
-                        assertThat(good.toFloatArray()).doesNotContain(Memory.POISON_FLOAT);
-                    }
-                }));
+        return each(RefusalContract::changedGradients, (kernel, refusal) -> {
+            try (Call call = new Call(kernel)) {
+                kernel.forward(call.forward);
+                kernel.backward(call.backward);
+                List<Tensor> outputs = poisonedAgain(call);
+                Tensor good = call.backward.gradParameters().get(call.parameter(POSITIVE));
+                spoil(refusal, call);
+                assertThatThrownBy(() -> kernel.backward(call.backward))
+                        .isExactlyInstanceOf(refusal.type())
+                        .hasMessageContaining(refusal.message());
+                outputs.forEach(Memory::assertPoisoned);
+                call.backward.gradParameters().set(call.parameter(POSITIVE), null);
+                kernel.backward(call.backward);
+                Memory.assertPoisoned(good);
+                call.backward.gradParameters().set(call.parameter(POSITIVE), good);
+                kernel.backward(call.backward);
+                assertThat(good.toFloatArray()).doesNotContain(Memory.POISON_FLOAT);
+            }
+        });
     }
 
-    private record BadValue(QlifParameter parameter, float value) {}
-
-    private static List<BadValue> badValues() {
-        List<BadValue> bad = new ArrayList<>();
-        for (QlifParameter parameter : QlifParameter.values()) {
+    private static List<TestModel.BadValue> badValues(TestModel model) {
+        List<TestModel.BadValue> bad = new ArrayList<>(model.badValues());
+        for (NeuronParameter parameter : model.defaults().parameters()) {
             for (float value : new float[] {
                 Float.NaN, Float.intBitsToFloat(0xFFC00001), Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY
             }) {
-                bad.add(new BadValue(parameter, value));
+                bad.add(new TestModel.BadValue(parameter, value));
             }
-        }
-        // The last but one is the greatest tau for which dt / tau, with dt = 1, is infinite.
-        for (float tau : new float[] {0f, -0f, -1f, -Float.MIN_VALUE, 1e-45f, 0x1p-128f}) {
-            bad.add(new BadValue(QlifParameter.TAU, tau));
         }
         return bad;
     }
@@ -599,54 +751,77 @@ abstract class RefusalContract {
     /** One bad value among many, wherever the parameters lie: refused by name, index and value, and nothing is written. */
     @TestFactory
     Stream<DynamicTest> refusesBadValuesOfParameters() {
-        return badValues().stream()
-                .flatMap(bad -> Arrays.stream(Memory.Kind.values())
-                        .map(kind -> dynamicTest(bad + " in " + kind, () -> {
-                            try (Kernel kernel = open(CONFIG);
-                                    Memory memory = new Memory(kind);
-                                    Call call = new Call(kernel)) {
-                                float[] values = new float[N];
-                                Arrays.fill(values, 0.75f);
-                                Tensor tensor = memory.copy(values, N);
-                                call.forward.parameters().set(bad.parameter(), tensor);
-                                kernel.forward(call.forward);
-                                kernel.backward(call.backward);
-                                List<Tensor> outputs = poisonedAgain(call);
-                                tensor.setFloat(3, bad.value());
-                                for (Runnable run : List.<Runnable>of(
-                                        () -> kernel.forward(call.forward), () -> kernel.backward(call.backward))) {
-                                    assertThatThrownBy(run::run)
-                                            .isExactlyInstanceOf(IllegalArgumentException.class)
-                                            .hasMessageStartingWith(
-                                                    bad.parameter().symbol() + ": got " + bad.value()
-                                                            + " at index 3, expected a finite number");
-                                }
-                                outputs.forEach(Memory::assertPoisoned);
-                                tensor.setFloat(3, 0.75f);
-                                kernel.forward(call.forward);
-                                kernel.backward(call.backward);
-                            }
-                        })));
+        return TestModel.all()
+                .flatMap(model -> badValues(model).stream()
+                        .flatMap(bad -> Arrays.stream(Memory.Kind.values())
+                                .map(kind -> dynamicTest(
+                                        model + ": " + bad + " in " + kind,
+                                        () -> refusesBadValue(model.defaults(), bad, kind)))));
+    }
+
+    private void refusesBadValue(NeuronConfig config, TestModel.BadValue bad, Memory.Kind kind) {
+        try (Kernel kernel = open(config);
+                Memory memory = new Memory(kind);
+                Call call = new Call(kernel)) {
+            float[] values = new float[N];
+            Arrays.fill(values, 0.75f);
+            Tensor tensor = memory.copy(values, N);
+            call.forward.parameters().set(bad.parameter(), tensor);
+            kernel.forward(call.forward);
+            kernel.backward(call.backward);
+            List<Tensor> outputs = poisonedAgain(call);
+            tensor.setFloat(3, bad.value());
+            for (Runnable run :
+                    List.<Runnable>of(() -> kernel.forward(call.forward), () -> kernel.backward(call.backward))) {
+                assertThatThrownBy(run::run)
+                        .isExactlyInstanceOf(IllegalArgumentException.class)
+                        .hasMessageMatching(Pattern.quote(bad.parameter().symbol() + ": got " + bad.value())
+                                + " at index 3, expected a (finite )?number.*");
+            }
+            outputs.forEach(Memory::assertPoisoned);
+            tensor.setFloat(3, 0.75f);
+            kernel.forward(call.forward);
+            kernel.backward(call.backward);
+        }
     }
 
     /** A chunk's first and last, and where the values end: no place is passed over. */
-    @Test
-    void findsABadValueAtAnyPlace() {
+    @TestModel.Each
+    void findsABadValueAtAnyPlace(TestModel model) {
         int neurons = 2500;
-        try (Kernel kernel = open(CONFIG)) {
-            for (int place : new int[] {0, 1, 1023, 1024, 2047, 2048, 2499}) {
-                Parameters parameters = Parameters.perNeuron(CONFIG, neurons);
-                parameters.get(QlifParameter.Q_SCALE).setFloat(place, Float.NaN);
-                Forward forward = new Forward()
-                        .input(f32(1, 1, neurons))
-                        .parameters(parameters)
-                        .draws(new DrawStream(1, 2));
-                assertThatThrownBy(() -> kernel.forward(forward))
-                        .isExactlyInstanceOf(IllegalArgumentException.class)
-                        .hasMessageStartingWith("q_scale: got NaN at index " + place);
-                assertThatThrownBy(() -> parameters.requireValid(CONFIG))
-                        .hasMessageStartingWith("q_scale: got NaN at index " + place);
+        NeuronConfig config = model.defaults();
+        try (Kernel kernel = open(config)) {
+            for (NeuronParameter parameter : config.parameters()) {
+                for (int place : new int[] {0, 1, 1023, 1024, 2047, 2048, 2499}) {
+                    Parameters parameters = Parameters.perNeuron(config, neurons);
+                    parameters.get(parameter).setFloat(place, Float.NaN);
+                    Forward forward = new Forward()
+                            .input(f32(1, 1, neurons))
+                            .parameters(parameters)
+                            .draws(new DrawStream(1, 2));
+                    assertThatThrownBy(() -> kernel.forward(forward))
+                            .isExactlyInstanceOf(IllegalArgumentException.class)
+                            .hasMessageStartingWith(parameter.symbol() + ": got NaN at index " + place);
+                    assertThatThrownBy(() -> parameters.requireValid(config))
+                            .hasMessageStartingWith(parameter.symbol() + ": got NaN at index " + place);
+                }
             }
+        }
+    }
+
+    /** The greatest rate is 1 / dt, here exactly: a step that takes all of the way. */
+    @Test
+    void takesRatesUpToOneAStep() {
+        LifConfig config = LifConfig.defaults();
+        try (Kernel kernel = open(config);
+                Call call = new Call(kernel)) {
+            for (LifParameter rate : List.of(LifParameter.TAU_SYN_INV, LifParameter.TAU_MEM_INV)) {
+                call.forward.parameters().get(rate).setFloat(0, 1000f);
+                call.forward.parameters().get(rate).setFloat(1, Float.MIN_VALUE);
+            }
+            call.forward.parameters().get(LifParameter.V_TH).setFloat(0, -Float.MAX_VALUE);
+            kernel.forward(call.forward);
+            kernel.backward(call.backward);
         }
     }
 
@@ -667,30 +842,35 @@ abstract class RefusalContract {
     }
 
     /** NaN in the input or the state is a number like any other there: it stays in its neuron. */
-    @Test
-    void keepsNaNInItsNeuron() {
+    @TestModel.Each
+    void keepsNaNInItsNeuron(TestModel model) {
+        NeuronConfig config = model.defaults();
         int steps = 70;
         int neurons = 600;
         float[] withoutNaN = null;
         for (String where : List.of("none", "input", "state", "modulation")) {
-            try (Kernel kernel = open(CONFIG)) {
+            if (where.equals("modulation") && !config.acceptsModulation()) {
+                continue;
+            }
+            try (Kernel kernel = open(config)) {
                 Tensor input = f32(steps, 2, neurons);
                 input.fill(2f);
-                State state = State.initial(CONFIG, 2, neurons);
+                State state = State.initial(config, 2, neurons);
                 Tensor modulation = f32(neurons);
                 int bad = 77;
                 switch (where) {
                     case "input" -> input.setFloat(5 * 2 * neurons + bad, Float.NaN);
-                    case "state" -> state.get(QlifVariable.MEMBRANE).setFloat(bad, Float.NaN);
+                    case "state" ->
+                        state.get(config.stateVariables().getFirst()).setFloat(bad, Float.NaN);
                     case "modulation" -> modulation.setFloat(bad, Float.NaN);
                     default -> {}
                 }
                 Tensor voltages = f32(steps, 2, neurons);
                 kernel.forward(new Forward()
                         .input(input)
-                        .parameters(Parameters.shared(CONFIG))
+                        .parameters(Parameters.shared(config))
                         .draws(new DrawStream(5, 6))
-                        .modulation(modulation)
+                        .modulation(config.acceptsModulation() ? modulation : null)
                         .initialState(state)
                         .voltages(voltages));
                 float[] result = voltages.toFloatArray();
@@ -759,11 +939,16 @@ abstract class RefusalContract {
     }
 
     private static Tensor[] tensors(Parameters parameters) {
-        return Arrays.stream(QlifParameter.values()).map(parameters::get).toArray(Tensor[]::new);
+        return parameters.parameters().stream().map(parameters::get).toArray(Tensor[]::new);
     }
 
     @Test
-    void refusesNoSpikesByName() {
+    void refusesSpikesThatAreNoneByName() {
+        assertThatThrownBy(() -> new Forward().spikes(i64(T, B, N)))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("spikes: got")
+                .hasMessageContaining("I64")
+                .hasMessageContaining("expected a type of [F32, U8, BIT]");
         assertThatThrownBy(() -> new Forward().spikes((Tensor) null))
                 .isExactlyInstanceOf(NullPointerException.class)
                 .hasMessageContaining("spikes");
@@ -805,29 +990,30 @@ abstract class RefusalContract {
         }
     }
 
-    /** A configuration that draws nothing has no use for lent draws, and says so. */
+    /** A configuration that draws nothing runs without a stream, and has no use for lent draws, and says so. */
     @Test
     void refusesDrawsThatNothingTakes() {
-        QlifConfig config = QlifConfig.builder()
-                .decision(QlifConfig.Decision.THRESHOLD)
-                .stochastic(false)
-                .build();
-        try (Kernel kernel = open(config);
-                Call call = new Call(kernel)) {
-            call.forward.draws(null);
-            kernel.forward(call.forward);
-        }
-        try (Kernel kernel = open(config);
-                Call call = new Call(kernel)) {
-            call.forward.uniforms(f32(T, B, N));
-            assertThatThrownBy(() -> kernel.forward(call.forward))
-                    .isExactlyInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("uniforms");
-            call.forward.uniforms(null).normals(f32(T, B, N));
-            assertThatThrownBy(() -> kernel.forward(call.forward))
-                    .isExactlyInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("normals");
-            call.forwardOutputs().forEach(Memory::assertPoisoned);
+        for (NeuronConfig config : List.of(QlifConfig.plainLif(), LifConfig.defaults())) {
+            try (Kernel kernel = open(config);
+                    Call call = new Call(kernel)) {
+                for (Tensor rows : Arrays.asList(null, i64(B))) {
+                    call.forward.draws(null).rowIndex(rows);
+                    kernel.forward(call.forward);
+                    kernel.backward(call.backward);
+                }
+            }
+            try (Kernel kernel = open(config);
+                    Call call = new Call(kernel)) {
+                call.forward.uniforms(f32(T, B, N));
+                assertThatThrownBy(() -> kernel.forward(call.forward))
+                        .isExactlyInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("uniforms");
+                call.forward.uniforms(null).normals(f32(T, B, N));
+                assertThatThrownBy(() -> kernel.forward(call.forward))
+                        .isExactlyInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("normals");
+                call.forwardOutputs().forEach(Memory::assertPoisoned);
+            }
         }
     }
 
@@ -999,32 +1185,35 @@ abstract class RefusalContract {
     @ParameterizedTest
     @CsvSource({"0,2,3", "3,0,3", "3,2,0", "0,0,0", "0,2,0"})
     void runsEmptyShapes(int steps, int batch, int neurons) {
-        Scenario scenario = Scenario.random(Seeds.random(3), CONFIG, new Shape(steps, batch, neurons));
-        float[][] initial = new float[QlifVariable.values().length][batch * neurons];
-        float[][] upstream = new float[QlifVariable.values().length][batch * neurons];
+        TestModel.all().forEach(model -> runsEmptyShape(model, new Shape(steps, batch, neurons)));
+    }
+
+    private void runsEmptyShape(TestModel model, Shape shape) {
+        NeuronConfig config = model.defaults();
+        Scenario scenario = Scenario.random(Seeds.random(3), config, shape);
+        float[][] initial = new float[config.stateVariables().size()][shape.elements()];
+        float[][] upstream = new float[config.stateVariables().size()][shape.elements()];
         for (int i = 0; i < initial.length; i++) {
             Arrays.fill(initial[i], 0.25f + i);
             Arrays.fill(upstream[i], 0.5f + i);
         }
-        Scenario stated = scenario.time(0, steps, initial, upstream);
-        try (Kernel kernel = open(CONFIG)) {
+        Scenario stated = scenario.time(0, shape.steps(), initial, upstream);
+        try (Kernel kernel = open(config)) {
             for (Tape.Mode mode : Tape.Mode.values()) {
                 Result result = stated.run(kernel, mode);
-                for (QlifParameter parameter : QlifParameter.values()) {
+                for (NeuronParameter parameter : config.parameters()) {
                     float[] gradient = result.floats("grad.parameter." + parameter.symbol());
                     Result.Bits.assertSame(new float[gradient.length], gradient, parameter.symbol());
                 }
-                for (QlifVariable variable : QlifVariable.values()) {
-                    boolean carries = switch (variable) {
-                        case AHP, RATE, HOMEOSTASIS -> false;
-                        default -> true;
-                    };
+                for (StateVariable variable : config.stateVariables()) {
                     Result.Bits.assertSame(
                             initial[variable.ordinal()],
                             result.floats("final." + variable.symbol()),
                             "final " + variable);
                     Result.Bits.assertSame(
-                            carries ? upstream[variable.ordinal()] : new float[batch * neurons],
+                            model.withoutGradient().contains(variable)
+                                    ? new float[shape.elements()]
+                                    : upstream[variable.ordinal()],
                             result.floats("grad.initial." + variable.symbol()),
                             "gradient of the initial " + variable);
                 }

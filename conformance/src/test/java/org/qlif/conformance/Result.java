@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.fail;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.reflect.Array;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.qlif.DType;
 import org.qlif.Tensor;
 
@@ -59,14 +62,25 @@ final class Result {
         }
     }
 
+    /** The names of what is not the same in {@code other}, which holds as much. */
+    List<String> differsFrom(Result other) {
+        return values.keySet().stream()
+                .filter(name -> {
+                    Object mine = values.get(name);
+                    Object its = other.values.get(name);
+                    return IntStream.range(0, Array.getLength(mine)).anyMatch(i -> !Bits.same(its, mine, i));
+                })
+                .toList();
+    }
+
     /** Comparison of arrays as bits. */
     static final class Bits {
         private Bits() {}
 
         static void assertSame(Object expected, Object actual, String context) {
-            int length = java.lang.reflect.Array.getLength(expected);
-            if (length != java.lang.reflect.Array.getLength(actual)) {
-                fail("got %d elements, expected %d: %s", java.lang.reflect.Array.getLength(actual), length, context);
+            int length = Array.getLength(expected);
+            if (length != Array.getLength(actual)) {
+                fail("got %d elements, expected %d: %s", Array.getLength(actual), length, context);
             }
             int differing = 0;
             int first = -1;

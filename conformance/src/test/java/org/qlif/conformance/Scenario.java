@@ -5,19 +5,20 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.Kernel;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
-import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
-import org.qlif.QlifTrace;
-import org.qlif.QlifVariable;
 import org.qlif.State;
+import org.qlif.StateVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
+import org.qlif.Trace;
 
 /**
  * One forward and backward run, as plain arrays: what goes in. Immutable; {@link #time} and {@link #rows} cut parts out of it
@@ -27,13 +28,14 @@ import org.qlif.Tensor;
  * @param modulation null for none
  * @param uniforms null to draw them; by (T, W, B, N)
  * @param normals null to draw them
+ * @param rowIndex the index of each row in the whole batch; null for consecutive rows
  * @param initial the state before, by ordinal; null for the model's own
- * @param gradSpikeValues null for none
+ * @param gradSpikeValues by (T, B, N), or by (B, N) for one that every step has; null for none
  * @param gradVoltages null for none
  * @param gradFinal by ordinal; null for none
  */
 record Scenario(
-        QlifConfig config,
+        NeuronConfig config,
         Shape shape,
         float[] input,
         List<float[]> parameters,
@@ -41,6 +43,7 @@ record Scenario(
         float[] uniforms,
         float[] normals,
         DrawStream draws,
+        long[] rowIndex,
         long firstStep,
         float[][] initial,
         float[] gradSpikeValues,
@@ -62,7 +65,7 @@ record Scenario(
     }
 
     /** A scenario for {@code config} of about {@code budget} neuron-steps at most, with awkward extents. */
-    static Scenario random(RandomGenerator random, QlifConfig config, int budget) {
+    static Scenario random(RandomGenerator random, NeuronConfig config, int budget) {
         int[] neurons = {0, 1, 15, 16, 17, 63, 64, 65, 255, 256, 257, 521};
         int[] steps = {0, 1, 2, 3, 20, 63, 64, 65, 130};
         int[] rows = {0, 1, 1, 2, 3, 5};
@@ -78,8 +81,9 @@ record Scenario(
     }
 
     /** A scenario of this shape in which neurons spike, adapt, and now and then see numbers that no network should send. */
-    static Scenario random(RandomGenerator random, QlifConfig config, Shape shape) {
-        float[] input = gaussian(random, shape.size(), 1.2, 1.5);
+    static Scenario random(RandomGenerator random, NeuronConfig config, Shape shape) {
+        TestModel model = TestModel.of(config);
+        float[] input = gaussian(random, shape.size(), model.meanInput(), model.inputDeviation());
         boolean nonsense = random.nextInt(8) == 0;
         if (nonsense) {
             float[] odd = {
@@ -95,8 +99,7 @@ record Scenario(
         boolean gradFinal = random.nextBoolean();
         float[][] state = initial ? state(random, config, shape.elements()) : null;
         if (nonsense && initial && shape.elements() > 0) {
-            // 1 + D below its bound of 1e-6.
-            state[QlifVariable.DYNAMIC_PROBABILITY.ordinal()][random.nextInt(shape.elements())] = -1.5f;
+            model.spoil(random, state);
         }
         long firstStep =
                 RandomConfigs.pick(random, 0L, 0L, 1L, 2L, 5L, 40L, 63L, 64L, 65L, 127L, 1000L, (1L << 32) + 3);
@@ -110,36 +113,46 @@ record Scenario(
                 8589934595L,
                 (1L << 33) + 777,
                 (1L << 45) - 5);
-        return new Scenario(
+        Scenario scenario = new Scenario(
                 config,
                 shape,
                 input,
                 parameters(random, config, shape.neurons()),
-                random.nextInt(3) == 0 ? null : modulation(random, shape),
+                !config.acceptsModulation() || random.nextInt(3) == 0 ? null : modulation(random, shape),
                 null,
                 null,
                 new DrawStream(random.nextLong(), random.nextInt(), element),
+                null,
                 firstStep,
                 state,
                 random.nextInt(4) == 0 ? null : gaussian(random, shape.size(), 0, 1),
                 random.nextInt(4) == 0 ? null : gaussian(random, shape.size(), 0, 0.3),
-                gradFinal ? gradients(random, shape.elements()) : null);
+                gradFinal ? gradients(random, config, shape.elements()) : null);
+        if (random.nextInt(6) == 0) {
+            scenario = scenario.withRowIndex(rowIndex(random, shape.batch()));
+        }
+        if (random.nextInt(6) == 0) {
+            scenario = scenario.withGradSpikeValues(gaussian(random, shape.elements(), 0, 1));
+        }
+        return scenario;
     }
 
-    private static List<float[]> parameters(RandomGenerator random, QlifConfig config, int neurons) {
+    /** Rows of anywhere, some of which wrap around. */
+    private static long[] rowIndex(RandomGenerator random, int batch) {
+        long[] rows = new long[batch];
+        for (int b = 0; b < batch; b++) {
+            rows[b] = RandomConfigs.pick(
+                    random, b, batch - 1 - b, 3L * b + 1, -1L - b, 1L << 60, Long.MIN_VALUE, random.nextLong());
+        }
+        return rows;
+    }
+
+    private static List<float[]> parameters(RandomGenerator random, NeuronConfig config, int neurons) {
         List<float[]> parameters = new ArrayList<>();
-        for (QlifParameter parameter : QlifParameter.values()) {
+        for (NeuronParameter parameter : config.parameters()) {
             float[] values = new float[random.nextBoolean() ? 1 : neurons];
             for (int i = 0; i < values.length; i++) {
-                values[i] = (float)
-                        switch (parameter) {
-                            // Some of them outside the bounds of the adaptive threshold.
-                            case V_TH -> random.nextDouble(0.4, 1.6);
-                            case TAU -> random.nextDouble(1.5, 20);
-                            case ETA -> random.nextDouble(-0.05, 0.4);
-                            case Q_SCALE -> config.qScale() * random.nextDouble(0.5, 3);
-                            case Q_BIAS -> config.qBias() + random.nextDouble(-0.3, 1.2);
-                        };
+                values[i] = (float) TestModel.of(config).parameter(random, config, parameter);
             }
             parameters.add(values);
         }
@@ -168,26 +181,12 @@ record Scenario(
         return new Shape.Modulation(gaussian(random, (int) elements, 0.2, 1), own);
     }
 
-    private static float[][] state(RandomGenerator random, QlifConfig config, int elements) {
-        float[][] state = new float[QlifVariable.values().length][];
-        for (QlifVariable variable : QlifVariable.values()) {
+    private static float[][] state(RandomGenerator random, NeuronConfig config, int elements) {
+        float[][] state = new float[config.stateVariables().size()][];
+        for (StateVariable variable : config.stateVariables()) {
             float[] values = new float[elements];
             for (int i = 0; i < elements; i++) {
-                values[i] = (float)
-                        switch (variable) {
-                            case MEMBRANE -> random.nextGaussian(0.3, 0.4);
-                            case ADAPTATION, REFRACTORY -> random.nextDouble(0, 0.8);
-                            case EFFICIENCY -> random.nextDouble(0.3, 1);
-                            case AHP, DYNAMIC_PROBABILITY -> random.nextDouble(0, 1.5);
-                            case THRESHOLD_OFFSET -> random.nextDouble(-0.3, 0.5);
-                            case RATE -> random.nextDouble(0, 0.5);
-                            case HOMEOSTASIS -> random.nextDouble(-0.1, 0.1);
-                            case MODULATION -> random.nextGaussian(0.5, 0.5);
-                            case SPIKE_VALUE ->
-                                config.spikeValue() == QlifConfig.SpikeValue.SAMPLE
-                                        ? random.nextInt(2)
-                                        : random.nextDouble();
-                        };
+                values[i] = (float) TestModel.of(config).state(random, config, variable);
                 // Below the bound under which docs/model.md, section 10 makes it +0.
                 if (random.nextInt(20) == 0) {
                     values[i] *= 0x1p-70f;
@@ -198,8 +197,8 @@ record Scenario(
         return state;
     }
 
-    private static float[][] gradients(RandomGenerator random, int elements) {
-        float[][] gradients = new float[QlifVariable.values().length][];
+    private static float[][] gradients(RandomGenerator random, NeuronConfig config, int elements) {
+        float[][] gradients = new float[config.stateVariables().size()][];
         for (int i = 0; i < gradients.length; i++) {
             gradients[i] = gaussian(random, elements, 0, 0.5);
         }
@@ -214,16 +213,9 @@ record Scenario(
         return values;
     }
 
-    /** This scenario with the numbers lent that {@code kernel} would draw. */
+    /** This scenario with the numbers lent that {@code kernel} would draw for consecutive rows, which it then has. */
     Scenario lendingDraws(Kernel kernel) {
-        int wires = config.uniformsPerStep();
-        Tensor uniforms = null;
-        if (wires > 0) {
-            uniforms =
-                    config.readout() == QlifConfig.Readout.MULTI_QUBIT && config.decision() == QlifConfig.Decision.QUBIT
-                            ? Tensor.zeros(DType.F32, shape.steps(), wires, shape.batch(), shape.neurons())
-                            : Tensor.zeros(DType.F32, shape.extents());
-        }
+        Tensor uniforms = config.uniformsPerStep() == 0 ? null : Tensor.zeros(DType.F32, uniformExtents());
         Tensor normals = config.drawsNormals() ? Tensor.zeros(DType.F32, shape.extents()) : null;
         kernel.draw(draws, firstStep, uniforms, normals);
         return new Scenario(
@@ -235,6 +227,55 @@ record Scenario(
                 uniforms == null ? null : uniforms.toFloatArray(),
                 normals == null ? null : normals.toFloatArray(),
                 null,
+                null,
+                firstStep,
+                initial,
+                gradSpikeValues,
+                gradVoltages,
+                gradFinal);
+    }
+
+    /** The shape in which uniforms are lent. */
+    private long[] uniformExtents() {
+        int wires = config.uniformsPerStep();
+        return wires == 1 ? shape.extents() : new long[] {shape.steps(), wires, shape.batch(), shape.neurons()};
+    }
+
+    /** This scenario with other row indices, whose rows count from 0 then; null for consecutive rows. */
+    Scenario withRowIndex(long[] rowIndex) {
+        return with(
+                config,
+                rowIndex == null ? draws : new DrawStream(draws.seed(), draws.stream()),
+                rowIndex,
+                gradSpikeValues);
+    }
+
+    /** This scenario with draws of elsewhere. */
+    Scenario withDraws(DrawStream draws) {
+        return with(config, draws, rowIndex, gradSpikeValues);
+    }
+
+    /** This scenario with another gradient of the spike values. */
+    Scenario withGradSpikeValues(float[] gradSpikeValues) {
+        return with(config, draws, rowIndex, gradSpikeValues);
+    }
+
+    /** The same numbers under another configuration of the model. */
+    Scenario withConfig(NeuronConfig config) {
+        return with(config, draws, rowIndex, gradSpikeValues);
+    }
+
+    private Scenario with(NeuronConfig config, DrawStream draws, long[] rowIndex, float[] gradSpikeValues) {
+        return new Scenario(
+                config,
+                shape,
+                input,
+                parameters,
+                modulation,
+                uniforms,
+                normals,
+                draws,
+                rowIndex,
                 firstStep,
                 initial,
                 gradSpikeValues,
@@ -244,38 +285,60 @@ record Scenario(
 
     /** Steps [t0, t1), from {@code initial} and back from {@code gradFinal}. */
     Scenario time(int t0, int t1, float[][] initial, float[][] gradFinal) {
-        return part(t0, t1, 0, shape.batch(), initial, gradFinal);
+        return part(t0, t1, shape.allRows(), draws, rowIndex, initial, gradFinal);
     }
 
-    /** Rows [b0, b1). */
+    /** Rows [b0, b1), which draw what they draw in the whole. */
     Scenario rows(int b0, int b1) {
-        return part(0, shape.steps(), b0, b1, rows(initial, b0, b1), rows(gradFinal, b0, b1));
+        DrawStream own = rowIndex != null
+                ? draws
+                : new DrawStream(draws.seed(), draws.stream(), draws.elementOffset() + (long) b0 * shape.neurons());
+        long[] index = rowIndex == null ? null : Arrays.copyOfRange(rowIndex, b0, b1);
+        int[] rows = IntStream.range(b0, b1).toArray();
+        return part(0, shape.steps(), rows, own, index, rows(initial, rows), rows(gradFinal, rows));
     }
 
-    private float[][] rows(float[][] state, int b0, int b1) {
+    /** Some rows in any order, each of which draws by its index what it draws in the whole, which has consecutive rows from 0. */
+    Scenario indexed(int... rows) {
+        long[] index = Arrays.stream(rows).asLongStream().toArray();
+        return part(0, shape.steps(), rows, draws, index, rows(initial, rows), rows(gradFinal, rows));
+    }
+
+    private float[][] rows(float[][] state, int[] rows) {
         if (state == null) {
             return null;
         }
         float[][] part = new float[state.length][];
-        Arrays.setAll(part, i -> Arrays.copyOfRange(state[i], b0 * shape.neurons(), b1 * shape.neurons()));
+        Arrays.setAll(part, i -> shape.oneStep().slice(state[i], 0, 1, rows));
         return part;
     }
 
-    private Scenario part(int t0, int t1, int b0, int b1, float[][] initial, float[][] gradFinal) {
+    private Scenario part(
+            int t0, int t1, int[] rows, DrawStream draws, long[] rowIndex, float[][] initial, float[][] gradFinal) {
         return new Scenario(
                 config,
-                new Shape(t1 - t0, b1 - b0, shape.neurons()),
-                shape.slice(input, t0, t1, b0, b1),
+                new Shape(t1 - t0, rows.length, shape.neurons()),
+                shape.slice(input, t0, t1, rows),
                 parameters,
-                modulation == null ? null : shape.slice(modulation, t0, t1, b0, b1),
+                modulation == null ? null : shape.slice(modulation, t0, t1, rows),
                 null,
                 null,
-                new DrawStream(draws.seed(), draws.stream(), draws.elementOffset() + (long) b0 * shape.neurons()),
+                draws,
+                rowIndex,
                 firstStep + t0,
                 initial,
-                gradSpikeValues == null ? null : shape.slice(gradSpikeValues, t0, t1, b0, b1),
-                gradVoltages == null ? null : shape.slice(gradVoltages, t0, t1, b0, b1),
+                gradSpikeValues == null
+                        ? null
+                        : sharesGradSpikeValues()
+                                ? shape.oneStep().slice(gradSpikeValues, 0, 1, rows)
+                                : shape.slice(gradSpikeValues, t0, t1, rows),
+                gradVoltages == null ? null : shape.slice(gradVoltages, t0, t1, rows),
                 gradFinal);
+    }
+
+    /** Whether one gradient of the spike values serves every step. */
+    private boolean sharesGradSpikeValues() {
+        return gradSpikeValues.length == shape.elements() && shape.steps() != 1;
     }
 
     /** Runs with everything asked for. */
@@ -310,7 +373,7 @@ record Scenario(
     Forward forward(Memory memory, Predicate<String> wanted) {
         long[] extents = shape.extents();
         Parameters lent = Parameters.none(config);
-        for (QlifParameter parameter : QlifParameter.values()) {
+        for (NeuronParameter parameter : config.parameters()) {
             float[] values = parameters.get(parameter.ordinal());
             lent.set(parameter, memory.copy(values, values.length));
         }
@@ -327,13 +390,9 @@ record Scenario(
         if (modulation != null) {
             forward.modulation(memory.copy(modulation.values(), modulation.shape()));
         }
-        if (uniforms != null) {
-            forward.uniforms(
-                    uniforms.length == shape.size() && config.uniformsPerStep() == 1
-                            ? memory.copy(uniforms, extents)
-                            : memory.copy(uniforms, extents[0], config.uniformsPerStep(), extents[1], extents[2]));
-        }
-        forward.normals(memory.copy(normals, extents));
+        forward.uniforms(memory.copy(uniforms, uniformExtents()))
+                .normals(memory.copy(normals, extents))
+                .rowIndex(memory.copy(rowIndex, shape.batch()));
         for (DType type : DType.SPIKES) {
             if (wanted.test(Result.spikes(type))) {
                 forward.spikes(memory.poisoned(type, extents));
@@ -345,7 +404,7 @@ record Scenario(
         if (wanted.test("voltages")) {
             forward.voltages(memory.poisoned(DType.F32, extents));
         }
-        for (QlifTrace trace : QlifTrace.values()) {
+        for (Trace trace : config.traces()) {
             if (wanted.test("trace." + trace.symbol())) {
                 forward.trace(trace, memory.poisoned(DType.F32, extents));
             }
@@ -360,7 +419,7 @@ record Scenario(
     Backward backward(Forward forward, Memory memory, Predicate<String> wanted) {
         long[] extents = shape.extents();
         Backward backward = new Backward(forward)
-                .gradSpikeValues(memory.copy(gradSpikeValues, extents))
+                .gradSpikeValues(copyGradSpikeValues(memory))
                 .gradVoltages(memory.copy(gradVoltages, extents))
                 .gradFinalState(memory.copy(config, gradFinal, shape.batch(), shape.neurons()));
         if (wanted.test("grad.input")) {
@@ -370,7 +429,7 @@ record Scenario(
             backward.gradModulation(memory.poisoned(DType.F32, modulation.shape()));
         }
         Parameters gradients = Parameters.none(config);
-        for (QlifParameter parameter : QlifParameter.values()) {
+        for (NeuronParameter parameter : config.parameters()) {
             if (wanted.test("grad.parameter." + parameter.symbol())) {
                 gradients.set(parameter, memory.poisoned(DType.F32, parameters.get(parameter.ordinal()).length));
             }
@@ -382,21 +441,28 @@ record Scenario(
         return backward;
     }
 
-    static Result collect(Forward forward, Backward backward) {
+    private Tensor copyGradSpikeValues(Memory memory) {
+        return gradSpikeValues != null && sharesGradSpikeValues()
+                ? memory.copy(gradSpikeValues, 1, shape.batch(), shape.neurons())
+                : memory.copy(gradSpikeValues, shape.extents());
+    }
+
+    /** Everything that the runs wrote. */
+    Result collect(Forward forward, Backward backward) {
         Result result = new Result();
         for (DType type : DType.SPIKES) {
             put(result, Result.spikes(type), forward.spikes(type));
         }
         put(result, "spikeValues", forward.spikeValues());
         put(result, "voltages", forward.voltages());
-        for (QlifTrace trace : QlifTrace.values()) {
+        for (Trace trace : config.traces()) {
             put(result, "trace." + trace.symbol(), forward.trace(trace));
         }
         put(result, "final.", forward.finalState());
         if (backward != null) {
             put(result, "grad.input", backward.gradInput());
             put(result, "grad.modulation", backward.gradModulation());
-            for (QlifParameter parameter : QlifParameter.values()) {
+            for (NeuronParameter parameter : config.parameters()) {
                 put(
                         result,
                         "grad.parameter." + parameter.symbol(),
@@ -415,7 +481,7 @@ record Scenario(
 
     private static void put(Result result, String prefix, State state) {
         if (state != null) {
-            for (QlifVariable variable : QlifVariable.values()) {
+            for (StateVariable variable : state.variables()) {
                 result.put(prefix + variable.symbol(), state.get(variable));
             }
             result.put(prefix + "step", new long[] {state.step()});
@@ -423,9 +489,9 @@ record Scenario(
     }
 
     /** The state that {@code result} holds under {@code prefix}, by ordinal. */
-    static float[][] state(Result result, String prefix) {
-        float[][] state = new float[QlifVariable.values().length][];
-        for (QlifVariable variable : QlifVariable.values()) {
+    float[][] state(Result result, String prefix) {
+        float[][] state = new float[config.stateVariables().size()][];
+        for (StateVariable variable : config.stateVariables()) {
             state[variable.ordinal()] = result.floats(prefix + variable.symbol());
         }
         return state;
@@ -435,6 +501,7 @@ record Scenario(
     @Override
     public String toString() {
         return shape + ", modulation " + (modulation == null ? "none" : Arrays.toString(modulation.shape()))
-                + ", first step " + firstStep + ", " + draws + ", " + config;
+                + ", first step " + firstStep + ", " + draws
+                + ", rows " + (rowIndex == null ? "consecutive" : Arrays.toString(rowIndex)) + ", " + config;
     }
 }

@@ -15,7 +15,9 @@ import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.LifConfig;
 import org.qlif.NeuromodTransform;
+import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.AngleMap;
 import org.qlif.QlifConfig.Decision;
@@ -24,7 +26,6 @@ import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifConfig.Readout;
 import org.qlif.QlifConfig.Sampling;
 import org.qlif.QlifConfig.SpikeValue;
-import org.qlif.QlifVariable;
 import org.qlif.Surrogate;
 import org.qlif.Tape;
 
@@ -36,6 +37,7 @@ import org.qlif.Tape;
  */
 class SeededRunsTest {
     private static final String FILE = "seeded-runs.properties";
+    private static final Shape SHAPE = new Shape(131, 2, 37);
 
     @Test
     void hasTheBitsOfEarlierReleases() throws IOException {
@@ -101,6 +103,24 @@ class SeededRunsTest {
         add(runs, "no-dynamic-probability", QlifConfig.builder().dynamicProbability(false));
         add(runs, "no-ahp", QlifConfig.builder().useAhp(false));
         add(runs, "no-homeostasis", QlifConfig.builder().homeostasisEnabled(false));
+        // New runs stand last: the numbers of a run follow from its place.
+        add(runs, "no-adaptation", QlifConfig.builder().useAdaptation(false));
+        add(runs, "no-depression", QlifConfig.builder().useDepression(false));
+        for (Surrogate surrogate : Surrogate.values()) {
+            add(
+                    runs,
+                    "plain-lif-" + surrogate,
+                    QlifConfig.plainLif().toBuilder().surrogate(surrogate).surrogateAlpha(0.7));
+        }
+        for (Surrogate surrogate : Surrogate.values()) {
+            LifConfig config = LifConfig.builder()
+                    .surrogate(surrogate)
+                    .surrogateAlpha(0.7)
+                    .vReset(-0.2)
+                    .build();
+            runs.put("lif-" + surrogate, scenario(config, new Numbers(runs.size())));
+        }
+        runs.put("lif", scenario(LifConfig.defaults(), new Numbers(runs.size())));
         return runs;
     }
 
@@ -110,34 +130,52 @@ class SeededRunsTest {
     }
 
     private static Scenario scenario(QlifConfig config, Numbers numbers, boolean modulated) {
-        Shape shape = new Shape(131, 2, 37);
         List<float[]> parameters = new ArrayList<>();
-        parameters.add(numbers.between(shape.neurons(), 0.4f, 1.6f));
-        parameters.add(numbers.between(shape.neurons(), 1.5f, 20));
+        parameters.add(numbers.between(SHAPE.neurons(), 0.4f, 1.6f));
+        parameters.add(numbers.between(SHAPE.neurons(), 1.5f, 20));
         parameters.add(numbers.between(1, 0, 0.4f));
-        parameters.add(numbers.between(shape.neurons(), (float) config.qScale() / 2, (float) config.qScale() * 3));
+        parameters.add(numbers.between(SHAPE.neurons(), (float) config.qScale() / 2, (float) config.qScale() * 3));
         parameters.add(numbers.between(1, (float) config.qBias(), (float) config.qBias() + 0.5f));
-        float[][] gradFinal = new float[QlifVariable.values().length][];
+        return scenario(config, numbers, parameters, -2, 4, modulated);
+    }
+
+    private static Scenario scenario(LifConfig config, Numbers numbers) {
+        List<float[]> parameters = new ArrayList<>();
+        parameters.add(numbers.between(SHAPE.neurons(), 50, 400));
+        parameters.add(numbers.between(SHAPE.neurons(), 20, 300));
+        parameters.add(numbers.between(1, 0.5f, 1.2f));
+        return scenario(config, numbers, parameters, -1, 2, false);
+    }
+
+    private static Scenario scenario(
+            NeuronConfig config,
+            Numbers numbers,
+            List<float[]> parameters,
+            float least,
+            float most,
+            boolean modulated) {
+        float[][] gradFinal = new float[config.stateVariables().size()][];
         for (int i = 0; i < gradFinal.length; i++) {
-            gradFinal[i] = numbers.between(shape.elements(), -1, 1);
+            gradFinal[i] = numbers.between(SHAPE.elements(), -1, 1);
         }
         return new Scenario(
                 config,
-                shape,
-                numbers.between(shape.size(), -2, 4),
+                SHAPE,
+                numbers.between(SHAPE.size(), least, most),
                 parameters,
                 modulated
                         ? new Shape.Modulation(
-                                numbers.between(shape.steps() * shape.neurons(), -1, 1),
-                                new long[] {shape.steps(), 1, shape.neurons()})
+                                numbers.between(SHAPE.steps() * SHAPE.neurons(), -1, 1),
+                                new long[] {SHAPE.steps(), 1, SHAPE.neurons()})
                         : null,
                 null,
                 null,
                 new DrawStream(0x123456789ABCDEFL, 7, 12345678901L),
+                null,
                 61,
                 null,
-                numbers.between(shape.size(), -1, 1),
-                numbers.between(shape.size(), -0.3f, 0.3f),
+                numbers.between(SHAPE.size(), -1, 1),
+                numbers.between(SHAPE.size(), -0.3f, 0.3f),
                 gradFinal);
     }
 

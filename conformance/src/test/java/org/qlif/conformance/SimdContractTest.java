@@ -85,6 +85,20 @@ class SimdContractTest extends KernelContract {
     }
 
     @Nested
+    class Variants extends VariantContract {
+        Variants() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Options extends OptionContract {
+        Options() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
     class Draws extends DrawContract {
         Draws() {
             super(DEVICE);

@@ -1,0 +1,201 @@
+package org.qlif;
+
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * A layer of N LIF neurons, docs/model.md, section 11: input current {@code (T, B, N)} in, spikes and membrane potentials out. It is used
+ * as {@link QlifLayer} is, except that nothing is drawn: it has no seed and takes no modulation, and runs repeat themselves.
+ *
+ * <pre>{@code
+ * try (LifLayer layer = LifLayer.builder(128).device("cpu").training(Tape.Mode.VOLTAGE).build()) {
+ *     LifLayer.Output out = layer.forward(Tensor.of(current, 100, 32, 128));
+ *     float[] spikes = out.spikes().toFloatArray();
+ *     LifLayer.Gradients gradients = layer.backward(gradSpikes, null);
+ *     float[] gradThreshold = gradients.parameters().get(LifParameter.V_TH).toFloatArray();
+ * }
+ * }</pre>
+ *
+ * <p>The layer owns parameters, state and, for training, a tape; outputs are new tensors for each call. Callers who want to lend
+ * all memory use {@link Kernel}.
+ *
+ * <p>Not thread-safe, except that any thread may {@link #close()}: that waits for a call that runs. A layer that is forgotten is closed
+ * some time after it has become unreachable.
+ */
+public final class LifLayer implements AutoCloseable {
+    /**
+     * What a forward call returns.
+     *
+     * @param spikes the spikes, {@code (T, B, N)} of the builder's spike type
+     * @param spikeValues the same as {@code F32 (T, B, N)}: what a downstream layer consumes
+     * @param voltages v after the reset, {@code F32 (T, B, N)}; null if not asked for
+     * @param traces the traces asked for, {@code F32 (T, B, N)} each
+     */
+    public record Output(Tensor spikes, Tensor spikeValues, Tensor voltages, Map<LifTrace, Tensor> traces) {
+        /** Makes the map unmodifiable. */
+        public Output {
+            traces = Collections.unmodifiableMap(traces);
+        }
+    }
+
+    /**
+     * What a backward call returns.
+     *
+     * @param input the gradient of the input, {@code F32 (T, B, N)}
+     * @param parameters the gradients of the three parameters, each of its parameter's length
+     */
+    public record Gradients(Tensor input, Parameters parameters) {}
+
+    private final LifConfig config;
+    private final LayerEngine engine;
+    private final Set<LifTrace> traces;
+
+    private LifLayer(Builder builder) {
+        this.config = builder.config;
+        this.traces = EnumSet.copyOf(builder.traces);
+        this.engine = new LayerEngine(builder.settings, config, traces, true, null, List.of());
+    }
+
+    /** A builder of a layer of {@code neurons} neurons, at least 1. */
+    public static Builder builder(long neurons) {
+        return new Builder(neurons);
+    }
+
+    /**
+     * Runs all steps of {@code input}.
+     *
+     * @param input the current, {@code F32 (T, B, N)}
+     * @throws IllegalArgumentException if the shape, or a value among the parameters, is not what the call needs
+     * @throws IllegalStateException if the layer is closed or in a call
+     */
+    public Output forward(Tensor input) {
+        Forward call = engine.forward(input, null);
+        EnumMap<LifTrace, Tensor> traced = new EnumMap<>(LifTrace.class);
+        traces.forEach(trace -> traced.put(trace, call.trace(trace)));
+        return new Output(engine.spikes(call), engine.spikeValues(call), call.voltages(), traced);
+    }
+
+    /**
+     * The gradients of the last forward call, through all its steps. The state that a call started from counts as given: gradients
+     * stop there.
+     *
+     * <p>The input and the parameters of that call are read again, where they lie: whoever changes their values in between, such as an
+     * optimizer that steps first, gets wrong gradients. That a parameter's tensor was replaced is noticed.
+     *
+     * @param gradSpikeValues the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is
+     *     the same at every step; null for 0
+     * @param gradVoltages the gradient with respect to the voltages, {@code F32 (T, B, N)}; null for 0
+     * @throws IllegalStateException if the layer was not built for training, there was no forward call, a parameter was replaced
+     *     since, or the layer is closed or in a call
+     */
+    public Gradients backward(Tensor gradSpikeValues, Tensor gradVoltages) {
+        Backward call = engine.backward(gradSpikeValues, gradVoltages);
+        return new Gradients(call.gradInput(), call.gradParameters());
+    }
+
+    /** Forgets the state, where the policy keeps one. */
+    public void reset() {
+        engine.reset();
+    }
+
+    /** The three parameters, each of length N on the heap: what an optimizer updates in place. */
+    public Parameters parameters() {
+        return engine.parameters();
+    }
+
+    /** The state that the next call starts from; null if that is a fresh one. */
+    public State state() {
+        return engine.state();
+    }
+
+    /** The configuration. */
+    public LifConfig config() {
+        return config;
+    }
+
+    /** The kernel that runs, to ask for its device. */
+    public Kernel kernel() {
+        return engine.kernel();
+    }
+
+    /**
+     * Releases the kernel and the tape, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
+     */
+    @Override
+    public void close() {
+        engine.close();
+    }
+
+    /** Builds a {@link LifLayer}. */
+    public static final class Builder {
+        private final LayerEngine.Settings settings;
+        private LifConfig config = LifConfig.defaults();
+        private final EnumSet<LifTrace> traces = EnumSet.noneOf(LifTrace.class);
+
+        private Builder(long neurons) {
+            this.settings = new LayerEngine.Settings(neurons);
+        }
+
+        /** Sets the model's options; the defaults of docs/model.md unless set. */
+        public Builder config(LifConfig config) {
+            this.config = Objects.requireNonNull(config, "config");
+            return this;
+        }
+
+        /** Sets the device by name, see {@link Device}; {@code auto} unless set. */
+        public Builder device(String device) {
+            settings.device(device);
+            return this;
+        }
+
+        /** Sets how many threads share a call, 1 to 1024; all processors unless set. */
+        public Builder threads(int threads) {
+            settings.threads(threads);
+            return this;
+        }
+
+        /** Sets what happens to the state between calls; {@link StatePolicy#RESET} unless set. */
+        public Builder state(StatePolicy policy) {
+            settings.state(policy);
+            return this;
+        }
+
+        /** Sets the type of the spikes, one of {@link DType#SPIKES}; {@link DType#F32} unless set. */
+        public Builder spikes(DType type) {
+            settings.spikes(type);
+            return this;
+        }
+
+        /** Sets whether calls return the voltages; they do unless set otherwise. */
+        public Builder voltages(boolean voltages) {
+            settings.voltages(voltages);
+            return this;
+        }
+
+        /** Asks for traces. */
+        public Builder traces(LifTrace... wanted) {
+            traces.addAll(List.of(wanted));
+            return this;
+        }
+
+        /** Keeps a tape of this mode, so that {@link LifLayer#backward} can follow a forward call. */
+        public Builder training(Tape.Mode mode) {
+            settings.training(mode);
+            return this;
+        }
+
+        /**
+         * The layer, with a kernel opened for it.
+         *
+         * @throws DeviceUnavailableException if the device can't run here
+         */
+        public LifLayer build() {
+            return new LifLayer(this);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+package org.qlif;
+
+/** What happens to a layer's state between its forward calls. */
+public enum StatePolicy {
+    /** Each call starts from a fresh state. */
+    RESET,
+    /**
+     * A call starts from the state of the last, except that what steers a neuron as a whole is replaced by its mean over the batch,
+     * neuron by neuron: the firing-rate estimate and the homeostatic offset of QLIF, docs/model.md, section 5. LIF has nothing of the
+     * kind, so that this is the same as {@link #STREAM}.
+     */
+    KEEP,
+    /** A call continues the last one exactly: T calls of one step equal one call of T steps. */
+    STREAM
+}
