@@ -8,10 +8,6 @@ import static org.qlif.simd.Lanes.F;
 import java.lang.invoke.MethodHandles;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import org.qlif.LifParameter;
-import org.qlif.LifTrace;
-import org.qlif.NeuronParameter;
-import org.qlif.Trace;
 import org.qlif.spi.host.LifConstants;
 
 /**
@@ -20,7 +16,7 @@ import org.qlif.spi.host.LifConstants;
  *
  * <p>Never used by its own name: {@link ProgramClasses} defines this class anew for every specialisation.
  */
-final class LifProgram implements Program {
+final class LifProgram implements LifPasses {
     private static final Specialisation MADE_FOR = ProgramClasses.specialisationOf(MethodHandles.lookup());
     private static final SimdSurrogate SURROGATE =
             MADE_FOR == null ? null : SimdSurrogate.of(((LifStructure) MADE_FOR.structure()).surrogate());
@@ -32,61 +28,12 @@ final class LifProgram implements Program {
     }
 
     @Override
-    public Pass[] derive(NeuronParameter parameter) {
-        return switch ((LifParameter) parameter) {
-            case TAU_SYN_INV, TAU_MEM_INV -> new Pass[] {this::rate};
-            case V_TH -> NONE;
-        };
-    }
-
-    @Override
-    public Pass[] deriveBackward(NeuronParameter parameter) {
-        return switch ((LifParameter) parameter) {
-            case TAU_SYN_INV, TAU_MEM_INV -> new Pass[] {this::rateBackward};
-            case V_TH -> NONE;
-        };
-    }
-
-    @Override
-    public Pass[] rise() {
-        return NONE;
-    }
-
-    @Override
-    public Pass[] fire() {
-        return new Pass[] {this::step};
-    }
-
-    @Override
-    public Pass[] settle() {
-        return NONE;
-    }
-
-    @Override
-    public Pass[] replay() {
-        return new Pass[] {this::stepAgain};
-    }
-
-    @Override
-    public Pass[] backward() {
-        return new Pass[] {this::stepBackward};
-    }
-
-    @Override
-    public Traced traced(Trace trace) {
-        return switch ((LifTrace) trace) {
-            case DELTA -> Traced.by(LifProgram::traceDelta);
-            case CURRENT -> throw new IllegalArgumentException("trace: got " + trace + ", a state variable's");
-        };
-    }
-
-    /** From tau_syn_inv or tau_mem_inv in line OUT to dt times it. */
-    private void rate(Tile tile) {
+    public void rate(Tile tile) {
         scale(tile, Layout.OUT);
     }
 
-    /** From the gradient of that in line AUX to that of the parameter. */
-    private void rateBackward(Tile tile) {
+    @Override
+    public void rateBackward(Tile tile) {
         scale(tile, Layout.AUX);
     }
 
@@ -113,9 +60,7 @@ final class LifProgram implements Program {
 
     /** From i' to the state after the step. */
     private void settle(float[] m, int i, FloatVector current, FloatVector vPre, VectorMask<Float> fired) {
-        current.neg()
-                .fma(fromArray(F, m, i + LifLayout.SYN_RATE), current)
-                .intoArray(m, i + LifLayout.I);
+        current.neg().fma(fromArray(F, m, i + LifLayout.SYN_RATE), current).intoArray(m, i + LifLayout.I);
         vPre.blend(k.vReset(), fired).intoArray(m, i + LifLayout.V);
     }
 
@@ -123,7 +68,8 @@ final class LifProgram implements Program {
         return vPre.sub(fromArray(F, m, i + LifLayout.V_TH));
     }
 
-    private void step(Tile tile) {
+    @Override
+    public void step(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int inputs = tile.input;
@@ -134,8 +80,7 @@ final class LifProgram implements Program {
             int lane = v * Lanes.LENGTH;
             FloatVector current = current(m, i, inputs + lane);
             FloatVector potential = fromArray(F, m, i + LifLayout.V);
-            FloatVector vPre =
-                    drive(potential, current).fma(fromArray(F, m, i + LifLayout.MEM_RATE), potential);
+            FloatVector vPre = drive(potential, current).fma(fromArray(F, m, i + LifLayout.MEM_RATE), potential);
             vPre.intoArray(m, at + lane + LifLayout.FRAME_V_PRE);
             VectorMask<Float> fired = delta(m, i, vPre).compare(GT, 0f);
             settle(m, i, current, vPre, fired);
@@ -144,7 +89,8 @@ final class LifProgram implements Program {
         }
     }
 
-    private static void traceDelta(Tile tile) {
+    @Override
+    public void traceDelta(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
@@ -157,7 +103,8 @@ final class LifProgram implements Program {
 
     // ---------------------------------------------------------------- backward
 
-    private void stepAgain(Tile tile) {
+    @Override
+    public void stepAgain(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         long[] bits = tile.bits;
@@ -177,7 +124,8 @@ final class LifProgram implements Program {
         }
     }
 
-    private void stepBackward(Tile tile) {
+    @Override
+    public void stepBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int gradY = tile.gradY;
@@ -195,16 +143,12 @@ final class LifProgram implements Program {
             FloatVector bDelta = bY.mul(SURROGATE.derivative(delta(m, i, vPre), k.surrogateScale()));
             FloatVector bVPre = bV.blend(0f, Block.fired(bits, word, v)).add(bDelta);
             fromArray(F, m, b + LifLayout.GRAD_V_TH).sub(bDelta).intoArray(m, b + LifLayout.GRAD_V_TH);
-            bVPre.fma(
-                            fromArray(F, m, j + LifLayout.FRAME_DRIVE),
-                            fromArray(F, m, b + LifLayout.GRAD_MEM_RATE))
+            bVPre.fma(fromArray(F, m, j + LifLayout.FRAME_DRIVE), fromArray(F, m, b + LifLayout.GRAD_MEM_RATE))
                     .intoArray(m, b + LifLayout.GRAD_MEM_RATE);
             FloatVector bDrive = fromArray(F, m, i + LifLayout.MEM_RATE).mul(bVPre);
             FloatVector adjI = fromArray(F, m, b + LifLayout.ADJ_I);
             adjI.neg()
-                    .fma(
-                            fromArray(F, m, j + LifLayout.FRAME_CURRENT),
-                            fromArray(F, m, b + LifLayout.GRAD_SYN_RATE))
+                    .fma(fromArray(F, m, j + LifLayout.FRAME_CURRENT), fromArray(F, m, b + LifLayout.GRAD_SYN_RATE))
                     .intoArray(m, b + LifLayout.GRAD_SYN_RATE);
             FloatVector bI = adjI.neg()
                     .fma(fromArray(F, m, i + LifLayout.SYN_RATE), adjI)
