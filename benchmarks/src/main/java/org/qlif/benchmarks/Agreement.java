@@ -1,8 +1,7 @@
 package org.qlif.benchmarks;
 
 import java.util.Map;
-import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
+import org.qlif.NeuronParameter;
 
 /**
  * Checks that a contender computes what the others do, before it is timed. The yardstick is our scalar kernel, on a small shape
@@ -12,7 +11,7 @@ final class Agreement {
     /** Few steps, so that a rounding error has no time to become another spike. */
     private static final Shape SMALL = new Shape(11, 3, 67);
 
-    /** Enough neuron-steps, some 800 spikes, to compare firing rates where the draws differ. */
+    /** Enough neuron-steps, of the default QLIF some 800 spikes, to compare firing rates where the draws differ. */
     private static final Shape RATES = new Shape(20, 8, 128);
 
     /** Potentials are of the order of 1 and go through 11 steps of some ten float32 roundings of 6e-8 each. */
@@ -30,16 +29,16 @@ final class Agreement {
     private Agreement() {}
 
     /**
-     * Throws unless {@code kind} agrees: the same spikes and, within rounding, potentials and gradients from lent draws; from its
+     * Throws unless {@code kind} agrees on {@code model}: the same spikes and, within rounding, potentials and gradients from lent draws; from its
      * own draws the same spikes but for rounding, or where it has a generator of its own, the same firing rate.
      */
-    static void require(ContenderKind kind, int threads, Pass pass) {
-        requireSameAnswer(kind, threads, pass);
-        requireSameFiring(kind, threads, pass);
+    static void require(ContenderKind kind, Model model, int threads, Pass pass) {
+        requireSameAnswer(kind, model, threads, pass);
+        requireSameFiring(kind, model, threads, pass);
     }
 
-    private static void requireSameAnswer(ContenderKind kind, int threads, Pass pass) {
-        Workload workload = Workload.busy(QlifConfig.defaults(), SMALL);
+    private static void requireSameAnswer(ContenderKind kind, Model model, int threads, Pass pass) {
+        Workload workload = Workload.of(model, SMALL);
         try (KernelContender yardstick = new KernelContender("cpu:scalar", workload, 1, pass, Storage.HEAP);
                 Contender contender = kind.open(workload, threads, pass)) {
             KernelContender.Draws draws = yardstick.draws();
@@ -52,7 +51,7 @@ final class Agreement {
             requireClose(kind, "voltages", got.voltages(), expected.voltages(), VOLTAGE_TOLERANCE);
             if (pass != Pass.FORWARD) {
                 requireGradient(kind, "input", got.gradInput(), expected.gradInput());
-                for (Map.Entry<QlifParameter, float[]> gradient :
+                for (Map.Entry<NeuronParameter, float[]> gradient :
                         expected.gradParameters().entrySet()) {
                     requireGradient(
                             kind,
@@ -64,8 +63,8 @@ final class Agreement {
         }
     }
 
-    private static void requireSameFiring(ContenderKind kind, int threads, Pass pass) {
-        Workload workload = Workload.busy(QlifConfig.defaults(), RATES);
+    private static void requireSameFiring(ContenderKind kind, Model model, int threads, Pass pass) {
+        Workload workload = Workload.of(model, RATES);
         try (KernelContender yardstick = new KernelContender("cpu:scalar", workload, 1, pass, Storage.HEAP);
                 Contender contender = kind.open(workload, threads, pass)) {
             yardstick.run();

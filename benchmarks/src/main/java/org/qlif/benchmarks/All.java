@@ -43,12 +43,18 @@ final class All implements Callable<Integer> {
         Files.createDirectories(out);
         List<RunResult> results = new ArrayList<>();
         results.addAll(run(options().exclude(ContenderBenchmark.class.getSimpleName())));
-        for (Pass pass : List.of(Pass.FORWARD, Pass.TRAIN)) {
-            String[] able = Contenders.able(List.of(ContenderKind.values())).stream()
-                    .filter(kind -> kind.can(pass))
-                    .map(Enum::name)
-                    .toArray(String[]::new);
-            results.addAll(run(options().include(Contenders.method(pass)).param("contender", able)));
+        List<ContenderKind> able = Contenders.able(List.of(ContenderKind.values()));
+        for (Model model : Model.values()) {
+            for (Pass pass : List.of(Pass.FORWARD, Pass.TRAIN)) {
+                String[] its = able.stream()
+                        .filter(kind -> kind.can(model, pass))
+                        .map(Enum::name)
+                        .toArray(String[]::new);
+                results.addAll(run(options()
+                        .include(Contenders.method(pass))
+                        .param(Contenders.MODEL, model.name())
+                        .param("contender", its)));
+            }
         }
         ResultFormatFactory.getInstance(
                         ResultFormatType.JSON, out.resolve("scores.json").toString())

@@ -1,10 +1,13 @@
 package org.qlif.benchmarks;
 
 import org.openjdk.jmh.annotations.Param;
-import org.qlif.QlifConfig;
 
-/** How fast are the backends? The default configuration, forward and training, over shapes and threads. */
+/** How fast are the backends? The default configuration of a model, forward and training, over shapes and threads. */
 public class BackendBenchmark extends KernelBenchmark {
+    /** The model. */
+    @Param("QLIF")
+    public Model model;
+
     /** The device. */
     @Param({"cpu:simd", "cpu:scalar"})
     public String device;
@@ -23,6 +26,6 @@ public class BackendBenchmark extends KernelBenchmark {
 
     @Override
     KernelRun prepare() {
-        return new KernelRun(device, threads, Workload.busy(QlifConfig.defaults(), Shape.parse(shape)), pass);
+        return new KernelRun(device, threads, Workload.of(model, Shape.parse(shape)), pass);
     }
 }

@@ -4,131 +4,68 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.util.EnumMap;
-import java.util.List;
-import java.util.Map;
 import org.qlif.DType;
-import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
 import org.qlif.Tensor;
 
-/** The C contender, {@code qlif_contender.c}, on memory aligned as C likes it. It knows the default configuration, forward. */
-final class CContender implements Contender {
-    /** Whose elementary functions it uses. */
-    enum Math {
-        /** Its own. */
-        OWN(List.of()),
-        /** Those of libm, which gcc vectorises. */
-        LIBM(List.of("LIBMVEC"));
-
-        private final List<String> macros;
-
-        Math(List<String> macros) {
-            this.macros = macros;
-        }
-    }
-
-    private static final FunctionDescriptor FORWARD = FunctionDescriptor.ofVoid(
-            ValueLayout.JAVA_LONG, // steps
-            ValueLayout.JAVA_LONG, // elements
-            ValueLayout.JAVA_LONG, // neurons
-            ValueLayout.ADDRESS, // input
-            ValueLayout.ADDRESS, // v_th
-            ValueLayout.ADDRESS, // tau
-            ValueLayout.ADDRESS, // eta
-            ValueLayout.ADDRESS, // alpha
-            ValueLayout.ADDRESS, // beta
-            ValueLayout.JAVA_LONG, // seed
-            ValueLayout.JAVA_INT, // stream
-            ValueLayout.ADDRESS, // u
-            ValueLayout.ADDRESS, // xi
-            ValueLayout.ADDRESS, // spikes
-            ValueLayout.ADDRESS, // voltages
-            ValueLayout.JAVA_INT); // threads
-
+/** What the C contenders have in common: memory aligned as C likes it, and the way there. */
+abstract class CContender implements Contender {
     private final Arena arena = Arena.ofShared();
-    private final Math math;
     private final Shape shape;
-    private final int threads;
-    private final MethodHandle forward;
-    private final MemorySegment input;
-    private final Map<QlifParameter, MemorySegment> parameters = new EnumMap<>(QlifParameter.class);
     private final MemorySegment spikes;
 
-    @SuppressWarnings("restricted")
-    CContender(Math math, Workload workload, int threads) {
-        if (!workload.config().equals(QlifConfig.defaults())) {
-            throw new IllegalArgumentException("config: the C contender knows the default configuration alone");
-        }
-        this.math = math;
-        this.shape = workload.shape();
-        this.threads = threads;
-        forward = Linker.nativeLinker()
-                .downcallHandle(CLibrary.load(math.macros).findOrThrow("qlif_contender_forward"), FORWARD);
-        input = off(workload.input());
-        for (QlifParameter parameter : QlifParameter.values()) {
-            parameters.put(parameter, off(workload.perNeuron(parameter)));
-        }
-        spikes = Storage.ALIGNED.allocate(arena, DType.U8, shape.neuronSteps()).segment();
+    CContender(Shape shape) {
+        this.shape = shape;
+        spikes = zeros(DType.U8, shape.neuronSteps()).segment();
     }
 
-    private MemorySegment off(float[] values) {
+    /** A contender of what {@code workload} runs, with elementary functions of its own if it needs any. */
+    static Contender of(Workload workload, int threads, Pass pass) {
+        return CLifContender.Variant.of(workload.config())
+                .<Contender>map(variant -> new CLifContender(variant, workload, threads, pass))
+                .orElseGet(() -> new CQlifContender(CQlifContender.Math.OWN, workload, threads));
+    }
+
+    @SuppressWarnings("restricted")
+    static MethodHandle function(SymbolLookup library, String name, FunctionDescriptor type) {
+        return Linker.nativeLinker().downcallHandle(library.findOrThrow(name), type);
+    }
+
+    /** Rethrows what the call of a C function threw, which can only be of Java's making. */
+    static AssertionError rethrow(Throwable thrown) {
+        switch (thrown) {
+            case RuntimeException known -> throw known;
+            case Error known -> throw known;
+            default -> throw new AssertionError("a C function throws nothing", thrown);
+        }
+    }
+
+    final Shape shape() {
+        return shape;
+    }
+
+    final MemorySegment off(float[] values) {
         return Storage.ALIGNED.allocate(arena, values, values.length).segment();
     }
 
-    @Override
-    public String description() {
-        return "C, elementary functions: " + math + ", " + CLibrary.description();
+    final Tensor zeros(DType type, long length) {
+        return Storage.ALIGNED.allocate(arena, type, length);
     }
 
-    @Override
-    public Object run() {
-        return call(MemorySegment.NULL, MemorySegment.NULL, MemorySegment.NULL);
-    }
-
-    private MemorySegment call(MemorySegment uniforms, MemorySegment normals, MemorySegment voltages) {
-        try {
-            forward.invokeExact(
-                    (long) shape.steps(),
-                    (long) shape.elements(),
-                    (long) shape.neurons(),
-                    input,
-                    parameters.get(QlifParameter.V_TH),
-                    parameters.get(QlifParameter.TAU),
-                    parameters.get(QlifParameter.ETA),
-                    parameters.get(QlifParameter.Q_SCALE),
-                    parameters.get(QlifParameter.Q_BIAS),
-                    Workload.SEED,
-                    Workload.STREAM,
-                    uniforms,
-                    normals,
-                    spikes,
-                    voltages,
-                    threads);
-        } catch (RuntimeException | Error known) {
-            throw known;
-        } catch (Throwable impossible) {
-            throw new AssertionError("a C function throws nothing", impossible);
-        }
+    /** Where the spikes of a run go. */
+    final MemorySegment spikeBytes() {
         return spikes;
     }
 
     @Override
-    public byte[] spikes() {
+    public final byte[] spikes() {
         return spikes.toArray(ValueLayout.JAVA_BYTE);
     }
 
     @Override
-    public Answer answer(float[] uniforms, float[] normals) {
-        Tensor voltages = Storage.ALIGNED.allocate(arena, DType.F32, shape.neuronSteps());
-        call(off(uniforms), off(normals), voltages.segment());
-        return new Answer(spikes(), voltages.toFloatArray(), null, Map.of());
-    }
-
-    @Override
-    public void close() {
+    public final void close() {
         arena.close();
     }
 }

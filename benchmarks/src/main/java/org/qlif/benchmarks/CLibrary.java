@@ -13,9 +13,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** Compiles the C contender for the processor it runs on, and loads it. The compiler is {@code gcc}, or what {@code CC} says. */
+/** Compiles a C contender for the processor it runs on, and loads it. The compiler is {@code gcc}, or what {@code CC} says. */
 final class CLibrary {
-    private static final String SOURCE = "qlif_contender.c";
     private static final List<String> OPTIMISE = List.of("-O3", "-march=native", "-ffast-math", "-fopenmp");
 
     private CLibrary() {}
@@ -37,14 +36,14 @@ final class CLibrary {
         return version.lines().findFirst().orElse(compiler()) + ", " + String.join(" ", optimise());
     }
 
-    /** The library, compiled with these macros defined. It stays loaded until the JVM ends. */
+    /** The library of {@code sourceName}, compiled with these macros defined. It stays loaded until the JVM ends. */
     @SuppressWarnings("restricted")
-    static SymbolLookup load(List<String> macros) {
+    static SymbolLookup load(String sourceName, List<String> macros) {
         try {
             Path folder = Files.createTempDirectory("qlif-contender");
             try {
-                Path source = folder.resolve(SOURCE);
-                try (InputStream resource = CLibrary.class.getResourceAsStream(SOURCE)) {
+                Path source = folder.resolve(sourceName);
+                try (InputStream resource = CLibrary.class.getResourceAsStream(sourceName)) {
                     Files.copy(resource, source);
                 }
                 Path object = folder.resolve("contender.o");

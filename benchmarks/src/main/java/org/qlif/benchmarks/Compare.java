@@ -32,6 +32,14 @@ final class Compare implements Callable<Integer> {
     private boolean help;
 
     @Option(
+            names = "--model",
+            converter = Converters.Models.class,
+            paramLabel = "NAME",
+            description = "What runs: one of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}",
+            defaultValue = "qlif")
+    private Model model;
+
+    @Option(
             names = "--shapes",
             converter = Converters.Extents.class,
             split = ",",
@@ -62,15 +70,17 @@ final class Compare implements Callable<Integer> {
     @Option(
             names = "--readme",
             paramLabel = "FILE",
-            description = "Markdown file whose block between '" + ReadmeBlock.BEGIN + "' and '" + ReadmeBlock.END
-                    + "' is replaced. Default: none, the block is printed.")
+            description =
+                    "Markdown file whose block between '<!-- performance:begin -->' and '<!-- performance:end -->' is"
+                            + " replaced ('performance-lif' for --model lif, and so on). Default: none, the block is printed.")
     private Path readme;
 
     @Option(
             names = "--plot",
             paramLabel = "FILE.png",
-            description = "Where the plot goes. Default: docs/performance.png beside the README, or without one"
-                    + " benchmarks/target/performance.png")
+            description =
+                    "Where the plot goes. Default: docs/performance.png (performance-lif.png for --model lif, and so"
+                            + " on) beside the README, or without one in benchmarks/target")
     private Path plot;
 
     @Spec
@@ -78,11 +88,13 @@ final class Compare implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, RunnerException {
-        OutputFile text = readme == null ? null : ReadmeBlock.prepare(readme);
+        String name = model == Model.QLIF ? "performance" : "performance-" + model;
+        ReadmeBlock place = new ReadmeBlock(name);
+        OutputFile text = readme == null ? null : place.prepare(readme);
         if (plot == null) {
             plot = readme == null
-                    ? Path.of("benchmarks/target/performance.png")
-                    : readme.resolveSibling("docs").resolve("performance.png");
+                    ? Path.of("benchmarks/target", name + ".png")
+                    : readme.resolveSibling("docs").resolve(name + ".png");
         }
         if (!plot.toString().endsWith(".png")) {
             throw new IllegalArgumentException("plot: got " + plot + ", expected a path that ends in .png");
@@ -92,23 +104,24 @@ final class Compare implements Callable<Integer> {
         List<Score> scores = new ArrayList<>();
         for (Pass pass : List.of(Pass.FORWARD, Pass.TRAIN)) {
             List<ContenderKind> its =
-                    able.stream().filter(kind -> kind.can(pass)).toList();
+                    able.stream().filter(kind -> kind.can(model, pass)).toList();
             if (!its.isEmpty()) {
                 scores.addAll(run(pass, its));
             }
         }
         if (scores.isEmpty()) {
-            System.err.println("compare: none of " + contenders + " can run here; nothing is written");
+            System.err.println("compare: none of " + contenders + " can run " + model + " here; nothing is written");
             return 1;
         }
         Comparison comparison = new Comparison(scores);
         SpeedPlot.write(comparison, picture);
-        String block =
-                block(comparison, able.contains(ContenderKind.SIMD) ? ceiling().describe(comparison) : "");
+        // The operations that it counts are the default QLIF's.
+        boolean counted = model == Model.QLIF && able.contains(ContenderKind.SIMD);
+        String block = block(comparison, counted ? ceiling().describe(comparison) : "");
         if (readme == null) {
             System.out.println(block);
         } else {
-            ReadmeBlock.write(text, block);
+            place.write(text, block);
             System.out.println(comparison.markdown());
             System.out.println("Written: " + readme + ", " + plot);
         }
@@ -118,6 +131,7 @@ final class Compare implements Callable<Integer> {
     private List<Score> run(Pass pass, List<ContenderKind> its) throws RunnerException {
         return Score.of(run(new OptionsBuilder()
                 .include(Contenders.method(pass))
+                .param(Contenders.MODEL, model.name())
                 .param("contender", texts(its))
                 .param(NeuronBenchmark.SHAPE, texts(shapes))
                 .param("threads", texts(threads))));
@@ -145,19 +159,17 @@ final class Compare implements Callable<Integer> {
         List<String> flags =
                 Arrays.asList(NeuronBenchmark.class.getAnnotation(Fork.class).jvmArgsAppend());
         return """
-                Million neuron-steps a second, more is better; a neuron-step is one (t, b, n). Default configuration, every option on, \
-                per-neuron parameters, own random draws, spikes out as bytes; training: gradients of the input and of all five \
-                parameters. All contenders were checked to compute the same before they were timed.
+                Million neuron-steps a second, more is better; a neuron-step is one (t, b, n). %s All contenders were checked to \
+                compute the same before they were timed.
 
                 %s
-                %s
-
-                ![Million neuron-steps a second](%s)
+                %s![Million neuron-steps a second](%s)
 
                 %s, %d cores, %s; %s; `%s`; %s. Reproduce with `%s`.
                 """.formatted(
+                        model.description(),
                         comparison.markdown(),
-                        ceiling,
+                        ceiling.isEmpty() ? "" : ceiling + "\n\n",
                         image.toString().replace('\\', '/'),
                         Machine.processor(),
                         Machine.cores(),

@@ -1,7 +1,7 @@
 package org.qlif.benchmarks;
 
 import java.util.Map;
-import org.qlif.QlifParameter;
+import org.qlif.NeuronParameter;
 
 /** One way to run a {@link Workload}, opened for one pass and one number of threads. */
 interface Contender extends AutoCloseable {
@@ -14,7 +14,12 @@ interface Contender extends AutoCloseable {
     /** The spikes of the last {@link #run}, {@code (T, B, N)}; not timed. */
     byte[] spikes();
 
-    /** Runs once with lent draws, {@code (T, B, N)} each, and hands over all that can be compared; not timed. */
+    /**
+     * Runs once with lent draws and hands over all that can be compared; not timed.
+     *
+     * @param uniforms {@code (T, B, N)}, or null where the configuration draws none
+     * @param normals {@code (T, B, N)}, or null where the configuration draws none
+     */
     Answer answer(float[] uniforms, float[] normals);
 
     @Override
@@ -28,5 +33,5 @@ interface Contender extends AutoCloseable {
      * @param gradInput the gradient of the input, {@code (T, B, N)}, or null after a forward run
      * @param gradParameters the gradients of the parameters, each {@code (N)}; empty after a forward run
      */
-    record Answer(byte[] spikes, float[] voltages, float[] gradInput, Map<QlifParameter, float[]> gradParameters) {}
+    record Answer(byte[] spikes, float[] voltages, float[] gradInput, Map<NeuronParameter, float[]> gradParameters) {}
 }

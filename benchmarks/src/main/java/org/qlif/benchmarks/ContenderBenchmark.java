@@ -6,16 +6,19 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.qlif.QlifConfig;
 
 /**
- * How do our kernels stand beside what else a JVM user could run? The same default configuration, the same input; forward with
+ * How do our kernels stand beside what else a JVM user could run? The same configuration, the same input; forward with
  * spikes out as bytes, and training where a contender can. Each fork first checks that its contender computes what the others do.
  */
 public class ContenderBenchmark extends NeuronBenchmark {
     /** What all runs vary. */
     @State(Scope.Benchmark)
     public abstract static class Run {
+        /** What runs. */
+        @Param("QLIF")
+        public Model model;
+
         /** T, B and N. */
         @Param({"20x128x512", "40x128x256", "100x32x4096", "100x1x128"})
         public String shape;
@@ -37,8 +40,8 @@ public class ContenderBenchmark extends NeuronBenchmark {
             kind.obstacle().ifPresent(obstacle -> {
                 throw new IllegalStateException(kind + ": " + obstacle);
             });
-            Agreement.require(kind, threads, pass());
-            opened = kind.open(Workload.busy(QlifConfig.defaults(), Shape.parse(shape)), threads, pass());
+            Agreement.require(kind, model, threads, pass());
+            opened = kind.open(Workload.of(model, Shape.parse(shape)), threads, pass());
             announce(opened.description());
         }
 

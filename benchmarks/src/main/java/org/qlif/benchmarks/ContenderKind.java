@@ -1,6 +1,8 @@
 package org.qlif.benchmarks;
 
+import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 import org.qlif.Device;
 import org.qlif.DeviceUnavailableException;
 import org.qlif.Devices;
@@ -8,21 +10,21 @@ import org.qlif.Devices;
 /** The contenders of {@link ContenderBenchmark}. */
 public enum ContenderKind {
     /** Our kernel on the Vector API. */
-    SIMD("QLIF cpu:simd (Vector API)", true, true) {
+    SIMD("QLIF cpu:simd (Vector API)", every(), every(), true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
             return new KernelContender("cpu:simd", workload, threads, pass, Storage.HEAP);
         }
     },
     /** Our kernel in scalar Java. */
-    SCALAR("QLIF cpu:scalar (plain Java)", true, true) {
+    SCALAR("QLIF cpu:scalar (plain Java)", every(), every(), true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
             return new KernelContender("cpu:scalar", workload, threads, pass, Storage.HEAP);
         }
     },
     /** Our kernel in C++, on memory that it reaches as it lies. */
-    HOST("QLIF host (the GPU's library on the CPU)", true, true) {
+    HOST("QLIF host (the GPU's library on the CPU)", every(), every(), true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
             return new KernelContender("host", workload, threads, pass, Storage.ALIGNED);
@@ -39,7 +41,7 @@ public enum ContenderKind {
         }
     },
     /** Tensor operations in a loop over time. */
-    TORCH("DJL with PyTorch, eager tensor operations", true, false) {
+    TORCH("DJL with PyTorch, eager tensor operations", EnumSet.of(Model.QLIF), EnumSet.of(Model.QLIF), false) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
             return new TorchContender(workload, threads, pass);
@@ -50,11 +52,11 @@ public enum ContenderKind {
             return TorchContender.obstacle();
         }
     },
-    /** C with elementary functions of its own. */
-    C("C, gcc -O3 -march=native -ffast-math, OpenMP", false, true) {
+    /** C written to win, with elementary functions of its own. */
+    C("C, gcc -O3 -march=native -ffast-math, OpenMP", every(), EnumSet.of(Model.LIF, Model.PLAIN_LIF), true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
-            return new CContender(CContender.Math.OWN, workload, threads);
+            return CContender.of(workload, threads, pass);
         }
 
         @Override
@@ -63,10 +65,10 @@ public enum ContenderKind {
         }
     },
     /** C that calls libm. */
-    C_LIBM("C, the same, elementary functions from libm", false, true) {
+    C_LIBM("C, the same, elementary functions from libm", EnumSet.of(Model.QLIF), EnumSet.noneOf(Model.class), true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
-            return new CContender(CContender.Math.LIBM, workload, threads);
+            return new CQlifContender(CQlifContender.Math.LIBM, workload, threads);
         }
 
         @Override
@@ -76,12 +78,20 @@ public enum ContenderKind {
     };
 
     private final String title;
-    private final boolean trains;
+    private final Set<Model> forward;
+    private final Set<Model> training;
     private final boolean drawsAsSpecified;
 
-    ContenderKind(String title, boolean trains, boolean drawsAsSpecified) {
+    /**
+     * A kind of contender.
+     *
+     * @param forward the models that it runs
+     * @param training the models that it trains
+     */
+    ContenderKind(String title, Set<Model> forward, Set<Model> training, boolean drawsAsSpecified) {
         this.title = title;
-        this.trains = trains;
+        this.forward = forward;
+        this.training = training;
         this.drawsAsSpecified = drawsAsSpecified;
     }
 
@@ -90,9 +100,17 @@ public enum ContenderKind {
         return title;
     }
 
-    /** Whether it can do {@code pass}. */
-    boolean can(Pass pass) {
-        return pass == Pass.FORWARD || (trains && pass == Pass.TRAIN);
+    private static Set<Model> every() {
+        return EnumSet.allOf(Model.class);
+    }
+
+    /** Whether it can do {@code pass} of {@code model}. */
+    boolean can(Model model, Pass pass) {
+        return switch (pass) {
+            case FORWARD -> forward.contains(model);
+            case TRAIN -> training.contains(model);
+            case TRAIN_COMPACT -> false;
+        };
     }
 
     /** Whether its own draws are those of docs/model.md, so that it fires where our kernels do. */

@@ -7,6 +7,9 @@ import java.util.List;
 final class Contenders {
     private Contenders() {}
 
+    /** The models' names in JMH. */
+    static final String MODEL = "model";
+
     /** Those of {@code asked} that can run here; says of the others why not. */
     static List<ContenderKind> able(List<ContenderKind> asked) {
         List<ContenderKind> able = new ArrayList<>();

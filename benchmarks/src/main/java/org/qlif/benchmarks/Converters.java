@@ -23,6 +23,18 @@ final class Converters {
         }
     }
 
+    /** A {@link Model}. */
+    static final class Models implements ITypeConverter<Model> {
+        @Override
+        public Model convert(String text) {
+            try {
+                return Model.of(text);
+            } catch (IllegalArgumentException refused) {
+                throw new TypeConversionException(refused.getMessage());
+            }
+        }
+    }
+
     /** A {@link Shape}. */
     static final class Extents implements ITypeConverter<Shape> {
         @Override

@@ -1,10 +1,11 @@
 package org.qlif.benchmarks;
 
-import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import org.qlif.DType;
 import org.qlif.Forward;
-import org.qlif.QlifParameter;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.Tensor;
 
 /** One of our kernels. */
@@ -37,16 +38,14 @@ final class KernelContender implements Contender {
         Shape shape = workload.shape();
         Forward forward = run.forward();
         Tensor voltages = Tensor.zeros(DType.F32, shape.steps(), shape.batch(), shape.neurons());
-        forward.uniforms(Tensor.of(uniforms, shape.steps(), shape.batch(), shape.neurons()))
-                .normals(Tensor.of(normals, shape.steps(), shape.batch(), shape.neurons()))
-                .voltages(voltages);
+        forward.uniforms(lent(uniforms)).normals(lent(normals)).voltages(voltages);
         run.run();
         forward.uniforms(null).normals(null).voltages(null);
         float[] gradInput = null;
-        Map<QlifParameter, float[]> gradParameters = new EnumMap<>(QlifParameter.class);
+        Map<NeuronParameter, float[]> gradParameters = new LinkedHashMap<>();
         if (run.backward() != null) {
             gradInput = run.backward().gradInput().toFloatArray();
-            for (QlifParameter parameter : QlifParameter.values()) {
+            for (NeuronParameter parameter : workload.config().parameters()) {
                 gradParameters.put(
                         parameter,
                         run.backward().gradParameters().get(parameter).toFloatArray());
@@ -55,13 +54,19 @@ final class KernelContender implements Contender {
         return new Answer(spikes(), voltages.toFloatArray(), gradInput, gradParameters);
     }
 
+    private Tensor lent(float[] draws) {
+        Shape shape = workload.shape();
+        return draws == null ? null : Tensor.of(draws, shape.steps(), shape.batch(), shape.neurons());
+    }
+
     /** The numbers that the kernel draws. */
     Draws draws() {
-        Shape shape = workload.shape();
-        Tensor uniforms = Tensor.zeros(DType.F32, shape.steps(), shape.batch(), shape.neurons());
-        Tensor normals = Tensor.zeros(DType.F32, uniforms.shape());
-        run.kernel().draw(run.forward().draws(), 0, uniforms, normals);
-        return new Draws(uniforms.toFloatArray(), normals.toFloatArray());
+        NeuronConfig config = workload.config();
+        float[] uniforms =
+                config.uniformsPerStep() > 0 ? new float[workload.shape().neuronSteps()] : null;
+        float[] normals = config.drawsNormals() ? new float[workload.shape().neuronSteps()] : null;
+        run.kernel().draw(run.forward().draws(), 0, lent(uniforms), lent(normals));
+        return new Draws(uniforms, normals);
     }
 
     @Override
@@ -69,6 +74,11 @@ final class KernelContender implements Contender {
         run.close();
     }
 
-    /** Draws to lend. */
+    /**
+     * Draws to lend.
+     *
+     * @param uniforms null where there are none
+     * @param normals null where there are none
+     */
     record Draws(float[] uniforms, float[] normals) {}
 }

@@ -8,14 +8,14 @@ import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
-import org.qlif.QlifParameter;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 
 /**
  * One of our kernels with all that a run reads and writes: per-neuron parameters, own draws, spikes out as bytes; in training
- * also the gradients of the input and of all five parameters.
+ * also the gradients of the input and of all parameters.
  */
 final class KernelRun implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
@@ -34,7 +34,7 @@ final class KernelRun implements AutoCloseable {
         long b = workload.shape().batch();
         long n = workload.shape().neurons();
         Parameters parameters = Parameters.none(workload.config());
-        for (QlifParameter parameter : QlifParameter.values()) {
+        for (NeuronParameter parameter : workload.config().parameters()) {
             parameters.set(parameter, storage.allocate(arena, workload.perNeuron(parameter), n));
         }
         forward = new Forward()
@@ -49,7 +49,7 @@ final class KernelRun implements AutoCloseable {
             tape = kernel.newTape(pass.tape(), t, b, n);
             forward.tape(tape);
             Parameters gradients = Parameters.none(workload.config());
-            for (QlifParameter parameter : QlifParameter.values()) {
+            for (NeuronParameter parameter : workload.config().parameters()) {
                 gradients.set(parameter, storage.allocate(arena, DType.F32, n));
             }
             backward = new Backward(forward)

@@ -18,6 +18,10 @@ public class OptionBenchmark extends KernelBenchmark {
         DEFAULT(builder -> builder),
         /** No membrane noise. */
         NO_NOISE(builder -> builder.noiseStd(0)),
+        /** No adaptation current. */
+        NO_ADAPTATION(builder -> builder.useAdaptation(false)),
+        /** No synaptic depression. */
+        NO_DEPRESSION(builder -> builder.useDepression(false)),
         /** No after-hyperpolarization. */
         NO_AHP(builder -> builder.useAhp(false)),
         /** No refractory damping. */
@@ -42,15 +46,8 @@ public class OptionBenchmark extends KernelBenchmark {
         MULTI_QUBIT(builder -> builder.readout(Readout.MULTI_QUBIT)),
         /** The limit of many qubits. */
         EXPECTATION(builder -> builder.readout(Readout.EXPECTATION)),
-        /** A leaky integrate-and-fire neuron, but for the adaptation current and the depression, which have no switch. */
-        ALL_OFF(builder -> builder.stochastic(false)
-                .decision(Decision.THRESHOLD)
-                .useAhp(false)
-                .refractory(false)
-                .dynamicProbability(false)
-                .useAdaptiveThreshold(false)
-                .homeostasisEnabled(false)
-                .neuromodMode(NeuromodMode.OFF));
+        /** All of them off: a plain LIF. */
+        PLAIN_LIF(_ -> QlifConfig.plainLif().toBuilder());
 
         private final UnaryOperator<Builder> change;
 

@@ -9,13 +9,27 @@ import org.qlif.training.OutputFile;
 
 /** The part of a Markdown file between two marker lines, which a comparison writes. */
 final class ReadmeBlock {
-    static final String BEGIN = "<!-- performance:begin -->";
-    static final String END = "<!-- performance:end -->";
+    private final String begin;
+    private final String end;
 
-    private ReadmeBlock() {}
+    /** The block called {@code name}. */
+    ReadmeBlock(String name) {
+        begin = "<!-- " + name + ":begin -->";
+        end = "<!-- " + name + ":end -->";
+    }
+
+    /** The marker before it. */
+    String begin() {
+        return begin;
+    }
+
+    /** The marker after it. */
+    String end() {
+        return end;
+    }
 
     /** Throws unless {@code file} has the markers and can be written: asked before a long run whose result is to go there. */
-    static OutputFile prepare(Path file) throws IOException {
+    OutputFile prepare(Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new NoSuchFileException(file.toString(), null, "no such file");
         }
@@ -24,19 +38,19 @@ final class ReadmeBlock {
     }
 
     /** Puts {@code content} between the markers of {@code file}. */
-    static void write(OutputFile file, String content) throws IOException {
+    void write(OutputFile file, String content) throws IOException {
         file.write(
                 replace(Files.readString(file.path()), content, file.toString()).getBytes(StandardCharsets.UTF_8));
     }
 
     /** {@code text} with {@code content} between its markers. */
-    static String replace(String text, String content, String name) {
-        int begin = text.indexOf(BEGIN);
-        int end = text.indexOf(END);
-        if (begin < 0 || end < begin || text.indexOf(BEGIN, begin + 1) >= 0 || text.indexOf(END, end + 1) >= 0) {
+    String replace(String text, String content, String name) {
+        int first = text.indexOf(begin);
+        int last = text.indexOf(end);
+        if (first < 0 || last < first || text.indexOf(begin, first + 1) >= 0 || text.indexOf(end, last + 1) >= 0) {
             throw new IllegalArgumentException(
-                    name + ": expected one '" + BEGIN + "' and after it one '" + END + "', to put the result between");
+                    name + ": expected one '" + begin + "' and after it one '" + end + "', to put the result between");
         }
-        return text.substring(0, begin + BEGIN.length()) + "\n" + content.strip() + "\n" + text.substring(end);
+        return text.substring(0, first + begin.length()) + "\n" + content.strip() + "\n" + text.substring(last);
     }
 }

@@ -15,6 +15,7 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
 import org.qlif.spi.host.QlifConstants;
@@ -61,7 +62,7 @@ final class TorchContender implements Contender {
         }
         this.workload = workload;
         this.pass = pass;
-        k = QlifConstants.of(workload.config());
+        k = QlifConstants.of(QlifConfig.defaults());
         // Read when the engine loads: nothing is downloaded, nobody is told.
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
@@ -107,7 +108,7 @@ final class TorchContender implements Contender {
             if (pass == Pass.FORWARD) {
                 return new Answer(spikes(), potentials, null, Map.of());
             }
-            Map<QlifParameter, float[]> gradients = new EnumMap<>(QlifParameter.class);
+            Map<NeuronParameter, float[]> gradients = new HashMap<>();
             result.parameters.forEach((parameter, leaf) ->
                     gradients.put(parameter, leaf.getGradient().toFloatArray()));
             return new Answer(spikes(), potentials, result.input.getGradient().toFloatArray(), gradients);

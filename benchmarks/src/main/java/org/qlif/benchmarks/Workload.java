@@ -2,8 +2,9 @@ package org.qlif.benchmarks;
 
 import java.util.Arrays;
 import java.util.Random;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
 
 /**
  * What every contender of a run is given: the same for the same configuration and shape.
@@ -13,22 +14,29 @@ import org.qlif.QlifParameter;
  * @param input the input current, {@code (T, B, N)}
  * @param upstream the gradient with respect to the spike values, {@code (T, B, N)}
  */
-record Workload(QlifConfig config, Shape shape, float[] input, float[] upstream) {
+record Workload(NeuronConfig config, Shape shape, float[] input, float[] upstream) {
     /** The seed of all draws. */
     static final long SEED = 42;
 
     /** The stream of the kernels' draws. */
     static final int STREAM = 7;
 
-    private static final double INPUT_MEAN = 1.5;
+    /** Input of the model's mean and standard deviation 1, which makes a few percent of the neuron-steps fire, or a few more. */
+    static Workload of(Model model, Shape shape) {
+        return busy(model.config(), model.inputMean(), shape);
+    }
 
-    /** Input of mean 1.5 and standard deviation 1, which makes a few percent of the neuron-steps fire. */
+    /** The same for {@code config}, with the mean that makes a default QLIF fire. */
     static Workload busy(QlifConfig config, Shape shape) {
+        return busy(config, Model.QLIF.inputMean(), shape);
+    }
+
+    private static Workload busy(NeuronConfig config, double mean, Shape shape) {
         Random random = new Random(SEED);
         float[] input = new float[shape.neuronSteps()];
         float[] upstream = new float[input.length];
         for (int i = 0; i < input.length; i++) {
-            input[i] = (float) (INPUT_MEAN + random.nextGaussian());
+            input[i] = (float) (mean + random.nextGaussian());
             upstream[i] = (float) random.nextGaussian();
         }
         return new Workload(config, shape, input, upstream);
@@ -40,7 +48,7 @@ record Workload(QlifConfig config, Shape shape, float[] input, float[] upstream)
     }
 
     /** The value of {@code parameter}, one for each neuron. */
-    float[] perNeuron(QlifParameter parameter) {
+    float[] perNeuron(NeuronParameter parameter) {
         float[] values = new float[shape.neurons()];
         Arrays.fill(values, config.defaultValue(parameter));
         return values;

@@ -13,6 +13,7 @@ class BenchmarksTest {
     @CsvSource({
         "compare, --shapes, 20x128, expected TxBxN of positive whole numbers",
         "compare, --shapes, 99999x99999x99999, at most 2147483647 neuron-steps",
+        "compare, --model, elif, 'expected one of [qlif, lif, plain-lif]'",
         "compare, --threads, 0, expected a whole number of at least 1",
         "compare, --forks, 0, expected a whole number of at least 1",
         "all, --iterations, few, expected a whole number of at least 1",

@@ -13,33 +13,32 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.training.OutputFile;
 
 class ReadmeBlockTest {
+    private static final String BEGIN = "<!-- performance:begin -->";
+    private static final String END = "<!-- performance:end -->";
+
+    private final ReadmeBlock block = new ReadmeBlock("performance");
+
     @TempDir
     private Path folder;
 
     @Test
     void onlyWhatLiesBetweenTheMarkersChanges() throws IOException {
         Path readme = folder.resolve("README.md");
-        Files.writeString(readme, "# Title\n" + ReadmeBlock.BEGIN + "\nold\nolder\n" + ReadmeBlock.END + "\nrest\n");
+        String other = "<!-- performance-lif:begin -->\nother\n<!-- performance-lif:end -->\n";
+        Files.writeString(readme, "# Title\n" + other + BEGIN + "\nold\nolder\n" + END + "\nrest\n");
 
-        OutputFile file = ReadmeBlock.prepare(readme);
-        ReadmeBlock.write(file, "\nnew\n\n");
-        ReadmeBlock.write(file, "newer");
+        OutputFile file = block.prepare(readme);
+        block.write(file, "\nnew\n\n");
+        block.write(file, "newer");
 
-        assertThat(readme).hasContent("# Title\n" + ReadmeBlock.BEGIN + "\nnewer\n" + ReadmeBlock.END + "\nrest\n");
+        assertThat(readme).hasContent("# Title\n" + other + BEGIN + "\nnewer\n" + END + "\nrest\n");
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "",
-                ReadmeBlock.BEGIN,
-                ReadmeBlock.END + ReadmeBlock.BEGIN,
-                ReadmeBlock.BEGIN + ReadmeBlock.BEGIN + ReadmeBlock.END,
-                ReadmeBlock.BEGIN + ReadmeBlock.END + ReadmeBlock.END
-            })
+    @ValueSource(strings = {"", BEGIN, END + BEGIN, BEGIN + BEGIN + END, BEGIN + END + END})
     void aTextWithoutOnePairOfMarkersIsRefused(String text) {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> ReadmeBlock.replace(text, "new", "README.md"))
-                .withMessageStartingWith("README.md: expected one '" + ReadmeBlock.BEGIN + "'");
+                .isThrownBy(() -> block.replace(text, "new", "README.md"))
+                .withMessageStartingWith("README.md: expected one '" + BEGIN + "'");
     }
 }

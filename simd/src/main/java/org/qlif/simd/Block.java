@@ -2,13 +2,51 @@ package org.qlif.simd;
 
 import static jdk.incubator.vector.FloatVector.broadcast;
 import static jdk.incubator.vector.FloatVector.fromArray;
+import static jdk.incubator.vector.VectorOperators.LT;
 import static org.qlif.simd.Lanes.F;
 
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
 /**
- * Moves between the interleaved lines of a block, whose stride says which block it is, and plain lines; see {@link Layout}.
+ * What every model does to lines: moves between the interleaved lines of a block, whose stride says which block it is, and plain lines,
+ * flushing and unpacking; see {@link ModelLayout}.
  */
 final class Block {
     private Block() {}
+
+    /** docs/model.md, section 10: values of {@code line} below {@code limit} become 0. */
+    static void flush(Tile tile, int stride, int line, float limit) {
+        float[] m = tile.m;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * stride + line;
+            FloatVector value = fromArray(F, m, i);
+            value.blend(0f, value.abs().compare(LT, limit)).intoArray(m, i);
+        }
+    }
+
+    /** Spikes as floats, from their bits, to line OUT. */
+    static void unpack(Tile tile) {
+        float[] m = tile.m;
+        long[] bits = tile.bits;
+        int word = tile.word;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            spike(bits, word, v).intoArray(m, Layout.OUT + v * Lanes.LENGTH);
+        }
+    }
+
+    /** The spikes of vector {@code v}, from their bits. */
+    static FloatVector spike(long[] bits, int word, int v) {
+        return broadcast(F, 0f).blend(1f, fired(bits, word, v));
+    }
+
+    /** Which lanes of vector {@code v} fired, from their bits. */
+    static VectorMask<Float> fired(long[] bits, int word, int v) {
+        int lane = v * Lanes.LENGTH;
+        return VectorMask.fromLong(F, bits[word + (lane >>> 6)] >>> (lane & 63));
+    }
 
     /** Copies {@code line} of the block to plain line {@code to}. */
     static void gather(Tile tile, int stride, int line, int to) {

@@ -3,6 +3,7 @@ package org.qlif.simd;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.constant.ConstantDescs;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
@@ -10,7 +11,6 @@ import java.lang.ref.WeakReference;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.qlif.spi.host.QlifConstants;
 
 /**
  * The classes of programs, one for each specialisation in use. Kernels of one specialisation share its class and what the JVM has
@@ -22,7 +22,6 @@ final class ProgramClasses {
     private static final int KEPT = 48;
 
     private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
-    private static final MethodType CONSTRUCTOR = MethodType.methodType(void.class, QlifConstants.class);
 
     /** All that live. Nothing else here may hold a class: its instances do. */
     private static final Map<Specialisation, WeakReference<Class<?>>> LIVING = new HashMap<>();
@@ -39,12 +38,25 @@ final class ProgramClasses {
 
     private ProgramClasses() {}
 
-    /** The constructor of the class for {@code specialisation}. */
-    static MethodHandle constructor(Specialisation specialisation) {
+    /** A program of this specialisation, made by its one constructor, which takes the model's numbers. */
+    static Program program(Specialisation specialisation, Record constants) {
         try {
-            return LOOKUP.findConstructor(classOf(specialisation), CONSTRUCTOR);
-        } catch (ReflectiveOperationException impossible) {
+            MethodHandle constructor = LOOKUP.findConstructor(
+                    classOf(specialisation), MethodType.methodType(void.class, constants.getClass()));
+            return (Program) constructor.invoke(constants);
+        } catch (RuntimeException | Error failure) {
+            throw failure;
+        } catch (Throwable impossible) {
             throw new LinkageError("can't make a program for " + specialisation, impossible);
+        }
+    }
+
+    /** What {@code program}, a class made here, was made for; null for the class it was made from. */
+    static Specialisation specialisationOf(MethodHandles.Lookup program) {
+        try {
+            return MethodHandles.classData(program, ConstantDescs.DEFAULT_NAME, Specialisation.class);
+        } catch (IllegalAccessException impossible) {
+            throw new LinkageError("class data", impossible);
         }
     }
 
@@ -61,8 +73,8 @@ final class ProgramClasses {
     }
 
     private static Class<?> define(Specialisation specialisation) {
-        String name = SpecialisedProgram.class.getSimpleName() + ".class";
-        try (InputStream in = SpecialisedProgram.class.getResourceAsStream(name)) {
+        String name = specialisation.program().getSimpleName() + ".class";
+        try (InputStream in = specialisation.program().getResourceAsStream(name)) {
             return LOOKUP.defineHiddenClassWithClassData(in.readAllBytes(), specialisation, true)
                     .lookupClass();
         } catch (IOException failure) {

@@ -1,135 +1,703 @@
 package org.qlif.simd;
 
-import java.lang.invoke.MethodHandle;
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromArray;
+import static jdk.incubator.vector.VectorOperators.GE;
+import static jdk.incubator.vector.VectorOperators.GT;
+import static jdk.incubator.vector.VectorOperators.LE;
+import static jdk.incubator.vector.VectorOperators.LT;
+import static org.qlif.simd.Lanes.F;
+
+import java.lang.invoke.MethodHandles;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import org.qlif.QlifConfig.AngleMap;
 import org.qlif.QlifConfig.Decision;
+import org.qlif.QlifConfig.NeuromodMode;
+import org.qlif.QlifConfig.Readout;
 import org.qlif.spi.host.QlifConstants;
 
 /**
- * The passes of the QLIF step. The one implementation, {@link SpecialisedProgram}, is defined anew as a hidden class for each
- * {@link Specialisation}, which its code sees as a constant: the compiler then folds every option away, as a C++ compiler would for
- * a template argument.
+ * The QLIF model over vectors of neurons: the arithmetic's only place in the Vector API, in the order and names of docs/model.md.
+ * Each operation is the scalar backend's, so the bits are.
+ *
+ * <p>Never used by its own name: {@link ProgramClasses} defines this class anew for every specialisation. Keep each pass small, for the
+ * reason that {@link Pass} gives.
  */
-interface QlifProgram {
-    /** What the class was made for. */
-    Specialisation specialisation();
+final class QlifProgram implements QlifPasses {
+    private static final Specialisation MADE_FOR = ProgramClasses.specialisationOf(MethodHandles.lookup());
+    private static final QlifStructure C = MADE_FOR == null ? null : (QlifStructure) MADE_FOR.structure();
+    private static final boolean RECORDS = MADE_FOR != null && MADE_FOR.mode() != Mode.RUN;
+    /** Whether a replay comes by p, so that the backward step finds in the frame what it would have to compute again. */
+    private static final boolean RECORDS_P = RECORDS && C.expected();
 
-    private Structure structure() {
-        return specialisation().structure();
+    private static final boolean KEEPS_V_PRE = MADE_FOR != null && MADE_FOR.mode() == Mode.REPLAY_VOLTAGES;
+
+    private static final SimdSurrogate SURROGATE = C == null ? null : SimdSurrogate.of(C.surrogate());
+
+    private final QlifConstants k;
+
+    QlifProgram(QlifConstants constants) {
+        this.k = constants;
     }
 
-    /** docs/model.md, section 10: states below 2^-64 become 0. */
-    void flushState(Tile tile);
+    @Override
+    public QlifStructure structure() {
+        return C;
+    }
 
-    /** The SIGMOID transform: M and its slope from the external modulation in line OUT. */
-    void modulate(Tile tile);
+    // ---------------------------------------------------------------- parameters, docs/model.md, section 1
 
-    /** From the input to V', Theta and the gap. */
-    void integrate(Tile tile);
-
-    /** theta, to line OUT; after {@link #integrate}. */
-    void traceThreshold(Tile tile);
-
-    /** D, and the slope's quotient; in a backward run also exp(-R). Left out where there is none of them. */
-    void decide(Tile tile);
-
-    /** phi, or the SIGMOID's argument, unless it is a linear angle: that is done where it is read. */
-    void turn(Tile tile);
-
-    /** p before refractory damping. */
-    void chance(Tile tile);
-
-    /** The slope as it is traced, to line OUT; after {@link #decide}. */
-    void traceSlope(Tile tile);
-
-    /** Damps p by exp(-R). */
-    void damp(Tile tile);
-
-    /** Spikes and their bits; damps p first where nothing else reads it. */
-    void fire(Tile tile);
-
-    /** Spikes as floats, from their bits, to line OUT. */
-    void unpack(Tile tile);
-
-    /** From the spike to the state after the step. */
-    void settle(Tile tile);
-
-    /** The adjoint of {@link #settle}. */
-    void settleBackward(Tile tile);
-
-    /** The adjoint of {@link #chance} and {@link #damp}. */
-    void chanceBackward(Tile tile);
-
-    /** The adjoint of {@link #turn}. */
-    void turnBackward(Tile tile);
-
-    /** The adjoint of {@link #decide}, or of a threshold's decision; a slope that never moves is {@link #turnBackward}'s. */
-    void decideBackward(Tile tile);
-
-    /** The adjoint of {@link #integrate}; the input's gradient goes to line OUT. */
-    void integrateBackward(Tile tile);
-
-    /** The adjoint of the modulation's transform: its gradient goes to line OUT and is summed. */
-    void modulateBackward(Tile tile);
-
-    /** docs/model.md, section 10: adjoints below 2^-100 become 0. */
-    void flushAdjoints(Tile tile);
-
-    /** The passes of a forward step up to the decision. */
-    default Pass[] rise() {
-        Structure structure = structure();
-        Pass[] upToTheSlope = Pass.concat(
-                new Pass[] {this::integrate},
-                structure.dynamicProbability() || structure.movesSlope() ? new Pass[] {this::decide} : new Pass[] {});
-        if (structure.decision() == Decision.THRESHOLD) {
-            return upToTheSlope;
+    @Override
+    public void leak(Tile tile) {
+        float[] m = tile.m;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int j = Layout.OUT + v * Lanes.LENGTH;
+            broadcast(F, k.dt()).div(fromArray(F, m, j)).intoArray(m, j);
         }
-        return Pass.concat(
-                upToTheSlope,
-                turn(),
-                new Pass[] {this::chance},
-                structure.refractory() && !structure.dampsWhereItFires() ? new Pass[] {this::damp} : new Pass[] {});
     }
 
-    /** The passes that do a step again whose spikes stand in the tile's bits. */
-    default Pass[] replay() {
-        Structure structure = structure();
-        return Pass.concat(
-                new Pass[] {this::integrate},
-                structure.dynamicProbability() || structure.movesSlope() || structure.damps()
-                        ? new Pass[] {this::decide}
-                        : new Pass[] {},
-                structure.expected() ? Pass.concat(turn(), new Pass[] {this::chance}) : new Pass[] {},
-                structure.expected() && structure.refractory() ? new Pass[] {this::damp} : new Pass[] {},
-                new Pass[] {this::settle});
-    }
-
-    /** The passes of a backward step. */
-    default Pass[] backward() {
-        Structure structure = structure();
-        Pass[] first = {this::settleBackward};
-        if (structure.decision() == Decision.THRESHOLD) {
-            return Pass.concat(first, new Pass[] {this::decideBackward, this::integrateBackward});
+    @Override
+    public void leakBackward(Tile tile) {
+        float[] m = tile.m;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int j = v * Lanes.LENGTH;
+            FloatVector tau = fromArray(F, m, Layout.OUT + j);
+            FloatVector leak = broadcast(F, k.dt()).div(tau);
+            fromArray(F, m, Layout.AUX + j).mul(leak.neg().div(tau)).intoArray(m, Layout.OUT + j);
         }
-        Pass[] last = structure.movesSlope()
-                ? new Pass[] {this::decideBackward, this::integrateBackward}
-                : new Pass[] {this::integrateBackward};
-        Pass[] turnAgain = structure.expected() ? new Pass[] {} : turn();
-        return Pass.concat(first, turnAgain, new Pass[] {this::chanceBackward, this::turnBackward}, last);
     }
 
-    private Pass[] turn() {
-        return structure().turnsLinearly() ? new Pass[] {} : new Pass[] {this::turn};
+    @Override
+    public void restAngle(Tile tile) {
+        float[] m = tile.m;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int j = Layout.OUT + v * Lanes.LENGTH;
+            fromArray(F, m, j).sub(k.quantumLeak()).intoArray(m, j);
+        }
     }
 
-    /** A program of this specialisation, its class made unless there is one. */
-    static QlifProgram of(Specialisation specialisation, QlifConstants constants) {
-        MethodHandle constructor = ProgramClasses.constructor(specialisation);
-        try {
-            return (QlifProgram) constructor.invoke(constants);
-        } catch (RuntimeException | Error failure) {
-            throw failure;
-        } catch (Throwable impossible) {
-            throw new LinkageError("can't make a program for " + specialisation, impossible);
+    // ---------------------------------------------------------------- forward, docs/model.md, section 3
+
+    @Override
+    public void transform(Tile tile) {
+        float[] m = tile.m;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            FloatVector modulation = SimdMath.sigmoid(fromArray(F, m, Layout.OUT + v * Lanes.LENGTH));
+            modulation.intoArray(m, i + QlifLayout.M);
+            modulation.mul(broadcast(F, 1f).sub(modulation)).intoArray(m, i + QlifLayout.M_SLOPE);
+        }
+    }
+
+    /** 1 + kappa M. */
+    private FloatVector modulation(float[] m, int i) {
+        return fromArray(F, m, i + QlifLayout.M).fma(broadcast(F, k.kappa()), broadcast(F, 1f));
+    }
+
+    @Override
+    public void integrate(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int inputs = tile.input;
+        int normals = tile.normals;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            int j = at + v * Lanes.LENGTH;
+            FloatVector input = fromArray(F, m, inputs + v * Lanes.LENGTH);
+            if (C.neuromod() == NeuromodMode.GAIN) {
+                input = modulation(m, i).mul(input);
+            }
+            FloatVector potential = fromArray(F, m, i + QlifLayout.V);
+            FloatVector drive = effectiveCurrent(m, i, input).sub(potential);
+            FloatVector vPre;
+            if (KEEPS_V_PRE) {
+                vPre = fromArray(F, m, j + QlifLayout.FRAME_V_PRE);
+            } else {
+                vPre = drive.fma(fromArray(F, m, i + QlifLayout.LEAK), potential);
+                if (C.noise()) {
+                    vPre = fromArray(F, m, normals + v * Lanes.LENGTH).fma(broadcast(F, k.sigma()), vPre);
+                }
+                vPre.intoArray(m, j + QlifLayout.FRAME_V_PRE);
+            }
+            FloatVector rawBase = rawBase(m, i);
+            vPre.sub(theta(m, i, base(rawBase))).intoArray(m, j + QlifLayout.FRAME_DELTA);
+            if (C.adaptiveThreshold()) {
+                rawBase.intoArray(m, j + QlifLayout.FRAME_RAW_BASE);
+            }
+            if (RECORDS) {
+                if (C.depression()) {
+                    fromArray(F, m, i + QlifLayout.S).intoArray(m, j + QlifLayout.FRAME_EFFICIENCY);
+                }
+                drive.intoArray(m, j + QlifLayout.FRAME_DRIVE);
+            }
+        }
+    }
+
+    /** I' from the gained input. */
+    private FloatVector effectiveCurrent(float[] m, int i, FloatVector gained) {
+        FloatVector current = C.depression() ? gained.mul(fromArray(F, m, i + QlifLayout.S)) : gained;
+        if (C.ahp()) {
+            FloatVector ahp = fromArray(F, m, i + QlifLayout.H);
+            return current.sub(
+                    C.adaptation()
+                            ? ahp.fma(broadcast(F, k.gAhp()), fromArray(F, m, i + QlifLayout.A))
+                            : ahp.mul(k.gAhp()));
+        }
+        return C.adaptation() ? current.sub(fromArray(F, m, i + QlifLayout.A)) : current;
+    }
+
+    /** V_th + o. */
+    private static FloatVector rawBase(float[] m, int i) {
+        return fromArray(F, m, i + QlifLayout.V_TH).add(fromArray(F, m, i + QlifLayout.O));
+    }
+
+    /** Theta from V_th + o. */
+    private FloatVector base(FloatVector rawBase) {
+        return C.adaptiveThreshold() ? SimdMath.clamp(rawBase, k.minThreshold(), k.maxThreshold()) : rawBase;
+    }
+
+    private FloatVector theta(float[] m, int i, FloatVector base) {
+        FloatVector theta = base.add(fromArray(F, m, i + QlifLayout.HOMEOSTASIS));
+        return C.neuromod() == NeuromodMode.THRESHOLD
+                ? fromArray(F, m, i + QlifLayout.M).fma(broadcast(F, k.kappa()), theta)
+                : theta;
+    }
+
+    @Override
+    public void traceThreshold(Tile tile) {
+        float[] m = tile.m;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            theta(m, i, base(rawBase(m, i))).intoArray(m, Layout.OUT + v * Lanes.LENGTH);
+        }
+    }
+
+    @Override
+    public void decide(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            int j = at + v * Lanes.LENGTH;
+            if (RECORDS && C.damps()) {
+                SimdMath.decay(fromArray(F, m, i + QlifLayout.R)).intoArray(m, j + QlifLayout.FRAME_DAMPING);
+            }
+            if (C.dynamicProbability()) {
+                fromArray(F, m, i + QlifLayout.D)
+                        .fma(
+                                broadcast(F, k.dspDecay()),
+                                fromArray(F, m, i + QlifLayout.Y).mul(k.dspJump()))
+                        .intoArray(m, i + QlifLayout.D);
+            }
+            if (C.movesSlope()) {
+                FloatVector divisor = divisor(m, i);
+                FloatVector slope = slope(m, i, divisor);
+                if (!RECORDS && C.turnsLinearly()) {
+                    FloatVector delta = fromArray(F, m, j + QlifLayout.FRAME_DELTA);
+                    linearAngle(m, i, slope, delta).intoArray(m, QlifLayout.ANGLE + v * Lanes.LENGTH);
+                } else {
+                    slope.intoArray(m, j + QlifLayout.FRAME_SLOPE);
+                }
+                if (RECORDS && C.dynamicProbability()) {
+                    divisor.intoArray(m, j + QlifLayout.FRAME_DIVISOR);
+                }
+            }
+        }
+    }
+
+    @Override
+    public void turn(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int j = at + v * Lanes.LENGTH;
+            FloatVector slope = slopeOfStep(m, v, j);
+            FloatVector delta = fromArray(F, m, j + QlifLayout.FRAME_DELTA);
+            FloatVector angle;
+            if (C.decision() == Decision.SIGMOID) {
+                angle = sigmoidSlope(slope).mul(delta);
+            } else {
+                FloatVector tanh = SimdMath.tanh(slope.mul(delta));
+                if (RECORDS) {
+                    tanh.intoArray(m, tanhLine(v, j));
+                }
+                angle = tanh.fma(
+                        broadcast(F, k.thetaMax()), fromArray(F, m, v * QlifLayout.STRIDE + QlifLayout.REST_ANGLE));
+            }
+            angle.intoArray(m, QlifLayout.ANGLE + v * Lanes.LENGTH);
+        }
+    }
+
+    private static int tanhLine(int v, int j) {
+        return RECORDS_P ? j + QlifLayout.FRAME_TANH : QlifLayout.TANH + v * Lanes.LENGTH;
+    }
+
+    /** The slope of vector {@code v} in the step whose frame this is. */
+    private FloatVector slopeOfStep(float[] m, int v, int j) {
+        return C.movesSlope() ? fromArray(F, m, j + QlifLayout.FRAME_SLOPE) : slopeFactor(m, v * QlifLayout.STRIDE);
+    }
+
+    private static FloatVector linearAngle(float[] m, int i, FloatVector slope, FloatVector delta) {
+        return slope.fma(delta, fromArray(F, m, i + QlifLayout.REST_ANGLE));
+    }
+
+    /** phi, or the SIGMOID's argument, of vector {@code v}. */
+    private FloatVector angle(float[] m, int v, int j) {
+        return C.turnsLinearly() && (RECORDS || !C.movesSlope())
+                ? linearAngle(
+                        m, v * QlifLayout.STRIDE, slopeOfStep(m, v, j), fromArray(F, m, j + QlifLayout.FRAME_DELTA))
+                : fromArray(F, m, QlifLayout.ANGLE + v * Lanes.LENGTH);
+    }
+
+    @Override
+    public void chance(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int j = at + v * Lanes.LENGTH;
+            FloatVector rawP = rawProbability(m, v, j);
+            if (RECORDS_P) {
+                rawP.intoArray(m, j + QlifLayout.FRAME_RAW_P);
+            }
+            clampProbability(rawP).intoArray(m, j + QlifLayout.FRAME_P);
+        }
+    }
+
+    /** p from phi, or from the SIGMOID's argument, which stands in its place. */
+    private FloatVector rawProbability(float[] m, int v, int j) {
+        FloatVector angle = angle(m, v, j);
+        if (C.decision() == Decision.SIGMOID) {
+            return SimdMath.sigmoid(angle);
+        }
+        FloatVector phase = SimdMath.reducePhase(angle);
+        if (RECORDS_P) {
+            phase.intoArray(m, j + QlifLayout.FRAME_PHASE);
+        }
+        return SimdMath.versinOfPhase(phase);
+    }
+
+    /** max(1 + D, 1e-6), with the D of this step. */
+    private static FloatVector divisor(float[] m, int i) {
+        if (!C.dynamicProbability()) {
+            return broadcast(F, 1f);
+        }
+        FloatVector divisor = fromArray(F, m, i + QlifLayout.D).add(1f);
+        return divisor.blend(QlifConstants.MIN_SLOPE_DIVISOR, divisor.compare(LT, QlifConstants.MIN_SLOPE_DIVISOR));
+    }
+
+    /** alpha, or the SIGMOID slope, over the divisor; times 1 + kappa M in PROB_SLOPE mode. */
+    private FloatVector slope(float[] m, int i, FloatVector divisor) {
+        FloatVector numerator = slopeFactor(m, i);
+        if (C.neuromod() == NeuromodMode.PROB_SLOPE) {
+            numerator = numerator.mul(modulation(m, i));
+        }
+        return C.dynamicProbability() ? numerator.div(divisor) : numerator;
+    }
+
+    private FloatVector slopeFactor(float[] m, int i) {
+        return C.decision() == Decision.QUBIT
+                ? fromArray(F, m, i + QlifLayout.ALPHA)
+                : broadcast(F, C.dynamicProbability() ? k.baseAlpha() : 1f);
+    }
+
+    /** a of the SIGMOID, clamped only where the spike history moves it. */
+    private FloatVector sigmoidSlope(FloatVector slope) {
+        return C.dynamicProbability() ? SimdMath.clamp(slope, k.minAlpha(), k.maxAlpha()) : slope;
+    }
+
+    /** Without a floor p is in [0, 1] already. */
+    private FloatVector clampProbability(FloatVector p) {
+        return C.clampsProbability() ? SimdMath.clamp(p, k.floor(), k.ceiling()) : p;
+    }
+
+    @Override
+    public void traceSlope(Tile tile) {
+        float[] m = tile.m;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            FloatVector traced = broadcast(F, 0f);
+            if (C.decision() != Decision.THRESHOLD) {
+                traced = slope(m, i, divisor(m, i));
+                if (C.decision() == Decision.SIGMOID) {
+                    traced = sigmoidSlope(traced);
+                }
+            }
+            traced.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
+        }
+    }
+
+    @Override
+    public void damp(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            dampedProbability(m, v * QlifLayout.STRIDE, at + v * Lanes.LENGTH)
+                    .intoArray(m, at + v * Lanes.LENGTH + QlifLayout.FRAME_P);
+        }
+    }
+
+    private static FloatVector dampedProbability(float[] m, int i, int j) {
+        FloatVector damping = RECORDS
+                ? fromArray(F, m, j + QlifLayout.FRAME_DAMPING)
+                : SimdMath.decay(fromArray(F, m, i + QlifLayout.R));
+        return fromArray(F, m, j + QlifLayout.FRAME_P).mul(damping);
+    }
+
+    @Override
+    public void decideSpikes(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        long[] bits = tile.bits;
+        int uniforms = tile.uniforms;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int lane = v * Lanes.LENGTH;
+            int j = at + lane;
+            if (C.dampsWhereItFires()) {
+                dampedProbability(m, v * QlifLayout.STRIDE, j).intoArray(m, j + QlifLayout.FRAME_P);
+            }
+            VectorMask<Float> fired = fired(m, j, uniforms + lane);
+            long word = (lane & 63) == 0 ? 0 : bits[lane >>> 6];
+            bits[lane >>> 6] = word | fired.toLong() << (lane & 63);
+        }
+    }
+
+    private VectorMask<Float> fired(float[] m, int j, int lane) {
+        if (C.decision() == Decision.THRESHOLD) {
+            return fromArray(F, m, j + QlifLayout.FRAME_DELTA).compare(GE, 0f);
+        }
+        FloatVector p = fromArray(F, m, j + QlifLayout.FRAME_P);
+        if (C.decision() == Decision.SIGMOID && C.rounds()) {
+            return p.compare(GT, 0.5f);
+        }
+        if (C.readout() == Readout.EXPECTATION) {
+            return p.compare(GT, k.expectedAbove());
+        }
+        if (C.readout() == Readout.MULTI_QUBIT) {
+            return fromArray(F, m, lane).compare(GE, (float) k.minCount());
+        }
+        return fromArray(F, m, lane).compare(LT, p);
+    }
+
+    @Override
+    public void settle(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        long[] bits = tile.bits;
+        int word = tile.word;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            int j = at + v * Lanes.LENGTH;
+            FloatVector spike = Block.spike(bits, word, v);
+            FloatVector y = C.expected() ? fromArray(F, m, j + QlifLayout.FRAME_P) : spike;
+            y.intoArray(m, i + QlifLayout.Y);
+            FloatVector vPre = fromArray(F, m, j + QlifLayout.FRAME_V_PRE);
+            y.mul(k.resetFraction())
+                    .fma(broadcast(F, k.vReset()).sub(vPre), vPre)
+                    .intoArray(m, i + QlifLayout.V);
+            if (C.refractory()) {
+                fromArray(F, m, i + QlifLayout.R)
+                        .fma(broadcast(F, k.refractoryDecay()), y.mul(k.rJump()))
+                        .intoArray(m, i + QlifLayout.R);
+            }
+            if (C.ahp()) {
+                FloatVector h =
+                        fromArray(F, m, i + QlifLayout.H).fma(broadcast(F, k.ahpDecay()), spike.mul(k.ahpJump()));
+                h.blend(k.ahpMax(), h.compare(GT, k.ahpMax())).intoArray(m, i + QlifLayout.H);
+            }
+            if (C.adaptation()) {
+                fromArray(F, m, i + QlifLayout.A)
+                        .fma(broadcast(F, k.adaptationDecay()), y.mul(k.spikeIncrease()))
+                        .intoArray(m, i + QlifLayout.A);
+            }
+            if (C.depression()) {
+                FloatVector s = fromArray(F, m, i + QlifLayout.S);
+                s.fma(
+                                y.fma(broadcast(F, -k.depressionRate()), broadcast(F, 1f)),
+                                s.fma(broadcast(F, -k.recoveryRate()), broadcast(F, k.recoveryRate())))
+                        .intoArray(m, i + QlifLayout.S);
+            }
+            if (C.adaptiveThreshold()) {
+                FloatVector vTh = fromArray(F, m, i + QlifLayout.V_TH);
+                FloatVector base = base(fromArray(F, m, j + QlifLayout.FRAME_RAW_BASE));
+                SimdMath.clamp(
+                                movedThreshold(m, i, base, thresholdMove(y, base, vTh)),
+                                k.minThreshold(),
+                                k.maxThreshold())
+                        .sub(vTh)
+                        .intoArray(m, i + QlifLayout.O);
+            }
+            if (C.homeostasis()) {
+                FloatVector rate = fromArray(F, m, i + QlifLayout.RATE);
+                rate = spike.sub(rate).fma(broadcast(F, k.rateStep()), rate);
+                rate.intoArray(m, i + QlifLayout.RATE);
+                rate.sub(k.targetRate())
+                        .fma(broadcast(F, k.homeostasisLr()), fromArray(F, m, i + QlifLayout.HOMEOSTASIS))
+                        .intoArray(m, i + QlifLayout.HOMEOSTASIS);
+            }
+        }
+    }
+
+    /** docs/model.md, section 4, before the clamp. */
+    private static FloatVector movedThreshold(float[] m, int i, FloatVector base, FloatVector move) {
+        return move.fma(fromArray(F, m, i + QlifLayout.ETA), base);
+    }
+
+    /** y - (1 - y)(Theta - V_th). */
+    private static FloatVector thresholdMove(FloatVector y, FloatVector base, FloatVector vTh) {
+        return y.sub(1f).fma(base.sub(vTh), y);
+    }
+
+    // ---------------------------------------------------------------- backward, docs/model.md, section 6
+
+    @Override
+    public void settleBackward(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int gradY = tile.gradY;
+        long[] bits = tile.bits;
+        int word = tile.word;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            int b = v * QlifLayout.ADJOINT_STRIDE;
+            int j = at + v * Lanes.LENGTH;
+            FloatVector bV =
+                    fromArray(F, m, b + QlifLayout.ADJ_V).add(fromArray(F, m, Layout.GRAD_V_OUT + v * Lanes.LENGTH));
+            FloatVector bY = fromArray(F, m, b + QlifLayout.ADJ_Y).add(fromArray(F, m, gradY + v * Lanes.LENGTH));
+            FloatVector y = C.expected() ? fromArray(F, m, j + QlifLayout.FRAME_P) : Block.spike(bits, word, v);
+            if (C.adaptiveThreshold()) {
+                FloatVector vTh = fromArray(F, m, i + QlifLayout.V_TH);
+                FloatVector base = base(fromArray(F, m, j + QlifLayout.FRAME_RAW_BASE));
+                FloatVector move = thresholdMove(y, base, vTh);
+                FloatVector adjO = fromArray(F, m, b + QlifLayout.ADJ_O);
+                FloatVector bMoved = within(adjO, movedThreshold(m, i, base, move), k.minThreshold(), k.maxThreshold());
+                bMoved.fma(move, fromArray(F, m, b + QlifLayout.GRAD_ETA)).intoArray(m, b + QlifLayout.GRAD_ETA);
+                FloatVector bEta = bMoved.mul(fromArray(F, m, i + QlifLayout.ETA));
+                fromArray(F, m, b + QlifLayout.GRAD_V_TH)
+                        .sub(bEta.fma(y.sub(1f), adjO))
+                        .intoArray(m, b + QlifLayout.GRAD_V_TH);
+                bEta.fma(y.sub(1f), bMoved).intoArray(m, b + QlifLayout.B_BASE);
+                bY = bEta.fma(base.sub(vTh).add(1f), bY);
+            }
+            if (C.depression()) {
+                FloatVector adjS = fromArray(F, m, b + QlifLayout.ADJ_S);
+                bY = fromArray(F, m, j + QlifLayout.FRAME_EFFICIENCY)
+                        .mul(-k.depressionRate())
+                        .fma(adjS, bY);
+                adjS.mul(y.fma(broadcast(F, -k.depressionRate()), broadcast(F, 1f))
+                                .sub(k.recoveryRate()))
+                        .intoArray(m, b + QlifLayout.ADJ_S);
+            }
+            if (C.adaptation()) {
+                FloatVector adjA = fromArray(F, m, b + QlifLayout.ADJ_A);
+                bY = adjA.fma(broadcast(F, k.spikeIncrease()), bY);
+                adjA.mul(k.adaptationDecay()).intoArray(m, b + QlifLayout.ADJ_A);
+            }
+            if (C.refractory()) {
+                FloatVector adjR = fromArray(F, m, b + QlifLayout.ADJ_R);
+                if (!C.detachReset()) {
+                    bY = adjR.fma(broadcast(F, k.rJump()), bY);
+                }
+                adjR.mul(k.refractoryDecay()).intoArray(m, b + QlifLayout.ADJ_R);
+            }
+            if (!C.detachReset()) {
+                FloatVector vPre = fromArray(F, m, j + QlifLayout.FRAME_V_PRE);
+                bY = bV.fma(broadcast(F, k.vReset()).sub(vPre).mul(k.resetFraction()), bY);
+            }
+            bY.intoArray(m, b + QlifLayout.B_Y);
+            bV.mul(y.fma(broadcast(F, -k.resetFraction()), broadcast(F, 1f))).intoArray(m, b + QlifLayout.B_V_PRE);
+        }
+    }
+
+    /** {@code value} where {@code x} is within the bounds, else 0. */
+    private static FloatVector within(FloatVector value, FloatVector x, float low, float high) {
+        return broadcast(F, 0f).blend(value, x.compare(GE, low).and(x.compare(LE, high)));
+    }
+
+    @Override
+    public void chanceBackward(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int b = v * QlifLayout.ADJOINT_STRIDE;
+            int j = at + v * Lanes.LENGTH;
+            FloatVector rawP = RECORDS_P ? fromArray(F, m, j + QlifLayout.FRAME_RAW_P) : rawProbability(m, v, j);
+            FloatVector bP = fromArray(F, m, b + QlifLayout.B_Y);
+            if (C.refractory()) {
+                FloatVector damping = fromArray(F, m, j + QlifLayout.FRAME_DAMPING);
+                FloatVector p = RECORDS_P
+                        ? fromArray(F, m, j + QlifLayout.FRAME_P)
+                        : clampProbability(rawP).mul(damping);
+                bP.neg().fma(p, fromArray(F, m, b + QlifLayout.ADJ_R)).intoArray(m, b + QlifLayout.ADJ_R);
+                bP = bP.mul(damping);
+            }
+            if (C.clampsProbability()) {
+                bP = within(bP, rawP, k.floor(), k.ceiling());
+            }
+            if (C.decision() == Decision.SIGMOID) {
+                bP = bP.mul(rawP.mul(broadcast(F, 1f).sub(rawP)));
+            }
+            bP.intoArray(m, b + QlifLayout.B_Y);
+        }
+    }
+
+    @Override
+    public void turnBackward(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int b = v * QlifLayout.ADJOINT_STRIDE;
+            int j = at + v * Lanes.LENGTH;
+            FloatVector slope = slopeOfStep(m, v, j);
+            FloatVector bX = fromArray(F, m, b + QlifLayout.B_Y);
+            if (C.decision() == Decision.QUBIT) {
+                FloatVector phase =
+                        RECORDS_P ? fromArray(F, m, j + QlifLayout.FRAME_PHASE) : SimdMath.reducePhase(angle(m, v, j));
+                bX = bX.mul(SimdMath.halfSinOfPhase(phase));
+                fromArray(F, m, b + QlifLayout.GRAD_BIAS).add(bX).intoArray(m, b + QlifLayout.GRAD_BIAS);
+                if (C.angleMap() == AngleMap.TANH) {
+                    FloatVector tanh = fromArray(F, m, tanhLine(v, j));
+                    bX = bX.mul(tanh.neg().fma(tanh, broadcast(F, 1f)).mul(k.thetaMax()));
+                }
+                bX.mul(slope).intoArray(m, b + QlifLayout.B_DELTA);
+            } else {
+                bX.mul(sigmoidSlope(slope)).intoArray(m, b + QlifLayout.B_DELTA);
+            }
+            FloatVector bSlope = bX.mul(fromArray(F, m, j + QlifLayout.FRAME_DELTA));
+            if (C.movesSlope()) {
+                bSlope.intoArray(m, b + QlifLayout.B_SLOPE);
+            } else if (C.decision() == Decision.QUBIT) {
+                bSlope.add(fromArray(F, m, b + QlifLayout.GRAD_ALPHA)).intoArray(m, b + QlifLayout.GRAD_ALPHA);
+            }
+        }
+    }
+
+    @Override
+    public void decideBackward(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            int b = v * QlifLayout.ADJOINT_STRIDE;
+            int j = at + v * Lanes.LENGTH;
+            if (C.decision() == Decision.THRESHOLD) {
+                FloatVector delta = fromArray(F, m, j + QlifLayout.FRAME_DELTA);
+                fromArray(F, m, b + QlifLayout.B_Y)
+                        .mul(SURROGATE.derivative(delta, k.surrogateScale()))
+                        .intoArray(m, b + QlifLayout.B_DELTA);
+                continue;
+            }
+            FloatVector slope = fromArray(F, m, j + QlifLayout.FRAME_SLOPE);
+            FloatVector bNumerator = fromArray(F, m, b + QlifLayout.B_SLOPE);
+            if (C.decision() == Decision.SIGMOID && C.dynamicProbability()) {
+                bNumerator = within(bNumerator, slope, k.minAlpha(), k.maxAlpha());
+            }
+            if (C.dynamicProbability()) {
+                FloatVector divisor = fromArray(F, m, j + QlifLayout.FRAME_DIVISOR);
+                bNumerator = bNumerator.div(divisor);
+                FloatVector bDivisor = broadcast(F, 0f)
+                        .blend(bNumerator.mul(slope).neg(), divisor.compare(GT, QlifConstants.MIN_SLOPE_DIVISOR));
+                fromArray(F, m, b + QlifLayout.ADJ_D).add(bDivisor).intoArray(m, b + QlifLayout.ADJ_D);
+            }
+            if (C.decision() == Decision.QUBIT) {
+                FloatVector gradAlpha = fromArray(F, m, b + QlifLayout.GRAD_ALPHA);
+                gradAlpha = C.neuromod() == NeuromodMode.PROB_SLOPE
+                        ? bNumerator.fma(modulation(m, i), gradAlpha)
+                        : bNumerator.add(gradAlpha);
+                gradAlpha.intoArray(m, b + QlifLayout.GRAD_ALPHA);
+            }
+            if (C.neuromod() == NeuromodMode.PROB_SLOPE) {
+                bNumerator
+                        .fma(slopeFactor(m, i).mul(k.kappa()), fromArray(F, m, b + QlifLayout.ADJ_M))
+                        .intoArray(m, b + QlifLayout.ADJ_M);
+            }
+        }
+    }
+
+    @Override
+    public void integrateBackward(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            int b = v * QlifLayout.ADJOINT_STRIDE;
+            int j = at + v * Lanes.LENGTH;
+            FloatVector adjY = broadcast(F, 0f);
+            if (C.dynamicProbability()) {
+                FloatVector adjD = fromArray(F, m, b + QlifLayout.ADJ_D);
+                adjY = adjD.mul(k.dspJump());
+                adjD.mul(k.dspDecay()).intoArray(m, b + QlifLayout.ADJ_D);
+            }
+            adjY.intoArray(m, b + QlifLayout.ADJ_Y);
+            FloatVector bDelta = fromArray(F, m, b + QlifLayout.B_DELTA);
+            FloatVector bVPre = fromArray(F, m, b + QlifLayout.B_V_PRE).add(bDelta);
+            FloatVector adjM = fromArray(F, m, b + QlifLayout.ADJ_M);
+            if (C.neuromod() == NeuromodMode.THRESHOLD) {
+                bDelta.fma(broadcast(F, -k.kappa()), adjM).intoArray(m, b + QlifLayout.ADJ_M);
+            }
+            bVPre.fma(fromArray(F, m, j + QlifLayout.FRAME_DRIVE), fromArray(F, m, b + QlifLayout.GRAD_LEAK))
+                    .intoArray(m, b + QlifLayout.GRAD_LEAK);
+            FloatVector bIEff = fromArray(F, m, i + QlifLayout.LEAK).mul(bVPre);
+            bVPre.sub(bIEff).intoArray(m, b + QlifLayout.ADJ_V);
+            FloatVector input = fromArray(F, m, j + QlifLayout.FRAME_INPUT);
+            FloatVector bInput = C.depression() ? bIEff.mul(fromArray(F, m, j + QlifLayout.FRAME_EFFICIENCY)) : bIEff;
+            FloatVector gained = input;
+            if (C.neuromod() == NeuromodMode.GAIN) {
+                input.mul(k.kappa()).fma(bInput, adjM).intoArray(m, b + QlifLayout.ADJ_M);
+                FloatVector gain = modulation(m, i);
+                gained = gain.mul(input);
+                bInput = gain.mul(bInput);
+            }
+            bInput.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
+            if (C.depression()) {
+                bIEff.fma(gained, fromArray(F, m, b + QlifLayout.ADJ_S)).intoArray(m, b + QlifLayout.ADJ_S);
+            }
+            if (C.adaptation()) {
+                fromArray(F, m, b + QlifLayout.ADJ_A).sub(bIEff).intoArray(m, b + QlifLayout.ADJ_A);
+            }
+            FloatVector bBase;
+            if (C.adaptiveThreshold()) {
+                bBase = fromArray(F, m, b + QlifLayout.B_BASE).sub(bDelta);
+                bBase = within(
+                        bBase, fromArray(F, m, j + QlifLayout.FRAME_RAW_BASE), k.minThreshold(), k.maxThreshold());
+                bBase.intoArray(m, b + QlifLayout.ADJ_O);
+            } else {
+                bBase = broadcast(F, 0f).sub(bDelta);
+                fromArray(F, m, b + QlifLayout.ADJ_O).add(bBase).intoArray(m, b + QlifLayout.ADJ_O);
+            }
+            fromArray(F, m, b + QlifLayout.GRAD_V_TH).add(bBase).intoArray(m, b + QlifLayout.GRAD_V_TH);
+        }
+    }
+
+    @Override
+    public void transformBackward(Tile tile) {
+        float[] m = tile.m;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            int b = v * QlifLayout.ADJOINT_STRIDE;
+            FloatVector gradient = fromArray(F, m, b + QlifLayout.ADJ_M).mul(fromArray(F, m, i + QlifLayout.M_SLOPE));
+            broadcast(F, 0f).intoArray(m, b + QlifLayout.ADJ_M);
+            fromArray(F, m, b + QlifLayout.GRAD_M).add(gradient).intoArray(m, b + QlifLayout.GRAD_M);
+            gradient.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
         }
     }
 }

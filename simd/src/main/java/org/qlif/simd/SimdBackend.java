@@ -69,9 +69,10 @@ public final class SimdBackend implements Backend {
 
     @Override
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
-        return switch (config) {
-            case QlifConfig qlif -> new SimdKernel(qlif, options.threads());
-            case LifConfig lif -> throw new IllegalArgumentException("config: got LIF, expected QLIF");
+        SimdModel model = switch (config) {
+            case QlifConfig qlif -> new QlifModel(qlif);
+            case LifConfig lif -> new LifModel(lif);
         };
+        return new SimdKernel(model, options.threads());
     }
 }

@@ -5,9 +5,6 @@ import java.lang.foreign.ValueLayout;
 import org.qlif.Backward;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
-import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
-import org.qlif.QlifVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 import org.qlif.spi.BackendKernel;
@@ -15,7 +12,6 @@ import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
-import org.qlif.spi.host.QlifConstants;
 import org.qlif.spi.host.Team;
 
 /** Shares the tiles of a call out to a team, each member with a {@link TileWorker} of its own. */
@@ -25,15 +21,17 @@ final class SimdKernel implements BackendKernel {
 
     private final Team team;
     private final TileWorker[] workers;
-    private final GradientScratch scratch = new GradientScratch(QlifParameter.values().length);
+    private final SimdModel model;
+    private final GradientScratch scratch;
     private final Team.Job forwardJob = (member, tile) -> worker(member).forward(tile);
     private final Team.Job backwardJob = (member, tile) -> worker(member).backward(tile);
 
-    SimdKernel(QlifConfig config, int threads) {
-        QlifConstants constants = QlifConstants.of(config);
+    SimdKernel(SimdModel model, int threads) {
+        this.model = model;
+        scratch = new GradientScratch(model.config().parameters().size());
         workers = new TileWorker[threads];
         for (int i = 0; i < threads; i++) {
-            workers[i] = new TileWorker(config, constants);
+            workers[i] = new TileWorker(model);
         }
         // Last: nothing that can fail comes after the threads have started.
         team = new Team(threads);
@@ -77,12 +75,13 @@ final class SimdKernel implements BackendKernel {
         }
         int wires = any.rank() == 4 ? (int) any.extent(1) : 1;
         long elements = any.extent(any.rank() - 2) * any.extent(any.rank() - 1);
-        Tile tile = new Tile();
-        TileDraws draws = new TileDraws(tile, wires);
+        Tile tile = new Tile(Layout.MODEL);
+        TileDraws draws = new TileDraws(tile, wires, ModelLayout.NONE);
         draws.stream(stream.seed(), stream.stream());
         for (long e = 0; e < elements; e += Lanes.TILE) {
             tile.lanes = (int) Math.min(Lanes.TILE, elements - e);
-            draws.start(stream.elementOffset() + e);
+            draws.start();
+            draws.elements(0, tile.lanes, stream.elementOffset() + e);
             for (long t = 0; t < any.extent(0); t++) {
                 draws.step(firstStep + t, uniforms != null, normals != null);
                 for (int wire = 0; uniforms != null && wire < wires; wire++) {
@@ -99,7 +98,12 @@ final class SimdKernel implements BackendKernel {
 
     @Override
     public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
-        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), QlifVariable.values().length, Lanes.TILE);
+        return new HostTape(
+                mode,
+                steps,
+                Math.multiplyExact(batch, neurons),
+                model.config().stateVariables().size(),
+                Lanes.TILE);
     }
 
     @Override

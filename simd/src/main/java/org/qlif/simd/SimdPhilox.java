@@ -3,6 +3,7 @@ package org.qlif.simd;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.XOR;
 
+import java.util.Arrays;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorMask;
@@ -26,52 +27,78 @@ final class SimdPhilox {
     /** The words drawn, four lines. */
     final int[] words = new int[4 * Lanes.TILE];
 
-    /** The words of lanes whose element has carried into its high word; made only where that happens within a tile. */
-    private int[] carried;
+    /** Where runs of lanes start whose elements have one high word, and that word; usually there is one run. */
+    private int[] starts = new int[2];
+
+    private int[] highs = new int[2];
+    private int runs;
+
+    /** The words of runs after the first; made only where there are any. */
+    private int[] further;
 
     private int k0;
     private int k1;
     private int stream;
-    private long base;
 
-    /** Prepares for the elements {@code base}, {@code base + 1}, ... of a tile under {@code key}. */
-    void start(long key, int stream, long base, int lanes) {
+    /** Prepares for the elements of a tile under {@code key}, which {@link #elements} then gives from the first lane on. */
+    void start(long key, int stream) {
         k0 = (int) key;
         k1 = (int) (key >>> 32);
         this.stream = stream;
-        this.base = base;
-        for (int i = 0; i < lanes; i++) {
-            long first = FACTOR0 * ((base + i) & LOW);
+        runs = 0;
+    }
+
+    /** Lanes {@code from} to {@code to} have the elements {@code number}, {@code number + 1}, ... modulo 2^64. */
+    void elements(int from, int to, long number) {
+        for (int i = from; i < to; i++) {
+            long first = FACTOR0 * ((number + i - from) & LOW);
             int w2 = (int) (first >>> 32) ^ stream ^ k1;
             long second = FACTOR1 * (w2 & LOW);
             element[i] = (int) (second >>> 32) ^ (k0 + Philox.W0);
             element[Lanes.TILE + i] = (int) second;
             element[2 * Lanes.TILE + i] = (int) first ^ (k1 + Philox.W1);
         }
+        int high = (int) (number >>> 32);
+        run(from, high);
+        long carry = (1L << 32) - (number & LOW);
+        if (carry < to - from) {
+            run(from + (int) carry, high + 1);
+        }
+    }
+
+    private void run(int start, int high) {
+        if (runs > 0 && highs[runs - 1] == high) {
+            return;
+        }
+        if (runs == starts.length) {
+            starts = Arrays.copyOf(starts, Lanes.TILE);
+            highs = Arrays.copyOf(highs, Lanes.TILE);
+        }
+        starts[runs] = start;
+        highs[runs++] = high;
     }
 
     /** Fills {@link #words} of the first {@code lanes} lanes for the pair of steps {@code pair}. */
     void draw(long pair, int lanes) {
-        int high = (int) (base >>> 32);
-        long carry = (1L << 32) - (base & LOW);
-        draw((int) pair, high, words, lanes);
-        if (carry < lanes) {
-            if (carried == null) {
-                carried = new int[words.length];
+        draw((int) pair, highs[0], words, 0, lanes);
+        for (int run = 1; run < runs; run++) {
+            if (further == null) {
+                further = new int[words.length];
             }
-            draw((int) pair, high + 1, carried, lanes);
+            int from = starts[run];
+            int to = run + 1 < runs ? starts[run + 1] : lanes;
+            draw((int) pair, highs[run], further, from - from % Lanes.LENGTH, to);
             for (int line = 0; line < words.length; line += Lanes.TILE) {
-                int from = line + (int) carry;
-                System.arraycopy(carried, from, words, from, lanes - (int) carry);
+                System.arraycopy(further, line + from, words, line + from, to - from);
             }
         }
     }
 
-    private void draw(int pair, int elementHigh, int[] to, int lanes) {
+    private void draw(int pair, int elementHigh, int[] to, int from, int lanes) {
         long first = FACTOR1 * (pair & LOW);
         int w0 = (int) (first >>> 32) ^ elementHigh ^ k0;
         long second = FACTOR0 * (w0 & LOW);
-        rounds(element, to, (int) first, (int) (second >>> 32), (int) second, k0, k1, lanes);
+        rounds(element, to, (int) first, (int) (second >>> 32), (int) second, k0, k1, from, lanes);
     }
 
     /**
@@ -79,10 +106,10 @@ final class SimdPhilox {
      * not be inlined eight times. Products of even and odd lanes are taken apart; the constant is masked like the word, so that
      * the compiler sees both and multiplies 32 by 32 bits. No helper of our own is called, for none would be inlined this late.
      */
-    private static void rounds(int[] element, int[] to, int t0, int t2, int t3, int k0, int k1, int lanes) {
+    private static void rounds(int[] element, int[] to, int t0, int t2, int t3, int k0, int k1, int from, int lanes) {
         LongVector m0 = LongVector.broadcast(Lanes.L, FACTOR0).and(LOW);
         LongVector m1 = LongVector.broadcast(Lanes.L, FACTOR1).and(LOW);
-        for (int i = 0; i < lanes; i += Lanes.LENGTH) {
+        for (int i = from; i < lanes; i += Lanes.LENGTH) {
             IntVector c0 = IntVector.fromArray(Lanes.I, element, i).lanewise(XOR, t0);
             IntVector c1 = IntVector.fromArray(Lanes.I, element, i + Lanes.TILE);
             IntVector c2 =

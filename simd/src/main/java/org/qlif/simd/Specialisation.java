@@ -3,7 +3,8 @@ package org.qlif.simd;
 /**
  * What a program's class is made for: all that the compiler may take as constant.
  *
- * @param structure the options
+ * @param program the class that is defined anew
+ * @param structure the model's record of the options that decide which operations are done, as against with which numbers
  * @param mode forward or backward
  */
-record Specialisation(Structure structure, Mode mode) {}
+record Specialisation(Class<? extends Program> program, Record structure, Mode mode) {}

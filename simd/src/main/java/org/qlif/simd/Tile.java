@@ -7,8 +7,8 @@ final class Tile {
     /** Floats from which on G1 gives an array regions of its own, at its default region size for heaps of up to 8 GiB. */
     private static final int ALIGNED = 1 << 19;
 
-    /** The scratch: block, lines and frames. */
-    final float[] m = new float[Math.max(Layout.END, ALIGNED)];
+    /** The scratch: lines, blocks and frames. */
+    final float[] m;
 
     /** Spikes, 64 to a word: of the step in a forward run, of each step of the segment in a backward run. */
     final long[] bits = new long[HostTape.SEGMENT * Layout.WORDS];
@@ -20,7 +20,7 @@ final class Tile {
     int[] words;
 
     /** Where the step's frame starts. */
-    int frame = Layout.FRAMES;
+    int frame;
 
     /** Where the step's input is. */
     int input;
@@ -37,4 +37,9 @@ final class Tile {
     int lanes;
 
     int vectors;
+
+    /** A tile with a scratch of {@code floats}. */
+    Tile(int floats) {
+        m = new float[Math.max(floats, ALIGNED)];
+    }
 }

@@ -9,6 +9,8 @@ import static org.qlif.simd.Lanes.F;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import org.qlif.Forward;
+import org.qlif.spi.host.ElementNumbers;
 import org.qlif.spi.host.Philox;
 
 /** The numbers that a tile draws: docs/model.md, section 8. Not thread-safe. */
@@ -25,13 +27,19 @@ final class TileDraws {
     private long pair = -1;
 
     private final Tile tile;
+    private final int counted;
     private final Pass[] uniformPasses = {TileDraws::uniforms};
     private final Pass[] normalPasses = {TileDraws::radius, TileDraws::normals};
-    private final Pass[] countPasses = {TileDraws::count};
+    private final Pass[] countPasses = {this::count};
 
-    /** Draws for {@code tile}, with this many wires. */
-    TileDraws(Tile tile, int wires) {
+    /**
+     * Draws for {@code tile}, with this many wires.
+     *
+     * @param counted the frame's line that wires are counted against, if they are
+     */
+    TileDraws(Tile tile, int wires, int counted) {
         this.tile = tile;
+        this.counted = counted;
         this.wires = wires;
         blocks = new SimdPhilox[wires / 2];
         wireKeys = new long[blocks.length];
@@ -48,12 +56,35 @@ final class TileDraws {
         }
     }
 
-    /** Prepares for the elements of the tile, of which {@code element} is the first. */
-    void start(long element) {
+    /** Prepares for the elements of {@code call} from {@code e} on. */
+    void start(Forward call, long e) {
+        start();
+        if (call.rowIndex() == null) {
+            elements(0, tile.lanes, ElementNumbers.of(call, e));
+            return;
+        }
+        long neurons = call.neurons();
+        for (int i = 0; i < tile.lanes; ) {
+            int end = (int) Math.min(tile.lanes, i + (neurons - (e + i) % neurons));
+            elements(i, end, ElementNumbers.of(call, e + i));
+            i = end;
+        }
+    }
+
+    /** Prepares for elements that {@link #elements} gives from the first lane on. */
+    void start() {
         pair = -1;
-        philox.start(seed, stream, element, tile.lanes);
+        philox.start(seed, stream);
         for (int i = 0; i < blocks.length; i++) {
-            blocks[i].start(wireKeys[i], stream, element, tile.lanes);
+            blocks[i].start(wireKeys[i], stream);
+        }
+    }
+
+    /** Lanes {@code from} to {@code to} have the elements {@code number}, {@code number + 1}, ... */
+    void elements(int from, int to, long number) {
+        philox.elements(from, to, number);
+        for (SimdPhilox block : blocks) {
+            block.elements(from, to, number);
         }
     }
 
@@ -99,9 +130,9 @@ final class TileDraws {
         Pass.all(countPasses, tile);
     }
 
-    private static void count(Tile tile) {
+    private void count(Tile tile) {
         float[] m = tile.m;
-        int p = tile.frame + Layout.FRAME_P;
+        int p = tile.frame + counted;
         for (int i = 0; i < tile.lanes; i += Lanes.LENGTH) {
             fromArray(F, m, Layout.COUNT + i)
                     .add(1f, fromArray(F, m, Layout.LENT_UNIFORM + i).compare(LT, fromArray(F, m, p + i)))

@@ -9,59 +9,59 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.stream.Stream;
 import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.Forward;
 import org.qlif.NeuromodTransform;
-import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
-import org.qlif.QlifTrace;
-import org.qlif.QlifVariable;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.State;
+import org.qlif.StateVariable;
 import org.qlif.Tensor;
+import org.qlif.Trace;
+import org.qlif.simd.SimdModel.ModulationLines;
 import org.qlif.spi.host.Broadcast;
 import org.qlif.spi.host.Denormals;
 import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
-import org.qlif.spi.host.QlifConstants;
 
 /**
  * Takes a tile of neurons through all time steps, forward or backward: fetches lines of the caller's memory, calls the passes of a
- * {@link QlifProgram} and stores lines. It does no arithmetic of the model. One member of the team has one; not thread-safe.
+ * {@link Program} and stores lines. It knows of a model what {@link SimdModel} says, and does no arithmetic. One member of the team has
+ * one; not thread-safe.
  */
 final class TileWorker {
-    /** The block's adjoint lines by ordinal of the state variable; -1 for what carries no gradient. */
-    private static final int[] ADJOINTS = {
-        Layout.ADJ_V,
-        Layout.ADJ_A,
-        Layout.ADJ_S,
-        Layout.ADJ_R,
-        -1,
-        Layout.ADJ_D,
-        Layout.ADJ_O,
-        -1,
-        -1,
-        Layout.ADJ_M,
-        Layout.ADJ_Y
-    };
+    private static final VarHandle BYTES = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-    private final QlifConfig config;
-    private final QlifConstants constants;
-    private final Structure structure;
-    private final Common run;
-    private final QlifVariable[] variables = QlifVariable.values();
-    private final QlifTrace[] traces = QlifTrace.values();
+    private final SimdModel model;
+    private final ModelLayout layout;
+    private final int stride;
+    private final int adjointStride;
+    private final int frameSize;
+    private final int spikeValue;
+    private final int voltage;
+    private final boolean countsWires;
+    private final int wires;
+    private final ModulationLines modulationLines;
+    private final NeuronParameter[] parameters;
+    private final StateVariable[] variables;
+    /** The state variables that a checkpoint must hold. */
+    private final StateVariable[] checkpointed;
+
+    private final Trace[] traces;
+    /** Where quantities of the step are found, by ordinal of the trace; null for state variables. */
+    private final Traced[] traced;
+
+    private final Tile tile;
     private final TileDraws draws;
-
-    private final Tile tile = new Tile();
     private final byte[] bytes = new byte[Lanes.TILE];
     private final long[] modulationOffsets = new long[Lanes.TILE];
+    private final Common run;
     private final Pass[] rise;
     private final Pass[] fire;
     private final Pass[] settle;
-    private final Pass[] unpack;
-    private final Pass[] traceThreshold;
-    private final Pass[] traceSlope;
+    private final Pass[] unpack = {Block::unpack};
 
     /** The backward pass, for the mode of the tape at hand. */
     private Replay replay;
@@ -79,23 +79,28 @@ final class TileWorker {
     private long elements;
     private long neurons;
     private long firstStep;
+    private long gradYStride;
     private Broadcast modulation;
     private boolean drawsUniforms;
     private boolean drawsNormals;
+    private boolean tracesAny;
+
+    /** Where traces go, by ordinal. */
+    private final Tensor[] traceTensors;
 
     /** The tile's first element, and how many it has. */
     private long e;
 
     private int lanes;
 
-    /** The passes that forward and backward runs have in common. */
+    /** The passes that forward and backward runs have in common, by ordinal of the parameter if for one. */
     private static final class Common {
-        final Pass[] flushState;
+        final Pass[][] derive;
         final Pass[] modulate;
 
-        Common(QlifProgram program) {
-            flushState = new Pass[] {program::flushState};
-            modulate = new Pass[] {program::modulate};
+        Common(Program program, NeuronParameter[] parameters) {
+            derive = Stream.of(parameters).map(program::derive).toArray(Pass[][]::new);
+            modulate = program.modulate();
         }
     }
 
@@ -105,34 +110,44 @@ final class TileWorker {
         final Pass[] step;
         final Pass[] backward;
         final Pass[] modulateBackward;
-        final Pass[] flushAdjoints;
+        final Pass[][] deriveBackward;
 
-        Replay(QlifProgram program) {
-            common = new Common(program);
+        Replay(Program program, NeuronParameter[] parameters) {
+            common = new Common(program, parameters);
             step = program.replay();
             backward = program.backward();
-            modulateBackward = new Pass[] {program::modulateBackward};
-            flushAdjoints = new Pass[] {program::flushAdjoints};
+            modulateBackward = program.modulateBackward();
+            deriveBackward = Stream.of(parameters).map(program::deriveBackward).toArray(Pass[][]::new);
         }
     }
 
-    TileWorker(QlifConfig config, QlifConstants constants) {
-        this.config = config;
-        this.constants = constants;
-        structure = Structure.of(config);
-        QlifProgram program = program(Mode.RUN);
-        run = new Common(program);
+    TileWorker(SimdModel model) {
+        this.model = model;
+        NeuronConfig config = model.config();
+        layout = model.layout();
+        stride = layout.stride();
+        adjointStride = layout.adjointStride();
+        frameSize = model.frame();
+        spikeValue = model.spikeValue();
+        voltage = model.voltage();
+        countsWires = model.counted() != ModelLayout.NONE;
+        wires = config.uniformsPerStep();
+        modulationLines = model.modulation();
+        parameters = config.parameters().toArray(NeuronParameter[]::new);
+        variables = config.stateVariables().toArray(StateVariable[]::new);
+        checkpointed = Stream.of(variables).filter(model::checkpoints).toArray(StateVariable[]::new);
+        Program program = model.program(Mode.RUN);
+        run = new Common(program, parameters);
         rise = program.rise();
-        fire = new Pass[] {program::fire};
-        settle = new Pass[] {program::settle};
-        unpack = new Pass[] {program::unpack};
-        traceThreshold = new Pass[] {program::traceThreshold};
-        traceSlope = new Pass[] {program::traceSlope};
-        draws = new TileDraws(tile, config.uniformsPerStep());
-    }
-
-    private QlifProgram program(Mode mode) {
-        return QlifProgram.of(new Specialisation(structure, mode), constants);
+        fire = program.fire();
+        settle = program.settle();
+        traces = config.traces().toArray(Trace[]::new);
+        traced = Stream.of(traces)
+                .map(trace -> trace.variable() == null ? program.traced(trace) : null)
+                .toArray(Traced[]::new);
+        traceTensors = new Tensor[traces.length];
+        tile = new Tile(layout.end(frameSize));
+        draws = new TileDraws(tile, wires, model.counted());
     }
 
     /** Takes up {@code call}, in tiles of {@code width} neurons. */
@@ -145,10 +160,15 @@ final class TileWorker {
         neurons = call.neurons();
         firstStep = call.firstStep();
         modulation = Broadcast.of(call.modulation(), modulation);
-        drawsUniforms = config.uniformsPerStep() > 0 && call.uniforms() == null;
-        drawsNormals = config.drawsNormals() && call.normals() == null;
+        drawsUniforms = wires > 0 && call.uniforms() == null;
+        drawsNormals = model.config().drawsNormals() && call.normals() == null;
         if (call.draws() != null) {
             draws.stream(call.draws().seed(), call.draws().stream());
+        }
+        tracesAny = false;
+        for (int i = 0; i < traces.length; i++) {
+            traceTensors[i] = call.trace(traces[i]);
+            tracesAny |= traceTensors[i] != null;
         }
     }
 
@@ -156,20 +176,25 @@ final class TileWorker {
         bind(call.forward(), width);
         backwardCall = call;
         this.scratch = scratch;
+        gradYStride = call.gradSpikeValuesStride();
         drawsUniforms = false;
         drawsNormals &= !tape.keepsVoltages();
         if (tape.keepsVoltages()) {
-            replay = voltageReplay == null ? voltageReplay = new Replay(program(Mode.REPLAY_VOLTAGES)) : voltageReplay;
+            replay = voltageReplay == null ? voltageReplay = replay(Mode.REPLAY_VOLTAGES) : voltageReplay;
         } else {
-            replay = drawReplay == null ? drawReplay = new Replay(program(Mode.REPLAY_DRAWS)) : drawReplay;
+            replay = drawReplay == null ? drawReplay = replay(Mode.REPLAY_DRAWS) : drawReplay;
         }
+    }
+
+    private Replay replay(Mode mode) {
+        return new Replay(model.program(mode), parameters);
     }
 
     // ---------------------------------------------------------------- forward
 
     void forward(long tileIndex) {
-        start(tileIndex);
-        tile.frame = Layout.FRAMES;
+        start(tileIndex, run);
+        tile.frame = layout.frames();
         tile.word = 0;
         loadState();
         for (long t = 0; t < steps; t++) {
@@ -179,23 +204,28 @@ final class TileWorker {
             stageInputs(t);
             prepare(run, t);
             Pass.all(rise, tile);
-            trace(traceThreshold, call.trace(QlifTrace.THRESHOLD), t);
             fire(t);
-            trace(traceSlope, call.trace(QlifTrace.SLOPE), t);
+            if (tracesAny) {
+                traceStep(t);
+            }
             Pass.all(settle, tile);
             storeOutputs(t);
         }
         storeState();
     }
 
-    private void start(long tileIndex) {
+    private void start(long tileIndex, Common program) {
         e = tileIndex * width;
         lanes = (int) Math.min(width, elements - e);
         tile.lanes = lanes;
         tile.vectors = (lanes + Lanes.LENGTH - 1) / Lanes.LENGTH;
-        loadParameters();
+        for (NeuronParameter parameter : parameters) {
+            parameter(parameter);
+            Pass.all(program.derive[parameter.ordinal()], tile);
+            Block.scatter(tile, Layout.OUT, stride, layout.parameter(parameter));
+        }
         if (drawsUniforms || drawsNormals) {
-            draws.start(call.draws().elementOffset() + e);
+            draws.start(call, e);
         }
         if (modulation != null) {
             for (int i = 0; i < lanes; i++) {
@@ -204,44 +234,23 @@ final class TileWorker {
         }
     }
 
-    private void loadParameters() {
-        loadParameter(QlifParameter.V_TH, Layout.V_TH, 0f);
-        float[] tau = parameter(QlifParameter.TAU, 1f);
-        for (int i = 0; i < Lanes.TILE; i++) {
-            tau[Layout.OUT + i] = constants.dt() / tau[Layout.OUT + i];
-        }
-        Block.scatter(tile, Layout.OUT, Layout.STRIDE, Layout.LEAK);
-        loadParameter(QlifParameter.ETA, Layout.ETA, 0f);
-        loadParameter(QlifParameter.Q_SCALE, Layout.ALPHA, 0f);
-        float[] bias = parameter(QlifParameter.Q_BIAS, 0f);
-        for (int i = 0; i < Lanes.TILE; i++) {
-            bias[Layout.OUT + i] = bias[Layout.OUT + i] - constants.quantumLeak();
-        }
-        Block.scatter(tile, Layout.OUT, Layout.STRIDE, Layout.REST_ANGLE);
-    }
-
-    private void loadParameter(QlifParameter parameter, int line, float padding) {
-        parameter(parameter, padding);
-        Block.scatter(tile, Layout.OUT, Layout.STRIDE, line);
-    }
-
-    /** The parameter of each lane in line Layout.OUT, and {@code padding} past the last one. */
-    private float[] parameter(QlifParameter parameter, float padding) {
+    /** The parameter of each lane in line OUT; lanes past the last one have a value of it, too. */
+    private void parameter(NeuronParameter parameter) {
         Tensor tensor = call.parameters().get(parameter);
         MemorySegment segment = tensor.segment();
         if (tensor.elements() == 1) {
-            Arrays.fill(tile.m, Layout.OUT, Layout.OUT + lanes, segment.getAtIndex(ValueLayout.JAVA_FLOAT, 0));
-        } else {
-            long n = e % neurons;
-            for (int i = 0; i < lanes; ) {
-                int run = (int) Math.min(lanes - i, neurons - n);
-                fetch(segment, n, tile.m, Layout.OUT + i, run);
-                i += run;
-                n = 0;
-            }
+            float value = segment.getAtIndex(ValueLayout.JAVA_FLOAT, 0);
+            Arrays.fill(tile.m, Layout.OUT, Layout.OUT + Lanes.TILE, value);
+            return;
         }
-        Arrays.fill(tile.m, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, padding);
-        return tile.m;
+        long n = e % neurons;
+        for (int i = 0; i < lanes; ) {
+            int run = (int) Math.min(lanes - i, neurons - n);
+            fetch(segment, n, tile.m, Layout.OUT + i, run);
+            i += run;
+            n = 0;
+        }
+        Arrays.fill(tile.m, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, tile.m[Layout.OUT]);
     }
 
     /** Sees to it that the input of step {@code t} of a forward run is in the scratch. */
@@ -259,7 +268,7 @@ final class TileWorker {
     private void prepare(Common program, long t) {
         long step = firstStep + t;
         if (step % Denormals.PERIOD == 0) {
-            Pass.all(program.flushState, tile);
+            flushState();
         }
         if (drawsUniforms || drawsNormals) {
             draws.step(step, drawsUniforms, drawsNormals);
@@ -274,6 +283,14 @@ final class TileWorker {
         }
     }
 
+    private void flushState() {
+        for (StateVariable variable : variables) {
+            if (variable.flushed()) {
+                Block.flush(tile, stride, layout.state(variable), Denormals.STATE);
+            }
+        }
+    }
+
     /** M and its slope for step {@code t}; only once a segment where the modulation does not vary over time. */
     private void modulate(Common program, long t) {
         MemorySegment external = call.modulation().segment();
@@ -281,27 +298,26 @@ final class TileWorker {
         for (int i = 0; i < lanes; i++) {
             tile.m[Layout.OUT + i] = external.getAtIndex(ValueLayout.JAVA_FLOAT, row + modulationOffsets[i]);
         }
-        if (structure.sigmoidModulation()) {
+        NeuromodTransform transform = modulationLines.transform();
+        if (transform == null) {
             Pass.all(program.modulate, tile);
             return;
         }
-        NeuromodTransform transform = config.neuromodTransform();
         for (int i = 0; i < lanes; i++) {
             float m = tile.m[Layout.OUT + i];
             float value = transform.apply(m);
             tile.m[Layout.OUT + i] = value;
             tile.m[Layout.AUX + i] = transform.derivative(m, value);
         }
-        Block.scatter(tile, Layout.OUT, Layout.STRIDE, Layout.M);
-        Block.scatter(tile, Layout.AUX, Layout.STRIDE, Layout.M_SLOPE);
+        Block.scatter(tile, Layout.OUT, stride, modulationLines.value());
+        Block.scatter(tile, Layout.AUX, stride, modulationLines.slope());
     }
 
-    /** Spikes of step {@code t}, as floats in the frame and as bits. */
+    /** The bits of the spikes of step {@code t}. */
     private void fire(long t) {
         long step = firstStep + t;
-        int wires = config.uniformsPerStep();
         tile.uniforms = Layout.UNIFORM + (int) (step & 1) * Lanes.TILE;
-        if (structure.readout() == QlifConfig.Readout.MULTI_QUBIT) {
+        if (countsWires) {
             tile.uniforms = Layout.COUNT;
             if (drawsUniforms) {
                 draws.countWires(step);
@@ -311,7 +327,7 @@ final class TileWorker {
             for (int wire = 0; wire < wires; wire++) {
                 long row = (t * wires + wire) * elements + e;
                 fetch(call.uniforms().segment(), row, tile.m, Layout.LENT_UNIFORM, lanes);
-                if (tile.uniforms == Layout.COUNT) {
+                if (countsWires) {
                     draws.countWire(wire);
                 } else {
                     tile.uniforms = Layout.LENT_UNIFORM;
@@ -340,40 +356,36 @@ final class TileWorker {
         if (call.spikes(DType.BIT) != null) {
             storeBits(call.spikes(DType.BIT).segment(), t * ((elements + 63) >>> 6) + (e >>> 6));
         }
-        if (!structure.expected()) {
+        if (spikeValue == ModelLayout.NONE) {
             storeSpikes(call.spikeValues(), index);
         } else if (call.spikeValues() != null) {
-            store(tile.m, tile.frame + Layout.FRAME_P, call.spikeValues().segment(), index, lanes);
+            store(tile.m, tile.frame + spikeValue, call.spikeValues().segment(), index, lanes);
         }
-        storeLine(call.voltages(), Layout.STRIDE, Layout.V, index);
-        for (QlifTrace trace : traces) {
-            Tensor tensor = call.trace(trace);
-            if (tensor != null) {
-                switch (trace) {
-                    case PROBABILITY -> store(tile.m, tile.frame + Layout.FRAME_P, tensor.segment(), index, lanes);
-                    case DELTA -> store(tile.m, tile.frame + Layout.FRAME_DELTA, tensor.segment(), index, lanes);
-                    case ADAPTATION -> storeLine(tensor, Layout.STRIDE, Layout.A, index);
-                    case EFFICIENCY -> storeLine(tensor, Layout.STRIDE, Layout.S, index);
-                    case REFRACTORY -> storeLine(tensor, Layout.STRIDE, Layout.R, index);
-                    case AHP -> storeLine(tensor, Layout.STRIDE, Layout.H, index);
-                    case DYNAMIC_PROBABILITY -> storeLine(tensor, Layout.STRIDE, Layout.D, index);
-                    case HOMEOSTASIS -> storeLine(tensor, Layout.STRIDE, Layout.HOMEOSTASIS, index);
-                    case THRESHOLD_OFFSET -> storeLine(tensor, Layout.STRIDE, Layout.O, index);
-                    case RATE -> storeLine(tensor, Layout.STRIDE, Layout.RATE, index);
-                    case MODULATION -> storeLine(tensor, Layout.STRIDE, Layout.M, index);
-                    case THRESHOLD, SLOPE -> {
-                        // Written before the step settled.
-                    }
-                }
+        storeLine(call.voltages(), stride, voltage, index);
+        if (tracesAny) {
+            traceState(index);
+        }
+    }
+
+    /** Traces quantities of the step, before it settles: their terms still stand. */
+    private void traceStep(long t) {
+        long index = t * elements + e;
+        for (Trace trace : traces) {
+            Tensor tensor = traceTensors[trace.ordinal()];
+            Traced at = traced[trace.ordinal()];
+            if (tensor != null && at != null) {
+                Pass.all(at.passes(), tile);
+                int line = at.passes().length == 0 ? tile.frame + at.frameLine() : Layout.OUT;
+                store(tile.m, line, tensor.segment(), index, lanes);
             }
         }
     }
 
-    /** For what is traced before the step settles, while its terms still stand. */
-    private void trace(Pass[] pass, Tensor tensor, long t) {
-        if (tensor != null) {
-            Pass.all(pass, tile);
-            store(tile.m, Layout.OUT, tensor.segment(), t * elements + e, lanes);
+    private void traceState(long index) {
+        for (Trace trace : traces) {
+            if (trace.variable() != null) {
+                storeLine(traceTensors[trace.ordinal()], stride, layout.state(trace.variable()), index);
+            }
         }
     }
 
@@ -413,45 +425,39 @@ final class TileWorker {
         }
     }
 
-    private static final VarHandle BYTES = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-
     // ---------------------------------------------------------------- state
 
     private void loadState() {
         State initial = call.initialState();
-        for (QlifVariable variable : variables) {
-            int line = Layout.state(variable);
+        for (StateVariable variable : variables) {
+            int line = layout.state(variable);
             if (initial == null) {
-                Block.fill(tile, Layout.STRIDE, line, variable.initialValue());
+                Block.fill(tile, stride, line, variable.initialValue());
             } else {
-                loadLine(initial.get(variable).segment(), e, Layout.STRIDE, line);
+                loadLine(initial.get(variable).segment(), e, stride, line);
             }
         }
     }
 
     private void storeState() {
         if (call.finalState() != null) {
-            for (QlifVariable variable : variables) {
-                storeLine(call.finalState().get(variable), Layout.STRIDE, Layout.state(variable), e);
+            for (StateVariable variable : variables) {
+                storeLine(call.finalState().get(variable), stride, layout.state(variable), e);
             }
         }
     }
 
     private void loadCheckpoint(long number) {
-        for (QlifVariable variable : variables) {
+        for (StateVariable variable : checkpointed) {
             int ordinal = variable.ordinal();
-            loadLine(
-                    tape.checkpoints(),
-                    tape.checkpointIndex(number, ordinal) + e,
-                    Layout.STRIDE,
-                    Layout.state(variable));
+            loadLine(tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, stride, layout.state(variable));
         }
     }
 
     private void storeCheckpoint(long number) {
-        for (QlifVariable variable : variables) {
+        for (StateVariable variable : checkpointed) {
             int ordinal = variable.ordinal();
-            Block.gather(tile, Layout.STRIDE, Layout.state(variable), Layout.OUT);
+            Block.gather(tile, stride, layout.state(variable), Layout.OUT);
             store(tile.m, Layout.OUT, tape.checkpoints(), tape.checkpointIndex(number, ordinal) + e, lanes);
         }
     }
@@ -464,11 +470,16 @@ final class TileWorker {
     // ---------------------------------------------------------------- backward
 
     void backward(long tileIndex) {
-        start(tileIndex);
+        start(tileIndex, replay.common);
         loadAdjoints();
-        for (int line = Layout.GRAD_V_TH; line <= Layout.GRAD_M; line += Lanes.LENGTH) {
-            Block.fill(tile, Layout.ADJOINT_STRIDE, line, 0f);
+        for (NeuronParameter parameter : parameters) {
+            Block.fill(tile, adjointStride, layout.sum(parameter), 0f);
         }
+        if (modulation != null) {
+            Block.fill(tile, adjointStride, modulationLines.sum(), 0f);
+        }
+        // What checkpoints leave out is as it was before the first step.
+        loadState();
         Arrays.fill(tile.m, Layout.GRAD_V_OUT, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
         for (long segment = (steps + HostTape.SEGMENT - 1) / HostTape.SEGMENT - 1; segment >= 0; segment--) {
             long first = segment * HostTape.SEGMENT;
@@ -494,7 +505,7 @@ final class TileWorker {
     }
 
     private int frameAt(int i) {
-        return Layout.FRAMES + i * Layout.frame(structure);
+        return layout.frames() + i * frameSize;
     }
 
     private void frame(int i) {
@@ -523,7 +534,7 @@ final class TileWorker {
             for (int i = slot; i >= 0; i--) {
                 int row = Layout.ROWS + i * Lanes.TILE;
                 if (gradients != null) {
-                    fetch(gradients.segment(), (t - slot + i) * elements + e, tile.m, row, lanes);
+                    fetch(gradients.segment(), (t - slot + i) * gradYStride + e, tile.m, row, lanes);
                 } else {
                     Arrays.fill(tile.m, row, row + Lanes.TILE, 0f);
                 }
@@ -559,42 +570,48 @@ final class TileWorker {
             }
         }
         if ((firstStep + t) % Denormals.PERIOD == 0) {
-            Pass.all(replay.flushAdjoints, tile);
+            flushAdjoints();
+        }
+    }
+
+    private void flushAdjoints() {
+        for (StateVariable variable : variables) {
+            if (variable.carriesGradient()) {
+                Block.flush(tile, adjointStride, layout.adjoint(variable), Denormals.ADJOINT);
+            }
         }
     }
 
     private void loadAdjoints() {
         State upstream = backwardCall.gradFinalState();
-        for (QlifVariable variable : variables) {
-            int line = ADJOINTS[variable.ordinal()];
-            if (line >= 0) {
+        for (StateVariable variable : variables) {
+            int line = layout.adjoint(variable);
+            if (line != ModelLayout.NONE) {
                 if (upstream == null) {
-                    Block.fill(tile, Layout.ADJOINT_STRIDE, line, 0f);
+                    Block.fill(tile, adjointStride, line, 0f);
                 } else {
-                    loadLine(upstream.get(variable).segment(), e, Layout.ADJOINT_STRIDE, line);
+                    loadLine(upstream.get(variable).segment(), e, adjointStride, line);
                 }
             }
         }
     }
 
     private void storeGradients() {
-        storeSum(QlifParameter.V_TH, Layout.GRAD_V_TH);
-        storeSum(QlifParameter.ETA, Layout.GRAD_ETA);
-        storeSum(QlifParameter.Q_SCALE, Layout.GRAD_ALPHA);
-        storeSum(QlifParameter.Q_BIAS, Layout.GRAD_BIAS);
-        if (scratch.sumsParameter(QlifParameter.TAU.ordinal())) {
-            storeTauSum();
+        for (NeuronParameter parameter : parameters) {
+            if (scratch.sumsParameter(parameter.ordinal())) {
+                storeSum(parameter);
+            }
         }
         if (scratch.sumsModulation()) {
-            Block.gather(tile, Layout.ADJOINT_STRIDE, Layout.GRAD_M, Layout.OUT);
+            Block.gather(tile, adjointStride, modulationLines.sum(), Layout.OUT);
             store(tile.m, Layout.OUT, scratch.sums(), scratch.modulationSumIndex() + e, lanes);
         }
         State result = backwardCall.gradInitialState();
         if (result != null) {
-            for (QlifVariable variable : variables) {
-                int line = ADJOINTS[variable.ordinal()];
-                if (line >= 0) {
-                    storeLine(result.get(variable), Layout.ADJOINT_STRIDE, line, e);
+            for (StateVariable variable : variables) {
+                int line = layout.adjoint(variable);
+                if (line != ModelLayout.NONE) {
+                    storeLine(result.get(variable), adjointStride, line, e);
                 } else {
                     Arrays.fill(tile.m, Layout.OUT, Layout.OUT + lanes, 0f);
                     store(tile.m, Layout.OUT, result.get(variable).segment(), e, lanes);
@@ -603,21 +620,14 @@ final class TileWorker {
         }
     }
 
-    private void storeSum(QlifParameter parameter, int line) {
-        if (scratch.sumsParameter(parameter.ordinal())) {
-            Block.gather(tile, Layout.ADJOINT_STRIDE, line, Layout.OUT);
-            store(tile.m, Layout.OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
+    private void storeSum(NeuronParameter parameter) {
+        Pass[] derivation = replay.deriveBackward[parameter.ordinal()];
+        int to = derivation.length == 0 ? Layout.OUT : Layout.AUX;
+        Block.gather(tile, adjointStride, layout.sum(parameter), to);
+        if (derivation.length > 0) {
+            parameter(parameter);
+            Pass.all(derivation, tile);
         }
-    }
-
-    /** The gradient of tau from that of dt / tau: times -(dt / tau) / tau. */
-    private void storeTauSum() {
-        Block.gather(tile, Layout.ADJOINT_STRIDE, Layout.GRAD_LEAK, Layout.AUX);
-        float[] tau = parameter(QlifParameter.TAU, 1f);
-        for (int i = 0; i < lanes; i++) {
-            float leak = constants.dt() / tau[Layout.OUT + i];
-            tau[Layout.OUT + i] = tile.m[Layout.AUX + i] * (-leak / tau[Layout.OUT + i]);
-        }
-        store(tau, Layout.OUT, scratch.sums(), scratch.sumIndex(QlifParameter.TAU.ordinal()) + e, lanes);
+        store(tile.m, Layout.OUT, scratch.sums(), scratch.sumIndex(parameter.ordinal()) + e, lanes);
     }
 }

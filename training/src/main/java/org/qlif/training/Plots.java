@@ -1,14 +1,12 @@
 package org.qlif.training;
 
 import java.awt.Color;
-import java.awt.Font;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.knowm.xchart.XYChart;
-import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
 import org.knowm.xchart.style.Styler;
@@ -16,7 +14,6 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** The learning curves above a spike raster, as one PNG. */
 final class Plots {
-    private static final int WIDTH = 1200;
     private static final int CURVES_HEIGHT = 520;
     private static final int RASTER_HEIGHT = 620;
     private static final int LOSS_AXIS = 0;
@@ -24,14 +21,10 @@ final class Plots {
     /** Steps that the loss is averaged over: a batch's own loss is noisy. */
     private static final int SMOOTHING = 10;
 
-    private static final Color LOSS = new Color(0x9A, 0xA5, 0xB1);
-    private static final Color TRAINED = new Color(0xE0, 0x8A, 0x1E);
-    private static final Color TESTED = new Color(0x1F, 0x5F, 0xA8);
-    private static final Color SPIKE = new Color(0x1F, 0x2A, 0x44);
-    private static final Color GRID = new Color(0xE4, 0xE7, 0xEB);
-    private static final Font TITLE_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 18);
-    private static final Font AXIS_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 15);
-    private static final Font LABEL_FONT = new Font(Font.SANS_SERIF, Font.PLAIN, 14);
+    private static final Color LOSS = ChartStyle.GREY;
+    private static final Color TRAINED = ChartStyle.ORANGE;
+    private static final Color TESTED = ChartStyle.BLUE;
+    private static final Color SPIKE = ChartStyle.INK;
 
     private Plots() {}
 
@@ -47,7 +40,7 @@ final class Plots {
 
     private static XYChart curves(TrainingOptions options, TrainingResult result) {
         double last = result.epochs().getLast().testAccuracy();
-        XYChart chart = chart(
+        XYChart chart = ChartStyle.chart(
                 CURVES_HEIGHT,
                 String.format(
                         Locale.ROOT,
@@ -69,9 +62,8 @@ final class Plots {
         // One tick an epoch, or every few epochs of a long run.
         chart.getStyler()
                 .setXAxisTickMarkSpacingHint(
-                        WIDTH / Math.min(12, result.epochs().size() + 2));
-        chart.getStyler().setLegendPosition(Styler.LegendPosition.OutsideS);
-        chart.getStyler().setLegendLayout(Styler.LegendLayout.Horizontal);
+                        ChartStyle.WIDTH / Math.min(12, result.epochs().size() + 2));
+        ChartStyle.legendBelow(chart);
 
         List<Double> progress = new ArrayList<>();
         List<Double> smoothed = new ArrayList<>();
@@ -128,7 +120,7 @@ final class Plots {
             }
         }
         double rate = (double) times.size() / (raster.steps() * raster.neurons());
-        XYChart chart = chart(
+        XYChart chart = ChartStyle.chart(
                 RASTER_HEIGHT,
                 String.format(
                         Locale.ROOT,
@@ -152,30 +144,6 @@ final class Plots {
             spikes.setMarker(SeriesMarkers.CIRCLE);
             spikes.setMarkerColor(SPIKE);
         }
-        return chart;
-    }
-
-    private static XYChart chart(int height, String title, String xAxis, String yAxis) {
-        XYChart chart = new XYChartBuilder()
-                .width(WIDTH)
-                .height(height)
-                .title(title)
-                .xAxisTitle(xAxis)
-                .yAxisTitle(yAxis)
-                .build();
-        chart.getStyler().setLocale(Locale.ROOT);
-        chart.getStyler().setChartTitleFont(TITLE_FONT);
-        chart.getStyler().setAxisTitleFont(AXIS_FONT);
-        chart.getStyler().setAxisTickLabelsFont(LABEL_FONT);
-        chart.getStyler().setLegendFont(LABEL_FONT);
-        chart.getStyler().setLegendBorderColor(Color.WHITE);
-        chart.getStyler().setChartBackgroundColor(Color.WHITE);
-        chart.getStyler().setPlotBackgroundColor(Color.WHITE);
-        chart.getStyler().setPlotGridLinesColor(GRID);
-        chart.getStyler().setChartTitleBoxVisible(false);
-        chart.getStyler().setChartTitlePadding(12);
-        chart.getStyler().setChartPadding(16);
-        chart.getStyler().setAntiAlias(true);
         return chart;
     }
 }

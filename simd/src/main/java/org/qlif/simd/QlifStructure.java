@@ -33,7 +33,7 @@ import org.qlif.Surrogate;
  * @param noise whether there is membrane noise
  * @param sigmoidModulation whether the built-in SIGMOID transforms the modulation
  */
-record Structure(
+record QlifStructure(
         Decision decision,
         AngleMap angleMap,
         Readout readout,
@@ -54,11 +54,11 @@ record Structure(
         boolean sigmoidModulation) {
 
     /** The structure of {@code config}, with options that play no part in its decision mode at one fixed value. */
-    static Structure of(QlifConfig config) {
+    static QlifStructure of(QlifConfig config) {
         Decision decision = config.decision();
         boolean qubit = decision == Decision.QUBIT;
         boolean threshold = decision == Decision.THRESHOLD;
-        return new Structure(
+        return new QlifStructure(
                 decision,
                 qubit ? config.angleMap() : AngleMap.LINEAR,
                 qubit ? config.readout() : Readout.SINGLE_QUBIT,

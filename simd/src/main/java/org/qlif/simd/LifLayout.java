@@ -1,0 +1,39 @@
+package org.qlif.simd;
+
+import org.qlif.LifParameter;
+import org.qlif.LifVariable;
+
+/** Where the lines of the LIF model stand; see {@link ModelLayout}. */
+final class LifLayout {
+    static final ModelLayout LINES = new ModelLayout(LifVariable.values(), LifParameter.values(), 0, 0, 0);
+
+    // The block of state and parameters.
+    static final int STRIDE = LINES.stride();
+    static final int V = LINES.state(LifVariable.MEMBRANE);
+    static final int I = LINES.state(LifVariable.CURRENT);
+    /** dt * tau_syn_inv. */
+    static final int SYN_RATE = LINES.parameter(LifParameter.TAU_SYN_INV);
+    /** dt * tau_mem_inv. */
+    static final int MEM_RATE = LINES.parameter(LifParameter.TAU_MEM_INV);
+
+    static final int V_TH = LINES.parameter(LifParameter.V_TH);
+
+    // The block of adjoints and sums, which a forward run leaves alone.
+    static final int ADJOINT_STRIDE = LINES.adjointStride();
+    static final int ADJ_V = LINES.adjoint(LifVariable.MEMBRANE);
+    static final int ADJ_I = LINES.adjoint(LifVariable.CURRENT);
+    static final int GRAD_SYN_RATE = LINES.sum(LifParameter.TAU_SYN_INV);
+    static final int GRAD_MEM_RATE = LINES.sum(LifParameter.TAU_MEM_INV);
+    static final int GRAD_V_TH = LINES.sum(LifParameter.V_TH);
+
+    // Frames; a line's constant is its place from the frame's start.
+    static final int FRAME_INPUT = Layout.FRAME_INPUT;
+    static final int FRAME_V_PRE = Layout.FRAME_V_PRE;
+    static final int FRAME_DRIVE = 2 * Lanes.TILE;
+    static final int FRAME_CURRENT = 3 * Lanes.TILE;
+
+    /** Floats of a frame. */
+    static final int FRAME = 4 * Lanes.TILE;
+
+    private LifLayout() {}
+}

@@ -1,0 +1,217 @@
+package org.qlif.simd;
+
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromArray;
+import static jdk.incubator.vector.VectorOperators.GT;
+import static org.qlif.simd.Lanes.F;
+
+import java.lang.invoke.MethodHandles;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import org.qlif.LifParameter;
+import org.qlif.LifTrace;
+import org.qlif.NeuronParameter;
+import org.qlif.Trace;
+import org.qlif.spi.host.LifConstants;
+
+/**
+ * The LIF model over vectors of neurons: the arithmetic's only place in the Vector API, in the order and names of docs/model.md,
+ * section 11. A step is one pass.
+ *
+ * <p>Never used by its own name: {@link ProgramClasses} defines this class anew for every specialisation.
+ */
+final class LifProgram implements Program {
+    private static final Specialisation MADE_FOR = ProgramClasses.specialisationOf(MethodHandles.lookup());
+    private static final SimdSurrogate SURROGATE =
+            MADE_FOR == null ? null : SimdSurrogate.of(((LifStructure) MADE_FOR.structure()).surrogate());
+
+    private final LifConstants k;
+
+    LifProgram(LifConstants constants) {
+        this.k = constants;
+    }
+
+    @Override
+    public Pass[] derive(NeuronParameter parameter) {
+        return switch ((LifParameter) parameter) {
+            case TAU_SYN_INV, TAU_MEM_INV -> new Pass[] {this::rate};
+            case V_TH -> NONE;
+        };
+    }
+
+    @Override
+    public Pass[] deriveBackward(NeuronParameter parameter) {
+        return switch ((LifParameter) parameter) {
+            case TAU_SYN_INV, TAU_MEM_INV -> new Pass[] {this::rateBackward};
+            case V_TH -> NONE;
+        };
+    }
+
+    @Override
+    public Pass[] rise() {
+        return NONE;
+    }
+
+    @Override
+    public Pass[] fire() {
+        return new Pass[] {this::step};
+    }
+
+    @Override
+    public Pass[] settle() {
+        return NONE;
+    }
+
+    @Override
+    public Pass[] replay() {
+        return new Pass[] {this::stepAgain};
+    }
+
+    @Override
+    public Pass[] backward() {
+        return new Pass[] {this::stepBackward};
+    }
+
+    @Override
+    public Traced traced(Trace trace) {
+        return switch ((LifTrace) trace) {
+            case DELTA -> Traced.by(LifProgram::traceDelta);
+            case CURRENT -> throw new IllegalArgumentException("trace: got " + trace + ", a state variable's");
+        };
+    }
+
+    /** From tau_syn_inv or tau_mem_inv in line OUT to dt times it. */
+    private void rate(Tile tile) {
+        scale(tile, Layout.OUT);
+    }
+
+    /** From the gradient of that in line AUX to that of the parameter. */
+    private void rateBackward(Tile tile) {
+        scale(tile, Layout.AUX);
+    }
+
+    private void scale(Tile tile, int from) {
+        float[] m = tile.m;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int j = v * Lanes.LENGTH;
+            fromArray(F, m, from + j).mul(k.dt()).intoArray(m, Layout.OUT + j);
+        }
+    }
+
+    // ---------------------------------------------------------------- forward
+
+    /** i' = i + I. */
+    private static FloatVector current(float[] m, int i, int input) {
+        return fromArray(F, m, i + LifLayout.I).add(fromArray(F, m, input));
+    }
+
+    /** (v_leak - v) + i'. */
+    private FloatVector drive(FloatVector potential, FloatVector current) {
+        return broadcast(F, k.vLeak()).sub(potential).add(current);
+    }
+
+    /** From i' to the state after the step. */
+    private void settle(float[] m, int i, FloatVector current, FloatVector vPre, VectorMask<Float> fired) {
+        current.neg()
+                .fma(fromArray(F, m, i + LifLayout.SYN_RATE), current)
+                .intoArray(m, i + LifLayout.I);
+        vPre.blend(k.vReset(), fired).intoArray(m, i + LifLayout.V);
+    }
+
+    private static FloatVector delta(float[] m, int i, FloatVector vPre) {
+        return vPre.sub(fromArray(F, m, i + LifLayout.V_TH));
+    }
+
+    private void step(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int inputs = tile.input;
+        long[] bits = tile.bits;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * LifLayout.STRIDE;
+            int lane = v * Lanes.LENGTH;
+            FloatVector current = current(m, i, inputs + lane);
+            FloatVector potential = fromArray(F, m, i + LifLayout.V);
+            FloatVector vPre =
+                    drive(potential, current).fma(fromArray(F, m, i + LifLayout.MEM_RATE), potential);
+            vPre.intoArray(m, at + lane + LifLayout.FRAME_V_PRE);
+            VectorMask<Float> fired = delta(m, i, vPre).compare(GT, 0f);
+            settle(m, i, current, vPre, fired);
+            long word = (lane & 63) == 0 ? 0 : bits[lane >>> 6];
+            bits[lane >>> 6] = word | fired.toLong() << (lane & 63);
+        }
+    }
+
+    private static void traceDelta(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int lane = v * Lanes.LENGTH;
+            delta(m, v * LifLayout.STRIDE, fromArray(F, m, at + lane + LifLayout.FRAME_V_PRE))
+                    .intoArray(m, Layout.OUT + lane);
+        }
+    }
+
+    // ---------------------------------------------------------------- backward
+
+    private void stepAgain(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        long[] bits = tile.bits;
+        int word = tile.word;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * LifLayout.STRIDE;
+            int j = at + v * Lanes.LENGTH;
+            FloatVector current = current(m, i, j + LifLayout.FRAME_INPUT);
+            FloatVector potential = fromArray(F, m, i + LifLayout.V);
+            FloatVector drive = drive(potential, current);
+            FloatVector vPre = drive.fma(fromArray(F, m, i + LifLayout.MEM_RATE), potential);
+            current.intoArray(m, j + LifLayout.FRAME_CURRENT);
+            drive.intoArray(m, j + LifLayout.FRAME_DRIVE);
+            vPre.intoArray(m, j + LifLayout.FRAME_V_PRE);
+            settle(m, i, current, vPre, Block.fired(bits, word, v));
+        }
+    }
+
+    private void stepBackward(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int gradY = tile.gradY;
+        long[] bits = tile.bits;
+        int word = tile.word;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * LifLayout.STRIDE;
+            int b = v * LifLayout.ADJOINT_STRIDE;
+            int lane = v * Lanes.LENGTH;
+            int j = at + lane;
+            FloatVector vPre = fromArray(F, m, j + LifLayout.FRAME_V_PRE);
+            FloatVector bV = fromArray(F, m, b + LifLayout.ADJ_V).add(fromArray(F, m, Layout.GRAD_V_OUT + lane));
+            FloatVector bY = bV.fma(broadcast(F, k.vReset()).sub(vPre), fromArray(F, m, gradY + lane));
+            FloatVector bDelta = bY.mul(SURROGATE.derivative(delta(m, i, vPre), k.surrogateScale()));
+            FloatVector bVPre = bV.blend(0f, Block.fired(bits, word, v)).add(bDelta);
+            fromArray(F, m, b + LifLayout.GRAD_V_TH).sub(bDelta).intoArray(m, b + LifLayout.GRAD_V_TH);
+            bVPre.fma(
+                            fromArray(F, m, j + LifLayout.FRAME_DRIVE),
+                            fromArray(F, m, b + LifLayout.GRAD_MEM_RATE))
+                    .intoArray(m, b + LifLayout.GRAD_MEM_RATE);
+            FloatVector bDrive = fromArray(F, m, i + LifLayout.MEM_RATE).mul(bVPre);
+            FloatVector adjI = fromArray(F, m, b + LifLayout.ADJ_I);
+            adjI.neg()
+                    .fma(
+                            fromArray(F, m, j + LifLayout.FRAME_CURRENT),
+                            fromArray(F, m, b + LifLayout.GRAD_SYN_RATE))
+                    .intoArray(m, b + LifLayout.GRAD_SYN_RATE);
+            FloatVector bI = adjI.neg()
+                    .fma(fromArray(F, m, i + LifLayout.SYN_RATE), adjI)
+                    .add(bDrive);
+            bVPre.sub(bDrive).intoArray(m, b + LifLayout.ADJ_V);
+            bI.intoArray(m, b + LifLayout.ADJ_I);
+            bI.intoArray(m, Layout.OUT + lane);
+        }
+    }
+}
