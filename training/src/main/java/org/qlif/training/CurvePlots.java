@@ -74,6 +74,8 @@ public final class CurvePlots {
         XYChart chart = ChartStyle.chart(HEIGHT, title, xAxis, yAxis);
         ChartStyle.legendBelow(chart);
         chart.getStyler().setYAxisMin(0.0);
+        chart.getStyler().setDecimalPattern("0.##");
+        chart.getStyler().setXAxisTickMarkSpacingHint(96);
         return chart;
     }
 
