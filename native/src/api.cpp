@@ -59,18 +59,48 @@ qlif_status guarded(Body body) noexcept {
 
 // ---------------------------------------------------------------- what handles stand for
 
+/** A copy of a configuration of any model. */
+struct GivenConfig {
+  union {
+    qlif_config head;
+    qlif_qlif_config qlif;
+    qlif_lif_config lif;
+  };
+
+  explicit GivenConfig(const qlif_config *config) {
+    qlif_config header = *config;
+    size_t size = configSize(header.model);
+    if (header.size != size) {
+      fail(QLIF_INVALID_ARGUMENT, "config->size: got %u, expected %zu, the size of the %s model's configuration: it was not set, or the"
+          " caller was built against another version of qlif.h", header.size, size, MODELS[header.model].name);
+    }
+    memset((void *)this, 0, sizeof *this);
+    memcpy((void *)this, config, size);
+  }
+
+  /** Whether it has the same value in every field. */
+  bool operator==(const GivenConfig &other) const { return memcmp(this, &other, sizeof *this) == 0; }
+};
+
+ModelConfig checkedConfig(const GivenConfig &given) {
+  // Denormals are told from 0 here.
+  FloatEnvironment environment;
+  return modelConfigOf(given.head);
+}
+
 struct OpenKernel : Handled {
   using Handle = qlif_kernel *;
   static constexpr Kind KIND = Kind::KERNEL;
 
   const int device;
-  const qlif_config config;
-  const Options options;
-  const Constants constants;
+  const GivenConfig given;
+  const ModelConfig config;
   const std::unique_ptr<DeviceKernel> kernel;
 
-  OpenKernel(int device, const qlif_config &config, Options options, const Constants &constants, std::unique_ptr<DeviceKernel> kernel)
-      : device(device), config(config), options(options), constants(constants), kernel(std::move(kernel)) {}
+  OpenKernel(int device, const GivenConfig &given, const ModelConfig &config, std::unique_ptr<DeviceKernel> kernel)
+      : device(device), given(given), config(config), kernel(std::move(kernel)) {}
+
+  const Model &model() const { return config.table(); }
 };
 
 struct OpenTape : Handled {
@@ -78,7 +108,7 @@ struct OpenTape : Handled {
   static constexpr Kind KIND = Kind::TAPE;
 
   const int device;
-  const qlif_config config;
+  const GivenConfig given;
   const int64_t steps;
   const int64_t batch;
   const int64_t neurons;
@@ -87,7 +117,7 @@ struct OpenTape : Handled {
   int64_t recordedFrom = -1;
 
   OpenTape(const OpenKernel &kernel, int64_t steps, int64_t batch, int64_t neurons, std::unique_ptr<TapeStorage> storage)
-      : device(kernel.device), config(kernel.config), steps(steps), batch(batch), neurons(neurons), storage(std::move(storage)) {}
+      : device(kernel.device), given(kernel.given), steps(steps), batch(batch), neurons(neurons), storage(std::move(storage)) {}
 };
 
 // ---------------------------------------------------------------- checks
@@ -108,9 +138,16 @@ void requireSize(const char *name, uint32_t size, size_t expected) {
   }
 }
 
-void requireZero(const char *name, uint32_t reserved) {
-  if (reserved != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "%s.reserved: got %u, expected 0", name, reserved);
+void requireType(int32_t type) {
+  if (type != QLIF_TYPE_F32) {
+    fail(QLIF_INVALID_ARGUMENT, "type: got %d, expected QLIF_TYPE_F32 (0): 16-bit types are not there yet", type);
+  }
+}
+
+/** What stands elsewhere must be 0 here, so that no one takes it for what is used. */
+void requireZeroBeside(const char *name, uint64_t value, const char *other, const char *where) {
+  if (value != 0) {
+    fail(QLIF_INVALID_ARGUMENT, "%s: got 0x%llx, expected 0, since %s is given and %s says it", name, (unsigned long long)value, other, where);
   }
 }
 
@@ -171,19 +208,44 @@ void requireOffset(int64_t elementOffset, int64_t elements) {
   }
 }
 
+/** What is past the model's own count in an array of an argument struct. */
+template <class Pointer, size_t LENGTH>
+void requireEmpty(const char *name, Pointer const (&arrays)[LENGTH], const Model &model, int count) {
+  for (int i = count; i < (int)LENGTH; i++) {
+    if (arrays[i] != nullptr) {
+      fail(QLIF_INVALID_ARGUMENT, "%s[%d]: given, expected NULL: the %s model has %d", name, i, model.name, count);
+    }
+  }
+}
+
 /** All arrays of a state, or none. */
 template <class Pointer>
-void requireState(const char *name, Pointer const *state, int64_t elements) {
+void requireState(const char *name, Pointer const (&state)[QLIF_MAX_STATE_VARIABLES], const Model &model, int64_t elements) {
   if (state[0] != nullptr) {
     product(name, elements, sizeof(float));
   }
-  for (int variable = 0; variable < VARIABLES; variable++) {
+  int count = model.variables.count;
+  for (int variable = 0; variable < count; variable++) {
     if ((state[variable] == nullptr) != (state[0] == nullptr)) {
       fail(QLIF_INVALID_ARGUMENT, "%s: array %d is %s, expected all %d arrays or none", name, variable,
-          state[variable] == nullptr ? "NULL but not array 0" : "given but not array 0", VARIABLES);
+          state[variable] == nullptr ? "NULL but not array 0" : "given but not array 0", count);
     }
     requireNumberedTensor(name, variable, state[variable]);
   }
+  requireEmpty(name, state, model, count);
+}
+
+const Model &modelOf(int32_t model) {
+  if (model < 0 || model >= MODEL_COUNT) {
+    failModel(model);
+  }
+  return MODELS[model];
+}
+
+template <class Row>
+const Row &rowOf(const Table<Row> &table, int32_t number) {
+  requireRange("number", number, 0, table.count - 1);
+  return table[number];
 }
 
 void requireStream(const OpenKernel &kernel, void *stream) {
@@ -204,31 +266,53 @@ void requireStride(const char *name, int64_t &stride, int64_t extent, bool read)
   }
 }
 
+/** Where the draws' numbers come from, and which steps they are of. */
+void requireDraws(const qlif_forward_args &args, int64_t elements) {
+  if (args.key == nullptr) {
+    requireSteps(args.first_step, args.steps);
+  } else {
+    requireAligned("key", args.key, alignof(qlif_draw_key));
+    requireZeroBeside("seed", args.seed, "key", "it");
+    requireZeroBeside("first_step", (uint64_t)args.first_step, "key", "it");
+    requireZeroBeside("stream", args.stream, "key", "it");
+    requireSteps(0, args.steps);
+  }
+  if (args.row_index == nullptr) {
+    requireOffset(args.element_offset, elements);
+  } else {
+    requireAligned("row_index", args.row_index, alignof(uint64_t));
+    requireZeroBeside("element_offset", (uint64_t)args.element_offset, "row_index", "the indices");
+  }
+}
+
 /** Checks a forward call but for its tape and what it writes. */
 ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &args) {
   requireSize("qlif_forward_args", args.size, sizeof args);
-  requireZero("qlif_forward_args", args.reserved);
-  int64_t wires = kernel.constants.wires;
+  requireType(args.type);
+  const Model &model = kernel.model();
   int64_t elements = requireShape(args.steps, args.batch, args.neurons);
-  requireSteps(args.first_step, args.steps);
-  requireOffset(args.element_offset, elements);
-  if (args.per_neuron_parameters >> PARAMETERS != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "per_neuron_parameters: got 0x%x, expected bits 0 to %d only", args.per_neuron_parameters, PARAMETERS - 1);
+  requireDraws(args, elements);
+  if (args.per_neuron_parameters >> model.parameters.count != 0) {
+    fail(QLIF_INVALID_ARGUMENT, "per_neuron_parameters: got 0x%x, expected bits 0 to %d only", args.per_neuron_parameters,
+        model.parameters.count - 1);
   }
   int64_t rows = args.steps * elements;
   product("steps * batch * neurons", rows, sizeof(float));
   requireTensor("input", args.input, rows);
-  for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+  for (int parameter = 0; parameter < model.parameters.count; parameter++) {
     if (elements > 0 && args.parameters[parameter] == nullptr) {
-      fail(QLIF_INVALID_ARGUMENT, "parameters[%d]: got NULL, expected an address", parameter);
+      fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got NULL, expected an address", parameter, model.parameters[parameter].symbol);
     }
     requireNumberedTensor("parameters", parameter, args.parameters[parameter]);
   }
+  requireEmpty("parameters", args.parameters, model, model.parameters.count);
   ForwardCall call{args, elements, nullptr};
   qlif_broadcast &modulation = call.args.modulation;
   if (modulation.data == nullptr) {
     // No code after this looks at the strides that were given.
     modulation = qlif_broadcast{};
+  } else if (!model.modulation) {
+    fail(QLIF_INVALID_ARGUMENT, "modulation: given, expected NULL: the %s model takes none", model.name);
   }
   requireTensor("modulation.data", modulation.data);
   requireStride("modulation.stride_t", modulation.stride_t, args.steps, rows > 0);
@@ -236,16 +320,16 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   requireStride("modulation.stride_n", modulation.stride_n, args.neurons, rows > 0);
   requireTensor("uniforms", args.uniforms);
   if (args.uniforms != nullptr) {
-    if (wires == 0) {
+    if (kernel.config.uniforms == 0) {
       fail(QLIF_INVALID_ARGUMENT, "uniforms: given, expected NULL: this configuration decides without drawing");
     }
-    product("uniforms", rows, wires * (int64_t)sizeof(float));
+    product("uniforms", rows, kernel.config.uniforms * (int64_t)sizeof(float));
   }
   requireTensor("normals", args.normals);
-  if (args.normals != nullptr && !kernel.options.drawsNormals()) {
+  if (args.normals != nullptr && !kernel.config.normals) {
     fail(QLIF_INVALID_ARGUMENT, "normals: given, expected NULL: this configuration has no membrane noise");
   }
-  requireState("initial_state", args.initial_state, elements);
+  requireState("initial_state", args.initial_state, model, elements);
   return call;
 }
 
@@ -256,17 +340,18 @@ void requireParameters(const OpenKernel &kernel, const ForwardCall &call) {
   }
 }
 
-void requireOutputs(const qlif_forward_args &args, int64_t elements) {
-  requireState("final_state", args.final_state, elements);
+void requireOutputs(const Model &model, const qlif_forward_args &args, int64_t elements) {
+  requireState("final_state", args.final_state, model, elements);
   requireTensor("spikes_f32", args.spikes_f32);
   requireAligned("spikes_bit", args.spikes_bit, alignof(uint64_t));
   requireTensor("spike_values", args.spike_values);
   requireTensor("voltages", args.voltages);
-  for (int trace = 0; trace < TRACES; trace++) {
+  for (int trace = 0; trace < model.traces.count; trace++) {
     requireNumberedTensor("traces", trace, args.traces[trace]);
   }
+  requireEmpty("traces", args.traces, model, model.traces.count);
   bool keeps = args.tape != nullptr && args.final_state[0] != nullptr && elements > 0;
-  for (int variable = 0; keeps && variable < VARIABLES; variable++) {
+  for (int variable = 0; keeps && variable < model.variables.count; variable++) {
     if (args.final_state[variable] == args.initial_state[variable]) {
       fail(QLIF_INVALID_ARGUMENT, "final_state: array %d is initial_state's, which the backward pass reads again;"
           " expected one of its own when a tape is given", variable);
@@ -278,9 +363,9 @@ void requireFits(const OpenTape &tape, const OpenKernel &kernel, const qlif_forw
   if (tape.device != kernel.device) {
     fail(QLIF_INVALID_ARGUMENT, "tape: is of device %d, expected the kernel's, %d", tape.device, kernel.device);
   }
-  if (memcmp(&tape.config, &kernel.config, sizeof tape.config) != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "tape: was opened by a kernel of another configuration, expected one whose qlif_config has the same"
-        " value in every field");
+  if (!(tape.given == kernel.given)) {
+    fail(QLIF_INVALID_ARGUMENT, "tape: was opened by a kernel of another configuration, expected one that has the same value in every"
+        " field");
   }
   if (tape.steps != args.steps || tape.batch != args.batch || tape.neurons != args.neurons) {
     fail(QLIF_INVALID_ARGUMENT, "tape: is of (T, B, N) = (%lld, %lld, %lld), expected the call's (%lld, %lld, %lld)", (long long)tape.steps,
@@ -309,6 +394,13 @@ ModulationSum modulationSumOf(const ForwardCall &call, float *result) {
   return sum;
 }
 
+/** What can be said of a tape to be; B * N. */
+int64_t requireTape(int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons) {
+  requireRange("mode", mode, QLIF_TAPE_VOLTAGE, QLIF_TAPE_COMPACT);
+  requireType(type);
+  return requireShape(steps, batch, neurons);
+}
+
 // ---------------------------------------------------------------- calls with nothing to do
 
 bool doesNothing(const ForwardCall &call) {
@@ -319,23 +411,24 @@ bool doesNothing(const ForwardCall &call) {
 /** What a backward call without a neuron-step writes: the state's gradients as they came, and zeros. */
 void putRests(const OpenKernel &kernel, const BackwardCall &call, void *stream) {
   const qlif_forward_args &forward = call.forward.args;
-  Piece pieces[PARAMETERS + 1 + VARIABLES];
+  const Model &model = kernel.model();
+  Piece pieces[QLIF_MAX_PARAMETERS + 1 + QLIF_MAX_STATE_VARIABLES];
   int count = 0;
   auto put = [&](const char *name, float *to, const float *from, int64_t values) {
     if (to != nullptr && values > 0) {
       pieces[count++] = Piece{to, from, (size_t)product(name, values, sizeof(float))};
     }
   };
-  for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+  for (int parameter = 0; parameter < model.parameters.count; parameter++) {
     put("grad_parameters", call.args.grad_parameters[parameter], nullptr,
         forward.per_neuron_parameters >> parameter & 1 ? forward.neurons : 1);
   }
   if (call.modulation.result != nullptr) {
     put("grad_modulation", call.modulation.result, nullptr, modulationValues(call.forward));
   }
-  for (int variable = 0; variable < VARIABLES; variable++) {
+  for (int variable = 0; variable < model.variables.count; variable++) {
     put("grad_initial_state", call.args.grad_initial_state[variable],
-        carriesGradient(variable) ? call.args.grad_final_state[variable] : nullptr, call.forward.elements);
+        model.variables[variable].carriesGradient ? call.args.grad_final_state[variable] : nullptr, call.forward.elements);
   }
   if (count > 0) {
     kernel.kernel->put(pieces, count, stream);
@@ -364,6 +457,78 @@ qlif_status qlif_device_count(int32_t *count) {
   });
 }
 
+qlif_status qlif_model(int32_t model, qlif_model_info *info) {
+  return guarded([&] {
+    requireGiven("info", info);
+    requireSize("qlif_model_info", info->size, sizeof *info);
+    const Model &table = modelOf(model);
+    *info = qlif_model_info{sizeof *info, table.variables.count, table.parameters.count, table.traces.count, table.modulation,
+        constantCount(model), table.name};
+  });
+}
+
+qlif_status qlif_state_variable(int32_t model, int32_t number, qlif_variable_info *info) {
+  return guarded([&] {
+    requireGiven("info", info);
+    requireSize("qlif_variable_info", info->size, sizeof *info);
+    const VariableRow &row = rowOf(modelOf(model).variables, number);
+    *info = qlif_variable_info{sizeof *info, row.initialValue, row.carriesGradient, row.flushed, row.symbol};
+  });
+}
+
+qlif_status qlif_parameter(int32_t model, int32_t number, qlif_parameter_info *info) {
+  return guarded([&] {
+    requireGiven("info", info);
+    requireSize("qlif_parameter_info", info->size, sizeof *info);
+    const ParameterRow &row = rowOf(modelOf(model).parameters, number);
+    *info = qlif_parameter_info{sizeof *info, row.range, row.defaultValue, row.symbol};
+  });
+}
+
+qlif_status qlif_trace(int32_t model, int32_t number, qlif_trace_info *info) {
+  return guarded([&] {
+    requireGiven("info", info);
+    requireSize("qlif_trace_info", info->size, sizeof *info);
+    const TraceRow &row = rowOf(modelOf(model).traces, number);
+    *info = qlif_trace_info{sizeof *info, row.variable, row.symbol};
+  });
+}
+
+qlif_status qlif_qlif_defaults(qlif_qlif_config *config) {
+  return guarded([&] {
+    requireGiven("config", config);
+    *config = qlifDefaults();
+  });
+}
+
+qlif_status qlif_lif_defaults(qlif_lif_config *config) {
+  return guarded([&] {
+    requireGiven("config", config);
+    *config = lifDefaults();
+  });
+}
+
+qlif_status qlif_constants(const qlif_config *config, float *values) {
+  return guarded([&] {
+    requireGiven("config", config);
+    requireTensor("values", values);
+    ModelConfig read = checkedConfig(GivenConfig(config));
+    for (int32_t i = 0; values != nullptr && i < constantCount(read.model); i++) {
+      values[i] = constantValue(read, i);
+    }
+  });
+}
+
+const char *qlif_constant_name(int32_t model, int32_t number) {
+  const char *name = nullptr;
+  guarded([&] {
+    modelOf(model);
+    requireRange("number", number, 0, constantCount(model) - 1);
+    name = constantName(model, number);
+  });
+  return name;
+}
+
 qlif_status qlif_device_describe(int32_t device, qlif_device_info *info) {
   return guarded([&] {
     requireGiven("info", info);
@@ -384,20 +549,14 @@ qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t 
   return guarded([&] {
     requireGiven("config", config);
     requireGiven("kernel", kernel);
-    requireSize("qlif_config", config->size, sizeof *config);
     requireRange("device", device, QLIF_HOST, INT32_MAX);
-    // Denormals are told from 0 here.
-    FloatEnvironment environment;
-    const qlif_config given = *config;
-    requireConfig(given);
+    const GivenConfig given(config);
     if (device == QLIF_HOST) {
       requireRange("threads", threads, 1, 1024);
     }
-    Options options = optionsOf(given);
-    Constants constants = constantsOf(given, options);
-    std::unique_ptr<DeviceKernel> made =
-        device == QLIF_HOST ? openHostKernel(options, constants, threads) : openCudaKernel(device, options, constants);
-    *kernel = opened(std::make_unique<OpenKernel>(device, given, options, constants, std::move(made)));
+    ModelConfig read = checkedConfig(given);
+    std::unique_ptr<DeviceKernel> made = device == QLIF_HOST ? openHostKernel(read, threads) : openCudaKernel(device, read);
+    *kernel = opened(std::make_unique<OpenKernel>(device, given, read, std::move(made)));
   });
 }
 
@@ -432,7 +591,7 @@ qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *args, voi
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("args", args);
     ForwardCall call = forwardCallOf(*held, *args);
-    requireOutputs(*args, call.elements);
+    requireOutputs(held->model(), *args, call.elements);
     requireStream(*held, stream);
     std::optional<Held<OpenTape>> tape;
     if (args->tape != nullptr) {
@@ -458,21 +617,28 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, v
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("args", args);
     requireSize("qlif_backward_args", args->size, sizeof *args);
-    requireZero("qlif_backward_args", args->reserved);
+    requireType(args->type);
     const qlif_forward_args &forward = args->forward;
     BackwardCall call{*args, forwardCallOf(*held, forward), {}};
+    const Model &model = held->model();
     requireTensor("grad_spike_values", args->grad_spike_values);
+    int64_t gradientSteps = args->grad_spike_values_steps;
+    if (args->grad_spike_values != nullptr && gradientSteps != forward.steps && gradientSteps != 1) {
+      fail(QLIF_INVALID_ARGUMENT, "grad_spike_values_steps: got %lld, expected %lld, one gradient a step, or 1, one for all",
+          (long long)gradientSteps, (long long)forward.steps);
+    }
     requireTensor("grad_voltages", args->grad_voltages);
-    requireState("grad_final_state", args->grad_final_state, call.forward.elements);
+    requireState("grad_final_state", args->grad_final_state, model, call.forward.elements);
     requireTensor("grad_input", args->grad_input);
     requireTensor("grad_modulation", args->grad_modulation);
     if (args->grad_modulation != nullptr && forward.modulation.data == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "grad_modulation: given, expected NULL: the forward call had no modulation");
     }
-    for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+    for (int parameter = 0; parameter < model.parameters.count; parameter++) {
       requireNumberedTensor("grad_parameters", parameter, args->grad_parameters[parameter]);
     }
-    requireState("grad_initial_state", args->grad_initial_state, call.forward.elements);
+    requireEmpty("grad_parameters", args->grad_parameters, model, model.parameters.count);
+    requireState("grad_initial_state", args->grad_initial_state, model, call.forward.elements);
     requireStream(*held, stream);
     if (forward.tape == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "tape: got NULL, expected the one that the forward call recorded");
@@ -523,12 +689,12 @@ qlif_status qlif_draw(qlif_kernel *kernel, const qlif_draw_args *args, void *str
   });
 }
 
-qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape) {
+qlif_status qlif_tape_open(
+    qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape) {
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("tape", tape);
-    requireRange("mode", mode, QLIF_TAPE_VOLTAGE, QLIF_TAPE_COMPACT);
-    int64_t elements = requireShape(steps, batch, neurons);
+    int64_t elements = requireTape(mode, type, steps, batch, neurons);
     std::unique_ptr<TapeStorage> storage = held->kernel->newTape(mode, steps, elements);
     *tape = opened(std::make_unique<OpenTape>(*held, steps, batch, neurons, std::move(storage)));
   });

@@ -779,9 +779,12 @@ void describeCuda(int device, qlif_device_info &info) {
   snprintf(info.name, sizeof info.name, "%s", properties.name);
 }
 
-std::unique_ptr<DeviceKernel> openCudaKernel(int device, Options options, const Constants &constants) {
+std::unique_ptr<DeviceKernel> openCudaKernel(int device, const ModelConfig &config) {
   requireDevice(device);
-  return std::make_unique<CudaKernel>(device, options, constants);
+  if (config.model != QLIF_MODEL_QLIF) {
+    fail(QLIF_UNAVAILABLE, "%s: this build of the library has no kernels of this model", config.table().name);
+  }
+  return std::make_unique<CudaKernel>(device, config.options, config.constants);
 }
 
 }  // namespace qlif

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "options.h"
+#include "tables.h"
 
 namespace qlif {
 
@@ -81,22 +82,46 @@ class DeviceKernel {
   virtual void release() = 0;
 };
 
-/** Refuses, by name and value, what no configuration gives. */
-void requireConfig(const qlif_config &config);
-Options optionsOf(const qlif_config &config);
-Constants constantsOf(const qlif_config &config, Options options);
+/** The float32 numbers of the LIF equations. */
+struct LifConstants {
+  float dt, vLeak, vReset, surrogateScale;
+  int32_t surrogate;
+};
 
-std::unique_ptr<DeviceKernel> openHostKernel(Options options, const Constants &constants, int threads);
+/** What a configuration is turned into when a kernel is opened. Of the models' own parts, only that of `model` is set. */
+struct ModelConfig {
+  int32_t model;     // QLIF_MODEL_
+  int32_t uniforms;  // that a step draws
+  bool normals;      // whether a step draws one
+  Options options;   // QLIF
+  Constants constants;
+  LifConstants lif;  // LIF
+
+  const Model &table() const { return MODELS[model]; }
+};
+
+/** Refuses, by name and value, what no configuration has. The struct is its model's own; called in a FloatEnvironment. */
+ModelConfig modelConfigOf(const qlif_config &config);
+[[noreturn]] void failModel(int32_t model);
+/** The size of a model's own struct. */
+size_t configSize(int32_t model);
+qlif_qlif_config qlifDefaults();
+qlif_lif_config lifDefaults();
+
+/** The float32 numbers that kernels compute with, by name. */
+int32_t constantCount(int32_t model);
+const char *constantName(int32_t model, int32_t index);
+float constantValue(const ModelConfig &config, int32_t index);
+
+std::unique_ptr<DeviceKernel> openHostKernel(const ModelConfig &config, int threads);
 void describeHost(qlif_device_info &info);
 
-std::unique_ptr<DeviceKernel> openCudaKernel(int device, Options options, const Constants &constants);
+std::unique_ptr<DeviceKernel> openCudaKernel(int device, const ModelConfig &config);
 void describeCuda(int device, qlif_device_info &info);
 int countCudaDevices();
 
 /** Whether the state variable's adjoint goes from one step to the one before it. */
-constexpr bool carriesGradient(int variable) {
-  return variable != QLIF_STATE_AHP && variable != QLIF_STATE_RATE && variable != QLIF_STATE_HOMEOSTASIS;
-}
+constexpr bool carriesGradient(int variable) { return MODELS[QLIF_MODEL_QLIF].variables[variable].carriesGradient; }
 
 constexpr int64_t wordsOf(int64_t elements) { return elements / 64 + (elements % 64 != 0); }
 

@@ -402,8 +402,11 @@ class HostKernel final : public DeviceKernel {
 
 }  // namespace
 
-std::unique_ptr<DeviceKernel> openHostKernel(Options options, const Constants &constants, int threads) {
-  return std::make_unique<HostKernel>(options, constants, threads);
+std::unique_ptr<DeviceKernel> openHostKernel(const ModelConfig &config, int threads) {
+  if (config.model != QLIF_MODEL_QLIF) {
+    fail(QLIF_UNAVAILABLE, "%s: this build of the library has no kernels of this model", config.table().name);
+  }
+  return std::make_unique<HostKernel>(config.options, config.constants, threads);
 }
 
 void describeHost(qlif_device_info &info) {

@@ -41,19 +41,19 @@ static void test_devices(void) {
 
   int32_t count = -5;
   qlif_status status = qlif_device_count(&count);
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   qlif_kernel *kernel = NULL;
   if (status != QLIF_SUCCESS) {
     CHECK(status == QLIF_UNAVAILABLE && count == -5 && strstr(qlif_last_error(), "CUDA") != NULL);
     printf("no CUDA here: %s\n", qlif_last_error());
     EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_device_describe(0, &info));
-    EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_kernel_open(0, &config, 1, &kernel));
+    EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_kernel_open(0, &config.head, 1, &kernel));
     CHECK(kernel == NULL);
     return;
   }
-  EXPECT(QLIF_UNAVAILABLE, "device", qlif_kernel_open(count, &config, 1, &kernel));
+  EXPECT(QLIF_UNAVAILABLE, "device", qlif_kernel_open(count, &config.head, 1, &kernel));
   char text[16];
-  CHECK_OK(qlif_kernel_open(0, &config, 0, &kernel));
+  CHECK_OK(qlif_kernel_open(0, &config.head, 0, &kernel));
   CHECK_OK(qlif_kernel_describe(kernel, text, sizeof text));
   CHECK(strlen(text) == sizeof text - 1);
   CHECK_OK(qlif_kernel_close(kernel));
@@ -65,151 +65,255 @@ static void test_config_refusals(void) {
     size_t offset;
     int32_t low, high;
   } fields[] = {
-      {"decision", offsetof(qlif_config, decision), 0, 2},
-      {"sampling", offsetof(qlif_config, sampling), 0, 1},
-      {"spike_value", offsetof(qlif_config, spike_value), 0, 1},
-      {"angle_map", offsetof(qlif_config, angle_map), 0, 1},
-      {"readout", offsetof(qlif_config, readout), 0, 2},
-      {"quantum_wires", offsetof(qlif_config, quantum_wires), 1, 64},
-      {"min_count", offsetof(qlif_config, min_count), 1, 5}, /* of 4 wires */
-      {"surrogate", offsetof(qlif_config, surrogate), 0, 3},
-      {"neuromod_mode", offsetof(qlif_config, neuromod_mode), 0, 3},
-      {"neuromod_transform", offsetof(qlif_config, neuromod_transform), 0, 1},
-      {"dynamic_probability", offsetof(qlif_config, dynamic_probability), 0, 1},
-      {"refractory", offsetof(qlif_config, refractory), 0, 1},
-      {"use_adaptation", offsetof(qlif_config, use_adaptation), 0, 1},
-      {"use_depression", offsetof(qlif_config, use_depression), 0, 1},
-      {"use_ahp", offsetof(qlif_config, use_ahp), 0, 1},
-      {"use_adaptive_threshold", offsetof(qlif_config, use_adaptive_threshold), 0, 1},
-      {"homeostasis_enabled", offsetof(qlif_config, homeostasis_enabled), 0, 1},
-      {"detach_reset", offsetof(qlif_config, detach_reset), 0, 1},
-      {"membrane_noise", offsetof(qlif_config, membrane_noise), 0, 1},
+#define OPTION(name) #name, offsetof(qlif_qlif_config, name)
+      {OPTION(detach_reset), 0, 1},
+      {OPTION(stochastic), 0, 1},
+      {OPTION(decision), 0, 2},
+      {OPTION(sampling), 0, 1},
+      {OPTION(spike_value), 0, 1},
+      {OPTION(angle_map), 0, 1},
+      {OPTION(readout), 0, 2},
+      {OPTION(quantum_wires), 1, 64},
+      {OPTION(surrogate), 0, 3},
+      {OPTION(dynamic_probability), 0, 1},
+      {OPTION(refractory), 0, 1},
+      {OPTION(use_adaptation), 0, 1},
+      {OPTION(use_depression), 0, 1},
+      {OPTION(use_ahp), 0, 1},
+      {OPTION(use_adaptive_threshold), 0, 1},
+      {OPTION(homeostasis_enabled), 0, 1},
+      {OPTION(neuromod_mode), 0, 3},
+      {OPTION(neuromod_transform), 0, 1},
   };
+  CHECK(sizeof(qlif_config) + sizeof fields / sizeof fields[0] * sizeof(int32_t) == offsetof(qlif_qlif_config, v_reset));
   qlif_kernel *kernel = NULL;
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
     for (int side = 0; side < 2; side++) {
-      qlif_config config = default_config();
-      *(int32_t *)((char *)&config + fields[i].offset) = side ? fields[i].high + 1 : fields[i].low - 1;
-      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+      qlif_qlif_config config = default_config();
+      int32_t *field = (int32_t *)((char *)&config + fields[i].offset);
+      *field = side ? fields[i].high : fields[i].low;
+      CHECK_OK(qlif_constants(&config.head, NULL));
+      *field += side ? 1 : -1;
+      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+      *field = side ? INT32_MAX : INT32_MIN;
+      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
     }
   }
-  qlif_config config = default_config();
-  REFUSED("device", qlif_kernel_open(-2, &config, 1, &kernel));
-  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config, 0, &kernel));
-  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config, 1025, &kernel));
+  qlif_qlif_config config = default_config();
+  REFUSED("device", qlif_kernel_open(-2, &config.head, 1, &kernel));
+  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config.head, 0, &kernel));
+  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config.head, 1025, &kernel));
   REFUSED("config", qlif_kernel_open(QLIF_HOST, NULL, 1, &kernel));
-  REFUSED("kernel", qlif_kernel_open(QLIF_HOST, &config, 1, NULL));
-  config.size--;
-  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  REFUSED("kernel", qlif_kernel_open(QLIF_HOST, &config.head, 1, NULL));
+  config.head.size--;
+  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
   config = default_config();
-  config.quantum_wires = 64;
-  config.min_count = 66;
-  REFUSED("min_count: got 66, expected 1 to 65", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  config.head.model = 2;
+  REFUSED("model: got 2,", qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+  config.head.model = -1;
+  REFUSED("model: got -1,", qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+  /* A whole struct of the other model: its size tells. */
+  config.head.model = QLIF_MODEL_LIF;
+  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+  REFUSED("config", qlif_qlif_defaults(NULL));
+  REFUSED("config", qlif_lif_defaults(NULL));
+
+  qlif_lif_config lif;
+  memset(&lif, 0xa5, sizeof lif);
+  CHECK_OK(qlif_lif_defaults(&lif));
+  CHECK(lif.head.size == sizeof lif && lif.head.model == QLIF_MODEL_LIF && lif.reserved == 0);
+  CHECK_OK(qlif_constants(&lif.head, NULL));
+  lif.reserved = 1;
+  REFUSED("reserved", qlif_kernel_open(QLIF_HOST, &lif.head, 1, &kernel));
+  for (int32_t surrogate = -1; surrogate < 5; surrogate += 5) {
+    CHECK_OK(qlif_lif_defaults(&lif));
+    lif.surrogate = surrogate;
+    REFUSED("surrogate", qlif_kernel_open(QLIF_HOST, &lif.head, 1, &kernel));
+  }
   CHECK(kernel == NULL);
 }
 
-static void try_number(const char *name, size_t offset, float value, int legal) {
-  qlif_config config = default_config();
+/* The least double that is > 0 in float32, the largest one that is finite there, and those just outside. */
+#define LEAST nextafter(0x1p-150, 1), 0x1p-150
+#define MOST nextafter(0x1.ffffffp127, 0), 0x1.ffffffp127
+#define LOWEST -nextafter(0x1.ffffffp127, 0), -0x1.ffffffp127
+
+static void try_number(const qlif_config *config, size_t size, const char *name, size_t offset, double value, int legal) {
+  union {
+    qlif_config head;
+    qlif_qlif_config qlif;
+    qlif_lif_config lif;
+  } c;
   qlif_kernel *kernel = NULL;
-  if (legal) {
-    /* The other one of a pair that must be in order. */
-    if (offset == offsetof(qlif_config, min_threshold)) config.max_threshold = 3.4e38f;
-    if (offset == offsetof(qlif_config, max_threshold)) config.min_threshold = 1e-45f;
-    if (offset == offsetof(qlif_config, min_alpha)) config.max_alpha = 3.4e38f;
-    if (offset == offsetof(qlif_config, max_alpha)) config.min_alpha = 1e-45f;
+  memcpy(&c, config, size);
+  if (legal && c.head.model == QLIF_MODEL_QLIF) {
+    /* The other one of a pair that must be in order, or fit. */
+    if (offset == offsetof(qlif_qlif_config, min_threshold)) c.qlif.max_threshold = nextafter(0x1.ffffffp127, 0);
+    if (offset == offsetof(qlif_qlif_config, max_threshold)) c.qlif.min_threshold = nextafter(0x1p-150, 1);
+    if (offset == offsetof(qlif_qlif_config, min_alpha)) c.qlif.max_alpha = nextafter(0x1.ffffffp127, 0);
+    if (offset == offsetof(qlif_qlif_config, max_alpha)) c.qlif.min_alpha = nextafter(0x1p-150, 1);
+    if (offset == offsetof(qlif_qlif_config, homeostasis_tau)) c.qlif.dt = 1e-30;
+    /* Equal bounds are none of a threshold. */
+    if (offset == offsetof(qlif_qlif_config, min_threshold) && value > 1) value = nextafter(value, 0);
+    if (offset == offsetof(qlif_qlif_config, max_threshold) && value < 1) value = nextafter(value, 1);
   }
-  *(float *)((char *)&config + offset) = value;
+  *(double *)((char *)&c + offset) = value;
   if (legal) {
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-    CHECK_OK(qlif_kernel_close(kernel));
+    CHECK_OK(qlif_constants(&c.head, NULL));
     return;
   }
   char start[64];
   snprintf(start, sizeof start, "%s: got ", name);
-  REFUSED(start, qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-  CHECK(strncmp(qlif_last_error(), start, strlen(start)) == 0 && strstr(qlif_last_error(), "expected a") != NULL && kernel == NULL);
+  REFUSED(start, qlif_constants(&c.head, NULL));
+  CHECK(strncmp(qlif_last_error(), start, strlen(start)) == 0 && strstr(qlif_last_error(), "expected a") != NULL);
+  REFUSED(start, qlif_kernel_open(QLIF_HOST, &c.head, 1, &kernel));
+  CHECK(kernel == NULL);
+}
+
+typedef struct number {
+  const char *name;
+  size_t offset;
+  double low, below, high, above;
+} number;
+
+static void try_numbers(const qlif_config *config, size_t size, const number *numbers, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const number *n = &numbers[i];
+    const double never[] = {NAN, -NAN, INFINITY, -INFINITY, n->below, n->above};
+    const double legal[] = {n->low, n->high, n->low == 0 ? -0.0 : n->low};
+    for (int k = 0; k < 6; k++) try_number(config, size, n->name, n->offset, never[k], 0);
+    for (int k = 0; k < 3; k++) try_number(config, size, n->name, n->offset, legal[k], 1);
+  }
 }
 
 /* Each number at its bounds and just outside of them. */
 static void test_config_numbers(void) {
-#define FINITE -3.4e38f, 3.4e38f
-#define POSITIVE 1e-45f, 3.4e38f
-#define NOT_NEGATIVE 0, 3.4e38f
-#define NUMBER(name) #name, offsetof(qlif_config, name)
-  static const struct {
-    const char *name;
-    size_t offset;
-    float low, high;
-  } fields[] = {
-      {NUMBER(kappa), FINITE},
-      {NUMBER(min_threshold), POSITIVE},
-      {NUMBER(max_threshold), POSITIVE},
-      {NUMBER(g_ahp), FINITE},
+#define NUMBER(name) #name, offsetof(qlif_qlif_config, name)
+#define FINITE LOWEST, MOST
+#define POSITIVE LEAST, MOST
+#define NOT_NEGATIVE 0, -5e-324, MOST
+#define SHARE 0, -5e-324, 1, nextafter(1, 2)
+  const number numbers[] = {
+      {NUMBER(v_reset), FINITE},
+      {NUMBER(reset_fraction), SHARE},
       {NUMBER(dt), POSITIVE},
-      {NUMBER(sigma), NOT_NEGATIVE},
+      {NUMBER(noise_std), NOT_NEGATIVE},
+      {NUMBER(theta_max), 5e-324, 0, 0x1.921fb54442d18p+1, 0x1.921fb54442d19p+1},
+      {NUMBER(quantum_leak), NOT_NEGATIVE},
+      {NUMBER(quantum_threshold), nextafter(-1, 0), -1, nextafter(1, 0), 1},
+      {NUMBER(probability_floor), 0, -5e-324, nextafter(0.5, 0), 0.5},
+      {NUMBER(surrogate_alpha), POSITIVE},
+      {NUMBER(base_alpha), POSITIVE},
       {NUMBER(dsp_decay), NOT_NEGATIVE},
       {NUMBER(dsp_jump), NOT_NEGATIVE},
-      {NUMBER(theta_max), 0, 3.14159274f},
-      {NUMBER(quantum_leak), NOT_NEGATIVE},
-      {NUMBER(base_alpha), POSITIVE},
       {NUMBER(min_alpha), POSITIVE},
       {NUMBER(max_alpha), POSITIVE},
-      {NUMBER(floor), 0, 0.5f},
-      {NUMBER(ceiling), 0.5f, 1},
-      {NUMBER(expected_above), 0, 1},
-      {NUMBER(surrogate_scale), POSITIVE},
-      {NUMBER(reset_fraction), 0, 1},
-      {NUMBER(v_reset), FINITE},
-      {NUMBER(refractory_decay), 0, 1},
+      {NUMBER(tau_ref), POSITIVE},
       {NUMBER(r_jump), NOT_NEGATIVE},
-      {NUMBER(ahp_decay), 0, 1},
-      {NUMBER(ahp_jump), NOT_NEGATIVE},
-      {NUMBER(ahp_max), POSITIVE},
       {NUMBER(adaptation_decay), NOT_NEGATIVE},
       {NUMBER(spike_increase), NOT_NEGATIVE},
-      {NUMBER(depression_rate), 0, 1},
+      {NUMBER(depression_rate), SHARE},
       {NUMBER(recovery_rate), NOT_NEGATIVE},
-      {NUMBER(rate_step), NOT_NEGATIVE},
+      {NUMBER(tau_ahp), POSITIVE},
+      {NUMBER(ahp_jump), NOT_NEGATIVE},
+      {NUMBER(g_ahp), FINITE},
+      {NUMBER(ahp_max), POSITIVE},
+      {NUMBER(min_threshold), POSITIVE},
+      {NUMBER(max_threshold), POSITIVE},
+      {NUMBER(homeostasis_target_rate), SHARE},
       {NUMBER(homeostasis_lr), FINITE},
-      {NUMBER(target_rate), 0, 1},
+      {NUMBER(homeostasis_tau), POSITIVE},
+      {NUMBER(neuromod_strength), FINITE},
   };
-  CHECK(sizeof fields / sizeof fields[0] * sizeof(float) == sizeof(qlif_config) - offsetof(qlif_config, kappa));
-  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-    const char *name = fields[i].name;
-    size_t offset = fields[i].offset;
-    try_number(name, offset, NAN, 0);
-    try_number(name, offset, -NAN, 0);
-    try_number(name, offset, INFINITY, 0);
-    try_number(name, offset, -INFINITY, 0);
-    try_number(name, offset, fields[i].low, 1);
-    try_number(name, offset, fields[i].high, 1);
-    if (fields[i].low == 0) try_number(name, offset, -0.0f, 1);
-    if (fields[i].low > -1e38f) try_number(name, offset, nextafterf(fields[i].low, -1), 0);
-    if (fields[i].high < 1e38f) try_number(name, offset, nextafterf(fields[i].high, 10), 0);
-  }
-  qlif_kernel *kernel = NULL;
-  qlif_config config = default_config();
-  config.min_threshold = 2.5f;
-  REFUSED("min_threshold, max_threshold: got 2.5, 2, expected min_threshold <= max_threshold",
-          qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  qlif_qlif_config config = default_config();
+  CHECK(sizeof numbers / sizeof numbers[0] * sizeof(double) == sizeof config - offsetof(qlif_qlif_config, v_reset));
+  try_numbers(&config.head, sizeof config, numbers, sizeof numbers / sizeof numbers[0]);
+
+#define LIF_NUMBER(name) #name, offsetof(qlif_lif_config, name)
+  const number lifs_numbers[] = {
+      {LIF_NUMBER(dt), POSITIVE},
+      {LIF_NUMBER(v_leak), FINITE},
+      {LIF_NUMBER(v_reset), FINITE},
+      {LIF_NUMBER(surrogate_alpha), POSITIVE},
+  };
+  qlif_lif_config lif;
+  CHECK_OK(qlif_lif_defaults(&lif));
+  CHECK(sizeof lifs_numbers / sizeof lifs_numbers[0] * sizeof(double) == sizeof lif - offsetof(qlif_lif_config, dt));
+  try_numbers(&lif.head, sizeof lif, lifs_numbers, sizeof lifs_numbers / sizeof lifs_numbers[0]);
+
+  config.min_threshold = 2.5;
+  REFUSED("min_threshold, max_threshold: got 2.5, 2, expected min_threshold < max_threshold", qlif_constants(&config.head, NULL));
+  config.min_threshold = 2;
+  REFUSED("min_threshold, max_threshold: got 2, 2,", qlif_constants(&config.head, NULL));
   config = default_config();
-  config.min_alpha = 5.5f;
-  REFUSED("min_alpha, max_alpha: got 5.5, 5,", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-  config = default_config();
-  config.surrogate = QLIF_SURROGATE_GAUSSIAN;
-  REFUSED("surrogate_scale: got 1, expected a finite number <= 0", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-  config.surrogate_scale = -INFINITY;
-  REFUSED("surrogate_scale", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-  CHECK(kernel == NULL);
-  /* a of 3e38 and of 1.3e-19; and both bounds of a pair rounded to one number. */
-  static const float scales[] = {-0.0f, -3e37f};
-  for (int i = 0; i < 2; i++) {
-    config.surrogate_scale = scales[i];
-    config.min_threshold = config.max_threshold;
-    config.min_alpha = config.max_alpha;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-    CHECK_OK(qlif_kernel_close(kernel));
+  config.min_alpha = 5.5;
+  REFUSED("min_alpha, max_alpha: got 5.5, 5,", qlif_constants(&config.head, NULL));
+  config.min_alpha = 5;
+  CHECK_OK(qlif_constants(&config.head, NULL));
+  config.homeostasis_tau = 2.9e-39;
+  REFUSED("homeostasis_tau: got 2.9e-39, expected a finite number > 0 for which dt / homeostasis_tau", qlif_constants(&config.head, NULL));
+  config.homeostasis_tau = 3e-39;
+  CHECK_OK(qlif_constants(&config.head, NULL));
+  for (int model = 0; model < 2; model++) {
+    lif.surrogate = config.surrogate = QLIF_SURROGATE_GAUSSIAN;
+    const qlif_config *head = model == QLIF_MODEL_QLIF ? &config.head : &lif.head;
+    lif.surrogate_alpha = config.surrogate_alpha = 3.8e-20;
+    REFUSED("surrogate_alpha, as -1 / (2 a^2): got -3.46", qlif_constants(head, NULL));
+    lif.surrogate_alpha = config.surrogate_alpha = 3.9e-20;
+    CHECK_OK(qlif_constants(head, NULL));
+    lif.surrogate_alpha = config.surrogate_alpha = 3e38;
+    CHECK_OK(qlif_constants(head, NULL));
   }
+}
+
+/* The tables hold together, and number and size are checked. */
+static void test_models(void) {
+  qlif_model_info model = {.size = sizeof model};
+  REFUSED("info", qlif_model(0, NULL));
+  REFUSED("model", qlif_model(-1, &model));
+  REFUSED("model", qlif_model(2, &model));
+  model.size--;
+  REFUSED("size", qlif_model(0, &model));
+  const int32_t counts[2][3] = {{QLIF_STATE_VARIABLES, QLIF_PARAMETERS, QLIF_TRACES},
+                                {QLIF_LIF_STATE_VARIABLES, QLIF_LIF_PARAMETERS, QLIF_LIF_TRACES}};
+  for (int32_t m = 0; m < 2; m++) {
+    model.size = sizeof model;
+    CHECK_OK(qlif_model(m, &model));
+    CHECK(strcmp(model.name, m == QLIF_MODEL_QLIF ? "QLIF" : "LIF") == 0 && model.modulation == (m == QLIF_MODEL_QLIF));
+    CHECK(model.state_variables == counts[m][0] && model.parameters == counts[m][1] && model.traces == counts[m][2]);
+    qlif_variable_info variable = {.size = sizeof variable};
+    qlif_parameter_info parameter = {.size = sizeof parameter};
+    qlif_trace_info trace = {.size = sizeof trace};
+    for (int32_t i = 0; i < model.traces; i++) {
+      CHECK_OK(qlif_trace(m, i, &trace));
+      CHECK(strlen(trace.symbol) > 0 && trace.state_variable >= -1 && trace.state_variable < model.state_variables);
+      if (trace.state_variable >= 0) {
+        CHECK_OK(qlif_state_variable(m, trace.state_variable, &variable));
+        CHECK(strcmp(variable.symbol, trace.symbol) == 0);
+      }
+    }
+    REFUSED("number", qlif_state_variable(m, -1, &variable));
+    REFUSED("number", qlif_state_variable(m, model.state_variables, &variable));
+    REFUSED("number", qlif_parameter(m, model.parameters, &parameter));
+    REFUSED("number", qlif_trace(m, model.traces, &trace));
+    REFUSED("model", qlif_parameter(2, 0, &parameter));
+    variable.size = parameter.size = trace.size = 3;
+    REFUSED("size", qlif_state_variable(m, 0, &variable));
+    REFUSED("size", qlif_parameter(m, 0, &parameter));
+    REFUSED("size", qlif_trace(m, 0, &trace));
+    REFUSED("info", qlif_state_variable(m, 0, NULL));
+    REFUSED("info", qlif_parameter(m, 0, NULL));
+    REFUSED("info", qlif_trace(m, 0, NULL));
+    for (int32_t i = 0; i < model.constants; i++) CHECK(strlen(qlif_constant_name(m, i)) > 0);
+    CHECK(qlif_constant_name(m, -1) == NULL && qlif_constant_name(m, model.constants) == NULL);
+  }
+  CHECK(qlif_constant_name(2, 0) == NULL);
+  REFUSED("config", qlif_constants(NULL, NULL));
+  float values[64];
+  qlif_qlif_config config = default_config();
+  REFUSED("values", qlif_constants(&config.head, (float *)((char *)values + 1)));
+  CHECK_OK(qlif_constants(&config.head, values));
+  CHECK(strcmp(qlif_constant_name(QLIF_MODEL_QLIF, 19), "refractory_decay") == 0 && values[19] == (float)exp(-1.0 / 6));
 }
 
 /* A call of 3 steps of 2 x 5 neurons, with a tape that holds it. */
@@ -224,14 +328,14 @@ static fixture open_fixture(void) {
   do {
     x.s = random_scenario(100);
     if (x.s.args.forward.steps == 2 && elements_of(&x.s) > 1 && x.s.modulated && x.s.args.forward.initial_state[0] != NULL &&
-        config_wires(&x.s.config) == 1 && x.s.config.membrane_noise) {
+        config_wires(&x.s.config) == 1 && x.s.config.stochastic) {
       break;
     }
     free_scenario(&x.s);
   } while (1);
   qlif_forward_args *f = &x.s.args.forward;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config, 1, &x.kernel));
-  CHECK_OK(qlif_tape_open(x.kernel, QLIF_TAPE_VOLTAGE, f->steps, f->batch, f->neurons, &x.tape));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.head, 1, &x.kernel));
+  CHECK_OK(qlif_tape_open(x.kernel, QLIF_TAPE_VOLTAGE, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &x.tape));
   return x;
 }
 
@@ -257,7 +361,7 @@ static void test_forward_refusals(void) {
   REFUSED("args", qlif_forward(x.kernel, NULL, NULL));
   REFUSED("stream", qlif_forward(x.kernel, &good, &a));
   FORWARD("size", a.size++);
-  FORWARD("reserved", a.reserved = 1);
+  FORWARD("type: got 1, expected QLIF_TYPE_F32", a.type = 1);
   FORWARD("steps", a.steps = -1);
   FORWARD("batch", a.batch = -1);
   FORWARD("neurons", a.neurons = -1);
@@ -304,9 +408,9 @@ static void test_forward_refusals(void) {
   /* Nothing was written. */
   for (int64_t i = 0; i < rows_of(&x.s) * 4; i++) CHECK(((unsigned char *)good.voltages)[i] == 0xa5);
 
-  qlif_config plain = lif_config();
+  qlif_qlif_config plain = plain_config();
   qlif_kernel *other;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &plain, 1, &other));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &plain.head, 1, &other));
   a = good;
   a.uniforms = a.input;
   REFUSED("uniforms", qlif_forward(other, &a, NULL));
@@ -335,7 +439,8 @@ static void test_backward_refusals(void) {
   REFUSED("kernel", qlif_backward(NULL, &good, NULL));
   BACKWARD("qlif_backward_args", a.size--);
   BACKWARD("qlif_forward_args", a.forward.size--);
-  BACKWARD("reserved", a.reserved = 3);
+  BACKWARD("type", a.type = 3);
+  BACKWARD("type", a.forward.type = -1);
   BACKWARD("steps", a.forward.steps = -1);
   BACKWARD("tape", a.forward.tape = NULL);
   BACKWARD("tape", a.forward.batch++);
@@ -356,15 +461,15 @@ static void test_backward_refusals(void) {
 static void test_other_refusals(void) {
   fixture x = open_fixture();
   qlif_tape *tape = NULL;
-  REFUSED("mode", qlif_tape_open(x.kernel, 2, 1, 1, 1, &tape));
-  REFUSED("steps", qlif_tape_open(x.kernel, 0, -1, 1, 1, &tape));
-  REFUSED("batch * neurons", qlif_tape_open(x.kernel, 0, 1, (int64_t)1 << 40, (int64_t)1 << 23, &tape));
-  REFUSED("steps * batch * neurons", qlif_tape_open(x.kernel, 0, (int64_t)1 << 50, 1 << 10, 1 << 10, &tape));
-  REFUSED("tape", qlif_tape_open(x.kernel, 0, (int64_t)1 << 56, 1, 1, &tape));
-  EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_tape_open(x.kernel, 0, 1 << 20, 1 << 20, 1 << 20, &tape));
-  REFUSED("tape", qlif_tape_open(x.kernel, 0, 1, 1, 1, NULL));
-  REFUSED("kernel", qlif_tape_open(NULL, 0, 1, 1, 1, &tape));
-  EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_tape_open(x.kernel, 0, 1 << 20, 1 << 18, 1 << 14, &tape));
+  REFUSED("mode", qlif_tape_open(x.kernel, 2, QLIF_TYPE_F32, 1, 1, 1, &tape));
+  REFUSED("steps", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, -1, 1, 1, &tape));
+  REFUSED("batch * neurons", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, 1, (int64_t)1 << 40, (int64_t)1 << 23, &tape));
+  REFUSED("steps * batch * neurons", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, (int64_t)1 << 50, 1 << 10, 1 << 10, &tape));
+  REFUSED("tape", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, (int64_t)1 << 56, 1, 1, &tape));
+  EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, 1 << 20, 1 << 20, 1 << 20, &tape));
+  REFUSED("tape", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, 1, 1, 1, NULL));
+  REFUSED("kernel", qlif_tape_open(NULL, 0, QLIF_TYPE_F32, 1, 1, 1, &tape));
+  EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, 1 << 20, 1 << 18, 1 << 14, &tape));
   CHECK(tape == NULL);
   CHECK(qlif_tape_bytes(NULL) == 0);
   CHECK(qlif_tape_bytes(x.tape) > 0);
@@ -415,13 +520,13 @@ static void test_other_refusals(void) {
 
 /* Handles are told from each other, whatever they are. */
 static void test_handles(void) {
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
   qlif_tape *tape;
   CHECK_OK(qlif_kernel_close(NULL));
   CHECK_OK(qlif_tape_close(NULL));
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 2, &kernel));
-  CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_COMPACT, 100, 3, 5, &tape));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 2, &kernel));
+  CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, 100, 3, 5, &tape));
   qlif_draw_args draw;
   memset(&draw, 0, sizeof draw);
   draw.size = sizeof draw;
@@ -449,11 +554,11 @@ static void test_handles(void) {
     REFUSED(why, qlif_forward(wrong, &forward, NULL));
     REFUSED(why, qlif_backward(wrong, &backward, NULL));
     REFUSED(why, qlif_draw(wrong, &draw, NULL));
-    REFUSED(why, qlif_tape_open(wrong, 0, 1, 1, 1, &none));
+    REFUSED(why, qlif_tape_open(wrong, 0, QLIF_TYPE_F32, 1, 1, 1, &none));
   }
   CHECK(none == NULL);
   CHECK(qlif_tape_bytes(tape) > 0);
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
   for (int round = 0; round < 2; round++) {
     const char *why = round == 0 ? "tape: got a kernel's handle" : "tape: got a handle that has been closed";
     qlif_tape *wrong = tape;
@@ -482,8 +587,8 @@ static void test_handles(void) {
   CHECK_OK(qlif_kernel_close(closed));
   for (int i = 0; i < 1000; i++) {
     qlif_kernel *next;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &next));
-    CHECK_OK(qlif_tape_open(next, QLIF_TAPE_COMPACT, 3, 2, 2, &tape));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 1, &next));
+    CHECK_OK(qlif_tape_open(next, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, 3, 2, 2, &tape));
     REFUSED("has been closed", qlif_kernel_close(closed));
     REFUSED("tape's handle", qlif_kernel_close((qlif_kernel *)tape));
     CHECK((uintptr_t)next > (uintptr_t)closed && (uintptr_t)tape > (uintptr_t)next);
@@ -499,17 +604,18 @@ static void test_tapes_of_other_kernels(void) {
   qlif_backward_args good = x.s.args;
   good.forward.tape = x.tape;
   CHECK_OK(qlif_forward(x.kernel, &good.forward, NULL));
-  for (size_t offset = offsetof(qlif_config, decision); offset < sizeof(qlif_config); offset += 4) {
-    qlif_config config = x.s.config;
+  const size_t numbers = offsetof(qlif_qlif_config, v_reset);
+  for (size_t offset = sizeof(qlif_config); offset < sizeof(qlif_qlif_config); offset += offset < numbers ? 4 : 8) {
+    qlif_qlif_config config = x.s.config;
     void *field = (char *)&config + offset;
-    if (offset < offsetof(qlif_config, kappa)) {
+    if (offset < numbers) {
       int32_t *option = field;
       *option += *option == 1 ? 1 : -1;
     } else {
-      *(float *)field *= 0.875f;
+      *(double *)field *= 0.875;
     }
     qlif_kernel *other;
-    if (memcmp(&config, &x.s.config, sizeof config) == 0 || qlif_kernel_open(QLIF_HOST, &config, 1, &other) != QLIF_SUCCESS) {
+    if (memcmp(&config, &x.s.config, sizeof config) == 0 || qlif_kernel_open(QLIF_HOST, &config.head, 1, &other) != QLIF_SUCCESS) {
       continue;
     }
     qlif_backward_args a = good;
@@ -521,7 +627,7 @@ static void test_tapes_of_other_kernels(void) {
   }
   /* Nothing was written to the tape, which goes from kernel to kernel. */
   CHECK_OK(qlif_kernel_close(x.kernel));
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config, 3, &x.kernel));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.head, 3, &x.kernel));
   CHECK_OK(qlif_backward(x.kernel, &good, NULL));
   scenario expected = again(&x.s);
   run_on(&expected, QLIF_HOST, 1);
@@ -551,13 +657,13 @@ static void test_parameters(void) {
     }
     qlif_forward_args *f = &s.args.forward;
     s.config.dt = round % 3 == 0 ? 1 : round % 3 == 1 ? 1e-30f : 1e30f;
-    const float never_tau[] = {0, -0.0f, -1, -1e-45f, nextafterf(least_tau(s.config.dt), 0)};
-    const float odd_tau[] = {least_tau(s.config.dt), 3.4e38f};
+    const float never_tau[] = {0, -0.0f, -1, -1e-45f, nextafterf(least_tau((float)s.config.dt), 0)};
+    const float odd_tau[] = {least_tau((float)s.config.dt), 3.4e38f};
     static const float odd[] = {3.4e38f, -3.4e38f, 1e-45f, -0.0f};
     qlif_kernel *kernel;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config, 3, &kernel));
-    CHECK_OK(qlif_tape_open(kernel, s.mode, f->steps, f->batch, f->neurons, &tape));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.head, 3, &kernel));
+    CHECK_OK(qlif_tape_open(kernel, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
     f->tape = tape;
     for (int parameter = 0; parameter < QLIF_PARAMETERS; parameter++) {
       int64_t index = random_int(0, 1) ? parameter_length(&s, parameter) - 1 : random_int(0, (int)parameter_length(&s, parameter) - 1);
@@ -569,7 +675,7 @@ static void test_parameters(void) {
       for (int i = 0; i < many; i++) {
         *value = i < 4 ? never[i] : never_tau[i - 4];
         /* The largest of them have no dt below. */
-        if (*value > 0 && isfinite(s.config.dt / *value)) continue;
+        if (*value > 0 && isfinite((float)s.config.dt / *value)) continue;
         REFUSED(names[parameter], qlif_forward(kernel, f, NULL));
         CHECK(strstr(qlif_last_error(), where) != NULL);
         for (int64_t e = 0; e < elements_of(&s) * 4; e++) CHECK(((unsigned char *)f->final_state[3])[e] == 0xa5);
@@ -606,9 +712,9 @@ static void test_parameters(void) {
 
   /* Enough of them that threads share the check; the first that is wrong is named. */
   const int64_t many = 100003;
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 3, &kernel));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 3, &kernel));
   qlif_forward_args f;
   memset(&f, 0, sizeof f);
   f.size = sizeof f;
@@ -673,9 +779,9 @@ static void test_empty_calls(void) {
   };
   alarm(300);
   for (int mode = 0; mode < 2; mode++) {
-    qlif_config config = mode == 0 ? default_config() : lif_config();
+    qlif_qlif_config config = mode == 0 ? default_config() : plain_config();
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 2, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 2, &kernel));
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
       for (int modulated = 0; modulated < 9; modulated++) {
         qlif_tape *tape;
@@ -707,7 +813,7 @@ static void test_empty_calls(void) {
           if (values <= 1) a.grad_modulation = grad_modulation;
         }
         CHECK_OK(qlif_kernel_reserve(kernel, f->steps, f->batch, f->neurons, 1));
-        CHECK_OK(qlif_tape_open(kernel, mode, f->steps, f->batch, f->neurons, &tape));
+        CHECK_OK(qlif_tape_open(kernel, mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
         CHECK(qlif_tape_bytes(tape) == 0);
         f->tape = tape;
         CHECK_OK(qlif_forward(kernel, f, NULL));
@@ -731,7 +837,7 @@ static void test_empty_calls(void) {
     a.forward.neurons = INT64_MAX;
     a.forward.per_neuron_parameters = 4;
     a.grad_parameters[2] = dummy;
-    CHECK_OK(qlif_tape_open(kernel, mode, 1, 0, INT64_MAX, &tape));
+    CHECK_OK(qlif_tape_open(kernel, mode, QLIF_TYPE_F32, 1, 0, INT64_MAX, &tape));
     a.forward.tape = tape;
     CHECK_OK(qlif_forward(kernel, &a.forward, NULL));
     REFUSED("grad_parameters", qlif_backward(kernel, &a, NULL));
@@ -792,8 +898,8 @@ static void *contend(void *given) {
 }
 
 static void test_contention(void) {
-  qlif_config config = default_config();
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 3, &shared_kernel));
+  qlif_qlif_config config = default_config();
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 3, &shared_kernel));
   pthread_t threads[3];
   for (int i = 0; i < 3; i++) CHECK(pthread_create(&threads[i], NULL, contend, NULL) == 0);
   for (int i = 0; i < 3; i++) CHECK(pthread_join(threads[i], NULL) == 0);
@@ -843,8 +949,8 @@ static void test_closing_during_calls(int rounds) {
   for (int i = 0; i < rounds; i++) {
     if (i == rounds / 4) before = resident_kilobytes();
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &c.s.config, random_int(1, 3), &c.kernel));
-    CHECK_OK(qlif_tape_open(c.kernel, c.s.mode, f->steps, f->batch, f->neurons, &tape));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &c.s.config.head, random_int(1, 3), &c.kernel));
+    CHECK_OK(qlif_tape_open(c.kernel, c.s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
     uint64_t bytes = qlif_tape_bytes(tape);
     f->tape = tape;
     pthread_t thread;
@@ -879,7 +985,7 @@ static void test_closing_during_calls(int rounds) {
 }
 
 static void test_many_kernels(void) {
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   scenario s = random_scenario(2000);
   s.config = config;
   free((void *)s.args.forward.uniforms);
@@ -892,8 +998,8 @@ static void test_many_kernels(void) {
     }
     qlif_kernel *kernel;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-    CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_VOLTAGE, 20, 3, 50, &tape));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+    CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_VOLTAGE, QLIF_TYPE_F32, 20, 3, 50, &tape));
     CHECK_OK(qlif_tape_close(tape));
     CHECK_OK(qlif_kernel_close(kernel));
   }
@@ -924,9 +1030,9 @@ static void test_lent_draws(int rounds) {
     qlif_forward_args *f = &drawn.args.forward;
     int wires = config_wires(&drawn.config);
     float *uniforms = wires > 0 ? floats(rows_of(&drawn) * wires) : NULL;
-    float *normals = drawn.config.membrane_noise ? floats(rows_of(&drawn)) : NULL;
+    float *normals = drawn.config.stochastic ? floats(rows_of(&drawn)) : NULL;
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &drawn.config, 2, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &drawn.config.head, 2, &kernel));
     qlif_draw_args draw = {sizeof draw, f->stream, f->seed, f->element_offset, f->first_step, f->steps, wires > 0 ? wires : 1,
                            elements_of(&drawn), uniforms, normals};
     CHECK_OK(qlif_draw(kernel, &draw, NULL));
@@ -951,7 +1057,7 @@ static void test_splits(int rounds) {
     scenario s = random_scenario(20000);
     qlif_forward_args whole = s.args.forward;
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config, 2, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.head, 2, &kernel));
     CHECK_OK(qlif_forward(kernel, &whole, NULL));
     int64_t cut = random_int(0, (int)whole.steps);
     int64_t elements = elements_of(&s);
@@ -1038,6 +1144,7 @@ int main(void) {
   test_devices();
   test_config_refusals();
   test_config_numbers();
+  test_models();
   test_forward_refusals();
   test_backward_refusals();
   test_other_refusals();

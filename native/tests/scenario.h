@@ -35,82 +35,44 @@ static int random_int(int low, int high) { return low + (int)(random_bits() % (u
 
 static float random_float(float low, float high) { return low + (high - low) * (float)(random_bits() >> 40) * 0x1p-24f; }
 
-/* The defaults of docs/model.md. */
-static qlif_config default_config(void) {
-  qlif_config c;
-  memset(&c, 0, sizeof c);
-  c.size = sizeof c;
-  c.quantum_wires = 4;
-  c.min_count = 1;
-  c.dynamic_probability = c.refractory = c.use_adaptation = c.use_depression = c.use_ahp = c.use_adaptive_threshold = c.homeostasis_enabled = 1;
-  c.detach_reset = c.membrane_noise = 1;
-  c.kappa = 1;
-  c.min_threshold = 0.5f;
-  c.max_threshold = 2;
-  c.g_ahp = 0.2f;
-  c.dt = 1;
-  c.sigma = 0.1f;
-  c.dsp_decay = (float)exp(-1.0 / 20);
-  c.dsp_jump = 1;
-  c.theta_max = 1.5657963f;
-  c.quantum_leak = 0.1f;
-  c.base_alpha = 2;
-  c.min_alpha = 0.05f;
-  c.max_alpha = 5;
-  c.floor = 0;
-  c.ceiling = 1;
-  c.expected_above = (float)((1 - 0.7) / 2);
-  c.surrogate_scale = 1;
-  c.reset_fraction = 1;
-  c.v_reset = 0;
-  c.refractory_decay = (float)exp(-1.0 / 6);
-  c.r_jump = 1;
-  c.ahp_decay = (float)exp(-1.0 / 120);
-  c.ahp_jump = 0.3f;
-  c.ahp_max = 2;
-  c.adaptation_decay = 0.9f;
-  c.spike_increase = 0.5f;
-  c.depression_rate = 0.1f;
-  c.recovery_rate = 0.05f;
-  c.rate_step = 1e-3f;
-  c.homeostasis_lr = 1e-3f;
-  c.target_rate = 0.12f;
+static qlif_qlif_config default_config(void) {
+  qlif_qlif_config c;
+  CHECK_OK(qlif_qlif_defaults(&c));
   return c;
 }
 
-static qlif_config lif_config(void) {
-  qlif_config c = default_config();
+/* The QLIF model with every option off. */
+static qlif_qlif_config plain_config(void) {
+  qlif_qlif_config c = default_config();
   c.decision = QLIF_DECISION_THRESHOLD;
   c.neuromod_mode = QLIF_NEUROMOD_OFF;
   c.dynamic_probability = c.refractory = c.use_adaptation = c.use_depression = c.use_ahp = c.use_adaptive_threshold = 0;
-  c.homeostasis_enabled = c.membrane_noise = 0;
+  c.homeostasis_enabled = c.stochastic = 0;
   c.surrogate = random_int(0, 3);
-  c.surrogate_scale = c.surrogate == QLIF_SURROGATE_GAUSSIAN ? -0.5f : 1;
   return c;
 }
 
 /* The options of the snapshot of 2025-08-15, and of that of 2025-08-24. */
-static qlif_config snapshot_config(int later) {
-  qlif_config c = default_config();
+static qlif_qlif_config snapshot_config(int later) {
+  qlif_qlif_config c = default_config();
   c.homeostasis_enabled = 0;
-  c.reset_fraction = 0.3f;
+  c.reset_fraction = 0.3;
   if (later) {
     c.spike_value = QLIF_SPIKE_VALUE_EXPECTED;
     c.angle_map = QLIF_ANGLE_TANH;
     c.dynamic_probability = c.refractory = c.detach_reset = 0;
-    c.floor = 1e-5f;
-    c.ceiling = 1 - 1e-5f;
+    c.probability_floor = 1e-5;
   }
   return c;
 }
 
 /* One of the configurations that have kernels of their own. */
-static qlif_config known_config(void) {
+static qlif_qlif_config known_config(void) {
   switch (random_int(0, 3)) {
     case 0:
       return default_config();
     case 1:
-      return lif_config();
+      return plain_config();
     case 2:
       return snapshot_config(0);
     default:
@@ -119,18 +81,18 @@ static qlif_config known_config(void) {
 }
 
 /* Every third is one of those. */
-static qlif_config random_config(void) {
+static qlif_qlif_config random_config(void) {
   if (random_int(0, 2) == 0) return known_config();
-  qlif_config c = default_config();
+  qlif_qlif_config c = default_config();
   c.decision = random_int(0, 2);
   c.sampling = random_int(0, 1);
   c.spike_value = random_int(0, 1);
   c.angle_map = random_int(0, 1);
   c.readout = random_int(0, 2);
   c.quantum_wires = random_int(1, 9);
-  c.min_count = random_int(1, c.quantum_wires);
+  c.quantum_threshold = random_float(-0.9f, 0.9f);
   c.surrogate = random_int(0, 3);
-  c.surrogate_scale = c.surrogate == QLIF_SURROGATE_GAUSSIAN ? -0.5f : random_float(0.3f, 2);
+  c.surrogate_alpha = random_float(0.3f, 2);
   c.neuromod_mode = random_int(0, 3);
   c.neuromod_transform = random_int(0, 1);
   c.dynamic_probability = random_int(0, 1);
@@ -141,14 +103,14 @@ static qlif_config random_config(void) {
   c.use_adaptive_threshold = random_int(0, 1);
   c.homeostasis_enabled = random_int(0, 1);
   c.detach_reset = random_int(0, 1);
-  c.membrane_noise = random_int(0, 1);
-  c.kappa = random_float(-0.5f, 1);
+  c.stochastic = random_int(0, 1);
+  c.neuromod_strength = random_float(-0.5f, 1);
   c.reset_fraction = random_float(0, 1);
   c.v_reset = random_float(-0.2f, 0.1f);
   return c;
 }
 
-static inline int config_wires(const qlif_config *c) {
+static inline int config_wires(const qlif_qlif_config *c) {
   if (c->decision == QLIF_DECISION_SIGMOID) return c->sampling == QLIF_SAMPLING_DRAW ? 1 : 0;
   if (c->decision == QLIF_DECISION_THRESHOLD || c->readout == QLIF_READOUT_EXPECTATION) return 0;
   return c->readout == QLIF_READOUT_MULTI_QUBIT ? c->quantum_wires : 1;
@@ -167,7 +129,7 @@ static float *random_floats(int64_t count, float low, float high) {
 enum { ALL_OUTPUTS, SPIKE_BYTES, SPIKE_VALUES };
 
 typedef struct scenario {
-  qlif_config config;
+  qlif_qlif_config config;
   int outputs;
   int mode;
   int modulated;
@@ -269,6 +231,7 @@ static scenario random_scenario(int64_t budget) {
     for (int i = 0; i < QLIF_STATE_VARIABLES; i++) f->initial_state[i] = random_floats(elements, 0, 0.8f);
   }
   if (random_int(0, 3) > 0) s.args.grad_spike_values = random_floats(rows_of(&s), -1, 1);
+  s.args.grad_spike_values_steps = f->steps;
   if (random_int(0, 3) > 0) s.args.grad_voltages = random_floats(rows_of(&s), -0.3f, 0.3f);
   if (random_int(0, 1)) {
     for (int i = 0; i < QLIF_STATE_VARIABLES; i++) s.args.grad_final_state[i] = random_floats(elements, -1, 1);
@@ -287,7 +250,7 @@ static inline scenario usual_scenario(int64_t budget) {
     s = random_scenario(budget);
   }
   s.config = known_config();
-  s.mode = s.config.membrane_noise ? QLIF_TAPE_VOLTAGE : QLIF_TAPE_COMPACT;
+  s.mode = s.config.stochastic ? QLIF_TAPE_VOLTAGE : QLIF_TAPE_COMPACT;
   if (random_int(0, 3) > 0) s.args.forward.first_step &= ~(int64_t)7;
   free((void *)s.args.grad_voltages);
   s.args.grad_voltages = NULL;
@@ -316,7 +279,7 @@ static void free_scenario(scenario *s) {
 /* Runs forward alone, without a tape, on a device whose memory is the process's. */
 static inline void run_forward_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
-  CHECK_OK(qlif_kernel_open(device, &s->config, threads, &kernel));
+  CHECK_OK(qlif_kernel_open(device, &s->config.head, threads, &kernel));
   CHECK_OK(qlif_forward(kernel, &s->args.forward, NULL));
   CHECK_OK(qlif_kernel_close(kernel));
 }
@@ -326,8 +289,8 @@ static void run_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
   qlif_tape *tape;
   qlif_forward_args *f = &s->args.forward;
-  CHECK_OK(qlif_kernel_open(device, &s->config, threads, &kernel));
-  CHECK_OK(qlif_tape_open(kernel, s->mode, f->steps, f->batch, f->neurons, &tape));
+  CHECK_OK(qlif_kernel_open(device, &s->config.head, threads, &kernel));
+  CHECK_OK(qlif_tape_open(kernel, s->mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
   f->tape = tape;
   CHECK_OK(qlif_forward(kernel, f, NULL));
   CHECK_OK(qlif_backward(kernel, &s->args, NULL));
