@@ -137,7 +137,7 @@ struct Block {
   using Neuron = typename Model::template Neuron<Known>;
 
   const HostForward &call;
-  const qlif_forward_args &args;
+  const ForwardArgs &args;
   const Constants &constants;
   HostWorker<Model> &w;
   const S on;
@@ -223,9 +223,9 @@ struct Block {
 
   /** Asks for a later step's line: its row is far away from this step's, where no hardware looks ahead. */
   template <int WRITE = 0>
-  void ahead(const float *tensor, int64_t t) const {
+  void ahead(const float *tensor, int64_t t, int64_t stride) const {
     if (tensor != nullptr && t >= 0 && t < args.steps) {
-      const float *place = tensor + t * call.elements + first;
+      const float *place = tensor + t * stride + first;
       for (int i = 0; i < width; i += 16) {
         __builtin_prefetch(place + i, WRITE);
       }
@@ -435,7 +435,7 @@ struct Block {
     bool packs = taped || args.spikes_bit != nullptr;
     for (int64_t t = 0; t < args.steps; t++) {
       int64_t step = args.first_step + t;
-      ahead(args.input, t + AHEAD);
+      ahead(args.input, t + AHEAD, call.elements);
       if (taped && t > 0 && t % SEGMENT == 0) {
         memcpy(checkpoint(t / SEGMENT - 1), w.state, sizeof w.state);
       }
@@ -516,7 +516,8 @@ struct Block {
       neuron.replay(x, w.spike[i] != 0.0f);
       storeState(neuron.state, i);
       // What an option that is off leaves unused is left unwritten.
-      Kept::each(on(), Kept::of(x), [&](int line, bool needed, float value) QLIF_INLINED {
+      const Kept now = Kept::of(x);
+      Kept::each(on(), now, [&](int line, bool needed, float value) QLIF_INLINED {
         if (needed) {
           kept[line][i] = value;
         }
@@ -597,7 +598,7 @@ struct Block {
   }
 
   void backward(const HostBackward &backward) {
-    const qlif_backward_args &wanted = backward.args;
+    const BackwardArgs &wanted = backward.args;
     start();
     memset(w.gradients, 0, sizeof w.gradients);
     memset(w.modulationSum, 0, sizeof w.modulationSum);
@@ -622,7 +623,7 @@ struct Block {
       for (int slot = 0; slot < length; slot++) {
         int64_t t = begin + slot;
         int64_t step = args.first_step + t;
-        ahead(args.input, t + AHEAD);
+        ahead(args.input, t + AHEAD, call.elements);
         if (step % FLUSH_PERIOD == 0) {
           flushState();
         }
@@ -640,13 +641,14 @@ struct Block {
       }
       for (int slot = length - 1; slot >= 0; slot--) {
         int64_t t = begin + slot;
-        ahead(wanted.grad_spike_values, t - AHEAD);
-        ahead(wanted.grad_voltages, t - AHEAD);
-        ahead<1>(wanted.grad_input, t - AHEAD);
+        ahead(wanted.grad_spike_values, t - AHEAD, wanted.grad_spike_values_stride);
+        ahead(wanted.grad_voltages, t - AHEAD, call.elements);
+        ahead<1>(wanted.grad_input, t - AHEAD, call.elements);
         modulate(t);
         unpack(*tapeBits(t));
         retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], lineAt(args.input, t, w.input),
-            upstream(wanted.grad_spike_values, t, w.gradY), upstream(wanted.grad_voltages, t, w.gradV));
+            upstream(wanted.grad_spike_values, t * wanted.grad_spike_values_stride, w.gradY),
+            upstream(wanted.grad_voltages, t * call.elements, w.gradV));
         if (wanted.grad_input != nullptr) {
           put(wanted.grad_input, t, w.gradInput);
         }
@@ -663,12 +665,12 @@ struct Block {
   }
 
   /** A line of an upstream gradient, zeros where there is none. */
-  const float *upstream(const float *tensor, int64_t t, float *room) const {
+  const float *upstream(const float *tensor, int64_t row, float *room) const {
     if (tensor == nullptr) {
       memset(room, 0, LANES * sizeof(float));
       return room;
     }
-    return lineAt(tensor, t, room);
+    return line(tensor + row, room);
   }
 
   void storeGradients(const HostBackward &backward) {
@@ -711,7 +713,7 @@ void backwardBlock(const HostBackward &call, int64_t block, void *worker) {
 
 void drawBlock(const HostDraw &call, int64_t block, void *worker) {
   HostLines &w = *(HostLines *)worker;
-  const qlif_draw_args &args = call.args;
+  const DrawArgs &args = call.args;
   int64_t first = block * LANES;
   int width = (int)(args.elements - first < LANES ? args.elements - first : LANES);
   for (int i = 0; i < LANES; i++) {

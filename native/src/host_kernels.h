@@ -29,28 +29,33 @@ struct HostSums {
 
 struct HostForward {
   const ModelConfig &config;
-  qlif_forward_args args;
+  ForwardArgs args;
   int64_t elements;
   HostTapeView tape;  // bits is null: none
 };
 
 struct HostBackward {
   HostForward forward;
-  qlif_backward_args args;
+  BackwardArgs args;
   HostSums sums;
 };
 
 struct HostDraw {
-  qlif_draw_args args;
+  DrawArgs args;
 };
 
 /** Under which number element (b, n) of a call draws, modulo 2^64. */
-inline uint64_t elementNumber(const qlif_forward_args &args, int64_t b, int64_t n) {
+inline uint64_t elementNumber(const ForwardArgs &args, int64_t b, int64_t n) {
   return args.row_index != nullptr ? args.row_index[b] * (uint64_t)args.neurons + (uint64_t)n
                                    : (uint64_t)args.element_offset + (uint64_t)b * (uint64_t)args.neurons + (uint64_t)n;
 }
 
-inline uint64_t elementNumber(const qlif_draw_args &args, int64_t element) { return (uint64_t)args.element_offset + (uint64_t)element; }
+inline uint64_t elementNumber(const DrawArgs &args, int64_t element) {
+  if (args.row_index == nullptr) {
+    return (uint64_t)args.element_offset + (uint64_t)element;
+  }
+  return args.row_index[element / args.neurons] * (uint64_t)args.neurons + (uint64_t)(element % args.neurons);
+}
 
 /** Floats whose bits, as far as the mask goes, are numbers from low to high. */
 struct BitRange {

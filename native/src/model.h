@@ -83,8 +83,8 @@ struct Variable {
   }
 
 /** Of a table of parameters: those of a neuron as its steps use them, which is their gradients' type too. */
-#define QLIF_PARAMETER_MEMBER_ROW(name, symbol, value, range, member) float member;
-#define QLIF_PARAMETER_VISIT_ROW(name, symbol, value, range, member) visit(number++, parameters.member);
+#define QLIF_PARAMETER_MEMBER_ROW(name, symbol, range, member) float member;
+#define QLIF_PARAMETER_VISIT_ROW(name, symbol, range, member) visit(number++, parameters.member);
 #define QLIF_PARAMETERS_STRUCT(TABLE)                     \
   struct Parameters {                                     \
     TABLE(QLIF_PARAMETER_MEMBER_ROW)                      \
