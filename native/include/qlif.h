@@ -7,11 +7,11 @@
  * A session, of which native/examples/example.c is a whole program:
  *
  *     qlif_lif_config config;
- *     qlif_lif_defaults(&config);                                   // then change what should differ
- *     qlif_kernel_open(QLIF_HOST, &config.head, threads, &kernel);
+ *     qlif_lif_defaults(&config, sizeof config);                    // then change what should differ
+ *     qlif_kernel_open(QLIF_HOST, &config.header, threads, &kernel);
  *     qlif_tape_open(kernel, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, T, B, N, &tape);
  *     qlif_forward(kernel, &forward_args, NULL);                    // with forward_args.tape = tape
- *     qlif_backward(kernel, &backward_args, NULL);                  // with backward_args.forward = forward_args
+ *     qlif_backward(kernel, &backward_args, NULL);                  // with backward_args.forward = &forward_args
  *     qlif_tape_close(tape);
  *     qlif_kernel_close(kernel);
  *
@@ -32,13 +32,14 @@
  *   - On CUDA, calls are enqueued on the stream given (a CUstream or cudaStream_t of the kernel's device's primary context, NULL for
  *     the default stream) and return at once. On QLIF_HOST the stream must be NULL.
  *   - A kernel serves one call at a time, and so does a tape: a second thread's call meanwhile gets QLIF_BUSY. A kernel's calls must all
- *     be on one stream, or be ordered by events: they share scratch memory, unless each is given its own. Kernels are independent of each
- *     other.
+ *     be on one stream, or be ordered by events, unless each brings its own scratch memory. Kernels are independent of each other.
  *   - The calling thread's current context is the same after a call as before it. Each kernel and tape holds the device's primary context.
  *   - While a thread captures a stream of a GPU into a CUDA graph, other threads may open kernels and tapes on that GPU, reserve, close
  *     them and call, but not on the default stream. The capturing thread must not open, reserve or close. No call waits for a graph: stop
  *     launching it, and wait for its last launch, before a kernel or tape that it uses is closed.
- *   - Structs begin with their own size, so that a caller built against another version is told so.
+ *   - Structs begin with their own size, a multiple of 8, and grow at their end. A struct that is shorter than the library's comes from an
+ *     older caller: what it lacks counts as 0, or in a configuration as the default. A longer one comes from a newer caller: it is taken if
+ *     the rest of it is 0, else refused. Of an info struct the library writes no more than its size, and zeros past what it knows.
  *   - A call without a neuron-step (T, B or N is 0) returns at once, whatever its other extents. It writes what it has to: zeros as the
  *     gradients of parameters and of the modulation; if T is 0, the initial state as the final one, and its gradient likewise.
  *
@@ -90,9 +91,9 @@ extern "C" {
 #define QLIF_HOST (-1)
 
 /* The lengths of the arrays in argument structs: room for every model. What is past a model's own count must be NULL. */
-#define QLIF_MAX_STATE_VARIABLES 16
-#define QLIF_MAX_PARAMETERS 8
-#define QLIF_MAX_TRACES 16
+#define QLIF_MAX_STATE_VARIABLES 32
+#define QLIF_MAX_PARAMETERS 16
+#define QLIF_MAX_TRACES 32
 
 /* How many the QLIF model has, and how many the LIF model has. qlif_model() tells them, too. */
 #define QLIF_STATE_VARIABLES 11
@@ -106,7 +107,7 @@ extern "C" {
 #define QLIF_SEGMENT 64
 
 /* What scratch and tape memory of the caller's must be aligned to, in bytes. That of malloc, cudaMalloc and NumPy is. */
-#define QLIF_MEMORY_ALIGNMENT 16
+#define QLIF_ALIGNMENT 16
 
 typedef int32_t qlif_status;
 enum {
@@ -228,7 +229,7 @@ typedef struct qlif_config {
 /* The QLIF model: docs/model.md, section 1, has the defaults and what each option means. Options are 0 or 1 unless an enumeration is
  * named. Every field is checked, also where the options leave it without effect. */
 typedef struct qlif_qlif_config {
-  qlif_config head; /* {sizeof(qlif_qlif_config), QLIF_MODEL_QLIF} */
+  qlif_config header; /* {sizeof(qlif_qlif_config), QLIF_MODEL_QLIF} */
 
   int32_t detach_reset;
   int32_t stochastic;         /* whether there is membrane noise; with a noise_std of 0 there is none, either */
@@ -259,7 +260,7 @@ typedef struct qlif_qlif_config {
   double probability_floor;       /* in [0, 0.5) */
   double surrogate_alpha;         /* a: finite and > 0; for GAUSSIAN, -1 / (2 a^2) is finite, too */
   double base_alpha;              /* finite and > 0 */
-  double dsp_decay;               /* finite and >= 0 */
+  double dsp_decay;               /* finite and >= 0; NaN: exp(-dt / tau_adapt) */
   double dsp_jump;                /* finite and >= 0 */
   double min_alpha;               /* finite and > 0 */
   double max_alpha;               /* finite, >= min_alpha */
@@ -279,11 +280,21 @@ typedef struct qlif_qlif_config {
   double homeostasis_lr;          /* finite */
   double homeostasis_tau;         /* finite and > 0, and dt / homeostasis_tau is finite */
   double neuromod_strength;       /* kappa: finite */
+
+  /* What qlif_parameter_default derives; kernels take parameters from their calls. */
+  double v_th;                    /* finite */
+  double tau;                     /* finite and > 0, and dt / tau is finite */
+  double eta;                     /* finite */
+  double q_scale;                 /* finite; NaN: calibrated, docs/model.md, section 7 */
+  double q_bias;                  /* likewise */
+  double tau_adapt;               /* finite and > 0 */
+  double initial_probability;     /* of the calibration: in (0, 1) */
+  double initial_slope;           /* of the calibration: finite */
 } qlif_qlif_config;
 
 /* The LIF model: docs/model.md, section 11. */
 typedef struct qlif_lif_config {
-  qlif_config head; /* {sizeof(qlif_lif_config), QLIF_MODEL_LIF} */
+  qlif_config header; /* {sizeof(qlif_lif_config), QLIF_MODEL_LIF} */
 
   int32_t surrogate; /* QLIF_SURROGATE_ */
   int32_t reserved;  /* 0 */
@@ -292,6 +303,11 @@ typedef struct qlif_lif_config {
   double v_leak;          /* finite */
   double v_reset;         /* finite */
   double surrogate_alpha; /* a: finite and > 0; for GAUSSIAN, -1 / (2 a^2) is finite, too */
+
+  /* What qlif_parameter_default derives; kernels take parameters from their calls. */
+  double tau_syn_inv; /* > 0, and dt * tau_syn_inv is at most 1 in float32 */
+  double tau_mem_inv; /* > 0, and dt * tau_mem_inv is at most 1 in float32 */
+  double v_th;        /* finite */
 } qlif_lif_config;
 
 /* What a model is made of. */
@@ -314,10 +330,9 @@ typedef struct qlif_variable_info {
 } qlif_variable_info;
 
 typedef struct qlif_parameter_info {
-  uint32_t size;        /* sizeof(qlif_parameter_info) */
-  int32_t range;        /* QLIF_RANGE_ */
-  double default_value; /* where training starts from in the default configuration; no call assumes it */
-  const char *symbol;   /* never freed */
+  uint32_t size;      /* sizeof(qlif_parameter_info) */
+  int32_t range;      /* QLIF_RANGE_ */
+  const char *symbol; /* never freed */
 } qlif_parameter_info;
 
 typedef struct qlif_trace_info {
@@ -353,17 +368,19 @@ typedef struct qlif_broadcast {
   int64_t stride_n;
 } qlif_broadcast;
 
-/* Which numbers a call draws, in memory of the kernel's device, so that a CUDA graph draws others each time it is launched. */
+/* Which numbers a call draws, in memory of the kernel's device, so that a CUDA graph draws others each time it is launched. Aligned to 8. */
 typedef struct qlif_draw_key {
   uint64_t seed;
-  int64_t first_step; /* in the range of qlif_forward_args.first_step, which is checked on QLIF_HOST alone */
+  int64_t first_step;
   uint32_t stream;
   uint32_t reserved; /* 0 */
 } qlif_draw_key;
 
 typedef struct qlif_forward_args {
-  uint32_t size; /* sizeof(qlif_forward_args) */
-  int32_t type;  /* of input and spike_values: QLIF_TYPE_F32 */
+  uint32_t size;            /* sizeof(qlif_forward_args) */
+  int32_t input_type;       /* of input: QLIF_TYPE_F32 */
+  int32_t spike_value_type; /* of spike_values: QLIF_TYPE_F32 */
+  int32_t reserved;         /* 0 */
 
   int64_t steps;   /* T >= 0 */
   int64_t batch;   /* B >= 0 */
@@ -379,14 +396,15 @@ typedef struct qlif_forward_args {
   /* Bit i set: parameter i has N values, else one. */
   uint32_t per_neuron_parameters;
 
-  /* seed, first_step and stream in memory of the device, read when the work is done, not when it is enqueued; the three above must be
-   * 0 then. NULL: the three above. */
+  /* What is read of the device's memory when the work is done, not when it is enqueued. The seed is key->seed, and seed must be 0;
+   * the stream is key->stream + stream modulo 2^32, and the first step key->first_step + first_step, so that calls can share a key.
+   * On QLIF_HOST that sum is checked as first_step is; on CUDA it counts modulo 2^33. NULL: the fields above are all. */
   const qlif_draw_key *key;
   /* (B): element (b, n) draws the numbers of row_index[b] * N + n modulo 2^64, wherever the row stands; element_offset must be 0 then.
-   * NULL: the rows follow each other. */
+   * NULL: the rows follow each other. Not read where nothing is drawn. */
   const uint64_t *row_index;
 
-  const float *input;                           /* (T, B, N) */
+  const void *input;                            /* (T, B, N) of input_type */
   const float *parameters[QLIF_MAX_PARAMETERS]; /* (N) or (1) each */
   qlif_broadcast modulation;                    /* m, transformed by the kernel; absent: M stays what the state says */
   const float *uniforms;                        /* (T, W, B, N) in [0, 1), W = 1 but in MULTI_QUBIT; NULL: drawn */
@@ -398,37 +416,39 @@ typedef struct qlif_forward_args {
   uint8_t *spikes_u8;                           /* (T, B, N), 0 or 1 */
   /* (T, ceil(B N / 64)): element e is bit e mod 64 of word e div 64; bits past the last element are 0. */
   uint64_t *spikes_bit;
-  float *spike_values;            /* y, (T, B, N) */
+  void *spike_values;             /* y, (T, B, N) of spike_value_type */
   float *voltages;                /* V after the reset, (T, B, N) */
   float *traces[QLIF_MAX_TRACES]; /* (T, B, N) each */
   qlif_tape *tape;                /* NULL: nothing is recorded */
 
-  /* Memory of the device for the call to work in, aligned to QLIF_MEMORY_ALIGNMENT; its content afterwards is undefined. NULL: the
-   * kernel's own. A call in a graph that is launched beside others must have its own. */
+  /* Memory of the device for the call to work in, aligned to QLIF_ALIGNMENT; its content afterwards is undefined. NULL: the
+   * kernel's own. Calls that bring their own may run at the same time, on streams or in graphs, and need no qlif_kernel_reserve. */
   void *scratch;
-  uint64_t scratch_bytes; /* qlif_scratch_bytes tells how much is needed; 0 without scratch */
+  uint64_t scratch_bytes; /* what it has: qlif_scratch_bytes tells how much is enough; 0 without scratch */
 } qlif_forward_args;
 
 typedef struct qlif_backward_args {
-  uint32_t size; /* sizeof(qlif_backward_args) */
-  int32_t type;  /* of grad_spike_values, grad_voltages and grad_input: QLIF_TYPE_F32 */
+  uint32_t size;     /* sizeof(qlif_backward_args) */
+  int32_t grad_type; /* of grad_spike_values, grad_voltages and grad_input: QLIF_TYPE_F32 */
 
-  /* The forward call whose tape this is, with the inputs it had, which are read again, the key in device memory too; its outputs and
-   * its scratch are not touched. */
-  qlif_forward_args forward;
+  /* The forward call whose tape this is. Read again are its shape, draws, key, row_index, input, parameters, modulation, uniforms, normals,
+   * initial_state and tape, and what they point to must hold what it held then: advance a key after the backward call. Its outputs
+   * and its scratch are not looked at. */
+  const qlif_forward_args *forward;
 
-  const float *grad_spike_values; /* (T, B, N), or (1, B, N) for all steps; NULL: 0 */
-  int64_t grad_spike_values_steps; /* which: T or 1; not looked at without grad_spike_values */
-  const float *grad_voltages;     /* (T, B, N); NULL: 0 */
+  const void *grad_spike_values;    /* (T, B, N), or (B, N) for all steps; NULL: 0 */
+  int32_t grad_spike_values_shared; /* 0: one for each step; 1: one for all */
+  int32_t reserved;                 /* 0 */
+  const void *grad_voltages;        /* (T, B, N); NULL: 0 */
   const float *grad_final_state[QLIF_MAX_STATE_VARIABLES]; /* (B, N) each, or all NULL: 0 */
 
   /* Results, overwritten; NULL: not computed. */
-  float *grad_input;                           /* (T, B, N) */
+  void *grad_input;                            /* (T, B, N) */
   float *grad_modulation;                      /* of the modulation's own extent, dense, row-major */
   float *grad_parameters[QLIF_MAX_PARAMETERS]; /* of each parameter's length */
   float *grad_initial_state[QLIF_MAX_STATE_VARIABLES]; /* (B, N) each, or all NULL */
 
-  /* As in qlif_forward_args; it needs more. */
+  /* As in qlif_forward_args. */
   void *scratch;
   uint64_t scratch_bytes;
 } qlif_backward_args;
@@ -442,6 +462,9 @@ typedef struct qlif_draw_args {
   int64_t steps;
   int64_t wires; /* 1 to 64 */
   int64_t elements;
+  /* With row_index, elements is a multiple of neurons, and element_offset is 0: see qlif_forward_args. */
+  int64_t neurons;           /* N; not looked at without row_index */
+  const uint64_t *row_index; /* (elements / N), or NULL */
   float *uniforms; /* (T, W, elements), or NULL */
   float *normals;  /* (T, elements), or NULL */
 } qlif_draw_args;
@@ -468,10 +491,16 @@ QLIF_API qlif_status qlif_state_variable(int32_t model, int32_t number, qlif_var
 QLIF_API qlif_status qlif_parameter(int32_t model, int32_t number, qlif_parameter_info *info);
 QLIF_API qlif_status qlif_trace(int32_t model, int32_t number, qlif_trace_info *info);
 
-/* Fills in a model's default configuration, its size and model included; what stood there is not looked at. QLIF's dsp_decay is
- * exp(-dt / 20). Only NULL is refused. */
-QLIF_API qlif_status qlif_qlif_defaults(qlif_qlif_config *config);
-QLIF_API qlif_status qlif_lif_defaults(qlif_lif_config *config);
+/* Fills in a model's default configuration, its size and model included; size: sizeof *config, beyond which nothing is written. */
+QLIF_API qlif_status qlif_qlif_defaults(qlif_qlif_config *config, uint32_t size);
+QLIF_API qlif_status qlif_lif_defaults(qlif_lif_config *config, uint32_t size);
+
+/* Likewise, a known setting of the QLIF model: "2025-08-15" and "2025-08-24", the public snapshots of docs/model.md, section 9, with QUBIT
+ * decisions, or "plain-lif", every option off. */
+QLIF_API qlif_status qlif_qlif_preset(qlif_qlif_config *config, uint32_t size, const char *name);
+
+/* Where a parameter starts in a configuration, which is checked. */
+QLIF_API qlif_status qlif_parameter_default(const qlif_config *config, int32_t parameter, float *value);
 
 /* Checks a configuration as qlif_kernel_open does, on no device, and writes the float32 numbers that its kernels compute with: for who
  * writes the equations in another language and wants the same bits. values: room for qlif_model_info.constants numbers, or NULL.
@@ -500,9 +529,10 @@ QLIF_API qlif_status qlif_kernel_describe(qlif_kernel *kernel, char *text, size_
 QLIF_API qlif_status qlif_kernel_reserve(
     qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps);
 
-/* How much scratch memory a call of this shape needs at most, in bytes; 0: none. modulation_steps as in qlif_kernel_reserve. */
-QLIF_API qlif_status qlif_scratch_bytes(qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps,
-    uint64_t *forward_bytes, uint64_t *backward_bytes);
+/* How much scratch memory a forward or backward call of this shape needs at most, in bytes. modulation_steps as in qlif_kernel_reserve. A
+ * forward call needs less: none without a key, and at most 4096 bytes with one. */
+QLIF_API qlif_status qlif_scratch_bytes(
+    qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps, uint64_t *bytes);
 
 /* Runs all steps. */
 QLIF_API qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *args, void *stream);
@@ -515,8 +545,8 @@ QLIF_API qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args
 QLIF_API qlif_status qlif_draw(qlif_kernel *kernel, const qlif_draw_args *args, void *stream);
 
 /* A tape for calls of this shape on this kernel's device. mode: QLIF_TAPE_; type: of the potentials on it, QLIF_TYPE_F32. It may outlive
- * the kernel, and go from one kernel to another of the same device whose configuration has the same value in every field; others are
- * refused. */
+ * the kernel, and go from one kernel to another of the same device whose configuration has the same options and the same
+ * qlif_constants; others are refused. */
 QLIF_API qlif_status qlif_tape_open(
     qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape);
 
@@ -524,16 +554,19 @@ QLIF_API qlif_status qlif_tape_open(
 QLIF_API qlif_status qlif_tape_bytes_for(
     qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, uint64_t *bytes);
 
-/* A tape in memory of the caller's, of the kernel's device: at least what qlif_tape_bytes_for tells, aligned to QLIF_MEMORY_ALIGNMENT;
- * NULL if that is 0. It is the tape's until that is closed, and never freed. Another tape in the same memory later holds no forward call. */
+/* A tape in memory of the caller's, of the kernel's device: at least what qlif_tape_bytes_for tells, aligned to QLIF_ALIGNMENT; NULL if
+ * that is 0. It is the tape's until that is closed, and never freed. Opening and closing touch no device and wait for nothing, so both may
+ * be done while a stream is captured. recorded: 0, or 1 if the memory already holds what a forward call of the same configuration, mode
+ * and shape left, copied or restored by the caller, who answers for it; the format is private to a version of the library and a kind of
+ * device. A backward call never writes a tape, so a tape may be read by any number of them. */
 QLIF_API qlif_status qlif_tape_open_in(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons,
-    void *memory, uint64_t bytes, qlif_tape **tape);
+    void *memory, uint64_t bytes, int32_t recorded, qlif_tape **tape);
 
 /* The device memory that it takes, in bytes; also while another thread is in a call on it. 0 for NULL, and for what is no open tape, which
  * qlif_last_error() then tells. */
 QLIF_API uint64_t qlif_tape_bytes(const qlif_tape *tape);
 
-/* Waits for the last call on the tape and frees it, its memory too unless that is the caller's; captured calls it can't wait for. NULL is
+/* Waits for the last call on the tape and frees it; captured calls it can't wait for. One in the caller's memory is just forgotten. NULL is
  * ignored. QLIF_BUSY, and nothing is changed, if another thread is in a call on it; see "Handles". */
 QLIF_API qlif_status qlif_tape_close(qlif_tape *tape);
 

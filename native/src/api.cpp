@@ -59,46 +59,16 @@ qlif_status guarded(Body body) noexcept {
 
 // ---------------------------------------------------------------- what handles stand for
 
-/** A copy of a configuration of any model. */
-struct GivenConfig {
-  union {
-    qlif_config head;
-    qlif_qlif_config qlif;
-    qlif_lif_config lif;
-  };
-
-  explicit GivenConfig(const qlif_config *config) {
-    qlif_config header = *config;
-    size_t size = configSize(header.model);
-    if (header.size != size) {
-      fail(QLIF_INVALID_ARGUMENT, "config->size: got %u, expected %zu, the size of the %s model's configuration: it was not set, or the"
-          " caller was built against another version of qlif.h", header.size, size, MODELS[header.model].name);
-    }
-    memset((void *)this, 0, sizeof *this);
-    memcpy((void *)this, config, size);
-  }
-
-  /** Whether it has the same value in every field. */
-  bool operator==(const GivenConfig &other) const { return memcmp(this, &other, sizeof *this) == 0; }
-};
-
-ModelConfig checkedConfig(const GivenConfig &given) {
-  // Denormals are told from 0 here.
-  FloatEnvironment environment;
-  return modelConfigOf(given.head);
-}
-
 struct OpenKernel : Handled {
   using Handle = qlif_kernel *;
   static constexpr Kind KIND = Kind::KERNEL;
 
   const int device;
-  const GivenConfig given;
   const ModelConfig config;
   const std::unique_ptr<DeviceKernel> kernel;
 
-  OpenKernel(int device, const GivenConfig &given, const ModelConfig &config, std::unique_ptr<DeviceKernel> kernel)
-      : device(device), given(given), config(config), kernel(std::move(kernel)) {}
+  OpenKernel(int device, const ModelConfig &config, std::unique_ptr<DeviceKernel> kernel)
+      : device(device), config(config), kernel(std::move(kernel)) {}
 
   const Model &model() const { return config.table(); }
 };
@@ -108,16 +78,19 @@ struct OpenTape : Handled {
   static constexpr Kind KIND = Kind::TAPE;
 
   const int device;
-  const GivenConfig given;
+  const ModelConfig config;
   const int64_t steps;
   const int64_t batch;
   const int64_t neurons;
   const std::unique_ptr<TapeStorage> storage;
-  /** The first step of the forward call that it holds, or -1. */
-  int64_t recordedFrom = -1;
+  /** What it holds: nothing, a forward call of this library, or one that the caller answers for. */
+  enum class Record { NONE, CALL, LENT } record = Record::NONE;
+  /** What the forward call was given. */
+  int64_t firstStep = 0;
+  const qlif_draw_key *key = nullptr;
 
   OpenTape(const OpenKernel &kernel, int64_t steps, int64_t batch, int64_t neurons, std::unique_ptr<TapeStorage> storage)
-      : device(kernel.device), given(kernel.given), steps(steps), batch(batch), neurons(neurons), storage(std::move(storage)) {}
+      : device(kernel.device), config(kernel.config), steps(steps), batch(batch), neurons(neurons), storage(std::move(storage)) {}
 };
 
 // ---------------------------------------------------------------- checks
@@ -131,23 +104,83 @@ void requireGiven(const char *name, const void *pointer) {
   }
 }
 
-void requireSize(const char *name, uint32_t size, size_t expected) {
-  if (size != expected) {
-    fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected %zu: the caller was built against another version of qlif.h",
-        name, size, expected);
+/** Whether a caller can have meant it; see qlif.h on how structs grow. */
+void requireSize(const char *name, uint32_t size, size_t known) {
+  constexpr size_t GROWTH = 4096;
+  if (size % 8 != 0 || size == 0 || size > known + GROWTH) {
+    fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected the struct's size, %zu in this version of qlif.h", name, size, known);
   }
 }
 
-void requireType(int32_t type) {
+/** Takes over what a caller's struct has; the rest of the copy stays. */
+void readBytes(const char *name, const void *given, uint32_t size, void *copy, size_t known) {
+  requireSize(name, size, known);
+  memcpy(copy, given, size < known ? size : known);
+  for (size_t i = known; i < size; i++) {
+    if (((const unsigned char *)given)[i] != 0) {
+      fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected %zu or zeros past that: a field is set that this version of the library does"
+          " not have", name, size, known);
+    }
+  }
+}
+
+template <class Struct>
+Struct readStruct(const char *name, const Struct *given) {
+  Struct copy{};
+  readBytes(name, given, given->size, &copy, sizeof copy);
+  return copy;
+}
+
+/** Fills in what a caller's struct has room for. */
+void writeBytes(void *to, uint32_t size, const void *filled, size_t known) {
+  memcpy(to, filled, size < known ? size : known);
+  if (size > known) {
+    memset((char *)to + known, 0, size - known);
+  }
+}
+
+template <class Info>
+void writeInfo(Info *to, Info filled) {
+  filled.size = to->size;
+  writeBytes(to, filled.size, &filled, sizeof filled);
+}
+
+template <class Config>
+void writeConfig(Config *to, uint32_t size, Config filled) {
+  requireSize(MODELS[filled.header.model].configName, size, sizeof filled);
+  filled.header.size = size;
+  writeBytes(to, size, &filled, sizeof filled);
+}
+
+AnyConfig readConfig(const qlif_config *given) {
+  const qlif_config header = *given;
+  AnyConfig config = defaultsOf(header.model);
+  readBytes(MODELS[header.model].configName, given, header.size, &config, configSize(header.model));
+  return config;
+}
+
+ModelConfig checked(const AnyConfig &config) {
+  // Denormals are told from 0 here.
+  FloatEnvironment environment;
+  return modelConfigOf(config);
+}
+
+void requireType(const char *name, int32_t type) {
   if (type != QLIF_TYPE_F32) {
-    fail(QLIF_INVALID_ARGUMENT, "type: got %d, expected QLIF_TYPE_F32 (0): 16-bit types are not there yet", type);
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %d, expected QLIF_TYPE_F32 (0): fp16 and bf16 have their place here and come later", name, type);
   }
 }
 
-/** What stands elsewhere must be 0 here, so that no one takes it for what is used. */
-void requireZeroBeside(const char *name, uint64_t value, const char *other, const char *where) {
+void requireZero(const char *name, int32_t reserved) {
+  if (reserved != 0) {
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %d, expected 0", name, reserved);
+  }
+}
+
+/** What another argument says must be 0 here, so that no one takes it for what is used. */
+void requireZeroBeside(const char *name, uint64_t value, const char *other) {
   if (value != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "%s: got 0x%llx, expected 0, since %s is given and %s says it", name, (unsigned long long)value, other, where);
+    fail(QLIF_INVALID_ARGUMENT, "%s: got 0x%llx, expected 0 beside a %s", name, (unsigned long long)value, other);
   }
 }
 
@@ -164,7 +197,7 @@ void requireAligned(const char *name, const void *pointer, size_t alignment) {
 }
 
 /** A tensor that may be absent. */
-void requireTensor(const char *name, const float *pointer) { requireAligned(name, pointer, alignof(float)); }
+void requireTensor(const char *name, const void *pointer) { requireAligned(name, pointer, alignof(float)); }
 
 void requireNumberedTensor(const char *name, int number, const float *pointer) {
   if ((uintptr_t)pointer % alignof(float) != 0) {
@@ -175,7 +208,7 @@ void requireNumberedTensor(const char *name, int number, const float *pointer) {
 }
 
 /** A tensor of so many elements that must be there, unless it has none. */
-void requireTensor(const char *name, const float *pointer, int64_t elements) {
+void requireTensor(const char *name, const void *pointer, int64_t elements) {
   if (elements > 0) {
     requireGiven(name, pointer);
   }
@@ -192,11 +225,11 @@ int64_t requireShape(int64_t steps, int64_t batch, int64_t neurons) {
   return elements;
 }
 
-void requireSteps(int64_t firstStep, int64_t steps) {
+void requireSteps(const char *name, int64_t firstStep, int64_t steps) {
   if (firstStep < 0 || firstStep > MAX_STEP || steps > MAX_STEP - firstStep) {
-    fail(QLIF_INVALID_ARGUMENT, "first_step: got %lld with %lld steps, expected 0 or more and an end of at most 2^33,"
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %lld with %lld steps, expected 0 or more and an end of at most 2^33,"
         " where the counter of the draws ends",
-        (long long)firstStep, (long long)steps);
+        name, (long long)firstStep, (long long)steps);
   }
 }
 
@@ -266,32 +299,90 @@ void requireStride(const char *name, int64_t &stride, int64_t extent, bool read)
   }
 }
 
-/** Where the draws' numbers come from, and which steps they are of. */
-void requireDraws(const qlif_forward_args &args, int64_t elements) {
-  if (args.key == nullptr) {
-    requireSteps(args.first_step, args.steps);
-  } else {
-    requireAligned("key", args.key, alignof(qlif_draw_key));
-    requireZeroBeside("seed", args.seed, "key", "it");
-    requireZeroBeside("first_step", (uint64_t)args.first_step, "key", "it");
-    requireZeroBeside("stream", args.stream, "key", "it");
-    requireSteps(0, args.steps);
+/** Which numbers are drawn, and which steps they are of. */
+void requireDraws(const OpenKernel &kernel, const qlif_forward_args &given, ForwardArgs &args, int64_t elements) {
+  requireSteps("first_step", given.first_step, given.steps);
+  if (given.key != nullptr) {
+    requireAligned("key", given.key, alignof(uint64_t));
+    requireZeroBeside("seed", given.seed, "key");
+    if (kernel.device == QLIF_HOST) {
+      const qlif_draw_key key = *given.key;
+      requireZero("key->reserved", (int32_t)key.reserved);
+      requireSteps("key->first_step", key.first_step, 0);
+      args.seed = key.seed;
+      args.stream = key.stream + given.stream;
+      args.first_step = key.first_step + given.first_step;
+      args.key = nullptr;
+      requireSteps("key->first_step + first_step", args.first_step, given.steps);
+    }
   }
-  if (args.row_index == nullptr) {
-    requireOffset(args.element_offset, elements);
+  if (given.row_index == nullptr) {
+    requireOffset(given.element_offset, elements);
   } else {
-    requireAligned("row_index", args.row_index, alignof(uint64_t));
-    requireZeroBeside("element_offset", (uint64_t)args.element_offset, "row_index", "the indices");
+    requireAligned("row_index", given.row_index, alignof(uint64_t));
+    requireZeroBeside("element_offset", (uint64_t)given.element_offset, "row_index");
+    bool draws = (kernel.config.uniforms > 0 && given.uniforms == nullptr) || (kernel.config.normals && given.normals == nullptr);
+    args.row_index = draws ? given.row_index : nullptr;
   }
+}
+
+template <class To, class From, size_t LENGTH>
+void copyPointers(To (&to)[LENGTH], From const (&from)[LENGTH]) {
+  for (size_t i = 0; i < LENGTH; i++) {
+    to[i] = from[i];
+  }
+}
+
+ForwardArgs argumentsOf(const qlif_forward_args &given) {
+  ForwardArgs args{};
+  args.steps = given.steps;
+  args.batch = given.batch;
+  args.neurons = given.neurons;
+  args.first_step = given.first_step;
+  args.seed = given.seed;
+  args.element_offset = given.element_offset;
+  args.stream = given.stream;
+  args.per_neuron_parameters = given.per_neuron_parameters;
+  args.key = given.key;
+  args.row_index = given.row_index;
+  args.input = (const float *)given.input;
+  copyPointers(args.parameters, given.parameters);
+  args.modulation = given.modulation;
+  args.uniforms = given.uniforms;
+  args.normals = given.normals;
+  copyPointers(args.initial_state, given.initial_state);
+  copyPointers(args.final_state, given.final_state);
+  args.spikes_f32 = given.spikes_f32;
+  args.spikes_u8 = given.spikes_u8;
+  args.spikes_bit = given.spikes_bit;
+  args.spike_values = (float *)given.spike_values;
+  args.voltages = given.voltages;
+  copyPointers(args.traces, given.traces);
+  return args;
+}
+
+BackwardArgs argumentsOf(const qlif_backward_args &given, int64_t elements) {
+  BackwardArgs args{};
+  args.grad_spike_values = (const float *)given.grad_spike_values;
+  args.grad_spike_values_stride = given.grad_spike_values_shared != 0 ? 0 : elements;
+  args.grad_voltages = (const float *)given.grad_voltages;
+  copyPointers(args.grad_final_state, given.grad_final_state);
+  args.grad_input = (float *)given.grad_input;
+  args.grad_modulation = given.grad_modulation;
+  copyPointers(args.grad_parameters, given.grad_parameters);
+  copyPointers(args.grad_initial_state, given.grad_initial_state);
+  return args;
 }
 
 /** Checks a forward call but for its tape and what it writes. */
 ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &args) {
-  requireSize("qlif_forward_args", args.size, sizeof args);
-  requireType(args.type);
+  requireType("input_type", args.input_type);
+  requireType("spike_value_type", args.spike_value_type);
+  requireZero("qlif_forward_args.reserved", args.reserved);
   const Model &model = kernel.model();
   int64_t elements = requireShape(args.steps, args.batch, args.neurons);
-  requireDraws(args, elements);
+  ForwardCall call{argumentsOf(args), elements, nullptr, {}};
+  requireDraws(kernel, args, call.args, elements);
   if (args.per_neuron_parameters >> model.parameters.count != 0) {
     fail(QLIF_INVALID_ARGUMENT, "per_neuron_parameters: got 0x%x, expected bits 0 to %d only", args.per_neuron_parameters,
         model.parameters.count - 1);
@@ -306,7 +397,6 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
     requireNumberedTensor("parameters", parameter, args.parameters[parameter]);
   }
   requireEmpty("parameters", args.parameters, model, model.parameters.count);
-  ForwardCall call{args, elements, nullptr};
   qlif_broadcast &modulation = call.args.modulation;
   if (modulation.data == nullptr) {
     // No code after this looks at the strides that were given.
@@ -363,9 +453,8 @@ void requireFits(const OpenTape &tape, const OpenKernel &kernel, const qlif_forw
   if (tape.device != kernel.device) {
     fail(QLIF_INVALID_ARGUMENT, "tape: is of device %d, expected the kernel's, %d", tape.device, kernel.device);
   }
-  if (!(tape.given == kernel.given)) {
-    fail(QLIF_INVALID_ARGUMENT, "tape: was opened by a kernel of another configuration, expected one that has the same value in every"
-        " field");
+  if (!(tape.config == kernel.config)) {
+    fail(QLIF_INVALID_ARGUMENT, "tape: was opened by a kernel of another configuration, expected one with the same options and numbers");
   }
   if (tape.steps != args.steps || tape.batch != args.batch || tape.neurons != args.neurons) {
     fail(QLIF_INVALID_ARGUMENT, "tape: is of (T, B, N) = (%lld, %lld, %lld), expected the call's (%lld, %lld, %lld)", (long long)tape.steps,
@@ -394,10 +483,49 @@ ModulationSum modulationSumOf(const ForwardCall &call, float *result) {
   return sum;
 }
 
+/** Memory of the caller's. */
+void requireLent(const char *name, const void *memory, const char *bytesName, uint64_t bytes, uint64_t needed) {
+  requireAligned(name, memory, QLIF_ALIGNMENT);
+  if (bytes < needed) {
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %llu, expected at least %llu", bytesName, (unsigned long long)bytes, (unsigned long long)needed);
+  }
+  if (needed > 0) {
+    requireGiven(name, memory);
+  }
+}
+
+Scratch scratchOf(void *memory, uint64_t bytes, uint64_t needed) {
+  if (memory == nullptr) {
+    if (bytes != 0) {
+      fail(QLIF_INVALID_ARGUMENT, "scratch_bytes: got %llu, expected 0 without scratch", (unsigned long long)bytes);
+    }
+    return Scratch{nullptr};
+  }
+  requireLent("scratch", memory, "scratch_bytes", bytes, needed);
+  return Scratch{memory};
+}
+
+/** That a tape holds the forward call. */
+void requireRecord(const OpenTape &tape, const qlif_forward_args &forward) {
+  if (tape.record == OpenTape::Record::NONE) {
+    fail(QLIF_INVALID_ARGUMENT, "tape: holds no forward call");
+  }
+  if (tape.record == OpenTape::Record::CALL) {
+    if (tape.firstStep != forward.first_step) {
+      fail(QLIF_INVALID_ARGUMENT, "first_step: got %lld, expected that of the forward call on the tape, %lld",
+          (long long)forward.first_step, (long long)tape.firstStep);
+    }
+    if (tape.key != forward.key) {
+      fail(QLIF_INVALID_ARGUMENT, "key: got %p, expected that of the forward call on the tape, %p", (const void *)forward.key,
+          (const void *)tape.key);
+    }
+  }
+}
+
 /** What can be said of a tape to be; B * N. */
 int64_t requireTape(int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons) {
   requireRange("mode", mode, QLIF_TAPE_VOLTAGE, QLIF_TAPE_COMPACT);
-  requireType(type);
+  requireType("type", type);
   return requireShape(steps, batch, neurons);
 }
 
@@ -462,8 +590,8 @@ qlif_status qlif_model(int32_t model, qlif_model_info *info) {
     requireGiven("info", info);
     requireSize("qlif_model_info", info->size, sizeof *info);
     const Model &table = modelOf(model);
-    *info = qlif_model_info{sizeof *info, table.variables.count, table.parameters.count, table.traces.count, table.modulation,
-        constantCount(model), table.name};
+    writeInfo(info, qlif_model_info{0, table.variables.count, table.parameters.count, table.traces.count, table.modulation,
+        constantCount(model), table.name});
   });
 }
 
@@ -472,7 +600,7 @@ qlif_status qlif_state_variable(int32_t model, int32_t number, qlif_variable_inf
     requireGiven("info", info);
     requireSize("qlif_variable_info", info->size, sizeof *info);
     const VariableRow &row = rowOf(modelOf(model).variables, number);
-    *info = qlif_variable_info{sizeof *info, row.initialValue, row.carriesGradient, row.flushed, row.symbol};
+    writeInfo(info, qlif_variable_info{0, row.initialValue, row.carriesGradient, row.flushed, row.symbol});
   });
 }
 
@@ -481,7 +609,7 @@ qlif_status qlif_parameter(int32_t model, int32_t number, qlif_parameter_info *i
     requireGiven("info", info);
     requireSize("qlif_parameter_info", info->size, sizeof *info);
     const ParameterRow &row = rowOf(modelOf(model).parameters, number);
-    *info = qlif_parameter_info{sizeof *info, row.range, row.defaultValue, row.symbol};
+    writeInfo(info, qlif_parameter_info{0, row.range, row.symbol});
   });
 }
 
@@ -490,21 +618,41 @@ qlif_status qlif_trace(int32_t model, int32_t number, qlif_trace_info *info) {
     requireGiven("info", info);
     requireSize("qlif_trace_info", info->size, sizeof *info);
     const TraceRow &row = rowOf(modelOf(model).traces, number);
-    *info = qlif_trace_info{sizeof *info, row.variable, row.symbol};
+    writeInfo(info, qlif_trace_info{0, row.variable, row.symbol});
   });
 }
 
-qlif_status qlif_qlif_defaults(qlif_qlif_config *config) {
+qlif_status qlif_qlif_defaults(qlif_qlif_config *config, uint32_t size) {
   return guarded([&] {
     requireGiven("config", config);
-    *config = qlifDefaults();
+    writeConfig(config, size, qlifDefaults());
   });
 }
 
-qlif_status qlif_lif_defaults(qlif_lif_config *config) {
+qlif_status qlif_lif_defaults(qlif_lif_config *config, uint32_t size) {
   return guarded([&] {
     requireGiven("config", config);
-    *config = lifDefaults();
+    writeConfig(config, size, lifDefaults());
+  });
+}
+
+qlif_status qlif_qlif_preset(qlif_qlif_config *config, uint32_t size, const char *name) {
+  return guarded([&] {
+    requireGiven("config", config);
+    requireGiven("name", name);
+    FloatEnvironment environment;
+    writeConfig(config, size, qlifPreset(name));
+  });
+}
+
+qlif_status qlif_parameter_default(const qlif_config *config, int32_t parameter, float *value) {
+  return guarded([&] {
+    requireGiven("config", config);
+    requireGiven("value", value);
+    AnyConfig read = readConfig(config);
+    FloatEnvironment environment;
+    requireRange("parameter", parameter, 0, modelConfigOf(read).table().parameters.count - 1);
+    *value = parameterDefault(read, parameter);
   });
 }
 
@@ -512,7 +660,7 @@ qlif_status qlif_constants(const qlif_config *config, float *values) {
   return guarded([&] {
     requireGiven("config", config);
     requireTensor("values", values);
-    ModelConfig read = checkedConfig(GivenConfig(config));
+    ModelConfig read = checked(readConfig(config));
     for (int32_t i = 0; values != nullptr && i < constantCount(read.model); i++) {
       values[i] = constantValue(read, i);
     }
@@ -535,13 +683,12 @@ qlif_status qlif_device_describe(int32_t device, qlif_device_info *info) {
     requireSize("qlif_device_info", info->size, sizeof *info);
     requireRange("device", device, QLIF_HOST, INT32_MAX);
     qlif_device_info described{};
-    described.size = sizeof described;
     if (device == QLIF_HOST) {
       describeHost(described);
     } else {
       describeCuda(device, described);
     }
-    *info = described;
+    writeInfo(info, described);
   });
 }
 
@@ -550,13 +697,12 @@ qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t 
     requireGiven("config", config);
     requireGiven("kernel", kernel);
     requireRange("device", device, QLIF_HOST, INT32_MAX);
-    const GivenConfig given(config);
+    ModelConfig read = checked(readConfig(config));
     if (device == QLIF_HOST) {
       requireRange("threads", threads, 1, 1024);
     }
-    ModelConfig read = checkedConfig(given);
     std::unique_ptr<DeviceKernel> made = device == QLIF_HOST ? openHostKernel(read, threads) : openCudaKernel(device, read);
-    *kernel = opened(std::make_unique<OpenKernel>(device, given, read, std::move(made)));
+    *kernel = opened(std::make_unique<OpenKernel>(device, read, std::move(made)));
   });
 }
 
@@ -586,74 +732,83 @@ qlif_status qlif_kernel_reserve(qlif_kernel *kernel, int64_t steps, int64_t batc
   });
 }
 
-qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *args, void *stream) {
+qlif_status qlif_scratch_bytes(
+    qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps, uint64_t *bytes) {
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
-    requireGiven("args", args);
-    ForwardCall call = forwardCallOf(*held, *args);
-    requireOutputs(held->model(), *args, call.elements);
+    requireGiven("bytes", bytes);
+    int64_t elements = requireShape(steps, batch, neurons);
+    requireRange("modulation_steps", modulation_steps, 0, 1);
+    *bytes = steps > 0 && elements > 0 ? held->kernel->scratchBytes(steps, batch, neurons, modulation_steps != 0) : 0;
+  });
+}
+
+qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *given, void *stream) {
+  return guarded([&] {
+    Held<OpenKernel> held("kernel", kernel);
+    requireGiven("args", given);
+    const qlif_forward_args args = readStruct("qlif_forward_args", given);
+    ForwardCall call = forwardCallOf(*held, args);
+    requireOutputs(held->model(), args, call.elements);
     requireStream(*held, stream);
     std::optional<Held<OpenTape>> tape;
-    if (args->tape != nullptr) {
-      tape.emplace("tape", args->tape);
-      requireFits(**tape, *held, *args);
+    if (args.tape != nullptr) {
+      tape.emplace("tape", args.tape);
+      requireFits(**tape, *held, args);
       call.tape = (*tape)->storage.get();
     }
+    call.scratch = scratchOf(args.scratch, args.scratch_bytes, held->kernel->forwardScratch(call));
     requireParameters(*held, call);
     if (tape) {
-      (*tape)->recordedFrom = -1;
+      (*tape)->record = OpenTape::Record::NONE;
     }
     if (!doesNothing(call)) {
       held->kernel->forward(call, stream);
     }
     if (tape) {
-      (*tape)->recordedFrom = args->first_step;
+      (*tape)->record = OpenTape::Record::CALL;
+      (*tape)->firstStep = args.first_step;
+      (*tape)->key = args.key;
     }
   });
 }
 
-qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, void *stream) {
+qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *given, void *stream) {
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
-    requireGiven("args", args);
-    requireSize("qlif_backward_args", args->size, sizeof *args);
-    requireType(args->type);
-    const qlif_forward_args &forward = args->forward;
-    BackwardCall call{*args, forwardCallOf(*held, forward), {}};
+    requireGiven("args", given);
+    const qlif_backward_args args = readStruct("qlif_backward_args", given);
+    requireType("grad_type", args.grad_type);
+    requireZero("qlif_backward_args.reserved", args.reserved);
+    requireGiven("forward", args.forward);
+    const qlif_forward_args forward = readStruct("qlif_forward_args", args.forward);
+    const ForwardCall forwardCall = forwardCallOf(*held, forward);
+    requireRange("grad_spike_values_shared", args.grad_spike_values_shared, 0, 1);
+    BackwardCall call{argumentsOf(args, forwardCall.elements), forwardCall, {}, {}};
     const Model &model = held->model();
-    requireTensor("grad_spike_values", args->grad_spike_values);
-    int64_t gradientSteps = args->grad_spike_values_steps;
-    if (args->grad_spike_values != nullptr && gradientSteps != forward.steps && gradientSteps != 1) {
-      fail(QLIF_INVALID_ARGUMENT, "grad_spike_values_steps: got %lld, expected %lld, one gradient a step, or 1, one for all",
-          (long long)gradientSteps, (long long)forward.steps);
-    }
-    requireTensor("grad_voltages", args->grad_voltages);
-    requireState("grad_final_state", args->grad_final_state, model, call.forward.elements);
-    requireTensor("grad_input", args->grad_input);
-    requireTensor("grad_modulation", args->grad_modulation);
-    if (args->grad_modulation != nullptr && forward.modulation.data == nullptr) {
+    requireTensor("grad_spike_values", args.grad_spike_values);
+    requireTensor("grad_voltages", args.grad_voltages);
+    requireState("grad_final_state", args.grad_final_state, model, call.forward.elements);
+    requireTensor("grad_input", args.grad_input);
+    requireTensor("grad_modulation", args.grad_modulation);
+    if (args.grad_modulation != nullptr && forward.modulation.data == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "grad_modulation: given, expected NULL: the forward call had no modulation");
     }
     for (int parameter = 0; parameter < model.parameters.count; parameter++) {
-      requireNumberedTensor("grad_parameters", parameter, args->grad_parameters[parameter]);
+      requireNumberedTensor("grad_parameters", parameter, args.grad_parameters[parameter]);
     }
-    requireEmpty("grad_parameters", args->grad_parameters, model, model.parameters.count);
-    requireState("grad_initial_state", args->grad_initial_state, model, call.forward.elements);
+    requireEmpty("grad_parameters", args.grad_parameters, model, model.parameters.count);
+    requireState("grad_initial_state", args.grad_initial_state, model, call.forward.elements);
     requireStream(*held, stream);
     if (forward.tape == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "tape: got NULL, expected the one that the forward call recorded");
     }
     Held<OpenTape> tape("tape", forward.tape);
     requireFits(*tape, *held, forward);
-    if (tape->recordedFrom != forward.first_step) {
-      if (tape->recordedFrom < 0) {
-        fail(QLIF_INVALID_ARGUMENT, "tape: holds no forward call");
-      }
-      fail(QLIF_INVALID_ARGUMENT, "first_step: got %lld, expected that of the forward call on the tape, %lld",
-          (long long)forward.first_step, (long long)tape->recordedFrom);
-    }
+    requireRecord(*tape, forward);
     call.forward.tape = tape->storage.get();
-    call.modulation = modulationSumOf(call.forward, args->grad_modulation);
+    call.modulation = modulationSumOf(call.forward, args.grad_modulation);
+    call.scratch = scratchOf(args.scratch, args.scratch_bytes, held->kernel->backwardScratch(call));
     requireParameters(*held, call.forward);
     if (forward.steps * call.forward.elements > 0) {
       held->kernel->backward(call, stream);
@@ -663,28 +818,39 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, v
   });
 }
 
-qlif_status qlif_draw(qlif_kernel *kernel, const qlif_draw_args *args, void *stream) {
+qlif_status qlif_draw(qlif_kernel *kernel, const qlif_draw_args *given, void *stream) {
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
-    requireGiven("args", args);
-    requireSize("qlif_draw_args", args->size, sizeof *args);
-    requireRange("wires", args->wires, 1, MAX_WIRES);
-    requireNotNegative("steps", args->steps);
-    requireNotNegative("elements", args->elements);
-    int64_t rows = product("steps * elements", args->steps, args->elements);
-    requireSteps(args->first_step, args->steps);
-    requireOffset(args->element_offset, args->elements);
-    requireTensor("uniforms", args->uniforms);
-    requireTensor("normals", args->normals);
-    if (args->uniforms != nullptr) {
-      product("steps * wires * elements", rows, args->wires * (int64_t)sizeof(float));
+    requireGiven("args", given);
+    const qlif_draw_args args = readStruct("qlif_draw_args", given);
+    requireRange("wires", args.wires, 1, MAX_WIRES);
+    requireNotNegative("steps", args.steps);
+    requireNotNegative("elements", args.elements);
+    int64_t rows = product("steps * elements", args.steps, args.elements);
+    requireSteps("first_step", args.first_step, args.steps);
+    if (args.row_index == nullptr) {
+      requireOffset(args.element_offset, args.elements);
+    } else {
+      requireAligned("row_index", args.row_index, alignof(uint64_t));
+      requireZeroBeside("element_offset", (uint64_t)args.element_offset, "row_index");
+      if (args.neurons < 1 || args.elements % args.neurons != 0) {
+        fail(QLIF_INVALID_ARGUMENT, "neurons: got %lld with %lld elements, expected a divisor of them", (long long)args.neurons,
+            (long long)args.elements);
+      }
     }
-    if (args->normals != nullptr) {
+    requireTensor("uniforms", args.uniforms);
+    requireTensor("normals", args.normals);
+    if (args.uniforms != nullptr) {
+      product("steps * wires * elements", rows, args.wires * (int64_t)sizeof(float));
+    }
+    if (args.normals != nullptr) {
       product("steps * elements", rows, sizeof(float));
     }
     requireStream(*held, stream);
-    if (rows > 0 && (args->uniforms != nullptr || args->normals != nullptr)) {
-      held->kernel->draw(*args, stream);
+    if (rows > 0 && (args.uniforms != nullptr || args.normals != nullptr)) {
+      DrawArgs draw{args.stream, args.seed, args.element_offset, args.first_step, args.steps, args.wires, args.elements, args.neurons,
+          args.row_index, args.uniforms, args.normals};
+      held->kernel->draw(draw, stream);
     }
   });
 }
@@ -697,6 +863,29 @@ qlif_status qlif_tape_open(
     int64_t elements = requireTape(mode, type, steps, batch, neurons);
     std::unique_ptr<TapeStorage> storage = held->kernel->newTape(mode, steps, elements);
     *tape = opened(std::make_unique<OpenTape>(*held, steps, batch, neurons, std::move(storage)));
+  });
+}
+
+qlif_status qlif_tape_bytes_for(
+    qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, uint64_t *bytes) {
+  return guarded([&] {
+    Held<OpenKernel> held("kernel", kernel);
+    requireGiven("bytes", bytes);
+    *bytes = held->kernel->tapeBytes(mode, steps, requireTape(mode, type, steps, batch, neurons));
+  });
+}
+
+qlif_status qlif_tape_open_in(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons,
+    void *memory, uint64_t bytes, int32_t recorded, qlif_tape **tape) {
+  return guarded([&] {
+    Held<OpenKernel> held("kernel", kernel);
+    requireGiven("tape", tape);
+    int64_t elements = requireTape(mode, type, steps, batch, neurons);
+    requireRange("recorded", recorded, 0, 1);
+    requireLent("memory", memory, "bytes", bytes, held->kernel->tapeBytes(mode, steps, elements));
+    auto made = std::make_unique<OpenTape>(*held, steps, batch, neurons, held->kernel->lentTape(mode, steps, elements, memory));
+    made->record = recorded != 0 ? OpenTape::Record::LENT : OpenTape::Record::NONE;
+    *tape = opened(std::move(made));
   });
 }
 

@@ -44,6 +44,18 @@ void requireOrdered(const char *lowName, double low, const char *highName, doubl
 
 void flag(const char *name, int32_t value) { requireRange(name, value, 0, 1); }
 
+/** A time constant, of which the kernels take the share that dt is. */
+void timeConstant(const char *name, double value, float share) {
+  if (!((float)value > 0 && isFinite((float)value) && isFinite(share))) {
+    char expected[96];
+    snprintf(expected, sizeof expected, "a finite number > 0 for which dt / %s is finite in float32", name);
+    refuse(name, value, expected);
+  }
+}
+
+/** A number that stands for another one where it is NaN. */
+double given(double value, double otherwise) { return value != value ? otherwise : value; }
+
 // ---------------------------------------------------------------- surrogates
 
 /** The number that a surrogate is computed with. */
@@ -77,6 +89,18 @@ void requireOptions(const qlif_qlif_config &c) {
   requireRange("neuromod_transform", c.neuromod_transform, QLIF_TRANSFORM_SIGMOID, QLIF_TRANSFORM_IDENTITY);
 }
 
+double dspDecay(const qlif_qlif_config &c) { return given(c.dsp_decay, expOfNegative(-c.dt / c.tau_adapt)); }
+
+/** The angle at a gap of 0 that gives the calibration's probability. */
+double calibratedAngle(const qlif_qlif_config &c) { return std::acos(1 - 2 * c.initial_probability); }
+
+double scale(const qlif_qlif_config &c) {
+  double gain = c.angle_map == QLIF_ANGLE_TANH ? c.theta_max : 1;
+  return given(c.q_scale, 2 * c.initial_slope / std::sin(calibratedAngle(c)) / gain);
+}
+
+double bias(const qlif_qlif_config &c) { return given(c.q_bias, calibratedAngle(c) + c.quantum_leak); }
+
 void requireNumbers(const qlif_qlif_config &c) {
   finite("v_reset", c.v_reset);
   share("reset_fraction", c.reset_fraction);
@@ -88,7 +112,8 @@ void requireNumbers(const qlif_qlif_config &c) {
   require("probability_floor", c.probability_floor, c.probability_floor >= 0 && c.probability_floor < 0.5, "a number in [0, 0.5)");
   requireSurrogate(c.surrogate, c.surrogate_alpha);
   positive("base_alpha", c.base_alpha);
-  notNegative("dsp_decay", c.dsp_decay);
+  positive("tau_adapt", c.tau_adapt);
+  notNegative("dsp_decay", dspDecay(c));
   notNegative("dsp_jump", c.dsp_jump);
   positive("min_alpha", c.min_alpha);
   positive("max_alpha", c.max_alpha);
@@ -106,26 +131,31 @@ void requireNumbers(const qlif_qlif_config &c) {
   positive("max_threshold", c.max_threshold);
   share("homeostasis_target_rate", c.homeostasis_target_rate);
   finite("homeostasis_lr", c.homeostasis_lr);
-  positive("homeostasis_tau", c.homeostasis_tau);
-  require("homeostasis_tau", c.homeostasis_tau, isFinite((float)(c.dt / c.homeostasis_tau)),
-      "a finite number > 0 for which dt / homeostasis_tau is finite in float32");
+  timeConstant("homeostasis_tau", c.homeostasis_tau, (float)(c.dt / c.homeostasis_tau));
   finite("neuromod_strength", c.neuromod_strength);
+  finite("v_th", c.v_th);
+  timeConstant("tau", c.tau, divide((float)c.dt, (float)c.tau));
+  finite("eta", c.eta);
+  require("initial_probability", c.initial_probability, c.initial_probability > 0 && c.initial_probability < 1, "a number in (0, 1)");
+  finite("initial_slope", c.initial_slope);
+  finite("q_scale", scale(c));
+  finite("q_bias", bias(c));
   requireOrdered("min_alpha", c.min_alpha, "max_alpha", c.max_alpha, true);
   requireOrdered("min_threshold", c.min_threshold, "max_threshold", c.max_threshold, false);
 }
 
 /** Each number once in float64, rounded once. */
-Constants constantsOf(const qlif_qlif_config &c) {
+QlifConstants constantsOf(const qlif_qlif_config &c) {
   // The p above which there is a spike.
   double firing = (1 - c.quantum_threshold) / 2;
-  Constants k{};
+  QlifConstants k{};
   k.kappa = (float)c.neuromod_strength;
   k.minThreshold = (float)c.min_threshold;
   k.maxThreshold = (float)c.max_threshold;
   k.gAhp = (float)c.g_ahp;
   k.dt = (float)c.dt;
   k.sigma = (float)c.noise_std;
-  k.dspDecay = (float)c.dsp_decay;
+  k.dspDecay = (float)dspDecay(c);
   k.dspJump = (float)c.dsp_jump;
   k.thetaMax = (float)c.theta_max;
   k.quantumLeak = (float)c.quantum_leak;
@@ -162,9 +192,12 @@ ModelConfig qlifConfigOf(const qlif_qlif_config &c) {
   requireNumbers(c);
   ModelConfig config{};
   config.model = QLIF_MODEL_QLIF;
-  config.options = optionsOf(c.decision, c.sampling, c.spike_value, c.angle_map, c.readout, c.neuromod_mode, c.dynamic_probability,
-      c.refractory, c.use_adaptation, c.use_depression, c.use_ahp, c.use_adaptive_threshold, c.homeostasis_enabled, c.detach_reset,
-      c.stochastic != 0 && c.noise_std > 0);
+  config.options = QlifOptions::of({.decision = c.decision, .sampling = c.sampling, .spikeValue = c.spike_value, .angleMap = c.angle_map,
+      .readout = c.readout, .neuromodMode = c.neuromod_mode, .dynamicProbability = c.dynamic_probability != 0,
+      .refractory = c.refractory != 0, .useAdaptation = c.use_adaptation != 0, .useDepression = c.use_depression != 0,
+      .useAhp = c.use_ahp != 0, .useAdaptiveThreshold = c.use_adaptive_threshold != 0,
+      .homeostasisEnabled = c.homeostasis_enabled != 0, .detachReset = c.detach_reset != 0,
+      .drawsNormals = c.stochastic != 0 && c.noise_std > 0});
   bool multi = config.options.decision() == QLIF_DECISION_QUBIT && config.options.readout() == QLIF_READOUT_MULTI_QUBIT;
   config.uniforms = !config.options.drawsUniforms() ? 0 : multi ? c.quantum_wires : 1;
   config.normals = config.options.drawsNormals();
@@ -175,6 +208,14 @@ ModelConfig qlifConfigOf(const qlif_qlif_config &c) {
 
 // ---------------------------------------------------------------- LIF
 
+void rate(const char *name, double value, double dt) {
+  if (!((float)value > 0 && (float)dt * (float)value <= 1)) {
+    char expected[96];
+    snprintf(expected, sizeof expected, "a number > 0 for which dt * %s is at most 1 in float32", name);
+    refuse(name, value, expected);
+  }
+}
+
 ModelConfig lifConfigOf(const qlif_lif_config &c) {
   if (c.reserved != 0) {
     fail(QLIF_INVALID_ARGUMENT, "qlif_lif_config.reserved: got %d, expected 0", c.reserved);
@@ -183,6 +224,9 @@ ModelConfig lifConfigOf(const qlif_lif_config &c) {
   finite("v_leak", c.v_leak);
   finite("v_reset", c.v_reset);
   requireSurrogate(c.surrogate, c.surrogate_alpha);
+  rate("tau_syn_inv", c.tau_syn_inv, c.dt);
+  rate("tau_mem_inv", c.tau_mem_inv, c.dt);
+  finite("v_th", c.v_th);
   ModelConfig config{};
   config.model = QLIF_MODEL_LIF;
   config.lif.dt = (float)c.dt;
@@ -201,38 +245,38 @@ struct NamedConstant {
   float Numbers::*field;
 };
 
-constexpr NamedConstant<Constants> QLIF_CONSTANTS[] = {
-    {"kappa", &Constants::kappa},
-    {"min_threshold", &Constants::minThreshold},
-    {"max_threshold", &Constants::maxThreshold},
-    {"g_ahp", &Constants::gAhp},
-    {"dt", &Constants::dt},
-    {"sigma", &Constants::sigma},
-    {"dsp_decay", &Constants::dspDecay},
-    {"dsp_jump", &Constants::dspJump},
-    {"theta_max", &Constants::thetaMax},
-    {"quantum_leak", &Constants::quantumLeak},
-    {"base_alpha", &Constants::baseAlpha},
-    {"min_alpha", &Constants::minAlpha},
-    {"max_alpha", &Constants::maxAlpha},
-    {"floor", &Constants::floor},
-    {"ceiling", &Constants::ceiling},
-    {"expected_above", &Constants::expectedAbove},
-    {"surrogate_scale", &Constants::surrogateScale},
-    {"reset_fraction", &Constants::resetFraction},
-    {"v_reset", &Constants::vReset},
-    {"refractory_decay", &Constants::refractoryDecay},
-    {"r_jump", &Constants::rJump},
-    {"ahp_decay", &Constants::ahpDecay},
-    {"ahp_jump", &Constants::ahpJump},
-    {"ahp_max", &Constants::ahpMax},
-    {"adaptation_decay", &Constants::adaptationDecay},
-    {"spike_increase", &Constants::spikeIncrease},
-    {"depression_rate", &Constants::depressionRate},
-    {"recovery_rate", &Constants::recoveryRate},
-    {"rate_step", &Constants::rateStep},
-    {"homeostasis_lr", &Constants::homeostasisLr},
-    {"target_rate", &Constants::targetRate},
+constexpr NamedConstant<QlifConstants> QLIF_CONSTANTS[] = {
+    {"kappa", &QlifConstants::kappa},
+    {"min_threshold", &QlifConstants::minThreshold},
+    {"max_threshold", &QlifConstants::maxThreshold},
+    {"g_ahp", &QlifConstants::gAhp},
+    {"dt", &QlifConstants::dt},
+    {"sigma", &QlifConstants::sigma},
+    {"dsp_decay", &QlifConstants::dspDecay},
+    {"dsp_jump", &QlifConstants::dspJump},
+    {"theta_max", &QlifConstants::thetaMax},
+    {"quantum_leak", &QlifConstants::quantumLeak},
+    {"base_alpha", &QlifConstants::baseAlpha},
+    {"min_alpha", &QlifConstants::minAlpha},
+    {"max_alpha", &QlifConstants::maxAlpha},
+    {"floor", &QlifConstants::floor},
+    {"ceiling", &QlifConstants::ceiling},
+    {"expected_above", &QlifConstants::expectedAbove},
+    {"surrogate_scale", &QlifConstants::surrogateScale},
+    {"reset_fraction", &QlifConstants::resetFraction},
+    {"v_reset", &QlifConstants::vReset},
+    {"refractory_decay", &QlifConstants::refractoryDecay},
+    {"r_jump", &QlifConstants::rJump},
+    {"ahp_decay", &QlifConstants::ahpDecay},
+    {"ahp_jump", &QlifConstants::ahpJump},
+    {"ahp_max", &QlifConstants::ahpMax},
+    {"adaptation_decay", &QlifConstants::adaptationDecay},
+    {"spike_increase", &QlifConstants::spikeIncrease},
+    {"depression_rate", &QlifConstants::depressionRate},
+    {"recovery_rate", &QlifConstants::recoveryRate},
+    {"rate_step", &QlifConstants::rateStep},
+    {"homeostasis_lr", &QlifConstants::homeostasisLr},
+    {"target_rate", &QlifConstants::targetRate},
     // A whole number; no float32 of the equations.
     {"min_count", nullptr},
 };
@@ -251,18 +295,18 @@ constexpr int32_t countOf(const Row (&)[COUNT]) {
 
 }  // namespace
 
-ModelConfig modelConfigOf(const qlif_config &config) {
-  switch (config.model) {
-    case QLIF_MODEL_QLIF:
-      return qlifConfigOf((const qlif_qlif_config &)config);
-    case QLIF_MODEL_LIF:
-      return lifConfigOf((const qlif_lif_config &)config);
-  }
-  failModel(config.model);
-}
-
 void failModel(int32_t model) {
   fail(QLIF_INVALID_ARGUMENT, "model: got %d, expected QLIF_MODEL_QLIF (0) or QLIF_MODEL_LIF (1)", model);
+}
+
+ModelConfig modelConfigOf(const AnyConfig &config) {
+  switch (config.header.model) {
+    case QLIF_MODEL_QLIF:
+      return qlifConfigOf(config.qlif);
+    case QLIF_MODEL_LIF:
+      return lifConfigOf(config.lif);
+  }
+  failModel(config.header.model);
 }
 
 size_t configSize(int32_t model) {
@@ -273,6 +317,31 @@ size_t configSize(int32_t model) {
       return sizeof(qlif_lif_config);
   }
   failModel(model);
+}
+
+AnyConfig defaultsOf(int32_t model) {
+  AnyConfig config{};
+  memset((void *)&config, 0, sizeof config);
+  switch (model) {
+    case QLIF_MODEL_QLIF:
+      config.qlif = qlifDefaults();
+      return config;
+    case QLIF_MODEL_LIF:
+      config.lif = lifDefaults();
+      return config;
+  }
+  failModel(model);
+}
+
+float parameterDefault(const AnyConfig &config, int32_t parameter) {
+  if (config.header.model == QLIF_MODEL_QLIF) {
+    const qlif_qlif_config &c = config.qlif;
+    const double values[QLIF_PARAMETERS] = {c.v_th, c.tau, c.eta, scale(c), bias(c)};
+    return (float)values[parameter];
+  }
+  const qlif_lif_config &c = config.lif;
+  const double values[QLIF_LIF_PARAMETERS] = {c.tau_syn_inv, c.tau_mem_inv, c.v_th};
+  return (float)values[parameter];
 }
 
 int32_t constantCount(int32_t model) {
@@ -299,7 +368,7 @@ float constantValue(const ModelConfig &config, int32_t index) {
 
 qlif_qlif_config qlifDefaults() {
   qlif_qlif_config c{};
-  c.head = {sizeof c, QLIF_MODEL_QLIF};
+  c.header = {sizeof c, QLIF_MODEL_QLIF};
   c.detach_reset = 1;
   c.stochastic = 1;
   c.decision = QLIF_DECISION_QUBIT;
@@ -328,7 +397,7 @@ qlif_qlif_config qlifDefaults() {
   c.probability_floor = 0.0;
   c.surrogate_alpha = 1.0;
   c.base_alpha = 2.0;
-  c.dsp_decay = 0x1.e7078b0a726a6p-1;
+  c.dsp_decay = NAN;
   c.dsp_jump = 1.0;
   c.min_alpha = 0.05;
   c.max_alpha = 5.0;
@@ -348,17 +417,65 @@ qlif_qlif_config qlifDefaults() {
   c.homeostasis_lr = 1e-3;
   c.homeostasis_tau = 1000.0;
   c.neuromod_strength = 1.0;
+  c.v_th = 1.0;
+  c.tau = 20.0;
+  c.eta = 0.1;
+  c.q_scale = NAN;
+  c.q_bias = NAN;
+  c.tau_adapt = 20.0;
+  c.initial_probability = 0.02;
+  c.initial_slope = 0.10;
   return c;
+}
+
+qlif_qlif_config qlifPreset(const char *name) {
+  qlif_qlif_config c = qlifDefaults();
+  if (strcmp(name, "plain-lif") == 0) {
+    c.decision = QLIF_DECISION_THRESHOLD;
+    c.stochastic = 0;
+    c.dynamic_probability = 0;
+    c.refractory = 0;
+    c.use_adaptation = 0;
+    c.use_depression = 0;
+    c.use_ahp = 0;
+    c.use_adaptive_threshold = 0;
+    c.homeostasis_enabled = 0;
+    c.neuromod_mode = QLIF_NEUROMOD_OFF;
+    return c;
+  }
+  c.reset_fraction = 0.3;
+  c.eta = 0;
+  c.homeostasis_enabled = 0;
+  if (strcmp(name, "2025-08-15") == 0) {
+    // Its trace advances twice a step.
+    double e = expOfNegative(-c.dt / c.tau_adapt);
+    c.dsp_decay = e * e;
+    c.dsp_jump = 1 + e;
+    return c;
+  }
+  if (strcmp(name, "2025-08-24") == 0) {
+    c.detach_reset = 0;
+    c.angle_map = QLIF_ANGLE_TANH;
+    c.spike_value = QLIF_SPIKE_VALUE_EXPECTED;
+    c.probability_floor = 1e-5;
+    c.refractory = 0;
+    c.dynamic_probability = 0;
+    return c;
+  }
+  fail(QLIF_INVALID_ARGUMENT, "name: got '%.100s', expected 2025-08-15, 2025-08-24 or plain-lif", name);
 }
 
 qlif_lif_config lifDefaults() {
   qlif_lif_config c{};
-  c.head = {sizeof c, QLIF_MODEL_LIF};
+  c.header = {sizeof c, QLIF_MODEL_LIF};
   c.surrogate = QLIF_SURROGATE_FAST_SIGMOID;
   c.dt = 0.001;
   c.v_leak = 0.0;
   c.v_reset = 0.0;
   c.surrogate_alpha = 100.0;
+  c.tau_syn_inv = 200.0;
+  c.tau_mem_inv = 100.0;
+  c.v_th = 1.0;
   return c;
 }
 

@@ -23,19 +23,18 @@
   X(MEMBRANE, "v", 0.0f, true, true, v, true) \
   X(CURRENT, "i", 0.0f, true, true, i, true)
 
-// X(name, symbol, value in the default configuration, range, member). range: QLIF_RANGE_, without its prefix. member: what the
-// arithmetic makes of it.
-#define QLIF_PARAMETER_TABLE(X)                              \
-  X(V_TH, "v_th", 1.0, FINITE, vTh)                          \
-  X(TAU, "tau", 20.0, TIME_CONSTANT, leak)                   \
-  X(ETA, "eta", 0.1, FINITE, eta)                            \
-  X(Q_SCALE, "q_scale", 0.7142857142857143, FINITE, alpha)   \
-  X(Q_BIAS, "q_bias", 0.3837941092083278, FINITE, restAngle)
+// X(name, symbol, range, member). range: QLIF_RANGE_, without its prefix. member: what the arithmetic makes of it.
+#define QLIF_PARAMETER_TABLE(X)              \
+  X(V_TH, "v_th", FINITE, vTh)               \
+  X(TAU, "tau", TIME_CONSTANT, leak)         \
+  X(ETA, "eta", FINITE, eta)                 \
+  X(Q_SCALE, "q_scale", FINITE, alpha)       \
+  X(Q_BIAS, "q_bias", FINITE, restAngle)
 
-#define LIF_PARAMETER_TABLE(X)                        \
-  X(TAU_SYN_INV, "tau_syn_inv", 200.0, RATE, synRate) \
-  X(TAU_MEM_INV, "tau_mem_inv", 100.0, RATE, memRate) \
-  X(V_TH, "v_th", 1.0, FINITE, vTh)
+#define LIF_PARAMETER_TABLE(X)                 \
+  X(TAU_SYN_INV, "tau_syn_inv", RATE, synRate) \
+  X(TAU_MEM_INV, "tau_mem_inv", RATE, memRate) \
+  X(V_TH, "v_th", FINITE, vTh)
 
 // X(name, symbol, reading): a quantity of the step x. V(name, symbol, variable, member): a
 // state variable, as it is after the step.
@@ -72,7 +71,6 @@ struct VariableRow {
 struct ParameterRow {
   int32_t number;
   const char *symbol;
-  double defaultValue;
   int32_t range;
 };
 
@@ -89,8 +87,8 @@ constexpr VariableRow LIF_VARIABLES[] = {LIF_STATE_TABLE(LIF_ROW)};
 #undef QLIF_ROW
 #undef LIF_ROW
 
-#define QLIF_ROW(name, symbol, value, range, member) {QLIF_PARAM_##name, symbol, value, QLIF_RANGE_##range},
-#define LIF_ROW(name, symbol, value, range, member) {QLIF_LIF_PARAM_##name, symbol, value, QLIF_RANGE_##range},
+#define QLIF_ROW(name, symbol, range, member) {QLIF_PARAM_##name, symbol, QLIF_RANGE_##range},
+#define LIF_ROW(name, symbol, range, member) {QLIF_LIF_PARAM_##name, symbol, QLIF_RANGE_##range},
 constexpr ParameterRow QLIF_PARAMETER_ROWS[] = {QLIF_PARAMETER_TABLE(QLIF_ROW)};
 constexpr ParameterRow LIF_PARAMETER_ROWS[] = {LIF_PARAMETER_TABLE(LIF_ROW)};
 #undef QLIF_ROW
@@ -127,6 +125,7 @@ struct Table {
 /** All that is known of a model without its arithmetic. */
 struct Model {
   const char *name;
+  const char *configName;  // of its configuration's struct
   Table<VariableRow> variables;
   Table<ParameterRow> parameters;
   Table<TraceRow> traces;
@@ -135,8 +134,8 @@ struct Model {
 
 /** By QLIF_MODEL_. */
 constexpr Model MODELS[] = {
-    {"QLIF", QLIF_VARIABLES, QLIF_PARAMETER_ROWS, QLIF_TRACE_ROWS, true},
-    {"LIF", LIF_VARIABLES, LIF_PARAMETER_ROWS, LIF_TRACE_ROWS, false},
+    {"QLIF", "qlif_qlif_config", QLIF_VARIABLES, QLIF_PARAMETER_ROWS, QLIF_TRACE_ROWS, true},
+    {"LIF", "qlif_lif_config", LIF_VARIABLES, LIF_PARAMETER_ROWS, LIF_TRACE_ROWS, false},
 };
 constexpr int32_t MODEL_COUNT = sizeof MODELS / sizeof MODELS[0];
 
