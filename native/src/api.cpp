@@ -538,7 +538,7 @@ bool doesNothing(const ForwardCall &call) {
 
 /** What a backward call without a neuron-step writes: the state's gradients as they came, and zeros. */
 void putRests(const OpenKernel &kernel, const BackwardCall &call, void *stream) {
-  const qlif_forward_args &forward = call.forward.args;
+  const ForwardArgs &forward = call.forward.args;
   const Model &model = kernel.model();
   Piece pieces[QLIF_MAX_PARAMETERS + 1 + QLIF_MAX_STATE_VARIABLES];
   int count = 0;
