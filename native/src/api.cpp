@@ -1,4 +1,5 @@
 // The C interface: handles, checks of arguments, statuses and texts. Nothing here knows a device.
+#define QLIF_API_STRUCTS
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -494,6 +495,15 @@ void requireLent(const char *name, const void *memory, const char *bytesName, ui
   }
 }
 
+void requireImplemented(const ForwardCall &call) {
+  if (call.args.row_index != nullptr) {
+    failAbsent("row_index");
+  }
+  if (call.args.key != nullptr) {
+    failAbsent("key");
+  }
+}
+
 Scratch scratchOf(void *memory, uint64_t bytes, uint64_t needed) {
   if (memory == nullptr) {
     if (bytes != 0) {
@@ -538,7 +548,7 @@ bool doesNothing(const ForwardCall &call) {
 
 /** What a backward call without a neuron-step writes: the state's gradients as they came, and zeros. */
 void putRests(const OpenKernel &kernel, const BackwardCall &call, void *stream) {
-  const qlif_forward_args &forward = call.forward.args;
+  const ForwardArgs &forward = call.forward.args;
   const Model &model = kernel.model();
   Piece pieces[QLIF_MAX_PARAMETERS + 1 + QLIF_MAX_STATE_VARIABLES];
   int count = 0;
@@ -757,6 +767,7 @@ qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *given, vo
       requireFits(**tape, *held, args);
       call.tape = (*tape)->storage.get();
     }
+    requireImplemented(call);
     call.scratch = scratchOf(args.scratch, args.scratch_bytes, held->kernel->forwardScratch(call));
     requireParameters(*held, call);
     if (tape) {
@@ -808,6 +819,10 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *given, 
     requireRecord(*tape, forward);
     call.forward.tape = tape->storage.get();
     call.modulation = modulationSumOf(call.forward, args.grad_modulation);
+    requireImplemented(call.forward);
+    if (args.grad_spike_values != nullptr && args.grad_spike_values_shared != 0) {
+      failAbsent("grad_spike_values_shared");
+    }
     call.scratch = scratchOf(args.scratch, args.scratch_bytes, held->kernel->backwardScratch(call));
     requireParameters(*held, call.forward);
     if (forward.steps * call.forward.elements > 0) {

@@ -2,6 +2,7 @@
 #ifndef QLIF_HOST_KERNELS_H
 #define QLIF_HOST_KERNELS_H
 
+#include "arguments.h"
 #include "options.h"
 
 namespace qlif {
