@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "checks.h"
@@ -384,13 +385,13 @@ template <class Program, class Make>
 Program bySurrogate(int surrogate, Make make) {
   switch (surrogate) {
     case QLIF_SURROGATE_HEAVISIDE:
-      return make.template operator()<QLIF_SURROGATE_HEAVISIDE>();
+      return make(std::integral_constant<int, QLIF_SURROGATE_HEAVISIDE>{});
     case QLIF_SURROGATE_FAST_SIGMOID:
-      return make.template operator()<QLIF_SURROGATE_FAST_SIGMOID>();
+      return make(std::integral_constant<int, QLIF_SURROGATE_FAST_SIGMOID>{});
     case QLIF_SURROGATE_GAUSSIAN:
-      return make.template operator()<QLIF_SURROGATE_GAUSSIAN>();
+      return make(std::integral_constant<int, QLIF_SURROGATE_GAUSSIAN>{});
     case QLIF_SURROGATE_ARCTAN:
-      return make.template operator()<QLIF_SURROGATE_ARCTAN>();
+      return make(std::integral_constant<int, QLIF_SURROGATE_ARCTAN>{});
   }
   // A configuration with another one is refused.
   __builtin_unreachable();
@@ -405,10 +406,10 @@ Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
     case Variant::SNAPSHOT_24:
       return qlifProgram<Fixed<QlifOptions, SNAPSHOT_24_OPTIONS.bits>>("kernels of the snapshot of 2025-08-24");
     case Variant::PLAIN_LIF:
-      return bySurrogate<Program<QlifModel>>(config.constants.surrogate, []<int SURROGATE>() {
+      return bySurrogate<Program<QlifModel>>(config.constants.surrogate, [](auto surrogate) {
         using S = Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>;
         Program<QlifModel> program = qlifProgram<S>("kernels of the preset plain-lif");
-        program.backward[0][1] = backwardKernel<QlifModel, typename S::template With<SURROGATE>, false, true>;
+        program.backward[0][1] = backwardKernel<QlifModel, typename S::template With<decltype(surrogate)::value>, false, true>;
         return program;
       });
     case Variant::GENERIC:
@@ -420,8 +421,8 @@ Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
 Program<LifModel> programOf(const LifModel &, const ModelConfig &config) {
   // A step forward knows no surrogate.
   using S = Fixed<LifOptions, 0>;
-  return bySurrogate<Program<LifModel>>(config.lif.surrogate, []<int SURROGATE>() {
-    using Known = typename S::template With<SURROGATE>;
+  return bySurrogate<Program<LifModel>>(config.lif.surrogate, [](auto surrogate) {
+    using Known = typename S::template With<decltype(surrogate)::value>;
     Program<LifModel> program{};
     program.name = "kernels of the LIF model";
     addUses<LifModel, S>(program);

@@ -146,9 +146,6 @@ std::unique_ptr<DeviceKernel> openCudaKernel(int device, const ModelConfig &conf
 void describeCuda(int device, qlif_device_info &info);
 int countCudaDevices();
 
-/** Whether the state variable's adjoint goes from one step to the one before it. */
-constexpr bool carriesGradient(int variable) { return MODELS[QLIF_MODEL_QLIF].variables[variable].carriesGradient; }
-
 constexpr int64_t wordsOf(int64_t elements) { return elements / 64 + (elements % 64 != 0); }
 
 /** Checkpoints on a tape: the state before every SEGMENT-th step but the first. */

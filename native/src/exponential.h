@@ -1,4 +1,4 @@
-// The exponential of the derived constants: the same operations as DoubleMath.exp in Java, so the same bits.
+// The exponential of the derived constants: the same operations as DoubleMath.expOfNegative in Java, so the same bits.
 #ifndef QLIF_EXPONENTIAL_H
 #define QLIF_EXPONENTIAL_H
 

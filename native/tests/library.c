@@ -47,13 +47,13 @@ static void test_devices(void) {
     CHECK(status == QLIF_UNAVAILABLE && count == -5 && strstr(qlif_last_error(), "CUDA") != NULL);
     printf("no CUDA here: %s\n", qlif_last_error());
     EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_device_describe(0, &info));
-    EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_kernel_open(0, &config.head, 1, &kernel));
+    EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_kernel_open(0, &config.header, 1, &kernel));
     CHECK(kernel == NULL);
     return;
   }
-  EXPECT(QLIF_UNAVAILABLE, "device", qlif_kernel_open(count, &config.head, 1, &kernel));
+  EXPECT(QLIF_UNAVAILABLE, "device", qlif_kernel_open(count, &config.header, 1, &kernel));
   char text[16];
-  CHECK_OK(qlif_kernel_open(0, &config.head, 0, &kernel));
+  CHECK_OK(qlif_kernel_open(0, &config.header, 0, &kernel));
   CHECK_OK(qlif_kernel_describe(kernel, text, sizeof text));
   CHECK(strlen(text) == sizeof text - 1);
   CHECK_OK(qlif_kernel_close(kernel));
@@ -92,43 +92,47 @@ static void test_config_refusals(void) {
       qlif_qlif_config config = default_config();
       int32_t *field = (int32_t *)((char *)&config + fields[i].offset);
       *field = side ? fields[i].high : fields[i].low;
-      CHECK_OK(qlif_constants(&config.head, NULL));
+      CHECK_OK(qlif_constants(&config.header, NULL));
       *field += side ? 1 : -1;
-      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
       *field = side ? INT32_MAX : INT32_MIN;
-      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
     }
   }
   qlif_qlif_config config = default_config();
-  REFUSED("device", qlif_kernel_open(-2, &config.head, 1, &kernel));
-  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config.head, 0, &kernel));
-  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config.head, 1025, &kernel));
+  REFUSED("device", qlif_kernel_open(-2, &config.header, 1, &kernel));
+  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config.header, 0, &kernel));
+  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config.header, 1025, &kernel));
   REFUSED("config", qlif_kernel_open(QLIF_HOST, NULL, 1, &kernel));
-  REFUSED("kernel", qlif_kernel_open(QLIF_HOST, &config.head, 1, NULL));
-  config.head.size--;
-  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+  REFUSED("kernel", qlif_kernel_open(QLIF_HOST, &config.header, 1, NULL));
+  config.header.size--;
+  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
   config = default_config();
-  config.head.model = 2;
-  REFUSED("model: got 2,", qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
-  config.head.model = -1;
-  REFUSED("model: got -1,", qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+  config.header.model = 2;
+  REFUSED("model: got 2,", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+  config.header.model = -1;
+  REFUSED("model: got -1,", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
   /* A whole struct of the other model: its size tells. */
-  config.head.model = QLIF_MODEL_LIF;
-  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
-  REFUSED("config", qlif_qlif_defaults(NULL));
-  REFUSED("config", qlif_lif_defaults(NULL));
+  config.header.model = QLIF_MODEL_LIF;
+  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+  REFUSED("config", qlif_qlif_defaults(NULL, sizeof config));
+  REFUSED("config", qlif_lif_defaults(NULL, 16));
+  REFUSED("config", qlif_qlif_preset(NULL, sizeof config, "plain-lif"));
+  REFUSED("name: got NULL", qlif_qlif_preset(&config, sizeof config, NULL));
+  REFUSED("name: got '2025'", qlif_qlif_preset(&config, sizeof config, "2025"));
+  REFUSED("size", qlif_qlif_preset(&config, 0, "plain-lif"));
 
   qlif_lif_config lif;
   memset(&lif, 0xa5, sizeof lif);
-  CHECK_OK(qlif_lif_defaults(&lif));
-  CHECK(lif.head.size == sizeof lif && lif.head.model == QLIF_MODEL_LIF && lif.reserved == 0);
-  CHECK_OK(qlif_constants(&lif.head, NULL));
+  CHECK_OK(qlif_lif_defaults(&lif, sizeof lif));
+  CHECK(lif.header.size == sizeof lif && lif.header.model == QLIF_MODEL_LIF && lif.reserved == 0);
+  CHECK_OK(qlif_constants(&lif.header, NULL));
   lif.reserved = 1;
-  REFUSED("reserved", qlif_kernel_open(QLIF_HOST, &lif.head, 1, &kernel));
+  REFUSED("reserved", qlif_kernel_open(QLIF_HOST, &lif.header, 1, &kernel));
   for (int32_t surrogate = -1; surrogate < 5; surrogate += 5) {
-    CHECK_OK(qlif_lif_defaults(&lif));
+    CHECK_OK(qlif_lif_defaults(&lif, sizeof lif));
     lif.surrogate = surrogate;
-    REFUSED("surrogate", qlif_kernel_open(QLIF_HOST, &lif.head, 1, &kernel));
+    REFUSED("surrogate", qlif_kernel_open(QLIF_HOST, &lif.header, 1, &kernel));
   }
   CHECK(kernel == NULL);
 }
@@ -138,35 +142,49 @@ static void test_config_refusals(void) {
 #define MOST nextafter(0x1.ffffffp127, 0), 0x1.ffffffp127
 #define LOWEST -nextafter(0x1.ffffffp127, 0), -0x1.ffffffp127
 
+#define DERIVED(offset)                                                                          \
+  ((offset) == offsetof(qlif_qlif_config, dsp_decay) || (offset) == offsetof(qlif_qlif_config, q_scale) || \
+   (offset) == offsetof(qlif_qlif_config, q_bias))
+
 static void try_number(const qlif_config *config, size_t size, const char *name, size_t offset, double value, int legal) {
   union {
-    qlif_config head;
+    qlif_config header;
     qlif_qlif_config qlif;
     qlif_lif_config lif;
   } c;
   qlif_kernel *kernel = NULL;
   memcpy(&c, config, size);
-  if (legal && c.head.model == QLIF_MODEL_QLIF) {
+  /* What is derived of NaN is left to be. */
+  if (value != value && c.header.model == QLIF_MODEL_QLIF && DERIVED(offset)) return;
+  if (legal && c.header.model == QLIF_MODEL_QLIF) {
     /* The other one of a pair that must be in order, or fit. */
     if (offset == offsetof(qlif_qlif_config, min_threshold)) c.qlif.max_threshold = nextafter(0x1.ffffffp127, 0);
     if (offset == offsetof(qlif_qlif_config, max_threshold)) c.qlif.min_threshold = nextafter(0x1p-150, 1);
     if (offset == offsetof(qlif_qlif_config, min_alpha)) c.qlif.max_alpha = nextafter(0x1.ffffffp127, 0);
     if (offset == offsetof(qlif_qlif_config, max_alpha)) c.qlif.min_alpha = nextafter(0x1p-150, 1);
-    if (offset == offsetof(qlif_qlif_config, homeostasis_tau)) c.qlif.dt = 1e-30;
+    if (offset == offsetof(qlif_qlif_config, homeostasis_tau) || offset == offsetof(qlif_qlif_config, tau)) c.qlif.dt = 1e-30;
+    /* The calibration derives what is not finite in float32 of these. */
+    if (offset == offsetof(qlif_qlif_config, initial_slope) || offset == offsetof(qlif_qlif_config, initial_probability)) {
+      c.qlif.q_scale = c.qlif.q_bias = 1;
+    }
+    if (offset == offsetof(qlif_qlif_config, quantum_leak)) c.qlif.q_bias = 1;
     /* Equal bounds are none of a threshold. */
     if (offset == offsetof(qlif_qlif_config, min_threshold) && value > 1) value = nextafter(value, 0);
     if (offset == offsetof(qlif_qlif_config, max_threshold) && value < 1) value = nextafter(value, 1);
   }
+  if (legal && c.header.model == QLIF_MODEL_LIF && offset == offsetof(qlif_lif_config, dt)) {
+    c.lif.tau_syn_inv = c.lif.tau_mem_inv = nextafter(0x1p-150, 1);
+  }
   *(double *)((char *)&c + offset) = value;
   if (legal) {
-    CHECK_OK(qlif_constants(&c.head, NULL));
+    CHECK_OK(qlif_constants(&c.header, NULL));
     return;
   }
   char start[64];
   snprintf(start, sizeof start, "%s: got ", name);
-  REFUSED(start, qlif_constants(&c.head, NULL));
+  REFUSED(start, qlif_constants(&c.header, NULL));
   CHECK(strncmp(qlif_last_error(), start, strlen(start)) == 0 && strstr(qlif_last_error(), "expected a") != NULL);
-  REFUSED(start, qlif_kernel_open(QLIF_HOST, &c.head, 1, &kernel));
+  REFUSED(start, qlif_kernel_open(QLIF_HOST, &c.header, 1, &kernel));
   CHECK(kernel == NULL);
 }
 
@@ -224,10 +242,18 @@ static void test_config_numbers(void) {
       {NUMBER(homeostasis_lr), FINITE},
       {NUMBER(homeostasis_tau), POSITIVE},
       {NUMBER(neuromod_strength), FINITE},
+      {NUMBER(v_th), FINITE},
+      {NUMBER(tau), POSITIVE},
+      {NUMBER(eta), FINITE},
+      {NUMBER(q_scale), FINITE},
+      {NUMBER(q_bias), FINITE},
+      {NUMBER(tau_adapt), POSITIVE},
+      {NUMBER(initial_probability), 5e-324, 0, nextafter(1, 0), 1},
+      {NUMBER(initial_slope), FINITE},
   };
   qlif_qlif_config config = default_config();
   CHECK(sizeof numbers / sizeof numbers[0] * sizeof(double) == sizeof config - offsetof(qlif_qlif_config, v_reset));
-  try_numbers(&config.head, sizeof config, numbers, sizeof numbers / sizeof numbers[0]);
+  try_numbers(&config.header, sizeof config, numbers, sizeof numbers / sizeof numbers[0]);
 
 #define LIF_NUMBER(name) #name, offsetof(qlif_lif_config, name)
   const number lifs_numbers[] = {
@@ -235,28 +261,31 @@ static void test_config_numbers(void) {
       {LIF_NUMBER(v_leak), FINITE},
       {LIF_NUMBER(v_reset), FINITE},
       {LIF_NUMBER(surrogate_alpha), POSITIVE},
+      {LIF_NUMBER(tau_syn_inv), LEAST, nextafter(1000 + 0x1p-15, 0), 1001},
+      {LIF_NUMBER(tau_mem_inv), LEAST, nextafter(1000 + 0x1p-15, 0), 1001},
+      {LIF_NUMBER(v_th), FINITE},
   };
   qlif_lif_config lif;
-  CHECK_OK(qlif_lif_defaults(&lif));
+  CHECK_OK(qlif_lif_defaults(&lif, sizeof lif));
   CHECK(sizeof lifs_numbers / sizeof lifs_numbers[0] * sizeof(double) == sizeof lif - offsetof(qlif_lif_config, dt));
-  try_numbers(&lif.head, sizeof lif, lifs_numbers, sizeof lifs_numbers / sizeof lifs_numbers[0]);
+  try_numbers(&lif.header, sizeof lif, lifs_numbers, sizeof lifs_numbers / sizeof lifs_numbers[0]);
 
   config.min_threshold = 2.5;
-  REFUSED("min_threshold, max_threshold: got 2.5, 2, expected min_threshold < max_threshold", qlif_constants(&config.head, NULL));
+  REFUSED("min_threshold, max_threshold: got 2.5, 2, expected min_threshold < max_threshold", qlif_constants(&config.header, NULL));
   config.min_threshold = 2;
-  REFUSED("min_threshold, max_threshold: got 2, 2,", qlif_constants(&config.head, NULL));
+  REFUSED("min_threshold, max_threshold: got 2, 2,", qlif_constants(&config.header, NULL));
   config = default_config();
   config.min_alpha = 5.5;
-  REFUSED("min_alpha, max_alpha: got 5.5, 5,", qlif_constants(&config.head, NULL));
+  REFUSED("min_alpha, max_alpha: got 5.5, 5,", qlif_constants(&config.header, NULL));
   config.min_alpha = 5;
-  CHECK_OK(qlif_constants(&config.head, NULL));
+  CHECK_OK(qlif_constants(&config.header, NULL));
   config.homeostasis_tau = 2.9e-39;
-  REFUSED("homeostasis_tau: got 2.9e-39, expected a finite number > 0 for which dt / homeostasis_tau", qlif_constants(&config.head, NULL));
+  REFUSED("homeostasis_tau: got 2.9e-39, expected a finite number > 0 for which dt / homeostasis_tau", qlif_constants(&config.header, NULL));
   config.homeostasis_tau = 3e-39;
-  CHECK_OK(qlif_constants(&config.head, NULL));
+  CHECK_OK(qlif_constants(&config.header, NULL));
   for (int model = 0; model < 2; model++) {
     lif.surrogate = config.surrogate = QLIF_SURROGATE_GAUSSIAN;
-    const qlif_config *head = model == QLIF_MODEL_QLIF ? &config.head : &lif.head;
+    const qlif_config *head = model == QLIF_MODEL_QLIF ? &config.header : &lif.header;
     lif.surrogate_alpha = config.surrogate_alpha = 3.8e-20;
     REFUSED("surrogate_alpha, as -1 / (2 a^2): got -3.46", qlif_constants(head, NULL));
     lif.surrogate_alpha = config.surrogate_alpha = 3.9e-20;
@@ -311,8 +340,8 @@ static void test_models(void) {
   REFUSED("config", qlif_constants(NULL, NULL));
   float values[64];
   qlif_qlif_config config = default_config();
-  REFUSED("values", qlif_constants(&config.head, (float *)((char *)values + 1)));
-  CHECK_OK(qlif_constants(&config.head, values));
+  REFUSED("values", qlif_constants(&config.header, (float *)((char *)values + 1)));
+  CHECK_OK(qlif_constants(&config.header, values));
   CHECK(strcmp(qlif_constant_name(QLIF_MODEL_QLIF, 19), "refractory_decay") == 0 && values[19] == (float)exp(-1.0 / 6));
 }
 
@@ -327,14 +356,14 @@ static fixture open_fixture(void) {
   fixture x;
   do {
     x.s = random_scenario(100);
-    if (x.s.args.forward.steps == 2 && elements_of(&x.s) > 1 && x.s.modulated && x.s.args.forward.initial_state[0] != NULL &&
+    if (x.s.forward.steps == 2 && elements_of(&x.s) > 1 && x.s.modulated && x.s.forward.initial_state[0] != NULL &&
         config_wires(&x.s.config) == 1 && x.s.config.stochastic) {
       break;
     }
     free_scenario(&x.s);
   } while (1);
-  qlif_forward_args *f = &x.s.args.forward;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.head, 1, &x.kernel));
+  qlif_forward_args *f = &x.s.forward;
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.header, 1, &x.kernel));
   CHECK_OK(qlif_tape_open(x.kernel, QLIF_TAPE_VOLTAGE, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &x.tape));
   return x;
 }
@@ -345,11 +374,11 @@ static void close_fixture(fixture *x) {
   free_scenario(&x->s);
 }
 
-static float *misaligned(const float *pointer) { return (float *)((char *)pointer + 1); }
+static float *misaligned(const void *pointer) { return (float *)((char *)pointer + 1); }
 
 static void test_forward_refusals(void) {
   fixture x = open_fixture();
-  const qlif_forward_args good = x.s.args.forward;
+  const qlif_forward_args good = x.s.forward;
   qlif_forward_args a;
   const int64_t huge = (int64_t)1 << 40;
 #define FORWARD(word, change)                            \
@@ -361,7 +390,9 @@ static void test_forward_refusals(void) {
   REFUSED("args", qlif_forward(x.kernel, NULL, NULL));
   REFUSED("stream", qlif_forward(x.kernel, &good, &a));
   FORWARD("size", a.size++);
-  FORWARD("type: got 1, expected QLIF_TYPE_F32", a.type = 1);
+  FORWARD("input_type: got 1, expected QLIF_TYPE_F32 (0): fp16 and bf16", a.input_type = 1);
+  FORWARD("spike_value_type: got -1, expected QLIF_TYPE_F32", a.spike_value_type = -1);
+  FORWARD("reserved", a.reserved = 1);
   FORWARD("steps", a.steps = -1);
   FORWARD("batch", a.batch = -1);
   FORWARD("neurons", a.neurons = -1);
@@ -410,7 +441,7 @@ static void test_forward_refusals(void) {
 
   qlif_qlif_config plain = plain_config();
   qlif_kernel *other;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &plain.head, 1, &other));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &plain.header, 1, &other));
   a = good;
   a.uniforms = a.input;
   REFUSED("uniforms", qlif_forward(other, &a, NULL));
@@ -423,38 +454,40 @@ static void test_forward_refusals(void) {
 
 static void test_backward_refusals(void) {
   fixture x = open_fixture();
-  qlif_backward_args good = x.s.args;
-  qlif_backward_args a;
+  call good = call_of(&x.s);
+  call a;
   good.forward.tape = x.tape;
-  REFUSED("holds no forward call", qlif_backward(x.kernel, &good, NULL));
+  REFUSED("holds no forward call", qlif_backward(x.kernel, BACKWARD_OF(&good), NULL));
   CHECK_OK(qlif_forward(x.kernel, &good.forward, NULL));
 #define BACKWARD(word, change)                           \
   do {                                                   \
     a = good;                                            \
     change;                                              \
-    REFUSED(word, qlif_backward(x.kernel, &a, NULL));    \
+    REFUSED(word, qlif_backward(x.kernel, BACKWARD_OF(&a), NULL));    \
   } while (0)
   REFUSED("args", qlif_backward(x.kernel, NULL, NULL));
-  REFUSED("stream", qlif_backward(x.kernel, &good, &a));
-  REFUSED("kernel", qlif_backward(NULL, &good, NULL));
-  BACKWARD("qlif_backward_args", a.size--);
-  BACKWARD("qlif_forward_args", a.forward.size--);
-  BACKWARD("type", a.type = 3);
-  BACKWARD("type", a.forward.type = -1);
+  REFUSED("stream", qlif_backward(x.kernel, BACKWARD_OF(&good), &a));
+  REFUSED("kernel", qlif_backward(NULL, BACKWARD_OF(&good), NULL));
+  BACKWARD("qlif_backward_args.size", a.args.size--);
+  BACKWARD("qlif_forward_args.size", a.forward.size--);
+  BACKWARD("grad_type", a.args.grad_type = 3);
+  BACKWARD("input_type", a.forward.input_type = -1);
+  BACKWARD("reserved", a.args.reserved = 1);
+  BACKWARD("grad_spike_values_shared", a.args.grad_spike_values_shared = 2);
   BACKWARD("steps", a.forward.steps = -1);
   BACKWARD("tape", a.forward.tape = NULL);
   BACKWARD("tape", a.forward.batch++);
   BACKWARD("first_step", a.forward.first_step++);
   BACKWARD("grad_modulation", a.forward.modulation.data = NULL);
-  BACKWARD("grad_spike_values", a.grad_spike_values = misaligned(a.grad_input));
-  BACKWARD("grad_voltages", a.grad_voltages = misaligned(a.grad_input));
-  BACKWARD("grad_input", a.grad_input = misaligned(a.grad_input));
-  BACKWARD("grad_modulation", a.grad_modulation = misaligned(a.grad_modulation));
-  BACKWARD("grad_parameters", a.grad_parameters[2] = misaligned(a.grad_parameters[2]));
-  BACKWARD("grad_initial_state", a.grad_initial_state[10] = NULL);
-  BACKWARD("grad_final_state", memset(a.grad_final_state, 0, sizeof a.grad_final_state); a.grad_final_state[4] = a.grad_input);
-  for (int64_t i = 0; i < rows_of(&x.s) * 4; i++) CHECK(((unsigned char *)good.grad_input)[i] == 0xa5);
-  CHECK_OK(qlif_backward(x.kernel, &good, NULL));
+  BACKWARD("grad_spike_values", a.args.grad_spike_values = misaligned(a.args.grad_input));
+  BACKWARD("grad_voltages", a.args.grad_voltages = misaligned(a.args.grad_input));
+  BACKWARD("grad_input", a.args.grad_input = misaligned(a.args.grad_input));
+  BACKWARD("grad_modulation", a.args.grad_modulation = misaligned(a.args.grad_modulation));
+  BACKWARD("grad_parameters", a.args.grad_parameters[2] = misaligned(a.args.grad_parameters[2]));
+  BACKWARD("grad_initial_state", a.args.grad_initial_state[10] = NULL);
+  BACKWARD("grad_final_state", memset(a.args.grad_final_state, 0, sizeof a.args.grad_final_state); a.args.grad_final_state[4] = a.args.grad_input);
+  for (int64_t i = 0; i < rows_of(&x.s) * 4; i++) CHECK(((unsigned char *)good.args.grad_input)[i] == 0xa5);
+  CHECK_OK(qlif_backward(x.kernel, BACKWARD_OF(&good), NULL));
   close_fixture(&x);
 }
 
@@ -525,7 +558,7 @@ static void test_handles(void) {
   qlif_tape *tape;
   CHECK_OK(qlif_kernel_close(NULL));
   CHECK_OK(qlif_tape_close(NULL));
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 2, &kernel));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 2, &kernel));
   CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, 100, 3, 5, &tape));
   qlif_draw_args draw;
   memset(&draw, 0, sizeof draw);
@@ -537,7 +570,7 @@ static void test_handles(void) {
   qlif_backward_args backward;
   memset(&backward, 0, sizeof backward);
   backward.size = sizeof backward;
-  backward.forward = forward;
+  backward.forward = &forward;
   char text[16];
   qlif_tape *none = NULL;
   for (int round = 0; round < 2; round++) {
@@ -558,7 +591,7 @@ static void test_handles(void) {
   }
   CHECK(none == NULL);
   CHECK(qlif_tape_bytes(tape) > 0);
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
   for (int round = 0; round < 2; round++) {
     const char *why = round == 0 ? "tape: got a kernel's handle" : "tape: got a handle that has been closed";
     qlif_tape *wrong = tape;
@@ -568,7 +601,7 @@ static void test_handles(void) {
       CHECK_OK(qlif_tape_close(tape));
     }
     REFUSED(why, qlif_tape_close(wrong));
-    forward.tape = backward.forward.tape = wrong;
+    forward.tape = wrong;
     REFUSED(why, qlif_forward(kernel, &forward, NULL));
     REFUSED(why, qlif_backward(kernel, &backward, NULL));
     CHECK(qlif_tape_bytes(wrong) == 0 && strstr(qlif_last_error(), why) != NULL);
@@ -587,7 +620,7 @@ static void test_handles(void) {
   CHECK_OK(qlif_kernel_close(closed));
   for (int i = 0; i < 1000; i++) {
     qlif_kernel *next;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 1, &next));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 1, &next));
     CHECK_OK(qlif_tape_open(next, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, 3, 2, 2, &tape));
     REFUSED("has been closed", qlif_kernel_close(closed));
     REFUSED("tape's handle", qlif_kernel_close((qlif_kernel *)tape));
@@ -601,7 +634,7 @@ static void test_handles(void) {
 /* A tape is for kernels of its own configuration, of any of them. */
 static void test_tapes_of_other_kernels(void) {
   fixture x = open_fixture();
-  qlif_backward_args good = x.s.args;
+  call good = call_of(&x.s);
   good.forward.tape = x.tape;
   CHECK_OK(qlif_forward(x.kernel, &good.forward, NULL));
   const size_t numbers = offsetof(qlif_qlif_config, v_reset);
@@ -615,20 +648,20 @@ static void test_tapes_of_other_kernels(void) {
       *(double *)field *= 0.875;
     }
     qlif_kernel *other;
-    if (memcmp(&config, &x.s.config, sizeof config) == 0 || qlif_kernel_open(QLIF_HOST, &config.head, 1, &other) != QLIF_SUCCESS) {
+    if (memcmp(&config, &x.s.config, sizeof config) == 0 || qlif_kernel_open(QLIF_HOST, &config.header, 1, &other) != QLIF_SUCCESS) {
       continue;
     }
-    qlif_backward_args a = good;
+    call a = good;
     /* What the other one needs to get as far as the tape. */
     a.forward.normals = NULL;
     REFUSED("tape: was opened by a kernel of another configuration", qlif_forward(other, &a.forward, NULL));
-    REFUSED("tape: was opened by a kernel of another configuration", qlif_backward(other, &a, NULL));
+    REFUSED("tape: was opened by a kernel of another configuration", qlif_backward(other, BACKWARD_OF(&a), NULL));
     CHECK_OK(qlif_kernel_close(other));
   }
   /* Nothing was written to the tape, which goes from kernel to kernel. */
   CHECK_OK(qlif_kernel_close(x.kernel));
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.head, 3, &x.kernel));
-  CHECK_OK(qlif_backward(x.kernel, &good, NULL));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.header, 3, &x.kernel));
+  CHECK_OK(qlif_backward(x.kernel, BACKWARD_OF(&good), NULL));
   scenario expected = again(&x.s);
   run_on(&expected, QLIF_HOST, 1);
   same_results(&expected, &x.s);
@@ -655,14 +688,14 @@ static void test_parameters(void) {
       free_scenario(&s);
       continue;
     }
-    qlif_forward_args *f = &s.args.forward;
+    qlif_forward_args *f = &s.forward;
     s.config.dt = round % 3 == 0 ? 1 : round % 3 == 1 ? 1e-30f : 1e30f;
     const float never_tau[] = {0, -0.0f, -1, -1e-45f, nextafterf(least_tau((float)s.config.dt), 0)};
     const float odd_tau[] = {least_tau((float)s.config.dt), 3.4e38f};
     static const float odd[] = {3.4e38f, -3.4e38f, 1e-45f, -0.0f};
     qlif_kernel *kernel;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.head, 3, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.header, 3, &kernel));
     CHECK_OK(qlif_tape_open(kernel, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
     f->tape = tape;
     for (int parameter = 0; parameter < QLIF_PARAMETERS; parameter++) {
@@ -687,21 +720,21 @@ static void test_parameters(void) {
       float *value = (float *)f->parameters[parameter] + parameter_length(&s, parameter) - 1;
       float saved = *value;
       *value = NAN;
-      REFUSED(names[parameter], qlif_backward(kernel, &s.args, NULL));
+      REFUSED(names[parameter], qlif_backward(kernel, BACKWARD_OF(&s), NULL));
       CHECK(strstr(qlif_last_error(), "got nan") != NULL);
       for (int64_t e = 0; e < rows_of(&s) * 4; e++) CHECK(((unsigned char *)s.args.grad_input)[e] == 0xa5);
       /* And the tape keeps what it holds. */
       REFUSED(names[parameter], qlif_forward(kernel, f, NULL));
       *value = saved;
     }
-    CHECK_OK(qlif_backward(kernel, &s.args, NULL));
+    CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&s), NULL));
     for (int parameter = 0; parameter < QLIF_PARAMETERS; parameter++) {
       float *value = (float *)f->parameters[parameter];
       float saved = *value;
       for (int i = 0; i < (parameter == QLIF_PARAM_TAU ? 2 : 4); i++) {
         *value = parameter == QLIF_PARAM_TAU ? odd_tau[i] : odd[i];
         CHECK_OK(qlif_forward(kernel, f, NULL));
-        CHECK_OK(qlif_backward(kernel, &s.args, NULL));
+        CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&s), NULL));
       }
       *value = saved;
     }
@@ -714,7 +747,7 @@ static void test_parameters(void) {
   const int64_t many = 100003;
   qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 3, &kernel));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 3, &kernel));
   qlif_forward_args f;
   memset(&f, 0, sizeof f);
   f.size = sizeof f;
@@ -741,7 +774,7 @@ static void test_parameters(void) {
 static void test_nan_stays(int rounds) {
   for (int round = 0; round < rounds; round++) {
     scenario plain = random_scenario(20000);
-    if (rows_of(&plain) == 0 || plain.args.forward.initial_state[0] == NULL) {
+    if (rows_of(&plain) == 0 || plain.forward.initial_state[0] == NULL) {
       free_scenario(&plain);
       continue;
     }
@@ -750,14 +783,14 @@ static void test_nan_stays(int rounds) {
     int64_t row = random_int(0, (int)rows_of(&plain) - 1);
     int64_t element = row % elements;
     run_on(&plain, QLIF_HOST, 1);
-    float *where = random_int(0, 1) ? (float *)other.args.forward.input + row
-                                    : (float *)other.args.forward.initial_state[random_int(0, 10)] + element;
+    float *where = random_int(0, 1) ? (float *)other.forward.input + row
+                                    : (float *)other.forward.initial_state[random_int(0, 10)] + element;
     *where = NAN;
     run_on(&other, QLIF_HOST, 1);
     for (int64_t i = 0; i < rows_of(&plain); i++) {
       if (i % elements != element) {
-        CHECK(plain.args.forward.spikes_u8[i] == other.args.forward.spikes_u8[i]);
-        same_bytes("voltages beside a NaN", plain.args.forward.voltages + i, other.args.forward.voltages + i, 1, 4);
+        CHECK(plain.forward.spikes_u8[i] == other.forward.spikes_u8[i]);
+        same_bytes("voltages beside a NaN", plain.forward.voltages + i, other.forward.voltages + i, 1, 4);
         same_bytes("gradients beside a NaN", plain.args.grad_input + i, other.args.grad_input + i, 1, 4);
       }
     }
@@ -781,16 +814,16 @@ static void test_empty_calls(void) {
   for (int mode = 0; mode < 2; mode++) {
     qlif_qlif_config config = mode == 0 ? default_config() : plain_config();
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 2, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 2, &kernel));
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
       for (int modulated = 0; modulated < 9; modulated++) {
         qlif_tape *tape;
         float dummy[1] = {1};
         float grads[QLIF_PARAMETERS];
         float grad_modulation[1] = {7};
-        qlif_backward_args a;
+        call a;
         memset(&a, 0, sizeof a);
-        a.size = sizeof a;
+        a.args.size = sizeof a.args;
         qlif_forward_args *f = &a.forward;
         f->size = sizeof *f;
         f->steps = shapes[i].steps;
@@ -799,7 +832,7 @@ static void test_empty_calls(void) {
         for (int p = 0; p < QLIF_PARAMETERS; p++) {
           f->parameters[p] = dummy;
           grads[p] = 5;
-          a.grad_parameters[p] = &grads[p];
+          a.args.grad_parameters[p] = &grads[p];
         }
         if (modulated > 0) {
           f->modulation.data = dummy;
@@ -810,16 +843,16 @@ static void test_empty_calls(void) {
           __int128 values = (__int128)(f->modulation.stride_t == 0 || f->steps == 1 ? 1 : f->steps) *
                             (f->modulation.stride_b == 0 || f->batch == 1 ? 1 : f->batch) *
                             (f->modulation.stride_n == 0 || f->neurons == 1 ? 1 : f->neurons);
-          if (values <= 1) a.grad_modulation = grad_modulation;
+          if (values <= 1) a.args.grad_modulation = grad_modulation;
         }
         CHECK_OK(qlif_kernel_reserve(kernel, f->steps, f->batch, f->neurons, 1));
         CHECK_OK(qlif_tape_open(kernel, mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
         CHECK(qlif_tape_bytes(tape) == 0);
         f->tape = tape;
         CHECK_OK(qlif_forward(kernel, f, NULL));
-        CHECK_OK(qlif_backward(kernel, &a, NULL));
+        CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&a), NULL));
         for (int p = 0; p < QLIF_PARAMETERS; p++) CHECK(grads[p] == 0 && !signbit(grads[p]));
-        CHECK(a.grad_modulation == NULL || grad_modulation[0] == 0 || grad_modulation[0] == 7);
+        CHECK(a.args.grad_modulation == NULL || grad_modulation[0] == 0 || grad_modulation[0] == 7);
         if (f->modulation.stride_t + f->modulation.stride_b + f->modulation.stride_n == 0 && modulated > 0) {
           CHECK(grad_modulation[0] == 0);
         }
@@ -829,23 +862,23 @@ static void test_empty_calls(void) {
     /* Results that no memory holds. */
     qlif_tape *tape;
     float dummy[1] = {1};
-    qlif_backward_args a;
+    call a;
     memset(&a, 0, sizeof a);
-    a.size = sizeof a;
+    a.args.size = sizeof a.args;
     a.forward.size = sizeof a.forward;
     a.forward.steps = 1;
     a.forward.neurons = INT64_MAX;
     a.forward.per_neuron_parameters = 4;
-    a.grad_parameters[2] = dummy;
+    a.args.grad_parameters[2] = dummy;
     CHECK_OK(qlif_tape_open(kernel, mode, QLIF_TYPE_F32, 1, 0, INT64_MAX, &tape));
     a.forward.tape = tape;
     CHECK_OK(qlif_forward(kernel, &a.forward, NULL));
-    REFUSED("grad_parameters", qlif_backward(kernel, &a, NULL));
-    a.grad_parameters[2] = NULL;
-    a.grad_modulation = dummy;
+    REFUSED("grad_parameters", qlif_backward(kernel, BACKWARD_OF(&a), NULL));
+    a.args.grad_parameters[2] = NULL;
+    a.args.grad_modulation = dummy;
     a.forward.modulation.data = dummy;
     a.forward.modulation.stride_n = 1;
-    REFUSED("grad_modulation", qlif_backward(kernel, &a, NULL));
+    REFUSED("grad_modulation", qlif_backward(kernel, BACKWARD_OF(&a), NULL));
     CHECK(dummy[0] == 1);
     CHECK_OK(qlif_tape_close(tape));
 
@@ -899,7 +932,7 @@ static void *contend(void *given) {
 
 static void test_contention(void) {
   qlif_qlif_config config = default_config();
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 3, &shared_kernel));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 3, &shared_kernel));
   pthread_t threads[3];
   for (int i = 0; i < 3; i++) CHECK(pthread_create(&threads[i], NULL, contend, NULL) == 0);
   for (int i = 0; i < 3; i++) CHECK(pthread_join(threads[i], NULL) == 0);
@@ -924,8 +957,8 @@ typedef struct closing {
 static void *call_until_closed(void *given) {
   closing *c = given;
   while (1) {
-    qlif_status status = qlif_forward(c->kernel, &c->s.args.forward, NULL);
-    if (status == QLIF_SUCCESS) status = qlif_backward(c->kernel, &c->s.args, NULL);
+    qlif_status status = qlif_forward(c->kernel, &c->s.forward, NULL);
+    if (status == QLIF_SUCCESS) status = qlif_backward(c->kernel, BACKWARD_OF(&c->s), NULL);
     if (status == QLIF_SUCCESS || status == QLIF_BUSY) {
       /* The other thread has a chance in between. */
       usleep(100);
@@ -943,13 +976,13 @@ static void test_closing_during_calls(int rounds) {
     if (rows_of(&c.s) > 30000) break;
     free_scenario(&c.s);
   } while (1);
-  qlif_forward_args *f = &c.s.args.forward;
+  qlif_forward_args *f = &c.s.forward;
   long before = 0;
   int refused[2] = {0, 0};
   for (int i = 0; i < rounds; i++) {
     if (i == rounds / 4) before = resident_kilobytes();
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &c.s.config.head, random_int(1, 3), &c.kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &c.s.config.header, random_int(1, 3), &c.kernel));
     CHECK_OK(qlif_tape_open(c.kernel, c.s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
     uint64_t bytes = qlif_tape_bytes(tape);
     f->tape = tape;
@@ -988,7 +1021,7 @@ static void test_many_kernels(void) {
   qlif_qlif_config config = default_config();
   scenario s = random_scenario(2000);
   s.config = config;
-  free((void *)s.args.forward.uniforms);
+  free((void *)s.forward.uniforms);
   long before = 0;
   for (int i = 0; i < 10000; i++) {
     if (i == 1000) before = resident_kilobytes();
@@ -998,7 +1031,7 @@ static void test_many_kernels(void) {
     }
     qlif_kernel *kernel;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.head, 1, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
     CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_VOLTAGE, QLIF_TYPE_F32, 20, 3, 50, &tape));
     CHECK_OK(qlif_tape_close(tape));
     CHECK_OK(qlif_kernel_close(kernel));
@@ -1027,20 +1060,20 @@ static void test_threads(int rounds) {
 static void test_lent_draws(int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario drawn = random_scenario(20000);
-    qlif_forward_args *f = &drawn.args.forward;
+    qlif_forward_args *f = &drawn.forward;
     int wires = config_wires(&drawn.config);
     float *uniforms = wires > 0 ? floats(rows_of(&drawn) * wires) : NULL;
     float *normals = drawn.config.stochastic ? floats(rows_of(&drawn)) : NULL;
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &drawn.config.head, 2, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &drawn.config.header, 2, &kernel));
     qlif_draw_args draw = {sizeof draw, f->stream, f->seed, f->element_offset, f->first_step, f->steps, wires > 0 ? wires : 1,
-                           elements_of(&drawn), uniforms, normals};
+                           elements_of(&drawn), 0, NULL, uniforms, normals};
     CHECK_OK(qlif_draw(kernel, &draw, NULL));
     CHECK_OK(qlif_kernel_close(kernel));
     scenario lent = again(&drawn);
-    lent.args.forward.uniforms = uniforms;
-    lent.args.forward.normals = normals;
-    lent.args.forward.seed = 0;
+    lent.forward.uniforms = uniforms;
+    lent.forward.normals = normals;
+    lent.forward.seed = 0;
     run_on(&drawn, QLIF_HOST, 1);
     run_on(&lent, QLIF_HOST, 1);
     same_results(&drawn, &lent);
@@ -1055,9 +1088,9 @@ static void test_lent_draws(int rounds) {
 static void test_splits(int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario s = random_scenario(20000);
-    qlif_forward_args whole = s.args.forward;
+    qlif_forward_args whole = s.forward;
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.head, 2, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.header, 2, &kernel));
     CHECK_OK(qlif_forward(kernel, &whole, NULL));
     int64_t cut = random_int(0, (int)whole.steps);
     int64_t elements = elements_of(&s);

@@ -37,32 +37,22 @@ static float random_float(float low, float high) { return low + (high - low) * (
 
 static qlif_qlif_config default_config(void) {
   qlif_qlif_config c;
-  CHECK_OK(qlif_qlif_defaults(&c));
+  CHECK_OK(qlif_qlif_defaults(&c, sizeof c));
   return c;
 }
 
 /* The QLIF model with every option off. */
 static qlif_qlif_config plain_config(void) {
-  qlif_qlif_config c = default_config();
-  c.decision = QLIF_DECISION_THRESHOLD;
-  c.neuromod_mode = QLIF_NEUROMOD_OFF;
-  c.dynamic_probability = c.refractory = c.use_adaptation = c.use_depression = c.use_ahp = c.use_adaptive_threshold = 0;
-  c.homeostasis_enabled = c.stochastic = 0;
+  qlif_qlif_config c;
+  CHECK_OK(qlif_qlif_preset(&c, sizeof c, "plain-lif"));
   c.surrogate = random_int(0, 3);
   return c;
 }
 
-/* The options of the snapshot of 2025-08-15, and of that of 2025-08-24. */
+/* The snapshot of 2025-08-15, or that of 2025-08-24. */
 static qlif_qlif_config snapshot_config(int later) {
-  qlif_qlif_config c = default_config();
-  c.homeostasis_enabled = 0;
-  c.reset_fraction = 0.3;
-  if (later) {
-    c.spike_value = QLIF_SPIKE_VALUE_EXPECTED;
-    c.angle_map = QLIF_ANGLE_TANH;
-    c.dynamic_probability = c.refractory = c.detach_reset = 0;
-    c.probability_floor = 1e-5;
-  }
+  qlif_qlif_config c;
+  CHECK_OK(qlif_qlif_preset(&c, sizeof c, later ? "2025-08-24" : "2025-08-15"));
   return c;
 }
 
@@ -128,21 +118,35 @@ static float *random_floats(int64_t count, float low, float high) {
 /* A call with everything that goes in and everything that comes out, or one as most are: spikes as bytes or their values. */
 enum { ALL_OUTPUTS, SPIKE_BYTES, SPIKE_VALUES };
 
+typedef struct call {
+  qlif_forward_args forward;
+  qlif_backward_args args;
+} call;
+
+/* The arguments of a backward call, of a scenario or a call, for qlif_backward. */
+#define BACKWARD_OF(c) ((c)->args.forward = &(c)->forward, &(c)->args)
+
 typedef struct scenario {
   qlif_qlif_config config;
   int outputs;
   int mode;
   int modulated;
   int64_t modulation_values;
+  qlif_forward_args forward;
   qlif_backward_args args;
 } scenario;
 
-static int64_t elements_of(const scenario *s) { return s->args.forward.batch * s->args.forward.neurons; }
+static inline call call_of(const scenario *s) {
+  call c = {s->forward, s->args};
+  return c;
+}
 
-static int64_t rows_of(const scenario *s) { return s->args.forward.steps * elements_of(s); }
+static int64_t elements_of(const scenario *s) { return s->forward.batch * s->forward.neurons; }
+
+static int64_t rows_of(const scenario *s) { return s->forward.steps * elements_of(s); }
 
 static int64_t parameter_length(const scenario *s, int i) {
-  return s->args.forward.per_neuron_parameters >> i & 1 ? s->args.forward.neurons : 1;
+  return s->forward.per_neuron_parameters >> i & 1 ? s->forward.neurons : 1;
 }
 
 /* Outputs, of bytes that no call writes by chance. */
@@ -154,7 +158,7 @@ static void *poisoned(int64_t count, size_t size) {
 }
 
 static void make_outputs(scenario *s) {
-  qlif_forward_args *f = &s->args.forward;
+  qlif_forward_args *f = &s->forward;
   int64_t rows = rows_of(s);
   int64_t elements = elements_of(s);
   int all = s->outputs == ALL_OUTPUTS;
@@ -172,7 +176,7 @@ static void make_outputs(scenario *s) {
 }
 
 static void free_outputs(scenario *s) {
-  qlif_forward_args *f = &s->args.forward;
+  qlif_forward_args *f = &s->forward;
   free(f->spikes_f32);
   free(f->spikes_u8);
   free(f->spikes_bit);
@@ -194,7 +198,7 @@ static scenario random_scenario(int64_t budget) {
   s.config = random_config();
   s.mode = random_int(0, 1);
   s.args.size = sizeof s.args;
-  qlif_forward_args *f = &s.args.forward;
+  qlif_forward_args *f = &s.forward;
   f->size = sizeof *f;
   do {
     f->steps = times[random_int(random_int(0, 7) > 0, 12)];
@@ -231,7 +235,6 @@ static scenario random_scenario(int64_t budget) {
     for (int i = 0; i < QLIF_STATE_VARIABLES; i++) f->initial_state[i] = random_floats(elements, 0, 0.8f);
   }
   if (random_int(0, 3) > 0) s.args.grad_spike_values = random_floats(rows_of(&s), -1, 1);
-  s.args.grad_spike_values_steps = f->steps;
   if (random_int(0, 3) > 0) s.args.grad_voltages = random_floats(rows_of(&s), -0.3f, 0.3f);
   if (random_int(0, 1)) {
     for (int i = 0; i < QLIF_STATE_VARIABLES; i++) s.args.grad_final_state[i] = random_floats(elements, -1, 1);
@@ -251,7 +254,7 @@ static inline scenario usual_scenario(int64_t budget) {
   }
   s.config = known_config();
   s.mode = s.config.stochastic ? QLIF_TAPE_VOLTAGE : QLIF_TAPE_COMPACT;
-  if (random_int(0, 3) > 0) s.args.forward.first_step &= ~(int64_t)7;
+  if (random_int(0, 3) > 0) s.forward.first_step &= ~(int64_t)7;
   free((void *)s.args.grad_voltages);
   s.args.grad_voltages = NULL;
   free_outputs(&s);
@@ -261,7 +264,7 @@ static inline scenario usual_scenario(int64_t budget) {
 }
 
 static void free_scenario(scenario *s) {
-  qlif_forward_args *f = &s->args.forward;
+  qlif_forward_args *f = &s->forward;
   free((void *)f->input);
   for (int i = 0; i < QLIF_PARAMETERS; i++) free((void *)f->parameters[i]);
   free((void *)f->modulation.data);
@@ -279,8 +282,8 @@ static void free_scenario(scenario *s) {
 /* Runs forward alone, without a tape, on a device whose memory is the process's. */
 static inline void run_forward_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
-  CHECK_OK(qlif_kernel_open(device, &s->config.head, threads, &kernel));
-  CHECK_OK(qlif_forward(kernel, &s->args.forward, NULL));
+  CHECK_OK(qlif_kernel_open(device, &s->config.header, threads, &kernel));
+  CHECK_OK(qlif_forward(kernel, &s->forward, NULL));
   CHECK_OK(qlif_kernel_close(kernel));
 }
 
@@ -288,12 +291,12 @@ static inline void run_forward_on(scenario *s, int device, int threads) {
 static void run_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
   qlif_tape *tape;
-  qlif_forward_args *f = &s->args.forward;
-  CHECK_OK(qlif_kernel_open(device, &s->config.head, threads, &kernel));
+  qlif_forward_args *f = &s->forward;
+  CHECK_OK(qlif_kernel_open(device, &s->config.header, threads, &kernel));
   CHECK_OK(qlif_tape_open(kernel, s->mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
   f->tape = tape;
   CHECK_OK(qlif_forward(kernel, f, NULL));
-  CHECK_OK(qlif_backward(kernel, &s->args, NULL));
+  CHECK_OK(qlif_backward(kernel, BACKWARD_OF(s), NULL));
   CHECK_OK(qlif_kernel_close(kernel));
   CHECK_OK(qlif_tape_close(tape));
   f->tape = NULL;
@@ -320,8 +323,8 @@ static void same_bytes(const char *what, const void *a, const void *b, int64_t c
 
 /* Compares all that two runs wrote. No NaN comes of these scenarios, so bytes are compared. */
 static void same_results(const scenario *a, const scenario *b) {
-  const qlif_forward_args *x = &a->args.forward;
-  const qlif_forward_args *y = &b->args.forward;
+  const qlif_forward_args *x = &a->forward;
+  const qlif_forward_args *y = &b->forward;
   int64_t rows = rows_of(a);
   int64_t elements = elements_of(a);
   same_bytes("spikes_f32", x->spikes_f32, y->spikes_f32, rows, 4);
