@@ -64,13 +64,13 @@ struct OpenKernel : Handled {
   static constexpr Kind KIND = Kind::KERNEL;
 
   const int device;
-  const qlif_config config;
-  const Options options;
-  const Constants constants;
+  const ModelConfig config;
   const std::unique_ptr<DeviceKernel> kernel;
 
-  OpenKernel(int device, const qlif_config &config, Options options, const Constants &constants, std::unique_ptr<DeviceKernel> kernel)
-      : device(device), config(config), options(options), constants(constants), kernel(std::move(kernel)) {}
+  OpenKernel(int device, const ModelConfig &config, std::unique_ptr<DeviceKernel> kernel)
+      : device(device), config(config), kernel(std::move(kernel)) {}
+
+  const Model &model() const { return config.table(); }
 };
 
 struct OpenTape : Handled {
@@ -78,13 +78,16 @@ struct OpenTape : Handled {
   static constexpr Kind KIND = Kind::TAPE;
 
   const int device;
-  const qlif_config config;
+  const ModelConfig config;
   const int64_t steps;
   const int64_t batch;
   const int64_t neurons;
   const std::unique_ptr<TapeStorage> storage;
-  /** The first step of the forward call that it holds, or -1. */
-  int64_t recordedFrom = -1;
+  /** What it holds: nothing, a forward call of this library, or one that the caller answers for. */
+  enum class Record { NONE, CALL, LENT } record = Record::NONE;
+  /** What the forward call was given. */
+  int64_t firstStep = 0;
+  const qlif_draw_key *key = nullptr;
 
   OpenTape(const OpenKernel &kernel, int64_t steps, int64_t batch, int64_t neurons, std::unique_ptr<TapeStorage> storage)
       : device(kernel.device), config(kernel.config), steps(steps), batch(batch), neurons(neurons), storage(std::move(storage)) {}
@@ -101,16 +104,83 @@ void requireGiven(const char *name, const void *pointer) {
   }
 }
 
-void requireSize(const char *name, uint32_t size, size_t expected) {
-  if (size != expected) {
-    fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected %zu: the caller was built against another version of qlif.h",
-        name, size, expected);
+/** Whether a caller can have meant it; see qlif.h on how structs grow. */
+void requireSize(const char *name, uint32_t size, size_t known) {
+  constexpr size_t GROWTH = 4096;
+  if (size % 8 != 0 || size == 0 || size > known + GROWTH) {
+    fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected the struct's size, %zu in this version of qlif.h", name, size, known);
   }
 }
 
-void requireZero(const char *name, uint32_t reserved) {
+/** Takes over what a caller's struct has; the rest of the copy stays. */
+void readBytes(const char *name, const void *given, uint32_t size, void *copy, size_t known) {
+  requireSize(name, size, known);
+  memcpy(copy, given, size < known ? size : known);
+  for (size_t i = known; i < size; i++) {
+    if (((const unsigned char *)given)[i] != 0) {
+      fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected %zu or zeros past that: a field is set that this version of the library does"
+          " not have", name, size, known);
+    }
+  }
+}
+
+template <class Struct>
+Struct readStruct(const char *name, const Struct *given) {
+  Struct copy{};
+  readBytes(name, given, given->size, &copy, sizeof copy);
+  return copy;
+}
+
+/** Fills in what a caller's struct has room for. */
+void writeBytes(void *to, uint32_t size, const void *filled, size_t known) {
+  memcpy(to, filled, size < known ? size : known);
+  if (size > known) {
+    memset((char *)to + known, 0, size - known);
+  }
+}
+
+template <class Info>
+void writeInfo(Info *to, Info filled) {
+  filled.size = to->size;
+  writeBytes(to, filled.size, &filled, sizeof filled);
+}
+
+template <class Config>
+void writeConfig(Config *to, uint32_t size, Config filled) {
+  requireSize(MODELS[filled.header.model].configName, size, sizeof filled);
+  filled.header.size = size;
+  writeBytes(to, size, &filled, sizeof filled);
+}
+
+AnyConfig readConfig(const qlif_config *given) {
+  const qlif_config header = *given;
+  AnyConfig config = defaultsOf(header.model);
+  readBytes(MODELS[header.model].configName, given, header.size, &config, configSize(header.model));
+  return config;
+}
+
+ModelConfig checked(const AnyConfig &config) {
+  // Denormals are told from 0 here.
+  FloatEnvironment environment;
+  return modelConfigOf(config);
+}
+
+void requireType(const char *name, int32_t type) {
+  if (type != QLIF_TYPE_F32) {
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %d, expected QLIF_TYPE_F32 (0): fp16 and bf16 have their place here and come later", name, type);
+  }
+}
+
+void requireZero(const char *name, int32_t reserved) {
   if (reserved != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "%s.reserved: got %u, expected 0", name, reserved);
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %d, expected 0", name, reserved);
+  }
+}
+
+/** What another argument says must be 0 here, so that no one takes it for what is used. */
+void requireZeroBeside(const char *name, uint64_t value, const char *other) {
+  if (value != 0) {
+    fail(QLIF_INVALID_ARGUMENT, "%s: got 0x%llx, expected 0 beside a %s", name, (unsigned long long)value, other);
   }
 }
 
@@ -127,7 +197,7 @@ void requireAligned(const char *name, const void *pointer, size_t alignment) {
 }
 
 /** A tensor that may be absent. */
-void requireTensor(const char *name, const float *pointer) { requireAligned(name, pointer, alignof(float)); }
+void requireTensor(const char *name, const void *pointer) { requireAligned(name, pointer, alignof(float)); }
 
 void requireNumberedTensor(const char *name, int number, const float *pointer) {
   if ((uintptr_t)pointer % alignof(float) != 0) {
@@ -138,7 +208,7 @@ void requireNumberedTensor(const char *name, int number, const float *pointer) {
 }
 
 /** A tensor of so many elements that must be there, unless it has none. */
-void requireTensor(const char *name, const float *pointer, int64_t elements) {
+void requireTensor(const char *name, const void *pointer, int64_t elements) {
   if (elements > 0) {
     requireGiven(name, pointer);
   }
@@ -155,11 +225,11 @@ int64_t requireShape(int64_t steps, int64_t batch, int64_t neurons) {
   return elements;
 }
 
-void requireSteps(int64_t firstStep, int64_t steps) {
+void requireSteps(const char *name, int64_t firstStep, int64_t steps) {
   if (firstStep < 0 || firstStep > MAX_STEP || steps > MAX_STEP - firstStep) {
-    fail(QLIF_INVALID_ARGUMENT, "first_step: got %lld with %lld steps, expected 0 or more and an end of at most 2^33,"
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %lld with %lld steps, expected 0 or more and an end of at most 2^33,"
         " where the counter of the draws ends",
-        (long long)firstStep, (long long)steps);
+        name, (long long)firstStep, (long long)steps);
   }
 }
 
@@ -171,19 +241,44 @@ void requireOffset(int64_t elementOffset, int64_t elements) {
   }
 }
 
+/** What is past the model's own count in an array of an argument struct. */
+template <class Pointer, size_t LENGTH>
+void requireEmpty(const char *name, Pointer const (&arrays)[LENGTH], const Model &model, int count) {
+  for (int i = count; i < (int)LENGTH; i++) {
+    if (arrays[i] != nullptr) {
+      fail(QLIF_INVALID_ARGUMENT, "%s[%d]: given, expected NULL: the %s model has %d", name, i, model.name, count);
+    }
+  }
+}
+
 /** All arrays of a state, or none. */
 template <class Pointer>
-void requireState(const char *name, Pointer const *state, int64_t elements) {
+void requireState(const char *name, Pointer const (&state)[QLIF_MAX_STATE_VARIABLES], const Model &model, int64_t elements) {
   if (state[0] != nullptr) {
     product(name, elements, sizeof(float));
   }
-  for (int variable = 0; variable < VARIABLES; variable++) {
+  int count = model.variables.count;
+  for (int variable = 0; variable < count; variable++) {
     if ((state[variable] == nullptr) != (state[0] == nullptr)) {
       fail(QLIF_INVALID_ARGUMENT, "%s: array %d is %s, expected all %d arrays or none", name, variable,
-          state[variable] == nullptr ? "NULL but not array 0" : "given but not array 0", VARIABLES);
+          state[variable] == nullptr ? "NULL but not array 0" : "given but not array 0", count);
     }
     requireNumberedTensor(name, variable, state[variable]);
   }
+  requireEmpty(name, state, model, count);
+}
+
+const Model &modelOf(int32_t model) {
+  if (model < 0 || model >= MODEL_COUNT) {
+    failModel(model);
+  }
+  return MODELS[model];
+}
+
+template <class Row>
+const Row &rowOf(const Table<Row> &table, int32_t number) {
+  requireRange("number", number, 0, table.count - 1);
+  return table[number];
 }
 
 void requireStream(const OpenKernel &kernel, void *stream) {
@@ -204,31 +299,110 @@ void requireStride(const char *name, int64_t &stride, int64_t extent, bool read)
   }
 }
 
+/** Which numbers are drawn, and which steps they are of. */
+void requireDraws(const OpenKernel &kernel, const qlif_forward_args &given, ForwardArgs &args, int64_t elements) {
+  requireSteps("first_step", given.first_step, given.steps);
+  if (given.key != nullptr) {
+    requireAligned("key", given.key, alignof(uint64_t));
+    requireZeroBeside("seed", given.seed, "key");
+    if (kernel.device == QLIF_HOST) {
+      const qlif_draw_key key = *given.key;
+      requireZero("key->reserved", (int32_t)key.reserved);
+      requireSteps("key->first_step", key.first_step, 0);
+      args.seed = key.seed;
+      args.stream = key.stream + given.stream;
+      args.first_step = key.first_step + given.first_step;
+      args.key = nullptr;
+      requireSteps("key->first_step + first_step", args.first_step, given.steps);
+    }
+  }
+  if (given.row_index == nullptr) {
+    requireOffset(given.element_offset, elements);
+  } else {
+    requireAligned("row_index", given.row_index, alignof(uint64_t));
+    requireZeroBeside("element_offset", (uint64_t)given.element_offset, "row_index");
+    bool draws = (kernel.config.uniforms > 0 && given.uniforms == nullptr) || (kernel.config.normals && given.normals == nullptr);
+    args.row_index = draws ? given.row_index : nullptr;
+  }
+}
+
+template <class To, class From, size_t LENGTH>
+void copyPointers(To (&to)[LENGTH], From const (&from)[LENGTH]) {
+  for (size_t i = 0; i < LENGTH; i++) {
+    to[i] = from[i];
+  }
+}
+
+ForwardArgs argumentsOf(const qlif_forward_args &given) {
+  ForwardArgs args{};
+  args.steps = given.steps;
+  args.batch = given.batch;
+  args.neurons = given.neurons;
+  args.first_step = given.first_step;
+  args.seed = given.seed;
+  args.element_offset = given.element_offset;
+  args.stream = given.stream;
+  args.per_neuron_parameters = given.per_neuron_parameters;
+  args.key = given.key;
+  args.row_index = given.row_index;
+  args.input = (const float *)given.input;
+  copyPointers(args.parameters, given.parameters);
+  args.modulation = given.modulation;
+  args.uniforms = given.uniforms;
+  args.normals = given.normals;
+  copyPointers(args.initial_state, given.initial_state);
+  copyPointers(args.final_state, given.final_state);
+  args.spikes_f32 = given.spikes_f32;
+  args.spikes_u8 = given.spikes_u8;
+  args.spikes_bit = given.spikes_bit;
+  args.spike_values = (float *)given.spike_values;
+  args.voltages = given.voltages;
+  copyPointers(args.traces, given.traces);
+  return args;
+}
+
+BackwardArgs argumentsOf(const qlif_backward_args &given, int64_t elements) {
+  BackwardArgs args{};
+  args.grad_spike_values = (const float *)given.grad_spike_values;
+  args.grad_spike_values_stride = given.grad_spike_values_shared != 0 ? 0 : elements;
+  args.grad_voltages = (const float *)given.grad_voltages;
+  copyPointers(args.grad_final_state, given.grad_final_state);
+  args.grad_input = (float *)given.grad_input;
+  args.grad_modulation = given.grad_modulation;
+  copyPointers(args.grad_parameters, given.grad_parameters);
+  copyPointers(args.grad_initial_state, given.grad_initial_state);
+  return args;
+}
+
 /** Checks a forward call but for its tape and what it writes. */
 ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &args) {
-  requireSize("qlif_forward_args", args.size, sizeof args);
-  requireZero("qlif_forward_args", args.reserved);
-  int64_t wires = kernel.constants.wires;
+  requireType("input_type", args.input_type);
+  requireType("spike_value_type", args.spike_value_type);
+  requireZero("qlif_forward_args.reserved", args.reserved);
+  const Model &model = kernel.model();
   int64_t elements = requireShape(args.steps, args.batch, args.neurons);
-  requireSteps(args.first_step, args.steps);
-  requireOffset(args.element_offset, elements);
-  if (args.per_neuron_parameters >> PARAMETERS != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "per_neuron_parameters: got 0x%x, expected bits 0 to %d only", args.per_neuron_parameters, PARAMETERS - 1);
+  ForwardCall call{argumentsOf(args), elements, nullptr, {}};
+  requireDraws(kernel, args, call.args, elements);
+  if (args.per_neuron_parameters >> model.parameters.count != 0) {
+    fail(QLIF_INVALID_ARGUMENT, "per_neuron_parameters: got 0x%x, expected bits 0 to %d only", args.per_neuron_parameters,
+        model.parameters.count - 1);
   }
   int64_t rows = args.steps * elements;
   product("steps * batch * neurons", rows, sizeof(float));
   requireTensor("input", args.input, rows);
-  for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+  for (int parameter = 0; parameter < model.parameters.count; parameter++) {
     if (elements > 0 && args.parameters[parameter] == nullptr) {
-      fail(QLIF_INVALID_ARGUMENT, "parameters[%d]: got NULL, expected an address", parameter);
+      fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got NULL, expected an address", parameter, model.parameters[parameter].symbol);
     }
     requireNumberedTensor("parameters", parameter, args.parameters[parameter]);
   }
-  ForwardCall call{args, elements, nullptr};
+  requireEmpty("parameters", args.parameters, model, model.parameters.count);
   qlif_broadcast &modulation = call.args.modulation;
   if (modulation.data == nullptr) {
     // No code after this looks at the strides that were given.
     modulation = qlif_broadcast{};
+  } else if (!model.modulation) {
+    fail(QLIF_INVALID_ARGUMENT, "modulation: given, expected NULL: the %s model takes none", model.name);
   }
   requireTensor("modulation.data", modulation.data);
   requireStride("modulation.stride_t", modulation.stride_t, args.steps, rows > 0);
@@ -236,16 +410,16 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   requireStride("modulation.stride_n", modulation.stride_n, args.neurons, rows > 0);
   requireTensor("uniforms", args.uniforms);
   if (args.uniforms != nullptr) {
-    if (wires == 0) {
+    if (kernel.config.uniforms == 0) {
       fail(QLIF_INVALID_ARGUMENT, "uniforms: given, expected NULL: this configuration decides without drawing");
     }
-    product("uniforms", rows, wires * (int64_t)sizeof(float));
+    product("uniforms", rows, kernel.config.uniforms * (int64_t)sizeof(float));
   }
   requireTensor("normals", args.normals);
-  if (args.normals != nullptr && !kernel.options.drawsNormals()) {
+  if (args.normals != nullptr && !kernel.config.normals) {
     fail(QLIF_INVALID_ARGUMENT, "normals: given, expected NULL: this configuration has no membrane noise");
   }
-  requireState("initial_state", args.initial_state, elements);
+  requireState("initial_state", args.initial_state, model, elements);
   return call;
 }
 
@@ -256,17 +430,18 @@ void requireParameters(const OpenKernel &kernel, const ForwardCall &call) {
   }
 }
 
-void requireOutputs(const qlif_forward_args &args, int64_t elements) {
-  requireState("final_state", args.final_state, elements);
+void requireOutputs(const Model &model, const qlif_forward_args &args, int64_t elements) {
+  requireState("final_state", args.final_state, model, elements);
   requireTensor("spikes_f32", args.spikes_f32);
   requireAligned("spikes_bit", args.spikes_bit, alignof(uint64_t));
   requireTensor("spike_values", args.spike_values);
   requireTensor("voltages", args.voltages);
-  for (int trace = 0; trace < TRACES; trace++) {
+  for (int trace = 0; trace < model.traces.count; trace++) {
     requireNumberedTensor("traces", trace, args.traces[trace]);
   }
+  requireEmpty("traces", args.traces, model, model.traces.count);
   bool keeps = args.tape != nullptr && args.final_state[0] != nullptr && elements > 0;
-  for (int variable = 0; keeps && variable < VARIABLES; variable++) {
+  for (int variable = 0; keeps && variable < model.variables.count; variable++) {
     if (args.final_state[variable] == args.initial_state[variable]) {
       fail(QLIF_INVALID_ARGUMENT, "final_state: array %d is initial_state's, which the backward pass reads again;"
           " expected one of its own when a tape is given", variable);
@@ -278,9 +453,8 @@ void requireFits(const OpenTape &tape, const OpenKernel &kernel, const qlif_forw
   if (tape.device != kernel.device) {
     fail(QLIF_INVALID_ARGUMENT, "tape: is of device %d, expected the kernel's, %d", tape.device, kernel.device);
   }
-  if (memcmp(&tape.config, &kernel.config, sizeof tape.config) != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "tape: was opened by a kernel of another configuration, expected one whose qlif_config has the same"
-        " value in every field");
+  if (!(tape.config == kernel.config)) {
+    fail(QLIF_INVALID_ARGUMENT, "tape: was opened by a kernel of another configuration, expected one with the same options and numbers");
   }
   if (tape.steps != args.steps || tape.batch != args.batch || tape.neurons != args.neurons) {
     fail(QLIF_INVALID_ARGUMENT, "tape: is of (T, B, N) = (%lld, %lld, %lld), expected the call's (%lld, %lld, %lld)", (long long)tape.steps,
@@ -309,6 +483,52 @@ ModulationSum modulationSumOf(const ForwardCall &call, float *result) {
   return sum;
 }
 
+/** Memory of the caller's. */
+void requireLent(const char *name, const void *memory, const char *bytesName, uint64_t bytes, uint64_t needed) {
+  requireAligned(name, memory, QLIF_ALIGNMENT);
+  if (bytes < needed) {
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %llu, expected at least %llu", bytesName, (unsigned long long)bytes, (unsigned long long)needed);
+  }
+  if (needed > 0) {
+    requireGiven(name, memory);
+  }
+}
+
+Scratch scratchOf(void *memory, uint64_t bytes, uint64_t needed) {
+  if (memory == nullptr) {
+    if (bytes != 0) {
+      fail(QLIF_INVALID_ARGUMENT, "scratch_bytes: got %llu, expected 0 without scratch", (unsigned long long)bytes);
+    }
+    return Scratch{nullptr};
+  }
+  requireLent("scratch", memory, "scratch_bytes", bytes, needed);
+  return Scratch{memory};
+}
+
+/** That a tape holds the forward call. */
+void requireRecord(const OpenTape &tape, const qlif_forward_args &forward) {
+  if (tape.record == OpenTape::Record::NONE) {
+    fail(QLIF_INVALID_ARGUMENT, "tape: holds no forward call");
+  }
+  if (tape.record == OpenTape::Record::CALL) {
+    if (tape.firstStep != forward.first_step) {
+      fail(QLIF_INVALID_ARGUMENT, "first_step: got %lld, expected that of the forward call on the tape, %lld",
+          (long long)forward.first_step, (long long)tape.firstStep);
+    }
+    if (tape.key != forward.key) {
+      fail(QLIF_INVALID_ARGUMENT, "key: got %p, expected that of the forward call on the tape, %p", (const void *)forward.key,
+          (const void *)tape.key);
+    }
+  }
+}
+
+/** What can be said of a tape to be; B * N. */
+int64_t requireTape(int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons) {
+  requireRange("mode", mode, QLIF_TAPE_VOLTAGE, QLIF_TAPE_COMPACT);
+  requireType("type", type);
+  return requireShape(steps, batch, neurons);
+}
+
 // ---------------------------------------------------------------- calls with nothing to do
 
 bool doesNothing(const ForwardCall &call) {
@@ -318,24 +538,25 @@ bool doesNothing(const ForwardCall &call) {
 
 /** What a backward call without a neuron-step writes: the state's gradients as they came, and zeros. */
 void putRests(const OpenKernel &kernel, const BackwardCall &call, void *stream) {
-  const qlif_forward_args &forward = call.forward.args;
-  Piece pieces[PARAMETERS + 1 + VARIABLES];
+  const ForwardArgs &forward = call.forward.args;
+  const Model &model = kernel.model();
+  Piece pieces[QLIF_MAX_PARAMETERS + 1 + QLIF_MAX_STATE_VARIABLES];
   int count = 0;
   auto put = [&](const char *name, float *to, const float *from, int64_t values) {
     if (to != nullptr && values > 0) {
       pieces[count++] = Piece{to, from, (size_t)product(name, values, sizeof(float))};
     }
   };
-  for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+  for (int parameter = 0; parameter < model.parameters.count; parameter++) {
     put("grad_parameters", call.args.grad_parameters[parameter], nullptr,
         forward.per_neuron_parameters >> parameter & 1 ? forward.neurons : 1);
   }
   if (call.modulation.result != nullptr) {
     put("grad_modulation", call.modulation.result, nullptr, modulationValues(call.forward));
   }
-  for (int variable = 0; variable < VARIABLES; variable++) {
+  for (int variable = 0; variable < model.variables.count; variable++) {
     put("grad_initial_state", call.args.grad_initial_state[variable],
-        carriesGradient(variable) ? call.args.grad_final_state[variable] : nullptr, call.forward.elements);
+        model.variables[variable].carriesGradient ? call.args.grad_final_state[variable] : nullptr, call.forward.elements);
   }
   if (count > 0) {
     kernel.kernel->put(pieces, count, stream);
@@ -364,19 +585,110 @@ qlif_status qlif_device_count(int32_t *count) {
   });
 }
 
+qlif_status qlif_model(int32_t model, qlif_model_info *info) {
+  return guarded([&] {
+    requireGiven("info", info);
+    requireSize("qlif_model_info", info->size, sizeof *info);
+    const Model &table = modelOf(model);
+    writeInfo(info, qlif_model_info{0, table.variables.count, table.parameters.count, table.traces.count, table.modulation,
+        constantCount(model), table.name});
+  });
+}
+
+qlif_status qlif_state_variable(int32_t model, int32_t number, qlif_variable_info *info) {
+  return guarded([&] {
+    requireGiven("info", info);
+    requireSize("qlif_variable_info", info->size, sizeof *info);
+    const VariableRow &row = rowOf(modelOf(model).variables, number);
+    writeInfo(info, qlif_variable_info{0, row.initialValue, row.carriesGradient, row.flushed, row.symbol});
+  });
+}
+
+qlif_status qlif_parameter(int32_t model, int32_t number, qlif_parameter_info *info) {
+  return guarded([&] {
+    requireGiven("info", info);
+    requireSize("qlif_parameter_info", info->size, sizeof *info);
+    const ParameterRow &row = rowOf(modelOf(model).parameters, number);
+    writeInfo(info, qlif_parameter_info{0, row.range, row.symbol});
+  });
+}
+
+qlif_status qlif_trace(int32_t model, int32_t number, qlif_trace_info *info) {
+  return guarded([&] {
+    requireGiven("info", info);
+    requireSize("qlif_trace_info", info->size, sizeof *info);
+    const TraceRow &row = rowOf(modelOf(model).traces, number);
+    writeInfo(info, qlif_trace_info{0, row.variable, row.symbol});
+  });
+}
+
+qlif_status qlif_qlif_defaults(qlif_qlif_config *config, uint32_t size) {
+  return guarded([&] {
+    requireGiven("config", config);
+    writeConfig(config, size, qlifDefaults());
+  });
+}
+
+qlif_status qlif_lif_defaults(qlif_lif_config *config, uint32_t size) {
+  return guarded([&] {
+    requireGiven("config", config);
+    writeConfig(config, size, lifDefaults());
+  });
+}
+
+qlif_status qlif_qlif_preset(qlif_qlif_config *config, uint32_t size, const char *name) {
+  return guarded([&] {
+    requireGiven("config", config);
+    requireGiven("name", name);
+    FloatEnvironment environment;
+    writeConfig(config, size, qlifPreset(name));
+  });
+}
+
+qlif_status qlif_parameter_default(const qlif_config *config, int32_t parameter, float *value) {
+  return guarded([&] {
+    requireGiven("config", config);
+    requireGiven("value", value);
+    AnyConfig read = readConfig(config);
+    FloatEnvironment environment;
+    requireRange("parameter", parameter, 0, modelConfigOf(read).table().parameters.count - 1);
+    *value = parameterDefault(read, parameter);
+  });
+}
+
+qlif_status qlif_constants(const qlif_config *config, float *values) {
+  return guarded([&] {
+    requireGiven("config", config);
+    requireTensor("values", values);
+    ModelConfig read = checked(readConfig(config));
+    for (int32_t i = 0; values != nullptr && i < constantCount(read.model); i++) {
+      values[i] = constantValue(read, i);
+    }
+  });
+}
+
+const char *qlif_constant_name(int32_t model, int32_t number) {
+  const char *name = nullptr;
+  guarded([&] {
+    modelOf(model);
+    requireRange("number", number, 0, constantCount(model) - 1);
+    name = constantName(model, number);
+  });
+  return name;
+}
+
 qlif_status qlif_device_describe(int32_t device, qlif_device_info *info) {
   return guarded([&] {
     requireGiven("info", info);
     requireSize("qlif_device_info", info->size, sizeof *info);
     requireRange("device", device, QLIF_HOST, INT32_MAX);
     qlif_device_info described{};
-    described.size = sizeof described;
     if (device == QLIF_HOST) {
       describeHost(described);
     } else {
       describeCuda(device, described);
     }
-    *info = described;
+    writeInfo(info, described);
   });
 }
 
@@ -384,20 +696,13 @@ qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t 
   return guarded([&] {
     requireGiven("config", config);
     requireGiven("kernel", kernel);
-    requireSize("qlif_config", config->size, sizeof *config);
     requireRange("device", device, QLIF_HOST, INT32_MAX);
-    // Denormals are told from 0 here.
-    FloatEnvironment environment;
-    const qlif_config given = *config;
-    requireConfig(given);
+    ModelConfig read = checked(readConfig(config));
     if (device == QLIF_HOST) {
       requireRange("threads", threads, 1, 1024);
     }
-    Options options = optionsOf(given);
-    Constants constants = constantsOf(given, options);
-    std::unique_ptr<DeviceKernel> made =
-        device == QLIF_HOST ? openHostKernel(options, constants, threads) : openCudaKernel(device, options, constants);
-    *kernel = opened(std::make_unique<OpenKernel>(device, given, options, constants, std::move(made)));
+    std::unique_ptr<DeviceKernel> made = device == QLIF_HOST ? openHostKernel(read, threads) : openCudaKernel(device, read);
+    *kernel = opened(std::make_unique<OpenKernel>(device, read, std::move(made)));
   });
 }
 
@@ -427,67 +732,83 @@ qlif_status qlif_kernel_reserve(qlif_kernel *kernel, int64_t steps, int64_t batc
   });
 }
 
-qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *args, void *stream) {
+qlif_status qlif_scratch_bytes(
+    qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps, uint64_t *bytes) {
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
-    requireGiven("args", args);
-    ForwardCall call = forwardCallOf(*held, *args);
-    requireOutputs(*args, call.elements);
+    requireGiven("bytes", bytes);
+    int64_t elements = requireShape(steps, batch, neurons);
+    requireRange("modulation_steps", modulation_steps, 0, 1);
+    *bytes = steps > 0 && elements > 0 ? held->kernel->scratchBytes(steps, batch, neurons, modulation_steps != 0) : 0;
+  });
+}
+
+qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *given, void *stream) {
+  return guarded([&] {
+    Held<OpenKernel> held("kernel", kernel);
+    requireGiven("args", given);
+    const qlif_forward_args args = readStruct("qlif_forward_args", given);
+    ForwardCall call = forwardCallOf(*held, args);
+    requireOutputs(held->model(), args, call.elements);
     requireStream(*held, stream);
     std::optional<Held<OpenTape>> tape;
-    if (args->tape != nullptr) {
-      tape.emplace("tape", args->tape);
-      requireFits(**tape, *held, *args);
+    if (args.tape != nullptr) {
+      tape.emplace("tape", args.tape);
+      requireFits(**tape, *held, args);
       call.tape = (*tape)->storage.get();
     }
+    call.scratch = scratchOf(args.scratch, args.scratch_bytes, held->kernel->forwardScratch(call));
     requireParameters(*held, call);
     if (tape) {
-      (*tape)->recordedFrom = -1;
+      (*tape)->record = OpenTape::Record::NONE;
     }
     if (!doesNothing(call)) {
       held->kernel->forward(call, stream);
     }
     if (tape) {
-      (*tape)->recordedFrom = args->first_step;
+      (*tape)->record = OpenTape::Record::CALL;
+      (*tape)->firstStep = args.first_step;
+      (*tape)->key = args.key;
     }
   });
 }
 
-qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, void *stream) {
+qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *given, void *stream) {
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
-    requireGiven("args", args);
-    requireSize("qlif_backward_args", args->size, sizeof *args);
-    requireZero("qlif_backward_args", args->reserved);
-    const qlif_forward_args &forward = args->forward;
-    BackwardCall call{*args, forwardCallOf(*held, forward), {}};
-    requireTensor("grad_spike_values", args->grad_spike_values);
-    requireTensor("grad_voltages", args->grad_voltages);
-    requireState("grad_final_state", args->grad_final_state, call.forward.elements);
-    requireTensor("grad_input", args->grad_input);
-    requireTensor("grad_modulation", args->grad_modulation);
-    if (args->grad_modulation != nullptr && forward.modulation.data == nullptr) {
+    requireGiven("args", given);
+    const qlif_backward_args args = readStruct("qlif_backward_args", given);
+    requireType("grad_type", args.grad_type);
+    requireZero("qlif_backward_args.reserved", args.reserved);
+    requireGiven("forward", args.forward);
+    const qlif_forward_args forward = readStruct("qlif_forward_args", args.forward);
+    const ForwardCall forwardCall = forwardCallOf(*held, forward);
+    requireRange("grad_spike_values_shared", args.grad_spike_values_shared, 0, 1);
+    BackwardCall call{argumentsOf(args, forwardCall.elements), forwardCall, {}, {}};
+    const Model &model = held->model();
+    requireTensor("grad_spike_values", args.grad_spike_values);
+    requireTensor("grad_voltages", args.grad_voltages);
+    requireState("grad_final_state", args.grad_final_state, model, call.forward.elements);
+    requireTensor("grad_input", args.grad_input);
+    requireTensor("grad_modulation", args.grad_modulation);
+    if (args.grad_modulation != nullptr && forward.modulation.data == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "grad_modulation: given, expected NULL: the forward call had no modulation");
     }
-    for (int parameter = 0; parameter < PARAMETERS; parameter++) {
-      requireNumberedTensor("grad_parameters", parameter, args->grad_parameters[parameter]);
+    for (int parameter = 0; parameter < model.parameters.count; parameter++) {
+      requireNumberedTensor("grad_parameters", parameter, args.grad_parameters[parameter]);
     }
-    requireState("grad_initial_state", args->grad_initial_state, call.forward.elements);
+    requireEmpty("grad_parameters", args.grad_parameters, model, model.parameters.count);
+    requireState("grad_initial_state", args.grad_initial_state, model, call.forward.elements);
     requireStream(*held, stream);
     if (forward.tape == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "tape: got NULL, expected the one that the forward call recorded");
     }
     Held<OpenTape> tape("tape", forward.tape);
     requireFits(*tape, *held, forward);
-    if (tape->recordedFrom != forward.first_step) {
-      if (tape->recordedFrom < 0) {
-        fail(QLIF_INVALID_ARGUMENT, "tape: holds no forward call");
-      }
-      fail(QLIF_INVALID_ARGUMENT, "first_step: got %lld, expected that of the forward call on the tape, %lld",
-          (long long)forward.first_step, (long long)tape->recordedFrom);
-    }
+    requireRecord(*tape, forward);
     call.forward.tape = tape->storage.get();
-    call.modulation = modulationSumOf(call.forward, args->grad_modulation);
+    call.modulation = modulationSumOf(call.forward, args.grad_modulation);
+    call.scratch = scratchOf(args.scratch, args.scratch_bytes, held->kernel->backwardScratch(call));
     requireParameters(*held, call.forward);
     if (forward.steps * call.forward.elements > 0) {
       held->kernel->backward(call, stream);
@@ -497,40 +818,74 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, v
   });
 }
 
-qlif_status qlif_draw(qlif_kernel *kernel, const qlif_draw_args *args, void *stream) {
+qlif_status qlif_draw(qlif_kernel *kernel, const qlif_draw_args *given, void *stream) {
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
-    requireGiven("args", args);
-    requireSize("qlif_draw_args", args->size, sizeof *args);
-    requireRange("wires", args->wires, 1, MAX_WIRES);
-    requireNotNegative("steps", args->steps);
-    requireNotNegative("elements", args->elements);
-    int64_t rows = product("steps * elements", args->steps, args->elements);
-    requireSteps(args->first_step, args->steps);
-    requireOffset(args->element_offset, args->elements);
-    requireTensor("uniforms", args->uniforms);
-    requireTensor("normals", args->normals);
-    if (args->uniforms != nullptr) {
-      product("steps * wires * elements", rows, args->wires * (int64_t)sizeof(float));
+    requireGiven("args", given);
+    const qlif_draw_args args = readStruct("qlif_draw_args", given);
+    requireRange("wires", args.wires, 1, MAX_WIRES);
+    requireNotNegative("steps", args.steps);
+    requireNotNegative("elements", args.elements);
+    int64_t rows = product("steps * elements", args.steps, args.elements);
+    requireSteps("first_step", args.first_step, args.steps);
+    if (args.row_index == nullptr) {
+      requireOffset(args.element_offset, args.elements);
+    } else {
+      requireAligned("row_index", args.row_index, alignof(uint64_t));
+      requireZeroBeside("element_offset", (uint64_t)args.element_offset, "row_index");
+      if (args.neurons < 1 || args.elements % args.neurons != 0) {
+        fail(QLIF_INVALID_ARGUMENT, "neurons: got %lld with %lld elements, expected a divisor of them", (long long)args.neurons,
+            (long long)args.elements);
+      }
     }
-    if (args->normals != nullptr) {
+    requireTensor("uniforms", args.uniforms);
+    requireTensor("normals", args.normals);
+    if (args.uniforms != nullptr) {
+      product("steps * wires * elements", rows, args.wires * (int64_t)sizeof(float));
+    }
+    if (args.normals != nullptr) {
       product("steps * elements", rows, sizeof(float));
     }
     requireStream(*held, stream);
-    if (rows > 0 && (args->uniforms != nullptr || args->normals != nullptr)) {
-      held->kernel->draw(*args, stream);
+    if (rows > 0 && (args.uniforms != nullptr || args.normals != nullptr)) {
+      DrawArgs draw{args.stream, args.seed, args.element_offset, args.first_step, args.steps, args.wires, args.elements, args.neurons,
+          args.row_index, args.uniforms, args.normals};
+      held->kernel->draw(draw, stream);
     }
   });
 }
 
-qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape) {
+qlif_status qlif_tape_open(
+    qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape) {
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("tape", tape);
-    requireRange("mode", mode, QLIF_TAPE_VOLTAGE, QLIF_TAPE_COMPACT);
-    int64_t elements = requireShape(steps, batch, neurons);
+    int64_t elements = requireTape(mode, type, steps, batch, neurons);
     std::unique_ptr<TapeStorage> storage = held->kernel->newTape(mode, steps, elements);
     *tape = opened(std::make_unique<OpenTape>(*held, steps, batch, neurons, std::move(storage)));
+  });
+}
+
+qlif_status qlif_tape_bytes_for(
+    qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, uint64_t *bytes) {
+  return guarded([&] {
+    Held<OpenKernel> held("kernel", kernel);
+    requireGiven("bytes", bytes);
+    *bytes = held->kernel->tapeBytes(mode, steps, requireTape(mode, type, steps, batch, neurons));
+  });
+}
+
+qlif_status qlif_tape_open_in(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons,
+    void *memory, uint64_t bytes, int32_t recorded, qlif_tape **tape) {
+  return guarded([&] {
+    Held<OpenKernel> held("kernel", kernel);
+    requireGiven("tape", tape);
+    int64_t elements = requireTape(mode, type, steps, batch, neurons);
+    requireRange("recorded", recorded, 0, 1);
+    requireLent("memory", memory, "bytes", bytes, held->kernel->tapeBytes(mode, steps, elements));
+    auto made = std::make_unique<OpenTape>(*held, steps, batch, neurons, held->kernel->lentTape(mode, steps, elements, memory));
+    made->record = recorded != 0 ? OpenTape::Record::LENT : OpenTape::Record::NONE;
+    *tape = opened(std::move(made));
   });
 }
 

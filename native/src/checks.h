@@ -10,16 +10,19 @@
 
 namespace qlif {
 
-/** The shortest text that reads back as this number. */
-template <size_t LENGTH>
-const char *textOf(float value, char (&text)[LENGTH]) {
-  static_assert(LENGTH >= 24, "a float takes up to 15 characters");
+inline float readBack(const char *text, float) { return strtof(text, nullptr); }
+inline double readBack(const char *text, double) { return strtod(text, nullptr); }
+
+/** The shortest text that reads back as this number, a float or a double. */
+template <class Number, size_t LENGTH>
+const char *textOf(Number value, char (&text)[LENGTH]) {
+  static_assert(LENGTH >= 32, "a double takes up to 24 characters");
   if (value != value) {
     return "nan";
   }
-  for (int digits = 1; digits <= 9; digits++) {
+  for (int digits = 1; digits <= 17; digits++) {
     snprintf(text, LENGTH, "%.*g", digits, (double)value);
-    if (strtof(text, nullptr) == value) {
+    if (readBack(text, value) == value) {
       break;
     }
   }

@@ -8,7 +8,7 @@ namespace {
 
 }  // namespace
 
-std::unique_ptr<DeviceKernel> openCudaKernel(int, Options, const Constants &) { absent(); }
+std::unique_ptr<DeviceKernel> openCudaKernel(int, const ModelConfig &) { absent(); }
 
 void describeCuda(int, qlif_device_info &) { absent(); }
 

@@ -2,9 +2,13 @@
 #ifndef QLIF_DEVICE_H
 #define QLIF_DEVICE_H
 
+#include <string.h>
+
 #include <memory>
 
-#include "options.h"
+#include "arguments.h"
+#include "models.h"
+#include "tables.h"
 
 namespace qlif {
 
@@ -28,10 +32,10 @@ class TapeStorage {
 };
 
 struct ForwardCall {
-  // Strides are 0 where the modulation is absent or has one value.
-  qlif_forward_args args;
+  ForwardArgs args;
   int64_t elements;
   TapeStorage *tape;  // null: none
+  Scratch scratch;
 };
 
 /** How the modulation's gradient is added up. */
@@ -47,9 +51,10 @@ struct ModulationSum {
 };
 
 struct BackwardCall {
-  qlif_backward_args args;
+  BackwardArgs args;
   ForwardCall forward;
   ModulationSum modulation;
+  Scratch scratch;
 
   bool sumsOverNeurons(int parameter) const {
     return (forward.args.per_neuron_parameters >> parameter & 1) == 0 || forward.args.neurons == 1;
@@ -69,34 +74,77 @@ class DeviceKernel {
   virtual ~DeviceKernel() = default;
   virtual void describe(char *text, size_t length) = 0;
   /** Refuses parameters that no neuron can have, where the calling thread can read them. */
-  virtual void requireParameters(const qlif_forward_args &) {}
+  virtual void requireParameters(const ForwardArgs &) {}
   virtual void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) = 0;
   /** Has at least one element; without a step, the state is handed on. */
   virtual void forward(const ForwardCall &call, void *stream) = 0;
   virtual void backward(const BackwardCall &call, void *stream) = 0;
-  virtual void draw(const qlif_draw_args &args, void *stream) = 0;
+  virtual void draw(const DrawArgs &args, void *stream) = 0;
   virtual void put(const Piece *pieces, int count, void *stream) = 0;
+  virtual uint64_t tapeBytes(int mode, int64_t steps, int64_t elements) = 0;
   virtual std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) = 0;
+  /** A tape in memory of the caller's; touches no device. */
+  virtual std::unique_ptr<TapeStorage> lentTape(int mode, int64_t steps, int64_t elements, void *memory) = 0;
+  /** What calls of a shape need at most, and what a call needs. */
+  virtual uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) = 0;
+  virtual uint64_t forwardScratch(const ForwardCall &call) = 0;
+  virtual uint64_t backwardScratch(const BackwardCall &call) = 0;
   /** Waits for work in flight and frees what the kernel holds; called once, before the destructor. */
   virtual void release() = 0;
 };
 
-/** Refuses, by name and value, what no configuration gives. */
-void requireConfig(const qlif_config &config);
-Options optionsOf(const qlif_config &config);
-Constants constantsOf(const qlif_config &config, Options options);
+/** What a configuration is turned into when a kernel is opened. Of the models' own parts, only that of `model` is set. */
+struct ModelConfig {
+  int32_t model;     // QLIF_MODEL_
+  int32_t uniforms;  // that a step draws
+  bool normals;      // whether a step draws one
+  QlifOptions options;   // QLIF
+  QlifConstants constants;
+  LifConstants lif;  // LIF
 
-std::unique_ptr<DeviceKernel> openHostKernel(Options options, const Constants &constants, int threads);
+  const Model &table() const { return MODELS[model]; }
+
+  /** Whether its kernels compute the same. */
+  bool operator==(const ModelConfig &other) const {
+    return model == other.model && uniforms == other.uniforms && normals == other.normals && options.bits == other.options.bits &&
+           memcmp(&constants, &other.constants, sizeof constants) == 0 && memcmp(&lif, &other.lif, sizeof lif) == 0;
+  }
+};
+
+[[noreturn]] void failModel(int32_t model);
+
+/** A configuration of any model. */
+union AnyConfig {
+  qlif_config header;
+  qlif_qlif_config qlif;
+  qlif_lif_config lif;
+};
+
+qlif_qlif_config qlifDefaults();
+qlif_lif_config lifDefaults();
+/** A setting of the QLIF model by its name, or a failure. */
+qlif_qlif_config qlifPreset(const char *name);
+/** A model's default configuration. */
+AnyConfig defaultsOf(int32_t model);
+/** The size of a model's own struct. */
+size_t configSize(int32_t model);
+
+/** Refuses, by name and value, what no configuration has. Called in a FloatEnvironment, as the next one. */
+ModelConfig modelConfigOf(const AnyConfig &config);
+/** Where a parameter starts in a checked configuration. */
+float parameterDefault(const AnyConfig &config, int32_t parameter);
+
+/** The float32 numbers that kernels compute with, by name. */
+int32_t constantCount(int32_t model);
+const char *constantName(int32_t model, int32_t index);
+float constantValue(const ModelConfig &config, int32_t index);
+
+std::unique_ptr<DeviceKernel> openHostKernel(const ModelConfig &config, int threads);
 void describeHost(qlif_device_info &info);
 
-std::unique_ptr<DeviceKernel> openCudaKernel(int device, Options options, const Constants &constants);
+std::unique_ptr<DeviceKernel> openCudaKernel(int device, const ModelConfig &config);
 void describeCuda(int device, qlif_device_info &info);
 int countCudaDevices();
-
-/** Whether the state variable's adjoint goes from one step to the one before it. */
-constexpr bool carriesGradient(int variable) {
-  return variable != QLIF_STATE_AHP && variable != QLIF_STATE_RATE && variable != QLIF_STATE_HOMEOSTASIS;
-}
 
 constexpr int64_t wordsOf(int64_t elements) { return elements / 64 + (elements % 64 != 0); }
 

@@ -39,7 +39,7 @@ static void test_kernels(int rounds) {
 
 static void test_draws(int rounds) {
   for (int i = 0; i < rounds; i++) {
-    qlif_config config = default_config();
+    qlif_qlif_config config = default_config();
     int64_t elements = random_int(1, 300);
     int64_t steps = random_int(1, 9);
     int64_t wires = random_int(0, 1) ? 1 : random_int(1, 64);
@@ -62,7 +62,7 @@ static void test_draws(int rounds) {
       qlif_kernel *kernel;
       draw.uniforms = values[device][0];
       draw.normals = values[device][1];
-      CHECK_OK(qlif_kernel_open(device - 1, &config, 1, &kernel));
+      CHECK_OK(qlif_kernel_open(device - 1, &config.header, 1, &kernel));
       CHECK_OK(qlif_draw(kernel, &draw, NULL));
       CHECK_OK(qlif_kernel_close(kernel));
     }
@@ -77,22 +77,22 @@ static void test_draws(int rounds) {
 
 /* The primary context is held by each kernel and tape, and no thread is left in it. */
 static void test_contexts(void) {
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
   qlif_tape *tape;
   qlif_emulation_fail("cudaGetDriverEntryPointByVersion", 1);
-  EXPECT(QLIF_UNAVAILABLE, "cuDeviceGet", qlif_kernel_open(0, &config, 1, &kernel));
+  EXPECT(QLIF_UNAVAILABLE, "cuDeviceGet", qlif_kernel_open(0, &config.header, 1, &kernel));
   qlif_emulation_fail("cuDevicePrimaryCtxRetain", 2);
-  EXPECT(QLIF_OUT_OF_MEMORY, "primary context", qlif_kernel_open(0, &config, 1, &kernel));
+  EXPECT(QLIF_OUT_OF_MEMORY, "primary context", qlif_kernel_open(0, &config.header, 1, &kernel));
   qlif_emulation_fail("cuCtxPushCurrent", 709);
-  EXPECT(QLIF_DEVICE_FAULT, "primary context", qlif_kernel_open(0, &config, 1, &kernel));
+  EXPECT(QLIF_DEVICE_FAULT, "primary context", qlif_kernel_open(0, &config.header, 1, &kernel));
   CHECK(qlif_emulation_holds() == 0);
-  CHECK_OK(qlif_kernel_open(0, &config, 1, &kernel));
+  CHECK_OK(qlif_kernel_open(0, &config.header, 1, &kernel));
   CHECK(qlif_emulation_holds() == 1);
   qlif_emulation_fail("cudaMalloc", 2);
-  EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, 4, 5, 6, &tape));
+  EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, QLIF_TYPE_F32, 4, 5, 6, &tape));
   CHECK(qlif_emulation_holds() == 1);
-  CHECK_OK(qlif_tape_open(kernel, 0, 4, 5, 6, &tape));
+  CHECK_OK(qlif_tape_open(kernel, 0, QLIF_TYPE_F32, 4, 5, 6, &tape));
   CHECK(qlif_emulation_holds() == 2);
   CHECK_OK(qlif_kernel_close(kernel));
   CHECK(qlif_emulation_holds() == 1);
@@ -102,7 +102,7 @@ static void test_contexts(void) {
 }
 
 static void test_errors(void) {
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
   qlif_tape *tape;
   int32_t count;
@@ -110,10 +110,10 @@ static void test_errors(void) {
   EXPECT(QLIF_UNAVAILABLE, "counting", qlif_device_count(&count));
   CHECK(qlif_last_cuda_error() == 35);
   qlif_emulation_fail("cudaGetDeviceCount", 100);
-  EXPECT(QLIF_UNAVAILABLE, "counting", qlif_kernel_open(0, &config, 1, &kernel));
-  CHECK_OK(qlif_kernel_open(0, &config, 1, &kernel));
+  EXPECT(QLIF_UNAVAILABLE, "counting", qlif_kernel_open(0, &config.header, 1, &kernel));
+  CHECK_OK(qlif_kernel_open(0, &config.header, 1, &kernel));
   qlif_emulation_fail("cudaMalloc", 2);
-  EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, 4, 5, 6, &tape));
+  EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, QLIF_TYPE_F32, 4, 5, 6, &tape));
   CHECK(qlif_last_cuda_error() == 2);
 
   scenario s = random_scenario(3000);
@@ -121,35 +121,35 @@ static void test_errors(void) {
     free_scenario(&s);
     s = random_scenario(3000);
   }
-  qlif_forward_args *f = &s.args.forward;
+  qlif_forward_args *f = &s.forward;
   CHECK_OK(qlif_kernel_close(kernel));
-  CHECK_OK(qlif_kernel_open(0, &s.config, 1, &kernel));
-  CHECK_OK(qlif_tape_open(kernel, s.mode, f->steps, f->batch, f->neurons, &tape));
+  CHECK_OK(qlif_kernel_open(0, &s.config.header, 1, &kernel));
+  CHECK_OK(qlif_tape_open(kernel, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
   CHECK(qlif_tape_bytes(tape) == qlif_emulation_memory());
   f->tape = tape;
   qlif_emulation_fail("cudaLaunchKernel", 719);
   EXPECT(QLIF_DEVICE_FAULT, "unusable in this process", qlif_forward(kernel, f, NULL));
-  EXPECT(QLIF_INVALID_ARGUMENT, "holds no forward call", qlif_backward(kernel, &s.args, NULL));
+  EXPECT(QLIF_INVALID_ARGUMENT, "holds no forward call", qlif_backward(kernel, BACKWARD_OF(&s), NULL));
   qlif_emulation_fail("cudaLaunchKernel", 1);
   EXPECT(QLIF_CUDA_ERROR, "forward kernel", qlif_forward(kernel, f, NULL));
   CHECK_OK(qlif_forward(kernel, f, NULL));
   qlif_emulation_fail("cudaMalloc", 2);
-  EXPECT(QLIF_OUT_OF_MEMORY, "scratch", qlif_backward(kernel, &s.args, NULL));
-  CHECK_OK(qlif_backward(kernel, &s.args, NULL));
+  EXPECT(QLIF_OUT_OF_MEMORY, "scratch", qlif_backward(kernel, BACKWARD_OF(&s), NULL));
+  CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&s), NULL));
 
   /* Calls that are captured into a graph: no allocation, and what the graph holds stays. */
   CHECK_OK(qlif_kernel_close(kernel));
-  CHECK_OK(qlif_kernel_open(0, &s.config, 1, &kernel));
+  CHECK_OK(qlif_kernel_open(0, &s.config.header, 1, &kernel));
   uint64_t before = qlif_emulation_memory();
   qlif_emulation_capture(1);
-  EXPECT(QLIF_INVALID_ARGUMENT, "qlif_kernel_reserve", qlif_backward(kernel, &s.args, NULL));
+  EXPECT(QLIF_INVALID_ARGUMENT, "qlif_kernel_reserve", qlif_backward(kernel, BACKWARD_OF(&s), NULL));
   CHECK(qlif_emulation_memory() == before);
   qlif_emulation_capture(0);
   CHECK_OK(qlif_kernel_reserve(kernel, f->steps, f->batch, f->neurons, 1));
   uint64_t reserved = qlif_emulation_memory();
   CHECK(reserved > before);
   qlif_emulation_capture(1);
-  CHECK_OK(qlif_backward(kernel, &s.args, NULL));
+  CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&s), NULL));
   CHECK(qlif_emulation_memory() == reserved);
   qlif_emulation_capture(0);
   CHECK_OK(qlif_kernel_reserve(kernel, f->steps * 3, f->batch * 2, f->neurons * 2, 1));
@@ -168,36 +168,36 @@ static void test_errors(void) {
 /* Results that take no arithmetic are written on the stream, without scratch memory; shapes of nothing are done at once. */
 static void test_empty_calls(void) {
   const int64_t shapes[][3] = {{1, 0, (int64_t)1 << 33}, {(int64_t)1 << 33, (int64_t)1 << 50, 0}, {0, (int64_t)1 << 31, (int64_t)1 << 31}};
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
   qlif_tape *tape;
   alarm(300);
-  CHECK_OK(qlif_kernel_open(0, &config, 1, &kernel));
+  CHECK_OK(qlif_kernel_open(0, &config.header, 1, &kernel));
   for (int i = 0; i < 3; i++) {
     float dummy[1] = {1};
     float grads[QLIF_PARAMETERS + 1] = {7, 7, 7, 7, 7, 7};
-    qlif_backward_args a;
+    call a;
     memset(&a, 0, sizeof a);
-    a.size = sizeof a;
+    a.args.size = sizeof a.args;
     qlif_forward_args *f = &a.forward;
     f->size = sizeof *f;
     f->steps = shapes[i][0];
     f->batch = shapes[i][1];
     f->neurons = shapes[i][2];
     f->modulation.data = dummy;
-    a.grad_modulation = &grads[QLIF_PARAMETERS];
+    a.args.grad_modulation = &grads[QLIF_PARAMETERS];
     for (int p = 0; p < QLIF_PARAMETERS; p++) {
       f->parameters[p] = dummy;
-      a.grad_parameters[p] = &grads[p];
+      a.args.grad_parameters[p] = &grads[p];
     }
     CHECK_OK(qlif_kernel_reserve(kernel, f->steps, f->batch, f->neurons, 1));
-    CHECK_OK(qlif_tape_open(kernel, 0, f->steps, f->batch, f->neurons, &tape));
+    CHECK_OK(qlif_tape_open(kernel, 0, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
     f->tape = tape;
     CHECK_OK(qlif_forward(kernel, f, NULL));
     qlif_emulation_fail("cudaMemsetAsync", 719);
-    EXPECT(QLIF_DEVICE_FAULT, "setting gradients to 0", qlif_backward(kernel, &a, NULL));
+    EXPECT(QLIF_DEVICE_FAULT, "setting gradients to 0", qlif_backward(kernel, BACKWARD_OF(&a), NULL));
     qlif_emulation_capture(1);
-    CHECK_OK(qlif_backward(kernel, &a, NULL));
+    CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&a), NULL));
     qlif_emulation_capture(0);
     for (int p = 0; p <= QLIF_PARAMETERS; p++) CHECK(grads[p] == 0);
     CHECK_OK(qlif_tape_close(tape));
@@ -211,8 +211,8 @@ static void test_empty_calls(void) {
   draw.steps = 1 << 10;
   CHECK_OK(qlif_draw(kernel, &draw, NULL));
   EXPECT(QLIF_INVALID_ARGUMENT, "scratch memory", qlif_kernel_reserve(kernel, 1, (int64_t)1 << 31, (int64_t)1 << 31, 0));
-  EXPECT(QLIF_INVALID_ARGUMENT, "tape", qlif_tape_open(kernel, 0, (int64_t)1 << 61, 1, 1, &tape));
-  EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, 1 << 20, 1 << 20, 1 << 20, &tape));
+  EXPECT(QLIF_INVALID_ARGUMENT, "tape", qlif_tape_open(kernel, 0, QLIF_TYPE_F32, (int64_t)1 << 61, 1, 1, &tape));
+  EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, QLIF_TYPE_F32, 1 << 20, 1 << 20, 1 << 20, &tape));
   CHECK_OK(qlif_kernel_close(kernel));
   alarm(0);
 }
@@ -225,12 +225,12 @@ static void test_what_is_the_devices(void) {
     if (rows_of(&s) > 0) break;
     free_scenario(&s);
   } while (1);
-  qlif_forward_args *f = &s.args.forward;
+  qlif_forward_args *f = &s.forward;
   qlif_kernel *cuda;
   qlif_kernel *host;
-  CHECK_OK(qlif_kernel_open(0, &s.config, 1, &cuda));
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config, 1, &host));
-  CHECK_OK(qlif_tape_open(host, s.mode, f->steps, f->batch, f->neurons, &f->tape));
+  CHECK_OK(qlif_kernel_open(0, &s.config.header, 1, &cuda));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.header, 1, &host));
+  CHECK_OK(qlif_tape_open(host, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &f->tape));
   EXPECT(QLIF_INVALID_ARGUMENT, "tape: is of device -1, expected the kernel's, 0", qlif_forward(cuda, f, NULL));
   CHECK_OK(qlif_tape_close(f->tape));
   f->tape = NULL;

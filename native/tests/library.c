@@ -41,19 +41,19 @@ static void test_devices(void) {
 
   int32_t count = -5;
   qlif_status status = qlif_device_count(&count);
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   qlif_kernel *kernel = NULL;
   if (status != QLIF_SUCCESS) {
     CHECK(status == QLIF_UNAVAILABLE && count == -5 && strstr(qlif_last_error(), "CUDA") != NULL);
     printf("no CUDA here: %s\n", qlif_last_error());
     EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_device_describe(0, &info));
-    EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_kernel_open(0, &config, 1, &kernel));
+    EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_kernel_open(0, &config.header, 1, &kernel));
     CHECK(kernel == NULL);
     return;
   }
-  EXPECT(QLIF_UNAVAILABLE, "device", qlif_kernel_open(count, &config, 1, &kernel));
+  EXPECT(QLIF_UNAVAILABLE, "device", qlif_kernel_open(count, &config.header, 1, &kernel));
   char text[16];
-  CHECK_OK(qlif_kernel_open(0, &config, 0, &kernel));
+  CHECK_OK(qlif_kernel_open(0, &config.header, 0, &kernel));
   CHECK_OK(qlif_kernel_describe(kernel, text, sizeof text));
   CHECK(strlen(text) == sizeof text - 1);
   CHECK_OK(qlif_kernel_close(kernel));
@@ -65,151 +65,284 @@ static void test_config_refusals(void) {
     size_t offset;
     int32_t low, high;
   } fields[] = {
-      {"decision", offsetof(qlif_config, decision), 0, 2},
-      {"sampling", offsetof(qlif_config, sampling), 0, 1},
-      {"spike_value", offsetof(qlif_config, spike_value), 0, 1},
-      {"angle_map", offsetof(qlif_config, angle_map), 0, 1},
-      {"readout", offsetof(qlif_config, readout), 0, 2},
-      {"quantum_wires", offsetof(qlif_config, quantum_wires), 1, 64},
-      {"min_count", offsetof(qlif_config, min_count), 1, 5}, /* of 4 wires */
-      {"surrogate", offsetof(qlif_config, surrogate), 0, 3},
-      {"neuromod_mode", offsetof(qlif_config, neuromod_mode), 0, 3},
-      {"neuromod_transform", offsetof(qlif_config, neuromod_transform), 0, 1},
-      {"dynamic_probability", offsetof(qlif_config, dynamic_probability), 0, 1},
-      {"refractory", offsetof(qlif_config, refractory), 0, 1},
-      {"use_adaptation", offsetof(qlif_config, use_adaptation), 0, 1},
-      {"use_depression", offsetof(qlif_config, use_depression), 0, 1},
-      {"use_ahp", offsetof(qlif_config, use_ahp), 0, 1},
-      {"use_adaptive_threshold", offsetof(qlif_config, use_adaptive_threshold), 0, 1},
-      {"homeostasis_enabled", offsetof(qlif_config, homeostasis_enabled), 0, 1},
-      {"detach_reset", offsetof(qlif_config, detach_reset), 0, 1},
-      {"membrane_noise", offsetof(qlif_config, membrane_noise), 0, 1},
+#define OPTION(name) #name, offsetof(qlif_qlif_config, name)
+      {OPTION(detach_reset), 0, 1},
+      {OPTION(stochastic), 0, 1},
+      {OPTION(decision), 0, 2},
+      {OPTION(sampling), 0, 1},
+      {OPTION(spike_value), 0, 1},
+      {OPTION(angle_map), 0, 1},
+      {OPTION(readout), 0, 2},
+      {OPTION(quantum_wires), 1, 64},
+      {OPTION(surrogate), 0, 3},
+      {OPTION(dynamic_probability), 0, 1},
+      {OPTION(refractory), 0, 1},
+      {OPTION(use_adaptation), 0, 1},
+      {OPTION(use_depression), 0, 1},
+      {OPTION(use_ahp), 0, 1},
+      {OPTION(use_adaptive_threshold), 0, 1},
+      {OPTION(homeostasis_enabled), 0, 1},
+      {OPTION(neuromod_mode), 0, 3},
+      {OPTION(neuromod_transform), 0, 1},
   };
+  CHECK(sizeof(qlif_config) + sizeof fields / sizeof fields[0] * sizeof(int32_t) == offsetof(qlif_qlif_config, v_reset));
   qlif_kernel *kernel = NULL;
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
     for (int side = 0; side < 2; side++) {
-      qlif_config config = default_config();
-      *(int32_t *)((char *)&config + fields[i].offset) = side ? fields[i].high + 1 : fields[i].low - 1;
-      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+      qlif_qlif_config config = default_config();
+      int32_t *field = (int32_t *)((char *)&config + fields[i].offset);
+      *field = side ? fields[i].high : fields[i].low;
+      CHECK_OK(qlif_constants(&config.header, NULL));
+      *field += side ? 1 : -1;
+      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+      *field = side ? INT32_MAX : INT32_MIN;
+      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
     }
   }
-  qlif_config config = default_config();
-  REFUSED("device", qlif_kernel_open(-2, &config, 1, &kernel));
-  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config, 0, &kernel));
-  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config, 1025, &kernel));
+  qlif_qlif_config config = default_config();
+  REFUSED("device", qlif_kernel_open(-2, &config.header, 1, &kernel));
+  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config.header, 0, &kernel));
+  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config.header, 1025, &kernel));
   REFUSED("config", qlif_kernel_open(QLIF_HOST, NULL, 1, &kernel));
-  REFUSED("kernel", qlif_kernel_open(QLIF_HOST, &config, 1, NULL));
-  config.size--;
-  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  REFUSED("kernel", qlif_kernel_open(QLIF_HOST, &config.header, 1, NULL));
+  config.header.size--;
+  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
   config = default_config();
-  config.quantum_wires = 64;
-  config.min_count = 66;
-  REFUSED("min_count: got 66, expected 1 to 65", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  config.header.model = 2;
+  REFUSED("model: got 2,", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+  config.header.model = -1;
+  REFUSED("model: got -1,", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+  /* A whole struct of the other model: its size tells. */
+  config.header.model = QLIF_MODEL_LIF;
+  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+  REFUSED("config", qlif_qlif_defaults(NULL, sizeof config));
+  REFUSED("config", qlif_lif_defaults(NULL, 16));
+  REFUSED("config", qlif_qlif_preset(NULL, sizeof config, "plain-lif"));
+  REFUSED("name: got NULL", qlif_qlif_preset(&config, sizeof config, NULL));
+  REFUSED("name: got '2025'", qlif_qlif_preset(&config, sizeof config, "2025"));
+  REFUSED("size", qlif_qlif_preset(&config, 0, "plain-lif"));
+
+  qlif_lif_config lif;
+  memset(&lif, 0xa5, sizeof lif);
+  CHECK_OK(qlif_lif_defaults(&lif, sizeof lif));
+  CHECK(lif.header.size == sizeof lif && lif.header.model == QLIF_MODEL_LIF && lif.reserved == 0);
+  CHECK_OK(qlif_constants(&lif.header, NULL));
+  lif.reserved = 1;
+  REFUSED("reserved", qlif_kernel_open(QLIF_HOST, &lif.header, 1, &kernel));
+  for (int32_t surrogate = -1; surrogate < 5; surrogate += 5) {
+    CHECK_OK(qlif_lif_defaults(&lif, sizeof lif));
+    lif.surrogate = surrogate;
+    REFUSED("surrogate", qlif_kernel_open(QLIF_HOST, &lif.header, 1, &kernel));
+  }
   CHECK(kernel == NULL);
 }
 
-static void try_number(const char *name, size_t offset, float value, int legal) {
-  qlif_config config = default_config();
+/* The least double that is > 0 in float32, the largest one that is finite there, and those just outside. */
+#define LEAST nextafter(0x1p-150, 1), 0x1p-150
+#define MOST nextafter(0x1.ffffffp127, 0), 0x1.ffffffp127
+#define LOWEST -nextafter(0x1.ffffffp127, 0), -0x1.ffffffp127
+
+#define DERIVED(offset)                                                                          \
+  ((offset) == offsetof(qlif_qlif_config, dsp_decay) || (offset) == offsetof(qlif_qlif_config, q_scale) || \
+   (offset) == offsetof(qlif_qlif_config, q_bias))
+
+static void try_number(const qlif_config *config, size_t size, const char *name, size_t offset, double value, int legal) {
+  union {
+    qlif_config header;
+    qlif_qlif_config qlif;
+    qlif_lif_config lif;
+  } c;
   qlif_kernel *kernel = NULL;
-  if (legal) {
-    /* The other one of a pair that must be in order. */
-    if (offset == offsetof(qlif_config, min_threshold)) config.max_threshold = 3.4e38f;
-    if (offset == offsetof(qlif_config, max_threshold)) config.min_threshold = 1e-45f;
-    if (offset == offsetof(qlif_config, min_alpha)) config.max_alpha = 3.4e38f;
-    if (offset == offsetof(qlif_config, max_alpha)) config.min_alpha = 1e-45f;
+  memcpy(&c, config, size);
+  /* What is derived of NaN is left to be. */
+  if (value != value && c.header.model == QLIF_MODEL_QLIF && DERIVED(offset)) return;
+  if (legal && c.header.model == QLIF_MODEL_QLIF) {
+    /* The other one of a pair that must be in order, or fit. */
+    if (offset == offsetof(qlif_qlif_config, min_threshold)) c.qlif.max_threshold = nextafter(0x1.ffffffp127, 0);
+    if (offset == offsetof(qlif_qlif_config, max_threshold)) c.qlif.min_threshold = nextafter(0x1p-150, 1);
+    if (offset == offsetof(qlif_qlif_config, min_alpha)) c.qlif.max_alpha = nextafter(0x1.ffffffp127, 0);
+    if (offset == offsetof(qlif_qlif_config, max_alpha)) c.qlif.min_alpha = nextafter(0x1p-150, 1);
+    if (offset == offsetof(qlif_qlif_config, homeostasis_tau) || offset == offsetof(qlif_qlif_config, tau)) c.qlif.dt = 1e-30;
+    /* The calibration derives what is not finite in float32 of these. */
+    if (offset == offsetof(qlif_qlif_config, initial_slope) || offset == offsetof(qlif_qlif_config, initial_probability)) {
+      c.qlif.q_scale = c.qlif.q_bias = 1;
+    }
+    if (offset == offsetof(qlif_qlif_config, quantum_leak)) c.qlif.q_bias = 1;
+    /* Equal bounds are none of a threshold. */
+    if (offset == offsetof(qlif_qlif_config, min_threshold) && value > 1) value = nextafter(value, 0);
+    if (offset == offsetof(qlif_qlif_config, max_threshold) && value < 1) value = nextafter(value, 1);
   }
-  *(float *)((char *)&config + offset) = value;
+  if (legal && c.header.model == QLIF_MODEL_LIF && offset == offsetof(qlif_lif_config, dt)) {
+    c.lif.tau_syn_inv = c.lif.tau_mem_inv = nextafter(0x1p-150, 1);
+  }
+  *(double *)((char *)&c + offset) = value;
   if (legal) {
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-    CHECK_OK(qlif_kernel_close(kernel));
+    CHECK_OK(qlif_constants(&c.header, NULL));
     return;
   }
   char start[64];
   snprintf(start, sizeof start, "%s: got ", name);
-  REFUSED(start, qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-  CHECK(strncmp(qlif_last_error(), start, strlen(start)) == 0 && strstr(qlif_last_error(), "expected a") != NULL && kernel == NULL);
+  REFUSED(start, qlif_constants(&c.header, NULL));
+  CHECK(strncmp(qlif_last_error(), start, strlen(start)) == 0 && strstr(qlif_last_error(), "expected a") != NULL);
+  REFUSED(start, qlif_kernel_open(QLIF_HOST, &c.header, 1, &kernel));
+  CHECK(kernel == NULL);
+}
+
+typedef struct number {
+  const char *name;
+  size_t offset;
+  double low, below, high, above;
+} number;
+
+static void try_numbers(const qlif_config *config, size_t size, const number *numbers, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const number *n = &numbers[i];
+    const double never[] = {NAN, -NAN, INFINITY, -INFINITY, n->below, n->above};
+    const double legal[] = {n->low, n->high, n->low == 0 ? -0.0 : n->low};
+    for (int k = 0; k < 6; k++) try_number(config, size, n->name, n->offset, never[k], 0);
+    for (int k = 0; k < 3; k++) try_number(config, size, n->name, n->offset, legal[k], 1);
+  }
 }
 
 /* Each number at its bounds and just outside of them. */
 static void test_config_numbers(void) {
-#define FINITE -3.4e38f, 3.4e38f
-#define POSITIVE 1e-45f, 3.4e38f
-#define NOT_NEGATIVE 0, 3.4e38f
-#define NUMBER(name) #name, offsetof(qlif_config, name)
-  static const struct {
-    const char *name;
-    size_t offset;
-    float low, high;
-  } fields[] = {
-      {NUMBER(kappa), FINITE},
-      {NUMBER(min_threshold), POSITIVE},
-      {NUMBER(max_threshold), POSITIVE},
-      {NUMBER(g_ahp), FINITE},
+#define NUMBER(name) #name, offsetof(qlif_qlif_config, name)
+#define FINITE LOWEST, MOST
+#define POSITIVE LEAST, MOST
+#define NOT_NEGATIVE 0, -5e-324, MOST
+#define SHARE 0, -5e-324, 1, nextafter(1, 2)
+  const number numbers[] = {
+      {NUMBER(v_reset), FINITE},
+      {NUMBER(reset_fraction), SHARE},
       {NUMBER(dt), POSITIVE},
-      {NUMBER(sigma), NOT_NEGATIVE},
+      {NUMBER(noise_std), NOT_NEGATIVE},
+      {NUMBER(theta_max), 5e-324, 0, 0x1.921fb54442d18p+1, 0x1.921fb54442d19p+1},
+      {NUMBER(quantum_leak), NOT_NEGATIVE},
+      {NUMBER(quantum_threshold), nextafter(-1, 0), -1, nextafter(1, 0), 1},
+      {NUMBER(probability_floor), 0, -5e-324, nextafter(0.5, 0), 0.5},
+      {NUMBER(surrogate_alpha), POSITIVE},
+      {NUMBER(base_alpha), POSITIVE},
       {NUMBER(dsp_decay), NOT_NEGATIVE},
       {NUMBER(dsp_jump), NOT_NEGATIVE},
-      {NUMBER(theta_max), 0, 3.14159274f},
-      {NUMBER(quantum_leak), NOT_NEGATIVE},
-      {NUMBER(base_alpha), POSITIVE},
       {NUMBER(min_alpha), POSITIVE},
       {NUMBER(max_alpha), POSITIVE},
-      {NUMBER(floor), 0, 0.5f},
-      {NUMBER(ceiling), 0.5f, 1},
-      {NUMBER(expected_above), 0, 1},
-      {NUMBER(surrogate_scale), POSITIVE},
-      {NUMBER(reset_fraction), 0, 1},
-      {NUMBER(v_reset), FINITE},
-      {NUMBER(refractory_decay), 0, 1},
+      {NUMBER(tau_ref), POSITIVE},
       {NUMBER(r_jump), NOT_NEGATIVE},
-      {NUMBER(ahp_decay), 0, 1},
-      {NUMBER(ahp_jump), NOT_NEGATIVE},
-      {NUMBER(ahp_max), POSITIVE},
       {NUMBER(adaptation_decay), NOT_NEGATIVE},
       {NUMBER(spike_increase), NOT_NEGATIVE},
-      {NUMBER(depression_rate), 0, 1},
+      {NUMBER(depression_rate), SHARE},
       {NUMBER(recovery_rate), NOT_NEGATIVE},
-      {NUMBER(rate_step), NOT_NEGATIVE},
+      {NUMBER(tau_ahp), POSITIVE},
+      {NUMBER(ahp_jump), NOT_NEGATIVE},
+      {NUMBER(g_ahp), FINITE},
+      {NUMBER(ahp_max), POSITIVE},
+      {NUMBER(min_threshold), POSITIVE},
+      {NUMBER(max_threshold), POSITIVE},
+      {NUMBER(homeostasis_target_rate), SHARE},
       {NUMBER(homeostasis_lr), FINITE},
-      {NUMBER(target_rate), 0, 1},
+      {NUMBER(homeostasis_tau), POSITIVE},
+      {NUMBER(neuromod_strength), FINITE},
+      {NUMBER(v_th), FINITE},
+      {NUMBER(tau), POSITIVE},
+      {NUMBER(eta), FINITE},
+      {NUMBER(q_scale), FINITE},
+      {NUMBER(q_bias), FINITE},
+      {NUMBER(tau_adapt), POSITIVE},
+      {NUMBER(initial_probability), 5e-324, 0, nextafter(1, 0), 1},
+      {NUMBER(initial_slope), FINITE},
   };
-  CHECK(sizeof fields / sizeof fields[0] * sizeof(float) == sizeof(qlif_config) - offsetof(qlif_config, kappa));
-  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-    const char *name = fields[i].name;
-    size_t offset = fields[i].offset;
-    try_number(name, offset, NAN, 0);
-    try_number(name, offset, -NAN, 0);
-    try_number(name, offset, INFINITY, 0);
-    try_number(name, offset, -INFINITY, 0);
-    try_number(name, offset, fields[i].low, 1);
-    try_number(name, offset, fields[i].high, 1);
-    if (fields[i].low == 0) try_number(name, offset, -0.0f, 1);
-    if (fields[i].low > -1e38f) try_number(name, offset, nextafterf(fields[i].low, -1), 0);
-    if (fields[i].high < 1e38f) try_number(name, offset, nextafterf(fields[i].high, 10), 0);
-  }
-  qlif_kernel *kernel = NULL;
-  qlif_config config = default_config();
-  config.min_threshold = 2.5f;
-  REFUSED("min_threshold, max_threshold: got 2.5, 2, expected min_threshold <= max_threshold",
-          qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  qlif_qlif_config config = default_config();
+  CHECK(sizeof numbers / sizeof numbers[0] * sizeof(double) == sizeof config - offsetof(qlif_qlif_config, v_reset));
+  try_numbers(&config.header, sizeof config, numbers, sizeof numbers / sizeof numbers[0]);
+
+#define LIF_NUMBER(name) #name, offsetof(qlif_lif_config, name)
+  const number lifs_numbers[] = {
+      {LIF_NUMBER(dt), POSITIVE},
+      {LIF_NUMBER(v_leak), FINITE},
+      {LIF_NUMBER(v_reset), FINITE},
+      {LIF_NUMBER(surrogate_alpha), POSITIVE},
+      {LIF_NUMBER(tau_syn_inv), LEAST, nextafter(1000 + 0x1p-15, 0), 1001},
+      {LIF_NUMBER(tau_mem_inv), LEAST, nextafter(1000 + 0x1p-15, 0), 1001},
+      {LIF_NUMBER(v_th), FINITE},
+  };
+  qlif_lif_config lif;
+  CHECK_OK(qlif_lif_defaults(&lif, sizeof lif));
+  CHECK(sizeof lifs_numbers / sizeof lifs_numbers[0] * sizeof(double) == sizeof lif - offsetof(qlif_lif_config, dt));
+  try_numbers(&lif.header, sizeof lif, lifs_numbers, sizeof lifs_numbers / sizeof lifs_numbers[0]);
+
+  config.min_threshold = 2.5;
+  REFUSED("min_threshold, max_threshold: got 2.5, 2, expected min_threshold < max_threshold", qlif_constants(&config.header, NULL));
+  config.min_threshold = 2;
+  REFUSED("min_threshold, max_threshold: got 2, 2,", qlif_constants(&config.header, NULL));
   config = default_config();
-  config.min_alpha = 5.5f;
-  REFUSED("min_alpha, max_alpha: got 5.5, 5,", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-  config = default_config();
-  config.surrogate = QLIF_SURROGATE_GAUSSIAN;
-  REFUSED("surrogate_scale: got 1, expected a finite number <= 0", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-  config.surrogate_scale = -INFINITY;
-  REFUSED("surrogate_scale", qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-  CHECK(kernel == NULL);
-  /* a of 3e38 and of 1.3e-19; and both bounds of a pair rounded to one number. */
-  static const float scales[] = {-0.0f, -3e37f};
-  for (int i = 0; i < 2; i++) {
-    config.surrogate_scale = scales[i];
-    config.min_threshold = config.max_threshold;
-    config.min_alpha = config.max_alpha;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-    CHECK_OK(qlif_kernel_close(kernel));
+  config.min_alpha = 5.5;
+  REFUSED("min_alpha, max_alpha: got 5.5, 5,", qlif_constants(&config.header, NULL));
+  config.min_alpha = 5;
+  CHECK_OK(qlif_constants(&config.header, NULL));
+  config.homeostasis_tau = 2.9e-39;
+  REFUSED("homeostasis_tau: got 2.9e-39, expected a finite number > 0 for which dt / homeostasis_tau", qlif_constants(&config.header, NULL));
+  config.homeostasis_tau = 3e-39;
+  CHECK_OK(qlif_constants(&config.header, NULL));
+  for (int model = 0; model < 2; model++) {
+    lif.surrogate = config.surrogate = QLIF_SURROGATE_GAUSSIAN;
+    const qlif_config *head = model == QLIF_MODEL_QLIF ? &config.header : &lif.header;
+    lif.surrogate_alpha = config.surrogate_alpha = 3.8e-20;
+    REFUSED("surrogate_alpha, as -1 / (2 a^2): got -3.46", qlif_constants(head, NULL));
+    lif.surrogate_alpha = config.surrogate_alpha = 3.9e-20;
+    CHECK_OK(qlif_constants(head, NULL));
+    lif.surrogate_alpha = config.surrogate_alpha = 3e38;
+    CHECK_OK(qlif_constants(head, NULL));
   }
+}
+
+/* The tables hold together, and number and size are checked. */
+static void test_models(void) {
+  qlif_model_info model = {.size = sizeof model};
+  REFUSED("info", qlif_model(0, NULL));
+  REFUSED("model", qlif_model(-1, &model));
+  REFUSED("model", qlif_model(2, &model));
+  model.size--;
+  REFUSED("size", qlif_model(0, &model));
+  const int32_t counts[2][3] = {{QLIF_STATE_VARIABLES, QLIF_PARAMETERS, QLIF_TRACES},
+                                {QLIF_LIF_STATE_VARIABLES, QLIF_LIF_PARAMETERS, QLIF_LIF_TRACES}};
+  for (int32_t m = 0; m < 2; m++) {
+    model.size = sizeof model;
+    CHECK_OK(qlif_model(m, &model));
+    CHECK(strcmp(model.name, m == QLIF_MODEL_QLIF ? "QLIF" : "LIF") == 0 && model.modulation == (m == QLIF_MODEL_QLIF));
+    CHECK(model.state_variables == counts[m][0] && model.parameters == counts[m][1] && model.traces == counts[m][2]);
+    qlif_variable_info variable = {.size = sizeof variable};
+    qlif_parameter_info parameter = {.size = sizeof parameter};
+    qlif_trace_info trace = {.size = sizeof trace};
+    for (int32_t i = 0; i < model.traces; i++) {
+      CHECK_OK(qlif_trace(m, i, &trace));
+      CHECK(strlen(trace.symbol) > 0 && trace.state_variable >= -1 && trace.state_variable < model.state_variables);
+      if (trace.state_variable >= 0) {
+        CHECK_OK(qlif_state_variable(m, trace.state_variable, &variable));
+        CHECK(strcmp(variable.symbol, trace.symbol) == 0);
+      }
+    }
+    REFUSED("number", qlif_state_variable(m, -1, &variable));
+    REFUSED("number", qlif_state_variable(m, model.state_variables, &variable));
+    REFUSED("number", qlif_parameter(m, model.parameters, &parameter));
+    REFUSED("number", qlif_trace(m, model.traces, &trace));
+    REFUSED("model", qlif_parameter(2, 0, &parameter));
+    variable.size = parameter.size = trace.size = 3;
+    REFUSED("size", qlif_state_variable(m, 0, &variable));
+    REFUSED("size", qlif_parameter(m, 0, &parameter));
+    REFUSED("size", qlif_trace(m, 0, &trace));
+    REFUSED("info", qlif_state_variable(m, 0, NULL));
+    REFUSED("info", qlif_parameter(m, 0, NULL));
+    REFUSED("info", qlif_trace(m, 0, NULL));
+    for (int32_t i = 0; i < model.constants; i++) CHECK(strlen(qlif_constant_name(m, i)) > 0);
+    CHECK(qlif_constant_name(m, -1) == NULL && qlif_constant_name(m, model.constants) == NULL);
+  }
+  CHECK(qlif_constant_name(2, 0) == NULL);
+  REFUSED("config", qlif_constants(NULL, NULL));
+  float values[64];
+  qlif_qlif_config config = default_config();
+  REFUSED("values", qlif_constants(&config.header, (float *)((char *)values + 1)));
+  CHECK_OK(qlif_constants(&config.header, values));
+  CHECK(strcmp(qlif_constant_name(QLIF_MODEL_QLIF, 19), "refractory_decay") == 0 && values[19] == (float)exp(-1.0 / 6));
 }
 
 /* A call of 3 steps of 2 x 5 neurons, with a tape that holds it. */
@@ -223,15 +356,15 @@ static fixture open_fixture(void) {
   fixture x;
   do {
     x.s = random_scenario(100);
-    if (x.s.args.forward.steps == 2 && elements_of(&x.s) > 1 && x.s.modulated && x.s.args.forward.initial_state[0] != NULL &&
-        config_wires(&x.s.config) == 1 && x.s.config.membrane_noise) {
+    if (x.s.forward.steps == 2 && elements_of(&x.s) > 1 && x.s.modulated && x.s.forward.initial_state[0] != NULL &&
+        config_wires(&x.s.config) == 1 && x.s.config.stochastic) {
       break;
     }
     free_scenario(&x.s);
   } while (1);
-  qlif_forward_args *f = &x.s.args.forward;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config, 1, &x.kernel));
-  CHECK_OK(qlif_tape_open(x.kernel, QLIF_TAPE_VOLTAGE, f->steps, f->batch, f->neurons, &x.tape));
+  qlif_forward_args *f = &x.s.forward;
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.header, 1, &x.kernel));
+  CHECK_OK(qlif_tape_open(x.kernel, QLIF_TAPE_VOLTAGE, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &x.tape));
   return x;
 }
 
@@ -241,11 +374,11 @@ static void close_fixture(fixture *x) {
   free_scenario(&x->s);
 }
 
-static float *misaligned(const float *pointer) { return (float *)((char *)pointer + 1); }
+static float *misaligned(const void *pointer) { return (float *)((char *)pointer + 1); }
 
 static void test_forward_refusals(void) {
   fixture x = open_fixture();
-  const qlif_forward_args good = x.s.args.forward;
+  const qlif_forward_args good = x.s.forward;
   qlif_forward_args a;
   const int64_t huge = (int64_t)1 << 40;
 #define FORWARD(word, change)                            \
@@ -257,6 +390,8 @@ static void test_forward_refusals(void) {
   REFUSED("args", qlif_forward(x.kernel, NULL, NULL));
   REFUSED("stream", qlif_forward(x.kernel, &good, &a));
   FORWARD("size", a.size++);
+  FORWARD("input_type: got 1, expected QLIF_TYPE_F32 (0): fp16 and bf16", a.input_type = 1);
+  FORWARD("spike_value_type: got -1, expected QLIF_TYPE_F32", a.spike_value_type = -1);
   FORWARD("reserved", a.reserved = 1);
   FORWARD("steps", a.steps = -1);
   FORWARD("batch", a.batch = -1);
@@ -304,9 +439,9 @@ static void test_forward_refusals(void) {
   /* Nothing was written. */
   for (int64_t i = 0; i < rows_of(&x.s) * 4; i++) CHECK(((unsigned char *)good.voltages)[i] == 0xa5);
 
-  qlif_config plain = lif_config();
+  qlif_qlif_config plain = plain_config();
   qlif_kernel *other;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &plain, 1, &other));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &plain.header, 1, &other));
   a = good;
   a.uniforms = a.input;
   REFUSED("uniforms", qlif_forward(other, &a, NULL));
@@ -319,52 +454,55 @@ static void test_forward_refusals(void) {
 
 static void test_backward_refusals(void) {
   fixture x = open_fixture();
-  qlif_backward_args good = x.s.args;
-  qlif_backward_args a;
+  call good = call_of(&x.s);
+  call a;
   good.forward.tape = x.tape;
-  REFUSED("holds no forward call", qlif_backward(x.kernel, &good, NULL));
+  REFUSED("holds no forward call", qlif_backward(x.kernel, BACKWARD_OF(&good), NULL));
   CHECK_OK(qlif_forward(x.kernel, &good.forward, NULL));
 #define BACKWARD(word, change)                           \
   do {                                                   \
     a = good;                                            \
     change;                                              \
-    REFUSED(word, qlif_backward(x.kernel, &a, NULL));    \
+    REFUSED(word, qlif_backward(x.kernel, BACKWARD_OF(&a), NULL));    \
   } while (0)
   REFUSED("args", qlif_backward(x.kernel, NULL, NULL));
-  REFUSED("stream", qlif_backward(x.kernel, &good, &a));
-  REFUSED("kernel", qlif_backward(NULL, &good, NULL));
-  BACKWARD("qlif_backward_args", a.size--);
-  BACKWARD("qlif_forward_args", a.forward.size--);
-  BACKWARD("reserved", a.reserved = 3);
+  REFUSED("stream", qlif_backward(x.kernel, BACKWARD_OF(&good), &a));
+  REFUSED("kernel", qlif_backward(NULL, BACKWARD_OF(&good), NULL));
+  BACKWARD("qlif_backward_args.size", a.args.size--);
+  BACKWARD("qlif_forward_args.size", a.forward.size--);
+  BACKWARD("grad_type", a.args.grad_type = 3);
+  BACKWARD("input_type", a.forward.input_type = -1);
+  BACKWARD("reserved", a.args.reserved = 1);
+  BACKWARD("grad_spike_values_shared", a.args.grad_spike_values_shared = 2);
   BACKWARD("steps", a.forward.steps = -1);
   BACKWARD("tape", a.forward.tape = NULL);
   BACKWARD("tape", a.forward.batch++);
   BACKWARD("first_step", a.forward.first_step++);
   BACKWARD("grad_modulation", a.forward.modulation.data = NULL);
-  BACKWARD("grad_spike_values", a.grad_spike_values = misaligned(a.grad_input));
-  BACKWARD("grad_voltages", a.grad_voltages = misaligned(a.grad_input));
-  BACKWARD("grad_input", a.grad_input = misaligned(a.grad_input));
-  BACKWARD("grad_modulation", a.grad_modulation = misaligned(a.grad_modulation));
-  BACKWARD("grad_parameters", a.grad_parameters[2] = misaligned(a.grad_parameters[2]));
-  BACKWARD("grad_initial_state", a.grad_initial_state[10] = NULL);
-  BACKWARD("grad_final_state", memset(a.grad_final_state, 0, sizeof a.grad_final_state); a.grad_final_state[4] = a.grad_input);
-  for (int64_t i = 0; i < rows_of(&x.s) * 4; i++) CHECK(((unsigned char *)good.grad_input)[i] == 0xa5);
-  CHECK_OK(qlif_backward(x.kernel, &good, NULL));
+  BACKWARD("grad_spike_values", a.args.grad_spike_values = misaligned(a.args.grad_input));
+  BACKWARD("grad_voltages", a.args.grad_voltages = misaligned(a.args.grad_input));
+  BACKWARD("grad_input", a.args.grad_input = misaligned(a.args.grad_input));
+  BACKWARD("grad_modulation", a.args.grad_modulation = misaligned(a.args.grad_modulation));
+  BACKWARD("grad_parameters", a.args.grad_parameters[2] = misaligned(a.args.grad_parameters[2]));
+  BACKWARD("grad_initial_state", a.args.grad_initial_state[10] = NULL);
+  BACKWARD("grad_final_state", memset(a.args.grad_final_state, 0, sizeof a.args.grad_final_state); a.args.grad_final_state[4] = a.args.grad_input);
+  for (int64_t i = 0; i < rows_of(&x.s) * 4; i++) CHECK(((unsigned char *)good.args.grad_input)[i] == 0xa5);
+  CHECK_OK(qlif_backward(x.kernel, BACKWARD_OF(&good), NULL));
   close_fixture(&x);
 }
 
 static void test_other_refusals(void) {
   fixture x = open_fixture();
   qlif_tape *tape = NULL;
-  REFUSED("mode", qlif_tape_open(x.kernel, 2, 1, 1, 1, &tape));
-  REFUSED("steps", qlif_tape_open(x.kernel, 0, -1, 1, 1, &tape));
-  REFUSED("batch * neurons", qlif_tape_open(x.kernel, 0, 1, (int64_t)1 << 40, (int64_t)1 << 23, &tape));
-  REFUSED("steps * batch * neurons", qlif_tape_open(x.kernel, 0, (int64_t)1 << 50, 1 << 10, 1 << 10, &tape));
-  REFUSED("tape", qlif_tape_open(x.kernel, 0, (int64_t)1 << 56, 1, 1, &tape));
-  EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_tape_open(x.kernel, 0, 1 << 20, 1 << 20, 1 << 20, &tape));
-  REFUSED("tape", qlif_tape_open(x.kernel, 0, 1, 1, 1, NULL));
-  REFUSED("kernel", qlif_tape_open(NULL, 0, 1, 1, 1, &tape));
-  EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_tape_open(x.kernel, 0, 1 << 20, 1 << 18, 1 << 14, &tape));
+  REFUSED("mode", qlif_tape_open(x.kernel, 2, QLIF_TYPE_F32, 1, 1, 1, &tape));
+  REFUSED("steps", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, -1, 1, 1, &tape));
+  REFUSED("batch * neurons", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, 1, (int64_t)1 << 40, (int64_t)1 << 23, &tape));
+  REFUSED("steps * batch * neurons", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, (int64_t)1 << 50, 1 << 10, 1 << 10, &tape));
+  REFUSED("tape", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, (int64_t)1 << 56, 1, 1, &tape));
+  EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, 1 << 20, 1 << 20, 1 << 20, &tape));
+  REFUSED("tape", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, 1, 1, 1, NULL));
+  REFUSED("kernel", qlif_tape_open(NULL, 0, QLIF_TYPE_F32, 1, 1, 1, &tape));
+  EXPECT(QLIF_OUT_OF_MEMORY, "memory", qlif_tape_open(x.kernel, 0, QLIF_TYPE_F32, 1 << 20, 1 << 18, 1 << 14, &tape));
   CHECK(tape == NULL);
   CHECK(qlif_tape_bytes(NULL) == 0);
   CHECK(qlif_tape_bytes(x.tape) > 0);
@@ -415,13 +553,13 @@ static void test_other_refusals(void) {
 
 /* Handles are told from each other, whatever they are. */
 static void test_handles(void) {
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
   qlif_tape *tape;
   CHECK_OK(qlif_kernel_close(NULL));
   CHECK_OK(qlif_tape_close(NULL));
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 2, &kernel));
-  CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_COMPACT, 100, 3, 5, &tape));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 2, &kernel));
+  CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, 100, 3, 5, &tape));
   qlif_draw_args draw;
   memset(&draw, 0, sizeof draw);
   draw.size = sizeof draw;
@@ -432,7 +570,7 @@ static void test_handles(void) {
   qlif_backward_args backward;
   memset(&backward, 0, sizeof backward);
   backward.size = sizeof backward;
-  backward.forward = forward;
+  backward.forward = &forward;
   char text[16];
   qlif_tape *none = NULL;
   for (int round = 0; round < 2; round++) {
@@ -449,11 +587,11 @@ static void test_handles(void) {
     REFUSED(why, qlif_forward(wrong, &forward, NULL));
     REFUSED(why, qlif_backward(wrong, &backward, NULL));
     REFUSED(why, qlif_draw(wrong, &draw, NULL));
-    REFUSED(why, qlif_tape_open(wrong, 0, 1, 1, 1, &none));
+    REFUSED(why, qlif_tape_open(wrong, 0, QLIF_TYPE_F32, 1, 1, 1, &none));
   }
   CHECK(none == NULL);
   CHECK(qlif_tape_bytes(tape) > 0);
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
   for (int round = 0; round < 2; round++) {
     const char *why = round == 0 ? "tape: got a kernel's handle" : "tape: got a handle that has been closed";
     qlif_tape *wrong = tape;
@@ -463,7 +601,7 @@ static void test_handles(void) {
       CHECK_OK(qlif_tape_close(tape));
     }
     REFUSED(why, qlif_tape_close(wrong));
-    forward.tape = backward.forward.tape = wrong;
+    forward.tape = wrong;
     REFUSED(why, qlif_forward(kernel, &forward, NULL));
     REFUSED(why, qlif_backward(kernel, &backward, NULL));
     CHECK(qlif_tape_bytes(wrong) == 0 && strstr(qlif_last_error(), why) != NULL);
@@ -482,8 +620,8 @@ static void test_handles(void) {
   CHECK_OK(qlif_kernel_close(closed));
   for (int i = 0; i < 1000; i++) {
     qlif_kernel *next;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &next));
-    CHECK_OK(qlif_tape_open(next, QLIF_TAPE_COMPACT, 3, 2, 2, &tape));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 1, &next));
+    CHECK_OK(qlif_tape_open(next, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, 3, 2, 2, &tape));
     REFUSED("has been closed", qlif_kernel_close(closed));
     REFUSED("tape's handle", qlif_kernel_close((qlif_kernel *)tape));
     CHECK((uintptr_t)next > (uintptr_t)closed && (uintptr_t)tape > (uintptr_t)next);
@@ -496,33 +634,34 @@ static void test_handles(void) {
 /* A tape is for kernels of its own configuration, of any of them. */
 static void test_tapes_of_other_kernels(void) {
   fixture x = open_fixture();
-  qlif_backward_args good = x.s.args;
+  call good = call_of(&x.s);
   good.forward.tape = x.tape;
   CHECK_OK(qlif_forward(x.kernel, &good.forward, NULL));
-  for (size_t offset = offsetof(qlif_config, decision); offset < sizeof(qlif_config); offset += 4) {
-    qlif_config config = x.s.config;
+  const size_t numbers = offsetof(qlif_qlif_config, v_reset);
+  for (size_t offset = sizeof(qlif_config); offset < sizeof(qlif_qlif_config); offset += offset < numbers ? 4 : 8) {
+    qlif_qlif_config config = x.s.config;
     void *field = (char *)&config + offset;
-    if (offset < offsetof(qlif_config, kappa)) {
+    if (offset < numbers) {
       int32_t *option = field;
       *option += *option == 1 ? 1 : -1;
     } else {
-      *(float *)field *= 0.875f;
+      *(double *)field *= 0.875;
     }
     qlif_kernel *other;
-    if (memcmp(&config, &x.s.config, sizeof config) == 0 || qlif_kernel_open(QLIF_HOST, &config, 1, &other) != QLIF_SUCCESS) {
+    if (memcmp(&config, &x.s.config, sizeof config) == 0 || qlif_kernel_open(QLIF_HOST, &config.header, 1, &other) != QLIF_SUCCESS) {
       continue;
     }
-    qlif_backward_args a = good;
+    call a = good;
     /* What the other one needs to get as far as the tape. */
     a.forward.normals = NULL;
     REFUSED("tape: was opened by a kernel of another configuration", qlif_forward(other, &a.forward, NULL));
-    REFUSED("tape: was opened by a kernel of another configuration", qlif_backward(other, &a, NULL));
+    REFUSED("tape: was opened by a kernel of another configuration", qlif_backward(other, BACKWARD_OF(&a), NULL));
     CHECK_OK(qlif_kernel_close(other));
   }
   /* Nothing was written to the tape, which goes from kernel to kernel. */
   CHECK_OK(qlif_kernel_close(x.kernel));
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config, 3, &x.kernel));
-  CHECK_OK(qlif_backward(x.kernel, &good, NULL));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.header, 3, &x.kernel));
+  CHECK_OK(qlif_backward(x.kernel, BACKWARD_OF(&good), NULL));
   scenario expected = again(&x.s);
   run_on(&expected, QLIF_HOST, 1);
   same_results(&expected, &x.s);
@@ -549,15 +688,15 @@ static void test_parameters(void) {
       free_scenario(&s);
       continue;
     }
-    qlif_forward_args *f = &s.args.forward;
+    qlif_forward_args *f = &s.forward;
     s.config.dt = round % 3 == 0 ? 1 : round % 3 == 1 ? 1e-30f : 1e30f;
-    const float never_tau[] = {0, -0.0f, -1, -1e-45f, nextafterf(least_tau(s.config.dt), 0)};
-    const float odd_tau[] = {least_tau(s.config.dt), 3.4e38f};
+    const float never_tau[] = {0, -0.0f, -1, -1e-45f, nextafterf(least_tau((float)s.config.dt), 0)};
+    const float odd_tau[] = {least_tau((float)s.config.dt), 3.4e38f};
     static const float odd[] = {3.4e38f, -3.4e38f, 1e-45f, -0.0f};
     qlif_kernel *kernel;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config, 3, &kernel));
-    CHECK_OK(qlif_tape_open(kernel, s.mode, f->steps, f->batch, f->neurons, &tape));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.header, 3, &kernel));
+    CHECK_OK(qlif_tape_open(kernel, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
     f->tape = tape;
     for (int parameter = 0; parameter < QLIF_PARAMETERS; parameter++) {
       int64_t index = random_int(0, 1) ? parameter_length(&s, parameter) - 1 : random_int(0, (int)parameter_length(&s, parameter) - 1);
@@ -569,7 +708,7 @@ static void test_parameters(void) {
       for (int i = 0; i < many; i++) {
         *value = i < 4 ? never[i] : never_tau[i - 4];
         /* The largest of them have no dt below. */
-        if (*value > 0 && isfinite(s.config.dt / *value)) continue;
+        if (*value > 0 && isfinite((float)s.config.dt / *value)) continue;
         REFUSED(names[parameter], qlif_forward(kernel, f, NULL));
         CHECK(strstr(qlif_last_error(), where) != NULL);
         for (int64_t e = 0; e < elements_of(&s) * 4; e++) CHECK(((unsigned char *)f->final_state[3])[e] == 0xa5);
@@ -581,21 +720,21 @@ static void test_parameters(void) {
       float *value = (float *)f->parameters[parameter] + parameter_length(&s, parameter) - 1;
       float saved = *value;
       *value = NAN;
-      REFUSED(names[parameter], qlif_backward(kernel, &s.args, NULL));
+      REFUSED(names[parameter], qlif_backward(kernel, BACKWARD_OF(&s), NULL));
       CHECK(strstr(qlif_last_error(), "got nan") != NULL);
       for (int64_t e = 0; e < rows_of(&s) * 4; e++) CHECK(((unsigned char *)s.args.grad_input)[e] == 0xa5);
       /* And the tape keeps what it holds. */
       REFUSED(names[parameter], qlif_forward(kernel, f, NULL));
       *value = saved;
     }
-    CHECK_OK(qlif_backward(kernel, &s.args, NULL));
+    CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&s), NULL));
     for (int parameter = 0; parameter < QLIF_PARAMETERS; parameter++) {
       float *value = (float *)f->parameters[parameter];
       float saved = *value;
       for (int i = 0; i < (parameter == QLIF_PARAM_TAU ? 2 : 4); i++) {
         *value = parameter == QLIF_PARAM_TAU ? odd_tau[i] : odd[i];
         CHECK_OK(qlif_forward(kernel, f, NULL));
-        CHECK_OK(qlif_backward(kernel, &s.args, NULL));
+        CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&s), NULL));
       }
       *value = saved;
     }
@@ -606,9 +745,9 @@ static void test_parameters(void) {
 
   /* Enough of them that threads share the check; the first that is wrong is named. */
   const int64_t many = 100003;
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 3, &kernel));
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 3, &kernel));
   qlif_forward_args f;
   memset(&f, 0, sizeof f);
   f.size = sizeof f;
@@ -635,7 +774,7 @@ static void test_parameters(void) {
 static void test_nan_stays(int rounds) {
   for (int round = 0; round < rounds; round++) {
     scenario plain = random_scenario(20000);
-    if (rows_of(&plain) == 0 || plain.args.forward.initial_state[0] == NULL) {
+    if (rows_of(&plain) == 0 || plain.forward.initial_state[0] == NULL) {
       free_scenario(&plain);
       continue;
     }
@@ -644,14 +783,14 @@ static void test_nan_stays(int rounds) {
     int64_t row = random_int(0, (int)rows_of(&plain) - 1);
     int64_t element = row % elements;
     run_on(&plain, QLIF_HOST, 1);
-    float *where = random_int(0, 1) ? (float *)other.args.forward.input + row
-                                    : (float *)other.args.forward.initial_state[random_int(0, 10)] + element;
+    float *where = random_int(0, 1) ? (float *)other.forward.input + row
+                                    : (float *)other.forward.initial_state[random_int(0, 10)] + element;
     *where = NAN;
     run_on(&other, QLIF_HOST, 1);
     for (int64_t i = 0; i < rows_of(&plain); i++) {
       if (i % elements != element) {
-        CHECK(plain.args.forward.spikes_u8[i] == other.args.forward.spikes_u8[i]);
-        same_bytes("voltages beside a NaN", plain.args.forward.voltages + i, other.args.forward.voltages + i, 1, 4);
+        CHECK(plain.forward.spikes_u8[i] == other.forward.spikes_u8[i]);
+        same_bytes("voltages beside a NaN", plain.forward.voltages + i, other.forward.voltages + i, 1, 4);
         same_bytes("gradients beside a NaN", plain.args.grad_input + i, other.args.grad_input + i, 1, 4);
       }
     }
@@ -673,18 +812,18 @@ static void test_empty_calls(void) {
   };
   alarm(300);
   for (int mode = 0; mode < 2; mode++) {
-    qlif_config config = mode == 0 ? default_config() : lif_config();
+    qlif_qlif_config config = mode == 0 ? default_config() : plain_config();
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 2, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 2, &kernel));
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
       for (int modulated = 0; modulated < 9; modulated++) {
         qlif_tape *tape;
         float dummy[1] = {1};
         float grads[QLIF_PARAMETERS];
         float grad_modulation[1] = {7};
-        qlif_backward_args a;
+        call a;
         memset(&a, 0, sizeof a);
-        a.size = sizeof a;
+        a.args.size = sizeof a.args;
         qlif_forward_args *f = &a.forward;
         f->size = sizeof *f;
         f->steps = shapes[i].steps;
@@ -693,7 +832,7 @@ static void test_empty_calls(void) {
         for (int p = 0; p < QLIF_PARAMETERS; p++) {
           f->parameters[p] = dummy;
           grads[p] = 5;
-          a.grad_parameters[p] = &grads[p];
+          a.args.grad_parameters[p] = &grads[p];
         }
         if (modulated > 0) {
           f->modulation.data = dummy;
@@ -704,16 +843,16 @@ static void test_empty_calls(void) {
           __int128 values = (__int128)(f->modulation.stride_t == 0 || f->steps == 1 ? 1 : f->steps) *
                             (f->modulation.stride_b == 0 || f->batch == 1 ? 1 : f->batch) *
                             (f->modulation.stride_n == 0 || f->neurons == 1 ? 1 : f->neurons);
-          if (values <= 1) a.grad_modulation = grad_modulation;
+          if (values <= 1) a.args.grad_modulation = grad_modulation;
         }
         CHECK_OK(qlif_kernel_reserve(kernel, f->steps, f->batch, f->neurons, 1));
-        CHECK_OK(qlif_tape_open(kernel, mode, f->steps, f->batch, f->neurons, &tape));
+        CHECK_OK(qlif_tape_open(kernel, mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
         CHECK(qlif_tape_bytes(tape) == 0);
         f->tape = tape;
         CHECK_OK(qlif_forward(kernel, f, NULL));
-        CHECK_OK(qlif_backward(kernel, &a, NULL));
+        CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&a), NULL));
         for (int p = 0; p < QLIF_PARAMETERS; p++) CHECK(grads[p] == 0 && !signbit(grads[p]));
-        CHECK(a.grad_modulation == NULL || grad_modulation[0] == 0 || grad_modulation[0] == 7);
+        CHECK(a.args.grad_modulation == NULL || grad_modulation[0] == 0 || grad_modulation[0] == 7);
         if (f->modulation.stride_t + f->modulation.stride_b + f->modulation.stride_n == 0 && modulated > 0) {
           CHECK(grad_modulation[0] == 0);
         }
@@ -723,23 +862,23 @@ static void test_empty_calls(void) {
     /* Results that no memory holds. */
     qlif_tape *tape;
     float dummy[1] = {1};
-    qlif_backward_args a;
+    call a;
     memset(&a, 0, sizeof a);
-    a.size = sizeof a;
+    a.args.size = sizeof a.args;
     a.forward.size = sizeof a.forward;
     a.forward.steps = 1;
     a.forward.neurons = INT64_MAX;
     a.forward.per_neuron_parameters = 4;
-    a.grad_parameters[2] = dummy;
-    CHECK_OK(qlif_tape_open(kernel, mode, 1, 0, INT64_MAX, &tape));
+    a.args.grad_parameters[2] = dummy;
+    CHECK_OK(qlif_tape_open(kernel, mode, QLIF_TYPE_F32, 1, 0, INT64_MAX, &tape));
     a.forward.tape = tape;
     CHECK_OK(qlif_forward(kernel, &a.forward, NULL));
-    REFUSED("grad_parameters", qlif_backward(kernel, &a, NULL));
-    a.grad_parameters[2] = NULL;
-    a.grad_modulation = dummy;
+    REFUSED("grad_parameters", qlif_backward(kernel, BACKWARD_OF(&a), NULL));
+    a.args.grad_parameters[2] = NULL;
+    a.args.grad_modulation = dummy;
     a.forward.modulation.data = dummy;
     a.forward.modulation.stride_n = 1;
-    REFUSED("grad_modulation", qlif_backward(kernel, &a, NULL));
+    REFUSED("grad_modulation", qlif_backward(kernel, BACKWARD_OF(&a), NULL));
     CHECK(dummy[0] == 1);
     CHECK_OK(qlif_tape_close(tape));
 
@@ -792,8 +931,8 @@ static void *contend(void *given) {
 }
 
 static void test_contention(void) {
-  qlif_config config = default_config();
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 3, &shared_kernel));
+  qlif_qlif_config config = default_config();
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 3, &shared_kernel));
   pthread_t threads[3];
   for (int i = 0; i < 3; i++) CHECK(pthread_create(&threads[i], NULL, contend, NULL) == 0);
   for (int i = 0; i < 3; i++) CHECK(pthread_join(threads[i], NULL) == 0);
@@ -818,8 +957,8 @@ typedef struct closing {
 static void *call_until_closed(void *given) {
   closing *c = given;
   while (1) {
-    qlif_status status = qlif_forward(c->kernel, &c->s.args.forward, NULL);
-    if (status == QLIF_SUCCESS) status = qlif_backward(c->kernel, &c->s.args, NULL);
+    qlif_status status = qlif_forward(c->kernel, &c->s.forward, NULL);
+    if (status == QLIF_SUCCESS) status = qlif_backward(c->kernel, BACKWARD_OF(&c->s), NULL);
     if (status == QLIF_SUCCESS || status == QLIF_BUSY) {
       /* The other thread has a chance in between. */
       usleep(100);
@@ -837,14 +976,14 @@ static void test_closing_during_calls(int rounds) {
     if (rows_of(&c.s) > 30000) break;
     free_scenario(&c.s);
   } while (1);
-  qlif_forward_args *f = &c.s.args.forward;
+  qlif_forward_args *f = &c.s.forward;
   long before = 0;
   int refused[2] = {0, 0};
   for (int i = 0; i < rounds; i++) {
     if (i == rounds / 4) before = resident_kilobytes();
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &c.s.config, random_int(1, 3), &c.kernel));
-    CHECK_OK(qlif_tape_open(c.kernel, c.s.mode, f->steps, f->batch, f->neurons, &tape));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &c.s.config.header, random_int(1, 3), &c.kernel));
+    CHECK_OK(qlif_tape_open(c.kernel, c.s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
     uint64_t bytes = qlif_tape_bytes(tape);
     f->tape = tape;
     pthread_t thread;
@@ -879,10 +1018,10 @@ static void test_closing_during_calls(int rounds) {
 }
 
 static void test_many_kernels(void) {
-  qlif_config config = default_config();
+  qlif_qlif_config config = default_config();
   scenario s = random_scenario(2000);
   s.config = config;
-  free((void *)s.args.forward.uniforms);
+  free((void *)s.forward.uniforms);
   long before = 0;
   for (int i = 0; i < 10000; i++) {
     if (i == 1000) before = resident_kilobytes();
@@ -892,8 +1031,8 @@ static void test_many_kernels(void) {
     }
     qlif_kernel *kernel;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config, 1, &kernel));
-    CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_VOLTAGE, 20, 3, 50, &tape));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+    CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_VOLTAGE, QLIF_TYPE_F32, 20, 3, 50, &tape));
     CHECK_OK(qlif_tape_close(tape));
     CHECK_OK(qlif_kernel_close(kernel));
   }
@@ -921,20 +1060,20 @@ static void test_threads(int rounds) {
 static void test_lent_draws(int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario drawn = random_scenario(20000);
-    qlif_forward_args *f = &drawn.args.forward;
+    qlif_forward_args *f = &drawn.forward;
     int wires = config_wires(&drawn.config);
     float *uniforms = wires > 0 ? floats(rows_of(&drawn) * wires) : NULL;
-    float *normals = drawn.config.membrane_noise ? floats(rows_of(&drawn)) : NULL;
+    float *normals = drawn.config.stochastic ? floats(rows_of(&drawn)) : NULL;
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &drawn.config, 2, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &drawn.config.header, 2, &kernel));
     qlif_draw_args draw = {sizeof draw, f->stream, f->seed, f->element_offset, f->first_step, f->steps, wires > 0 ? wires : 1,
-                           elements_of(&drawn), uniforms, normals};
+                           elements_of(&drawn), 0, NULL, uniforms, normals};
     CHECK_OK(qlif_draw(kernel, &draw, NULL));
     CHECK_OK(qlif_kernel_close(kernel));
     scenario lent = again(&drawn);
-    lent.args.forward.uniforms = uniforms;
-    lent.args.forward.normals = normals;
-    lent.args.forward.seed = 0;
+    lent.forward.uniforms = uniforms;
+    lent.forward.normals = normals;
+    lent.forward.seed = 0;
     run_on(&drawn, QLIF_HOST, 1);
     run_on(&lent, QLIF_HOST, 1);
     same_results(&drawn, &lent);
@@ -949,9 +1088,9 @@ static void test_lent_draws(int rounds) {
 static void test_splits(int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario s = random_scenario(20000);
-    qlif_forward_args whole = s.args.forward;
+    qlif_forward_args whole = s.forward;
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config, 2, &kernel));
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.header, 2, &kernel));
     CHECK_OK(qlif_forward(kernel, &whole, NULL));
     int64_t cut = random_int(0, (int)whole.steps);
     int64_t elements = elements_of(&s);
@@ -1038,6 +1177,7 @@ int main(void) {
   test_devices();
   test_config_refusals();
   test_config_numbers();
+  test_models();
   test_forward_refusals();
   test_backward_refusals();
   test_other_refusals();

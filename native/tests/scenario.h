@@ -35,82 +35,34 @@ static int random_int(int low, int high) { return low + (int)(random_bits() % (u
 
 static float random_float(float low, float high) { return low + (high - low) * (float)(random_bits() >> 40) * 0x1p-24f; }
 
-/* The defaults of docs/model.md. */
-static qlif_config default_config(void) {
-  qlif_config c;
-  memset(&c, 0, sizeof c);
-  c.size = sizeof c;
-  c.quantum_wires = 4;
-  c.min_count = 1;
-  c.dynamic_probability = c.refractory = c.use_adaptation = c.use_depression = c.use_ahp = c.use_adaptive_threshold = c.homeostasis_enabled = 1;
-  c.detach_reset = c.membrane_noise = 1;
-  c.kappa = 1;
-  c.min_threshold = 0.5f;
-  c.max_threshold = 2;
-  c.g_ahp = 0.2f;
-  c.dt = 1;
-  c.sigma = 0.1f;
-  c.dsp_decay = (float)exp(-1.0 / 20);
-  c.dsp_jump = 1;
-  c.theta_max = 1.5657963f;
-  c.quantum_leak = 0.1f;
-  c.base_alpha = 2;
-  c.min_alpha = 0.05f;
-  c.max_alpha = 5;
-  c.floor = 0;
-  c.ceiling = 1;
-  c.expected_above = (float)((1 - 0.7) / 2);
-  c.surrogate_scale = 1;
-  c.reset_fraction = 1;
-  c.v_reset = 0;
-  c.refractory_decay = (float)exp(-1.0 / 6);
-  c.r_jump = 1;
-  c.ahp_decay = (float)exp(-1.0 / 120);
-  c.ahp_jump = 0.3f;
-  c.ahp_max = 2;
-  c.adaptation_decay = 0.9f;
-  c.spike_increase = 0.5f;
-  c.depression_rate = 0.1f;
-  c.recovery_rate = 0.05f;
-  c.rate_step = 1e-3f;
-  c.homeostasis_lr = 1e-3f;
-  c.target_rate = 0.12f;
+static qlif_qlif_config default_config(void) {
+  qlif_qlif_config c;
+  CHECK_OK(qlif_qlif_defaults(&c, sizeof c));
   return c;
 }
 
-static qlif_config lif_config(void) {
-  qlif_config c = default_config();
-  c.decision = QLIF_DECISION_THRESHOLD;
-  c.neuromod_mode = QLIF_NEUROMOD_OFF;
-  c.dynamic_probability = c.refractory = c.use_adaptation = c.use_depression = c.use_ahp = c.use_adaptive_threshold = 0;
-  c.homeostasis_enabled = c.membrane_noise = 0;
+/* The QLIF model with every option off. */
+static qlif_qlif_config plain_config(void) {
+  qlif_qlif_config c;
+  CHECK_OK(qlif_qlif_preset(&c, sizeof c, "plain-lif"));
   c.surrogate = random_int(0, 3);
-  c.surrogate_scale = c.surrogate == QLIF_SURROGATE_GAUSSIAN ? -0.5f : 1;
   return c;
 }
 
-/* The options of the snapshot of 2025-08-15, and of that of 2025-08-24. */
-static qlif_config snapshot_config(int later) {
-  qlif_config c = default_config();
-  c.homeostasis_enabled = 0;
-  c.reset_fraction = 0.3f;
-  if (later) {
-    c.spike_value = QLIF_SPIKE_VALUE_EXPECTED;
-    c.angle_map = QLIF_ANGLE_TANH;
-    c.dynamic_probability = c.refractory = c.detach_reset = 0;
-    c.floor = 1e-5f;
-    c.ceiling = 1 - 1e-5f;
-  }
+/* The snapshot of 2025-08-15, or that of 2025-08-24. */
+static qlif_qlif_config snapshot_config(int later) {
+  qlif_qlif_config c;
+  CHECK_OK(qlif_qlif_preset(&c, sizeof c, later ? "2025-08-24" : "2025-08-15"));
   return c;
 }
 
 /* One of the configurations that have kernels of their own. */
-static qlif_config known_config(void) {
+static qlif_qlif_config known_config(void) {
   switch (random_int(0, 3)) {
     case 0:
       return default_config();
     case 1:
-      return lif_config();
+      return plain_config();
     case 2:
       return snapshot_config(0);
     default:
@@ -119,18 +71,18 @@ static qlif_config known_config(void) {
 }
 
 /* Every third is one of those. */
-static qlif_config random_config(void) {
+static qlif_qlif_config random_config(void) {
   if (random_int(0, 2) == 0) return known_config();
-  qlif_config c = default_config();
+  qlif_qlif_config c = default_config();
   c.decision = random_int(0, 2);
   c.sampling = random_int(0, 1);
   c.spike_value = random_int(0, 1);
   c.angle_map = random_int(0, 1);
   c.readout = random_int(0, 2);
   c.quantum_wires = random_int(1, 9);
-  c.min_count = random_int(1, c.quantum_wires);
+  c.quantum_threshold = random_float(-0.9f, 0.9f);
   c.surrogate = random_int(0, 3);
-  c.surrogate_scale = c.surrogate == QLIF_SURROGATE_GAUSSIAN ? -0.5f : random_float(0.3f, 2);
+  c.surrogate_alpha = random_float(0.3f, 2);
   c.neuromod_mode = random_int(0, 3);
   c.neuromod_transform = random_int(0, 1);
   c.dynamic_probability = random_int(0, 1);
@@ -141,14 +93,14 @@ static qlif_config random_config(void) {
   c.use_adaptive_threshold = random_int(0, 1);
   c.homeostasis_enabled = random_int(0, 1);
   c.detach_reset = random_int(0, 1);
-  c.membrane_noise = random_int(0, 1);
-  c.kappa = random_float(-0.5f, 1);
+  c.stochastic = random_int(0, 1);
+  c.neuromod_strength = random_float(-0.5f, 1);
   c.reset_fraction = random_float(0, 1);
   c.v_reset = random_float(-0.2f, 0.1f);
   return c;
 }
 
-static inline int config_wires(const qlif_config *c) {
+static inline int config_wires(const qlif_qlif_config *c) {
   if (c->decision == QLIF_DECISION_SIGMOID) return c->sampling == QLIF_SAMPLING_DRAW ? 1 : 0;
   if (c->decision == QLIF_DECISION_THRESHOLD || c->readout == QLIF_READOUT_EXPECTATION) return 0;
   return c->readout == QLIF_READOUT_MULTI_QUBIT ? c->quantum_wires : 1;
@@ -166,21 +118,35 @@ static float *random_floats(int64_t count, float low, float high) {
 /* A call with everything that goes in and everything that comes out, or one as most are: spikes as bytes or their values. */
 enum { ALL_OUTPUTS, SPIKE_BYTES, SPIKE_VALUES };
 
+typedef struct call {
+  qlif_forward_args forward;
+  qlif_backward_args args;
+} call;
+
+/* The arguments of a backward call, of a scenario or a call, for qlif_backward. */
+#define BACKWARD_OF(c) ((c)->args.forward = &(c)->forward, &(c)->args)
+
 typedef struct scenario {
-  qlif_config config;
+  qlif_qlif_config config;
   int outputs;
   int mode;
   int modulated;
   int64_t modulation_values;
+  qlif_forward_args forward;
   qlif_backward_args args;
 } scenario;
 
-static int64_t elements_of(const scenario *s) { return s->args.forward.batch * s->args.forward.neurons; }
+static inline call call_of(const scenario *s) {
+  call c = {s->forward, s->args};
+  return c;
+}
 
-static int64_t rows_of(const scenario *s) { return s->args.forward.steps * elements_of(s); }
+static int64_t elements_of(const scenario *s) { return s->forward.batch * s->forward.neurons; }
+
+static int64_t rows_of(const scenario *s) { return s->forward.steps * elements_of(s); }
 
 static int64_t parameter_length(const scenario *s, int i) {
-  return s->args.forward.per_neuron_parameters >> i & 1 ? s->args.forward.neurons : 1;
+  return s->forward.per_neuron_parameters >> i & 1 ? s->forward.neurons : 1;
 }
 
 /* Outputs, of bytes that no call writes by chance. */
@@ -192,7 +158,7 @@ static void *poisoned(int64_t count, size_t size) {
 }
 
 static void make_outputs(scenario *s) {
-  qlif_forward_args *f = &s->args.forward;
+  qlif_forward_args *f = &s->forward;
   int64_t rows = rows_of(s);
   int64_t elements = elements_of(s);
   int all = s->outputs == ALL_OUTPUTS;
@@ -210,7 +176,7 @@ static void make_outputs(scenario *s) {
 }
 
 static void free_outputs(scenario *s) {
-  qlif_forward_args *f = &s->args.forward;
+  qlif_forward_args *f = &s->forward;
   free(f->spikes_f32);
   free(f->spikes_u8);
   free(f->spikes_bit);
@@ -232,7 +198,7 @@ static scenario random_scenario(int64_t budget) {
   s.config = random_config();
   s.mode = random_int(0, 1);
   s.args.size = sizeof s.args;
-  qlif_forward_args *f = &s.args.forward;
+  qlif_forward_args *f = &s.forward;
   f->size = sizeof *f;
   do {
     f->steps = times[random_int(random_int(0, 7) > 0, 12)];
@@ -287,8 +253,8 @@ static inline scenario usual_scenario(int64_t budget) {
     s = random_scenario(budget);
   }
   s.config = known_config();
-  s.mode = s.config.membrane_noise ? QLIF_TAPE_VOLTAGE : QLIF_TAPE_COMPACT;
-  if (random_int(0, 3) > 0) s.args.forward.first_step &= ~(int64_t)7;
+  s.mode = s.config.stochastic ? QLIF_TAPE_VOLTAGE : QLIF_TAPE_COMPACT;
+  if (random_int(0, 3) > 0) s.forward.first_step &= ~(int64_t)7;
   free((void *)s.args.grad_voltages);
   s.args.grad_voltages = NULL;
   free_outputs(&s);
@@ -298,7 +264,7 @@ static inline scenario usual_scenario(int64_t budget) {
 }
 
 static void free_scenario(scenario *s) {
-  qlif_forward_args *f = &s->args.forward;
+  qlif_forward_args *f = &s->forward;
   free((void *)f->input);
   for (int i = 0; i < QLIF_PARAMETERS; i++) free((void *)f->parameters[i]);
   free((void *)f->modulation.data);
@@ -316,8 +282,8 @@ static void free_scenario(scenario *s) {
 /* Runs forward alone, without a tape, on a device whose memory is the process's. */
 static inline void run_forward_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
-  CHECK_OK(qlif_kernel_open(device, &s->config, threads, &kernel));
-  CHECK_OK(qlif_forward(kernel, &s->args.forward, NULL));
+  CHECK_OK(qlif_kernel_open(device, &s->config.header, threads, &kernel));
+  CHECK_OK(qlif_forward(kernel, &s->forward, NULL));
   CHECK_OK(qlif_kernel_close(kernel));
 }
 
@@ -325,12 +291,12 @@ static inline void run_forward_on(scenario *s, int device, int threads) {
 static void run_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
   qlif_tape *tape;
-  qlif_forward_args *f = &s->args.forward;
-  CHECK_OK(qlif_kernel_open(device, &s->config, threads, &kernel));
-  CHECK_OK(qlif_tape_open(kernel, s->mode, f->steps, f->batch, f->neurons, &tape));
+  qlif_forward_args *f = &s->forward;
+  CHECK_OK(qlif_kernel_open(device, &s->config.header, threads, &kernel));
+  CHECK_OK(qlif_tape_open(kernel, s->mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
   f->tape = tape;
   CHECK_OK(qlif_forward(kernel, f, NULL));
-  CHECK_OK(qlif_backward(kernel, &s->args, NULL));
+  CHECK_OK(qlif_backward(kernel, BACKWARD_OF(s), NULL));
   CHECK_OK(qlif_kernel_close(kernel));
   CHECK_OK(qlif_tape_close(tape));
   f->tape = NULL;
@@ -357,8 +323,8 @@ static void same_bytes(const char *what, const void *a, const void *b, int64_t c
 
 /* Compares all that two runs wrote. No NaN comes of these scenarios, so bytes are compared. */
 static void same_results(const scenario *a, const scenario *b) {
-  const qlif_forward_args *x = &a->args.forward;
-  const qlif_forward_args *y = &b->args.forward;
+  const qlif_forward_args *x = &a->forward;
+  const qlif_forward_args *y = &b->forward;
   int64_t rows = rows_of(a);
   int64_t elements = elements_of(a);
   same_bytes("spikes_f32", x->spikes_f32, y->spikes_f32, rows, 4);

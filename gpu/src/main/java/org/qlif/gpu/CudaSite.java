@@ -4,9 +4,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.qlif.DType;
 import org.qlif.Device;
+import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
-import org.qlif.QlifConfig;
 import org.qlif.Tensor;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
@@ -63,7 +63,7 @@ final class CudaSite implements NativeKernel.Site {
     }
 
     @Override
-    public void check(QlifConfig config, Parameters parameters) {
+    public void check(NeuronConfig config, Parameters parameters) {
         if (!checksParameters) {
             return;
         }
@@ -76,7 +76,7 @@ final class CudaSite implements NativeKernel.Site {
     }
 
     /** What of {@code parameters} is in the GPU's memory. */
-    private Parameters copy(QlifConfig config, Parameters parameters) {
+    private Parameters copy(NeuronConfig config, Parameters parameters) {
         Parameters copies = Parameters.none(config);
         for (NeuronParameter parameter : config.parameters()) {
             Tensor tensor = parameters.get(parameter);

@@ -3,8 +3,8 @@ package org.qlif.gpu;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.qlif.Device;
+import org.qlif.NeuronConfig;
 import org.qlif.Parameters;
-import org.qlif.QlifConfig;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
 /** A kernel on the host: its calls are done when they return, and reach no memory but the host's. */
@@ -32,7 +32,7 @@ final class HostSite implements NativeKernel.Site {
     }
 
     @Override
-    public void check(QlifConfig config, Parameters parameters) {}
+    public void check(NeuronConfig config, Parameters parameters) {}
 
     @Override
     public void finish(NativeKernel kernel, NativeTape tape) {}

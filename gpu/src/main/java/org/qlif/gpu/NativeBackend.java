@@ -9,10 +9,8 @@ import org.qlif.Device;
 import org.qlif.DeviceInfo;
 import org.qlif.DeviceUnavailableException;
 import org.qlif.KernelOptions;
-import org.qlif.LifConfig;
 import org.qlif.NativeException;
 import org.qlif.NeuronConfig;
-import org.qlif.QlifConfig;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 import org.qlif.spi.Backend;
 import org.qlif.spi.BackendKernel;
@@ -174,13 +172,6 @@ public final class NativeBackend implements Backend {
 
     @Override
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
-        return switch (config) {
-            case QlifConfig qlif -> open(qlif, device, options);
-            case LifConfig lif -> throw new IllegalArgumentException("config: got LIF, expected QLIF");
-        };
-    }
-
-    private static BackendKernel open(QlifConfig config, Device device, KernelOptions options) {
         NativeKernel.Site site = device.equals(HOST) ? new HostSite() : new CudaSite(device, ordinal(device));
         try {
             return new NativeKernel(config, options.threads(), site);

@@ -9,14 +9,14 @@ import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
-import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
-import org.qlif.QlifTrace;
-import org.qlif.QlifVariable;
 import org.qlif.State;
+import org.qlif.StateVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
+import org.qlif.Trace;
 import org.qlif.gpu.Staging.Use;
 import org.qlif.gpu.ffi.qlif.qlif_backward_args;
 import org.qlif.gpu.ffi.qlif.qlif_broadcast;
@@ -32,10 +32,6 @@ import org.qlif.spi.host.Broadcast;
  * how they reach memory, which is {@link Staging}'s affair, and in what is around a call: {@link Site}.
  */
 final class NativeKernel implements BackendKernel {
-    // Arrays, since a list would be asked for an iterator at every call.
-    private static final QlifVariable[] VARIABLES = QlifVariable.values();
-    private static final QlifParameter[] PARAMETERS = QlifParameter.values();
-    private static final QlifTrace[] TRACES = QlifTrace.values();
     private static final long POINTER = qlif_h.C_POINTER.byteSize();
 
     /** Native code on other threads reads it, and kernels pass from thread to thread. */
@@ -43,10 +39,14 @@ final class NativeKernel implements BackendKernel {
 
     private final MemorySegment forwardArgs = arena.allocate(qlif_forward_args.layout());
     private final MemorySegment backwardArgs = arena.allocate(qlif_backward_args.layout());
-    private final MemorySegment backwardsForward = qlif_backward_args.forward(backwardArgs);
+    private final MemorySegment backwardsForward = arena.allocate(qlif_forward_args.layout());
     private final MemorySegment drawArgs = arena.allocate(qlif_draw_args.layout());
 
-    private final QlifConfig config;
+    private final NeuronConfig config;
+    // Arrays, since a list would be asked for an iterator at every call.
+    private final StateVariable[] variables;
+    private final NeuronParameter[] parameters;
+    private final Trace[] traces;
     private final Site site;
     private final Staging staging;
     private final MemorySegment handle;
@@ -73,7 +73,7 @@ final class NativeKernel implements BackendKernel {
          *
          * @throws IllegalArgumentException naming parameter, index and value
          */
-        void check(QlifConfig config, Parameters parameters);
+        void check(NeuronConfig config, Parameters parameters);
 
         /** Waits for a call if it must be done when it returns, or else keeps what it uses. {@code tape} may be null. */
         void finish(NativeKernel kernel, NativeTape tape);
@@ -90,8 +90,11 @@ final class NativeKernel implements BackendKernel {
         void close();
     }
 
-    NativeKernel(QlifConfig config, int threads, Site site) {
+    NativeKernel(NeuronConfig config, int threads, Site site) {
         this.config = config;
+        this.variables = config.stateVariables().toArray(StateVariable[]::new);
+        this.parameters = config.parameters().toArray(NeuronParameter[]::new);
+        this.traces = config.traces().toArray(Trace[]::new);
         this.site = site;
         this.staging = site.staging();
         MemorySegment opened = MemorySegment.NULL;
@@ -118,6 +121,7 @@ final class NativeKernel implements BackendKernel {
         qlif_backward_args.size(backwardArgs, (int) backwardArgs.byteSize());
         qlif_forward_args.size(backwardsForward, (int) backwardsForward.byteSize());
         qlif_draw_args.size(drawArgs, (int) drawArgs.byteSize());
+        qlif_backward_args.forward(backwardArgs, backwardsForward);
     }
 
     @Override
@@ -235,9 +239,10 @@ final class NativeKernel implements BackendKernel {
         qlif_forward_args.seed(args, draws == null ? 0 : draws.seed());
         qlif_forward_args.element_offset(args, draws == null ? 0 : draws.elementOffset());
         qlif_forward_args.stream(args, draws == null ? 0 : draws.stream());
+        staging.bind(args, qlif_forward_args.row_index$offset(), call.rowIndex(), Use.READ);
         staging.bind(args, qlif_forward_args.input$offset(), call.input(), Use.READ);
         int perNeuron = 0;
-        for (QlifParameter parameter : PARAMETERS) {
+        for (NeuronParameter parameter : parameters) {
             Tensor tensor = call.parameters().get(parameter);
             int ordinal = parameter.ordinal();
             staging.bind(args, qlif_forward_args.parameters$offset() + ordinal * POINTER, tensor, Use.READ);
@@ -275,7 +280,7 @@ final class NativeKernel implements BackendKernel {
     }
 
     private void bindState(MemorySegment args, long offset, State state, Use use) {
-        for (QlifVariable variable : VARIABLES) {
+        for (StateVariable variable : variables) {
             Tensor tensor = state == null ? null : state.get(variable);
             staging.bind(args, offset + variable.ordinal() * POINTER, tensor, use);
         }
@@ -288,7 +293,7 @@ final class NativeKernel implements BackendKernel {
         if (state == null || state != call.initialState()) {
             bindState(args, last, state, Use.WRITE);
         } else {
-            for (QlifVariable variable : VARIABLES) {
+            for (StateVariable variable : variables) {
                 long place = variable.ordinal() * POINTER;
                 staging.bind(args, initial + place, last + place, state.get(variable), Use.READ_AND_WRITE);
             }
@@ -298,7 +303,7 @@ final class NativeKernel implements BackendKernel {
         staging.bind(args, qlif_forward_args.spikes_bit$offset(), call.spikes(DType.BIT), Use.WRITE);
         staging.bind(args, qlif_forward_args.spike_values$offset(), call.spikeValues(), Use.WRITE);
         staging.bind(args, qlif_forward_args.voltages$offset(), call.voltages(), Use.WRITE);
-        for (QlifTrace trace : TRACES) {
+        for (Trace trace : traces) {
             long offset = qlif_forward_args.traces$offset() + trace.ordinal() * POINTER;
             staging.bind(args, offset, call.trace(trace), Use.WRITE);
         }
@@ -307,16 +312,22 @@ final class NativeKernel implements BackendKernel {
     private void bindGradients(Backward call) {
         MemorySegment args = backwardArgs;
         staging.bind(args, qlif_backward_args.grad_spike_values$offset(), call.gradSpikeValues(), Use.READ);
+        qlif_backward_args.grad_spike_values_shared(args, isShared(call) ? 1 : 0);
         staging.bind(args, qlif_backward_args.grad_voltages$offset(), call.gradVoltages(), Use.READ);
         bindState(args, qlif_backward_args.grad_final_state$offset(), call.gradFinalState(), Use.READ);
         staging.bind(args, qlif_backward_args.grad_input$offset(), call.gradInput(), Use.WRITE);
         staging.bind(args, qlif_backward_args.grad_modulation$offset(), call.gradModulation(), Use.WRITE);
         Parameters gradients = call.gradParameters();
-        for (QlifParameter parameter : PARAMETERS) {
+        for (NeuronParameter parameter : parameters) {
             long offset = qlif_backward_args.grad_parameters$offset() + parameter.ordinal() * POINTER;
             staging.bind(args, offset, gradients == null ? null : gradients.get(parameter), Use.WRITE);
         }
         bindState(args, qlif_backward_args.grad_initial_state$offset(), call.gradInitialState(), Use.WRITE);
+    }
+
+    /** Whether all steps share one gradient of the spike values. */
+    private static boolean isShared(Backward call) {
+        return call.gradSpikeValues() != null && call.gradSpikeValuesStride() == 0;
     }
 
     @Override
@@ -327,7 +338,9 @@ final class NativeKernel implements BackendKernel {
                 case VOLTAGE -> qlif_h.QLIF_TAPE_VOLTAGE();
                 case COMPACT -> qlif_h.QLIF_TAPE_COMPACT();
             };
-            Status.check(qlif_h.qlif_tape_open(handle, number, steps, batch, neurons, out), "qlif_tape_open");
+            Status.check(
+                    qlif_h.qlif_tape_open(handle, number, qlif_h.QLIF_TYPE_F32(), steps, batch, neurons, out),
+                    "qlif_tape_open");
             return new NativeTape(out.get(qlif_h.C_POINTER, 0));
         }
     }

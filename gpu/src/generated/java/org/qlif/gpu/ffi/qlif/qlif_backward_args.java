@@ -16,15 +16,19 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * {@snippet lang=c :
  * struct qlif_backward_args {
  *     uint32_t size;
- *     uint32_t reserved;
- *     qlif_forward_args forward;
- *     const float *grad_spike_values;
- *     const float *grad_voltages;
- *     const float *grad_final_state[11];
- *     float *grad_input;
+ *     int32_t grad_type;
+ *     const qlif_forward_args *forward;
+ *     const void *grad_spike_values;
+ *     int32_t grad_spike_values_shared;
+ *     int32_t reserved;
+ *     const void *grad_voltages;
+ *     const float *grad_final_state[32];
+ *     void *grad_input;
  *     float *grad_modulation;
- *     float *grad_parameters[5];
- *     float *grad_initial_state[11];
+ *     float *grad_parameters[16];
+ *     float *grad_initial_state[32];
+ *     void *scratch;
+ *     uint64_t scratch_bytes;
  * }
  * }
  */
@@ -36,15 +40,19 @@ public class qlif_backward_args {
 
     private static final GroupLayout $LAYOUT = MemoryLayout.structLayout(
         qlif_h.C_INT.withName("size"),
-        qlif_h.C_INT.withName("reserved"),
-        qlif_forward_args.layout().withName("forward"),
+        qlif_h.C_INT.withName("grad_type"),
+        qlif_h.C_POINTER.withName("forward"),
         qlif_h.C_POINTER.withName("grad_spike_values"),
+        qlif_h.C_INT.withName("grad_spike_values_shared"),
+        qlif_h.C_INT.withName("reserved"),
         qlif_h.C_POINTER.withName("grad_voltages"),
-        MemoryLayout.sequenceLayout(11, qlif_h.C_POINTER).withName("grad_final_state"),
+        MemoryLayout.sequenceLayout(32, qlif_h.C_POINTER).withName("grad_final_state"),
         qlif_h.C_POINTER.withName("grad_input"),
         qlif_h.C_POINTER.withName("grad_modulation"),
-        MemoryLayout.sequenceLayout(5, qlif_h.C_POINTER).withName("grad_parameters"),
-        MemoryLayout.sequenceLayout(11, qlif_h.C_POINTER).withName("grad_initial_state")
+        MemoryLayout.sequenceLayout(16, qlif_h.C_POINTER).withName("grad_parameters"),
+        MemoryLayout.sequenceLayout(32, qlif_h.C_POINTER).withName("grad_initial_state"),
+        qlif_h.C_POINTER.withName("scratch"),
+        qlif_h.C_LONG.withName("scratch_bytes")
     ).withName("qlif_backward_args");
 
     /**
@@ -98,59 +106,59 @@ public class qlif_backward_args {
         struct.set(size$LAYOUT, size$OFFSET, fieldValue);
     }
 
-    private static final OfInt reserved$LAYOUT = (OfInt)$LAYOUT.select(groupElement("reserved"));
+    private static final OfInt grad_type$LAYOUT = (OfInt)$LAYOUT.select(groupElement("grad_type"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * int32_t grad_type
      * }
      */
-    public static final OfInt reserved$layout() {
-        return reserved$LAYOUT;
+    public static final OfInt grad_type$layout() {
+        return grad_type$LAYOUT;
     }
 
-    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+    private static final long grad_type$OFFSET = $LAYOUT.byteOffset(groupElement("grad_type"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * int32_t grad_type
      * }
      */
-    public static final long reserved$offset() {
-        return reserved$OFFSET;
+    public static final long grad_type$offset() {
+        return grad_type$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * int32_t grad_type
      * }
      */
-    public static int reserved(MemorySegment struct) {
-        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    public static int grad_type(MemorySegment struct) {
+        return struct.get(grad_type$LAYOUT, grad_type$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * int32_t grad_type
      * }
      */
-    public static void reserved(MemorySegment struct, int fieldValue) {
-        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
+    public static void grad_type(MemorySegment struct, int fieldValue) {
+        struct.set(grad_type$LAYOUT, grad_type$OFFSET, fieldValue);
     }
 
-    private static final GroupLayout forward$LAYOUT = (GroupLayout)$LAYOUT.select(groupElement("forward"));
+    private static final AddressLayout forward$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("forward"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * qlif_forward_args forward
+     * const qlif_forward_args *forward
      * }
      */
-    public static final GroupLayout forward$layout() {
+    public static final AddressLayout forward$layout() {
         return forward$LAYOUT;
     }
 
@@ -159,7 +167,7 @@ public class qlif_backward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * qlif_forward_args forward
+     * const qlif_forward_args *forward
      * }
      */
     public static final long forward$offset() {
@@ -169,21 +177,21 @@ public class qlif_backward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * qlif_forward_args forward
+     * const qlif_forward_args *forward
      * }
      */
     public static MemorySegment forward(MemorySegment struct) {
-        return struct.asSlice(forward$OFFSET, forward$LAYOUT.byteSize());
+        return struct.get(forward$LAYOUT, forward$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * qlif_forward_args forward
+     * const qlif_forward_args *forward
      * }
      */
     public static void forward(MemorySegment struct, MemorySegment fieldValue) {
-        MemorySegment.copy(fieldValue, 0L, struct, forward$OFFSET, forward$LAYOUT.byteSize());
+        struct.set(forward$LAYOUT, forward$OFFSET, fieldValue);
     }
 
     private static final AddressLayout grad_spike_values$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("grad_spike_values"));
@@ -191,7 +199,7 @@ public class qlif_backward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * const float *grad_spike_values
+     * const void *grad_spike_values
      * }
      */
     public static final AddressLayout grad_spike_values$layout() {
@@ -203,7 +211,7 @@ public class qlif_backward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * const float *grad_spike_values
+     * const void *grad_spike_values
      * }
      */
     public static final long grad_spike_values$offset() {
@@ -213,7 +221,7 @@ public class qlif_backward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * const float *grad_spike_values
+     * const void *grad_spike_values
      * }
      */
     public static MemorySegment grad_spike_values(MemorySegment struct) {
@@ -223,11 +231,99 @@ public class qlif_backward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * const float *grad_spike_values
+     * const void *grad_spike_values
      * }
      */
     public static void grad_spike_values(MemorySegment struct, MemorySegment fieldValue) {
         struct.set(grad_spike_values$LAYOUT, grad_spike_values$OFFSET, fieldValue);
+    }
+
+    private static final OfInt grad_spike_values_shared$LAYOUT = (OfInt)$LAYOUT.select(groupElement("grad_spike_values_shared"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t grad_spike_values_shared
+     * }
+     */
+    public static final OfInt grad_spike_values_shared$layout() {
+        return grad_spike_values_shared$LAYOUT;
+    }
+
+    private static final long grad_spike_values_shared$OFFSET = $LAYOUT.byteOffset(groupElement("grad_spike_values_shared"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t grad_spike_values_shared
+     * }
+     */
+    public static final long grad_spike_values_shared$offset() {
+        return grad_spike_values_shared$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t grad_spike_values_shared
+     * }
+     */
+    public static int grad_spike_values_shared(MemorySegment struct) {
+        return struct.get(grad_spike_values_shared$LAYOUT, grad_spike_values_shared$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t grad_spike_values_shared
+     * }
+     */
+    public static void grad_spike_values_shared(MemorySegment struct, int fieldValue) {
+        struct.set(grad_spike_values_shared$LAYOUT, grad_spike_values_shared$OFFSET, fieldValue);
+    }
+
+    private static final OfInt reserved$LAYOUT = (OfInt)$LAYOUT.select(groupElement("reserved"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t reserved
+     * }
+     */
+    public static final OfInt reserved$layout() {
+        return reserved$LAYOUT;
+    }
+
+    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t reserved
+     * }
+     */
+    public static final long reserved$offset() {
+        return reserved$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t reserved
+     * }
+     */
+    public static int reserved(MemorySegment struct) {
+        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t reserved
+     * }
+     */
+    public static void reserved(MemorySegment struct, int fieldValue) {
+        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
     }
 
     private static final AddressLayout grad_voltages$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("grad_voltages"));
@@ -235,7 +331,7 @@ public class qlif_backward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * const float *grad_voltages
+     * const void *grad_voltages
      * }
      */
     public static final AddressLayout grad_voltages$layout() {
@@ -247,7 +343,7 @@ public class qlif_backward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * const float *grad_voltages
+     * const void *grad_voltages
      * }
      */
     public static final long grad_voltages$offset() {
@@ -257,7 +353,7 @@ public class qlif_backward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * const float *grad_voltages
+     * const void *grad_voltages
      * }
      */
     public static MemorySegment grad_voltages(MemorySegment struct) {
@@ -267,7 +363,7 @@ public class qlif_backward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * const float *grad_voltages
+     * const void *grad_voltages
      * }
      */
     public static void grad_voltages(MemorySegment struct, MemorySegment fieldValue) {
@@ -279,7 +375,7 @@ public class qlif_backward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * const float *grad_final_state[11]
+     * const float *grad_final_state[32]
      * }
      */
     public static final SequenceLayout grad_final_state$layout() {
@@ -291,7 +387,7 @@ public class qlif_backward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * const float *grad_final_state[11]
+     * const float *grad_final_state[32]
      * }
      */
     public static final long grad_final_state$offset() {
@@ -301,7 +397,7 @@ public class qlif_backward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * const float *grad_final_state[11]
+     * const float *grad_final_state[32]
      * }
      */
     public static MemorySegment grad_final_state(MemorySegment struct) {
@@ -311,19 +407,19 @@ public class qlif_backward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * const float *grad_final_state[11]
+     * const float *grad_final_state[32]
      * }
      */
     public static void grad_final_state(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, grad_final_state$OFFSET, grad_final_state$LAYOUT.byteSize());
     }
 
-    private static long[] grad_final_state$DIMS = { 11 };
+    private static long[] grad_final_state$DIMS = { 32 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * const float *grad_final_state[11]
+     * const float *grad_final_state[32]
      * }
      */
     public static long[] grad_final_state$dimensions() {
@@ -334,7 +430,7 @@ public class qlif_backward_args {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * const float *grad_final_state[11]
+     * const float *grad_final_state[32]
      * }
      */
     public static MemorySegment grad_final_state(MemorySegment struct, long index0) {
@@ -344,7 +440,7 @@ public class qlif_backward_args {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * const float *grad_final_state[11]
+     * const float *grad_final_state[32]
      * }
      */
     public static void grad_final_state(MemorySegment struct, long index0, MemorySegment fieldValue) {
@@ -356,7 +452,7 @@ public class qlif_backward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * float *grad_input
+     * void *grad_input
      * }
      */
     public static final AddressLayout grad_input$layout() {
@@ -368,7 +464,7 @@ public class qlif_backward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * float *grad_input
+     * void *grad_input
      * }
      */
     public static final long grad_input$offset() {
@@ -378,7 +474,7 @@ public class qlif_backward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * float *grad_input
+     * void *grad_input
      * }
      */
     public static MemorySegment grad_input(MemorySegment struct) {
@@ -388,7 +484,7 @@ public class qlif_backward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * float *grad_input
+     * void *grad_input
      * }
      */
     public static void grad_input(MemorySegment struct, MemorySegment fieldValue) {
@@ -444,7 +540,7 @@ public class qlif_backward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * float *grad_parameters[5]
+     * float *grad_parameters[16]
      * }
      */
     public static final SequenceLayout grad_parameters$layout() {
@@ -456,7 +552,7 @@ public class qlif_backward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * float *grad_parameters[5]
+     * float *grad_parameters[16]
      * }
      */
     public static final long grad_parameters$offset() {
@@ -466,7 +562,7 @@ public class qlif_backward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * float *grad_parameters[5]
+     * float *grad_parameters[16]
      * }
      */
     public static MemorySegment grad_parameters(MemorySegment struct) {
@@ -476,19 +572,19 @@ public class qlif_backward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * float *grad_parameters[5]
+     * float *grad_parameters[16]
      * }
      */
     public static void grad_parameters(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, grad_parameters$OFFSET, grad_parameters$LAYOUT.byteSize());
     }
 
-    private static long[] grad_parameters$DIMS = { 5 };
+    private static long[] grad_parameters$DIMS = { 16 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * float *grad_parameters[5]
+     * float *grad_parameters[16]
      * }
      */
     public static long[] grad_parameters$dimensions() {
@@ -499,7 +595,7 @@ public class qlif_backward_args {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * float *grad_parameters[5]
+     * float *grad_parameters[16]
      * }
      */
     public static MemorySegment grad_parameters(MemorySegment struct, long index0) {
@@ -509,7 +605,7 @@ public class qlif_backward_args {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * float *grad_parameters[5]
+     * float *grad_parameters[16]
      * }
      */
     public static void grad_parameters(MemorySegment struct, long index0, MemorySegment fieldValue) {
@@ -521,7 +617,7 @@ public class qlif_backward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * float *grad_initial_state[11]
+     * float *grad_initial_state[32]
      * }
      */
     public static final SequenceLayout grad_initial_state$layout() {
@@ -533,7 +629,7 @@ public class qlif_backward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * float *grad_initial_state[11]
+     * float *grad_initial_state[32]
      * }
      */
     public static final long grad_initial_state$offset() {
@@ -543,7 +639,7 @@ public class qlif_backward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * float *grad_initial_state[11]
+     * float *grad_initial_state[32]
      * }
      */
     public static MemorySegment grad_initial_state(MemorySegment struct) {
@@ -553,19 +649,19 @@ public class qlif_backward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * float *grad_initial_state[11]
+     * float *grad_initial_state[32]
      * }
      */
     public static void grad_initial_state(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, grad_initial_state$OFFSET, grad_initial_state$LAYOUT.byteSize());
     }
 
-    private static long[] grad_initial_state$DIMS = { 11 };
+    private static long[] grad_initial_state$DIMS = { 32 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * float *grad_initial_state[11]
+     * float *grad_initial_state[32]
      * }
      */
     public static long[] grad_initial_state$dimensions() {
@@ -576,7 +672,7 @@ public class qlif_backward_args {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * float *grad_initial_state[11]
+     * float *grad_initial_state[32]
      * }
      */
     public static MemorySegment grad_initial_state(MemorySegment struct, long index0) {
@@ -586,11 +682,99 @@ public class qlif_backward_args {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * float *grad_initial_state[11]
+     * float *grad_initial_state[32]
      * }
      */
     public static void grad_initial_state(MemorySegment struct, long index0, MemorySegment fieldValue) {
         grad_initial_state$ELEM_HANDLE.set(struct, grad_initial_state$OFFSET, index0, fieldValue);
+    }
+
+    private static final AddressLayout scratch$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("scratch"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * void *scratch
+     * }
+     */
+    public static final AddressLayout scratch$layout() {
+        return scratch$LAYOUT;
+    }
+
+    private static final long scratch$OFFSET = $LAYOUT.byteOffset(groupElement("scratch"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * void *scratch
+     * }
+     */
+    public static final long scratch$offset() {
+        return scratch$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * void *scratch
+     * }
+     */
+    public static MemorySegment scratch(MemorySegment struct) {
+        return struct.get(scratch$LAYOUT, scratch$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * void *scratch
+     * }
+     */
+    public static void scratch(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(scratch$LAYOUT, scratch$OFFSET, fieldValue);
+    }
+
+    private static final OfLong scratch_bytes$LAYOUT = (OfLong)$LAYOUT.select(groupElement("scratch_bytes"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t scratch_bytes
+     * }
+     */
+    public static final OfLong scratch_bytes$layout() {
+        return scratch_bytes$LAYOUT;
+    }
+
+    private static final long scratch_bytes$OFFSET = $LAYOUT.byteOffset(groupElement("scratch_bytes"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t scratch_bytes
+     * }
+     */
+    public static final long scratch_bytes$offset() {
+        return scratch_bytes$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t scratch_bytes
+     * }
+     */
+    public static long scratch_bytes(MemorySegment struct) {
+        return struct.get(scratch_bytes$LAYOUT, scratch_bytes$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t scratch_bytes
+     * }
+     */
+    public static void scratch_bytes(MemorySegment struct, long fieldValue) {
+        struct.set(scratch_bytes$LAYOUT, scratch_bytes$OFFSET, fieldValue);
     }
 
     /**

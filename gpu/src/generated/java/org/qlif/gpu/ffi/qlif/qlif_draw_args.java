@@ -23,6 +23,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int64_t steps;
  *     int64_t wires;
  *     int64_t elements;
+ *     int64_t neurons;
+ *     const uint64_t *row_index;
  *     float *uniforms;
  *     float *normals;
  * }
@@ -43,6 +45,8 @@ public class qlif_draw_args {
         qlif_h.C_LONG.withName("steps"),
         qlif_h.C_LONG.withName("wires"),
         qlif_h.C_LONG.withName("elements"),
+        qlif_h.C_LONG.withName("neurons"),
+        qlif_h.C_POINTER.withName("row_index"),
         qlif_h.C_POINTER.withName("uniforms"),
         qlif_h.C_POINTER.withName("normals")
     ).withName("qlif_draw_args");
@@ -404,6 +408,94 @@ public class qlif_draw_args {
      */
     public static void elements(MemorySegment struct, long fieldValue) {
         struct.set(elements$LAYOUT, elements$OFFSET, fieldValue);
+    }
+
+    private static final OfLong neurons$LAYOUT = (OfLong)$LAYOUT.select(groupElement("neurons"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int64_t neurons
+     * }
+     */
+    public static final OfLong neurons$layout() {
+        return neurons$LAYOUT;
+    }
+
+    private static final long neurons$OFFSET = $LAYOUT.byteOffset(groupElement("neurons"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int64_t neurons
+     * }
+     */
+    public static final long neurons$offset() {
+        return neurons$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int64_t neurons
+     * }
+     */
+    public static long neurons(MemorySegment struct) {
+        return struct.get(neurons$LAYOUT, neurons$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int64_t neurons
+     * }
+     */
+    public static void neurons(MemorySegment struct, long fieldValue) {
+        struct.set(neurons$LAYOUT, neurons$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout row_index$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("row_index"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const uint64_t *row_index
+     * }
+     */
+    public static final AddressLayout row_index$layout() {
+        return row_index$LAYOUT;
+    }
+
+    private static final long row_index$OFFSET = $LAYOUT.byteOffset(groupElement("row_index"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const uint64_t *row_index
+     * }
+     */
+    public static final long row_index$offset() {
+        return row_index$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const uint64_t *row_index
+     * }
+     */
+    public static MemorySegment row_index(MemorySegment struct) {
+        return struct.get(row_index$LAYOUT, row_index$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const uint64_t *row_index
+     * }
+     */
+    public static void row_index(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(row_index$LAYOUT, row_index$OFFSET, fieldValue);
     }
 
     private static final AddressLayout uniforms$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("uniforms"));

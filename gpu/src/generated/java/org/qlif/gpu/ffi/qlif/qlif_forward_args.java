@@ -16,7 +16,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * {@snippet lang=c :
  * struct qlif_forward_args {
  *     uint32_t size;
- *     uint32_t reserved;
+ *     int32_t input_type;
+ *     int32_t spike_value_type;
+ *     int32_t reserved;
  *     int64_t steps;
  *     int64_t batch;
  *     int64_t neurons;
@@ -25,20 +27,24 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int64_t element_offset;
  *     uint32_t stream;
  *     uint32_t per_neuron_parameters;
- *     const float *input;
- *     const float *parameters[5];
+ *     const qlif_draw_key *key;
+ *     const uint64_t *row_index;
+ *     const void *input;
+ *     const float *parameters[16];
  *     qlif_broadcast modulation;
  *     const float *uniforms;
  *     const float *normals;
- *     const float *initial_state[11];
- *     float *final_state[11];
+ *     const float *initial_state[32];
+ *     float *final_state[32];
  *     float *spikes_f32;
  *     uint8_t *spikes_u8;
  *     uint64_t *spikes_bit;
- *     float *spike_values;
+ *     void *spike_values;
  *     float *voltages;
- *     float *traces[13];
+ *     float *traces[32];
  *     qlif_tape *tape;
+ *     void *scratch;
+ *     uint64_t scratch_bytes;
  * }
  * }
  */
@@ -50,6 +56,8 @@ public class qlif_forward_args {
 
     private static final GroupLayout $LAYOUT = MemoryLayout.structLayout(
         qlif_h.C_INT.withName("size"),
+        qlif_h.C_INT.withName("input_type"),
+        qlif_h.C_INT.withName("spike_value_type"),
         qlif_h.C_INT.withName("reserved"),
         qlif_h.C_LONG.withName("steps"),
         qlif_h.C_LONG.withName("batch"),
@@ -59,20 +67,24 @@ public class qlif_forward_args {
         qlif_h.C_LONG.withName("element_offset"),
         qlif_h.C_INT.withName("stream"),
         qlif_h.C_INT.withName("per_neuron_parameters"),
+        qlif_h.C_POINTER.withName("key"),
+        qlif_h.C_POINTER.withName("row_index"),
         qlif_h.C_POINTER.withName("input"),
-        MemoryLayout.sequenceLayout(5, qlif_h.C_POINTER).withName("parameters"),
+        MemoryLayout.sequenceLayout(16, qlif_h.C_POINTER).withName("parameters"),
         qlif_broadcast.layout().withName("modulation"),
         qlif_h.C_POINTER.withName("uniforms"),
         qlif_h.C_POINTER.withName("normals"),
-        MemoryLayout.sequenceLayout(11, qlif_h.C_POINTER).withName("initial_state"),
-        MemoryLayout.sequenceLayout(11, qlif_h.C_POINTER).withName("final_state"),
+        MemoryLayout.sequenceLayout(32, qlif_h.C_POINTER).withName("initial_state"),
+        MemoryLayout.sequenceLayout(32, qlif_h.C_POINTER).withName("final_state"),
         qlif_h.C_POINTER.withName("spikes_f32"),
         qlif_h.C_POINTER.withName("spikes_u8"),
         qlif_h.C_POINTER.withName("spikes_bit"),
         qlif_h.C_POINTER.withName("spike_values"),
         qlif_h.C_POINTER.withName("voltages"),
-        MemoryLayout.sequenceLayout(13, qlif_h.C_POINTER).withName("traces"),
-        qlif_h.C_POINTER.withName("tape")
+        MemoryLayout.sequenceLayout(32, qlif_h.C_POINTER).withName("traces"),
+        qlif_h.C_POINTER.withName("tape"),
+        qlif_h.C_POINTER.withName("scratch"),
+        qlif_h.C_LONG.withName("scratch_bytes")
     ).withName("qlif_forward_args");
 
     /**
@@ -126,12 +138,100 @@ public class qlif_forward_args {
         struct.set(size$LAYOUT, size$OFFSET, fieldValue);
     }
 
+    private static final OfInt input_type$LAYOUT = (OfInt)$LAYOUT.select(groupElement("input_type"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t input_type
+     * }
+     */
+    public static final OfInt input_type$layout() {
+        return input_type$LAYOUT;
+    }
+
+    private static final long input_type$OFFSET = $LAYOUT.byteOffset(groupElement("input_type"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t input_type
+     * }
+     */
+    public static final long input_type$offset() {
+        return input_type$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t input_type
+     * }
+     */
+    public static int input_type(MemorySegment struct) {
+        return struct.get(input_type$LAYOUT, input_type$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t input_type
+     * }
+     */
+    public static void input_type(MemorySegment struct, int fieldValue) {
+        struct.set(input_type$LAYOUT, input_type$OFFSET, fieldValue);
+    }
+
+    private static final OfInt spike_value_type$LAYOUT = (OfInt)$LAYOUT.select(groupElement("spike_value_type"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t spike_value_type
+     * }
+     */
+    public static final OfInt spike_value_type$layout() {
+        return spike_value_type$LAYOUT;
+    }
+
+    private static final long spike_value_type$OFFSET = $LAYOUT.byteOffset(groupElement("spike_value_type"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t spike_value_type
+     * }
+     */
+    public static final long spike_value_type$offset() {
+        return spike_value_type$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t spike_value_type
+     * }
+     */
+    public static int spike_value_type(MemorySegment struct) {
+        return struct.get(spike_value_type$LAYOUT, spike_value_type$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t spike_value_type
+     * }
+     */
+    public static void spike_value_type(MemorySegment struct, int fieldValue) {
+        struct.set(spike_value_type$LAYOUT, spike_value_type$OFFSET, fieldValue);
+    }
+
     private static final OfInt reserved$LAYOUT = (OfInt)$LAYOUT.select(groupElement("reserved"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * int32_t reserved
      * }
      */
     public static final OfInt reserved$layout() {
@@ -143,7 +243,7 @@ public class qlif_forward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * int32_t reserved
      * }
      */
     public static final long reserved$offset() {
@@ -153,7 +253,7 @@ public class qlif_forward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * int32_t reserved
      * }
      */
     public static int reserved(MemorySegment struct) {
@@ -163,7 +263,7 @@ public class qlif_forward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * int32_t reserved
      * }
      */
     public static void reserved(MemorySegment struct, int fieldValue) {
@@ -522,12 +622,100 @@ public class qlif_forward_args {
         struct.set(per_neuron_parameters$LAYOUT, per_neuron_parameters$OFFSET, fieldValue);
     }
 
+    private static final AddressLayout key$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("key"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const qlif_draw_key *key
+     * }
+     */
+    public static final AddressLayout key$layout() {
+        return key$LAYOUT;
+    }
+
+    private static final long key$OFFSET = $LAYOUT.byteOffset(groupElement("key"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const qlif_draw_key *key
+     * }
+     */
+    public static final long key$offset() {
+        return key$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const qlif_draw_key *key
+     * }
+     */
+    public static MemorySegment key(MemorySegment struct) {
+        return struct.get(key$LAYOUT, key$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const qlif_draw_key *key
+     * }
+     */
+    public static void key(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(key$LAYOUT, key$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout row_index$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("row_index"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const uint64_t *row_index
+     * }
+     */
+    public static final AddressLayout row_index$layout() {
+        return row_index$LAYOUT;
+    }
+
+    private static final long row_index$OFFSET = $LAYOUT.byteOffset(groupElement("row_index"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const uint64_t *row_index
+     * }
+     */
+    public static final long row_index$offset() {
+        return row_index$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const uint64_t *row_index
+     * }
+     */
+    public static MemorySegment row_index(MemorySegment struct) {
+        return struct.get(row_index$LAYOUT, row_index$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const uint64_t *row_index
+     * }
+     */
+    public static void row_index(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(row_index$LAYOUT, row_index$OFFSET, fieldValue);
+    }
+
     private static final AddressLayout input$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("input"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * const float *input
+     * const void *input
      * }
      */
     public static final AddressLayout input$layout() {
@@ -539,7 +727,7 @@ public class qlif_forward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * const float *input
+     * const void *input
      * }
      */
     public static final long input$offset() {
@@ -549,7 +737,7 @@ public class qlif_forward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * const float *input
+     * const void *input
      * }
      */
     public static MemorySegment input(MemorySegment struct) {
@@ -559,7 +747,7 @@ public class qlif_forward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * const float *input
+     * const void *input
      * }
      */
     public static void input(MemorySegment struct, MemorySegment fieldValue) {
@@ -571,7 +759,7 @@ public class qlif_forward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * const float *parameters[5]
+     * const float *parameters[16]
      * }
      */
     public static final SequenceLayout parameters$layout() {
@@ -583,7 +771,7 @@ public class qlif_forward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * const float *parameters[5]
+     * const float *parameters[16]
      * }
      */
     public static final long parameters$offset() {
@@ -593,7 +781,7 @@ public class qlif_forward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * const float *parameters[5]
+     * const float *parameters[16]
      * }
      */
     public static MemorySegment parameters(MemorySegment struct) {
@@ -603,19 +791,19 @@ public class qlif_forward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * const float *parameters[5]
+     * const float *parameters[16]
      * }
      */
     public static void parameters(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, parameters$OFFSET, parameters$LAYOUT.byteSize());
     }
 
-    private static long[] parameters$DIMS = { 5 };
+    private static long[] parameters$DIMS = { 16 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * const float *parameters[5]
+     * const float *parameters[16]
      * }
      */
     public static long[] parameters$dimensions() {
@@ -626,7 +814,7 @@ public class qlif_forward_args {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * const float *parameters[5]
+     * const float *parameters[16]
      * }
      */
     public static MemorySegment parameters(MemorySegment struct, long index0) {
@@ -636,7 +824,7 @@ public class qlif_forward_args {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * const float *parameters[5]
+     * const float *parameters[16]
      * }
      */
     public static void parameters(MemorySegment struct, long index0, MemorySegment fieldValue) {
@@ -780,7 +968,7 @@ public class qlif_forward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * const float *initial_state[11]
+     * const float *initial_state[32]
      * }
      */
     public static final SequenceLayout initial_state$layout() {
@@ -792,7 +980,7 @@ public class qlif_forward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * const float *initial_state[11]
+     * const float *initial_state[32]
      * }
      */
     public static final long initial_state$offset() {
@@ -802,7 +990,7 @@ public class qlif_forward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * const float *initial_state[11]
+     * const float *initial_state[32]
      * }
      */
     public static MemorySegment initial_state(MemorySegment struct) {
@@ -812,19 +1000,19 @@ public class qlif_forward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * const float *initial_state[11]
+     * const float *initial_state[32]
      * }
      */
     public static void initial_state(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, initial_state$OFFSET, initial_state$LAYOUT.byteSize());
     }
 
-    private static long[] initial_state$DIMS = { 11 };
+    private static long[] initial_state$DIMS = { 32 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * const float *initial_state[11]
+     * const float *initial_state[32]
      * }
      */
     public static long[] initial_state$dimensions() {
@@ -835,7 +1023,7 @@ public class qlif_forward_args {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * const float *initial_state[11]
+     * const float *initial_state[32]
      * }
      */
     public static MemorySegment initial_state(MemorySegment struct, long index0) {
@@ -845,7 +1033,7 @@ public class qlif_forward_args {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * const float *initial_state[11]
+     * const float *initial_state[32]
      * }
      */
     public static void initial_state(MemorySegment struct, long index0, MemorySegment fieldValue) {
@@ -857,7 +1045,7 @@ public class qlif_forward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * float *final_state[11]
+     * float *final_state[32]
      * }
      */
     public static final SequenceLayout final_state$layout() {
@@ -869,7 +1057,7 @@ public class qlif_forward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * float *final_state[11]
+     * float *final_state[32]
      * }
      */
     public static final long final_state$offset() {
@@ -879,7 +1067,7 @@ public class qlif_forward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * float *final_state[11]
+     * float *final_state[32]
      * }
      */
     public static MemorySegment final_state(MemorySegment struct) {
@@ -889,19 +1077,19 @@ public class qlif_forward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * float *final_state[11]
+     * float *final_state[32]
      * }
      */
     public static void final_state(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, final_state$OFFSET, final_state$LAYOUT.byteSize());
     }
 
-    private static long[] final_state$DIMS = { 11 };
+    private static long[] final_state$DIMS = { 32 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * float *final_state[11]
+     * float *final_state[32]
      * }
      */
     public static long[] final_state$dimensions() {
@@ -912,7 +1100,7 @@ public class qlif_forward_args {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * float *final_state[11]
+     * float *final_state[32]
      * }
      */
     public static MemorySegment final_state(MemorySegment struct, long index0) {
@@ -922,7 +1110,7 @@ public class qlif_forward_args {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * float *final_state[11]
+     * float *final_state[32]
      * }
      */
     public static void final_state(MemorySegment struct, long index0, MemorySegment fieldValue) {
@@ -1066,7 +1254,7 @@ public class qlif_forward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * float *spike_values
+     * void *spike_values
      * }
      */
     public static final AddressLayout spike_values$layout() {
@@ -1078,7 +1266,7 @@ public class qlif_forward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * float *spike_values
+     * void *spike_values
      * }
      */
     public static final long spike_values$offset() {
@@ -1088,7 +1276,7 @@ public class qlif_forward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * float *spike_values
+     * void *spike_values
      * }
      */
     public static MemorySegment spike_values(MemorySegment struct) {
@@ -1098,7 +1286,7 @@ public class qlif_forward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * float *spike_values
+     * void *spike_values
      * }
      */
     public static void spike_values(MemorySegment struct, MemorySegment fieldValue) {
@@ -1154,7 +1342,7 @@ public class qlif_forward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * float *traces[13]
+     * float *traces[32]
      * }
      */
     public static final SequenceLayout traces$layout() {
@@ -1166,7 +1354,7 @@ public class qlif_forward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * float *traces[13]
+     * float *traces[32]
      * }
      */
     public static final long traces$offset() {
@@ -1176,7 +1364,7 @@ public class qlif_forward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * float *traces[13]
+     * float *traces[32]
      * }
      */
     public static MemorySegment traces(MemorySegment struct) {
@@ -1186,19 +1374,19 @@ public class qlif_forward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * float *traces[13]
+     * float *traces[32]
      * }
      */
     public static void traces(MemorySegment struct, MemorySegment fieldValue) {
         MemorySegment.copy(fieldValue, 0L, struct, traces$OFFSET, traces$LAYOUT.byteSize());
     }
 
-    private static long[] traces$DIMS = { 13 };
+    private static long[] traces$DIMS = { 32 };
 
     /**
      * Dimensions for array field:
      * {@snippet lang=c :
-     * float *traces[13]
+     * float *traces[32]
      * }
      */
     public static long[] traces$dimensions() {
@@ -1209,7 +1397,7 @@ public class qlif_forward_args {
     /**
      * Indexed getter for field:
      * {@snippet lang=c :
-     * float *traces[13]
+     * float *traces[32]
      * }
      */
     public static MemorySegment traces(MemorySegment struct, long index0) {
@@ -1219,7 +1407,7 @@ public class qlif_forward_args {
     /**
      * Indexed setter for field:
      * {@snippet lang=c :
-     * float *traces[13]
+     * float *traces[32]
      * }
      */
     public static void traces(MemorySegment struct, long index0, MemorySegment fieldValue) {
@@ -1268,6 +1456,94 @@ public class qlif_forward_args {
      */
     public static void tape(MemorySegment struct, MemorySegment fieldValue) {
         struct.set(tape$LAYOUT, tape$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout scratch$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("scratch"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * void *scratch
+     * }
+     */
+    public static final AddressLayout scratch$layout() {
+        return scratch$LAYOUT;
+    }
+
+    private static final long scratch$OFFSET = $LAYOUT.byteOffset(groupElement("scratch"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * void *scratch
+     * }
+     */
+    public static final long scratch$offset() {
+        return scratch$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * void *scratch
+     * }
+     */
+    public static MemorySegment scratch(MemorySegment struct) {
+        return struct.get(scratch$LAYOUT, scratch$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * void *scratch
+     * }
+     */
+    public static void scratch(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(scratch$LAYOUT, scratch$OFFSET, fieldValue);
+    }
+
+    private static final OfLong scratch_bytes$LAYOUT = (OfLong)$LAYOUT.select(groupElement("scratch_bytes"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t scratch_bytes
+     * }
+     */
+    public static final OfLong scratch_bytes$layout() {
+        return scratch_bytes$LAYOUT;
+    }
+
+    private static final long scratch_bytes$OFFSET = $LAYOUT.byteOffset(groupElement("scratch_bytes"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t scratch_bytes
+     * }
+     */
+    public static final long scratch_bytes$offset() {
+        return scratch_bytes$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t scratch_bytes
+     * }
+     */
+    public static long scratch_bytes(MemorySegment struct) {
+        return struct.get(scratch_bytes$LAYOUT, scratch_bytes$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t scratch_bytes
+     * }
+     */
+    public static void scratch_bytes(MemorySegment struct, long fieldValue) {
+        struct.set(scratch_bytes$LAYOUT, scratch_bytes$OFFSET, fieldValue);
     }
 
     /**

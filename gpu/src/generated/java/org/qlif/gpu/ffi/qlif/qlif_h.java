@@ -23,14 +23,41 @@ public class qlif_h extends qlif_h$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int QLIF_ABI_VERSION = (int)1L;
+    private static final int QLIF_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define QLIF_ABI_VERSION 1
+     * #define QLIF_ABI_VERSION 2
      * }
      */
     public static int QLIF_ABI_VERSION() {
         return QLIF_ABI_VERSION;
+    }
+    private static final int QLIF_MAX_STATE_VARIABLES = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define QLIF_MAX_STATE_VARIABLES 32
+     * }
+     */
+    public static int QLIF_MAX_STATE_VARIABLES() {
+        return QLIF_MAX_STATE_VARIABLES;
+    }
+    private static final int QLIF_MAX_PARAMETERS = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define QLIF_MAX_PARAMETERS 16
+     * }
+     */
+    public static int QLIF_MAX_PARAMETERS() {
+        return QLIF_MAX_PARAMETERS;
+    }
+    private static final int QLIF_MAX_TRACES = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * #define QLIF_MAX_TRACES 32
+     * }
+     */
+    public static int QLIF_MAX_TRACES() {
+        return QLIF_MAX_TRACES;
     }
     private static final int QLIF_STATE_VARIABLES = (int)11L;
     /**
@@ -59,6 +86,33 @@ public class qlif_h extends qlif_h$shared {
     public static int QLIF_TRACES() {
         return QLIF_TRACES;
     }
+    private static final int QLIF_LIF_STATE_VARIABLES = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define QLIF_LIF_STATE_VARIABLES 2
+     * }
+     */
+    public static int QLIF_LIF_STATE_VARIABLES() {
+        return QLIF_LIF_STATE_VARIABLES;
+    }
+    private static final int QLIF_LIF_PARAMETERS = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * #define QLIF_LIF_PARAMETERS 3
+     * }
+     */
+    public static int QLIF_LIF_PARAMETERS() {
+        return QLIF_LIF_PARAMETERS;
+    }
+    private static final int QLIF_LIF_TRACES = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define QLIF_LIF_TRACES 2
+     * }
+     */
+    public static int QLIF_LIF_TRACES() {
+        return QLIF_LIF_TRACES;
+    }
     private static final int QLIF_SEGMENT = (int)64L;
     /**
      * {@snippet lang=c :
@@ -67,6 +121,15 @@ public class qlif_h extends qlif_h$shared {
      */
     public static int QLIF_SEGMENT() {
         return QLIF_SEGMENT;
+    }
+    private static final int QLIF_ALIGNMENT = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define QLIF_ALIGNMENT 16
+     * }
+     */
+    public static int QLIF_ALIGNMENT() {
+        return QLIF_ALIGNMENT;
     }
     /**
      * {@snippet lang=c :
@@ -145,6 +208,24 @@ public class qlif_h extends qlif_h$shared {
      */
     public static int QLIF_INTERNAL() {
         return QLIF_INTERNAL;
+    }
+    private static final int QLIF_MODEL_QLIF = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_MODEL_QLIF = 0
+     * }
+     */
+    public static int QLIF_MODEL_QLIF() {
+        return QLIF_MODEL_QLIF;
+    }
+    private static final int QLIF_MODEL_LIF = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_MODEL_LIF = 1
+     * }
+     */
+    public static int QLIF_MODEL_LIF() {
+        return QLIF_MODEL_LIF;
     }
     private static final int QLIF_STATE_MEMBRANE = (int)0L;
     /**
@@ -407,6 +488,96 @@ public class qlif_h extends qlif_h$shared {
     public static int QLIF_TRACE_MODULATION() {
         return QLIF_TRACE_MODULATION;
     }
+    private static final int QLIF_LIF_STATE_MEMBRANE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_LIF_STATE_MEMBRANE = 0
+     * }
+     */
+    public static int QLIF_LIF_STATE_MEMBRANE() {
+        return QLIF_LIF_STATE_MEMBRANE;
+    }
+    private static final int QLIF_LIF_STATE_CURRENT = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_LIF_STATE_CURRENT = 1
+     * }
+     */
+    public static int QLIF_LIF_STATE_CURRENT() {
+        return QLIF_LIF_STATE_CURRENT;
+    }
+    private static final int QLIF_LIF_PARAM_TAU_SYN_INV = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_LIF_PARAM_TAU_SYN_INV = 0
+     * }
+     */
+    public static int QLIF_LIF_PARAM_TAU_SYN_INV() {
+        return QLIF_LIF_PARAM_TAU_SYN_INV;
+    }
+    private static final int QLIF_LIF_PARAM_TAU_MEM_INV = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_LIF_PARAM_TAU_MEM_INV = 1
+     * }
+     */
+    public static int QLIF_LIF_PARAM_TAU_MEM_INV() {
+        return QLIF_LIF_PARAM_TAU_MEM_INV;
+    }
+    private static final int QLIF_LIF_PARAM_V_TH = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_LIF_PARAM_V_TH = 2
+     * }
+     */
+    public static int QLIF_LIF_PARAM_V_TH() {
+        return QLIF_LIF_PARAM_V_TH;
+    }
+    private static final int QLIF_LIF_TRACE_DELTA = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_LIF_TRACE_DELTA = 0
+     * }
+     */
+    public static int QLIF_LIF_TRACE_DELTA() {
+        return QLIF_LIF_TRACE_DELTA;
+    }
+    private static final int QLIF_LIF_TRACE_CURRENT = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_LIF_TRACE_CURRENT = 1
+     * }
+     */
+    public static int QLIF_LIF_TRACE_CURRENT() {
+        return QLIF_LIF_TRACE_CURRENT;
+    }
+    private static final int QLIF_RANGE_FINITE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_RANGE_FINITE = 0
+     * }
+     */
+    public static int QLIF_RANGE_FINITE() {
+        return QLIF_RANGE_FINITE;
+    }
+    private static final int QLIF_RANGE_TIME_CONSTANT = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_RANGE_TIME_CONSTANT = 1
+     * }
+     */
+    public static int QLIF_RANGE_TIME_CONSTANT() {
+        return QLIF_RANGE_TIME_CONSTANT;
+    }
+    private static final int QLIF_RANGE_RATE = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_RANGE_RATE = 2
+     * }
+     */
+    public static int QLIF_RANGE_RATE() {
+        return QLIF_RANGE_RATE;
+    }
     private static final int QLIF_DECISION_QUBIT = (int)0L;
     /**
      * {@snippet lang=c :
@@ -622,6 +793,15 @@ public class qlif_h extends qlif_h$shared {
      */
     public static int QLIF_TAPE_COMPACT() {
         return QLIF_TAPE_COMPACT;
+    }
+    private static final int QLIF_TYPE_F32 = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_TYPE_F32 = 0
+     * }
+     */
+    public static int QLIF_TYPE_F32() {
+        return QLIF_TYPE_F32;
     }
 
     private static class qlif_abi_version {
@@ -909,6 +1089,621 @@ public class qlif_h extends qlif_h$shared {
                 traceDowncall("qlif_device_count", count);
             }
             return (int)mh$.invokeExact(count);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_model {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_model");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_model(int32_t model, qlif_model_info *info)
+     * }
+     */
+    public static FunctionDescriptor qlif_model$descriptor() {
+        return qlif_model.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_model(int32_t model, qlif_model_info *info)
+     * }
+     */
+    public static MethodHandle qlif_model$handle() {
+        return qlif_model.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_model(int32_t model, qlif_model_info *info)
+     * }
+     */
+    public static MemorySegment qlif_model$address() {
+        return qlif_model.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_model(int32_t model, qlif_model_info *info)
+     * }
+     */
+    public static int qlif_model(int model, MemorySegment info) {
+        var mh$ = qlif_model.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_model", model, info);
+            }
+            return (int)mh$.invokeExact(model, info);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_state_variable {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_state_variable");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_state_variable(int32_t model, int32_t number, qlif_variable_info *info)
+     * }
+     */
+    public static FunctionDescriptor qlif_state_variable$descriptor() {
+        return qlif_state_variable.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_state_variable(int32_t model, int32_t number, qlif_variable_info *info)
+     * }
+     */
+    public static MethodHandle qlif_state_variable$handle() {
+        return qlif_state_variable.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_state_variable(int32_t model, int32_t number, qlif_variable_info *info)
+     * }
+     */
+    public static MemorySegment qlif_state_variable$address() {
+        return qlif_state_variable.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_state_variable(int32_t model, int32_t number, qlif_variable_info *info)
+     * }
+     */
+    public static int qlif_state_variable(int model, int number, MemorySegment info) {
+        var mh$ = qlif_state_variable.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_state_variable", model, number, info);
+            }
+            return (int)mh$.invokeExact(model, number, info);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_parameter {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_parameter");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_parameter(int32_t model, int32_t number, qlif_parameter_info *info)
+     * }
+     */
+    public static FunctionDescriptor qlif_parameter$descriptor() {
+        return qlif_parameter.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_parameter(int32_t model, int32_t number, qlif_parameter_info *info)
+     * }
+     */
+    public static MethodHandle qlif_parameter$handle() {
+        return qlif_parameter.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_parameter(int32_t model, int32_t number, qlif_parameter_info *info)
+     * }
+     */
+    public static MemorySegment qlif_parameter$address() {
+        return qlif_parameter.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_parameter(int32_t model, int32_t number, qlif_parameter_info *info)
+     * }
+     */
+    public static int qlif_parameter(int model, int number, MemorySegment info) {
+        var mh$ = qlif_parameter.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_parameter", model, number, info);
+            }
+            return (int)mh$.invokeExact(model, number, info);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_trace {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_trace");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_trace(int32_t model, int32_t number, qlif_trace_info *info)
+     * }
+     */
+    public static FunctionDescriptor qlif_trace$descriptor() {
+        return qlif_trace.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_trace(int32_t model, int32_t number, qlif_trace_info *info)
+     * }
+     */
+    public static MethodHandle qlif_trace$handle() {
+        return qlif_trace.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_trace(int32_t model, int32_t number, qlif_trace_info *info)
+     * }
+     */
+    public static MemorySegment qlif_trace$address() {
+        return qlif_trace.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_trace(int32_t model, int32_t number, qlif_trace_info *info)
+     * }
+     */
+    public static int qlif_trace(int model, int number, MemorySegment info) {
+        var mh$ = qlif_trace.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_trace", model, number, info);
+            }
+            return (int)mh$.invokeExact(model, number, info);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_qlif_defaults {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_qlif_defaults");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_qlif_defaults(qlif_qlif_config *config, uint32_t size)
+     * }
+     */
+    public static FunctionDescriptor qlif_qlif_defaults$descriptor() {
+        return qlif_qlif_defaults.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_qlif_defaults(qlif_qlif_config *config, uint32_t size)
+     * }
+     */
+    public static MethodHandle qlif_qlif_defaults$handle() {
+        return qlif_qlif_defaults.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_qlif_defaults(qlif_qlif_config *config, uint32_t size)
+     * }
+     */
+    public static MemorySegment qlif_qlif_defaults$address() {
+        return qlif_qlif_defaults.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_qlif_defaults(qlif_qlif_config *config, uint32_t size)
+     * }
+     */
+    public static int qlif_qlif_defaults(MemorySegment config, int size) {
+        var mh$ = qlif_qlif_defaults.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_qlif_defaults", config, size);
+            }
+            return (int)mh$.invokeExact(config, size);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_lif_defaults {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_lif_defaults");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_lif_defaults(qlif_lif_config *config, uint32_t size)
+     * }
+     */
+    public static FunctionDescriptor qlif_lif_defaults$descriptor() {
+        return qlif_lif_defaults.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_lif_defaults(qlif_lif_config *config, uint32_t size)
+     * }
+     */
+    public static MethodHandle qlif_lif_defaults$handle() {
+        return qlif_lif_defaults.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_lif_defaults(qlif_lif_config *config, uint32_t size)
+     * }
+     */
+    public static MemorySegment qlif_lif_defaults$address() {
+        return qlif_lif_defaults.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_lif_defaults(qlif_lif_config *config, uint32_t size)
+     * }
+     */
+    public static int qlif_lif_defaults(MemorySegment config, int size) {
+        var mh$ = qlif_lif_defaults.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_lif_defaults", config, size);
+            }
+            return (int)mh$.invokeExact(config, size);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_qlif_preset {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_INT,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_qlif_preset");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_qlif_preset(qlif_qlif_config *config, uint32_t size, const char *name)
+     * }
+     */
+    public static FunctionDescriptor qlif_qlif_preset$descriptor() {
+        return qlif_qlif_preset.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_qlif_preset(qlif_qlif_config *config, uint32_t size, const char *name)
+     * }
+     */
+    public static MethodHandle qlif_qlif_preset$handle() {
+        return qlif_qlif_preset.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_qlif_preset(qlif_qlif_config *config, uint32_t size, const char *name)
+     * }
+     */
+    public static MemorySegment qlif_qlif_preset$address() {
+        return qlif_qlif_preset.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_qlif_preset(qlif_qlif_config *config, uint32_t size, const char *name)
+     * }
+     */
+    public static int qlif_qlif_preset(MemorySegment config, int size, MemorySegment name) {
+        var mh$ = qlif_qlif_preset.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_qlif_preset", config, size, name);
+            }
+            return (int)mh$.invokeExact(config, size, name);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_parameter_default {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_INT,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_parameter_default");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_parameter_default(const qlif_config *config, int32_t parameter, float *value)
+     * }
+     */
+    public static FunctionDescriptor qlif_parameter_default$descriptor() {
+        return qlif_parameter_default.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_parameter_default(const qlif_config *config, int32_t parameter, float *value)
+     * }
+     */
+    public static MethodHandle qlif_parameter_default$handle() {
+        return qlif_parameter_default.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_parameter_default(const qlif_config *config, int32_t parameter, float *value)
+     * }
+     */
+    public static MemorySegment qlif_parameter_default$address() {
+        return qlif_parameter_default.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_parameter_default(const qlif_config *config, int32_t parameter, float *value)
+     * }
+     */
+    public static int qlif_parameter_default(MemorySegment config, int parameter, MemorySegment value) {
+        var mh$ = qlif_parameter_default.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_parameter_default", config, parameter, value);
+            }
+            return (int)mh$.invokeExact(config, parameter, value);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_constants {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_constants");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_constants(const qlif_config *config, float *values)
+     * }
+     */
+    public static FunctionDescriptor qlif_constants$descriptor() {
+        return qlif_constants.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_constants(const qlif_config *config, float *values)
+     * }
+     */
+    public static MethodHandle qlif_constants$handle() {
+        return qlif_constants.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_constants(const qlif_config *config, float *values)
+     * }
+     */
+    public static MemorySegment qlif_constants$address() {
+        return qlif_constants.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_constants(const qlif_config *config, float *values)
+     * }
+     */
+    public static int qlif_constants(MemorySegment config, MemorySegment values) {
+        var mh$ = qlif_constants.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_constants", config, values);
+            }
+            return (int)mh$.invokeExact(config, values);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_constant_name {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_POINTER,
+            qlif_h.C_INT,
+            qlif_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_constant_name");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * const char *qlif_constant_name(int32_t model, int32_t number)
+     * }
+     */
+    public static FunctionDescriptor qlif_constant_name$descriptor() {
+        return qlif_constant_name.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * const char *qlif_constant_name(int32_t model, int32_t number)
+     * }
+     */
+    public static MethodHandle qlif_constant_name$handle() {
+        return qlif_constant_name.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * const char *qlif_constant_name(int32_t model, int32_t number)
+     * }
+     */
+    public static MemorySegment qlif_constant_name$address() {
+        return qlif_constant_name.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * const char *qlif_constant_name(int32_t model, int32_t number)
+     * }
+     */
+    public static MemorySegment qlif_constant_name(int model, int number) {
+        var mh$ = qlif_constant_name.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_constant_name", model, number);
+            }
+            return (MemorySegment)mh$.invokeExact(model, number);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1226,6 +2021,71 @@ public class qlif_h extends qlif_h$shared {
         }
     }
 
+    private static class qlif_scratch_bytes {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_LONG,
+            qlif_h.C_LONG,
+            qlif_h.C_LONG,
+            qlif_h.C_INT,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_scratch_bytes");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_scratch_bytes(qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps, uint64_t *bytes)
+     * }
+     */
+    public static FunctionDescriptor qlif_scratch_bytes$descriptor() {
+        return qlif_scratch_bytes.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_scratch_bytes(qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps, uint64_t *bytes)
+     * }
+     */
+    public static MethodHandle qlif_scratch_bytes$handle() {
+        return qlif_scratch_bytes.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_scratch_bytes(qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps, uint64_t *bytes)
+     * }
+     */
+    public static MemorySegment qlif_scratch_bytes$address() {
+        return qlif_scratch_bytes.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_scratch_bytes(qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps, uint64_t *bytes)
+     * }
+     */
+    public static int qlif_scratch_bytes(MemorySegment kernel, long steps, long batch, long neurons, int modulation_steps, MemorySegment bytes) {
+        var mh$ = qlif_scratch_bytes.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_scratch_bytes", kernel, steps, batch, neurons, modulation_steps, bytes);
+            }
+            return (int)mh$.invokeExact(kernel, steps, batch, neurons, modulation_steps, bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class qlif_forward {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             qlif_h.C_INT,
@@ -1417,6 +2277,7 @@ public class qlif_h extends qlif_h$shared {
             qlif_h.C_INT,
             qlif_h.C_POINTER,
             qlif_h.C_INT,
+            qlif_h.C_INT,
             qlif_h.C_LONG,
             qlif_h.C_LONG,
             qlif_h.C_LONG,
@@ -1431,7 +2292,7 @@ public class qlif_h extends qlif_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape)
+     * qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape)
      * }
      */
     public static FunctionDescriptor qlif_tape_open$descriptor() {
@@ -1441,7 +2302,7 @@ public class qlif_h extends qlif_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape)
+     * qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape)
      * }
      */
     public static MethodHandle qlif_tape_open$handle() {
@@ -1451,7 +2312,7 @@ public class qlif_h extends qlif_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape)
+     * qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape)
      * }
      */
     public static MemorySegment qlif_tape_open$address() {
@@ -1460,16 +2321,151 @@ public class qlif_h extends qlif_h$shared {
 
     /**
      * {@snippet lang=c :
-     * qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape)
+     * qlif_status qlif_tape_open(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, qlif_tape **tape)
      * }
      */
-    public static int qlif_tape_open(MemorySegment kernel, int mode, long steps, long batch, long neurons, MemorySegment tape) {
+    public static int qlif_tape_open(MemorySegment kernel, int mode, int type, long steps, long batch, long neurons, MemorySegment tape) {
         var mh$ = qlif_tape_open.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("qlif_tape_open", kernel, mode, steps, batch, neurons, tape);
+                traceDowncall("qlif_tape_open", kernel, mode, type, steps, batch, neurons, tape);
             }
-            return (int)mh$.invokeExact(kernel, mode, steps, batch, neurons, tape);
+            return (int)mh$.invokeExact(kernel, mode, type, steps, batch, neurons, tape);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_tape_bytes_for {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_LONG,
+            qlif_h.C_LONG,
+            qlif_h.C_LONG,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_tape_bytes_for");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_tape_bytes_for(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, uint64_t *bytes)
+     * }
+     */
+    public static FunctionDescriptor qlif_tape_bytes_for$descriptor() {
+        return qlif_tape_bytes_for.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_tape_bytes_for(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, uint64_t *bytes)
+     * }
+     */
+    public static MethodHandle qlif_tape_bytes_for$handle() {
+        return qlif_tape_bytes_for.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_tape_bytes_for(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, uint64_t *bytes)
+     * }
+     */
+    public static MemorySegment qlif_tape_bytes_for$address() {
+        return qlif_tape_bytes_for.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_tape_bytes_for(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, uint64_t *bytes)
+     * }
+     */
+    public static int qlif_tape_bytes_for(MemorySegment kernel, int mode, int type, long steps, long batch, long neurons, MemorySegment bytes) {
+        var mh$ = qlif_tape_bytes_for.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_tape_bytes_for", kernel, mode, type, steps, batch, neurons, bytes);
+            }
+            return (int)mh$.invokeExact(kernel, mode, type, steps, batch, neurons, bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_tape_open_in {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_LONG,
+            qlif_h.C_LONG,
+            qlif_h.C_LONG,
+            qlif_h.C_POINTER,
+            qlif_h.C_LONG,
+            qlif_h.C_INT,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_tape_open_in");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_tape_open_in(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, void *memory, uint64_t bytes, int32_t recorded, qlif_tape **tape)
+     * }
+     */
+    public static FunctionDescriptor qlif_tape_open_in$descriptor() {
+        return qlif_tape_open_in.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_tape_open_in(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, void *memory, uint64_t bytes, int32_t recorded, qlif_tape **tape)
+     * }
+     */
+    public static MethodHandle qlif_tape_open_in$handle() {
+        return qlif_tape_open_in.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_tape_open_in(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, void *memory, uint64_t bytes, int32_t recorded, qlif_tape **tape)
+     * }
+     */
+    public static MemorySegment qlif_tape_open_in$address() {
+        return qlif_tape_open_in.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_tape_open_in(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons, void *memory, uint64_t bytes, int32_t recorded, qlif_tape **tape)
+     * }
+     */
+    public static int qlif_tape_open_in(MemorySegment kernel, int mode, int type, long steps, long batch, long neurons, MemorySegment memory, long bytes, int recorded, MemorySegment tape) {
+        var mh$ = qlif_tape_open_in.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_tape_open_in", kernel, mode, type, steps, batch, neurons, memory, bytes, recorded, tape);
+            }
+            return (int)mh$.invokeExact(kernel, mode, type, steps, batch, neurons, memory, bytes, recorded, tape);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -1,0 +1,71 @@
+// The arguments of a call as devices take them: checked, read to their end, and of the one type that there is.
+#ifndef QLIF_ARGUMENTS_H
+#define QLIF_ARGUMENTS_H
+
+#include "../include/qlif.h"
+
+namespace qlif {
+
+/** qlif_forward_args, with its names. */
+struct ForwardArgs {
+  int64_t steps;
+  int64_t batch;
+  int64_t neurons;
+  int64_t first_step;
+  uint64_t seed;
+  int64_t element_offset;
+  uint32_t stream;
+  uint32_t per_neuron_parameters;
+  const qlif_draw_key *key;  // null on the host, where it is read before
+  const uint64_t *row_index;  // null where nothing is drawn
+  const float *input;
+  const float *parameters[QLIF_MAX_PARAMETERS];
+  // Strides are 0 where the modulation is absent or has one value.
+  qlif_broadcast modulation;
+  const float *uniforms;
+  const float *normals;
+  const float *initial_state[QLIF_MAX_STATE_VARIABLES];
+  float *final_state[QLIF_MAX_STATE_VARIABLES];
+  float *spikes_f32;
+  uint8_t *spikes_u8;
+  uint64_t *spikes_bit;
+  float *spike_values;
+  float *voltages;
+  float *traces[QLIF_MAX_TRACES];
+};
+
+/** qlif_backward_args, with its names, but for the forward call. */
+struct BackwardArgs {
+  const float *grad_spike_values;
+  int64_t grad_spike_values_stride;  // floats from one step to the next: B * N, or 0 if all share one gradient
+  const float *grad_voltages;
+  const float *grad_final_state[QLIF_MAX_STATE_VARIABLES];
+  float *grad_input;
+  float *grad_modulation;
+  float *grad_parameters[QLIF_MAX_PARAMETERS];
+  float *grad_initial_state[QLIF_MAX_STATE_VARIABLES];
+};
+
+/** qlif_draw_args, with its names. */
+struct DrawArgs {
+  uint32_t stream;
+  uint64_t seed;
+  int64_t element_offset;
+  int64_t first_step;
+  int64_t steps;
+  int64_t wires;
+  int64_t elements;
+  int64_t neurons;            // not looked at without row_index
+  const uint64_t *row_index;  // null: the elements follow each other
+  float *uniforms;
+  float *normals;
+};
+
+/** Memory of the caller's that a call works in. */
+struct Scratch {
+  void *memory;  // null: the kernel's own
+};
+
+}  // namespace qlif
+
+#endif

@@ -1,0 +1,52 @@
+// The exponential of the derived constants: the same operations as DoubleMath.expOfNegative in Java, so the same bits.
+#ifndef QLIF_EXPONENTIAL_H
+#define QLIF_EXPONENTIAL_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include <cmath>
+
+namespace qlif {
+
+/** 2^k for k in [-1022, 1023]. */
+inline double powerOfTwo(int k) {
+  uint64_t bits = (uint64_t)(k + 1023) << 52;
+  double power;
+  memcpy(&power, &bits, sizeof power);
+  return power;
+}
+
+/** e^x for x <= 0, within 1 ulp. docs/numerics.md, "Derived constants". */
+inline double expOfNegative(double x) {
+  // Below it even the least denormal is more than twice the result.
+  if (x < -746.0) {
+    return 0.0;
+  }
+  // The nearest whole number, by way of a sum whose last digit is that of the ones.
+  double k = x * 0x1.71547652b82fep+0 + 0x1.8p+52 - 0x1.8p+52;
+  // The first part of ln 2 has 32 digits, so that k times it is exact, and so is the difference.
+  double r = std::fma(-k, 0x1.62e42feep-1, x);
+  r = std::fma(-k, 0x1.a39ef35793c76p-33, r);
+  // 1/13! to 1/2!
+  double q = 0x1.6124613a86d09p-33;
+  q = std::fma(q, r, 0x1.1eed8eff8d898p-29);
+  q = std::fma(q, r, 0x1.ae64567f544e4p-26);
+  q = std::fma(q, r, 0x1.27e4fb7789f5cp-22);
+  q = std::fma(q, r, 0x1.71de3a556c734p-19);
+  q = std::fma(q, r, 0x1.a01a01a01a01ap-16);
+  q = std::fma(q, r, 0x1.a01a01a01a01ap-13);
+  q = std::fma(q, r, 0x1.6c16c16c16c17p-10);
+  q = std::fma(q, r, 0x1.1111111111111p-7);
+  q = std::fma(q, r, 0x1.5555555555555p-5);
+  q = std::fma(q, r, 0x1.5555555555555p-3);
+  q = std::fma(q, r, 0.5);
+  double y = std::fma(r * r, q, r) + 1.0;
+  // In two steps: 2^k alone may be less than a double can be.
+  int whole = (int)k;
+  return y * powerOfTwo(whole / 2) * powerOfTwo(whole - whole / 2);
+}
+
+}  // namespace qlif
+
+#endif
