@@ -94,7 +94,7 @@ def native_answer(
     # lif draws nothing, and refuses numbers.
     lent = lent and configuration == "full"
     spikes, voltages = arrays.empty_bytes(case.shape), arrays.empty(case.shape)
-    with native.Kernel(library, device, native.config_of(configuration)) as kernel:
+    with native.Kernel(library, device, native.config_of(library, configuration)) as kernel:
         mode = tape_mode(configuration) if mode is None else mode
         tape = native.Tape(kernel, mode, case.shape) if training else None
         try:

@@ -18,12 +18,6 @@ DSP_DECAY = math.exp(-1 / 20)
 DSP_JUMP = 1.0
 MIN_SLOPE_DIVISOR = 1e-6
 QUANTUM_LEAK = 0.1
-THETA_MAX = math.pi / 2 - 0.005
-QUANTUM_WIRES = 4
-QUANTUM_THRESHOLD = 0.7
-BASE_ALPHA = 2.0
-MIN_ALPHA = 0.05
-MAX_ALPHA = 5.0
 RESET_FRACTION = 1.0
 V_RESET = 0.0
 REFRACTORY_DECAY = math.exp(-1 / 6)
@@ -51,8 +45,8 @@ DEFAULTS = {
     "q_bias": _REST_ANGLE + QUANTUM_LEAK,
 }
 
-# full: every option on, the default. lif: every option off, THRESHOLD with the HEAVISIDE surrogate; adaptation current
-# and synaptic depression have no switch.
+# full: every option on, the default. lif: every option off but adaptation current and synaptic depression, THRESHOLD
+# with the HEAVISIDE surrogate.
 CONFIGURATIONS = ("full", "lif")
 
 # What our kernels and the Triton kernels draw with.

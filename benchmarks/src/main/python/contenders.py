@@ -101,7 +101,7 @@ class Ours(Contender):
         self._case = case
         shape = case.shape
         self.spikes = torch.empty(tuple(shape), dtype=torch.uint8, device=machine.device)
-        self._kernel = native.Kernel(library, machine.number, native.config_of(configuration))
+        self._kernel = native.Kernel(library, machine.number, native.config_of(library, configuration))
         self._tape = None
         self._backward = None
         try:

@@ -7,18 +7,19 @@ work is done.
 from __future__ import annotations
 
 import ctypes
-import math
 from typing import Any, Mapping, Optional, Sequence
 
 import constants as k
 
 HOST = -1
-ABI_VERSION = 1
+ABI_VERSION = 2
 OUT_OF_MEMORY = 2
-STATE_VARIABLES = 11
-TRACES = 13
+MAX_STATE_VARIABLES = 32
+MAX_PARAMETERS = 16
+MAX_TRACES = 32
 TAPE_VOLTAGE = 0
 TAPE_COMPACT = 1
+TYPE_F32 = 0
 
 _c_pointer = ctypes.c_void_p
 
@@ -32,75 +33,38 @@ class QlifError(RuntimeError):
 
 
 _OPTIONS = """
-    decision sampling spike_value angle_map readout quantum_wires min_count surrogate neuromod_mode neuromod_transform
-    dynamic_probability refractory use_ahp use_adaptive_threshold homeostasis_enabled detach_reset membrane_noise
+    detach_reset stochastic decision sampling spike_value angle_map readout quantum_wires surrogate dynamic_probability
+    refractory use_adaptation use_depression use_ahp use_adaptive_threshold homeostasis_enabled neuromod_mode
+    neuromod_transform
 """
 _NUMBERS = """
-    kappa min_threshold max_threshold g_ahp dt sigma dsp_decay dsp_jump theta_max quantum_leak base_alpha min_alpha
-    max_alpha floor ceiling expected_above surrogate_scale reset_fraction v_reset refractory_decay r_jump ahp_decay
-    ahp_jump ahp_max adaptation_decay spike_increase depression_rate recovery_rate rate_step homeostasis_lr target_rate
+    v_reset reset_fraction dt noise_std theta_max quantum_leak quantum_threshold probability_floor surrogate_alpha
+    base_alpha dsp_decay dsp_jump min_alpha max_alpha tau_ref r_jump adaptation_decay spike_increase depression_rate
+    recovery_rate tau_ahp ahp_jump g_ahp ahp_max min_threshold max_threshold homeostasis_target_rate homeostasis_lr
+    homeostasis_tau neuromod_strength v_th tau eta q_scale q_bias tau_adapt initial_probability initial_slope
 """
 
 
 class Config(ctypes.Structure):
-    """qlif_config."""
+    """qlif_qlif_config."""
 
     _fields_ = (
-        [("size", ctypes.c_uint32)]
+        [("size", ctypes.c_uint32), ("model", ctypes.c_int32)]
         + [(name, ctypes.c_int32) for name in _OPTIONS.split()]
-        + [(name, ctypes.c_float) for name in _NUMBERS.split()]
+        + [(name, ctypes.c_double) for name in _NUMBERS.split()]
     )
 
 
-def config_of(configuration: str) -> Config:
-    """The qlif_config of a configuration in constants.CONFIGURATIONS."""
+def config_of(library: "Library", configuration: str) -> Config:
+    """The qlif_qlif_config of a configuration in constants.CONFIGURATIONS."""
     if configuration not in k.CONFIGURATIONS:
         raise ValueError(f"configuration: got '{configuration}', expected one of {', '.join(k.CONFIGURATIONS)}")
-    full = configuration == "full"
-    firing = (1 - math.cos(k.QUANTUM_THRESHOLD)) / 2
-    config = Config(
-        size=ctypes.sizeof(Config),
-        decision=0 if full else 2,
-        quantum_wires=k.QUANTUM_WIRES,
-        min_count=math.floor(k.QUANTUM_WIRES * firing) + 1,
-        neuromod_mode=0 if full else 3,
-        detach_reset=1,
-        kappa=k.KAPPA,
-        min_threshold=k.MIN_THRESHOLD,
-        max_threshold=k.MAX_THRESHOLD,
-        g_ahp=k.G_AHP,
-        dt=k.DT,
-        sigma=k.SIGMA,
-        dsp_decay=k.DSP_DECAY,
-        dsp_jump=k.DSP_JUMP,
-        theta_max=k.THETA_MAX,
-        quantum_leak=k.QUANTUM_LEAK,
-        base_alpha=k.BASE_ALPHA,
-        min_alpha=k.MIN_ALPHA,
-        max_alpha=k.MAX_ALPHA,
-        floor=0,
-        ceiling=1,
-        expected_above=firing,
-        surrogate_scale=k.SURROGATE_SCALE,
-        reset_fraction=k.RESET_FRACTION,
-        v_reset=k.V_RESET,
-        refractory_decay=k.REFRACTORY_DECAY,
-        r_jump=k.R_JUMP,
-        ahp_decay=k.AHP_DECAY,
-        ahp_jump=k.AHP_JUMP,
-        ahp_max=k.AHP_MAX,
-        adaptation_decay=k.ADAPTATION_DECAY,
-        spike_increase=k.SPIKE_INCREASE,
-        depression_rate=k.DEPRESSION_RATE,
-        recovery_rate=k.RECOVERY_RATE,
-        rate_step=k.RATE_STEP,
-        homeostasis_lr=k.HOMEOSTASIS_LR,
-        target_rate=k.TARGET_RATE,
-    )
-    for option in (
-        "dynamic_probability refractory use_ahp use_adaptive_threshold homeostasis_enabled membrane_noise"
-    ).split():
-        setattr(config, option, int(full))
+    config = Config()
+    if configuration == "full":
+        library.call("qlif_qlif_defaults", ctypes.byref(config), ctypes.sizeof(config))
+    else:
+        library.call("qlif_qlif_preset", ctypes.byref(config), ctypes.sizeof(config), b"plain-lif")
+        config.use_adaptation = config.use_depression = 1
     return config
 
 
@@ -120,7 +84,9 @@ class ForwardArgs(ctypes.Structure):
 
     _fields_ = [
         ("size", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
+        ("input_type", ctypes.c_int32),
+        ("spike_value_type", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
         ("steps", ctypes.c_int64),
         ("batch", ctypes.c_int64),
         ("neurons", ctypes.c_int64),
@@ -129,20 +95,24 @@ class ForwardArgs(ctypes.Structure):
         ("element_offset", ctypes.c_int64),
         ("stream", ctypes.c_uint32),
         ("per_neuron_parameters", ctypes.c_uint32),
+        ("key", _c_pointer),
+        ("row_index", _c_pointer),
         ("input", _c_pointer),
-        ("parameters", _c_pointer * len(k.PARAMETERS)),
+        ("parameters", _c_pointer * MAX_PARAMETERS),
         ("modulation", Broadcast),
         ("uniforms", _c_pointer),
         ("normals", _c_pointer),
-        ("initial_state", _c_pointer * STATE_VARIABLES),
-        ("final_state", _c_pointer * STATE_VARIABLES),
+        ("initial_state", _c_pointer * MAX_STATE_VARIABLES),
+        ("final_state", _c_pointer * MAX_STATE_VARIABLES),
         ("spikes_f32", _c_pointer),
         ("spikes_u8", _c_pointer),
         ("spikes_bit", _c_pointer),
         ("spike_values", _c_pointer),
         ("voltages", _c_pointer),
-        ("traces", _c_pointer * TRACES),
+        ("traces", _c_pointer * MAX_TRACES),
         ("tape", _c_pointer),
+        ("scratch", _c_pointer),
+        ("scratch_bytes", ctypes.c_uint64),
     ]
 
 
@@ -151,15 +121,19 @@ class BackwardArgs(ctypes.Structure):
 
     _fields_ = [
         ("size", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
-        ("forward", ForwardArgs),
+        ("grad_type", ctypes.c_int32),
+        ("forward", ctypes.POINTER(ForwardArgs)),
         ("grad_spike_values", _c_pointer),
+        ("grad_spike_values_shared", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
         ("grad_voltages", _c_pointer),
-        ("grad_final_state", _c_pointer * STATE_VARIABLES),
+        ("grad_final_state", _c_pointer * MAX_STATE_VARIABLES),
         ("grad_input", _c_pointer),
         ("grad_modulation", _c_pointer),
-        ("grad_parameters", _c_pointer * len(k.PARAMETERS)),
-        ("grad_initial_state", _c_pointer * STATE_VARIABLES),
+        ("grad_parameters", _c_pointer * MAX_PARAMETERS),
+        ("grad_initial_state", _c_pointer * MAX_STATE_VARIABLES),
+        ("scratch", _c_pointer),
+        ("scratch_bytes", ctypes.c_uint64),
     ]
 
 
@@ -175,6 +149,8 @@ class DrawArgs(ctypes.Structure):
         ("steps", ctypes.c_int64),
         ("wires", ctypes.c_int64),
         ("elements", ctypes.c_int64),
+        ("neurons", ctypes.c_int64),
+        ("row_index", _c_pointer),
         ("uniforms", _c_pointer),
         ("normals", _c_pointer),
     ]
@@ -226,7 +202,7 @@ def backward_args(
     """The backward call of a forward call, from the gradient of the spike values."""
     args = BackwardArgs(
         size=ctypes.sizeof(BackwardArgs),
-        forward=forward,
+        forward=ctypes.pointer(forward),
         grad_spike_values=address(upstream),
         grad_input=address(grad_input),
     )
@@ -257,7 +233,9 @@ class Library:
             "qlif_forward": [pointer, pointer, pointer],
             "qlif_backward": [pointer, pointer, pointer],
             "qlif_draw": [pointer, pointer, pointer],
-            "qlif_tape_open": [pointer, ctypes.c_int32, integer, integer, integer, pointer],
+            "qlif_qlif_defaults": [pointer, ctypes.c_uint32],
+            "qlif_qlif_preset": [pointer, ctypes.c_uint32, ctypes.c_char_p],
+            "qlif_tape_open": [pointer, ctypes.c_int32, ctypes.c_int32, integer, integer, integer, pointer],
             "qlif_tape_close": [pointer],
         }.items():
             function = getattr(self._library, name)
@@ -346,7 +324,7 @@ class Tape(_Owner):
 
     def __init__(self, kernel: Kernel, mode: int, shape: Sequence[int]):
         super().__init__(kernel.library)
-        self.library.call("qlif_tape_open", kernel.handle, mode, *shape, ctypes.byref(self.handle))
+        self.library.call("qlif_tape_open", kernel.handle, mode, TYPE_F32, *shape, ctypes.byref(self.handle))
 
     @property
     def bytes(self) -> int:

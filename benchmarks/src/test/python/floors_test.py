@@ -20,7 +20,7 @@ class FloorsTest(unittest.TestCase):
         for configuration, mode in (("full", native.TAPE_VOLTAGE), ("lif", native.TAPE_COMPACT)):
             for shape in ((20, 8, 512), (64, 4, 1024), (65, 4, 1024), (256, 2, 2048)):
                 with self.subTest(configuration=configuration, shape=shape):
-                    with native.Kernel(LIBRARY, native.HOST, native.config_of(configuration)) as kernel:
+                    with native.Kernel(LIBRARY, native.HOST, native.config_of(LIBRARY, configuration)) as kernel:
                         with native.Tape(kernel, mode, shape) as tape:
                             # Parts are aligned.
                             self.assertLess(abs(floors.tape_bytes(configuration, shape) - tape.bytes), 1024)
