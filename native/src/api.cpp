@@ -495,7 +495,10 @@ void requireLent(const char *name, const void *memory, const char *bytesName, ui
   }
 }
 
-void requireImplemented(const ForwardCall &call) {
+void requireImplemented(const OpenKernel &kernel, const ForwardCall &call) {
+  if (kernel.device == QLIF_HOST) {
+    return;
+  }
   if (call.args.row_index != nullptr) {
     failAbsent("row_index");
   }
@@ -767,7 +770,7 @@ qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *given, vo
       requireFits(**tape, *held, args);
       call.tape = (*tape)->storage.get();
     }
-    requireImplemented(call);
+    requireImplemented(*held, call);
     call.scratch = scratchOf(args.scratch, args.scratch_bytes, held->kernel->forwardScratch(call));
     requireParameters(*held, call);
     if (tape) {
@@ -819,8 +822,8 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *given, 
     requireRecord(*tape, forward);
     call.forward.tape = tape->storage.get();
     call.modulation = modulationSumOf(call.forward, args.grad_modulation);
-    requireImplemented(call.forward);
-    if (args.grad_spike_values != nullptr && args.grad_spike_values_shared != 0) {
+    requireImplemented(*held, call.forward);
+    if (held->device != QLIF_HOST && args.grad_spike_values != nullptr && args.grad_spike_values_shared != 0) {
       failAbsent("grad_spike_values_shared");
     }
     call.scratch = scratchOf(args.scratch, args.scratch_bytes, held->kernel->backwardScratch(call));

@@ -145,10 +145,10 @@ void requireNumbers(const qlif_qlif_config &c) {
 }
 
 /** Each number once in float64, rounded once. */
-Constants constantsOf(const qlif_qlif_config &c) {
+QlifConstants constantsOf(const qlif_qlif_config &c) {
   // The p above which there is a spike.
   double firing = (1 - c.quantum_threshold) / 2;
-  Constants k{};
+  QlifConstants k{};
   k.kappa = (float)c.neuromod_strength;
   k.minThreshold = (float)c.min_threshold;
   k.maxThreshold = (float)c.max_threshold;
@@ -192,9 +192,12 @@ ModelConfig qlifConfigOf(const qlif_qlif_config &c) {
   requireNumbers(c);
   ModelConfig config{};
   config.model = QLIF_MODEL_QLIF;
-  config.options = optionsOf(c.decision, c.sampling, c.spike_value, c.angle_map, c.readout, c.neuromod_mode, c.dynamic_probability,
-      c.refractory, c.use_adaptation, c.use_depression, c.use_ahp, c.use_adaptive_threshold, c.homeostasis_enabled, c.detach_reset,
-      c.stochastic != 0 && c.noise_std > 0);
+  config.options = QlifOptions::of({.decision = c.decision, .sampling = c.sampling, .spikeValue = c.spike_value, .angleMap = c.angle_map,
+      .readout = c.readout, .neuromodMode = c.neuromod_mode, .dynamicProbability = c.dynamic_probability != 0,
+      .refractory = c.refractory != 0, .useAdaptation = c.use_adaptation != 0, .useDepression = c.use_depression != 0,
+      .useAhp = c.use_ahp != 0, .useAdaptiveThreshold = c.use_adaptive_threshold != 0,
+      .homeostasisEnabled = c.homeostasis_enabled != 0, .detachReset = c.detach_reset != 0,
+      .drawsNormals = c.stochastic != 0 && c.noise_std > 0});
   bool multi = config.options.decision() == QLIF_DECISION_QUBIT && config.options.readout() == QLIF_READOUT_MULTI_QUBIT;
   config.uniforms = !config.options.drawsUniforms() ? 0 : multi ? c.quantum_wires : 1;
   config.normals = config.options.drawsNormals();
@@ -242,38 +245,38 @@ struct NamedConstant {
   float Numbers::*field;
 };
 
-constexpr NamedConstant<Constants> QLIF_CONSTANTS[] = {
-    {"kappa", &Constants::kappa},
-    {"min_threshold", &Constants::minThreshold},
-    {"max_threshold", &Constants::maxThreshold},
-    {"g_ahp", &Constants::gAhp},
-    {"dt", &Constants::dt},
-    {"sigma", &Constants::sigma},
-    {"dsp_decay", &Constants::dspDecay},
-    {"dsp_jump", &Constants::dspJump},
-    {"theta_max", &Constants::thetaMax},
-    {"quantum_leak", &Constants::quantumLeak},
-    {"base_alpha", &Constants::baseAlpha},
-    {"min_alpha", &Constants::minAlpha},
-    {"max_alpha", &Constants::maxAlpha},
-    {"floor", &Constants::floor},
-    {"ceiling", &Constants::ceiling},
-    {"expected_above", &Constants::expectedAbove},
-    {"surrogate_scale", &Constants::surrogateScale},
-    {"reset_fraction", &Constants::resetFraction},
-    {"v_reset", &Constants::vReset},
-    {"refractory_decay", &Constants::refractoryDecay},
-    {"r_jump", &Constants::rJump},
-    {"ahp_decay", &Constants::ahpDecay},
-    {"ahp_jump", &Constants::ahpJump},
-    {"ahp_max", &Constants::ahpMax},
-    {"adaptation_decay", &Constants::adaptationDecay},
-    {"spike_increase", &Constants::spikeIncrease},
-    {"depression_rate", &Constants::depressionRate},
-    {"recovery_rate", &Constants::recoveryRate},
-    {"rate_step", &Constants::rateStep},
-    {"homeostasis_lr", &Constants::homeostasisLr},
-    {"target_rate", &Constants::targetRate},
+constexpr NamedConstant<QlifConstants> QLIF_CONSTANTS[] = {
+    {"kappa", &QlifConstants::kappa},
+    {"min_threshold", &QlifConstants::minThreshold},
+    {"max_threshold", &QlifConstants::maxThreshold},
+    {"g_ahp", &QlifConstants::gAhp},
+    {"dt", &QlifConstants::dt},
+    {"sigma", &QlifConstants::sigma},
+    {"dsp_decay", &QlifConstants::dspDecay},
+    {"dsp_jump", &QlifConstants::dspJump},
+    {"theta_max", &QlifConstants::thetaMax},
+    {"quantum_leak", &QlifConstants::quantumLeak},
+    {"base_alpha", &QlifConstants::baseAlpha},
+    {"min_alpha", &QlifConstants::minAlpha},
+    {"max_alpha", &QlifConstants::maxAlpha},
+    {"floor", &QlifConstants::floor},
+    {"ceiling", &QlifConstants::ceiling},
+    {"expected_above", &QlifConstants::expectedAbove},
+    {"surrogate_scale", &QlifConstants::surrogateScale},
+    {"reset_fraction", &QlifConstants::resetFraction},
+    {"v_reset", &QlifConstants::vReset},
+    {"refractory_decay", &QlifConstants::refractoryDecay},
+    {"r_jump", &QlifConstants::rJump},
+    {"ahp_decay", &QlifConstants::ahpDecay},
+    {"ahp_jump", &QlifConstants::ahpJump},
+    {"ahp_max", &QlifConstants::ahpMax},
+    {"adaptation_decay", &QlifConstants::adaptationDecay},
+    {"spike_increase", &QlifConstants::spikeIncrease},
+    {"depression_rate", &QlifConstants::depressionRate},
+    {"recovery_rate", &QlifConstants::recoveryRate},
+    {"rate_step", &QlifConstants::rateStep},
+    {"homeostasis_lr", &QlifConstants::homeostasisLr},
+    {"target_rate", &QlifConstants::targetRate},
     // A whole number; no float32 of the equations.
     {"min_count", nullptr},
 };

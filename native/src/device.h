@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "arguments.h"
-#include "options.h"
+#include "models.h"
 #include "tables.h"
 
 namespace qlif {
@@ -95,19 +95,13 @@ class DeviceKernel {
   virtual void release() = 0;
 };
 
-/** The float32 numbers of the LIF equations. */
-struct LifConstants {
-  float dt, vLeak, vReset, surrogateScale;
-  int32_t surrogate;
-};
-
 /** What a configuration is turned into when a kernel is opened. Of the models' own parts, only that of `model` is set. */
 struct ModelConfig {
   int32_t model;     // QLIF_MODEL_
   int32_t uniforms;  // that a step draws
   bool normals;      // whether a step draws one
-  Options options;   // QLIF
-  Constants constants;
+  QlifOptions options;   // QLIF
+  QlifConstants constants;
   LifConstants lif;  // LIF
 
   const Model &table() const { return MODELS[model]; }

@@ -53,37 +53,43 @@ class Memory {
   uint64_t bytes_ = 0;
 };
 
+/** What a tape holds, one after another; all of it aligned as its values are. */
+struct TapeLayout {
+  int64_t count;  // of checkpoints
+  uint64_t checkpoints;
+  uint64_t bits;
+  uint64_t bytes;
+
+  TapeLayout(const ModelConfig &config, int mode, int64_t steps, int64_t elements) : count(checkpointsOf(steps)) {
+    const char *name = "tape";
+    const int64_t words = product(name, wordsOf(elements), steps);
+    checkpoints = mode == QLIF_TAPE_VOLTAGE ? (uint64_t)product(name, words, LANES * sizeof(float)) : 0;
+    const int64_t variables = config.table().variables.count;
+    const int64_t states = product(name, product(name, wordsOf(elements), count), variables * LANES * (int64_t)sizeof(float));
+    bits = (uint64_t)sum(name, (int64_t)checkpoints, states);
+    bytes = (uint64_t)sum(name, (int64_t)bits, product(name, words, sizeof(uint64_t)));
+  }
+};
+
 class HostTape final : public TapeStorage {
  public:
-  HostTape(int mode, int64_t steps, int64_t elements) : keepsVoltages_(mode == QLIF_TAPE_VOLTAGE), count_(checkpointsOf(steps)) {
-    int64_t words = product("tape", wordsOf(elements), steps);
-    int64_t bits = product("tape", words, sizeof(uint64_t));
-    int64_t checkpoints = product("tape", wordsOf(elements) * count_, VARIABLES * LANES * sizeof(float));
-    int64_t voltages = keepsVoltages_ ? product("tape", words, LANES * sizeof(float)) : 0;
-    sum("tape", sum("tape", bits, checkpoints), voltages);
-    bits_ = Memory((uint64_t)bits);
-    checkpoints_ = Memory((uint64_t)checkpoints);
-    voltages_ = Memory((uint64_t)voltages);
-  }
+  /** lent: the caller's memory, or null. */
+  HostTape(const TapeLayout &layout, void *lent)
+      : layout_(layout), own_(lent == nullptr ? layout.bytes : 0), memory_(lent == nullptr ? own_.as<char>() : (char *)lent) {}
 
   HostTapeView view() const {
-    return HostTapeView{keepsVoltages_ ? voltages_.as<float>() : nullptr, bits_.as<uint64_t>(), checkpoints_.as<float>(), count_};
+    return HostTapeView{layout_.checkpoints > 0 ? (float *)memory_ : nullptr, (uint64_t *)(memory_ + layout_.bits),
+        (float *)(memory_ + layout_.checkpoints), layout_.count};
   }
 
-  uint64_t bytes() const override { return bits_.bytes() + checkpoints_.bytes() + voltages_.bytes(); }
+  uint64_t bytes() const override { return layout_.bytes; }
 
-  void release() override {
-    bits_ = Memory();
-    checkpoints_ = Memory();
-    voltages_ = Memory();
-  }
+  void release() override { own_ = Memory(); }
 
  private:
-  Memory bits_;
-  Memory checkpoints_;
-  Memory voltages_;
-  const bool keepsVoltages_;
-  const int64_t count_;
+  const TapeLayout layout_;
+  Memory own_;
+  char *const memory_;
 };
 
 /** The fixed order in which gradients of shared values are summed: docs/numerics.md. */
@@ -184,30 +190,28 @@ const char *instructionSet() {
   return hasAll(v4, sizeof v4 / sizeof v4[0], missing, sizeof missing) ? "x86-64-v4" : "x86-64-v3";
 }
 
-HostProgram programOf(Variant variant) {
-  return instructionSet()[8] == '4' ? hostProgramV4(variant) : hostProgramV3(variant);
+HostProgram programOf(const ModelConfig &config) {
+  return instructionSet()[8] == '4' ? hostProgramV4(config) : hostProgramV3(config);
 }
 
 #else
 
 const char *instructionSet() { return "baseline"; }
 
-HostProgram programOf(Variant variant) { return hostProgramBaseline(variant); }
+HostProgram programOf(const ModelConfig &config) { return hostProgramBaseline(config); }
 
 #endif
 
-constexpr const char *PARAMETER_NAMES[PARAMETERS] = {"V_th", "tau", "eta", "q_scale", "q_bias"};
-
 constexpr uint32_t LARGEST_FINITE = 0x7f7fffff;
 
-/** The bits of the least tau for which dt / tau is finite. */
-uint32_t leastTau(float dt) {
-  FloatEnvironment environment;
+/** The bits of the least positive float for which a question is answered with yes, as it is for all greater finite ones. */
+template <class Question>
+uint32_t leastBits(Question question) {
   uint32_t low = 1;
   uint32_t high = LARGEST_FINITE;
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
-    if (bitsOf(divide(dt, fromBits(middle))) <= LARGEST_FINITE) {
+    if (question(fromBits(middle))) {
       high = middle;
     } else {
       low = middle + 1;
@@ -216,23 +220,67 @@ uint32_t leastTau(float dt) {
   return low;
 }
 
+/** The bits of a parameter's legal values; dt: the configuration's. */
+BitRange legalBits(int32_t range, float dt) {
+  FloatEnvironment environment;
+  switch (range) {
+    case QLIF_RANGE_FINITE:
+      return BitRange{0x7fffffff, 0, LARGEST_FINITE};
+    case QLIF_RANGE_TIME_CONSTANT:
+      return BitRange{0xffffffff, leastBits([&](float tau) { return bitsOf(divide(dt, tau)) <= LARGEST_FINITE; }), LARGEST_FINITE};
+    case QLIF_RANGE_RATE:
+      // The least float of all is legal with any dt.
+      return BitRange{0xffffffff, 1, dt * fromBits(LARGEST_FINITE) <= 1.0f ? LARGEST_FINITE : leastBits([&](float rate) {
+        return dt * rate > 1.0f;
+      }) - 1};
+  }
+  __builtin_unreachable();
+}
+
+/** What a parameter's value must be, for people. */
+template <size_t LENGTH>
+const char *legalText(const ParameterRow &row, float dt, char (&text)[LENGTH]) {
+  char number[32];
+  switch (row.range) {
+    case QLIF_RANGE_FINITE:
+      return "a finite number";
+    case QLIF_RANGE_TIME_CONSTANT:
+      snprintf(text, LENGTH, "a finite number > 0 for which dt / %s is finite in float32 (dt is %s)", row.symbol, textOf(dt, number));
+      return text;
+    case QLIF_RANGE_RATE:
+      snprintf(text, LENGTH, "a number > 0 for which dt * %s is at most 1 in float32 (dt is %s)", row.symbol, textOf(dt, number));
+      return text;
+  }
+  __builtin_unreachable();
+}
+
+float dtOf(const ModelConfig &config) {
+  switch (config.model) {
+    case QLIF_MODEL_QLIF:
+      return config.constants.dt;
+    case QLIF_MODEL_LIF:
+      return config.lif.dt;
+  }
+  failModel(config.model);
+}
+
 class HostKernel final : public DeviceKernel {
  public:
-  HostKernel(Options options, const Constants &constants, int threads)
-      : options_(options), constants_(constants), program_(programOf(variantOf(options))), workers_((uint64_t)threads * sizeof(HostWorker)),
-        sums_(new GradientSums), team_(std::make_unique<Team>(threads)) {
-    for (BitRange &range : legal_) {
-      range = BitRange{0x7fffffff, 0, LARGEST_FINITE};
+  HostKernel(const ModelConfig &config, int threads)
+      : config_(config), parameters_(config.table().parameters.count), program_(programOf(config)),
+        workerBytes_((program_.workerBytes + 63) / 64 * 64), workers_((uint64_t)threads * workerBytes_), sums_(new GradientSums),
+        team_(std::make_unique<Team>(threads)) {
+    for (int parameter = 0; parameter < parameters_; parameter++) {
+      legal_[parameter] = legalBits(config.table().parameters[parameter].range, dtOf(config));
     }
-    legal_[QLIF_PARAM_TAU] = BitRange{0xffffffff, leastTau(constants.dt), LARGEST_FINITE};
   }
 
-  void requireParameters(const qlif_forward_args &args) override {
+  void requireParameters(const ForwardArgs &args) override {
     ParameterCheck check{*this, args, {true}};
     auto job = [](void *context, int, int64_t part) {
       ParameterCheck &check = *(ParameterCheck *)context;
       int64_t first = part * ALONE;
-      for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+      for (int parameter = 0; parameter < check.kernel.parameters_; parameter++) {
         int64_t length = valuesOf(check.args, parameter);
         int64_t count = length - first < ALONE ? length - first : ALONE;
         const float *values = check.args.parameters[parameter] + first;
@@ -266,12 +314,15 @@ class HostKernel final : public DeviceKernel {
 
   void backward(const BackwardCall &call, void *) override {
     int64_t elements = call.forward.elements;
-    const qlif_forward_args &args = call.forward.args;
-    makeRoom(args.steps, elements, call.modulation.keepsSteps());
-    float *sums = scratch_.as<float>();
+    const ForwardArgs &args = call.forward.args;
+    float *sums = (float *)call.scratch.memory;
+    if (sums == nullptr) {
+      makeRoom(args.steps, elements, call.modulation.keepsSteps());
+      sums = scratch_.as<float>();
+    }
     float *steps = call.modulation.result == nullptr || call.modulation.overTime ? nullptr
                    : call.modulation.direct                                      ? call.modulation.result
-                                                                                 : sums + (PARAMETERS + 1) * elements;
+                                                                                 : sums + (parameters_ + 1) * elements;
     HostBackward backward{forwardOf(call.forward), call.args, HostSums{sums, steps}};
     share([](void *context, int member, int64_t part) {
       Job<HostBackward> &job = *(Job<HostBackward> *)context;
@@ -279,7 +330,7 @@ class HostKernel final : public DeviceKernel {
     }, backward, elements, args.steps);
 
     FloatEnvironment environment;
-    for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+    for (int parameter = 0; parameter < parameters_; parameter++) {
       if (call.args.grad_parameters[parameter] != nullptr) {
         sums_->sum(sums + parameter * elements, args.batch, args.neurons, true, call.sumsOverNeurons(parameter),
             call.args.grad_parameters[parameter]);
@@ -291,7 +342,7 @@ class HostKernel final : public DeviceKernel {
     }
     int64_t extent = (modulation.overBatch ? 1 : args.batch) * (modulation.overNeurons ? 1 : args.neurons);
     for (int64_t t = 0; t < (modulation.overTime ? 1 : args.steps); t++) {
-      sums_->sum(modulation.overTime ? sums + PARAMETERS * elements : steps + t * elements, args.batch, args.neurons,
+      sums_->sum(modulation.overTime ? sums + parameters_ * elements : steps + t * elements, args.batch, args.neurons,
           modulation.overBatch, modulation.overNeurons, modulation.result + t * extent);
     }
   }
@@ -306,7 +357,7 @@ class HostKernel final : public DeviceKernel {
     }
   }
 
-  void draw(const qlif_draw_args &args, void *) override {
+  void draw(const DrawArgs &args, void *) override {
     HostDraw draw{args};
     share([](void *context, int member, int64_t part) {
       Job<HostDraw> &job = *(Job<HostDraw> *)context;
@@ -314,8 +365,25 @@ class HostKernel final : public DeviceKernel {
     }, draw, args.elements, args.steps);
   }
 
+  uint64_t tapeBytes(int mode, int64_t steps, int64_t elements) override { return TapeLayout(config_, mode, steps, elements).bytes; }
+
   std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) override {
-    return std::make_unique<HostTape>(mode, steps, elements);
+    return std::make_unique<HostTape>(TapeLayout(config_, mode, steps, elements), nullptr);
+  }
+
+  std::unique_ptr<TapeStorage> lentTape(int mode, int64_t steps, int64_t elements, void *memory) override {
+    return std::make_unique<HostTape>(TapeLayout(config_, mode, steps, elements), memory);
+  }
+
+  uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
+    return scratchBytes(steps, batch * neurons, modulationSteps);
+  }
+
+  uint64_t forwardScratch(const ForwardCall &) override { return 0; }
+
+  uint64_t backwardScratch(const BackwardCall &call) override {
+    const ForwardCall &forward = call.forward;
+    return forward.args.steps > 0 ? scratchBytes(forward.args.steps, forward.elements, call.modulation.keepsSteps()) : 0;
   }
 
   void release() override {
@@ -333,32 +401,28 @@ class HostKernel final : public DeviceKernel {
 
   struct ParameterCheck {
     const HostKernel &kernel;
-    const qlif_forward_args &args;
+    const ForwardArgs &args;
     std::atomic<bool> legal;
   };
 
-  static int64_t valuesOf(const qlif_forward_args &args, int parameter) {
+  static int64_t valuesOf(const ForwardArgs &args, int parameter) {
     return args.per_neuron_parameters >> parameter & 1 ? args.neurons : 1;
   }
 
   /** Says which value it is that was found not to be legal. */
-  void refuseParameters(const qlif_forward_args &args) const {
+  void refuseParameters(const ForwardArgs &args) const {
     FloatEnvironment environment;
-    for (int parameter = 0; parameter < PARAMETERS; parameter++) {
+    for (int parameter = 0; parameter < parameters_; parameter++) {
       for (int64_t n = 0; n < valuesOf(args, parameter); n++) {
         float value = args.parameters[parameter][n];
         if (program_.areWithin(&value, 1, legal_[parameter])) {
           continue;
         }
+        const ParameterRow &row = config_.table().parameters[parameter];
         char text[32];
-        if (parameter == QLIF_PARAM_TAU) {
-          char dt[32];
-          fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got %s at index %lld, expected a finite number > 0 for which dt / tau is"
-              " finite in float32 (dt is %s)", parameter, PARAMETER_NAMES[parameter], textOf(value, text), (long long)n,
-              textOf(constants_.dt, dt));
-        }
-        fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got %s at index %lld, expected a finite number", parameter,
-            PARAMETER_NAMES[parameter], textOf(value, text), (long long)n);
+        char expected[128];
+        fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got %s at index %lld, expected %s", parameter, row.symbol, textOf(value, text),
+            (long long)n, legalText(row, dtOf(config_), expected));
       }
     }
   }
@@ -371,29 +435,34 @@ class HostKernel final : public DeviceKernel {
     team_->run(job, &context, wordsOf(elements), alone ? 1 : team_->size());
   }
 
-  HostWorker &worker(int member) const { return workers_.as<HostWorker>()[member]; }
+  void *worker(int member) const { return workers_.as<char>() + (size_t)member * workerBytes_; }
 
   HostForward forwardOf(const ForwardCall &call) const {
     HostTapeView tape = call.tape == nullptr ? HostTapeView{} : ((HostTape *)call.tape)->view();
-    return HostForward{options_, constants_, call.args, call.elements, tape};
+    return HostForward{config_, call.args, call.elements, tape};
   }
 
-  void makeRoom(int64_t steps, int64_t elements, bool modulationSteps) {
+  uint64_t scratchBytes(int64_t steps, int64_t elements, bool modulationSteps) const {
     const char *name = "scratch memory";
-    int64_t floats = product(name, elements, PARAMETERS + 1);
+    int64_t floats = product(name, elements, parameters_ + 1);
     if (modulationSteps) {
       floats = sum(name, floats, product(name, steps, elements));
     }
-    uint64_t bytes = (uint64_t)product(name, floats, sizeof(float));
+    return (uint64_t)product(name, floats, sizeof(float));
+  }
+
+  void makeRoom(int64_t steps, int64_t elements, bool modulationSteps) {
+    uint64_t bytes = scratchBytes(steps, elements, modulationSteps);
     if (scratch_.bytes() < bytes) {
       scratch_ = Memory(bytes);
     }
   }
 
-  const Options options_;
-  const Constants constants_;
+  const ModelConfig config_;
+  const int parameters_;
   const HostProgram program_;
-  BitRange legal_[PARAMETERS];  // of the values of each parameter
+  const size_t workerBytes_;
+  BitRange legal_[QLIF_MAX_PARAMETERS];  // of the values of each parameter
   Memory workers_;
   Memory scratch_;
   std::unique_ptr<GradientSums> sums_;
@@ -403,10 +472,7 @@ class HostKernel final : public DeviceKernel {
 }  // namespace
 
 std::unique_ptr<DeviceKernel> openHostKernel(const ModelConfig &config, int threads) {
-  if (config.model != QLIF_MODEL_QLIF) {
-    fail(QLIF_UNAVAILABLE, "%s: this build of the library has no kernels of this model", config.table().name);
-  }
-  return std::make_unique<HostKernel>(config.options, config.constants, threads);
+  return std::make_unique<HostKernel>(config, threads);
 }
 
 void describeHost(qlif_device_info &info) {

@@ -2,8 +2,7 @@
 #ifndef QLIF_HOST_KERNELS_H
 #define QLIF_HOST_KERNELS_H
 
-#include "arguments.h"
-#include "options.h"
+#include "device.h"
 
 namespace qlif {
 
@@ -17,11 +16,11 @@ constexpr int LANES = 64;
 struct HostTapeView {
   float *voltages;     // (blocks, T, LANES), V'; null in COMPACT mode
   uint64_t *bits;      // (blocks, T)
-  float *checkpoints;  // (blocks, count, VARIABLES, LANES): number c is the state before step SEGMENT * (c + 1)
+  float *checkpoints;  // (blocks, count, state variables, LANES): number c is the state before step SEGMENT * (c + 1)
   int64_t count;
 };
 
-/** Sums over time for each element, (PARAMETERS + 1, elements), the last row the modulation's; and, where it is wanted, the
+/** Sums over time for each element, (parameters + 1, elements), the last row the modulation's; and, where it is wanted, the
  * modulation's gradient at every step, (T, elements), else null. */
 struct HostSums {
   float *sums;
@@ -29,58 +28,34 @@ struct HostSums {
 };
 
 struct HostForward {
-  Options options;
-  Constants constants;
-  qlif_forward_args args;
+  const ModelConfig &config;
+  ForwardArgs args;
   int64_t elements;
   HostTapeView tape;  // bits is null: none
 };
 
 struct HostBackward {
   HostForward forward;
-  qlif_backward_args args;
+  BackwardArgs args;
   HostSums sums;
 };
 
 struct HostDraw {
-  qlif_draw_args args;
+  DrawArgs args;
 };
 
-/** What one thread works with: lines of one value a lane. */
-struct alignas(64) HostWorker {
-  float state[VARIABLES][LANES];
-  float given[PARAMETERS][LANES];
-  float parameters[5][LANES];
-  float input[LANES];
-  float external[LANES];
-  float modulationSlope[LANES];
-  float vPre[LANES];
-  float spike[LANES];
-  float p[LANES];
-  float delta[LANES];
-  float theta[LANES];
-  float slope[LANES];
-  float gradY[LANES];
-  float gradV[LANES];
-  float gradInput[LANES];
-  float gradModulation[LANES];
-  float adjoints[8][LANES];
-  float gradients[6][LANES];
-  float turn[LANES];
-  float radius[LANES];
-  // For the even and the odd step of a pair.
-  float noise[2][LANES];
-  float uniforms[2][MAX_WIRES][LANES];
-  uint32_t words[4][LANES];
-  uint32_t elementLow[LANES];
-  uint32_t elementHigh[LANES];
-  int64_t modulationOffset[LANES];
-  uint8_t fired[LANES];
-  uint64_t wireKeys[MAX_WIRES / 2 + 1];
-  // The backward pass: one line a step of a segment.
-  float kept[SEGMENT][6][LANES];
-  float keptVPre[SEGMENT][LANES];
-};
+/** Under which number element (b, n) of a call draws, modulo 2^64. */
+inline uint64_t elementNumber(const ForwardArgs &args, int64_t b, int64_t n) {
+  return args.row_index != nullptr ? args.row_index[b] * (uint64_t)args.neurons + (uint64_t)n
+                                   : (uint64_t)args.element_offset + (uint64_t)b * (uint64_t)args.neurons + (uint64_t)n;
+}
+
+inline uint64_t elementNumber(const DrawArgs &args, int64_t element) {
+  if (args.row_index == nullptr) {
+    return (uint64_t)args.element_offset + (uint64_t)element;
+  }
+  return args.row_index[element / args.neurons] * (uint64_t)args.neurons + (uint64_t)(element % args.neurons);
+}
 
 /** Floats whose bits, as far as the mask goes, are numbers from low to high. */
 struct BitRange {
@@ -90,18 +65,20 @@ struct BitRange {
 };
 
 struct HostProgram {
+  /** Bytes that each thread works with: `worker` is aligned to a cache line. */
+  size_t workerBytes;
   // Each does one block of LANES elements.
-  void (*forward)(const HostForward &call, int64_t block, HostWorker &worker);
-  void (*backward)(const HostBackward &call, int64_t block, HostWorker &worker);
-  void (*draw)(const HostDraw &call, int64_t block, HostWorker &worker);
+  void (*forward)(const HostForward &call, int64_t block, void *worker);
+  void (*backward)(const HostBackward &call, int64_t block, void *worker);
+  void (*draw)(const HostDraw &call, int64_t block, void *worker);
   bool (*areWithin)(const float *values, int64_t count, BitRange range);
 };
 
 #if defined(__x86_64__)
-HostProgram hostProgramV3(Variant variant);
-HostProgram hostProgramV4(Variant variant);
+HostProgram hostProgramV3(const ModelConfig &config);
+HostProgram hostProgramV4(const ModelConfig &config);
 #else
-HostProgram hostProgramBaseline(Variant variant);
+HostProgram hostProgramBaseline(const ModelConfig &config);
 #endif
 
 }  // namespace qlif

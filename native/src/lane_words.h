@@ -1,5 +1,5 @@
-// 32-bit words of several lanes at once, for the generator: compilers do not find the instruction that multiplies 32 bits to 64 by
-// themselves, which is what most of its time goes to.
+// What compilers do not find by themselves. 32-bit words of several lanes at once, for the generator: the instruction that multiplies 32
+// bits to 64, which is what most of its time goes to. Bits of comparisons.
 #ifndef QLIF_LANE_WORDS_H
 #define QLIF_LANE_WORDS_H
 
@@ -86,6 +86,26 @@ QLIF_FN void multiply(uint32_t factor, LaneWords x, LaneWords &high, LaneWords &
 }
 
 #endif
+
+/** Bit i of the result: whether number i of 64 is not 0. */
+QLIF_FN uint64_t spikeBits(const float *spike) {
+  uint64_t bits = 0;
+#if defined(__AVX512F__)
+  for (int i = 0; i < 4; i++) {
+    bits |= (uint64_t)_mm512_cmp_ps_mask(_mm512_loadu_ps(spike + 16 * i), _mm512_setzero_ps(), _CMP_NEQ_UQ) << (16 * i);
+  }
+#elif defined(__AVX2__)
+  for (int i = 0; i < 8; i++) {
+    const __m256 differs = _mm256_cmp_ps(_mm256_loadu_ps(spike + 8 * i), _mm256_setzero_ps(), _CMP_NEQ_UQ);
+    bits |= (uint64_t)(uint32_t)_mm256_movemask_ps(differs) << (8 * i);
+  }
+#else
+  for (int i = 0; i < 64; i++) {
+    bits |= (uint64_t)(spike[i] != 0.0f) << i;
+  }
+#endif
+  return bits;
+}
 
 }  // namespace qlif
 

@@ -20,6 +20,13 @@
 #define QLIF_FN inline __attribute__((always_inline))
 #endif
 
+// Behind the parameters of a lambda that must be inlined; the device's compiler inlines all.
+#if defined(__CUDACC__)
+#define QLIF_INLINED
+#else
+#define QLIF_INLINED __attribute__((always_inline))
+#endif
+
 namespace qlif {
 
 QLIF_FN float fma(float a, float b, float c) {
