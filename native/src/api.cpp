@@ -1,5 +1,4 @@
 // The C interface: handles, checks of arguments, statuses and texts. Nothing here knows a device.
-#define QLIF_API_STRUCTS
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -495,18 +494,6 @@ void requireLent(const char *name, const void *memory, const char *bytesName, ui
   }
 }
 
-void requireImplemented(const OpenKernel &kernel, const ForwardCall &call) {
-  if (kernel.device == QLIF_HOST) {
-    return;
-  }
-  if (call.args.row_index != nullptr) {
-    failAbsent("row_index");
-  }
-  if (call.args.key != nullptr) {
-    failAbsent("key");
-  }
-}
-
 Scratch scratchOf(void *memory, uint64_t bytes, uint64_t needed) {
   if (memory == nullptr) {
     if (bytes != 0) {
@@ -770,7 +757,6 @@ qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *given, vo
       requireFits(**tape, *held, args);
       call.tape = (*tape)->storage.get();
     }
-    requireImplemented(*held, call);
     call.scratch = scratchOf(args.scratch, args.scratch_bytes, held->kernel->forwardScratch(call));
     requireParameters(*held, call);
     if (tape) {
@@ -822,10 +808,6 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *given, 
     requireRecord(*tape, forward);
     call.forward.tape = tape->storage.get();
     call.modulation = modulationSumOf(call.forward, args.grad_modulation);
-    requireImplemented(*held, call.forward);
-    if (held->device != QLIF_HOST && args.grad_spike_values != nullptr && args.grad_spike_values_shared != 0) {
-      failAbsent("grad_spike_values_shared");
-    }
     call.scratch = scratchOf(args.scratch, args.scratch_bytes, held->kernel->backwardScratch(call));
     requireParameters(*held, call.forward);
     if (forward.steps * call.forward.elements > 0) {

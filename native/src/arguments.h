@@ -66,12 +66,6 @@ struct Scratch {
   void *memory;  // null: the kernel's own
 };
 
-#ifndef QLIF_API_STRUCTS
-using qlif_forward_args = ForwardArgs;
-using qlif_backward_args = BackwardArgs;
-using qlif_draw_args = DrawArgs;
-#endif
-
 }  // namespace qlif
 
 #endif

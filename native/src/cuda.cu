@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include <memory>
+#include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "checks.h"
@@ -246,20 +248,32 @@ class LastCall {
   cudaEvent_t event_ = nullptr;
 };
 
+/** Where things stand on a tape, in bytes; the spikes come first. */
+struct TapeLayout {
+  uint64_t checkpoints;
+  uint64_t voltages;
+  uint64_t bytes;
+
+  TapeLayout(int variables, int mode, int64_t steps, int64_t elements) {
+    const char *name = "tape";
+    checkpoints = aligned(name, product(name, product(name, sum(name, steps, WORD - 1) / WORD, elements), sizeof(uint32_t)));
+    uint64_t states =
+        aligned(name, product(name, product(name, checkpointsOf(steps), elements), variables * (int64_t)sizeof(float)));
+    voltages = (uint64_t)sum(name, (int64_t)checkpoints, (int64_t)states);
+    uint64_t kept = mode == QLIF_TAPE_VOLTAGE ? aligned(name, product(name, product(name, steps, elements), sizeof(float))) : 0;
+    bytes = (uint64_t)sum(name, (int64_t)voltages, (int64_t)kept);
+  }
+};
+
 class CudaTape final : public TapeStorage {
  public:
-  CudaTape(int device, int mode, int64_t steps, int64_t elements) : context_(device) {
-    OnDevice on(context_);
-    const char *name = "tape";
-    uint64_t bits = aligned(name, product(name, product(name, sum(name, steps, WORD - 1) / WORD, elements), sizeof(uint32_t)));
-    uint64_t checkpoints = aligned(name, product(name, product(name, checkpointsOf(steps), elements), VARIABLES * sizeof(float)));
-    uint64_t voltages = mode == QLIF_TAPE_VOLTAGE ? aligned(name, product(name, product(name, steps, elements), sizeof(float))) : 0;
-    bytes_ = (uint64_t)sum(name, sum(name, (int64_t)bits, (int64_t)checkpoints), (int64_t)voltages);
-    memory_ = (char *)allocate(bytes_, "allocating a tape");
-    keepsVoltages_ = mode == QLIF_TAPE_VOLTAGE;
-    checkpoints_ = bits;
-    voltages_ = bits + checkpoints;
+  CudaTape(int device, int mode, const TapeLayout &layout) : context_(device), mode_(mode), layout_(layout) {
+    OnDevice on(*context_);
+    memory_ = (char *)allocate(layout.bytes, "allocating a tape");
   }
+
+  /** In memory of the caller's: no device is touched. */
+  CudaTape(void *memory, int mode, const TapeLayout &layout) : mode_(mode), layout_(layout), memory_((char *)memory) {}
 
   // Where a tape could not be handed out.
   ~CudaTape() override {
@@ -269,29 +283,33 @@ class CudaTape final : public TapeStorage {
     }
   }
 
-  bool keepsVoltages() const { return keepsVoltages_; }
+  bool keepsVoltages() const { return mode_ == QLIF_TAPE_VOLTAGE; }
 
   CudaTapeView view() const {
-    return CudaTapeView{
-        keepsVoltages_ ? (float *)(memory_ + voltages_) : nullptr, (uint32_t *)memory_, (float *)(memory_ + checkpoints_)};
+    return CudaTapeView{keepsVoltages() ? (float *)(memory_ + layout_.voltages) : nullptr, (uint32_t *)memory_,
+        (float *)(memory_ + layout_.checkpoints)};
   }
 
-  uint64_t bytes() const override { return bytes_; }
+  uint64_t bytes() const override { return layout_.bytes; }
+
+  /** Whether its memory is freed with it, for which what uses it is waited for. */
+  bool isOwn() const { return context_.has_value(); }
 
   /** A call uses it. Calls on a tape come after one another, so the last one is all there is to wait for. */
   void usedBy(const std::shared_ptr<LastCall> &call) { lastCall_ = call; }
 
   void release() override {
-    if (context_.handle() == nullptr) {
+    if (!isOwn()) {
       return;
     }
     free();
-    context_.release();
+    context_->release();
+    context_.reset();
   }
 
  private:
   void free() {
-    OnDevice on(context_);
+    OnDevice on(*context_);
     RelaxedCapture relaxed;
     cudaError_t waited = lastCall_ == nullptr ? cudaSuccess : lastCall_->wait();
     // A kernel may be closed by now: its event goes with the tape.
@@ -303,13 +321,11 @@ class CudaTape final : public TapeStorage {
     check(freed, "freeing a tape");
   }
 
-  Context context_;
+  std::optional<Context> context_;
   std::shared_ptr<LastCall> lastCall_;
+  const int mode_;
+  const TapeLayout layout_;
   char *memory_ = nullptr;
-  uint64_t bytes_ = 0;
-  uint64_t checkpoints_ = 0;
-  uint64_t voltages_ = 0;
-  bool keepsVoltages_ = false;
 };
 
 // ---------------------------------------------------------------- kernels
@@ -317,65 +333,120 @@ class CudaTape final : public TapeStorage {
 template <class Argument>
 using Kernel = void (*)(Argument);
 
-/** The kernels that run a configuration: for each use, or null, and by what a tape keeps and whether a call is a common one, or null. */
+/**
+ * The kernels that run a configuration: for each use, or null; by what a tape keeps and whether a call is a common one, or null. And those
+ * for calls whose key is in the device's memory.
+ */
+template <class Model>
 struct Program {
-  Kernel<CudaForward> forward[USES];
-  Kernel<CudaBackward> backward[2][2];
+  Kernel<CudaForward<Model>> forward[USES];
+  Kernel<CudaBackward<Model>> backward[2][2];
+  Kernel<const CudaForward<Model> *> keyedForward;
+  Kernel<const CudaBackward<Model> *> keyedBackward[2];
+  const char *name;
 };
 
-/** The kernels of options that are known. */
-template <class S>
-Program programOf() {
-  return Program{{forwardKernel<S, Use::ANY>, forwardKernel<S, Use::BYTES>, forwardKernel<S, Use::VALUES>,
-                     forwardKernel<S, Use::TAPED_BYTES>, forwardKernel<S, Use::TAPED_VALUES>},
-      {{backwardKernel<S, false, false>, nullptr}, {backwardKernel<S, true, false>, nullptr}}};
+/** Kernels of any call alone. */
+template <class Model, class S>
+Program<Model> plainProgram(const char *name) {
+  return Program<Model>{{forwardKernel<Model, S, Use::ANY>},
+      {{backwardKernel<Model, S, false, false>, nullptr}, {backwardKernel<Model, S, true, false>, nullptr}},
+      keyedForwardKernel<Model, S>, {keyedBackwardKernel<Model, S, false>, keyedBackwardKernel<Model, S, true>}, name};
 }
 
-/** Where there is noise, a tape as Java's library chooses it keeps V'. */
-template <class S>
-Program noisyProgramOf() {
-  Program program = programOf<S>();
-  program.backward[1][1] = backwardKernel<S, true, true>;
-  return program;
+/** With kernels of usual forward calls. */
+template <class Model, class S>
+void addUses(Program<Model> &program) {
+  program.forward[(int)Use::ANY] = forwardKernel<Model, S, Use::ANY>;
+  program.forward[(int)Use::BYTES] = forwardKernel<Model, S, Use::BYTES>;
+  program.forward[(int)Use::VALUES] = forwardKernel<Model, S, Use::VALUES>;
+  program.forward[(int)Use::TAPED_BYTES] = forwardKernel<Model, S, Use::TAPED_BYTES>;
+  program.forward[(int)Use::TAPED_VALUES] = forwardKernel<Model, S, Use::TAPED_VALUES>;
 }
 
-template <class S>
-Program thresholdProgramOf(int surrogate) {
-  Program program = programOf<S>();
-  program.backward[0][1] =
-      surrogate == QLIF_SURROGATE_HEAVISIDE      ? backwardKernel<typename S::template With<QLIF_SURROGATE_HEAVISIDE>, false, true>
-      : surrogate == QLIF_SURROGATE_FAST_SIGMOID ? backwardKernel<typename S::template With<QLIF_SURROGATE_FAST_SIGMOID>, false, true>
-      : surrogate == QLIF_SURROGATE_GAUSSIAN     ? backwardKernel<typename S::template With<QLIF_SURROGATE_GAUSSIAN>, false, true>
-                                                 : backwardKernel<typename S::template With<QLIF_SURROGATE_ARCTAN>, false, true>;
-  return program;
-}
+using AnyQlif = Dynamic<QlifOptions>;
 
-Program programOf(Variant variant, int surrogate) {
-  switch (variant) {
-    case Variant::DEFAULT:
-      return noisyProgramOf<Fixed<DEFAULT_OPTIONS.bits>>();
-    case Variant::SNAPSHOT_15:
-      return noisyProgramOf<Fixed<SNAPSHOT_15_OPTIONS.bits>>();
-    case Variant::SNAPSHOT_24:
-      return noisyProgramOf<Fixed<SNAPSHOT_24_OPTIONS.bits>>();
-    case Variant::LIF:
-      return thresholdProgramOf<Fixed<LIF_OPTIONS.bits>>(surrogate);
-    default:
-      return Program{{forwardKernel<Dynamic, Use::ANY>},
-          {{backwardKernel<Dynamic, false, false>, nullptr}, {backwardKernel<Dynamic, true, false>, nullptr}}};
+/** The kernels of QLIF options that are known; calls with a key are served by those of any. */
+template <class S>
+Program<QlifModel> qlifProgram(const char *name) {
+  Program<QlifModel> program = plainProgram<QlifModel, AnyQlif>(name);
+  addUses<QlifModel, S>(program);
+  program.backward[0][0] = backwardKernel<QlifModel, S, false, false>;
+  program.backward[1][0] = backwardKernel<QlifModel, S, true, false>;
+  if constexpr (S::possible().drawsNormals()) {
+    // Where there is noise, a tape as Java's library chooses it keeps V'.
+    program.backward[1][1] = backwardKernel<QlifModel, S, true, true>;
   }
+  return program;
+}
+
+/** A program for each surrogate, which is no question for a step then. */
+template <class Program, class Make>
+Program bySurrogate(int surrogate, Make make) {
+  switch (surrogate) {
+    case QLIF_SURROGATE_HEAVISIDE:
+      return make(std::integral_constant<int, QLIF_SURROGATE_HEAVISIDE>{});
+    case QLIF_SURROGATE_FAST_SIGMOID:
+      return make(std::integral_constant<int, QLIF_SURROGATE_FAST_SIGMOID>{});
+    case QLIF_SURROGATE_GAUSSIAN:
+      return make(std::integral_constant<int, QLIF_SURROGATE_GAUSSIAN>{});
+    case QLIF_SURROGATE_ARCTAN:
+      return make(std::integral_constant<int, QLIF_SURROGATE_ARCTAN>{});
+  }
+  // A configuration with another one is refused.
+  __builtin_unreachable();
+}
+
+Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
+  switch (variantOf(config.options)) {
+    case Variant::DEFAULT:
+      return qlifProgram<Fixed<QlifOptions, DEFAULT_OPTIONS.bits>>("kernels of the default configuration");
+    case Variant::SNAPSHOT_15:
+      return qlifProgram<Fixed<QlifOptions, SNAPSHOT_15_OPTIONS.bits>>("kernels of the snapshot of 2025-08-15");
+    case Variant::SNAPSHOT_24:
+      return qlifProgram<Fixed<QlifOptions, SNAPSHOT_24_OPTIONS.bits>>("kernels of the snapshot of 2025-08-24");
+    case Variant::PLAIN_LIF:
+      return bySurrogate<Program<QlifModel>>(config.constants.surrogate, [](auto surrogate) {
+        using S = Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>;
+        Program<QlifModel> program = qlifProgram<S>("kernels of the preset plain-lif");
+        program.backward[0][1] = backwardKernel<QlifModel, typename S::template With<decltype(surrogate)::value>, false, true>;
+        return program;
+      });
+    case Variant::GENERIC:
+      return plainProgram<QlifModel, AnyQlif>("kernels of any configuration");
+  }
+  __builtin_unreachable();
+}
+
+Program<LifModel> programOf(const LifModel &, const ModelConfig &config) {
+  // A step forward knows no surrogate.
+  using S = Fixed<LifOptions, 0>;
+  return bySurrogate<Program<LifModel>>(config.lif.surrogate, [](auto surrogate) {
+    using Known = typename S::template With<decltype(surrogate)::value>;
+    Program<LifModel> program{};
+    program.name = "kernels of the LIF model";
+    addUses<LifModel, S>(program);
+    program.keyedForward = keyedForwardKernel<LifModel, S>;
+    program.backward[0][0] = backwardKernel<LifModel, Known, false, false>;
+    program.backward[0][1] = backwardKernel<LifModel, Known, false, true>;
+    program.backward[1][0] = backwardKernel<LifModel, Known, true, false>;
+    program.keyedBackward[0] = keyedBackwardKernel<LifModel, Known, false>;
+    program.keyedBackward[1] = keyedBackwardKernel<LifModel, Known, true>;
+    return program;
+  });
 }
 
 /** The use that a forward call makes of a kernel. */
-Use useOf(const CudaForward &call) {
-  const qlif_forward_args &args = call.args;
+template <class Model>
+Use useOf(const CudaForward<Model> &call) {
+  const CudaArgs<Model> &args = call.args;
   const bool drawsAll = call.drawsUniforms == call.options.drawsUniforms() && call.drawsNormals == call.options.drawsNormals();
   const bool others = call.traces || args.voltages != nullptr || args.spikes_bit != nullptr || args.spikes_f32 != nullptr;
   const bool bytes = args.spikes_u8 != nullptr;
   const bool values = args.spike_values != nullptr;
   const bool taped = call.tape.bits != nullptr;
   const bool voltages = call.tape.voltages != nullptr;
-  if (!drawsAll || others || bytes == values || args.modulation.data != nullptr ||
+  if (!drawsAll || others || bytes == values || args.modulation.data != nullptr || args.row_index != nullptr ||
       (taped && voltages != call.options.drawsNormals())) {
     return Use::ANY;
   }
@@ -383,25 +454,11 @@ Use useOf(const CudaForward &call) {
 }
 
 /** Whether a backward call is a common one: see BackwardThread. */
-bool isCommon(const CudaBackward &call) {
-  const qlif_forward_args &args = call.forward.args;
-  return call.gradSpikeValues != nullptr && call.gradVoltages == nullptr && call.gradInput != nullptr && args.modulation.data == nullptr &&
+template <class Model>
+bool isCommon(const CudaBackward<Model> &call) {
+  const CudaArgs<Model> &args = call.forward.args;
+  return call.gradSpikeValues != nullptr && call.gradSpikeValuesStride == call.forward.elements && call.gradVoltages == nullptr && call.gradInput != nullptr && args.modulation.data == nullptr &&
          args.first_step % GROUP == 0 && call.forward.elements <= INT32_MAX / (int64_t)sizeof(float);
-}
-
-const char *nameOf(Variant variant) {
-  switch (variant) {
-    case Variant::DEFAULT:
-      return "kernels of the default configuration";
-    case Variant::SNAPSHOT_15:
-      return "kernels of the snapshot of 2025-08-15";
-    case Variant::SNAPSHOT_24:
-      return "kernels of the snapshot of 2025-08-24";
-    case Variant::LIF:
-      return "kernels of a leaky integrate-and-fire neuron";
-    default:
-      return "kernels of any configuration";
-  }
 }
 
 /** Blocks of so many threads for so many elements of work, as the grid's x. */
@@ -416,7 +473,7 @@ unsigned blocks(int64_t work, int threads) {
 
 /** Makes the driver load a kernel now: it would at the first launch otherwise, which a capture does not allow. */
 template <class Argument>
-void load(Kernel<Argument> kernel) {
+void load(void (*kernel)(Argument)) {
   if (kernel == nullptr) {
     return;
   }
@@ -431,19 +488,26 @@ void launch(Kernel<Argument> kernel, dim3 grid, int threads, const Argument &arg
   check(cudaLaunchKernel(kernel, grid, dim3((unsigned)threads), arguments, 0, stream), doing);
 }
 
+template <class Model>
 class CudaKernel final : public DeviceKernel {
+  using Forward = CudaForward<Model>;
+  using Backward = CudaBackward<Model>;
+
  public:
-  CudaKernel(int device, Options options, const Constants &constants)
-      : context_(device), options_(options), constants_(constants), program_(programOf(variantOf(options), constants.surrogate)) {
+  CudaKernel(int device, const ModelConfig &config) : context_(device), config_(config), program_(programOf(Model{}, config)) {
     OnDevice on(context_);
     RelaxedCapture relaxed;
-    for (Kernel<CudaForward> forward : program_.forward) {
+    for (Kernel<Forward> forward : program_.forward) {
       load(forward);
     }
-    for (const auto &kind : program_.backward) {
-      load(kind[0]);
-      load(kind[1]);
+    load(program_.keyedForward);
+    load(readKeyKernel<Forward>);
+    for (int kept = 0; kept < 2; kept++) {
+      load(program_.backward[kept][0]);
+      load(program_.backward[kept][1]);
+      load(program_.keyedBackward[kept]);
     }
+    load(readKeyKernel<Backward>);
     load(sumRowsKernel);
     load(sumNeuronsKernel);
     load(drawKernel);
@@ -463,45 +527,54 @@ class CudaKernel final : public DeviceKernel {
     qlif_device_info info{};
     describeCuda(context_.ordinal(), info);
     snprintf(text, length, "CUDA, %s, compute capability %d.%d, %s", info.name, info.compute_major, info.compute_minor,
-        nameOf(variantOf(options_)));
+        program_.name);
   }
 
   void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
     OnDevice on(context_);
-    Layout layout(steps, batch * neurons, neurons, modulationSteps);
+    Layout layout(steps, batch * neurons, neurons, modulationSteps, true);
     if (layout.bytes > scratchBytes_) {
       grow(layout.bytes);
     }
   }
 
-  void forward(const ForwardCall &call, void *stream) override {
+  void forward(const ForwardCall &call, void *streamGiven) override {
     OnDevice on(context_);
-    const CudaForward forward = forwardOf(call);
-    Use use = useOf(forward);
-    if (program_.forward[(int)use] == nullptr) {
-      use = Use::ANY;
-    }
+    cudaStream_t stream = (cudaStream_t)streamGiven;
+    const Forward forward = forwardOf(call);
+    bool capturing = isCapturing(stream);
     // Spikes as bits take whole words.
-    const unsigned grid = use == Use::ANY ? blocks(wordsOf(call.elements) * 64, FORWARD_THREADS)
-                                          : blocks(call.elements, FORWARD_THREADS * FORWARD_WIDTH);
-    launch(program_.forward[(int)use], dim3(grid), FORWARD_THREADS, forward, (cudaStream_t)stream, "launching the forward kernel");
-    called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), call.tape);
+    const int64_t words = wordsOf(call.elements) * 64;
+    if (call.args.key != nullptr) {
+      unsigned grid = blocks(words, FORWARD_THREADS);
+      char *scratch = scratchOf(call.scratch, forwardScratch(call), capturing);
+      launchKeyed(program_.keyedForward, grid, FORWARD_THREADS, forward, scratch, stream, "launching the forward kernel");
+    } else {
+      Use use = useOf(forward);
+      if (program_.forward[(int)use] == nullptr) {
+        use = Use::ANY;
+      }
+      unsigned grid = use == Use::ANY ? blocks(words, FORWARD_THREADS) : blocks(call.elements, FORWARD_THREADS * FORWARD_WIDTH);
+      launch(program_.forward[(int)use], dim3(grid), FORWARD_THREADS, forward, stream, "launching the forward kernel");
+    }
+    called(stream, capturing, call.tape, call.scratch);
   }
 
   void backward(const BackwardCall &call, void *streamGiven) override {
     OnDevice on(context_);
     cudaStream_t stream = (cudaStream_t)streamGiven;
-    const qlif_forward_args &args = call.forward.args;
+    const ForwardArgs &args = call.forward.args;
+    constexpr int PARAMETERS = Model::PARAMETERS;
     const int64_t elements = call.forward.elements;
     const ModulationSum &modulation = call.modulation;
     // What can be refused is, before anything is launched.
     unsigned grid = blocks(elements, BACKWARD_THREADS);
-    Layout layout(args.steps, elements, args.neurons, modulation.keepsSteps());
+    Layout layout(args.steps, elements, args.neurons, modulation.keepsSteps(), args.key != nullptr);
     bool capturing = isCapturing(stream);
-    makeRoom(layout.bytes, capturing);
-    float *sums = (float *)scratch_;
-    float *keptSteps = (float *)(scratch_ + layout.steps);
-    double *partial = (double *)(scratch_ + layout.partial);
+    char *scratch = scratchOf(call.scratch, layout.bytes, capturing);
+    float *sums = (float *)scratch;
+    float *keptSteps = (float *)(scratch + layout.steps);
+    double *partial = (double *)(scratch + layout.partial);
 
     SumJobs parameterJobs{};
     for (int parameter = 0; parameter < PARAMETERS; parameter++) {
@@ -517,12 +590,13 @@ class CudaKernel final : public DeviceKernel {
     SumGrid parameterGrid = gridOf(parameterJobs);
     SumGrid modulationGrid = gridOf(modulationJobs);
 
-    CudaBackward backward{};
+    Backward backward{};
     backward.forward = forwardOf(call.forward);
     backward.gradSpikeValues = call.args.grad_spike_values;
+    backward.gradSpikeValuesStride = call.args.grad_spike_values_stride;
     backward.gradVoltages = call.args.grad_voltages;
     backward.gradInput = call.args.grad_input;
-    for (int variable = 0; variable < VARIABLES; variable++) {
+    for (int variable = 0; variable < Model::VARIABLES; variable++) {
       backward.gradFinalState[variable] = call.args.grad_final_state[variable];
       backward.gradInitialState[variable] = call.args.grad_initial_state[variable];
     }
@@ -530,24 +604,29 @@ class CudaKernel final : public DeviceKernel {
     backward.modulationSteps = modulation.result == nullptr || modulation.overTime ? nullptr
                                : modulation.direct                                 ? modulation.result
                                                                                    : keptSteps;
-    const auto &kernels = program_.backward[((CudaTape *)call.forward.tape)->keepsVoltages()];
-    launch(kernels[1] != nullptr && isCommon(backward) ? kernels[1] : kernels[0], dim3(grid), BACKWARD_THREADS, backward, stream,
-        "launching the backward kernel");
+    const bool keepsVoltages = ((CudaTape *)call.forward.tape)->keepsVoltages();
+    const auto &kernels = program_.backward[keepsVoltages];
+    const char *doing = "launching the backward kernel";
+    if (args.key != nullptr) {
+      launchKeyed(program_.keyedBackward[keepsVoltages], grid, BACKWARD_THREADS, backward, scratch + layout.key, stream, doing);
+    } else {
+      launch(kernels[1] != nullptr && isCommon(backward) ? kernels[1] : kernels[0], dim3(grid), BACKWARD_THREADS, backward, stream, doing);
+    }
     addUp(parameterJobs, parameterGrid, stream);
     addUp(modulationJobs, modulationGrid, stream);
-    called(stream, capturing, call.forward.tape);
+    called(stream, capturing, call.forward.tape, call.scratch);
   }
 
-  void draw(const qlif_draw_args &args, void *stream) override {
+  void draw(const DrawArgs &args, void *stream) override {
     OnDevice on(context_);
     CudaDraw draw{};
     draw.args = args;
     draw.firstPair = args.first_step / 2;
     draw.pairs = (args.first_step + args.steps - 1) / 2 - draw.firstPair + 1;
-    fillWireKeys(draw.wireKeys, args.seed, (int)args.wires);
+    draw.keys.set(args.seed, (int)args.wires);
     launch(drawKernel, dim3(blocks(draw.pairs * args.elements, DRAW_THREADS)), DRAW_THREADS, draw, (cudaStream_t)stream,
         "launching the draw kernel");
-    called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), nullptr);
+    called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), nullptr, Scratch{});
   }
 
   void put(const Piece *pieces, int count, void *streamGiven) override {
@@ -561,11 +640,33 @@ class CudaKernel final : public DeviceKernel {
         check(cudaMemcpyAsync(piece.to, piece.from, piece.bytes, cudaMemcpyDeviceToDevice, stream), "copying the state's gradients");
       }
     }
-    called(stream, isCapturing(stream), nullptr);
+    called(stream, isCapturing(stream), nullptr, Scratch{});
+  }
+
+  uint64_t tapeBytes(int mode, int64_t steps, int64_t elements) override {
+    return TapeLayout(Model::VARIABLES, mode, steps, elements).bytes;
   }
 
   std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) override {
-    return std::make_unique<CudaTape>(context_.ordinal(), mode, steps, elements);
+    return std::make_unique<CudaTape>(context_.ordinal(), mode, TapeLayout(Model::VARIABLES, mode, steps, elements));
+  }
+
+  std::unique_ptr<TapeStorage> lentTape(int mode, int64_t steps, int64_t elements, void *memory) override {
+    return std::make_unique<CudaTape>(memory, mode, TapeLayout(Model::VARIABLES, mode, steps, elements));
+  }
+
+  uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
+    return Layout(steps, batch * neurons, neurons, modulationSteps, true).bytes;
+  }
+
+  uint64_t forwardScratch(const ForwardCall &call) override { return call.args.key != nullptr ? sizeof(Forward) : 0; }
+
+  uint64_t backwardScratch(const BackwardCall &call) override {
+    const ForwardArgs &args = call.forward.args;
+    if (args.steps == 0 || call.forward.elements == 0) {
+      return 0;
+    }
+    return Layout(args.steps, call.forward.elements, args.neurons, call.modulation.keepsSteps(), args.key != nullptr).bytes;
   }
 
   void release() override {
@@ -598,18 +699,24 @@ class CudaKernel final : public DeviceKernel {
   struct Layout {
     uint64_t steps;
     uint64_t partial;
+    uint64_t key;
     uint64_t bytes;
 
-    Layout(int64_t time, int64_t elements, int64_t neurons, bool modulationSteps) {
+    Layout(int64_t time, int64_t elements, int64_t neurons, bool modulationSteps, bool keyed) {
+      constexpr int PARAMETERS = Model::PARAMETERS;
       const char *name = "scratch memory";
       steps = aligned(name, product(name, elements, (PARAMETERS + 1) * sizeof(float)));
       uint64_t kept = modulationSteps ? aligned(name, product(name, product(name, time, elements), sizeof(float))) : 0;
       partial = (uint64_t)sum(name, (int64_t)steps, (int64_t)kept);
       int64_t groups = PARAMETERS + (modulationSteps ? time : 1);
       uint64_t sums = aligned(name, product(name, product(name, groups, neurons), sizeof(double)));
-      bytes = (uint64_t)sum(name, (int64_t)partial, (int64_t)sums);
+      key = (uint64_t)sum(name, (int64_t)partial, (int64_t)sums);
+      bytes = (uint64_t)sum(name, (int64_t)key, keyed ? sizeof(Backward) : 0);
     }
   };
+
+  // A forward call with a key takes less than a backward call with one.
+  static_assert(sizeof(Forward) <= sizeof(Backward) && sizeof(Forward) <= 4096, "qlif_scratch_bytes says so");
 
   struct SumGrid {
     dim3 rows;     // x 0: nothing to launch
@@ -633,7 +740,7 @@ class CudaKernel final : public DeviceKernel {
     int64_t rows = 0;
     int64_t groups = 0;
     unsigned count = 1;
-    for (int i = 0; i < PARAMETERS; i++) {
+    for (int i = 0; i < Model::PARAMETERS; i++) {
       const SumJob &job = jobs.jobs[i];
       if (job.result == nullptr) {
         continue;
@@ -658,41 +765,85 @@ class CudaKernel final : public DeviceKernel {
     }
   }
 
-  static void fillWireKeys(uint64_t *keys, uint64_t seed, int wires) {
-    keys[0] = seed;
-    for (int block = 1; block <= wireBlock(wires - 1); block++) {
-      keys[block] = wireKey(seed, (uint32_t)block);
-    }
+  /** Reads a call's key where it is, into memory of sizeof(Call) bytes, and launches a kernel for it. */
+  template <class Call>
+  static void launchKeyed(Kernel<const Call *> kernel, unsigned grid, int threads, const Call &call, char *memory, cudaStream_t stream,
+      const char *doing) {
+    const Keyed<Call> keyed{call, (Call *)memory};
+    launch(readKeyKernel<Call>, dim3(1), 32, keyed, stream, "launching the kernel that reads a key");
+    launch(kernel, dim3(grid), threads, (const Call *)memory, stream, doing);
   }
 
-  CudaForward forwardOf(const ForwardCall &call) const {
-    CudaForward forward{};
-    forward.options = options_;
-    forward.constants = constants_;
-    forward.args = call.args;
+  Forward forwardOf(const ForwardCall &call) const {
+    const ForwardArgs &args = call.args;
+    Forward forward{};
+    forward.options = Model::optionsOf(config_);
+    forward.constants = Model::constantsOf(config_);
+    CudaArgs<Model> &to = forward.args;
+    to.steps = args.steps;
+    to.neurons = args.neurons;
+    to.first_step = args.first_step;
+    to.element_offset = args.element_offset;
+    to.stream = args.stream;
+    to.per_neuron_parameters = args.per_neuron_parameters;
+    to.key = args.key;
+    to.row_index = args.row_index;
+    to.input = args.input;
+    to.modulation = args.modulation;
+    to.uniforms = args.uniforms;
+    to.normals = args.normals;
+    to.spikes_f32 = args.spikes_f32;
+    to.spikes_u8 = args.spikes_u8;
+    to.spikes_bit = args.spikes_bit;
+    to.spike_values = args.spike_values;
+    to.voltages = args.voltages;
+    for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
+      to.parameters[parameter] = args.parameters[parameter];
+    }
+    for (int variable = 0; variable < Model::VARIABLES; variable++) {
+      to.initial_state[variable] = args.initial_state[variable];
+      to.final_state[variable] = args.final_state[variable];
+    }
+    for (int trace = 0; trace < Model::TRACES; trace++) {
+      to.traces[trace] = args.traces[trace];
+      forward.traces = forward.traces || args.traces[trace] != nullptr;
+    }
     forward.elements = call.elements;
     forward.tape = call.tape == nullptr ? CudaTapeView{} : ((CudaTape *)call.tape)->view();
-    forward.drawsUniforms = options_.drawsUniforms() && call.args.uniforms == nullptr;
-    forward.drawsNormals = options_.drawsNormals() && call.args.normals == nullptr;
-    for (const float *trace : call.args.traces) {
-      forward.traces = forward.traces || trace != nullptr;
-    }
-    forward.keys = RoundKeys::of(Key{call.args.seed});
-    if (constants_.wires > 1) {
-      fillWireKeys(forward.wireKeys, call.args.seed, constants_.wires);
-    }
+    forward.wires = config_.uniforms;
+    forward.drawsUniforms = config_.uniforms > 0 && args.uniforms == nullptr;
+    forward.drawsNormals = config_.normals && args.normals == nullptr;
+    forward.keys.set(args.seed, config_.uniforms);
     return forward;
   }
 
   /** Remembers the end of a call, unless it is captured: what a graph does, and when, can't be known. */
-  void called(cudaStream_t stream, bool capturing, TapeStorage *tape) {
+  void called(cudaStream_t stream, bool capturing, TapeStorage *storage, const Scratch &scratch) {
     if (capturing) {
       return;
     }
     lastCall_->record(stream);
-    if (tape != nullptr) {
-      ((CudaTape *)tape)->usedBy(lastCall_);
+    CudaTape *tape = (CudaTape *)storage;
+    if (tape == nullptr || !tape->isOwn()) {
+      return;
     }
+    if (scratch.memory == nullptr) {
+      tape->usedBy(lastCall_);
+    } else {
+      // The kernel's next call may be on another stream.
+      auto call = std::make_shared<LastCall>();
+      call->record(stream);
+      tape->usedBy(call);
+    }
+  }
+
+  /** The memory that a call works in. */
+  char *scratchOf(const Scratch &lent, uint64_t bytes, bool capturing) {
+    if (lent.memory != nullptr) {
+      return (char *)lent.memory;
+    }
+    makeRoom(bytes, capturing);
+    return scratch_;
   }
 
   /** Makes scratch memory as large as a call needs it. */
@@ -733,9 +884,8 @@ class CudaKernel final : public DeviceKernel {
 
   Context context_;
   std::shared_ptr<LastCall> lastCall_;
-  const Options options_;
-  const Constants constants_;
-  const Program program_;
+  const ModelConfig config_;
+  const Program<Model> program_;
   char *scratch_ = nullptr;
   uint64_t scratchBytes_ = 0;
   // Whether a graph may hold the address of the scratch memory.
@@ -781,10 +931,13 @@ void describeCuda(int device, qlif_device_info &info) {
 
 std::unique_ptr<DeviceKernel> openCudaKernel(int device, const ModelConfig &config) {
   requireDevice(device);
-  if (config.model != QLIF_MODEL_QLIF) {
-    fail(QLIF_UNAVAILABLE, "%s: this build of the library has no kernels of this model", config.table().name);
+  switch (config.model) {
+    case QLIF_MODEL_QLIF:
+      return std::make_unique<CudaKernel<QlifModel>>(device, config);
+    case QLIF_MODEL_LIF:
+      return std::make_unique<CudaKernel<LifModel>>(device, config);
   }
-  return std::make_unique<CudaKernel>(device, config.options, config.constants);
+  failModel(config.model);
 }
 
 }  // namespace qlif

@@ -1,5 +1,5 @@
-// The CUDA kernels: one thread an element, or a few, all time steps in one launch, the neuron's state in registers. The arithmetic is
-// neuron.h's.
+// The CUDA kernels: one thread an element, or a few, all time steps in one launch, the neuron's state in registers. They move data and know
+// no model: the arithmetic is the model's own (qlif_model.h, lif_model.h).
 //
 // Neighbouring threads are neighbouring elements, so every access to a (T, B, N) tensor is one row segment a warp. Forward threads past the
 // last element do its work again and store nothing, which keeps warps whole for the spike bits. Indices are 64 bit.
@@ -10,7 +10,8 @@
 #ifndef QLIF_CUDA_KERNELS_H
 #define QLIF_CUDA_KERNELS_H
 
-#include "neuron.h"
+#include "arguments.h"
+#include "models.h"
 
 #define QLIF_DEVICE_FN __device__ __forceinline__
 
@@ -45,32 +46,85 @@ constexpr int WORD = 32;
 struct CudaTapeView {
   float *voltages;     // (T, elements), V'; null in COMPACT mode
   uint32_t *bits;      // (ceil(T / WORD), elements): the spikes of WORD steps, the first in the highest bit
-  float *checkpoints;  // (count, VARIABLES, elements): number c is the state before step SEGMENT * (c + 1)
+  float *checkpoints;  // (count, state variables, elements): number c is the state before step SEGMENT * (c + 1)
 };
 
+/** ForwardArgs, with its names, as far as kernels of a model read it. */
+template <class Model>
+struct CudaArgs {
+  int64_t steps;
+  int64_t neurons;
+  int64_t first_step;
+  int64_t element_offset;
+  uint32_t stream;
+  uint32_t per_neuron_parameters;
+  const qlif_draw_key *key;  // null once it is read
+  const uint64_t *row_index;
+  const float *input;
+  const float *parameters[Model::PARAMETERS];
+  qlif_broadcast modulation;
+  const float *uniforms;
+  const float *normals;
+  const float *initial_state[Model::VARIABLES];
+  float *final_state[Model::VARIABLES];
+  float *spikes_f32;
+  uint8_t *spikes_u8;
+  uint64_t *spikes_bit;
+  float *spike_values;
+  float *voltages;
+  float *traces[Model::TRACES];
+};
+
+/** The generator's keys for what a call draws. */
+struct CudaKeys {
+  RoundKeys rounds;
+  uint64_t wires[MAX_WIRES / 2 + 1];
+
+  QLIF_FN void set(uint64_t seed, int count) {
+    rounds = RoundKeys::of(Key{seed});
+    wires[0] = seed;
+    for (int block = 1; block <= wireBlock(count - 1); block++) {
+      wires[block] = wireKey(seed, (uint32_t)block);
+    }
+  }
+};
+
+template <class Model>
 struct CudaForward {
-  Options options;
-  Constants constants;
-  qlif_forward_args args;
+  typename Model::Options options;
+  typename Model::Constants constants;
+  CudaArgs<Model> args;
   int64_t elements;  // more than 0
   CudaTapeView tape;  // bits is null: none
+  int32_t wires;      // uniforms a step draws
   bool drawsUniforms;
   bool drawsNormals;
   bool traces;  // whether any is asked for
-  RoundKeys keys;
-  uint64_t wireKeys[MAX_WIRES / 2 + 1];
+  CudaKeys keys;
 };
 
+template <class Model>
 struct CudaBackward {
-  CudaForward forward;
+  CudaForward<Model> forward;
   const float *gradSpikeValues;
+  int64_t gradSpikeValuesStride;  // from one step to the next
   const float *gradVoltages;
-  const float *gradFinalState[VARIABLES];
+  const float *gradFinalState[Model::VARIABLES];
   float *gradInput;
-  float *gradInitialState[VARIABLES];
+  float *gradInitialState[Model::VARIABLES];
   float *sums;             // (PARAMETERS + 1, elements): sums over time, the last row the modulation's
   float *modulationSteps;  // (T, elements), or null
 };
+
+template <class Model>
+QLIF_FN CudaForward<Model> &forwardOf(CudaForward<Model> &call) {
+  return call;
+}
+
+template <class Model>
+QLIF_FN CudaForward<Model> &forwardOf(CudaBackward<Model> &call) {
+  return call.forward;
+}
 
 /** A sum over rows of the batch, or over neurons, or both, of (groups, rows, neurons) values. */
 struct SumJob {
@@ -84,20 +138,16 @@ struct SumJob {
 };
 
 struct SumJobs {
-  SumJob jobs[PARAMETERS];
+  SumJob jobs[QLIF_MAX_PARAMETERS];
 };
 
-template <class S>
-QLIF_FN void loadParameters(Neuron<S> &neuron, const CudaForward &call, int64_t n, float &tau) {
-  const qlif_forward_args &args = call.args;
-  float values[PARAMETERS];
+/** A neuron's parameters as they were given. */
+template <class Model>
+QLIF_FN void loadParameters(float (&given)[Model::PARAMETERS], const CudaArgs<Model> &args, int64_t n) {
 #pragma unroll
-  for (int parameter = 0; parameter < PARAMETERS; parameter++) {
-    values[parameter] = args.parameters[parameter][args.per_neuron_parameters >> parameter & 1 ? n : 0];
+  for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
+    given[parameter] = args.parameters[parameter][args.per_neuron_parameters >> parameter & 1 ? n : 0];
   }
-  tau = values[QLIF_PARAM_TAU];
-  neuron.parameters = parametersOf(
-      call.constants, values[QLIF_PARAM_V_TH], tau, values[QLIF_PARAM_ETA], values[QLIF_PARAM_Q_SCALE], values[QLIF_PARAM_Q_BIAS]);
 }
 
 /** A product of 64 bits, as one instruction. */
@@ -111,67 +161,39 @@ QLIF_DEVICE_FN int64_t multiplyWide(int32_t a, int32_t b) {
 #endif
 }
 
-QLIF_FN float initialState(const float *values, int variable, int64_t element) {
-  return values != nullptr ? values[element] : initialValue(variable);
-}
-
-QLIF_FN State loadInitialState(const qlif_forward_args &args, int64_t element) {
-  const float *const *from = args.initial_state;
-  return State{initialState(from[0], 0, element), initialState(from[1], 1, element), initialState(from[2], 2, element),
-      initialState(from[3], 3, element), initialState(from[4], 4, element), initialState(from[5], 5, element),
-      initialState(from[6], 6, element), initialState(from[7], 7, element), initialState(from[8], 8, element),
-      initialState(from[9], 9, element), initialState(from[10], 10, element)};
+template <class Model>
+QLIF_FN typename Model::State loadInitialState(const CudaArgs<Model> &args, int64_t element) {
+  typename Model::State state;
+  Model::State::each(state, [&](Variable variable, float &x) {
+    const float *values = args.initial_state[variable.number];
+    x = values != nullptr ? values[element] : variable.initialValue;
+  });
+  return state;
 }
 
 /** The state whose variables stand `stride` apart. */
-QLIF_FN State loadState(const float *from, int64_t stride) {
-  return State{from[0], from[stride], from[2 * stride], from[3 * stride], from[4 * stride], from[5 * stride], from[6 * stride],
-      from[7 * stride], from[8 * stride], from[9 * stride], from[10 * stride]};
+template <class Model>
+QLIF_FN typename Model::State loadState(const float *from, int64_t stride) {
+  typename Model::State state;
+  Model::State::each(state, [&](Variable variable, float &x) { x = from[variable.number * stride]; });
+  return state;
 }
 
-/** A variable of a state by its number, which the compiler must know. */
-QLIF_FN float &variable(State &state, int number) {
-  switch (number) {
-    case QLIF_STATE_MEMBRANE: return state.v;
-    case QLIF_STATE_ADAPTATION: return state.a;
-    case QLIF_STATE_EFFICIENCY: return state.s;
-    case QLIF_STATE_REFRACTORY: return state.r;
-    case QLIF_STATE_AHP: return state.h;
-    case QLIF_STATE_DYNAMIC_PROBABILITY: return state.d;
-    case QLIF_STATE_THRESHOLD_OFFSET: return state.o;
-    case QLIF_STATE_RATE: return state.rate;
-    case QLIF_STATE_HOMEOSTASIS: return state.homeostasis;
-    case QLIF_STATE_MODULATION: return state.m;
-    default: return state.y;
-  }
-}
-
+template <class State>
 QLIF_FN void storeState(const State &state, float *to, int64_t stride) {
-  to[0] = state.v;
-  to[stride] = state.a;
-  to[2 * stride] = state.s;
-  to[3 * stride] = state.r;
-  to[4 * stride] = state.h;
-  to[5 * stride] = state.d;
-  to[6 * stride] = state.o;
-  to[7 * stride] = state.rate;
-  to[8 * stride] = state.homeostasis;
-  to[9 * stride] = state.m;
-  to[10 * stride] = state.y;
+  State::each(state, [&](Variable variable, float x) { to[variable.number * stride] = x; });
 }
 
+template <class State>
 QLIF_FN void storeState(const State &state, float *const *to, int64_t element) {
-  to[QLIF_STATE_MEMBRANE][element] = state.v;
-  to[QLIF_STATE_ADAPTATION][element] = state.a;
-  to[QLIF_STATE_EFFICIENCY][element] = state.s;
-  to[QLIF_STATE_REFRACTORY][element] = state.r;
-  to[QLIF_STATE_AHP][element] = state.h;
-  to[QLIF_STATE_DYNAMIC_PROBABILITY][element] = state.d;
-  to[QLIF_STATE_THRESHOLD_OFFSET][element] = state.o;
-  to[QLIF_STATE_RATE][element] = state.rate;
-  to[QLIF_STATE_HOMEOSTASIS][element] = state.homeostasis;
-  to[QLIF_STATE_MODULATION][element] = state.m;
-  to[QLIF_STATE_SPIKE_VALUE][element] = state.y;
+  State::each(state, [&](Variable variable, float x) { to[variable.number][element] = x; });
+}
+
+/** Under which number element (b, n) draws, modulo 2^64. */
+template <class Model>
+QLIF_FN uint64_t elementNumber(const CudaArgs<Model> &args, int64_t b, int64_t n) {
+  return args.row_index != nullptr ? args.row_index[b] * (uint64_t)args.neurons + (uint64_t)n
+                                   : (uint64_t)(args.element_offset + (b * args.neurons + n));
 }
 
 /** The numbers that are drawn for two steps of an element: one call of the generator. */
@@ -180,8 +202,9 @@ struct Draws {
   float evenNormal, oddNormal;
 
   /** Makes the numbers of a step, and of the other of its pair, ready. */
-  QLIF_FN void at(const CudaForward &call, int64_t step, bool normals, int64_t element) {
-    const Words words = philox((uint64_t)(call.args.element_offset + element), (uint64_t)step, call.args.stream, call.keys);
+  template <class Model>
+  QLIF_FN void at(const CudaForward<Model> &call, int64_t step, bool normals, uint64_t number) {
+    const Words words = philox(number, (uint64_t)step, call.args.stream, call.keys.rounds);
     evenUniform = uniform(words.w0);
     oddUniform = uniform(words.w1);
     if (normals) {
@@ -195,51 +218,51 @@ struct Draws {
 };
 
 /** The uniforms of one step of one element, drawn or given; asked for wire by wire, in order. */
+template <class Model>
 struct StepUniforms {
-  const CudaForward &call;
+  const CudaForward<Model> &call;
   bool draws;
   int64_t t;
   int64_t element;
+  uint64_t number;
   float first;
   Words block;
 
-  QLIF_FN StepUniforms(const CudaForward &call, bool draws, int64_t t, int64_t element, float first)
-      : call(call), draws(draws), t(t), element(element), first(first), block{} {}
+  QLIF_FN StepUniforms(const CudaForward<Model> &call, bool draws, int64_t t, int64_t element, uint64_t number, float first)
+      : call(call), draws(draws), t(t), element(element), number(number), first(first), block{} {}
 
   QLIF_FN float operator()(int wire) {
     if (!draws) {
-      return call.args.uniforms[(t * call.constants.wires + wire) * call.elements + element];
+      return call.args.uniforms[(t * call.wires + wire) * call.elements + element];
     }
     if (wire == 0) {
       return first;
     }
     int64_t step = call.args.first_step + t;
     if (wire % 2 == 1) {
-      block = philox(
-          (uint64_t)(call.args.element_offset + element), (uint64_t)step, call.args.stream, Key{call.wireKeys[wireBlock(wire)]});
+      block = philox(number, (uint64_t)step, call.args.stream, Key{call.keys.wires[wireBlock(wire)]});
     }
     return wireUniform(block, wire, (step & 1) != 0);
   }
 };
 
 /** M from the external modulation, where one is given. */
-template <class S>
-QLIF_FN void modulate(Neuron<S> &neuron, Step &x, const CudaForward &call, int64_t t, int64_t offset) {
-  if (call.args.modulation.data != nullptr) {
-    neuron.modulate(x, call.args.modulation.data[t * call.args.modulation.stride_t + offset]);
+template <class Model, class Neuron>
+QLIF_FN void modulate(Neuron &neuron, typename Model::Step &x, const CudaForward<Model> &call, int64_t t, int64_t offset) {
+  if constexpr (Model::MODULATED) {
+    if (call.args.modulation.data != nullptr) {
+      neuron.modulate(x, call.args.modulation.data[t * call.args.modulation.stride_t + offset]);
+    }
   }
 }
 
-template <class S>
-QLIF_FN void writeTraces(const Neuron<S> &neuron, const Step &x, float *const *traces, int64_t index) {
-  const float values[TRACES] = {x.p, x.delta, x.theta, neuron.state.a, neuron.state.s, neuron.state.r, neuron.state.h, neuron.state.d,
-      neuron.state.homeostasis, neuron.tracedSlope(x), neuron.state.o, neuron.state.rate, neuron.state.m};
-#pragma unroll
-  for (int trace = 0; trace < TRACES; trace++) {
-    if (traces[trace] != nullptr) {
-      traces[trace][index] = values[trace];
+template <class Model, class Neuron>
+QLIF_FN void writeTraces(const Neuron &neuron, const typename Model::Step &x, float *const *traces, int64_t index) {
+  neuron.eachTrace(x, [&](Trace trace, float value) {
+    if (traces[trace.number] != nullptr) {
+      traces[trace.number][index] = value;
     }
-  }
+  });
 }
 
 // ---------------------------------------------------------------- forward
@@ -252,21 +275,26 @@ enum class Use { ANY, BYTES, VALUES, TAPED_BYTES, TAPED_VALUES };
 constexpr int USES = 5;
 
 /** The elements of a forward thread on their way through the steps. They are FORWARD_THREADS apart: an access is a row segment a warp. */
-template <class S, Use USE>
+template <class Model, class S, Use USE>
 struct ForwardThread {
+  using Neuron = typename Model::template Neuron<S>;
+  using Step = typename Model::Step;
+  using State = typename Model::State;
+
   static constexpr bool ANY = USE == Use::ANY;
   static constexpr bool TAPED = USE == Use::TAPED_BYTES || USE == Use::TAPED_VALUES;
   static constexpr bool BYTES = USE == Use::BYTES || USE == Use::TAPED_BYTES;
   static constexpr bool VALUES = USE == Use::VALUES || USE == Use::TAPED_VALUES;
   static constexpr int WIDTH = ANY ? 1 : FORWARD_WIDTH;
 
-  const CudaForward &call;
-  const qlif_forward_args &args;
+  const CudaForward<Model> &call;
+  const CudaArgs<Model> &args;
   const int64_t first;  // the element that the first lane counts as, past the last one too
-  Neuron<S> neurons[FORWARD_WIDTH];
+  Neuron neurons[FORWARD_WIDTH];
   bool active[WIDTH];      // whether there is such an element
   int64_t element[WIDTH];  // the element, or the last one
   int64_t modulationOffset[WIDTH];
+  uint64_t number[WIDTH];  // under which it draws, where ANY
   Draws draws[WIDTH];
   uint32_t word[WIDTH];    // the spikes since the tape's last word, the latest in the lowest bit
   float input[2][WIDTH];   // of the next step and the one after it
@@ -277,8 +305,8 @@ struct ForwardThread {
   uint8_t *byte;
   float *value;
 
-  QLIF_DEVICE_FN ForwardThread(const CudaForward &call, S on, int64_t first)
-      : call(call), args(call.args), first(first), neurons{Neuron<S>(on, call.constants), Neuron<S>(on, call.constants)},
+  QLIF_DEVICE_FN ForwardThread(const CudaForward<Model> &call, S on, int64_t first)
+      : call(call), args(call.args), first(first), neurons{Neuron(on, call.constants), Neuron(on, call.constants)},
         draws{}, word{}, input{}, nextInput(args.input + first), index(first),
         voltage(call.tape.voltages + first), byte(args.spikes_u8 + first), value(args.spike_values + first) {
 #pragma unroll
@@ -289,19 +317,24 @@ struct ForwardThread {
       const int64_t b = element[i] / args.neurons;
       const int64_t n = element[i] - b * args.neurons;
       modulationOffset[i] = ANY ? b * args.modulation.stride_b + n * args.modulation.stride_n : 0;
-      float tau;
-      loadParameters(neurons[i], call, n, tau);
+      number[i] = ANY ? elementNumber(args, b, n) : 0;
+      float given[Model::PARAMETERS];
+      loadParameters<Model>(given, args, n);
+      neurons[i].parameters = Model::parametersOf(call.constants, given);
       neurons[i].state = loadInitialState(args, element[i]);
     }
     fetch(0, args.steps > 0);
     fetch(1, args.steps > 1);
   }
 
-  QLIF_DEVICE_FN Options on() const { return neurons[0].on(); }
+  QLIF_DEVICE_FN typename Model::Options on() const { return neurons[0].on(); }
   QLIF_DEVICE_FN bool taped() const { return ANY ? call.tape.bits != nullptr : TAPED; }
   QLIF_DEVICE_FN bool keepsVoltages() const { return ANY ? call.tape.voltages != nullptr : TAPED && on().drawsNormals(); }
   QLIF_DEVICE_FN bool drawsUniforms() const { return ANY ? call.drawsUniforms : on().drawsUniforms(); }
   QLIF_DEVICE_FN bool drawsNormals() const { return ANY ? call.drawsNormals : on().drawsNormals(); }
+
+  /** Under which number a lane draws, which stands for this element. */
+  QLIF_DEVICE_FN uint64_t numberOf(int i, int64_t element) const { return ANY ? number[i] : (uint64_t)(args.element_offset + element); }
 
   /** The input of the next step that has not been fetched, if there is one. */
   QLIF_DEVICE_FN void fetch(int slot, bool is) {
@@ -319,7 +352,7 @@ struct ForwardThread {
     if (drawsUniforms() || drawsNormals()) {
 #pragma unroll
       for (int i = 0; i < WIDTH; i++) {
-        draws[i].at(call, step, drawsNormals(), first + i * FORWARD_THREADS);
+        draws[i].at(call, step, drawsNormals(), numberOf(i, first + i * FORWARD_THREADS));
       }
     }
   }
@@ -327,18 +360,21 @@ struct ForwardThread {
   QLIF_DEVICE_FN void step(int64_t t, bool odd, const float (&current)[WIDTH]) {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
-      Neuron<S> &neuron = neurons[i];
+      Neuron &neuron = neurons[i];
       const int64_t at = index + i * FORWARD_THREADS;
       Step x;
       if constexpr (ANY) {
         modulate(neuron, x, call, t, modulationOffset[i]);
       }
       neuron.integrate(x, current[i]);
-      if (on().drawsNormals()) {
-        neuron.addNoise(x, drawsNormals() ? draws[i].normalAt(odd) : active[i] ? args.normals[at] : 0.0f);
+      if constexpr (Model::DRAWS) {
+        if (on().drawsNormals()) {
+          neuron.addNoise(x, drawsNormals() ? draws[i].normalAt(odd) : active[i] ? args.normals[at] : 0.0f);
+        }
       }
       neuron.decide(x);
-      const bool fired = neuron.fires(x, StepUniforms(call, drawsUniforms(), t, element[i], draws[i].uniformAt(odd)));
+      const bool fired = neuron.fires(x, StepUniforms<Model>(call, drawsUniforms(), t, element[i], numberOf(i, element[i]),
+          draws[i].uniformAt(odd)));
       neuron.settle(x, fired);
       if (taped()) {
         word[i] = word[i] << 1 | (fired ? 1u : 0u);
@@ -351,7 +387,7 @@ struct ForwardThread {
     value += call.elements;
   }
 
-  QLIF_DEVICE_FN void write(const Step &x, const Neuron<S> &neuron, bool fired, int64_t t, int64_t at, int i) {
+  QLIF_DEVICE_FN void write(const Step &x, const Neuron &neuron, bool fired, int64_t t, int64_t at, int i) {
     if (ANY && args.spikes_bit != nullptr) {
       const int64_t halves = (call.elements + 63) / 64 * 2;
       const int64_t half = (first + i * FORWARD_THREADS) / 32;
@@ -377,10 +413,14 @@ struct ForwardThread {
         args.spikes_f32[at] = x.spike;
       }
       if (args.voltages != nullptr) {
-        args.voltages[at] = neuron.state.v;
+        State::each(neuron.state, [&](Variable variable, float value) {
+          if (variable.number == Model::VOLTAGE) {
+            args.voltages[at] = value;
+          }
+        });
       }
       if (call.traces) {
-        writeTraces(neuron, x, args.traces, at);
+        writeTraces<Model>(neuron, x, args.traces, at);
       }
     }
   }
@@ -388,7 +428,7 @@ struct ForwardThread {
   QLIF_DEVICE_FN void flush() {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
-      neurons[i].flushState();
+      flushState(neurons[i].state);
     }
   }
 
@@ -397,7 +437,7 @@ struct ForwardThread {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       if (active[i]) {
-        storeState(neurons[i].state, call.tape.checkpoints + (t / SEGMENT - 1) * VARIABLES * call.elements + element[i], call.elements);
+        storeState(neurons[i].state, call.tape.checkpoints + (t / SEGMENT - 1) * Model::VARIABLES * call.elements + element[i], call.elements);
       }
     }
   }
@@ -488,10 +528,10 @@ struct ForwardThread {
   }
 };
 
-template <class S, Use USE>
-__global__ void __launch_bounds__(FORWARD_THREADS) forwardKernel(const __grid_constant__ CudaForward call) {
-  const int64_t first = (int64_t)blockIdx.x * (FORWARD_THREADS * ForwardThread<S, USE>::WIDTH) + threadIdx.x;
-  ForwardThread<S, USE> thread(call, S(call.options), first);
+template <class Model, class S, Use USE>
+__global__ void __launch_bounds__(FORWARD_THREADS) forwardKernel(const __grid_constant__ CudaForward<Model> call) {
+  const int64_t first = (int64_t)blockIdx.x * (FORWARD_THREADS * ForwardThread<Model, S, USE>::WIDTH) + threadIdx.x;
+  ForwardThread<Model, S, USE> thread(call, S(call.options), first);
   thread.run();
 }
 
@@ -512,19 +552,9 @@ struct Rows {
 };
 
 /** Of a state, the variables that a step changes, which are saved; each in a line of its own. */
-template <class S>
+template <class Model, class S>
 struct SavedState {
-  QLIF_FN static constexpr bool has(int variable) {
-    const Options options = S::FIXED ? S(Options{})() : Options{~0u};
-    return variable == QLIF_STATE_ADAPTATION            ? options.useAdaptation()
-           : variable == QLIF_STATE_EFFICIENCY          ? options.useDepression()
-           : variable == QLIF_STATE_REFRACTORY          ? options.refractory()
-           : variable == QLIF_STATE_AHP                 ? options.useAhp()
-           : variable == QLIF_STATE_DYNAMIC_PROBABILITY ? options.dynamicProbability()
-           : variable == QLIF_STATE_THRESHOLD_OFFSET    ? options.useAdaptiveThreshold()
-           : variable == QLIF_STATE_RATE || variable == QLIF_STATE_HOMEOSTASIS ? options.homeostasisEnabled()
-                                                                               : variable != QLIF_STATE_MODULATION;
-  }
+  QLIF_FN static constexpr bool has(int variable) { return Model::State::changes(S::possible(), variable); }
 
   QLIF_FN static constexpr int line(int variable) {
     int line = 0;
@@ -534,67 +564,70 @@ struct SavedState {
     return line;
   }
 
-  static constexpr int LINES = line(VARIABLES);
+  static constexpr int LINES = line(Model::VARIABLES);
 };
-
-QLIF_FN float adjointOf(const float *const *state, int variable, int64_t element) {
-  return state[variable] != nullptr ? state[variable][element] : 0.0f;
-}
 
 /**
  * An element on its way back through the steps. COMMON: there is a gradient of the spike values and none of the potentials, that of the
  * input is asked for, there is no modulation, nothing is drawn again, and a group begins with the first step. Then a group is unrolled, and
  * its rows are read while the one after it is walked back.
  */
-template <class S, bool VOLTAGE, bool COMMON>
+template <class Model, class S, bool VOLTAGE, bool COMMON>
 struct BackwardThread {
-  using Saved = SavedState<S>;
+  using Neuron = typename Model::template Neuron<S>;
+  using Step = typename Model::Step;
+  using State = typename Model::State;
+  using Parameters = typename Model::Parameters;
+  using Kept = typename Model::Kept;
+  using Saved = SavedState<Model, S>;
 
   // A step of many options keeps more than registers hold: the first half of a group is parked in shared memory.
   static constexpr bool PARKS = COMMON && VOLTAGE;
-  static constexpr int KEPT_VARIABLES = 6;
 
   /** What a block has in shared memory. Each thread reads and writes its own column only. */
   struct Shared {
     float saved[COMMON ? GROUPS - 1 : GROUPS][Saved::LINES][BACKWARD_THREADS];
-    float parked[PARKS ? HALF : 1][PARKS ? KEPT_VARIABLES : 1][PARKS ? BACKWARD_THREADS : 1];
+    float parked[PARKS ? HALF : 1][PARKS ? Model::KEPT : 1][PARKS ? BACKWARD_THREADS : 1];
   };
 
-  const CudaBackward &call;
-  const CudaForward &forward;
-  const qlif_forward_args &args;
+  const CudaBackward<Model> &call;
+  const CudaForward<Model> &forward;
+  const CudaArgs<Model> &args;
   const int64_t elements;
   const int64_t element;
   const int32_t stride;  // bytes from a row to the next, where COMMON says that 31 bits hold them
   Shared &shared;
   const int column;
   int64_t modulationOffset;
-  Neuron<S> neuron;
-  float tau;
-  Adjoints adj;
-  Gradients grad;
+  uint64_t number;  // under which it draws
+  Neuron neuron;
+  float given[Model::PARAMETERS];
+  State adj;
+  Parameters grad;
+  float modulationSum;
   Draws draws;
   uint64_t spikes;  // of the segment, the first in the highest bit
 
-  QLIF_DEVICE_FN BackwardThread(const CudaBackward &call, S on, int64_t element, Shared &shared)
+  QLIF_DEVICE_FN BackwardThread(const CudaBackward<Model> &call, S on, int64_t element, Shared &shared)
       : call(call), forward(call.forward), args(call.forward.args), elements(call.forward.elements), element(element),
-        stride(strideOf(call.forward.elements)), shared(shared), column((int)threadIdx.x), neuron(on, call.forward.constants), grad{},
-        draws{}, spikes(0) {
+        stride(strideOf(call.forward.elements)), shared(shared), column((int)threadIdx.x), neuron(on, call.forward.constants),
+        grad{}, modulationSum(0), draws{}, spikes(0) {
     const int64_t b = element / args.neurons;
     const int64_t n = element - b * args.neurons;
     modulationOffset = b * args.modulation.stride_b + n * args.modulation.stride_n;
-    loadParameters(neuron, forward, n, tau);
-    const float *const *upstream = call.gradFinalState;
-    adj = Adjoints{adjointOf(upstream, QLIF_STATE_MEMBRANE, element), adjointOf(upstream, QLIF_STATE_ADAPTATION, element),
-        adjointOf(upstream, QLIF_STATE_EFFICIENCY, element), adjointOf(upstream, QLIF_STATE_REFRACTORY, element),
-        adjointOf(upstream, QLIF_STATE_DYNAMIC_PROBABILITY, element), adjointOf(upstream, QLIF_STATE_THRESHOLD_OFFSET, element),
-        adjointOf(upstream, QLIF_STATE_MODULATION, element), adjointOf(upstream, QLIF_STATE_SPIKE_VALUE, element)};
+    number = elementNumber(args, b, n);
+    loadParameters<Model>(given, args, n);
+    neuron.parameters = Model::parametersOf(forward.constants, given);
+    State::each(adj, [&](Variable variable, float &x) {
+      const float *upstream = call.gradFinalState[variable.number];
+      x = variable.carriesGradient && upstream != nullptr ? upstream[element] : 0.0f;
+    });
   }
 
   /** As if it were another in each thread, which threadIdx.y, always 0, makes the compiler believe: see after(). */
   QLIF_DEVICE_FN static int32_t strideOf(int64_t elements) { return (int32_t)(elements * sizeof(float)) + (int32_t)threadIdx.y; }
 
-  QLIF_DEVICE_FN Options on() const { return neuron.on(); }
+  QLIF_DEVICE_FN typename Model::Options on() const { return neuron.on(); }
 
   /** This element's value of step t among (T, elements) values. */
   template <class T>
@@ -618,12 +651,14 @@ struct BackwardThread {
     neuron.integrate(x, input);
     if (VOLTAGE) {
       x.vPre = voltage;
-    } else if (!COMMON && on().drawsNormals()) {
-      const int64_t step = args.first_step + t;
-      if (forward.drawsNormals && (fresh || (step & 1) == 0)) {
-        draws.at(forward, step, true, element);
+    } else if constexpr (!COMMON && Model::DRAWS) {
+      if (on().drawsNormals()) {
+        const int64_t step = args.first_step + t;
+        if (forward.drawsNormals && (fresh || (step & 1) == 0)) {
+          draws.at(forward, step, true, number);
+        }
+        neuron.addNoise(x, forward.drawsNormals ? draws.normalAt((step & 1) != 0) : __ldg(at(args.normals, t)));
       }
-      neuron.addNoise(x, forward.drawsNormals ? draws.normalAt((step & 1) != 0) : __ldg(at(args.normals, t)));
     }
     neuron.replay(x, fired);
   }
@@ -638,10 +673,13 @@ struct BackwardThread {
     neuron.restore(x, kept, input, fired);
     const float gradV = !COMMON && call.gradVoltages != nullptr ? __ldcs(at(call.gradVoltages, t)) : 0.0f;
     const float gradInput = neuron.backward(x, gradY, gradV, adj, grad);
-    if (!COMMON && args.modulation.data != nullptr) {
-      const float gradient = Neuron<S>::modulationBackward(x, adj, grad);
-      if (call.modulationSteps != nullptr) {
-        *at(call.modulationSteps, t) = gradient;
+    if constexpr (!COMMON && Model::MODULATED) {
+      if (args.modulation.data != nullptr) {
+        const float gradient = Neuron::modulationBackward(x, adj);
+        modulationSum += gradient;
+        if (call.modulationSteps != nullptr) {
+          *at(call.modulationSteps, t) = gradient;
+        }
       }
     }
     return gradInput;
@@ -655,58 +693,38 @@ struct BackwardThread {
   // ---------------------------------------------------------------- saved states
 
   QLIF_DEVICE_FN void save(int group) {
-#pragma unroll
-    for (int i = 0; i < VARIABLES; i++) {
-      if (Saved::has(i)) {
-        shared.saved[group][Saved::line(i)][column] = variable(neuron.state, i);
+    State::each(neuron.state, [&](Variable variable, float x) {
+      if (Saved::has(variable.number)) {
+        shared.saved[group][Saved::line(variable.number)][column] = x;
       }
-    }
+    });
   }
 
   QLIF_DEVICE_FN void restore(int group) {
-#pragma unroll
-    for (int i = 0; i < VARIABLES; i++) {
-      if (Saved::has(i)) {
-        variable(neuron.state, i) = shared.saved[group][Saved::line(i)][column];
+    State::each(neuron.state, [&](Variable variable, float &x) {
+      if (Saved::has(variable.number)) {
+        x = shared.saved[group][Saved::line(variable.number)][column];
       }
-    }
+    });
   }
 
   QLIF_DEVICE_FN void park(int slot, const Kept &kept) {
     float(*to)[PARKS ? BACKWARD_THREADS : 1] = shared.parked[slot];
-    to[1][column] = kept.drive;
-    to[2][column] = kept.delta;
-    if (on().useDepression()) {
-      to[0][column] = kept.efficiency;
-    }
-    if (on().useAdaptiveThreshold()) {
-      to[3][column] = kept.rawBase;
-    }
-    if (on().refractory()) {
-      to[4][column] = kept.refractory;
-    }
-    if (on().dynamicProbability()) {
-      to[5][column] = kept.divisor;
-    }
+    Kept::each(on(), kept, [&](int line, bool needed, float x) {
+      if (needed) {
+        to[line][column] = x;
+      }
+    });
   }
 
   QLIF_DEVICE_FN Kept parked(int slot) const {
     const float(*from)[PARKS ? BACKWARD_THREADS : 1] = shared.parked[slot];
     Kept kept{};
-    kept.drive = from[1][column];
-    kept.delta = from[2][column];
-    if (on().useDepression()) {
-      kept.efficiency = from[0][column];
-    }
-    if (on().useAdaptiveThreshold()) {
-      kept.rawBase = from[3][column];
-    }
-    if (on().refractory()) {
-      kept.refractory = from[4][column];
-    }
-    if (on().dynamicProbability()) {
-      kept.divisor = from[5][column];
-    }
+    Kept::each(on(), kept, [&](int line, bool needed, float &x) {
+      if (needed) {
+        x = from[line][column];
+      }
+    });
     return kept;
   }
 
@@ -772,9 +790,9 @@ struct BackwardThread {
       again(x, t + slot, rows.input[slot], rows.voltage[slot], false, spike(fired, slot));
       vPre[slot] = x.vPre;
       if (slot < PARKED) {
-        park(slot, Neuron<S>::keep(x));
+        park(slot, Kept::of(x));
       } else {
-        kept[slot] = Neuron<S>::keep(x);
+        kept[slot] = Kept::of(x);
       }
     }
     Rows next;
@@ -801,6 +819,14 @@ struct BackwardThread {
 
   // ---------------------------------------------------------------- any part of a group
 
+  /** The gradient of the spike value of step t. */
+  QLIF_DEVICE_FN float upstreamAt(int64_t t) const {
+    if (COMMON) {
+      return __ldcs(at(call.gradSpikeValues, t));
+    }
+    return call.gradSpikeValues != nullptr ? __ldcs(call.gradSpikeValues + t * call.gradSpikeValuesStride + element) : 0.0f;
+  }
+
   QLIF_DEVICE_FN float voltageAt(int64_t t) const { return VOLTAGE ? __ldg(at(forward.tape.voltages, t)) : 0.0f; }
 
   /** Does the slots from low on again of a group whose first is step t. */
@@ -825,11 +851,11 @@ struct BackwardThread {
       Step x;
       const float input = __ldg(at(args.input, t + slot));
       again(x, t + slot, input, voltageAt(t + slot), slot == low, spike(fired, slot));
-      done[slot] = Again{Neuron<S>::keep(x), x.vPre, input};
+      done[slot] = Again{Kept::of(x), x.vPre, input};
     }
 #pragma unroll 1
     for (int slot = high - 1; slot >= low; slot--) {
-      const float gradY = COMMON || call.gradSpikeValues != nullptr ? __ldcs(at(call.gradSpikeValues, t + slot)) : 0.0f;
+      const float gradY = upstreamAt(t + slot);
       const Again &step = done[slot];
       const float gradInput = back(t + slot, step.kept, step.vPre, step.input, gradY, spike(fired, slot));
       if (COMMON || call.gradInput != nullptr) {
@@ -857,7 +883,8 @@ struct BackwardThread {
       fetchGradients(gradY, sourceAt(begin + last * GROUP, end));
     }
     neuron.state = begin == 0 ? loadInitialState(args, element)
-                              : loadState(forward.tape.checkpoints + (begin / SEGMENT - 1) * VARIABLES * elements + element, elements);
+                              : loadState<Model>(
+                                    forward.tape.checkpoints + (begin / SEGMENT - 1) * Model::VARIABLES * elements + element, elements);
 #pragma unroll 1
     for (int group = 0; group < last; group++) {
       const int64_t t = origin + group * GROUP;
@@ -865,7 +892,7 @@ struct BackwardThread {
       const uint32_t fired = spikesFrom(group * GROUP - lead);
       save(group);
       if (flushesAt(t, low)) {
-        neuron.flushState();
+        flushState(neuron.state);
       }
       if constexpr (COMMON) {
         replayGroup(t, rows, fired, sourceAt(t + GROUP, group + 1 < last ? GROUP : end));
@@ -884,7 +911,7 @@ struct BackwardThread {
       }
       const bool flushes = flushesAt(t, low);
       if (flushes) {
-        neuron.flushState();
+        flushState(neuron.state);
       }
       if constexpr (COMMON) {
         if (PARKS) {
@@ -905,7 +932,7 @@ struct BackwardThread {
         walkPart(t, low, high, fired);
       }
       if (flushes) {
-        Neuron<S>::flushAdjoints(adj);
+        flushAdjoints(adj);
       }
     }
   }
@@ -917,15 +944,14 @@ struct BackwardThread {
       const int64_t begin = i * SEGMENT;
       segment(begin, (int)(args.steps - begin < SEGMENT ? args.steps - begin : SEGMENT));
     }
-    call.sums[QLIF_PARAM_V_TH * elements + element] = grad.vTh;
-    call.sums[QLIF_PARAM_TAU * elements + element] = gradTau(grad.leak, neuron.parameters.leak, tau);
-    call.sums[QLIF_PARAM_ETA * elements + element] = grad.eta;
-    call.sums[QLIF_PARAM_Q_SCALE * elements + element] = grad.alpha;
-    call.sums[QLIF_PARAM_Q_BIAS * elements + element] = grad.bias;
-    call.sums[PARAMETERS * elements + element] = grad.modulation;
+    Model::settleGradients(forward.constants, neuron.parameters, given, grad);
+    Parameters::each(grad, [&](int parameter, float x) { call.sums[parameter * elements + element] = x; });
+    if constexpr (Model::MODULATED) {
+      call.sums[Model::PARAMETERS * elements + element] = modulationSum;
+    }
     if (call.gradInitialState[0] != nullptr) {
-      const State result{adj.v, adj.a, adj.s, adj.r, 0.0f, adj.d, adj.o, 0.0f, 0.0f, adj.m, adj.y};
-      storeState(result, call.gradInitialState, element);
+      // What carries no gradient has an adjoint of 0.
+      storeState(adj, call.gradInitialState, element);
     }
   }
 };
@@ -933,13 +959,57 @@ struct BackwardThread {
 /** Blocks that a multiprocessor is to hold, which says how many registers a thread may have: 128, or 96 where steps are short. */
 constexpr int backwardBlocks(bool voltage, bool common) { return !common ? 1 : voltage ? 4 : 5; }
 
-template <class S, bool VOLTAGE, bool COMMON>
+template <class Model, class S, bool VOLTAGE, bool COMMON>
 __global__ void __launch_bounds__(BACKWARD_THREADS, backwardBlocks(VOLTAGE, COMMON))
-    backwardKernel(const __grid_constant__ CudaBackward call) {
-  __shared__ typename BackwardThread<S, VOLTAGE, COMMON>::Shared shared;
+    backwardKernel(const __grid_constant__ CudaBackward<Model> call) {
+  __shared__ typename BackwardThread<Model, S, VOLTAGE, COMMON>::Shared shared;
   const int64_t element = (int64_t)blockIdx.x * BACKWARD_THREADS + threadIdx.x;
   if (element < call.forward.elements) {
-    BackwardThread<S, VOLTAGE, COMMON> thread(call, S(call.forward.options), element, shared);
+    BackwardThread<Model, S, VOLTAGE, COMMON> thread(call, S(call.forward.options), element, shared);
+    thread.run();
+  }
+}
+
+// ---------------------------------------------------------------- calls whose key is in the device's memory
+
+/** A call, and where it goes with its key read. */
+template <class Call>
+struct Keyed {
+  Call call;
+  Call *ready;
+};
+
+/** One thread: the call as the kernels take it. */
+template <class Call>
+__global__ void __launch_bounds__(32) readKeyKernel(const __grid_constant__ Keyed<Call> keyed) {
+  if (threadIdx.x > 0) {
+    return;
+  }
+  *keyed.ready = keyed.call;
+  auto &forward = forwardOf(*keyed.ready);
+  const qlif_draw_key key = *forward.args.key;
+  // Where the counter of the draws ends.
+  constexpr int64_t STEPS = (int64_t)1 << 33;
+  forward.args.first_step = (int64_t)((uint64_t)key.first_step + (uint64_t)forward.args.first_step) & (STEPS - 1);
+  forward.args.stream += key.stream;
+  forward.args.key = nullptr;
+  forward.keys.set(key.seed, forward.wires);
+}
+
+/** The kernels of any call, for one that readKeyKernel has left in the device's memory. */
+template <class Model, class S>
+__global__ void __launch_bounds__(FORWARD_THREADS) keyedForwardKernel(const CudaForward<Model> *call) {
+  const int64_t first = (int64_t)blockIdx.x * FORWARD_THREADS + threadIdx.x;
+  ForwardThread<Model, S, Use::ANY> thread(*call, S(call->options), first);
+  thread.run();
+}
+
+template <class Model, class S, bool VOLTAGE>
+__global__ void __launch_bounds__(BACKWARD_THREADS) keyedBackwardKernel(const CudaBackward<Model> *call) {
+  __shared__ typename BackwardThread<Model, S, VOLTAGE, false>::Shared shared;
+  const int64_t element = (int64_t)blockIdx.x * BACKWARD_THREADS + threadIdx.x;
+  if (element < call->forward.elements) {
+    BackwardThread<Model, S, VOLTAGE, false> thread(*call, S(call->forward.options), element, shared);
     thread.run();
   }
 }
@@ -1044,15 +1114,15 @@ static __global__ void __launch_bounds__(SUM_THREADS) sumNeuronsKernel(const __g
 // ---------------------------------------------------------------- draws
 
 struct CudaDraw {
-  qlif_draw_args args;
+  DrawArgs args;
   int64_t firstPair;
   int64_t pairs;
-  uint64_t wireKeys[MAX_WIRES / 2 + 1];
+  CudaKeys keys;
 };
 
 /** One thread an element and pair of steps. */
 static __global__ void __launch_bounds__(DRAW_THREADS) drawKernel(const __grid_constant__ CudaDraw call) {
-  const qlif_draw_args &args = call.args;
+  const DrawArgs &args = call.args;
   const int64_t index = (int64_t)blockIdx.x * DRAW_THREADS + threadIdx.x;
   if (index >= call.pairs * args.elements) {
     return;
@@ -1060,10 +1130,13 @@ static __global__ void __launch_bounds__(DRAW_THREADS) drawKernel(const __grid_c
   const int64_t row = index / args.elements;
   const int64_t e = index - row * args.elements;
   const int64_t even = (call.firstPair + row) * 2;
+  const uint64_t number = args.row_index != nullptr
+                              ? args.row_index[e / args.neurons] * (uint64_t)args.neurons + (uint64_t)(e % args.neurons)
+                              : (uint64_t)(args.element_offset + e);
   Words words{};
   for (int wire = 0; wire < args.wires; wire++) {
     if (wire == 0 || wire % 2 == 1) {
-      words = philox((uint64_t)(args.element_offset + e), (uint64_t)even, args.stream, Key{call.wireKeys[wireBlock(wire)]});
+      words = philox(number, (uint64_t)even, args.stream, Key{call.keys.wires[wireBlock(wire)]});
     }
     for (int odd = 0; odd < 2; odd++) {
       const int64_t t = even + odd - args.first_step;

@@ -22,8 +22,6 @@ struct Failure {
 /** Throws a Failure with a printf-like text. */
 [[noreturn]] void fail(qlif_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-[[noreturn]] inline void failAbsent(const char *what) { fail(QLIF_UNAVAILABLE, "%s: this build of the library takes none", what); }
-
 /** A tape's memory. */
 class TapeStorage {
  public:
@@ -83,14 +81,14 @@ class DeviceKernel {
   virtual void backward(const BackwardCall &call, void *stream) = 0;
   virtual void draw(const DrawArgs &args, void *stream) = 0;
   virtual void put(const Piece *pieces, int count, void *stream) = 0;
-  virtual uint64_t tapeBytes(int, int64_t, int64_t) { failAbsent("tapes in memory of the caller's"); }
+  virtual uint64_t tapeBytes(int mode, int64_t steps, int64_t elements) = 0;
   virtual std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) = 0;
   /** A tape in memory of the caller's; touches no device. */
-  virtual std::unique_ptr<TapeStorage> lentTape(int, int64_t, int64_t, void *) { failAbsent("tapes in memory of the caller's"); }
+  virtual std::unique_ptr<TapeStorage> lentTape(int mode, int64_t steps, int64_t elements, void *memory) = 0;
   /** What calls of a shape need at most, and what a call needs. */
-  virtual uint64_t scratchBytes(int64_t, int64_t, int64_t, bool) { failAbsent("scratch memory of the caller's"); }
-  virtual uint64_t forwardScratch(const ForwardCall &) { return 0; }
-  virtual uint64_t backwardScratch(const BackwardCall &) { return 0; }
+  virtual uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) = 0;
+  virtual uint64_t forwardScratch(const ForwardCall &call) = 0;
+  virtual uint64_t backwardScratch(const BackwardCall &call) = 0;
   /** Waits for work in flight and frees what the kernel holds; called once, before the destructor. */
   virtual void release() = 0;
 };
@@ -147,9 +145,6 @@ void describeHost(qlif_device_info &info);
 std::unique_ptr<DeviceKernel> openCudaKernel(int device, const ModelConfig &config);
 void describeCuda(int device, qlif_device_info &info);
 int countCudaDevices();
-
-/** Whether the state variable's adjoint goes from one step to the one before it. */
-constexpr bool carriesGradient(int variable) { return MODELS[QLIF_MODEL_QLIF].variables[variable].carriesGradient; }
 
 constexpr int64_t wordsOf(int64_t elements) { return elements / 64 + (elements % 64 != 0); }
 

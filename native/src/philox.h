@@ -42,7 +42,7 @@ struct RoundKeys {
   uint32_t lows[PHILOX_ROUNDS];
   uint32_t highs[PHILOX_ROUNDS];
 
-  static RoundKeys of(Key key) {
+  QLIF_FN static RoundKeys of(Key key) {
     RoundKeys keys;
     for (int round = 0; round < PHILOX_ROUNDS; round++) {
       keys.lows[round] = key.low(round);
