@@ -3,7 +3,7 @@
  */
 #include <unistd.h>
 
-#include "features.h"
+#include "calls.h"
 #include "scenario.h"
 
 /* Of the emulation; see emulation/cuda_runtime.h. */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "features.h"
+#include "calls.h"
 #include "scenario.h"
 
 static void expect(qlif_status got, qlif_status status, const char *word, int line) {
@@ -815,7 +815,7 @@ static void test_nan_stays(int rounds) {
       if (i % elements != element) {
         CHECK(plain.forward.spikes_u8[i] == other.forward.spikes_u8[i]);
         same_bytes("voltages beside a NaN", plain.forward.voltages + i, other.forward.voltages + i, 1, 4);
-        same_bytes("gradients beside a NaN", plain.args.grad_input + i, other.args.grad_input + i, 1, 4);
+        same_bytes("gradients beside a NaN", (float *)plain.args.grad_input + i, (float *)other.args.grad_input + i, 1, 4);
       }
     }
     free_outputs(&other);
@@ -1150,7 +1150,7 @@ static void test_splits(int rounds) {
         float *input = floats(a.steps * a.neurons);
         float *voltages = floats(a.steps * a.neurons);
         for (int64_t t = begin; t < end; t++) {
-          memcpy(input + (t - begin) * a.neurons, whole.input + t * elements + b * a.neurons, (size_t)a.neurons * 4);
+          memcpy(input + (t - begin) * a.neurons, (const float *)whole.input + t * elements + b * a.neurons, (size_t)a.neurons * 4);
         }
         a.input = input;
         a.voltages = voltages;

@@ -2,8 +2,8 @@
  * What a call can be asked for beside its plain inputs, on a device whose memory is the process's: row indices, shared gradients, memory
  * of the caller's, keys in memory, and the LIF model.
  */
-#ifndef QLIF_TESTS_FEATURES_H
-#define QLIF_TESTS_FEATURES_H
+#ifndef QLIF_TESTS_CALLS_H
+#define QLIF_TESTS_CALLS_H
 
 #include <stdint.h>
 
