@@ -7,7 +7,7 @@
 // steps cancels out.
 //
 // Backward: the steps are done again once, in registers, from the state before the first, and walked back.
-#include "../src/neuron.h"
+#include "../src/models.h"
 
 using namespace qlif;
 
@@ -15,10 +15,11 @@ namespace {
 
 constexpr int64_t ELEMENTS = 1 << 18;
 
+template <class Model>
 struct Call {
-  Options options;
-  Constants constants;
-  const float *parameters[PARAMETERS];
+  typename Model::Options options;
+  typename Model::Constants constants;
+  const float *parameters[Model::PARAMETERS];
   const float *input;
   const float *upstream;
   float *state;
@@ -33,34 +34,35 @@ struct Call {
 };
 
 /** With the surrogate known: a step does only one of them. */
-__device__ __forceinline__ Constants constantsOf(const Call &call) {
-  Constants constants = call.constants;
+template <class Model>
+__device__ __forceinline__ typename Model::Constants constantsOf(const Call<Model> &call) {
+  typename Model::Constants constants = call.constants;
   constants.surrogate = QLIF_SURROGATE_HEAVISIDE;
   return constants;
 }
 
-template <class S>
-__device__ __forceinline__ void open(Neuron<S> &neuron, const Call &call, int64_t e) {
-  neuron.parameters = parametersOf(call.constants, call.parameters[0][e], call.parameters[1][e], call.parameters[2][e],
-      call.parameters[3][e], call.parameters[4][e]);
-  float *s = call.state + e;
-  const int64_t k = ELEMENTS;
-  neuron.state = State{s[0], s[k], s[2 * k], s[3 * k], s[4 * k], s[5 * k], s[6 * k], s[7 * k], s[8 * k], s[9 * k], s[10 * k]};
-}
-
-__device__ __forceinline__ void close(const State &x, const Call &call, int64_t e) {
-  const float values[VARIABLES] = {x.v, x.a, x.s, x.r, x.h, x.d, x.o, x.rate, x.homeostasis, x.m, x.y};
-  for (int i = 0; i < VARIABLES; i++) {
-    call.state[i * ELEMENTS + e] = values[i];
+template <class Model, class Neuron>
+__device__ __forceinline__ void open(Neuron &neuron, const Call<Model> &call, int64_t e) {
+  float given[Model::PARAMETERS];
+#pragma unroll
+  for (int i = 0; i < Model::PARAMETERS; i++) {
+    given[i] = call.parameters[i][e];
   }
+  neuron.parameters = Model::parametersOf(call.constants, given);
+  Model::State::each(neuron.state, [&](Variable variable, float &x) { x = call.state[variable.number * ELEMENTS + e]; });
 }
 
-template <class S, bool TAPE, int PAIRS>
-__device__ __forceinline__ void forwardSteps(const Call &call) {
+template <class Model>
+__device__ __forceinline__ void close(const typename Model::State &state, const Call<Model> &call, int64_t e) {
+  Model::State::each(state, [&](Variable variable, float x) { call.state[variable.number * ELEMENTS + e] = x; });
+}
+
+template <class Model, class S, bool TAPE, int PAIRS>
+__device__ __forceinline__ void forwardSteps(const Call<Model> &call) {
   const int64_t e = (int64_t)blockIdx.x * 128 + threadIdx.x;
   const S on(call.options);
-  const Constants constants = constantsOf(call);
-  Neuron<S> neuron(on, constants);
+  const typename Model::Constants constants = constantsOf(call);
+  typename Model::template Neuron<S> neuron(on, constants);
   open(neuron, call, e);
   int64_t index = e;
   int64_t half = e / 32;
@@ -76,11 +78,13 @@ __device__ __forceinline__ void forwardSteps(const Call &call) {
     }
 #pragma unroll
     for (int odd = 0; odd < 2; odd++) {
-      Step x;
+      typename Model::Step x;
       neuron.integrate(x, __ldcs(call.input + index));
-      if (on().drawsNormals()) {
-        const float turn = uniform(words.w3);
-        neuron.addNoise(x, radius * (odd ? sin2pi(turn) : cos2pi(turn)));
+      if constexpr (Model::DRAWS) {
+        if (on().drawsNormals()) {
+          const float turn = uniform(words.w3);
+          neuron.addNoise(x, radius * (odd ? sin2pi(turn) : cos2pi(turn)));
+        }
       }
       neuron.decide(x);
       const bool fired = neuron.fires(x, [&](int) { return uniform(odd ? words.w1 : words.w0); });
@@ -99,24 +103,26 @@ __device__ __forceinline__ void forwardSteps(const Call &call) {
       index += ELEMENTS;
     }
   }
-  close(neuron.state, call, e);
+  close<Model>(neuron.state, call, e);
 }
 
-template <class S, int PAIRS>
-__device__ __forceinline__ void backwardSteps(const Call &call) {
+template <class Model, class S, int PAIRS>
+__device__ __forceinline__ void backwardSteps(const Call<Model> &call) {
   const int64_t e = (int64_t)blockIdx.x * 128 + threadIdx.x;
   const S on(call.options);
-  const Constants constants = constantsOf(call);
-  Neuron<S> neuron(on, constants);
+  const typename Model::Constants constants = constantsOf(call);
+  typename Model::template Neuron<S> neuron(on, constants);
   open(neuron, call, e);
-  Step steps[2 * PAIRS];
+  typename Model::Step steps[2 * PAIRS];
+  float inputs[2 * PAIRS];
   bool fired[2 * PAIRS];
   int64_t index = e;
   int64_t half = e / 32;
 #pragma unroll
   for (int t = 0; t < 2 * PAIRS; t++) {
-    Step &x = steps[t];
-    neuron.integrate(x, __ldcs(call.input + index));
+    typename Model::Step &x = steps[t];
+    inputs[t] = __ldcs(call.input + index);
+    neuron.integrate(x, inputs[t]);
     if (on().drawsNormals()) {
       x.vPre = __ldcs(call.voltages + index);
     }
@@ -125,35 +131,43 @@ __device__ __forceinline__ void backwardSteps(const Call &call) {
     index += ELEMENTS;
     half += ELEMENTS / 32;
   }
-  Adjoints adj{call.sums[0], call.sums[1], call.sums[2], call.sums[3], call.sums[4], call.sums[5], call.sums[6], call.sums[7]};
-  Gradients grad{};
+  // What carries an adjoint, and then the parameters.
+  typename Model::State adj;
+  int carriers = 0;
+  Model::State::each(adj, [&](Variable variable, float &x) { x = variable.carriesGradient ? call.sums[carriers++] : 0.0f; });
+  typename Model::Parameters grad{};
 #pragma unroll
   for (int t = 2 * PAIRS - 1; t >= 0; t--) {
     index -= ELEMENTS;
-    const Kept kept = Neuron<S>::keep(steps[t]);
-    neuron.restore(steps[t], kept, steps[t].input, fired[t]);
+    neuron.restore(steps[t], Model::Kept::of(steps[t]), inputs[t], fired[t]);
     call.gradInput[index] = neuron.backward(steps[t], __ldcs(call.upstream + index), 0.0f, adj, grad);
   }
-  const float results[] = {adj.v, adj.a, adj.s, adj.r, adj.d, adj.o, adj.m, adj.y, grad.vTh, grad.leak, grad.eta, grad.alpha, grad.bias};
-  for (int i = 0; i < 13; i++) {
-    call.sums[i * ELEMENTS + e] = results[i];
-  }
+  int row = 0;
+  Model::State::each(adj, [&](Variable variable, float x) {
+    if (variable.carriesGradient) {
+      call.sums[row++ * ELEMENTS + e] = x;
+    }
+  });
+  Model::Parameters::each(grad, [&](int, float x) { call.sums[row++ * ELEMENTS + e] = x; });
 }
 
-using Full = Fixed<DEFAULT_OPTIONS.bits>;
-using Lif = Fixed<LIF_OPTIONS.bits>;
+using Full = Fixed<QlifOptions, DEFAULT_OPTIONS.bits>;
+using Plain = Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>;
+using Lif = Fixed<LifOptions, 0>;
 
 }  // namespace
 
-#define QLIF_KERNEL(NAME, STEPS) \
-  extern "C" __global__ void __launch_bounds__(128) NAME(const __grid_constant__ Call call) { STEPS(call); }
-#define QLIF_COUNTED(PAIRS)                                                    \
-  QLIF_KERNEL(full_forward_##PAIRS, (forwardSteps<Full, false, PAIRS>))        \
-  QLIF_KERNEL(full_forward_taped_##PAIRS, (forwardSteps<Full, true, PAIRS>))   \
-  QLIF_KERNEL(full_backward_##PAIRS, (backwardSteps<Full, PAIRS>))             \
-  QLIF_KERNEL(lif_forward_##PAIRS, (forwardSteps<Lif, false, PAIRS>))          \
-  QLIF_KERNEL(lif_forward_taped_##PAIRS, (forwardSteps<Lif, true, PAIRS>))     \
-  QLIF_KERNEL(lif_backward_##PAIRS, (backwardSteps<Lif, PAIRS>))
+#define QLIF_KERNEL(NAME, MODEL, STEPS) \
+  extern "C" __global__ void __launch_bounds__(128) NAME(const __grid_constant__ Call<MODEL> call) { STEPS(call); }
+#define QLIF_KERNELS(NAME, MODEL, S, PAIRS)                                                   \
+  QLIF_KERNEL(NAME##_forward_##PAIRS, MODEL, (forwardSteps<MODEL, S, false, PAIRS>))          \
+  QLIF_KERNEL(NAME##_forward_taped_##PAIRS, MODEL, (forwardSteps<MODEL, S, true, PAIRS>))     \
+  QLIF_KERNEL(NAME##_backward_##PAIRS, MODEL, (backwardSteps<MODEL, S, PAIRS>))
+// QLIF by default, its preset plain-lif, and the LIF model.
+#define QLIF_COUNTED(PAIRS)                   \
+  QLIF_KERNELS(full, QlifModel, Full, PAIRS)  \
+  QLIF_KERNELS(lif, QlifModel, Plain, PAIRS)  \
+  QLIF_KERNELS(current_lif, LifModel, Lif, PAIRS)
 
 QLIF_COUNTED(1)
 QLIF_COUNTED(3)

@@ -601,7 +601,6 @@ struct BackwardThread {
   int64_t modulationOffset;
   uint64_t number;  // under which it draws
   Neuron neuron;
-  float given[Model::PARAMETERS];
   State adj;
   Parameters grad;
   float modulationSum;
@@ -616,6 +615,7 @@ struct BackwardThread {
     const int64_t n = element - b * args.neurons;
     modulationOffset = b * args.modulation.stride_b + n * args.modulation.stride_n;
     number = elementNumber(args, b, n);
+    float given[Model::PARAMETERS];
     loadParameters<Model>(given, args, n);
     neuron.parameters = Model::parametersOf(forward.constants, given);
     State::each(adj, [&](Variable variable, float &x) {
@@ -944,6 +944,8 @@ struct BackwardThread {
       const int64_t begin = i * SEGMENT;
       segment(begin, (int)(args.steps - begin < SEGMENT ? args.steps - begin : SEGMENT));
     }
+    float given[Model::PARAMETERS];
+    loadParameters<Model>(given, args, element % args.neurons);
     Model::settleGradients(forward.constants, neuron.parameters, given, grad);
     Parameters::each(grad, [&](int parameter, float x) { call.sums[parameter * elements + element] = x; });
     if constexpr (Model::MODULATED) {

@@ -3,6 +3,7 @@
  */
 #include <unistd.h>
 
+#include "calls.h"
 #include "scenario.h"
 
 /* Of the emulation; see emulation/cuda_runtime.h. */
@@ -249,6 +250,14 @@ int main(void) {
   test_draws(30);
   test_errors();
   test_kernels(250);
+  test_consecutive_rows(0, 30);
+  test_shuffled_rows(0, 15);
+  test_rows_of_draws(0, 15);
+  test_shared_gradients(0, 30);
+  test_lent_memory(0, 20);
+  test_keys(0, 40);
+  test_lif(0, 20);
+  CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
   puts("all passed");
   return 0;
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "scenario.h"
 
 static void expect(qlif_status got, qlif_status status, const char *word, int line) {
@@ -638,6 +639,14 @@ static void test_tapes_of_other_kernels(void) {
   good.forward.tape = x.tape;
   CHECK_OK(qlif_forward(x.kernel, &good.forward, NULL));
   const size_t numbers = offsetof(qlif_qlif_config, v_reset);
+  /* Options that each decision has. */
+#define AT(name) offsetof(qlif_qlif_config, name)
+  const size_t effective[] = {AT(detach_reset),   AT(stochastic),     AT(decision),
+                              AT(surrogate),      AT(refractory),     AT(dynamic_probability),
+                              AT(use_adaptation), AT(use_depression), AT(use_ahp),
+                              AT(neuromod_mode),  AT(homeostasis_enabled), AT(use_adaptive_threshold),
+                              AT(neuromod_transform)};
+  int refused = 0;
   for (size_t offset = sizeof(qlif_config); offset < sizeof(qlif_qlif_config); offset += offset < numbers ? 4 : 8) {
     qlif_qlif_config config = x.s.config;
     void *field = (char *)&config + offset;
@@ -651,6 +660,19 @@ static void test_tapes_of_other_kernels(void) {
     if (memcmp(&config, &x.s.config, sizeof config) == 0 || qlif_kernel_open(QLIF_HOST, &config.header, 1, &other) != QLIF_SUCCESS) {
       continue;
     }
+    int differs = 0;
+    for (size_t i = 0; i < sizeof effective / sizeof effective[0]; i++) differs = differs || offset == effective[i];
+    float mine[64] = {0};
+    float others[64] = {0};
+    CHECK_OK(qlif_constants(&x.s.config.header, mine));
+    CHECK_OK(qlif_constants(&config.header, others));
+    differs = differs || memcmp(mine, others, sizeof mine) != 0;
+    if (!differs) {
+      /* Where parameters start and what the decision leaves out is no matter. */
+      CHECK_OK(qlif_kernel_close(other));
+      continue;
+    }
+    refused++;
     call a = good;
     /* What the other one needs to get as far as the tape. */
     a.forward.normals = NULL;
@@ -658,7 +680,9 @@ static void test_tapes_of_other_kernels(void) {
     REFUSED("tape: was opened by a kernel of another configuration", qlif_backward(other, BACKWARD_OF(&a), NULL));
     CHECK_OK(qlif_kernel_close(other));
   }
-  /* Nothing was written to the tape, which goes from kernel to kernel. */
+  CHECK(refused > 20);
+  /* Nothing was written to the tape, which goes from kernel to kernel, also where parameters start elsewhere. */
+  x.s.config.v_th += 1;
   CHECK_OK(qlif_kernel_close(x.kernel));
   CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.header, 3, &x.kernel));
   CHECK_OK(qlif_backward(x.kernel, BACKWARD_OF(&good), NULL));
@@ -679,7 +703,7 @@ static float least_tau(float dt) {
 
 /* What no neuron can have is refused before anything is written; what is odd but has a meaning runs. */
 static void test_parameters(void) {
-  static const char *const names[] = {"parameters[0] (V_th)", "parameters[1] (tau)", "parameters[2] (eta)", "parameters[3] (q_scale)",
+  static const char *const names[] = {"parameters[0] (v_th)", "parameters[1] (tau)", "parameters[2] (eta)", "parameters[3] (q_scale)",
                                       "parameters[4] (q_bias)"};
   static const float never[] = {NAN, -NAN, INFINITY, -INFINITY};
   for (int round = 0; round < 30; round++) {
@@ -764,7 +788,7 @@ static void test_parameters(void) {
   taus[70001] = 1;
   REFUSED("got 0 at index 100002,", qlif_forward(kernel, &f, NULL));
   values[65536] = INFINITY;
-  REFUSED("parameters[0] (V_th): got inf at index 65536, expected a finite number", qlif_forward(kernel, &f, NULL));
+  REFUSED("parameters[0] (v_th): got inf at index 65536, expected a finite number", qlif_forward(kernel, &f, NULL));
   free(values);
   free(taus);
   CHECK_OK(qlif_kernel_close(kernel));
@@ -791,7 +815,7 @@ static void test_nan_stays(int rounds) {
       if (i % elements != element) {
         CHECK(plain.forward.spikes_u8[i] == other.forward.spikes_u8[i]);
         same_bytes("voltages beside a NaN", plain.forward.voltages + i, other.forward.voltages + i, 1, 4);
-        same_bytes("gradients beside a NaN", plain.args.grad_input + i, other.args.grad_input + i, 1, 4);
+        same_bytes("gradients beside a NaN", (float *)plain.args.grad_input + i, (float *)other.args.grad_input + i, 1, 4);
       }
     }
     free_outputs(&other);
@@ -1126,7 +1150,7 @@ static void test_splits(int rounds) {
         float *input = floats(a.steps * a.neurons);
         float *voltages = floats(a.steps * a.neurons);
         for (int64_t t = begin; t < end; t++) {
-          memcpy(input + (t - begin) * a.neurons, whole.input + t * elements + b * a.neurons, (size_t)a.neurons * 4);
+          memcpy(input + (t - begin) * a.neurons, (const float *)whole.input + t * elements + b * a.neurons, (size_t)a.neurons * 4);
         }
         a.input = input;
         a.voltages = voltages;
@@ -1191,6 +1215,13 @@ int main(void) {
   test_threads(120);
   test_lent_draws(60);
   test_splits(40);
+  test_consecutive_rows(QLIF_HOST, 60);
+  test_shuffled_rows(QLIF_HOST, 40);
+  test_rows_of_draws(QLIF_HOST, 30);
+  test_shared_gradients(QLIF_HOST, 60);
+  test_lent_memory(QLIF_HOST, 40);
+  test_keys(QLIF_HOST, 60);
+  test_lif(QLIF_HOST, 40);
   test_float_environment();
   test_many_kernels();
   puts("all passed");

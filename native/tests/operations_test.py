@@ -48,7 +48,7 @@ class OperationsTest(unittest.TestCase):
     def test_a_step_of_every_kind(self):
         counts = operations.count("sm_90")
         self.assertEqual(
-            {f"{c}_{p}" for c in ("full", "lif") for p in ("forward", "forward_taped", "backward")}, set(counts)
+            {f"{c}_{p}" for c in ("full", "lif", "current_lif") for p in ("forward", "forward_taped", "backward")}, set(counts)
         )
         for name, row in counts.items():
             self.assertGreater(row["operations"], 10, name)
