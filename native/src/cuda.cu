@@ -407,9 +407,9 @@ Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
       return qlifProgram<Fixed<QlifOptions, SNAPSHOT_24_OPTIONS.bits>>("kernels of the snapshot of 2025-08-24");
     case Variant::PLAIN_LIF:
       return bySurrogate<Program<QlifModel>>(config.constants.surrogate, [](auto surrogate) {
-        using Known = Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits, decltype(surrogate)::value>;
-        Program<QlifModel> program = qlifProgram<Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>>("kernels of the preset plain-lif");
-        program.backward[0][1] = backwardKernel<QlifModel, Known, false, true>;
+        using S = Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>;
+        Program<QlifModel> program = qlifProgram<S>("kernels of the preset plain-lif");
+        program.backward[0][1] = backwardKernel<QlifModel, typename S::template With<decltype(surrogate)::value>, false, true>;
         return program;
       });
     case Variant::GENERIC:
@@ -422,7 +422,7 @@ Program<LifModel> programOf(const LifModel &, const ModelConfig &config) {
   // A step forward knows no surrogate.
   using S = Fixed<LifOptions, 0>;
   return bySurrogate<Program<LifModel>>(config.lif.surrogate, [](auto surrogate) {
-    using Known = Fixed<LifOptions, 0, decltype(surrogate)::value>;
+    using Known = typename S::template With<decltype(surrogate)::value>;
     Program<LifModel> program{};
     program.name = "kernels of the LIF model";
     addUses<LifModel, S>(program);
