@@ -409,7 +409,7 @@ Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
       return bySurrogate<Program<QlifModel>>(config.constants.surrogate, [](auto surrogate) {
         using S = Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>;
         Program<QlifModel> program = qlifProgram<S>("kernels of the preset plain-lif");
-        program.backward[0][1] = backwardKernel<QlifModel, typename S::template With<decltype(surrogate)::value>, false, true>;
+        program.backward[0][1] = backwardKernel<QlifModel, Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits, decltype(surrogate)::value>, false, true>;
         return program;
       });
     case Variant::GENERIC:
@@ -422,7 +422,7 @@ Program<LifModel> programOf(const LifModel &, const ModelConfig &config) {
   // A step forward knows no surrogate.
   using S = Fixed<LifOptions, 0>;
   return bySurrogate<Program<LifModel>>(config.lif.surrogate, [](auto surrogate) {
-    using Known = typename S::template With<decltype(surrogate)::value>;
+    using Known = Fixed<LifOptions, 0, decltype(surrogate)::value>;
     Program<LifModel> program{};
     program.name = "kernels of the LIF model";
     addUses<LifModel, S>(program);
