@@ -2,19 +2,30 @@ package org.qlif.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.qlif.LifConfig;
+import org.qlif.LifParameter;
+import org.qlif.LifTrace;
+import org.qlif.LifVariable;
+import org.qlif.NeuromodTransform;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
 import org.qlif.Surrogate;
+import org.qlif.Tape;
 import org.qlif.gpu.ffi.qlif.qlif_config;
 import org.qlif.gpu.ffi.qlif.qlif_h;
+import org.qlif.gpu.ffi.qlif.qlif_lif_config;
+import org.qlif.gpu.ffi.qlif.qlif_qlif_config;
 
 /** The generated bindings are those of the header that the library is built from, and Java counts as the header does. */
 class BindingsTest {
@@ -44,6 +55,18 @@ class BindingsTest {
         assertNumbers("QLIF_TRACE_", QlifTrace.values());
         assertNumbers("QLIF_DECISION_", QlifConfig.Decision.values());
         assertNumbers("QLIF_SURROGATE_", Surrogate.values());
+        assertNumbers("QLIF_SAMPLING_", QlifConfig.Sampling.values());
+        assertNumbers("QLIF_SPIKE_VALUE_", QlifConfig.SpikeValue.values());
+        assertNumbers("QLIF_ANGLE_", QlifConfig.AngleMap.values());
+        assertNumbers("QLIF_READOUT_", QlifConfig.Readout.values());
+        assertNumbers("QLIF_NEUROMOD_", QlifConfig.NeuromodMode.values());
+        assertNumbers("QLIF_TAPE_", Tape.Mode.values());
+        assertNumbers("QLIF_LIF_STATE_", LifVariable.values());
+        assertNumbers("QLIF_LIF_PARAM_", LifParameter.values());
+        assertNumbers("QLIF_LIF_TRACE_", LifTrace.values());
+        assertThat(LifVariable.values()).hasSize(qlif_h.QLIF_LIF_STATE_VARIABLES());
+        assertThat(LifParameter.values()).hasSize(qlif_h.QLIF_LIF_PARAMETERS());
+        assertThat(LifTrace.values()).hasSize(qlif_h.QLIF_LIF_TRACES());
         assertThat(QlifVariable.values()).hasSize(qlif_h.QLIF_STATE_VARIABLES());
         assertThat(QlifParameter.values()).hasSize(qlif_h.QLIF_PARAMETERS());
         assertThat(QlifTrace.values()).hasSize(qlif_h.QLIF_TRACES());
@@ -56,7 +79,7 @@ class BindingsTest {
         }
     }
 
-    /** Every number of the struct comes from the configuration: set to what no default is, none may stay 0. */
+    /** Every field of a struct comes from the configuration: set to what no default is, none may stay 0. */
     @Test
     void configurationsFillTheWholeStruct() {
         QlifConfig config = QlifConfig.builder()
@@ -67,23 +90,43 @@ class BindingsTest {
                 .readout(QlifConfig.Readout.EXPECTATION)
                 .surrogate(Surrogate.ARCTAN)
                 .neuromodMode(QlifConfig.NeuromodMode.OFF)
-                .neuromodTransform(org.qlif.NeuromodTransform.IDENTITY)
+                .neuromodTransform(NeuromodTransform.IDENTITY)
                 .probabilityFloor(0.01)
                 .vReset(-0.1)
-                .quantumLeak(0.2)
-                .stochastic(true)
-                .noiseStd(0.1)
-                .detachReset(true)
                 .build();
-        try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined()) {
-            var struct = NativeConfig.of(config, arena);
+        LifConfig lif = LifConfig.builder()
+                .surrogate(Surrogate.ARCTAN)
+                .vLeak(0.1)
+                .vReset(-0.1)
+                .build();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment struct = NativeConfig.of(config, arena);
             assertThat(qlif_config.size(struct))
-                    .isEqualTo((int) qlif_config.layout().byteSize());
-            for (long offset = 0; offset < struct.byteSize(); offset += 4) {
-                assertThat(struct.get(java.lang.foreign.ValueLayout.JAVA_INT, offset))
-                        .as("the number at byte %d of qlif_config", offset)
-                        .isNotZero();
-            }
+                    .isEqualTo((int) qlif_qlif_config.layout().byteSize());
+            assertThat(qlif_config.model(struct)).isEqualTo(qlif_h.QLIF_MODEL_QLIF());
+            // No slope is needed where scale and bias are given.
+            requireFilled(struct, qlif_qlif_config.v_reset$offset(), qlif_qlif_config.initial_slope$offset());
+            struct = NativeConfig.of(lif, arena);
+            assertThat(qlif_config.size(struct))
+                    .isEqualTo((int) qlif_lif_config.layout().byteSize());
+            assertThat(qlif_config.model(struct)).isEqualTo(qlif_h.QLIF_MODEL_LIF());
+            assertThat(qlif_lif_config.surrogate(struct)).isEqualTo(qlif_h.QLIF_SURROGATE_ARCTAN());
+            requireFilled(struct, qlif_lif_config.dt$offset(), struct.byteSize());
+        }
+    }
+
+    private static void requireFilled(MemorySegment struct, long numbers, long end) {
+        for (long offset = qlif_config.layout().byteSize(); offset < numbers; offset += Integer.BYTES) {
+            boolean reserved = struct.byteSize() == qlif_lif_config.layout().byteSize()
+                    && offset == qlif_lif_config.reserved$offset();
+            assertThat(struct.get(ValueLayout.JAVA_INT, offset) != 0)
+                    .as("the option at byte %d", offset)
+                    .isEqualTo(!reserved);
+        }
+        for (long offset = numbers; offset < end; offset += Double.BYTES) {
+            assertThat(struct.get(ValueLayout.JAVA_DOUBLE, offset))
+                    .as("the number at byte %d", offset)
+                    .isNotZero();
         }
     }
 }

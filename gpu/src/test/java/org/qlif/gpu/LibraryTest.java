@@ -1,0 +1,447 @@
+package org.qlif.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.qlif.LifConfig;
+import org.qlif.NeuromodTransform;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
+import org.qlif.ParameterRange;
+import org.qlif.QlifConfig;
+import org.qlif.StateVariable;
+import org.qlif.Surrogate;
+import org.qlif.Trace;
+import org.qlif.gpu.ffi.qlif.qlif_h;
+import org.qlif.gpu.ffi.qlif.qlif_lif_config;
+import org.qlif.gpu.ffi.qlif.qlif_model_info;
+import org.qlif.gpu.ffi.qlif.qlif_parameter_info;
+import org.qlif.gpu.ffi.qlif.qlif_qlif_config;
+import org.qlif.gpu.ffi.qlif.qlif_trace_info;
+import org.qlif.gpu.ffi.qlif.qlif_variable_info;
+import org.qlif.spi.host.LifConstants;
+import org.qlif.spi.host.QlifConstants;
+
+/** The library knows of the models what Java knows: tables, defaults, presets, ranges, and the numbers of the equations, to the bit. */
+class LibraryTest {
+    /** How many configurations have their constants compared; the system property shortens it. */
+    private static final int CONFIGURATIONS =
+            Integer.getInteger("qlif.test.cases", 0) > 0 ? 1000 * Integer.getInteger("qlif.test.cases") : 1_000_000;
+
+    private static final List<NeuronConfig> MODELS = List.of(QlifConfig.defaults(), LifConfig.defaults());
+
+    @BeforeEach
+    void requireLibrary() {
+        assertThat(NativeLibrary.get().obstacle()).isNull();
+    }
+
+    private static MemorySegment sized(Arena arena, java.lang.foreign.MemoryLayout layout) {
+        MemorySegment struct = arena.allocate(layout);
+        struct.set(ValueLayout.JAVA_INT, 0, (int) layout.byteSize());
+        return struct;
+    }
+
+    private static void check(int status) {
+        Status.check(status, "a call");
+    }
+
+    private static String text(MemorySegment pointer) {
+        return pointer.reinterpret(Long.MAX_VALUE).getString(0);
+    }
+
+    @Test
+    void tablesAreTheEnums() {
+        try (Arena arena = Arena.ofConfined()) {
+            for (int model = 0; model < MODELS.size(); model++) {
+                NeuronConfig config = MODELS.get(model);
+                MemorySegment info = sized(arena, qlif_model_info.layout());
+                check(qlif_h.qlif_model(model, info));
+                assertThat(text(qlif_model_info.name(info))).isEqualTo(config.model());
+                assertThat(qlif_model_info.state_variables(info))
+                        .isEqualTo(config.stateVariables().size());
+                assertThat(qlif_model_info.parameters(info))
+                        .isEqualTo(config.parameters().size());
+                assertThat(qlif_model_info.traces(info))
+                        .isEqualTo(config.traces().size());
+                assertThat(qlif_model_info.modulation(info)).isEqualTo(config.acceptsModulation() ? 1 : 0);
+                for (StateVariable variable : config.stateVariables()) {
+                    MemorySegment row = sized(arena, qlif_variable_info.layout());
+                    check(qlif_h.qlif_state_variable(model, variable.ordinal(), row));
+                    assertThat(text(qlif_variable_info.symbol(row))).isEqualTo(variable.symbol());
+                    assertThat(qlif_variable_info.initial_value(row)).isEqualTo(variable.initialValue());
+                    assertThat(qlif_variable_info.carries_gradient(row)).isEqualTo(variable.carriesGradient() ? 1 : 0);
+                    assertThat(qlif_variable_info.flushed(row)).isEqualTo(variable.flushed() ? 1 : 0);
+                }
+                for (NeuronParameter parameter : config.parameters()) {
+                    MemorySegment row = sized(arena, qlif_parameter_info.layout());
+                    check(qlif_h.qlif_parameter(model, parameter.ordinal(), row));
+                    assertThat(text(qlif_parameter_info.symbol(row))).isEqualTo(parameter.symbol());
+                    assertThat(qlif_parameter_info.range(row)).isEqualTo(number(config.parameterRange(parameter)));
+                }
+                for (Trace trace : config.traces()) {
+                    MemorySegment row = sized(arena, qlif_trace_info.layout());
+                    check(qlif_h.qlif_trace(model, trace.ordinal(), row));
+                    assertThat(text(qlif_trace_info.symbol(row))).isEqualTo(trace.symbol());
+                    assertThat(qlif_trace_info.state_variable(row))
+                            .isEqualTo(
+                                    trace.variable() == null
+                                            ? -1
+                                            : trace.variable().ordinal());
+                }
+            }
+        }
+    }
+
+    private static int number(ParameterRange range) {
+        if (range.equals(ParameterRange.FINITE)) {
+            return qlif_h.QLIF_RANGE_FINITE();
+        }
+        return range.most() == Float.MAX_VALUE ? qlif_h.QLIF_RANGE_TIME_CONSTANT() : qlif_h.QLIF_RANGE_RATE();
+    }
+
+    /** What the library fills in has Java's options, constants and starting parameters. */
+    @Test
+    void defaultsAndPresetsAreJavas() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment qlif = arena.allocate(qlif_qlif_config.layout());
+            MemorySegment lif = arena.allocate(qlif_lif_config.layout());
+            check(qlif_h.qlif_qlif_defaults(qlif, (int) qlif.byteSize()));
+            assertSame(arena, qlif, QlifConfig.defaults());
+            check(qlif_h.qlif_lif_defaults(lif, (int) lif.byteSize()));
+            assertSame(arena, lif, LifConfig.defaults());
+            check(qlif_h.qlif_qlif_preset(qlif, (int) qlif.byteSize(), arena.allocateFrom("plain-lif")));
+            assertSame(arena, qlif, QlifConfig.plainLif());
+            for (QlifConfig.Preset preset : QlifConfig.Preset.values()) {
+                check(qlif_h.qlif_qlif_preset(qlif, (int) qlif.byteSize(), arena.allocateFrom(preset.toString())));
+                assertSame(
+                        arena, qlif, preset.builder(QlifConfig.Decision.QUBIT).build());
+            }
+        }
+    }
+
+    private static void assertSame(Arena arena, MemorySegment library, NeuronConfig config) {
+        MemorySegment java = NativeConfig.of(config, arena);
+        assertThat(constants(arena, library, config)).containsExactly(constants(arena, java, config));
+        // Options, up to where the numbers begin.
+        long numbers = config instanceof QlifConfig ? qlif_qlif_config.v_reset$offset() : qlif_lif_config.dt$offset();
+        assertThat(library.asSlice(0, numbers).toArray(ValueLayout.JAVA_INT))
+                .containsExactly(java.asSlice(0, numbers).toArray(ValueLayout.JAVA_INT));
+        MemorySegment value = arena.allocate(ValueLayout.JAVA_FLOAT);
+        for (NeuronParameter parameter : config.parameters()) {
+            check(qlif_h.qlif_parameter_default(library, parameter.ordinal(), value));
+            assertThat(value.get(ValueLayout.JAVA_FLOAT, 0))
+                    .as(parameter.symbol())
+                    .isEqualTo(config.defaultValue(parameter));
+            check(qlif_h.qlif_parameter_default(java, parameter.ordinal(), value));
+            assertThat(value.get(ValueLayout.JAVA_FLOAT, 0)).isEqualTo(config.defaultValue(parameter));
+        }
+    }
+
+    private static float[] constants(Arena arena, MemorySegment struct, NeuronConfig config) {
+        int count = config instanceof QlifConfig
+                ? QlifConstants.class.getRecordComponents().length
+                : LifConstants.class.getRecordComponents().length;
+        MemorySegment values = arena.allocate(ValueLayout.JAVA_FLOAT, count);
+        check(qlif_h.qlif_constants(struct, values));
+        return values.toArray(ValueLayout.JAVA_FLOAT);
+    }
+
+    /** For each of the library's constants, the component of that name. */
+    private static List<RecordComponent> components(int model, Class<?> constants) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment info = sized(arena, qlif_model_info.layout());
+            check(qlif_h.qlif_model(model, info));
+            List<RecordComponent> left = new ArrayList<>(List.of(constants.getRecordComponents()));
+            List<RecordComponent> components = new ArrayList<>();
+            for (int i = 0; i < qlif_model_info.constants(info); i++) {
+                String name = text(qlif_h.qlif_constant_name(model, i));
+                RecordComponent component = left.stream()
+                        .filter(each -> snakeCase(each.getName()).equals(name))
+                        .findFirst()
+                        .orElseThrow(() -> new AssertionError("no constant in Java is named " + name));
+                left.remove(component);
+                components.add(component);
+            }
+            assertThat(left).as("constants that the library does not tell").isEmpty();
+            return components;
+        }
+    }
+
+    private static String snakeCase(String name) {
+        return name.replaceAll("([A-Z])", "_$1").toLowerCase(java.util.Locale.ROOT);
+    }
+
+    private static float[] values(List<RecordComponent> components, Object constants) {
+        float[] values = new float[components.size()];
+        for (int i = 0; i < values.length; i++) {
+            try {
+                values[i] = ((Number) components.get(i).getAccessor().invoke(constants)).floatValue();
+            } catch (ReflectiveOperationException failure) {
+                throw new AssertionError(failure);
+            }
+        }
+        return values;
+    }
+
+    @Test
+    void constantsHaveJavasBits() {
+        List<RecordComponent> qlifs = components(qlif_h.QLIF_MODEL_QLIF(), QlifConstants.class);
+        List<RecordComponent> lifs = components(qlif_h.QLIF_MODEL_LIF(), LifConstants.class);
+        SplittableRandom random = new SplittableRandom(11);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment qlif = arena.allocate(qlif_qlif_config.layout());
+            MemorySegment lif = arena.allocate(qlif_lif_config.layout());
+            MemorySegment values = arena.allocate(ValueLayout.JAVA_FLOAT, qlifs.size());
+            for (int i = 0; i < CONFIGURATIONS; i++) {
+                QlifConfig config = randomQlif(random);
+                NativeConfig.set(qlif, config);
+                check(qlif_h.qlif_constants(qlif, values));
+                requireBits(values, values(qlifs, QlifConstants.of(config)), config);
+                if (i % 10 == 0) {
+                    LifConfig other = randomLif(random);
+                    NativeConfig.set(lif, other);
+                    check(qlif_h.qlif_constants(lif, values));
+                    requireBits(values, values(lifs, LifConstants.of(other)), other);
+                }
+            }
+        }
+    }
+
+    private static void requireBits(MemorySegment values, float[] expected, NeuronConfig config) {
+        for (int i = 0; i < expected.length; i++) {
+            float value = values.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+            if (Float.floatToRawIntBits(value) != Float.floatToRawIntBits(expected[i])) {
+                throw new AssertionError(
+                        "constant " + i + ": got " + value + ", expected " + expected[i] + " of " + config);
+            }
+        }
+    }
+
+    /** A number whose magnitude is anything from 2^-e to 2^e, mostly near 1. */
+    private static double positive(SplittableRandom random, int e) {
+        int range = random.nextInt(4) == 0 ? e : 8;
+        return (1 + random.nextDouble()) * Math.scalb(1.0, random.nextInt(-range, range));
+    }
+
+    private static double signed(SplittableRandom random) {
+        return random.nextBoolean() ? positive(random, 126) : -positive(random, 126);
+    }
+
+    private static double share(SplittableRandom random) {
+        return random.nextInt(8) == 0 ? random.nextInt(2) : random.nextDouble();
+    }
+
+    private static double notNegative(SplittableRandom random) {
+        return random.nextInt(8) == 0 ? 0 : positive(random, 126);
+    }
+
+    private static QlifConfig randomQlif(SplittableRandom random) {
+        double low = positive(random, 60);
+        double lowAlpha = positive(random, 60);
+        return QlifConfig.builder()
+                .vReset(signed(random))
+                .resetFraction(share(random))
+                .detachReset(random.nextBoolean())
+                .dt(positive(random, 60))
+                .noiseStd(notNegative(random))
+                .stochastic(random.nextBoolean())
+                .decision(pick(random, QlifConfig.Decision.values()))
+                .sampling(pick(random, QlifConfig.Sampling.values()))
+                .spikeValue(pick(random, QlifConfig.SpikeValue.values()))
+                .angleMap(pick(random, QlifConfig.AngleMap.values()))
+                .thetaMax((1 - random.nextDouble()) * Math.PI)
+                .quantumLeak(notNegative(random))
+                .readout(pick(random, QlifConfig.Readout.values()))
+                .quantumWires(random.nextInt(1, 65))
+                .quantumThreshold(
+                        random.nextInt(4) == 0 ? random.nextInt(-31, 32) / 32.0 : random.nextDouble(-0.999999, 1))
+                .probabilityFloor(random.nextDouble(0, 0.5))
+                .surrogate(pick(random, Surrogate.values()))
+                .surrogateAlpha(positive(random, 60))
+                .dynamicProbability(random.nextBoolean())
+                .baseAlpha(positive(random, 126))
+                .dspDecay(notNegative(random))
+                .dspJump(notNegative(random))
+                .minAlpha(lowAlpha)
+                .maxAlpha(lowAlpha * (1 + random.nextInt(3)))
+                .refractory(random.nextBoolean())
+                .tauRef(positive(random, 60))
+                .rJump(notNegative(random))
+                .useAdaptation(random.nextBoolean())
+                .adaptationDecay(notNegative(random))
+                .spikeIncrease(notNegative(random))
+                .useDepression(random.nextBoolean())
+                .depressionRate(share(random))
+                .recoveryRate(notNegative(random))
+                .useAhp(random.nextBoolean())
+                .tauAhp(positive(random, 60))
+                .ahpJump(notNegative(random))
+                .gAhp(signed(random))
+                .ahpMax(positive(random, 126))
+                .useAdaptiveThreshold(random.nextBoolean())
+                .minThreshold(low)
+                .maxThreshold(low * (1.5 + random.nextInt(3)))
+                .homeostasisEnabled(random.nextBoolean())
+                .homeostasisTargetRate(share(random))
+                .homeostasisLr(signed(random))
+                .homeostasisTau(positive(random, 60))
+                .neuromodMode(pick(random, QlifConfig.NeuromodMode.values()))
+                .neuromodStrength(signed(random))
+                .neuromodTransform(random.nextBoolean() ? NeuromodTransform.SIGMOID : NeuromodTransform.IDENTITY)
+                .vTh(signed(random))
+                .tau(positive(random, 60))
+                .eta(signed(random))
+                .qScale(signed(random))
+                .qBias(signed(random))
+                .build();
+    }
+
+    private static LifConfig randomLif(SplittableRandom random) {
+        double dt = positive(random, 60);
+        return LifConfig.builder()
+                .dt(dt)
+                .tauSynInv(0.9 * random.nextDouble(0.1, 1) / dt)
+                .tauMemInv(0.9 * random.nextDouble(0.1, 1) / dt)
+                .vTh(signed(random))
+                .vLeak(signed(random))
+                .vReset(signed(random))
+                .surrogate(pick(random, Surrogate.values()))
+                .surrogateAlpha(positive(random, 60))
+                .build();
+    }
+
+    private static <E> E pick(SplittableRandom random, E[] choices) {
+        return choices[random.nextInt(choices.length)];
+    }
+
+    /** One number after another at and around its bounds: the library takes what Java takes, and nothing else. */
+    @Test
+    void rangesAreJavas() throws Exception {
+        double[] numbers = {
+            Double.NaN,
+            Double.NEGATIVE_INFINITY,
+            Double.POSITIVE_INFINITY,
+            -0x1.ffffffp127,
+            Math.nextUp(-0x1.ffffffp127),
+            -1,
+            Math.nextUp(-1.0),
+            -Double.MIN_VALUE,
+            -0.0,
+            0,
+            Double.MIN_VALUE,
+            0x1p-150,
+            Math.nextUp(0x1p-150),
+            2.9e-39,
+            3e-39,
+            3.8e-20,
+            3.9e-20,
+            0.05,
+            Math.nextDown(0.5),
+            0.5,
+            Math.nextDown(1.0),
+            1,
+            Math.nextUp(1.0),
+            2,
+            5,
+            1000,
+            1000.0001,
+            Math.nextDown(Math.PI),
+            Math.PI,
+            Math.nextUp(Math.PI),
+            Math.nextDown(0x1.ffffffp127),
+            0x1.ffffffp127
+        };
+        int compared = 0;
+        for (NeuronConfig config : MODELS) {
+            for (Surrogate surrogate : Surrogate.values()) {
+                for (RecordComponent component : config.getClass().getRecordComponents()) {
+                    if (component.getType() != double.class) {
+                        continue;
+                    }
+                    for (double number : numbers) {
+                        boolean taken = takenByJava(config, surrogate, component.getName(), number);
+                        // NaN asks the library to derive these.
+                        boolean derived = Double.isNaN(number)
+                                && List.of("dspDecay", "qScale", "qBias").contains(component.getName());
+                        assertThat(takenByLibrary(config, surrogate, component.getName(), number))
+                                .as("%s %s = %s", surrogate, component.getName(), number)
+                                .isEqualTo(taken || derived);
+                        compared++;
+                    }
+                }
+            }
+        }
+        assertThat(compared).isEqualTo((35 + 7) * 4 * numbers.length);
+    }
+
+    private static Object[] components(NeuronConfig config, Surrogate surrogate, String name, Object value)
+            throws ReflectiveOperationException {
+        RecordComponent[] components = config.getClass().getRecordComponents();
+        Object[] values = new Object[components.length];
+        for (int i = 0; i < values.length; i++) {
+            Object own = components[i].getAccessor().invoke(config);
+            values[i] = components[i].getName().equals(name) ? value : own instanceof Surrogate ? surrogate : own;
+        }
+        return values;
+    }
+
+    private static boolean takenByJava(NeuronConfig config, Surrogate surrogate, String name, double number)
+            throws ReflectiveOperationException {
+        try {
+            config.getClass().getConstructors()[0].newInstance(components(config, surrogate, name, number));
+            return true;
+        } catch (java.lang.reflect.InvocationTargetException refusal) {
+            assertThat(refusal.getCause()).isInstanceOf(IllegalArgumentException.class);
+            return false;
+        }
+    }
+
+    private static boolean takenByLibrary(NeuronConfig config, Surrogate surrogate, String name, double number)
+            throws ReflectiveOperationException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment struct = NativeConfig.of(config, arena);
+            boolean qlif = config instanceof QlifConfig;
+            Class<?> layout = qlif ? qlif_qlif_config.class : qlif_lif_config.class;
+            layout.getMethod("surrogate", MemorySegment.class, int.class).invoke(null, struct, surrogate.ordinal());
+            layout.getMethod(snakeCase(name), MemorySegment.class, double.class).invoke(null, struct, number);
+            int status = qlif_h.qlif_constants(struct, MemorySegment.NULL);
+            assertThat(status).isIn(qlif_h.QLIF_SUCCESS(), qlif_h.QLIF_INVALID_ARGUMENT());
+            if (status != qlif_h.QLIF_SUCCESS()) {
+                assertThat(text(qlif_h.qlif_last_error())).contains(snakeCase(name));
+            }
+            return status == qlif_h.QLIF_SUCCESS();
+        }
+    }
+
+    /** What can't be passed is told before the library is asked. */
+    @Test
+    void functionsOfTheCallersAreRefused() {
+        QlifConfig config = QlifConfig.builder()
+                .neuromodTransform(new NeuromodTransform() {
+                    @Override
+                    public float apply(float m) {
+                        return m;
+                    }
+
+                    @Override
+                    public float derivative(float m, float value) {
+                        return 1;
+                    }
+                })
+                .build();
+        try (Arena arena = Arena.ofConfined()) {
+            assertThatThrownBy(() -> NativeConfig.of(config, arena))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageStartingWith("neuromodTransform: got a function");
+        }
+    }
+}
