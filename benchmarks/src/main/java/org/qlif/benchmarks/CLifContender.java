@@ -151,6 +151,7 @@ final class CLifContender extends CContender {
     }
 
     private MemorySegment call(MemorySegment voltages) {
+        MemorySegment checkpoints = training == null ? MemorySegment.NULL : training.checkpoints();
         try {
             forward.invokeExact(
                     (long) shape().steps(),
@@ -162,7 +163,7 @@ final class CLifContender extends CContender {
                     parameters.get(2),
                     spikeBytes(),
                     voltages,
-                    training == null ? MemorySegment.NULL : training.checkpoints(),
+                    checkpoints,
                     threads);
             if (training == null) {
                 return spikeBytes();
@@ -176,7 +177,7 @@ final class CLifContender extends CContender {
                             parameters.get(0),
                             parameters.get(1),
                             parameters.get(2),
-                            training.checkpoints(),
+                            checkpoints,
                             training.upstream(),
                             training.gradInput().segment(),
                             training.sums(),
