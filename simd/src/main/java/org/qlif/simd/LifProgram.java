@@ -11,8 +11,8 @@ import jdk.incubator.vector.VectorMask;
 import org.qlif.spi.host.LifConstants;
 
 /**
- * The LIF model over vectors of neurons: the arithmetic's only place in the Vector API, in the order and names of docs/model.md,
- * section 11. A step is one pass.
+ * The LIF model over vectors of neurons: the arithmetic's only place in the Vector API, in the order and names of
+ * docs/model.md, section 11. A step is one pass.
  *
  * <p>Never used by its own name: {@link ProgramClasses} defines this class anew for every specialisation.
  */
