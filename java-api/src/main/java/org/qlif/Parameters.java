@@ -63,8 +63,8 @@ public final class Parameters {
     }
 
     /**
-     * Throws unless the model can run with these values: each in its {@link NeuronConfig#parameterRange range}. Every forward and backward call checks this itself; a threshold outside the configuration's bounds is legal, since
-     * the model clamps it. Absent tensors and those in a device's memory are passed over.
+     * Throws unless the model can run with these values: each in its {@link NeuronConfig#parameterRange range}. Every forward and
+     * backward call checks this itself; a threshold outside the configuration's bounds is legal, since the model clamps it. Absent tensors and those in a device's memory are passed over.
      *
      * @throws IllegalArgumentException naming parameter, index and value
      */
