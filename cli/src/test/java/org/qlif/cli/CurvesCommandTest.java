@@ -57,8 +57,8 @@ class CurvesCommandTest {
         int probabilities = lines.indexOf("Spike probability over the gap:");
         double[] atZero = row(lines.subList(probabilities, lines.size()), "0.0");
         assertThat(atZero[1]).isEqualTo(0.02, within(1e-4));
-        assertThat(atZero[2]).isEqualTo((1 - Math.cos(Math.acos(0.96))) / 2 * Math.exp(-1), within(1e-4));
-        assertThat(atZero[3]).isEqualTo(0.02, within(1e-4));
+        assertThat(atZero[2]).isEqualTo(0.02, within(1e-4));
+        assertThat(atZero[3]).isEqualTo(0.02 * Math.exp(-1), within(1e-4));
         assertThat(atZero[4]).isEqualTo(0.5, within(1e-4));
         double scale = 2 * 0.1 / Math.sin(Math.acos(0.96));
         double[] atFour = row(lines.subList(probabilities, lines.size()), "4.0");

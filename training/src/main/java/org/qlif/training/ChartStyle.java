@@ -16,6 +16,7 @@ final class ChartStyle {
     static final Color ORANGE = new Color(0xE0, 0x8A, 0x1E);
     static final Color BLUE = new Color(0x1F, 0x5F, 0xA8);
     static final Color GREEN = new Color(0x2E, 0x8B, 0x57);
+    static final Color RED = new Color(0xB8, 0x3A, 0x4B);
     static final Color GREY = new Color(0x9A, 0xA5, 0xB1);
     static final Color INK = new Color(0x1F, 0x2A, 0x44);
 

@@ -16,7 +16,7 @@ public final class CurvePlots {
 
     /** Of the curves, in their order. */
     private static final List<Color> COLOURS =
-            List.of(ChartStyle.BLUE, ChartStyle.ORANGE, ChartStyle.GREEN, ChartStyle.GREY, ChartStyle.INK);
+            List.of(ChartStyle.BLUE, ChartStyle.ORANGE, ChartStyle.GREEN, ChartStyle.RED, ChartStyle.INK);
 
     private static final String CURRENT = "input current I";
     private static final String RATE = "spikes in 100 steps";
@@ -35,7 +35,7 @@ public final class CurvePlots {
         XYChart above = chart("Firing rate under a constant current", CURRENT, RATE);
         addAll(above, wide.subList(0, wide.size() - 1), CurvePlots::percent);
         XYChart below = chart(
-                "The same near the threshold, and " + near.getLast().name() + ", whose input scale is another",
+                "The same near the threshold, with " + near.getLast().name() + ", which needs less current",
                 CURRENT,
                 RATE);
         addAll(below, near, CurvePlots::percent);
@@ -75,7 +75,6 @@ public final class CurvePlots {
         ChartStyle.legendBelow(chart);
         chart.getStyler().setYAxisMin(0.0);
         chart.getStyler().setDecimalPattern("0.##");
-        chart.getStyler().setXAxisTickMarkSpacingHint(96);
         return chart;
     }
 
@@ -84,6 +83,10 @@ public final class CurvePlots {
     }
 
     private static void addAll(XYChart chart, List<Curve> curves, ToDoubleFunction<Double> scale) {
+        List<Double> x = curves.getFirst().x();
+        // Points of its own: where all series have the same, XChart labels some of these instead of round numbers.
+        add(chart, "baseline", List.of(x.getFirst(), x.getLast()), List.of(0.0, 0.0), ChartStyle.GREY)
+                .setShowInLegend(false);
         for (int i = 0; i < curves.size(); i++) {
             Curve curve = curves.get(i);
             List<Double> y = curve.y().stream().map(scale::applyAsDouble).toList();

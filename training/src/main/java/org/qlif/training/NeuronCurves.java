@@ -106,8 +106,8 @@ public final class NeuronCurves {
                 gaps,
                 List.of(
                         LINEAR,
-                        new Decider("LINEAR, in the step after a spike", LINEAR.config(), true),
                         TANH,
+                        new Decider("LINEAR, in the step after a spike", LINEAR.config(), true),
                         new Decider("SIGMOID", still(QlifConfig.builder().decision(Decision.SIGMOID)), false)));
     }
 

@@ -8,7 +8,8 @@ import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
 
 /**
- * The neuron of the hidden layer: in qubit mode and without membrane noise, which slows learning here. A threshold whose steps are
+ * The neuron of the hidden layer: QLIF in qubit mode, or a plain LIF to compare with; without membrane noise, which slows learning
+ * here. A threshold whose steps are
  * 0 stays where it is as long as V_th is within its bounds, where {@link NeuronBounds} keeps it; so it need not adapt: the same
  * spikes, the same gradients but for their rounding, in less time.
  */
@@ -18,7 +19,9 @@ public enum NeuronPreset {
     /** The public snapshot of 2025-08-15. */
     SNAPSHOT_2025_08_15("2025-08-15"),
     /** The public snapshot of 2025-08-24; learns best. */
-    SNAPSHOT_2025_08_24("2025-08-24");
+    SNAPSHOT_2025_08_24("2025-08-24"),
+    /** Every option off: {@link QlifConfig#plainLif}. */
+    PLAIN_LIF("plain-lif");
 
     private final String text;
 
@@ -43,6 +46,7 @@ public enum NeuronPreset {
             case SPEC -> QlifConfig.builder();
             case SNAPSHOT_2025_08_15 -> Preset.SNAPSHOT_2025_08_15.builder(Decision.QUBIT);
             case SNAPSHOT_2025_08_24 -> Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT);
+            case PLAIN_LIF -> QlifConfig.plainLif().toBuilder();
         };
         QlifConfig config = builder.noiseStd(0).tau(tau).build();
         boolean moves = config.eta() != 0 || config.learnable(QlifParameter.ETA);

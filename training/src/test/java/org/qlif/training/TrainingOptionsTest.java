@@ -74,6 +74,6 @@ class TrainingOptionsTest {
         }
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> NeuronPreset.of("2024"))
-                .withMessage("neuron: got '2024', expected one of spec, 2025-08-15, 2025-08-24");
+                .withMessage("neuron: got '2024', expected one of spec, 2025-08-15, 2025-08-24, plain-lif");
     }
 }
