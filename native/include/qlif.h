@@ -4,7 +4,7 @@
  * One call runs all time steps of a batch, forward or backward. There are two neuron models, QLIF and LIF; docs/model.md has their
  * equations. Every device gives the same bits: docs/numerics.md says which.
  *
- * A session, of which native/examples/example.c is a whole program:
+ * In outline; native/examples/example.c is a whole program:
  *
  *     qlif_lif_config config;
  *     qlif_lif_defaults(&config, sizeof config);                    // then change what should differ

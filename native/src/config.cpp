@@ -334,14 +334,19 @@ AnyConfig defaultsOf(int32_t model) {
 }
 
 float parameterDefault(const AnyConfig &config, int32_t parameter) {
-  if (config.header.model == QLIF_MODEL_QLIF) {
-    const qlif_qlif_config &c = config.qlif;
-    const double values[QLIF_PARAMETERS] = {c.v_th, c.tau, c.eta, scale(c), bias(c)};
-    return (float)values[parameter];
+  switch (config.header.model) {
+    case QLIF_MODEL_QLIF: {
+      const qlif_qlif_config &c = config.qlif;
+      const double values[QLIF_PARAMETERS] = {c.v_th, c.tau, c.eta, scale(c), bias(c)};
+      return (float)values[parameter];
+    }
+    case QLIF_MODEL_LIF: {
+      const qlif_lif_config &c = config.lif;
+      const double values[QLIF_LIF_PARAMETERS] = {c.tau_syn_inv, c.tau_mem_inv, c.v_th};
+      return (float)values[parameter];
+    }
   }
-  const qlif_lif_config &c = config.lif;
-  const double values[QLIF_LIF_PARAMETERS] = {c.tau_syn_inv, c.tau_mem_inv, c.v_th};
-  return (float)values[parameter];
+  failModel(config.header.model);
 }
 
 int32_t constantCount(int32_t model) {
@@ -355,15 +360,25 @@ int32_t constantCount(int32_t model) {
 }
 
 const char *constantName(int32_t model, int32_t index) {
-  return model == QLIF_MODEL_QLIF ? QLIF_CONSTANTS[index].name : LIF_CONSTANTS[index].name;
+  switch (model) {
+    case QLIF_MODEL_QLIF:
+      return QLIF_CONSTANTS[index].name;
+    case QLIF_MODEL_LIF:
+      return LIF_CONSTANTS[index].name;
+  }
+  failModel(model);
 }
 
 float constantValue(const ModelConfig &config, int32_t index) {
-  if (config.model == QLIF_MODEL_LIF) {
-    return config.lif.*LIF_CONSTANTS[index].field;
+  switch (config.model) {
+    case QLIF_MODEL_QLIF: {
+      const auto field = QLIF_CONSTANTS[index].field;
+      return field == nullptr ? (float)config.constants.minCount : config.constants.*field;
+    }
+    case QLIF_MODEL_LIF:
+      return config.lif.*LIF_CONSTANTS[index].field;
   }
-  const auto field = QLIF_CONSTANTS[index].field;
-  return field == nullptr ? (float)config.constants.minCount : config.constants.*field;
+  failModel(config.model);
 }
 
 qlif_qlif_config qlifDefaults() {

@@ -409,7 +409,8 @@ Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
       return bySurrogate<Program<QlifModel>>(config.constants.surrogate, [](auto surrogate) {
         using S = Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>;
         Program<QlifModel> program = qlifProgram<S>("kernels of the preset plain-lif");
-        program.backward[0][1] = backwardKernel<QlifModel, Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits, decltype(surrogate)::value>, false, true>;
+        using Known = Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits, decltype(surrogate)::value>;
+        program.backward[0][1] = backwardKernel<QlifModel, Known, false, true>;
         return program;
       });
     case Variant::GENERIC:
@@ -457,7 +458,8 @@ Use useOf(const CudaForward<Model> &call) {
 template <class Model>
 bool isCommon(const CudaBackward<Model> &call) {
   const CudaArgs<Model> &args = call.forward.args;
-  return call.gradSpikeValues != nullptr && call.gradSpikeValuesStride == call.forward.elements && call.gradVoltages == nullptr && call.gradInput != nullptr && args.modulation.data == nullptr &&
+  const bool eachStep = call.gradSpikeValues != nullptr && call.gradSpikeValuesStride == call.forward.elements;
+  return eachStep && call.gradVoltages == nullptr && call.gradInput != nullptr && args.modulation.data == nullptr &&
          args.first_step % GROUP == 0 && call.forward.elements <= INT32_MAX / (int64_t)sizeof(float);
 }
 

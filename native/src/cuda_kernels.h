@@ -437,7 +437,8 @@ struct ForwardThread {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       if (active[i]) {
-        storeState(neurons[i].state, call.tape.checkpoints + (t / SEGMENT - 1) * Model::VARIABLES * call.elements + element[i], call.elements);
+        float *checkpoint = call.tape.checkpoints + (t / SEGMENT - 1) * Model::VARIABLES * call.elements;
+        storeState(neurons[i].state, checkpoint + element[i], call.elements);
       }
     }
   }

@@ -397,9 +397,11 @@ struct Block {
 
   void advance(bool traced, const float *input, const float *noise, const float *uniforms, int64_t stride, float *vPre) {
     if (traced) {
-      vPre == nullptr ? advance<true, false>(input, noise, uniforms, stride, vPre) : advance<true, true>(input, noise, uniforms, stride, vPre);
+      vPre == nullptr ? advance<true, false>(input, noise, uniforms, stride, vPre)
+                      : advance<true, true>(input, noise, uniforms, stride, vPre);
     } else {
-      vPre == nullptr ? advance<false, false>(input, noise, uniforms, stride, vPre) : advance<false, true>(input, noise, uniforms, stride, vPre);
+      vPre == nullptr ? advance<false, false>(input, noise, uniforms, stride, vPre)
+                      : advance<false, true>(input, noise, uniforms, stride, vPre);
     }
   }
 
