@@ -19,7 +19,7 @@ class DevicesCommandTest {
         assertThat(lines.getFirst()).matches("DEVICE +CHOSEN BY +DESCRIPTION");
         assertThat(lines.get(1)).matches(best + " +auto, [a-z]+ +.*");
         assertThat(lines).anyMatch(line -> line.matches(cpu + " +(auto, )?cpu +.*"));
-        assertThat(devices.out()).contains("cpu:scalar", "cuda:0", "host");
+        assertThat(devices.out()).contains("cpu:scalar", "cuda:0", "cpu:native");
     }
 
     @Test

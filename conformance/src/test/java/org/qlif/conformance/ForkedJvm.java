@@ -57,12 +57,12 @@ abstract class ForkedJvm {
         }
     }
 
-    static void assumeHost() {
-        DeviceInfo host = Devices.list().stream()
-                .filter(info -> info.device().text().equals("host"))
+    static void assumeNative() {
+        DeviceInfo library = Devices.list().stream()
+                .filter(info -> info.device().text().equals("cpu:native"))
                 .findFirst()
                 .orElseThrow();
-        assumeTrue(host.available(), () -> "host can't run here: " + host.obstacles());
+        assumeTrue(library.available(), () -> "cpu:native can't run here: " + library.obstacles());
     }
 
     static String goldenCase() {

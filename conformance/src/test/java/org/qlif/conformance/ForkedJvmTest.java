@@ -119,15 +119,16 @@ class ForkedJvmTest extends ForkedJvm {
     /** The library comes out of its jar, on both paths, and the flag that the JVM asks for is the only one. */
     @Test
     void runsTheNativeLibrary() throws Exception {
-        assumeHost();
-        Output classPath = withNative(NATIVE, _ -> true, "host", "cpu:scalar");
-        assertThat(classPath.line(0)).startsWith("host |").contains("thread");
+        assumeNative();
+        Output classPath = withNative(NATIVE, _ -> true, "cpu:native", "cpu:scalar");
+        assertThat(classPath.line(0)).startsWith("cpu:native |").contains("thread");
         assertThat(classPath.line(1)).startsWith("cpu:scalar |");
         assertThat(classPath.err()).isEmpty();
-        Output modulePath = onModulePath(List.of("--enable-native-access=" + GPU), _ -> true, "host", "cpu:scalar");
-        assertThat(modulePath.line(0)).startsWith("host |").contains("thread");
+        Output modulePath =
+                onModulePath(List.of("--enable-native-access=" + GPU), _ -> true, "cpu:native", "cpu:scalar");
+        assertThat(modulePath.line(0)).startsWith("cpu:native |").contains("thread");
         assertThat(modulePath.err()).noneMatch(line -> line.contains("restricted"));
-        assertThat(withNative(List.of(), _ -> true, "host").err())
+        assertThat(withNative(List.of(), _ -> true, "cpu:native").err())
                 .as("without the flag, the JVM's own warning")
                 .anyMatch(line -> line.contains("--enable-native-access"));
     }
@@ -141,16 +142,21 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(withNative(NATIVE, _ -> true, "cpu:avx").line(0))
                 .as("an unknown name is answered with all there are")
                 .startsWith("IllegalArgumentException |")
-                .contains("cuda:0", "host");
+                .contains("cuda:0", "cpu:native");
     }
 
     @Test
     void saysWhatIsMissingWithoutTheLibrary() throws Exception {
         Predicate<String> present = name -> !name.equals(LIBRARY);
         for (Output output : List.of(
-                withNative(NATIVE, present, "host", "cuda:0", "cuda:7", "cpu:scalar"),
+                withNative(NATIVE, present, "cpu:native", "cuda:0", "cuda:7", "cpu:scalar"),
                 onModulePath(
-                        List.of("--enable-native-access=" + GPU), present, "host", "cuda:0", "cuda:7", "cpu:scalar"))) {
+                        List.of("--enable-native-access=" + GPU),
+                        present,
+                        "cpu:native",
+                        "cuda:0",
+                        "cuda:7",
+                        "cpu:scalar"))) {
             for (int i = 0; i < 3; i++) {
                 assertThat(output.line(i))
                         .startsWith("DeviceUnavailableException |")
@@ -187,9 +193,10 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(library(other.toString())).contains("4711", "one release");
     }
 
-    /** What opening {@code host} says if {@code library} is named, and that the CPU does not mind. */
+    /** What opening {@code cpu:native} says if {@code library} is named, and that the CPU does not mind. */
     private String library(String library) throws Exception {
-        Output output = withNative(with(NATIVE, "-Dqlif.library=" + library), _ -> true, "host", "host", "cpu:scalar");
+        Output output = withNative(
+                with(NATIVE, "-Dqlif.library=" + library), _ -> true, "cpu:native", "cpu:native", "cpu:scalar");
         assertThat(output.line(0)).startsWith("DeviceUnavailableException |").isEqualTo(output.line(1));
         assertThat(output.line(2)).startsWith("cpu:scalar |");
         return output.line(0);
@@ -197,8 +204,9 @@ class ForkedJvmTest extends ForkedJvm {
 
     @Test
     void refusesNativeAccessThatTheJvmDenies() throws Exception {
-        assumeHost();
-        Output output = withNative(List.of("--illegal-native-access=deny"), _ -> true, "host", "cuda:0", "cpu:scalar");
+        assumeNative();
+        Output output =
+                withNative(List.of("--illegal-native-access=deny"), _ -> true, "cpu:native", "cuda:0", "cpu:scalar");
         assertThat(output.line(0)).startsWith("DeviceUnavailableException |").contains("--enable-native-access");
         assertThat(output.line(1)).startsWith("DeviceUnavailableException |").contains("--enable-native-access");
         assertThat(output.line(2)).startsWith("cpu:scalar |");
@@ -232,10 +240,10 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(output.line(1)).startsWith("cpu:scalar |");
     }
 
-    /** The kernels and tapes of {@code host} come from outside the Java heap. */
+    /** The kernels and tapes of {@code cpu:native} come from outside the Java heap. */
     @Test
     void closesWhatItOpens() throws Exception {
-        assumeHost();
+        assumeNative();
         int cycles = Integer.getInteger("qlif.test.cycles", 10_000);
         List<String> command = new ArrayList<>(NATIVE);
         command.addAll(List.of("-Xms64m", "-Xmx64m", "-XX:+AlwaysPreTouch", "-cp", classPath(_ -> true)));

@@ -41,9 +41,9 @@ import org.qlif.Tensor;
 import org.qlif.gpu.CudaKernel;
 
 /** What is special about calls that leave Java: nothing wrong may get there, since nothing there would catch it. */
-@RequiresDevice("host")
+@RequiresDevice("cpu:native")
 class NativeKernelTest {
-    private static final Device DEVICE = Device.of("host");
+    private static final Device DEVICE = Device.of("cpu:native");
     private static final QlifConfig CONFIG = QlifConfig.defaults();
 
     private static Kernel open() {

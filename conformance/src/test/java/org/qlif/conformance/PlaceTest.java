@@ -105,7 +105,7 @@ class PlaceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cpu:scalar", "cpu:simd", "host"})
+    @ValueSource(strings = {"cpu:scalar", "cpu:simd", "cpu:native"})
     void kernelsOfTheHostRefuseIt(String device) {
         try (Kernel kernel = open(device);
                 Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, T, B, N)) {

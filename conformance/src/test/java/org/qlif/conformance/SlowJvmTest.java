@@ -167,17 +167,17 @@ class SlowJvmTest extends ForkedJvm {
     @ValueSource(strings = {"-XX:-UseFMA", "-XX:UseAVX=0", "-XX:UseSSE=2", "-Xint"})
     void takesTheNativeLibraryWhereAllOfJavaIsSlow(String option) throws Exception {
         assumeX86();
-        assumeHost();
+        assumeNative();
         List<String> options = vectorsWith(option);
         options.addAll(NATIVE);
-        Output output = withNative(options, _ -> true, "auto", "auto", "host");
+        Output output = withNative(options, _ -> true, "auto", "cpu", "cpu:native");
         for (int i = 0; i < 3; i++) {
-            assertThat(output.line(i)).startsWith("host |");
+            assertThat(output.line(i)).startsWith("cpu:native |");
         }
         assertThat(output.infos())
                 .singleElement()
                 .asString()
-                .contains("'auto' is host", "cpu:scalar", "cpu:simd", option);
+                .contains("'auto' is cpu:native", "cpu:scalar", "cpu:simd", option);
         assertThat(output.warnings()).isEmpty();
     }
 
@@ -190,7 +190,7 @@ class SlowJvmTest extends ForkedJvm {
         assertThat(output.warnings())
                 .singleElement()
                 .asString()
-                .contains("cpu:scalar", "fused multiply-add", "-XX:-UseFMA", "host");
+                .contains("cpu:scalar", "fused multiply-add", "-XX:-UseFMA", "cpu:native");
         assertThat(output.line(2)).contains("cpu:simd [this JVM has no instruction for fused multiply-adds");
     }
 }

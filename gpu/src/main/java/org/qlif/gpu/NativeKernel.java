@@ -9,6 +9,7 @@ import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
+import org.qlif.KernelOptions;
 import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
@@ -90,7 +91,17 @@ final class NativeKernel implements BackendKernel {
         void close();
     }
 
-    NativeKernel(NeuronConfig config, int threads, Site site) {
+    /** A kernel on {@code site}, which it closes with itself, or if it can't be opened. */
+    static NativeKernel open(NeuronConfig config, KernelOptions options, Site site) {
+        try {
+            return new NativeKernel(config, options, site);
+        } catch (Throwable failure) {
+            site.close();
+            throw failure;
+        }
+    }
+
+    private NativeKernel(NeuronConfig config, KernelOptions options, Site site) {
         this.config = config;
         this.variables = config.stateVariables().toArray(StateVariable[]::new);
         this.parameters = config.parameters().toArray(NeuronParameter[]::new);
@@ -102,7 +113,7 @@ final class NativeKernel implements BackendKernel {
             setSizes();
             MemorySegment out = arena.allocate(qlif_h.C_POINTER);
             Status.check(
-                    qlif_h.qlif_kernel_open(site.number(), NativeConfig.of(config, arena), threads, out),
+                    qlif_h.qlif_kernel_open(site.number(), NativeConfig.of(config, arena), options.threads(), out),
                     "qlif_kernel_open");
             opened = out.get(qlif_h.C_POINTER, 0);
             MemorySegment text = arena.allocate(512);
