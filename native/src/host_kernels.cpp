@@ -172,7 +172,7 @@ struct Block {
   /** place: the block's among those that go through time together. */
   Block(const HostForward &call, int64_t block, int place, void *worker)
       : call(call), args(call.args), constants(Model::constantsOf(call.config)), w(*(HostWorker<Model, S> *)worker),
-        lines(w.blocks[place]), on(Model::optionsOf(call.config)), block(block), first(block * LANES),
+        lines(w.blocks[Pace::BLOCKS == 1 ? 0 : place]), on(Model::optionsOf(call.config)), block(block), first(block * LANES),
         width((int)(call.elements - first < LANES ? call.elements - first : LANES)) {}
 
   /** The lanes that are elements. */
@@ -828,31 +828,38 @@ struct Block {
   }
 };
 
-/** All steps of blocks first to first + count - 1, which go through time together. */
+/** Does something with each of the blocks first to first + count - 1. */
+template <class Model, class S, class Visit>
+QLIF_FN void eachBlock(const HostForward &call, int64_t first, int count, void *worker, Visit visit) {
+  // One block is no loop, so that the compiler knows where its lines are.
+  for (int place = 0; place < (Pace<S>::BLOCKS == 1 ? 1 : count); place++) {
+    Block<Model, S> block(call, first + place, place, worker);
+    visit(block);
+  }
+}
+
+/** All steps of blocks that go through time together. */
 template <class Model, class S>
 void forwardBlocks(const HostForward &call, int64_t first, int count, void *worker) {
   using Block = qlif::Block<Model, S>;
   const typename Block::Asked asked(call);
-  for (int place = 0; place < count; place++) {
-    Block block(call, first + place, place, worker);
+  eachBlock<Model, S>(call, first, count, worker, [](Block &block) QLIF_INLINED {
     block.start();
     block.loadInitialState();
-  }
+  });
   for (int64_t t = 0; t < call.args.steps;) {
     const int steps = Block::runFrom(call, asked, t);
-    for (int place = 0; place < count; place++) {
-      Block block(call, first + place, place, worker);
-      if (steps == 1) {
-        block.template run<1>(asked, t);
-      } else if constexpr (Pace<S>::RUN > 1) {
-        block.template run<Pace<S>::RUN>(asked, t);
+    eachBlock<Model, S>(call, first, count, worker, [&](Block &block) QLIF_INLINED {
+      if constexpr (Pace<S>::RUN > 1) {
+        if (steps > 1) {
+          return block.template run<Pace<S>::RUN>(asked, t);
+        }
       }
-    }
+      block.template run<1>(asked, t);
+    });
     t += steps;
   }
-  for (int place = 0; place < count; place++) {
-    Block(call, first + place, place, worker).storeFinalState();
-  }
+  eachBlock<Model, S>(call, first, count, worker, [](Block &block) QLIF_INLINED { block.storeFinalState(); });
 }
 
 template <class Model, class S>
