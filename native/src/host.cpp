@@ -441,15 +441,15 @@ class HostKernel final : public DeviceKernel {
     }
   }
 
-  /** most: blocks in a part. */
+  /** most: how many blocks a part may have. */
   template <class Call>
   void share(Team::Job job, const Call &call, int64_t elements, int64_t steps, int most) {
     FloatEnvironment environment;
     const int members = elements * (steps > 0 ? steps : 1) < ALONE ? 1 : team_->size();
     const int64_t blocks = wordsOf(elements);
-    // As many parts for each member, where there are that many blocks.
+    // As many parts for each member, where there are blocks enough.
     const int64_t turns = quotientUp(blocks, (int64_t)members * most);
-    const int64_t atOnce = quotientUp(blocks, turns * members);
+    const int64_t atOnce = blocks == 0 ? 1 : quotientUp(blocks, turns * members);
     Job<Call> context{*this, call, blocks, atOnce};
     team_->run(job, &context, quotientUp(blocks, atOnce), members);
   }

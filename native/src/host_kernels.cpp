@@ -1,5 +1,5 @@
-// The host's kernels: blocks of LANES elements, all steps of a block before the next. What moves data knows no model. Every loop over lanes
-// is one that the compiler turns into vector code; the arithmetic in it is the model's own (qlif_model.h, lif_model.h).
+// The host's kernels: blocks of LANES elements, all steps of one or a few before the next. What moves data knows no model. Every loop over
+// lanes is one that the compiler turns into vector code; the arithmetic in it is the model's own (qlif_model.h, lif_model.h).
 //
 // Compiled once for each instruction set, with QLIF_PROGRAM naming the result. Nothing here may have a copy that another object shares:
 // all functions are inlined or static.
@@ -24,9 +24,12 @@ struct Pace {
   static constexpr bool SHORT = S::FIXED && !S::possible().drawsUniforms() && !S::possible().drawsNormals();
   static constexpr int BLOCKS = SHORT ? 8 : 1;
   static constexpr int RUN = SHORT ? MAX_RUN : 1;
-  /** How many steps before a row is used it is asked for. */
+  /** How many steps before a row is used it is asked for; those of blocks side by side would not stay in the cache for long. */
   static constexpr int AHEAD = SHORT ? 2 : 8;
 };
+
+/** The same of the backward pass, where one block goes at a time. */
+constexpr int AHEAD_BACK = 8;
 
 /** What one thread works with for any model: lines of one value a lane. */
 struct alignas(64) HostLines {
@@ -514,7 +517,7 @@ struct Block {
     bool taped;
     bool packs;
     bool traced;
-    /** Numbers that lines hold after the step alone, or before it. */
+    /** Whether more than the input is read before each step, or more than the spike after it. */
     bool ofEachState;
 
     explicit Asked(const HostForward &call) : taped(call.tape.bits != nullptr) {
@@ -534,6 +537,7 @@ struct Block {
 
   /** How many steps from t on can be done at once: what happens before a step ends a run. */
   static int runFrom(const HostForward &call, const Asked &asked, int64_t t) {
+    static_assert(Pace::RUN <= 2, "only the step after t is looked at");
     if (Pace::RUN == 1 || asked.ofEachState || t + 1 == call.args.steps) {
       return 1;
     }
@@ -750,7 +754,7 @@ struct Block {
       for (int slot = 0; slot < length; slot++) {
         int64_t t = begin + slot;
         int64_t step = args.first_step + t;
-        ahead(args.input, t + Pace::AHEAD, call.elements);
+        ahead(args.input, t + AHEAD_BACK, call.elements);
         if (step % FLUSH_PERIOD == 0) {
           flushState();
         }
@@ -768,9 +772,9 @@ struct Block {
       }
       for (int slot = length - 1; slot >= 0; slot--) {
         int64_t t = begin + slot;
-        ahead(wanted.grad_spike_values, t - Pace::AHEAD, wanted.grad_spike_values_stride);
-        ahead(wanted.grad_voltages, t - Pace::AHEAD, call.elements);
-        ahead<1>(wanted.grad_input, t - Pace::AHEAD, call.elements);
+        ahead(wanted.grad_spike_values, t - AHEAD_BACK, wanted.grad_spike_values_stride);
+        ahead(wanted.grad_voltages, t - AHEAD_BACK, call.elements);
+        ahead<1>(wanted.grad_input, t - AHEAD_BACK, call.elements);
         modulate(t);
         unpack(*tapeBits(t));
         retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], lineAt(args.input, t, w.input[0]),
@@ -905,7 +909,8 @@ bool areWithin(const float *values, int64_t count, BitRange range) {
 
 template <class Model, class S>
 HostProgram program() {
-  return HostProgram{sizeof(HostWorker<Model, S>), Pace<S>::BLOCKS, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, areWithin};
+  return HostProgram{
+      sizeof(HostWorker<Model, S>), Pace<S>::BLOCKS, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, areWithin};
 }
 
 HostProgram qlifProgram(Variant variant) {
