@@ -39,7 +39,7 @@
  *     launching it, and wait for its last launch, before a kernel or tape that it uses is closed.
  *   - Structs begin with their own size, a multiple of 8, and grow at their end. A struct that is shorter than the library's comes from an
  *     older caller: what it lacks counts as 0, or in a configuration as the default. A longer one comes from a newer caller: it is taken if
- *     the rest of it is 0, else refused. Of an info struct the library writes no more than its size, and zeros past what it knows.
+ *     the rest of it is 0 and no more than 4096 bytes, else refused. Of an info struct the library writes no more than its size, and zeros past what it knows.
  *   - A call without a neuron-step (T, B or N is 0) returns at once, whatever its other extents. It writes what it has to: zeros as the
  *     gradients of parameters and of the modulation; if T is 0, the initial state as the final one, and its gradient likewise.
  *
