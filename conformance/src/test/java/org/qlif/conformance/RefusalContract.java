@@ -1039,6 +1039,16 @@ abstract class RefusalContract {
             assertThatThrownBy(() -> kernel.draw(stream, 0, good, good))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("overlaps");
+            assertThatThrownBy(() -> kernel.draw(stream, 0, i64(B + 1), good, null))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("rowIndex")
+                    .hasMessageContaining("I64[" + B + "]");
+            assertThatThrownBy(() -> kernel.draw(stream, 0, f32(B), good, null))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("rowIndex");
+            assertThatThrownBy(() -> kernel.draw(new DrawStream(1, 2, 7), 0, i64(B), good, null))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("elementOffset 7");
             assertThatThrownBy(() -> kernel.draw(stream, -1, good, null))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("firstStep");

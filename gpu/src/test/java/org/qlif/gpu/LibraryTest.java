@@ -8,8 +8,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.qlif.LifConfig;
@@ -24,6 +28,7 @@ import org.qlif.Trace;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 import org.qlif.gpu.ffi.qlif.qlif_lif_config;
 import org.qlif.gpu.ffi.qlif.qlif_model_info;
+import org.qlif.gpu.ffi.qlif.qlif_option_info;
 import org.qlif.gpu.ffi.qlif.qlif_parameter_info;
 import org.qlif.gpu.ffi.qlif.qlif_qlif_config;
 import org.qlif.gpu.ffi.qlif.qlif_trace_info;
@@ -106,6 +111,107 @@ class LibraryTest {
             return qlif_h.QLIF_RANGE_FINITE();
         }
         return range.most() == Float.MAX_VALUE ? qlif_h.QLIF_RANGE_TIME_CONSTANT() : qlif_h.QLIF_RANGE_RATE();
+    }
+
+    /** What the builder alone knows: the library derives from these what Java's configuration has derived. */
+    private static final List<String> BUILDERS = List.of("tau_adapt", "initial_probability", "initial_slope");
+
+    /** A model's options by name. */
+    private static Map<String, MemorySegment> options(Arena arena, int model) {
+        MemorySegment info = sized(arena, qlif_model_info.layout());
+        check(qlif_h.qlif_model(model, info));
+        Map<String, MemorySegment> options = new LinkedHashMap<>();
+        for (int i = 0; i < qlif_model_info.options(info); i++) {
+            MemorySegment row = sized(arena, qlif_option_info.layout());
+            check(qlif_h.qlif_option(model, i, row));
+            options.put(text(qlif_option_info.name(row)), row);
+        }
+        return options;
+    }
+
+    /** The library's options are the components of Java's configuration, of their types, with their defaults. */
+    @Test
+    void optionsAreTheConfigurations() throws Exception {
+        try (Arena arena = Arena.ofConfined()) {
+            for (int model = 0; model < MODELS.size(); model++) {
+                NeuronConfig config = MODELS.get(model);
+                MemorySegment defaults = NativeConfig.of(config, arena);
+                Map<String, MemorySegment> left = options(arena, model);
+                left.keySet().removeAll(BUILDERS);
+                for (RecordComponent component : config.getClass().getRecordComponents()) {
+                    // For an optimizer, not for a kernel.
+                    if (component.getName().startsWith("learnable")) {
+                        continue;
+                    }
+                    String name = snakeCase(component.getName());
+                    MemorySegment row = left.remove(name);
+                    assertThat(row).as("the library's option %s", name).isNotNull();
+                    assertThat(qlif_option_info.kind(row)).as(name).isEqualTo(kind(component.getType()));
+                    int offset = qlif_option_info.offset(row);
+                    double value = component.getType() == double.class
+                            ? defaults.get(ValueLayout.JAVA_DOUBLE, offset)
+                            : defaults.get(ValueLayout.JAVA_INT, offset);
+                    if (qlif_option_info.derived(row) == 0) {
+                        assertThat(qlif_option_info.default_value(row)).as(name).isEqualTo(value);
+                    }
+                }
+                assertThat(left.keySet()).as("options that Java does not have").isEmpty();
+            }
+        }
+    }
+
+    private static int kind(Class<?> type) {
+        return type == boolean.class
+                ? qlif_h.QLIF_KIND_BOOLEAN()
+                : type == int.class
+                        ? qlif_h.QLIF_KIND_INTEGER()
+                        : type == double.class ? qlif_h.QLIF_KIND_REAL() : qlif_h.QLIF_KIND_ENUMERATION();
+    }
+
+    /** The constants of each enumeration are those of the header, by name and number, and of Java. */
+    @Test
+    void choicesAreTheEnums() throws Exception {
+        Map<String, List<String>> javas = Map.of(
+                "QLIF_DECISION_", names(QlifConfig.Decision.values()),
+                "QLIF_SAMPLING_", names(QlifConfig.Sampling.values()),
+                "QLIF_SPIKE_VALUE_", names(QlifConfig.SpikeValue.values()),
+                "QLIF_ANGLE_", names(QlifConfig.AngleMap.values()),
+                "QLIF_READOUT_", names(QlifConfig.Readout.values()),
+                "QLIF_SURROGATE_", names(Surrogate.values()),
+                "QLIF_NEUROMOD_", names(QlifConfig.NeuromodMode.values()),
+                "QLIF_TRANSFORM_", List.of("SIGMOID", "IDENTITY"));
+        List<String> seen = new ArrayList<>();
+        try (Arena arena = Arena.ofConfined()) {
+            for (int model = 0; model < MODELS.size(); model++) {
+                int number = 0;
+                for (MemorySegment row : options(arena, model).values()) {
+                    String prefix = text(qlif_option_info.enumeration(row));
+                    List<String> choices = new ArrayList<>();
+                    for (int i = 0; i < qlif_option_info.choices(row); i++) {
+                        choices.add(text(qlif_h.qlif_choice_name(model, number, i)));
+                        assertThat(qlif_h.class
+                                        .getMethod(prefix + choices.getLast())
+                                        .invoke(null))
+                                .isEqualTo(i);
+                    }
+                    if (!choices.isEmpty()) {
+                        assertThat(choices).as(prefix).isEqualTo(javas.get(prefix));
+                        assertThat(Arrays.stream(qlif_h.class.getMethods())
+                                        .filter(method -> method.getName().startsWith(prefix))
+                                        .toList())
+                                .as("constants of the header that begin with %s", prefix)
+                                .hasSameSizeAs(choices);
+                        seen.add(prefix);
+                    }
+                    number++;
+                }
+            }
+        }
+        assertThat(seen).containsAll(javas.keySet());
+    }
+
+    private static List<String> names(Enum<?>[] constants) {
+        return Arrays.stream(constants).map(Enum::name).toList();
     }
 
     /** What the library fills in has Java's options, constants and starting parameters. */
@@ -362,12 +468,23 @@ class LibraryTest {
         };
         int compared = 0;
         for (NeuronConfig config : MODELS) {
+            Map<String, MemorySegment> options = options(Arena.ofAuto(), MODELS.indexOf(config));
             for (Surrogate surrogate : Surrogate.values()) {
                 for (RecordComponent component : config.getClass().getRecordComponents()) {
                     if (component.getType() != double.class) {
                         continue;
                     }
-                    for (double number : numbers) {
+                    MemorySegment row = options.get(snakeCase(component.getName()));
+                    double[] bounds = {
+                        qlif_option_info.low(row),
+                        Math.nextDown(qlif_option_info.low(row)),
+                        Math.nextUp(qlif_option_info.low(row)),
+                        qlif_option_info.high(row),
+                        Math.nextDown(qlif_option_info.high(row)),
+                        Math.nextUp(qlif_option_info.high(row))
+                    };
+                    for (double number : DoubleStream.concat(Arrays.stream(numbers), Arrays.stream(bounds))
+                            .toArray()) {
                         boolean taken = takenByJava(config, surrogate, component.getName(), number);
                         // NaN asks the library to derive these.
                         boolean derived = Double.isNaN(number)
@@ -375,12 +492,24 @@ class LibraryTest {
                         assertThat(takenByLibrary(config, surrogate, component.getName(), number))
                                 .as("%s %s = %s", surrogate, component.getName(), number)
                                 .isEqualTo(taken || derived);
+                        // A bound that the table tells is one of Java's, and so is what is said of the bound itself.
+                        assertThat(taken && !isWithin(row, number))
+                                .as("%s takes %s", component.getName(), number)
+                                .isFalse();
                         compared++;
                     }
                 }
             }
         }
-        assertThat(compared).isEqualTo((35 + 7) * 4 * numbers.length);
+        assertThat(compared).isEqualTo((35 + 7) * 4 * (numbers.length + 6));
+    }
+
+    /** Whether a number is between the bounds that the table tells. */
+    private static boolean isWithin(MemorySegment row, double number) {
+        double low = qlif_option_info.low(row);
+        double high = qlif_option_info.high(row);
+        return (qlif_option_info.low_open(row) != 0 ? number > low : number >= low)
+                && (qlif_option_info.high_open(row) != 0 ? number < high : number <= high);
     }
 
     private static Object[] components(NeuronConfig config, Surrogate surrogate, String name, Object value)
