@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  ./qlif train",
             "  ./qlif train --lr 2e-3 --plot curves.png",
-            "  ./qlif train --neuron spec --epochs 1 --train-images 1000 --test-images 1000"
+            "  ./qlif train --neuron default --epochs 1 --train-images 1000 --test-images 1000"
         })
 final class TrainCommand implements Callable<Integer> {
     /** The defaults have their place in the training module; here they only show. */

@@ -67,8 +67,9 @@ final class QlifLayerTest {
 
     @Test
     void keepsTheBatchMeanOfRateAndHomeostasis() {
-        QlifConfig quick =
-                QlifConfig.builder().homeostasisTau(5).homeostasisLr(0.1).build();
+        QlifConfig quick = QlifConfig.builder()
+                .homeostasis(h -> h.withTau(5).withLearningRate(0.1))
+                .build();
         try (QlifLayer keep = layer().config(quick).state(StatePolicy.KEEP).build();
                 QlifLayer stream =
                         layer().config(quick).state(StatePolicy.STREAM).build()) {

@@ -1089,8 +1089,9 @@ abstract class RefusalContract {
     @Test
     void refusesUserFunctionsWhereItCantCallThem() {
         assumeFalse(RandomConfigs.callsJava(device), "kernels on " + device + " call Java");
-        QlifConfig config =
-                QlifConfig.builder().neuromodTransform(RandomConfigs.RATIONAL).build();
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(RandomConfigs.RATIONAL))
+                .build();
         assertThatThrownBy(() -> open(config))
                 .isExactlyInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("neuromodTransform");
@@ -1125,7 +1126,9 @@ abstract class RefusalContract {
                 return 1;
             }
         };
-        QlifConfig config = QlifConfig.builder().neuromodTransform(waiting).build();
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(waiting))
+                .build();
         try (Kernel kernel = open(config);
                 Call busy = new Call(kernel);
                 Call second = new Call(kernel);
@@ -1163,7 +1166,9 @@ abstract class RefusalContract {
                 return 1;
             }
         };
-        QlifConfig config = QlifConfig.builder().neuromodTransform(throwing).build();
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(throwing))
+                .build();
         int neurons = 4096;
         try (Kernel kernel = open(config)) {
             Tensor modulation = f32(neurons);

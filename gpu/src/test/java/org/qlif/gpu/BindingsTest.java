@@ -84,15 +84,14 @@ class BindingsTest {
     void configurationsFillTheWholeStruct() {
         QlifConfig config = QlifConfig.builder()
                 .decision(QlifConfig.Decision.THRESHOLD)
-                .sampling(QlifConfig.Sampling.ROUND)
+                .sigmoid(sigmoid -> sigmoid.withSampling(QlifConfig.Sampling.ROUND))
                 .spikeValue(QlifConfig.SpikeValue.EXPECTED)
-                .angleMap(QlifConfig.AngleMap.TANH)
-                .readout(QlifConfig.Readout.EXPECTATION)
+                .qubit(qubit ->
+                        qubit.withAngleMap(QlifConfig.AngleMap.TANH).withReadout(QlifConfig.Readout.EXPECTATION))
                 .surrogate(Surrogate.ARCTAN)
-                .neuromodMode(QlifConfig.NeuromodMode.OFF)
-                .neuromodTransform(NeuromodTransform.IDENTITY)
+                .neuromodulation(m -> m.withMode(QlifConfig.NeuromodMode.OFF).withTransform(NeuromodTransform.IDENTITY))
                 .probabilityFloor(0.01)
-                .vReset(-0.1)
+                .reset(reset -> reset.withPotential(-0.1))
                 .build();
         LifConfig lif = LifConfig.builder()
                 .surrogate(Surrogate.ARCTAN)
@@ -104,8 +103,7 @@ class BindingsTest {
             assertThat(qlif_config.size(struct))
                     .isEqualTo((int) qlif_qlif_config.layout().byteSize());
             assertThat(qlif_config.model(struct)).isEqualTo(qlif_h.QLIF_MODEL_QLIF());
-            // No slope is needed where scale and bias are given.
-            requireFilled(struct, qlif_qlif_config.v_reset$offset(), qlif_qlif_config.initial_slope$offset());
+            requireFilled(struct, qlif_qlif_config.v_reset$offset(), struct.byteSize());
             struct = NativeConfig.of(lif, arena);
             assertThat(qlif_config.size(struct))
                     .isEqualTo((int) qlif_lif_config.layout().byteSize());

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.GroupLayout;
+import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.reflect.RecordComponent;
@@ -12,6 +14,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.qlif.ConfigOption;
 import org.qlif.LifConfig;
 import org.qlif.NeuromodTransform;
 import org.qlif.NeuronConfig;
@@ -248,60 +251,57 @@ class LibraryTest {
         double low = positive(random, 60);
         double lowAlpha = positive(random, 60);
         return QlifConfig.builder()
-                .vReset(signed(random))
-                .resetFraction(share(random))
-                .detachReset(random.nextBoolean())
+                .reset(reset -> reset.withPotential(signed(random))
+                        .withFraction(share(random))
+                        .withDetached(random.nextBoolean()))
                 .dt(positive(random, 60))
-                .noiseStd(notNegative(random))
-                .stochastic(random.nextBoolean())
+                .noise(noise -> noise.withStd(notNegative(random)).withEnabled(random.nextBoolean()))
                 .decision(pick(random, QlifConfig.Decision.values()))
-                .sampling(pick(random, QlifConfig.Sampling.values()))
+                .sigmoid(sigmoid -> sigmoid.withSampling(pick(random, QlifConfig.Sampling.values())))
                 .spikeValue(pick(random, QlifConfig.SpikeValue.values()))
-                .angleMap(pick(random, QlifConfig.AngleMap.values()))
-                .thetaMax((1 - random.nextDouble()) * Math.PI)
-                .quantumLeak(notNegative(random))
-                .readout(pick(random, QlifConfig.Readout.values()))
-                .quantumWires(random.nextInt(1, 65))
-                .quantumThreshold(
-                        random.nextInt(4) == 0 ? random.nextInt(-31, 32) / 32.0 : random.nextDouble(-0.999999, 1))
+                .qubit(qubit -> qubit.withAngleMap(pick(random, QlifConfig.AngleMap.values()))
+                        .withThetaMax((1 - random.nextDouble()) * Math.PI)
+                        .withLeak(notNegative(random))
+                        .withReadout(pick(random, QlifConfig.Readout.values()))
+                        .withWires(random.nextInt(1, 65))
+                        .withThreshold(
+                                random.nextInt(4) == 0
+                                        ? random.nextInt(-31, 32) / 32.0
+                                        : random.nextDouble(-0.999999, 1)))
                 .probabilityFloor(random.nextDouble(0, 0.5))
                 .surrogate(pick(random, Surrogate.values()))
                 .surrogateAlpha(positive(random, 60))
-                .dynamicProbability(random.nextBoolean())
-                .baseAlpha(positive(random, 126))
-                .dspDecay(notNegative(random))
-                .dspJump(notNegative(random))
-                .minAlpha(lowAlpha)
-                .maxAlpha(lowAlpha * (1 + random.nextInt(3)))
-                .refractory(random.nextBoolean())
-                .tauRef(positive(random, 60))
-                .rJump(notNegative(random))
-                .useAdaptation(random.nextBoolean())
-                .adaptationDecay(notNegative(random))
-                .spikeIncrease(notNegative(random))
-                .useDepression(random.nextBoolean())
-                .depressionRate(share(random))
-                .recoveryRate(notNegative(random))
-                .useAhp(random.nextBoolean())
-                .tauAhp(positive(random, 60))
-                .ahpJump(notNegative(random))
-                .gAhp(signed(random))
-                .ahpMax(positive(random, 126))
-                .useAdaptiveThreshold(random.nextBoolean())
-                .minThreshold(low)
-                .maxThreshold(low * (1.5 + random.nextInt(3)))
-                .homeostasisEnabled(random.nextBoolean())
-                .homeostasisTargetRate(share(random))
-                .homeostasisLr(signed(random))
-                .homeostasisTau(positive(random, 60))
-                .neuromodMode(pick(random, QlifConfig.NeuromodMode.values()))
-                .neuromodStrength(signed(random))
-                .neuromodTransform(random.nextBoolean() ? NeuromodTransform.SIGMOID : NeuromodTransform.IDENTITY)
+                .dynamicProbability(d -> d.withEnabled(random.nextBoolean()))
+                .sigmoid(sigmoid -> sigmoid.withAlpha(positive(random, 126)))
+                .dynamicProbability(d -> d.withDecay(notNegative(random)).withJump(notNegative(random)))
+                .sigmoid(sigmoid -> sigmoid.withAlphaBounds(lowAlpha, lowAlpha * (1 + random.nextInt(3))))
+                .refractoriness(r -> r.withEnabled(random.nextBoolean())
+                        .withTau(positive(random, 60))
+                        .withJump(notNegative(random)))
+                .adaptation(a -> a.withEnabled(random.nextBoolean())
+                        .withDecay(notNegative(random))
+                        .withIncrease(notNegative(random)))
+                .depression(s -> s.withEnabled(random.nextBoolean())
+                        .withRate(share(random))
+                        .withRecovery(notNegative(random)))
+                .ahp(h -> h.withEnabled(random.nextBoolean())
+                        .withTau(positive(random, 60))
+                        .withJump(notNegative(random))
+                        .withConductance(signed(random))
+                        .withMax(positive(random, 126)))
+                .adaptiveThreshold(threshold ->
+                        threshold.withEnabled(random.nextBoolean()).withBounds(low, low * (1.5 + random.nextInt(3))))
+                .homeostasis(h -> h.withEnabled(random.nextBoolean())
+                        .withTargetRate(share(random))
+                        .withLearningRate(signed(random))
+                        .withTau(positive(random, 60)))
+                .neuromodulation(m -> m.withMode(pick(random, QlifConfig.NeuromodMode.values()))
+                        .withStrength(signed(random))
+                        .withTransform(random.nextBoolean() ? NeuromodTransform.SIGMOID : NeuromodTransform.IDENTITY))
                 .vTh(signed(random))
                 .tau(positive(random, 60))
                 .eta(signed(random))
-                .qScale(signed(random))
-                .qBias(signed(random))
+                .start(start -> start.withQScale(signed(random)).withQBias(signed(random)))
                 .build();
     }
 
@@ -325,7 +325,7 @@ class LibraryTest {
 
     /** One number after another at and around its bounds: the library takes what Java takes, and nothing else. */
     @Test
-    void rangesAreJavas() throws Exception {
+    void rangesAreJavas() {
         double[] numbers = {
             Double.NaN,
             Double.NEGATIVE_INFINITY,
@@ -363,60 +363,46 @@ class LibraryTest {
         int compared = 0;
         for (NeuronConfig config : MODELS) {
             for (Surrogate surrogate : Surrogate.values()) {
-                for (RecordComponent component : config.getClass().getRecordComponents()) {
-                    if (component.getType() != double.class) {
+                for (ConfigOption option : config.options()) {
+                    if (option.kind() != ConfigOption.Kind.NUMBER) {
                         continue;
                     }
                     for (double number : numbers) {
-                        boolean taken = takenByJava(config, surrogate, component.getName(), number);
                         // NaN asks the library to derive these.
-                        boolean derived = Double.isNaN(number)
-                                && List.of("dspDecay", "qScale", "qBias").contains(component.getName());
-                        assertThat(takenByLibrary(config, surrogate, component.getName(), number))
-                                .as("%s %s = %s", surrogate, component.getName(), number)
-                                .isEqualTo(taken || derived);
+                        boolean derived = Double.isNaN(number) && option.derivable();
+                        assertThat(takenByLibrary(config, surrogate, option.name(), number))
+                                .as("%s %s = %s", surrogate, option.name(), number)
+                                .isEqualTo(derived || takenByJava(config, surrogate, option.name(), number));
                         compared++;
                     }
                 }
             }
         }
-        assertThat(compared).isEqualTo((35 + 7) * 4 * numbers.length);
+        assertThat(compared).isEqualTo((38 + 7) * 4 * numbers.length);
     }
 
-    private static Object[] components(NeuronConfig config, Surrogate surrogate, String name, Object value)
-            throws ReflectiveOperationException {
-        RecordComponent[] components = config.getClass().getRecordComponents();
-        Object[] values = new Object[components.length];
-        for (int i = 0; i < values.length; i++) {
-            Object own = components[i].getAccessor().invoke(config);
-            values[i] = components[i].getName().equals(name) ? value : own instanceof Surrogate ? surrogate : own;
-        }
-        return values;
-    }
-
-    private static boolean takenByJava(NeuronConfig config, Surrogate surrogate, String name, double number)
-            throws ReflectiveOperationException {
+    private static boolean takenByJava(NeuronConfig config, Surrogate surrogate, String name, double number) {
         try {
-            config.getClass().getConstructors()[0].newInstance(components(config, surrogate, name, number));
+            config.with(List.of("surrogate=" + surrogate, name + "=" + number));
             return true;
-        } catch (java.lang.reflect.InvocationTargetException refusal) {
-            assertThat(refusal.getCause()).isInstanceOf(IllegalArgumentException.class);
+        } catch (IllegalArgumentException _) {
             return false;
         }
     }
 
-    private static boolean takenByLibrary(NeuronConfig config, Surrogate surrogate, String name, double number)
-            throws ReflectiveOperationException {
+    private static boolean takenByLibrary(NeuronConfig config, Surrogate surrogate, String name, double number) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment struct = NativeConfig.of(config, arena);
-            boolean qlif = config instanceof QlifConfig;
-            Class<?> layout = qlif ? qlif_qlif_config.class : qlif_lif_config.class;
-            layout.getMethod("surrogate", MemorySegment.class, int.class).invoke(null, struct, surrogate.ordinal());
-            layout.getMethod(snakeCase(name), MemorySegment.class, double.class).invoke(null, struct, number);
+            GroupLayout layout = (config instanceof QlifConfig ? qlif_qlif_config.layout() : qlif_lif_config.layout());
+            struct.set(
+                    ValueLayout.JAVA_INT,
+                    layout.byteOffset(PathElement.groupElement("surrogate")),
+                    surrogate.ordinal());
+            struct.set(ValueLayout.JAVA_DOUBLE, layout.byteOffset(PathElement.groupElement(name)), number);
             int status = qlif_h.qlif_constants(struct, MemorySegment.NULL);
             assertThat(status).isIn(qlif_h.QLIF_SUCCESS(), qlif_h.QLIF_INVALID_ARGUMENT());
             if (status != qlif_h.QLIF_SUCCESS()) {
-                assertThat(text(qlif_h.qlif_last_error())).contains(snakeCase(name));
+                assertThat(text(qlif_h.qlif_last_error())).contains(name);
             }
             return status == qlif_h.QLIF_SUCCESS();
         }
@@ -426,7 +412,7 @@ class LibraryTest {
     @Test
     void functionsOfTheCallersAreRefused() {
         QlifConfig config = QlifConfig.builder()
-                .neuromodTransform(new NeuromodTransform() {
+                .neuromodulation(m -> m.withTransform(new NeuromodTransform() {
                     @Override
                     public float apply(float m) {
                         return m;
@@ -436,12 +422,12 @@ class LibraryTest {
                     public float derivative(float m, float value) {
                         return 1;
                     }
-                })
+                }))
                 .build();
         try (Arena arena = Arena.ofConfined()) {
             assertThatThrownBy(() -> NativeConfig.of(config, arena))
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageStartingWith("neuromodTransform: got a function");
+                    .hasMessageStartingWith("neuromod_transform: got a function");
         }
     }
 }

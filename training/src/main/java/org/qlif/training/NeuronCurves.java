@@ -130,8 +130,8 @@ public final class NeuronCurves {
     /** Without what would move the potential away from where it is put. */
     private static QlifConfig still(QlifConfig.Builder builder) {
         return builder.calibrate(CALIBRATED_PROBABILITY, CALIBRATED_SLOPE)
-                .neuromodMode(NeuromodMode.OFF)
-                .noiseStd(0)
+                .neuromodulation(m -> m.withMode(NeuromodMode.OFF))
+                .noise(noise -> noise.withStd(0))
                 .build();
     }
 
@@ -177,13 +177,14 @@ public final class NeuronCurves {
         int neurons = gaps.size();
         float[] potentials = new float[neurons];
         for (int i = 0; i < neurons; i++) {
-            potentials[i] = (float) (config.vTh() + gaps.get(i));
+            potentials[i] = (float) (config.start().vTh() + gaps.get(i));
         }
         State state = State.initial(config, 1, neurons);
         state.get(QlifVariable.MEMBRANE).copyFrom(Tensor.of(potentials, 1, neurons));
         if (decider.afterSpike()) {
             state.get(QlifVariable.SPIKE_VALUE).fill(1);
-            state.get(QlifVariable.REFRACTORY).fill((float) config.rJump());
+            state.get(QlifVariable.REFRACTORY)
+                    .fill((float) config.refractoriness().jump());
         }
         Tensor probabilities = Tensor.zeros(DType.F32, 1, 1, neurons);
         try (Kernel kernel = Kernel.open(config, device, options)) {

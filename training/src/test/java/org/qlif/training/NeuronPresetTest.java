@@ -68,9 +68,11 @@ class NeuronPresetTest {
             names = {"SNAPSHOT_2025_08_15", "SNAPSHOT_2025_08_24"})
     void aThresholdThatTakesNoStepsNeedNotAdapt(NeuronPreset preset) {
         QlifConfig config = preset.config(2);
-        assertThat(config.useAdaptiveThreshold()).isFalse();
+        assertThat(config.adaptiveThreshold().enabled()).isFalse();
         Run fixed = Run.of(config);
-        Run adaptive = Run.of(config.toBuilder().useAdaptiveThreshold(true).build());
+        Run adaptive = Run.of(config.toBuilder()
+                .adaptiveThreshold(threshold -> threshold.on())
+                .build());
         assertThat(fixed.values()).isEqualTo(adaptive.values());
         assertClose(fixed.gradInput(), adaptive.gradInput());
         assertClose(fixed.gradVTh(), adaptive.gradVTh());

@@ -69,11 +69,11 @@ class TrainingOptionsTest {
         for (NeuronPreset preset : NeuronPreset.values()) {
             assertThat(NeuronPreset.of(preset.toString())).isSameAs(preset);
             QlifConfig config = preset.config(3);
-            assertThat(config.tau()).isEqualTo(3);
+            assertThat(config.start().tau()).isEqualTo(3);
             assertThat(config.drawsNormals()).isFalse();
         }
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> NeuronPreset.of("2024"))
-                .withMessage("neuron: got '2024', expected one of spec, 2025-08-15, 2025-08-24, plain-lif");
+                .withMessage("neuron: got '2024', expected one of default, 2025-08-15, 2025-08-24, plain-lif");
     }
 }
