@@ -1,5 +1,6 @@
 package org.qlif;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -33,6 +34,8 @@ final class OptionTable<C extends NeuronConfig, B> {
     private final Function<C, B> toBuilder;
     private final Function<B, C> build;
     private final Map<String, Row> rows = new LinkedHashMap<>();
+    private final List<Row> given = new ArrayList<>();
+    private final List<Row> derived = new ArrayList<>();
 
     OptionTable(Class<C> type, Function<C, B> toBuilder, Function<B, C> build) {
         this.type = type;
@@ -227,10 +230,11 @@ final class OptionTable<C extends NeuronConfig, B> {
     /** What stands for a value of the caller's, which no text can hold. */
     private static final String CUSTOM = "CUSTOM";
 
-    private static final String CUSTOM_GOT = CUSTOM + ", a function of the caller's that text can't hold,";
+    private static final String CUSTOM_GOT = CUSTOM + " (a function of the caller's, which text can't hold)";
 
     private OptionTable<C, B> add(Row row) {
         rows.put(row.name(), row);
+        (row.derivable() ? derived : given).add(row);
         return this;
     }
 
@@ -238,9 +242,12 @@ final class OptionTable<C extends NeuronConfig, B> {
         return List.copyOf(rows.values());
     }
 
-    /** Throws unless each value is in its range. */
+    /** Throws unless each value is in its range; what is derived comes last, so that what it follows from is named first. */
     void check(C config) {
-        for (Row row : rows.values()) {
+        for (Row row : given) {
+            row.check(config);
+        }
+        for (Row row : derived) {
             row.check(config);
         }
     }

@@ -42,6 +42,8 @@ class TrainCommandTest {
                 "2025-08-15",
                 "--tau",
                 "4",
+                "--set",
+                "use_ahp=false",
                 "--seed",
                 "7",
                 "--threads",
@@ -54,6 +56,7 @@ class TrainCommandTest {
         assertThat(train.exitCode()).isZero();
         assertThat(train.out())
                 .contains("48 training and 32 test images", "784-8-10, 3 time steps, seed 7")
+                .contains("config  QLIF ", " use_ahp=false ", " tau=4.0")
                 .contains("2025-08-15", "tau 4", "learning rate 0.001, batch 16", "cpu:scalar", "1 thread")
                 .contains("[TRAIN] epoch 2", "[TEST] epoch 2");
         assertThat(plot).isNotEmptyFile();

@@ -116,7 +116,7 @@ class ConfigTextTest {
                 "QLIF tau=NaN; tau: got NaN, expected a finite number > 0",
                 "QLIF tau=1e999; tau: got Infinity, expected a finite number > 0",
                 "QLIF tau=-3; tau: got -3.0, expected a finite number > 0",
-                "QLIF tau = 3; option: got '', expected one of dt,",
+                "QLIF =3; option: got '', expected one of dt,",
                 "QLIF TAU=3; option: got 'TAU', expected one of dt,",
                 "QLIF use_ahp=yes; use_ahp: got 'yes', expected true or false",
                 "QLIF use_ahp=1; use_ahp: got '1', expected true or false",
@@ -152,7 +152,7 @@ class ConfigTextTest {
         assertThat(config).hasToString("QLIF neuromod_transform=CUSTOM");
         assertThatThrownBy(() -> QlifConfig.parse(config.toString()))
                 .isExactlyInstanceOf(IllegalArgumentException.class)
-                .hasMessage("neuromod_transform: got CUSTOM, a function of the caller's that text can't hold,"
+                .hasMessage("neuromod_transform: got CUSTOM (a function of the caller's, which text can't hold),"
                         + " expected one of SIGMOID, IDENTITY");
         assertThat(config.with(List.of("tau=3")).neuromodulation().transform()).isSameAs(RandomConfigs.RATIONAL);
     }

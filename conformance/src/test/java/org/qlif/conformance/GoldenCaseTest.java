@@ -205,8 +205,8 @@ class GoldenCaseTest {
                 "{\"model\":\"LIF\",\"dt\":0}; dt; > 0",
                 "{\"model\":\"LIF\",\"dt\":-1}; dt; > 0",
                 "{\"model\":\"LIF\",\"dt\":\"1\"}; config.dt; a number",
-                "{\"model\":\"LIF\",\"v_leak\":1e999}; vLeak; finite",
-                "{\"model\":\"LIF\",\"surrogate_alpha\":0}; surrogateAlpha; > 0",
+                "{\"model\":\"LIF\",\"v_leak\":1e999}; v_leak; finite",
+                "{\"model\":\"LIF\",\"surrogate_alpha\":0}; surrogate_alpha; > 0",
                 "{\"model\":\"RNG\",\"seed\":\"0\"}; keys; element_offset",
                 "{\"model\":\"RNG\",\"seed\":\"xyz\",\"stream\":0,\"step_offset\":0,\"element_offset\":0}; config.seed; hex",
                 "{\"model\":\"RNG\",\"seed\":\"0000000000000000\",\"stream\":-1,\"step_offset\":0,\"element_offset\":0}; config.stream; whole"

@@ -1094,7 +1094,7 @@ abstract class RefusalContract {
                 .build();
         assertThatThrownBy(() -> open(config))
                 .isExactlyInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("neuromodTransform");
+                .hasMessageContaining("neuromod_transform");
     }
 
     private void assumeCallsJava() {

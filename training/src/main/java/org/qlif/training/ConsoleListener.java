@@ -59,6 +59,7 @@ public final class ConsoleListener implements TrainingListener {
                 "network %d-%d-%d, %d time steps, seed %d",
                 inputs, options.hidden(), setup.classes(), options.steps(), options.seed());
         print("neuron  %s", describe(setup));
+        print("config  %s", setup.neuron());
         print(
                 "learn   Adam, learning rate %s, batch %d, gradient norm %s, %d %s",
                 number(options.learningRate()),

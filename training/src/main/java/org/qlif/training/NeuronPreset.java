@@ -3,9 +3,11 @@ package org.qlif.training;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.AdaptiveThreshold;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
@@ -47,19 +49,26 @@ public enum NeuronPreset {
                 + Arrays.stream(values()).map(NeuronPreset::toString).collect(Collectors.joining(", ")));
     }
 
-    /** The configuration with membrane time constant {@code tau}, in time steps. */
-    public QlifConfig config(double tau) {
+    /**
+     * The configuration.
+     *
+     * @param tau the membrane time constant, in time steps
+     * @param settings what is changed of it afterwards: see {@link QlifConfig#with}
+     */
+    public QlifConfig config(double tau, List<String> settings) {
         QlifConfig.Builder builder = switch (this) {
             case DEFAULT -> QlifConfig.builder();
             case SNAPSHOT_2025_08_15 -> Preset.SNAPSHOT_2025_08_15.builder(Decision.QUBIT);
             case SNAPSHOT_2025_08_24 -> Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT);
             case PLAIN_LIF -> QlifConfig.plainLif().toBuilder();
         };
-        QlifConfig config = builder.noise(noise -> noise.withStd(0)).tau(tau).build();
-        boolean moves = config.start().eta() != 0 || LEARNED.contains(QlifParameter.ETA);
-        return moves
-                ? config
-                : builder.adaptiveThreshold(QlifConfig.AdaptiveThreshold::off).build();
+        QlifConfig config =
+                builder.noise(noise -> noise.withStd(0)).tau(tau).build().with(settings);
+        boolean still = config.start().eta() == 0 && !LEARNED.contains(QlifParameter.ETA);
+        boolean asked = settings.stream().anyMatch(setting -> setting.startsWith("use_adaptive_threshold="));
+        return still && !asked
+                ? config.toBuilder().adaptiveThreshold(AdaptiveThreshold::off).build()
+                : config;
     }
 
     /** The name. */
