@@ -51,12 +51,12 @@ final class OptionTable<C extends NeuronConfig, B> {
 
         @Override
         public final String text(NeuronConfig config) {
-            return read(type.cast(config));
+            return read(own(config));
         }
 
         @Override
         public final double number(NeuronConfig config) {
-            return value(type.cast(config));
+            return value(own(config));
         }
 
         abstract String read(C config);
@@ -118,7 +118,7 @@ final class OptionTable<C extends NeuronConfig, B> {
 
             @Override
             void check(NeuronConfig config) {
-                range.require(name, get.applyAsInt(type.cast(config)));
+                range.require(name, get.applyAsInt(own(config)));
             }
         });
     }
@@ -185,7 +185,7 @@ final class OptionTable<C extends NeuronConfig, B> {
 
         @Override
         final void check(NeuronConfig config) {
-            range.require(name(), value(type.cast(config)));
+            range.require(name(), value(own(config)));
         }
 
         final double parsed(String text) {
@@ -240,6 +240,14 @@ final class OptionTable<C extends NeuronConfig, B> {
 
     List<ConfigOption> options() {
         return List.copyOf(rows.values());
+    }
+
+    /** {@code config} as what it must be. */
+    private C own(NeuronConfig config) {
+        if (!type.isInstance(config)) {
+            throw Range.refusal("config", "one of " + config.model(), "a " + type.getSimpleName());
+        }
+        return type.cast(config);
     }
 
     /** Throws unless each value is in its range; what is derived comes last, so that what it follows from is named first. */

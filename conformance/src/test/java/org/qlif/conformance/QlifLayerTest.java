@@ -289,4 +289,20 @@ final class QlifLayerTest {
                     .hasMessageContaining("forward");
         }
     }
+
+    @Test
+    void tellsWhatAnOptimizerIsToChange() {
+        try (QlifLayer usual = QlifLayer.builder(3).device("cpu:scalar").build();
+                QlifLayer told = QlifLayer.builder(3)
+                        .device("cpu:scalar")
+                        .learn(QlifParameter.TAU, QlifParameter.V_TH)
+                        .build();
+                QlifLayer nothing =
+                        QlifLayer.builder(3).device("cpu:scalar").learn().build()) {
+            assertThat(usual.learnable())
+                    .containsExactlyInAnyOrder(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
+            assertThat(told.learnable()).containsExactlyInAnyOrder(QlifParameter.TAU, QlifParameter.V_TH);
+            assertThat(nothing.learnable()).isEmpty();
+        }
+    }
 }
