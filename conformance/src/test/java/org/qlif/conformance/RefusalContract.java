@@ -1099,11 +1099,12 @@ abstract class RefusalContract {
     @Test
     void refusesUserFunctionsWhereItCantCallThem() {
         assumeFalse(RandomConfigs.callsJava(device), "kernels on " + device + " call Java");
-        QlifConfig config =
-                QlifConfig.builder().neuromodTransform(RandomConfigs.RATIONAL).build();
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(RandomConfigs.RATIONAL))
+                .build();
         assertThatThrownBy(() -> open(config))
                 .isExactlyInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("neuromodTransform");
+                .hasMessageContaining("neuromod_transform");
     }
 
     private void assumeCallsJava() {
@@ -1135,7 +1136,9 @@ abstract class RefusalContract {
                 return 1;
             }
         };
-        QlifConfig config = QlifConfig.builder().neuromodTransform(waiting).build();
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(waiting))
+                .build();
         try (Kernel kernel = open(config);
                 Call busy = new Call(kernel);
                 Call second = new Call(kernel);
@@ -1173,7 +1176,9 @@ abstract class RefusalContract {
                 return 1;
             }
         };
-        QlifConfig config = QlifConfig.builder().neuromodTransform(throwing).build();
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(throwing))
+                .build();
         int neurons = 4096;
         try (Kernel kernel = open(config)) {
             Tensor modulation = f32(neurons);
