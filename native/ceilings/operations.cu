@@ -164,10 +164,10 @@ using Lif = Fixed<LifOptions, 0>;
   QLIF_KERNEL(NAME##_forward_taped_##PAIRS, MODEL, (forwardSteps<MODEL, S, true, PAIRS>))     \
   QLIF_KERNEL(NAME##_backward_##PAIRS, MODEL, (backwardSteps<MODEL, S, PAIRS>))
 // QLIF by default, its preset plain-lif, and the LIF model.
-#define QLIF_COUNTED(PAIRS)                   \
-  QLIF_KERNELS(full, QlifModel, Full, PAIRS)  \
-  QLIF_KERNELS(lif, QlifModel, Plain, PAIRS)  \
-  QLIF_KERNELS(current_lif, LifModel, Lif, PAIRS)
+#define QLIF_COUNTED(PAIRS)                        \
+  QLIF_KERNELS(full, QlifModel, Full, PAIRS)       \
+  QLIF_KERNELS(plain_lif, QlifModel, Plain, PAIRS) \
+  QLIF_KERNELS(lif, LifModel, Lif, PAIRS)
 
 QLIF_COUNTED(1)
 QLIF_COUNTED(3)

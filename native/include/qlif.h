@@ -39,7 +39,7 @@
  *     launching it, and wait for its last launch, before a kernel or tape that it uses is closed.
  *   - Structs begin with their own size, a multiple of 8, and grow at their end. A struct that is shorter than the library's comes from an
  *     older caller: what it lacks counts as 0, or in a configuration as the default. A longer one comes from a newer caller: it is taken if
- *     the rest of it is 0, else refused. Of an info struct the library writes no more than its size, and zeros past what it knows.
+ *     the rest of it is 0 and no more than 4096 bytes, else refused. Of an info struct the library writes no more than its size, and zeros past what it knows.
  *   - A call without a neuron-step (T, B or N is 0) returns at once, whatever its other extents. It writes what it has to: zeros as the
  *     gradients of parameters and of the modulation; if T is 0, the initial state as the final one, and its gradient likewise.
  *
@@ -192,11 +192,22 @@ enum {
   QLIF_LIF_TRACE_CURRENT = 1
 };
 
-/* The values that a parameter can have. */
+/* The values that a number can have: of parameters, the first three. "Finite" and "> 0" are meant in float32, an interval in float64. */
 enum {
   QLIF_RANGE_FINITE = 0,        /* finite */
   QLIF_RANGE_TIME_CONSTANT = 1, /* finite and > 0, and dt / value is finite in float32 */
-  QLIF_RANGE_RATE = 2           /* finite and > 0, and dt * value is at most 1 in float32 */
+  QLIF_RANGE_RATE = 2,          /* finite and > 0, and dt * value is at most 1 in float32 */
+  QLIF_RANGE_POSITIVE = 3,      /* finite and > 0 */
+  QLIF_RANGE_NOT_NEGATIVE = 4,  /* finite and >= 0 */
+  QLIF_RANGE_INTERVAL = 5       /* between two bounds, of which each may itself be excluded */
+};
+
+/* What an option of a configuration is, and so the type of its field. */
+enum {
+  QLIF_KIND_BOOLEAN = 0,     /* int32_t: 0 or 1 */
+  QLIF_KIND_ENUMERATION = 1, /* int32_t: the number of a constant */
+  QLIF_KIND_INTEGER = 2,     /* int32_t */
+  QLIF_KIND_REAL = 3         /* double */
 };
 
 enum { QLIF_DECISION_QUBIT = 0, QLIF_DECISION_SIGMOID = 1, QLIF_DECISION_THRESHOLD = 2 };
@@ -226,8 +237,8 @@ typedef struct qlif_config {
   int32_t model; /* QLIF_MODEL_ */
 } qlif_config;
 
-/* The QLIF model: docs/model.md, section 1, has the defaults and what each option means. Options are 0 or 1 unless an enumeration is
- * named. Every field is checked, also where the options leave it without effect. */
+/* The QLIF model: docs/model.md, section 1, has the defaults and what each option means; qlif_option tells defaults and ranges by call.
+ * Options are 0 or 1 unless an enumeration is named. Every field is checked, also where the options leave it without effect. */
 typedef struct qlif_qlif_config {
   qlif_config header; /* {sizeof(qlif_qlif_config), QLIF_MODEL_QLIF} */
 
@@ -318,6 +329,8 @@ typedef struct qlif_model_info {
   int32_t traces;
   int32_t modulation;      /* whether it takes an external modulation, 0 or 1 */
   int32_t constants;       /* how many numbers qlif_constants writes */
+  int32_t options;         /* how many fields its configuration has after the header, without reserved ones */
+  int32_t config_size;     /* of its configuration's struct, in bytes */
   const char *name;        /* such as "QLIF"; never freed */
 } qlif_model_info;
 
@@ -340,6 +353,26 @@ typedef struct qlif_trace_info {
   int32_t state_variable; /* the one that is traced, after the step; -1: a quantity that the decision saw */
   const char *symbol;     /* never freed */
 } qlif_trace_info;
+
+/* A field of a model's configuration. What two of them must be to each other stands beside the struct's fields only. */
+typedef struct qlif_option_info {
+  uint32_t size;           /* sizeof(qlif_option_info) */
+  int32_t kind;            /* QLIF_KIND_ */
+  int32_t offset;          /* in the struct, in bytes */
+  int32_t range;           /* QLIF_RANGE_; of what is no REAL, INTERVAL */
+  double default_value;    /* NaN: derived of others */
+  double low;              /* -infinity without a lower bound */
+  double high;             /* infinity without an upper bound */
+  int32_t low_open;        /* whether the bound itself is excluded, 0 or 1; so infinities are */
+  int32_t high_open;
+  int32_t derived;         /* whether NaN is legal and means: derived of others; 0 or 1 */
+  int32_t parameter;       /* the parameter that starts there; -1: none */
+  int32_t choices;         /* of ENUMERATION: how many constants it has, numbered from 0; else 0 */
+  int32_t reserved;
+  const char *name;        /* the field's, such as "noise_std"; this and what follows is never freed */
+  const char *symbol;      /* in the equations of docs/model.md, UTF-8; "" where it has none */
+  const char *enumeration; /* of ENUMERATION: what the names of its constants begin with, such as "QLIF_DECISION_"; else "" */
+} qlif_option_info;
 
 /* ---------------------------------------------------------------- devices, kernels and calls */
 
@@ -484,12 +517,16 @@ QLIF_API int32_t qlif_last_cuda_error(void);
 /* The number of CUDA devices. Where there is none to be had: QLIF_UNAVAILABLE, and the text says why. */
 QLIF_API qlif_status qlif_device_count(int32_t *count);
 
-/* What a model is made of: counts and name; its state variables, parameters and traces, by number. QLIF_INVALID_ARGUMENT for a model or
- * number that there is not. */
+/* What a model is made of: counts and name; its state variables, parameters, traces and options, by number. Options are numbered in the
+ * order of their fields. QLIF_INVALID_ARGUMENT for a model or number that there is not. */
 QLIF_API qlif_status qlif_model(int32_t model, qlif_model_info *info);
 QLIF_API qlif_status qlif_state_variable(int32_t model, int32_t number, qlif_variable_info *info);
 QLIF_API qlif_status qlif_parameter(int32_t model, int32_t number, qlif_parameter_info *info);
 QLIF_API qlif_status qlif_trace(int32_t model, int32_t number, qlif_trace_info *info);
+QLIF_API qlif_status qlif_option(int32_t model, int32_t number, qlif_option_info *info);
+
+/* The name of an enumeration's constant, such as "QUBIT" for the choice 0 of the option decision; NULL for one that there is not. */
+QLIF_API const char *qlif_choice_name(int32_t model, int32_t option, int32_t choice);
 
 /* Fills in a model's default configuration, its size and model included; size: sizeof *config, beyond which nothing is written. */
 QLIF_API qlif_status qlif_qlif_defaults(qlif_qlif_config *config, uint32_t size);

@@ -155,7 +155,8 @@ void writeConfig(Config *to, uint32_t size, Config filled) {
 AnyConfig readConfig(const qlif_config *given) {
   const qlif_config header = *given;
   AnyConfig config = defaultsOf(header.model);
-  readBytes(MODELS[header.model].configName, given, header.size, &config, configSize(header.model));
+  const Model &model = MODELS[header.model];
+  readBytes(model.configName, given, header.size, &config, model.configSize);
   return config;
 }
 
@@ -591,7 +592,7 @@ qlif_status qlif_model(int32_t model, qlif_model_info *info) {
     requireSize("qlif_model_info", info->size, sizeof *info);
     const Model &table = modelOf(model);
     writeInfo(info, qlif_model_info{0, table.variables.count, table.parameters.count, table.traces.count, table.modulation,
-        constantCount(model), table.name});
+        constantCount(model), table.options.count, (int32_t)table.configSize, table.name});
   });
 }
 
@@ -620,6 +621,32 @@ qlif_status qlif_trace(int32_t model, int32_t number, qlif_trace_info *info) {
     const TraceRow &row = rowOf(modelOf(model).traces, number);
     writeInfo(info, qlif_trace_info{0, row.variable, row.symbol});
   });
+}
+
+qlif_status qlif_option(int32_t model, int32_t number, qlif_option_info *info) {
+  return guarded([&] {
+    requireGiven("info", info);
+    requireSize("qlif_option_info", info->size, sizeof *info);
+    const OptionRow &row = rowOf(modelOf(model).options, number);
+    const Values &values = row.values;
+    const Enumeration *enumeration = values.enumeration;
+    writeInfo(info, qlif_option_info{0, values.kind, (int32_t)row.offset, values.range, row.defaultValue, values.low, values.high,
+        values.lowOpen, values.highOpen, values.derived, values.parameter, enumeration == nullptr ? 0 : enumeration->choices.count, 0,
+        row.name, row.symbol, enumeration == nullptr ? "" : enumeration->prefix});
+  });
+}
+
+const char *qlif_choice_name(int32_t model, int32_t option, int32_t choice) {
+  const char *name = nullptr;
+  guarded([&] {
+    const OptionRow &row = rowOf(modelOf(model).options, option);
+    if (row.values.enumeration == nullptr) {
+      fail(QLIF_INVALID_ARGUMENT, "option: got %d, %s, expected one of QLIF_KIND_ENUMERATION", option, row.name);
+    }
+    requireRange("choice", choice, 0, row.values.enumeration->choices.count - 1);
+    name = row.values.enumeration->choices[choice].name;
+  });
+  return name;
 }
 
 qlif_status qlif_qlif_defaults(qlif_qlif_config *config, uint32_t size) {
@@ -651,7 +678,7 @@ qlif_status qlif_parameter_default(const qlif_config *config, int32_t parameter,
     requireGiven("value", value);
     AnyConfig read = readConfig(config);
     FloatEnvironment environment;
-    requireRange("parameter", parameter, 0, modelConfigOf(read).table().parameters.count - 1);
+    requireRange("parameter", parameter, 0, MODELS[read.header.model].parameters.count - 1);
     *value = parameterDefault(read, parameter);
   });
 }

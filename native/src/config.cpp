@@ -15,23 +15,11 @@ bool isFinite(float value) { return value - value == 0.0f; }
   fail(QLIF_INVALID_ARGUMENT, "%s: got %s, expected %s", name, textOf(value, text), expected);
 }
 
-void require(const char *name, double value, bool legal, const char *expected) {
-  if (!legal) {
-    refuse(name, value, expected);
+void finite(const char *name, double value) {
+  if (!isFinite((float)value)) {
+    refuse(name, value, "a finite number");
   }
 }
-
-void finite(const char *name, double value) { require(name, value, isFinite((float)value), "a finite number"); }
-
-void positive(const char *name, double value) {
-  require(name, value, (float)value > 0 && isFinite((float)value), "a finite number > 0");
-}
-
-void notNegative(const char *name, double value) {
-  require(name, value, value >= 0 && isFinite((float)value), "a finite number >= 0");
-}
-
-void share(const char *name, double value) { require(name, value, value >= 0 && value <= 1, "a number in [0, 1]"); }
 
 void requireOrdered(const char *lowName, double low, const char *highName, double high, bool equalAllowed) {
   if (equalAllowed ? low > high : low >= high) {
@@ -42,107 +30,148 @@ void requireOrdered(const char *lowName, double low, const char *highName, doubl
   }
 }
 
-void flag(const char *name, int32_t value) { requireRange(name, value, 0, 1); }
+bool isPositive(double value) { return (float)value > 0 && isFinite((float)value); }
 
-/** A time constant, of which the kernels take the share that dt is. */
-void timeConstant(const char *name, double value, float share) {
-  if (!((float)value > 0 && isFinite((float)value) && isFinite(share))) {
-    char expected[96];
-    snprintf(expected, sizeof expected, "a finite number > 0 for which dt / %s is finite in float32", name);
-    refuse(name, value, expected);
+bool isWithin(const Values &values, double value) {
+  return (values.lowOpen ? value > values.low : value >= values.low) && (values.highOpen ? value < values.high : value <= values.high);
+}
+
+/** Whether an option may have this value. dt: the configuration's. */
+bool isLegal(const OptionRow &row, double value, double dt) {
+  switch (row.values.range) {
+    case QLIF_RANGE_FINITE:
+      return isFinite((float)value);
+    case QLIF_RANGE_TIME_CONSTANT:
+      // A parameter's is divided as kernels do, the others' in float64 and rounded.
+      return isPositive(value) && isFinite(row.values.parameter >= 0 ? divide((float)dt, (float)value) : (float)(dt / value));
+    case QLIF_RANGE_RATE:
+      return (float)value > 0 && (float)dt * (float)value <= 1;
+    case QLIF_RANGE_POSITIVE:
+      return isPositive(value);
+    case QLIF_RANGE_NOT_NEGATIVE:
+      return value >= 0 && isFinite((float)value);
+    case QLIF_RANGE_INTERVAL:
+      return isWithin(row.values, value);
+  }
+  __builtin_unreachable();
+}
+
+/** What an option's value must be, for people. */
+template <size_t LENGTH>
+const char *legalText(const OptionRow &row, char (&text)[LENGTH]) {
+  const Values &values = row.values;
+  char low[32];
+  char high[32];
+  switch (values.range) {
+    case QLIF_RANGE_FINITE:
+      return "a finite number";
+    case QLIF_RANGE_TIME_CONSTANT:
+      snprintf(text, LENGTH, "a finite number > 0 for which dt / %s is finite in float32", row.name);
+      return text;
+    case QLIF_RANGE_RATE:
+      snprintf(text, LENGTH, "a number > 0 for which dt * %s is at most 1 in float32", row.name);
+      return text;
+    case QLIF_RANGE_POSITIVE:
+      return "a finite number > 0";
+    case QLIF_RANGE_NOT_NEGATIVE:
+      return "a finite number >= 0";
+    case QLIF_RANGE_INTERVAL:
+      if (values.kind == QLIF_KIND_REAL) {
+        snprintf(text, LENGTH, "a number in %c%s, %s%c", values.lowOpen ? '(' : '[', textOf(values.low, low), textOf(values.high, high),
+            values.highOpen ? ')' : ']');
+      } else {
+        snprintf(text, LENGTH, "%s to %s", textOf(values.low, low), textOf(values.high, high));
+      }
+      return text;
+  }
+  __builtin_unreachable();
+}
+
+// ---------------------------------------------------------------- options
+
+double valueOf(const AnyConfig &config, const OptionRow &row) {
+  const char *field = (const char *)&config + row.offset;
+  if (row.values.kind == QLIF_KIND_REAL) {
+    double value;
+    memcpy(&value, field, sizeof value);
+    return value;
+  }
+  int32_t value;
+  memcpy(&value, field, sizeof value);
+  return value;
+}
+
+double dtOf(const AnyConfig &config) {
+  switch (config.header.model) {
+    case QLIF_MODEL_QLIF:
+      return config.qlif.dt;
+    case QLIF_MODEL_LIF:
+      return config.lif.dt;
+  }
+  failModel(config.header.model);
+}
+
+/** Each option by its own range. awaits: what is yet to be derived is let pass. */
+void requireOptions(const AnyConfig &config, bool awaits) {
+  const Model &model = MODELS[config.header.model];
+  for (int32_t i = 0; i < model.options.count; i++) {
+    const OptionRow &row = model.options[i];
+    const double value = valueOf(config, row);
+    if (!(awaits && row.values.derived && value != value) && !isLegal(row, value, dtOf(config))) {
+      char expected[96];
+      refuse(row.name, value, legalText(row, expected));
+    }
   }
 }
 
 /** A number that stands for another one where it is NaN. */
 double given(double value, double otherwise) { return value != value ? otherwise : value; }
 
-// ---------------------------------------------------------------- surrogates
+void derive(qlif_qlif_config &c) {
+  c.dsp_decay = given(c.dsp_decay, expOfNegative(-c.dt / c.tau_adapt));
+  // The angle at a gap of 0 that gives the calibration's probability.
+  const double angle = std::acos(1 - 2 * c.initial_probability);
+  const double gain = c.angle_map == QLIF_ANGLE_TANH ? c.theta_max : 1;
+  c.q_scale = given(c.q_scale, 2 * c.initial_slope / std::sin(angle) / gain);
+  c.q_bias = given(c.q_bias, angle + c.quantum_leak);
+}
 
 /** The number that a surrogate is computed with. */
 double surrogateScale(int32_t surrogate, double a) { return surrogate == QLIF_SURROGATE_GAUSSIAN ? -1 / (2 * a * a) : a; }
 
-void requireSurrogate(int32_t surrogate, double a) {
-  requireRange("surrogate", surrogate, QLIF_SURROGATE_HEAVISIDE, QLIF_SURROGATE_ARCTAN);
-  positive("surrogate_alpha", a);
-  finite("surrogate_alpha, as -1 / (2 a^2)", surrogateScale(surrogate, a));
-}
+void requireSurrogate(int32_t surrogate, double a) { finite("surrogate_alpha, as -1 / (2 a^2)", surrogateScale(surrogate, a)); }
 
-// ---------------------------------------------------------------- QLIF
-
-void requireOptions(const qlif_qlif_config &c) {
-  flag("detach_reset", c.detach_reset);
-  flag("stochastic", c.stochastic);
-  requireRange("decision", c.decision, QLIF_DECISION_QUBIT, QLIF_DECISION_THRESHOLD);
-  requireRange("sampling", c.sampling, QLIF_SAMPLING_DRAW, QLIF_SAMPLING_ROUND);
-  requireRange("spike_value", c.spike_value, QLIF_SPIKE_VALUE_SAMPLE, QLIF_SPIKE_VALUE_EXPECTED);
-  requireRange("angle_map", c.angle_map, QLIF_ANGLE_LINEAR, QLIF_ANGLE_TANH);
-  requireRange("readout", c.readout, QLIF_READOUT_SINGLE_QUBIT, QLIF_READOUT_EXPECTATION);
-  requireRange("quantum_wires", c.quantum_wires, 1, MAX_WIRES);
-  flag("dynamic_probability", c.dynamic_probability);
-  flag("refractory", c.refractory);
-  flag("use_adaptation", c.use_adaptation);
-  flag("use_depression", c.use_depression);
-  flag("use_ahp", c.use_ahp);
-  flag("use_adaptive_threshold", c.use_adaptive_threshold);
-  flag("homeostasis_enabled", c.homeostasis_enabled);
-  requireRange("neuromod_mode", c.neuromod_mode, QLIF_NEUROMOD_GAIN, QLIF_NEUROMOD_OFF);
-  requireRange("neuromod_transform", c.neuromod_transform, QLIF_TRANSFORM_SIGMOID, QLIF_TRANSFORM_IDENTITY);
-}
-
-double dspDecay(const qlif_qlif_config &c) { return given(c.dsp_decay, expOfNegative(-c.dt / c.tau_adapt)); }
-
-/** The angle at a gap of 0 that gives the calibration's probability. */
-double calibratedAngle(const qlif_qlif_config &c) { return std::acos(1 - 2 * c.initial_probability); }
-
-double scale(const qlif_qlif_config &c) {
-  double gain = c.angle_map == QLIF_ANGLE_TANH ? c.theta_max : 1;
-  return given(c.q_scale, 2 * c.initial_slope / std::sin(calibratedAngle(c)) / gain);
-}
-
-double bias(const qlif_qlif_config &c) { return given(c.q_bias, calibratedAngle(c) + c.quantum_leak); }
-
-void requireNumbers(const qlif_qlif_config &c) {
-  finite("v_reset", c.v_reset);
-  share("reset_fraction", c.reset_fraction);
-  positive("dt", c.dt);
-  notNegative("noise_std", c.noise_std);
-  require("theta_max", c.theta_max, c.theta_max > 0 && c.theta_max <= 0x1.921fb54442d18p+1, "a number in (0, pi]");
-  notNegative("quantum_leak", c.quantum_leak);
-  require("quantum_threshold", c.quantum_threshold, c.quantum_threshold > -1 && c.quantum_threshold < 1, "a number in (-1, 1)");
-  require("probability_floor", c.probability_floor, c.probability_floor >= 0 && c.probability_floor < 0.5, "a number in [0, 0.5)");
+/** What options must be to each other. */
+void requireRelations(const qlif_qlif_config &c) {
   requireSurrogate(c.surrogate, c.surrogate_alpha);
-  positive("base_alpha", c.base_alpha);
-  positive("tau_adapt", c.tau_adapt);
-  notNegative("dsp_decay", dspDecay(c));
-  notNegative("dsp_jump", c.dsp_jump);
-  positive("min_alpha", c.min_alpha);
-  positive("max_alpha", c.max_alpha);
-  positive("tau_ref", c.tau_ref);
-  notNegative("r_jump", c.r_jump);
-  notNegative("adaptation_decay", c.adaptation_decay);
-  notNegative("spike_increase", c.spike_increase);
-  share("depression_rate", c.depression_rate);
-  notNegative("recovery_rate", c.recovery_rate);
-  positive("tau_ahp", c.tau_ahp);
-  notNegative("ahp_jump", c.ahp_jump);
-  finite("g_ahp", c.g_ahp);
-  positive("ahp_max", c.ahp_max);
-  positive("min_threshold", c.min_threshold);
-  positive("max_threshold", c.max_threshold);
-  share("homeostasis_target_rate", c.homeostasis_target_rate);
-  finite("homeostasis_lr", c.homeostasis_lr);
-  timeConstant("homeostasis_tau", c.homeostasis_tau, (float)(c.dt / c.homeostasis_tau));
-  finite("neuromod_strength", c.neuromod_strength);
-  finite("v_th", c.v_th);
-  timeConstant("tau", c.tau, divide((float)c.dt, (float)c.tau));
-  finite("eta", c.eta);
-  require("initial_probability", c.initial_probability, c.initial_probability > 0 && c.initial_probability < 1, "a number in (0, 1)");
-  finite("initial_slope", c.initial_slope);
-  finite("q_scale", scale(c));
-  finite("q_bias", bias(c));
   requireOrdered("min_alpha", c.min_alpha, "max_alpha", c.max_alpha, true);
   requireOrdered("min_threshold", c.min_threshold, "max_threshold", c.max_threshold, false);
 }
+
+void requireRelations(const qlif_lif_config &c) {
+  if (c.reserved != 0) {
+    fail(QLIF_INVALID_ARGUMENT, "qlif_lif_config.reserved: got %d, expected 0", c.reserved);
+  }
+  requireSurrogate(c.surrogate, c.surrogate_alpha);
+}
+
+/** A configuration with what is derived in its place; refused unless it is legal. */
+AnyConfig whole(AnyConfig config) {
+  requireOptions(config, true);
+  switch (config.header.model) {
+    case QLIF_MODEL_QLIF:
+      derive(config.qlif);
+      requireOptions(config, false);
+      requireRelations(config.qlif);
+      return config;
+    case QLIF_MODEL_LIF:
+      requireRelations(config.lif);
+      return config;
+  }
+  failModel(config.header.model);
+}
+
+// ---------------------------------------------------------------- what kernels compute with
 
 /** Each number once in float64, rounded once. */
 QlifConstants constantsOf(const qlif_qlif_config &c) {
@@ -155,7 +184,7 @@ QlifConstants constantsOf(const qlif_qlif_config &c) {
   k.gAhp = (float)c.g_ahp;
   k.dt = (float)c.dt;
   k.sigma = (float)c.noise_std;
-  k.dspDecay = (float)dspDecay(c);
+  k.dspDecay = (float)c.dsp_decay;
   k.dspJump = (float)c.dsp_jump;
   k.thetaMax = (float)c.theta_max;
   k.quantumLeak = (float)c.quantum_leak;
@@ -188,8 +217,6 @@ QlifConstants constantsOf(const qlif_qlif_config &c) {
 }
 
 ModelConfig qlifConfigOf(const qlif_qlif_config &c) {
-  requireOptions(c);
-  requireNumbers(c);
   ModelConfig config{};
   config.model = QLIF_MODEL_QLIF;
   config.options = QlifOptions::of({.decision = c.decision, .sampling = c.sampling, .spikeValue = c.spike_value, .angleMap = c.angle_map,
@@ -206,27 +233,7 @@ ModelConfig qlifConfigOf(const qlif_qlif_config &c) {
   return config;
 }
 
-// ---------------------------------------------------------------- LIF
-
-void rate(const char *name, double value, double dt) {
-  if (!((float)value > 0 && (float)dt * (float)value <= 1)) {
-    char expected[96];
-    snprintf(expected, sizeof expected, "a number > 0 for which dt * %s is at most 1 in float32", name);
-    refuse(name, value, expected);
-  }
-}
-
 ModelConfig lifConfigOf(const qlif_lif_config &c) {
-  if (c.reserved != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "qlif_lif_config.reserved: got %d, expected 0", c.reserved);
-  }
-  positive("dt", c.dt);
-  finite("v_leak", c.v_leak);
-  finite("v_reset", c.v_reset);
-  requireSurrogate(c.surrogate, c.surrogate_alpha);
-  rate("tau_syn_inv", c.tau_syn_inv, c.dt);
-  rate("tau_mem_inv", c.tau_mem_inv, c.dt);
-  finite("v_th", c.v_th);
   ModelConfig config{};
   config.model = QLIF_MODEL_LIF;
   config.lif.dt = (float)c.dt;
@@ -299,7 +306,8 @@ void failModel(int32_t model) {
   fail(QLIF_INVALID_ARGUMENT, "model: got %d, expected QLIF_MODEL_QLIF (0) or QLIF_MODEL_LIF (1)", model);
 }
 
-ModelConfig modelConfigOf(const AnyConfig &config) {
+ModelConfig modelConfigOf(const AnyConfig &given) {
+  const AnyConfig config = whole(given);
   switch (config.header.model) {
     case QLIF_MODEL_QLIF:
       return qlifConfigOf(config.qlif);
@@ -307,16 +315,6 @@ ModelConfig modelConfigOf(const AnyConfig &config) {
       return lifConfigOf(config.lif);
   }
   failModel(config.header.model);
-}
-
-size_t configSize(int32_t model) {
-  switch (model) {
-    case QLIF_MODEL_QLIF:
-      return sizeof(qlif_qlif_config);
-    case QLIF_MODEL_LIF:
-      return sizeof(qlif_lif_config);
-  }
-  failModel(model);
 }
 
 AnyConfig defaultsOf(int32_t model) {
@@ -333,20 +331,14 @@ AnyConfig defaultsOf(int32_t model) {
   failModel(model);
 }
 
-float parameterDefault(const AnyConfig &config, int32_t parameter) {
-  switch (config.header.model) {
-    case QLIF_MODEL_QLIF: {
-      const qlif_qlif_config &c = config.qlif;
-      const double values[QLIF_PARAMETERS] = {c.v_th, c.tau, c.eta, scale(c), bias(c)};
-      return (float)values[parameter];
-    }
-    case QLIF_MODEL_LIF: {
-      const qlif_lif_config &c = config.lif;
-      const double values[QLIF_LIF_PARAMETERS] = {c.tau_syn_inv, c.tau_mem_inv, c.v_th};
-      return (float)values[parameter];
-    }
+float parameterDefault(const AnyConfig &given, int32_t parameter) {
+  const AnyConfig config = whole(given);
+  const Table<OptionRow> &options = MODELS[config.header.model].options;
+  int32_t start = 0;
+  while (options[start].values.parameter != parameter) {
+    start++;
   }
-  failModel(config.header.model);
+  return (float)valueOf(config, options[start]);
 }
 
 int32_t constantCount(int32_t model) {
@@ -384,62 +376,9 @@ float constantValue(const ModelConfig &config, int32_t index) {
 qlif_qlif_config qlifDefaults() {
   qlif_qlif_config c{};
   c.header = {sizeof c, QLIF_MODEL_QLIF};
-  c.detach_reset = 1;
-  c.stochastic = 1;
-  c.decision = QLIF_DECISION_QUBIT;
-  c.sampling = QLIF_SAMPLING_DRAW;
-  c.spike_value = QLIF_SPIKE_VALUE_SAMPLE;
-  c.angle_map = QLIF_ANGLE_LINEAR;
-  c.readout = QLIF_READOUT_SINGLE_QUBIT;
-  c.quantum_wires = 4;
-  c.surrogate = QLIF_SURROGATE_HEAVISIDE;
-  c.dynamic_probability = 1;
-  c.refractory = 1;
-  c.use_adaptation = 1;
-  c.use_depression = 1;
-  c.use_ahp = 1;
-  c.use_adaptive_threshold = 1;
-  c.homeostasis_enabled = 1;
-  c.neuromod_mode = QLIF_NEUROMOD_GAIN;
-  c.neuromod_transform = QLIF_TRANSFORM_SIGMOID;
-  c.v_reset = 0.0;
-  c.reset_fraction = 1.0;
-  c.dt = 1.0;
-  c.noise_std = 0.1;
-  c.theta_max = 0x1.921fb54442d18p+0 - 0.005;
-  c.quantum_leak = 0.1;
-  c.quantum_threshold = 0.7;
-  c.probability_floor = 0.0;
-  c.surrogate_alpha = 1.0;
-  c.base_alpha = 2.0;
-  c.dsp_decay = NAN;
-  c.dsp_jump = 1.0;
-  c.min_alpha = 0.05;
-  c.max_alpha = 5.0;
-  c.tau_ref = 6.0;
-  c.r_jump = 1.0;
-  c.adaptation_decay = 0.9;
-  c.spike_increase = 0.5;
-  c.depression_rate = 0.1;
-  c.recovery_rate = 0.05;
-  c.tau_ahp = 120.0;
-  c.ahp_jump = 0.3;
-  c.g_ahp = 0.2;
-  c.ahp_max = 2.0;
-  c.min_threshold = 0.5;
-  c.max_threshold = 2.0;
-  c.homeostasis_target_rate = 0.12;
-  c.homeostasis_lr = 1e-3;
-  c.homeostasis_tau = 1000.0;
-  c.neuromod_strength = 1.0;
-  c.v_th = 1.0;
-  c.tau = 20.0;
-  c.eta = 0.1;
-  c.q_scale = NAN;
-  c.q_bias = NAN;
-  c.tau_adapt = 20.0;
-  c.initial_probability = 0.02;
-  c.initial_slope = 0.10;
+#define QLIF_ROW(name, symbol, value, values) c.name = value;
+  QLIF_CONFIG_TABLE(QLIF_ROW)
+#undef QLIF_ROW
   return c;
 }
 
@@ -483,14 +422,9 @@ qlif_qlif_config qlifPreset(const char *name) {
 qlif_lif_config lifDefaults() {
   qlif_lif_config c{};
   c.header = {sizeof c, QLIF_MODEL_LIF};
-  c.surrogate = QLIF_SURROGATE_FAST_SIGMOID;
-  c.dt = 0.001;
-  c.v_leak = 0.0;
-  c.v_reset = 0.0;
-  c.surrogate_alpha = 100.0;
-  c.tau_syn_inv = 200.0;
-  c.tau_mem_inv = 100.0;
-  c.v_th = 1.0;
+#define LIF_ROW(name, symbol, value, values) c.name = value;
+  LIF_CONFIG_TABLE(LIF_ROW)
+#undef LIF_ROW
   return c;
 }
 

@@ -126,12 +126,10 @@ qlif_lif_config lifDefaults();
 qlif_qlif_config qlifPreset(const char *name);
 /** A model's default configuration. */
 AnyConfig defaultsOf(int32_t model);
-/** The size of a model's own struct. */
-size_t configSize(int32_t model);
 
 /** Refuses, by name and value, what no configuration has. Called in a FloatEnvironment, as the next one. */
 ModelConfig modelConfigOf(const AnyConfig &config);
-/** Where a parameter starts in a checked configuration. */
+/** Where a parameter, of a number that there is, starts. */
 float parameterDefault(const AnyConfig &config, int32_t parameter);
 
 /** The float32 numbers that kernels compute with, by name. */

@@ -308,8 +308,9 @@ class HostKernel final : public DeviceKernel {
     HostForward forward = forwardOf(call);
     share([](void *context, int member, int64_t part) {
       Job<HostForward> &job = *(Job<HostForward> *)context;
-      job.kernel.program_.forward(job.call, part, job.kernel.worker(member));
-    }, forward, call.elements, call.args.steps);
+      const Blocks blocks = job.blocks(part);
+      job.kernel.program_.forward(job.call, blocks.first, blocks.count, job.kernel.worker(member));
+    }, forward, call.elements, call.args.steps, program_.blocks);
   }
 
   void backward(const BackwardCall &call, void *) override {
@@ -326,8 +327,9 @@ class HostKernel final : public DeviceKernel {
     HostBackward backward{forwardOf(call.forward), call.args, HostSums{sums, steps}};
     share([](void *context, int member, int64_t part) {
       Job<HostBackward> &job = *(Job<HostBackward> *)context;
-      job.kernel.program_.backward(job.call, part, job.kernel.worker(member));
-    }, backward, elements, args.steps);
+      const Blocks blocks = job.blocks(part);
+      job.kernel.program_.backward(job.call, blocks.first, blocks.count, job.kernel.worker(member));
+    }, backward, elements, args.steps, program_.blocks);
 
     FloatEnvironment environment;
     for (int parameter = 0; parameter < parameters_; parameter++) {
@@ -362,7 +364,7 @@ class HostKernel final : public DeviceKernel {
     share([](void *context, int member, int64_t part) {
       Job<HostDraw> &job = *(Job<HostDraw> *)context;
       job.kernel.program_.draw(job.call, part, job.kernel.worker(member));
-    }, draw, args.elements, args.steps);
+    }, draw, args.elements, args.steps, 1);
   }
 
   uint64_t tapeBytes(int mode, int64_t steps, int64_t elements) override { return TapeLayout(config_, mode, steps, elements).bytes; }
@@ -393,10 +395,22 @@ class HostKernel final : public DeviceKernel {
   }
 
  private:
+  struct Blocks {
+    int64_t first;
+    int count;
+  };
+
   template <class Call>
   struct Job {
     HostKernel &kernel;
     const Call &call;
+    const int64_t all;     // blocks
+    const int64_t atOnce;  // in a part, but for the last
+
+    Blocks blocks(int64_t part) const {
+      const int64_t first = part * atOnce;
+      return Blocks{first, (int)(all - first < atOnce ? all - first : atOnce)};
+    }
   };
 
   struct ParameterCheck {
@@ -427,13 +441,21 @@ class HostKernel final : public DeviceKernel {
     }
   }
 
+  /** most: how many blocks a part may have. */
   template <class Call>
-  void share(Team::Job job, const Call &call, int64_t elements, int64_t steps) {
+  void share(Team::Job job, const Call &call, int64_t elements, int64_t steps, int most) {
     FloatEnvironment environment;
-    Job<Call> context{*this, call};
-    bool alone = elements * (steps > 0 ? steps : 1) < ALONE;
-    team_->run(job, &context, wordsOf(elements), alone ? 1 : team_->size());
+    const int members = elements * (steps > 0 ? steps : 1) < ALONE ? 1 : team_->size();
+    const int64_t blocks = wordsOf(elements);
+    // As many parts for each member, where there are blocks enough.
+    const int64_t turns = quotientUp(blocks, (int64_t)members * most);
+    const int64_t atOnce = blocks == 0 ? 1 : quotientUp(blocks, turns * members);
+    Job<Call> context{*this, call, blocks, atOnce};
+    team_->run(job, &context, quotientUp(blocks, atOnce), members);
   }
+
+  /** a / b, rounded up. */
+  static int64_t quotientUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
   void *worker(int member) const { return workers_.as<char>() + (size_t)member * workerBytes_; }
 

@@ -1,5 +1,5 @@
-// The host's kernels: blocks of LANES elements, all steps of a block before the next. What moves data knows no model. Every loop over lanes
-// is one that the compiler turns into vector code; the arithmetic in it is the model's own (qlif_model.h, lif_model.h).
+// The host's kernels: blocks of LANES elements, all steps of one or a few before the next. What moves data knows no model. Every loop over
+// lanes is one that the compiler turns into vector code; the arithmetic in it is the model's own (qlif_model.h, lif_model.h).
 //
 // Compiled once for each instruction set, with QLIF_PROGRAM naming the result. Nothing here may have a copy that another object shares:
 // all functions are inlined or static.
@@ -12,9 +12,28 @@
 namespace qlif {
 namespace {
 
+/** The most steps that a block does at once. */
+constexpr int MAX_RUN = 2;
+
+/** How blocks go through time. */
+template <class S>
+struct Pace {
+  // Without draws a step is a dozen instructions, and time goes into memory: into lines of the state, stored and loaded again, and into
+  // rows of the caller's tensors, each on pages of its own. So a few blocks side by side go through time together, which makes their
+  // part of a row long enough for the processor to read ahead in it, and two steps at once, the state in registers between them.
+  static constexpr bool SHORT = S::FIXED && !S::possible().drawsUniforms() && !S::possible().drawsNormals();
+  static constexpr int BLOCKS = SHORT ? 8 : 1;
+  static constexpr int RUN = SHORT ? MAX_RUN : 1;
+  /** How many steps before a row is used it is asked for; those of blocks side by side would not stay in the cache for long. */
+  static constexpr int AHEAD = SHORT ? 2 : 8;
+};
+
+/** The same of the backward pass, where one block goes at a time. */
+constexpr int AHEAD_BACK = 8;
+
 /** What one thread works with for any model: lines of one value a lane. */
 struct alignas(64) HostLines {
-  float input[LANES];
+  float input[MAX_RUN][LANES];
   float external[LANES];
   float modulationSlope[LANES];
   float vPre[LANES];
@@ -32,17 +51,25 @@ struct alignas(64) HostLines {
   uint32_t words[4][LANES];
   uint32_t elementLow[LANES];
   uint32_t elementHigh[LANES];
-  int64_t modulationOffset[LANES];
-  uint8_t fired[LANES];
+  uint8_t fired[MAX_RUN][LANES];
   uint64_t wireKeys[MAX_WIRES / 2 + 1];
+  /** The step whose pair of words is drawn, halved, or -1. */
+  int64_t pair;
 };
 
-/** And for one model: a line for each of its numbers. */
+/** What a block of one model takes from step to step: a line for each of its numbers. */
 template <class Model>
-struct alignas(64) HostWorker : HostLines {
+struct alignas(64) BlockLines {
   float state[Model::VARIABLES][LANES];
   float given[Model::PARAMETERS][LANES];
   float parameters[Model::PARAMETERS][LANES];
+  int64_t modulationOffset[LANES];
+};
+
+/** What one thread works with for one model and variant. */
+template <class Model, class S>
+struct alignas(64) HostWorker : HostLines {
+  BlockLines<Model> blocks[Pace<S>::BLOCKS];
   float traced[Model::TRACES][LANES];
   float adjoints[Model::VARIABLES][LANES];
   float gradients[Model::PARAMETERS][LANES];
@@ -122,8 +149,6 @@ void drawPair(HostLines &w, int64_t step, uint32_t stream, uint64_t seed, int wi
     keepUniforms(w, wire);
   }
 }
-/** How many steps before a line is used it is asked for. */
-constexpr int AHEAD = 8;
 
 /** One block's part of a call. */
 template <class Model, class S>
@@ -135,21 +160,22 @@ struct Block {
   using Kept = typename Model::Kept;
   template <class Known>
   using Neuron = typename Model::template Neuron<Known>;
+  using Pace = qlif::Pace<S>;
 
   const HostForward &call;
   const ForwardArgs &args;
   const Constants &constants;
-  HostWorker<Model> &w;
+  HostWorker<Model, S> &w;
+  BlockLines<Model> &lines;
   const S on;
   const int64_t block;
   const int64_t first;
   const int width;
-  /** The step whose pair of words is drawn, halved, or -1. */
-  int64_t pair = -1;
 
-  Block(const HostForward &call, int64_t block, void *worker)
-      : call(call), args(call.args), constants(Model::constantsOf(call.config)), w(*(HostWorker<Model> *)worker),
-        on(Model::optionsOf(call.config)), block(block), first(block * LANES),
+  /** place: the block's among those that go through time together. */
+  Block(const HostForward &call, int64_t block, int place, void *worker)
+      : call(call), args(call.args), constants(Model::constantsOf(call.config)), w(*(HostWorker<Model, S> *)worker),
+        lines(w.blocks[Pace::BLOCKS == 1 ? 0 : place]), on(Model::optionsOf(call.config)), block(block), first(block * LANES),
         width((int)(call.elements - first < LANES ? call.elements - first : LANES)) {}
 
   /** The lanes that are elements. */
@@ -174,14 +200,14 @@ struct Block {
   }
 
   QLIF_FN void loadState(State &state, int i) const {
-    State::each(state, [&](Variable variable, float &x) QLIF_INLINED { x = w.state[variable.number][i]; });
+    State::each(state, [&](Variable variable, float &x) QLIF_INLINED { x = lines.state[variable.number][i]; });
   }
 
   /** What a step changes. */
   QLIF_FN void storeState(const State &state, int i) const {
     State::each(state, [&](Variable variable, float x) QLIF_INLINED {
       if (State::changes(S::possible(), variable.number)) {
-        w.state[variable.number][i] = x;
+        lines.state[variable.number][i] = x;
       }
     });
   }
@@ -222,11 +248,11 @@ struct Block {
   }
 
   /** Asks for a later step's line: its row is far away from this step's, where no hardware looks ahead. */
-  template <int WRITE = 0>
-  void ahead(const float *tensor, int64_t t, int64_t stride) const {
+  template <int WRITE = 0, class T>
+  void ahead(const T *tensor, int64_t t, int64_t stride) const {
     if (tensor != nullptr && t >= 0 && t < args.steps) {
-      const float *place = tensor + t * stride + first;
-      for (int i = 0; i < width; i += 16) {
+      const T *place = tensor + t * stride + first;
+      for (int i = 0; i < width; i += 64 / (int)sizeof(T)) {
         __builtin_prefetch(place + i, WRITE);
       }
     }
@@ -240,43 +266,63 @@ struct Block {
 
   void start() {
     const Constants k = constants;
-    int64_t b = first / args.neurons;
-    int64_t n = first - b * args.neurons;
-    for (int i = 0; i < LANES; i++) {
-      for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
-        w.given[parameter][i] = args.parameters[parameter][args.per_neuron_parameters >> parameter & 1 ? n : 0];
+    const int64_t firstRow = first / args.neurons;
+    const int64_t firstNeuron = first - firstRow * args.neurons;
+    for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
+      if (args.per_neuron_parameters >> parameter & 1) {
+        gather(lines.given[parameter], args.parameters[parameter], firstNeuron);
+      } else {
+        QLIF_LANES { lines.given[parameter][i] = args.parameters[parameter][0]; }
       }
-      if (Model::DRAWS) {
-        setElement(w, i, elementNumber(args, b, n));
-      }
-      w.modulationOffset[i] = b * args.modulation.stride_b + n * args.modulation.stride_n;
-      // Lanes past the last element repeat the last one's parameters; what they compute goes nowhere.
-      if (i + 1 < width && ++n == args.neurons) {
-        n = 0;
-        b++;
+    }
+    if (on().drawsUniforms() || on().drawsNormals() || args.modulation.data != nullptr) {
+      int64_t b = firstRow;
+      int64_t n = firstNeuron;
+      for (int i = 0; i < LANES; i++) {
+        if (Model::DRAWS) {
+          setElement(w, i, elementNumber(args, b, n));
+        }
+        lines.modulationOffset[i] = b * args.modulation.stride_b + n * args.modulation.stride_n;
+        if (i + 1 < width && ++n == args.neurons) {
+          n = 0;
+          b++;
+        }
       }
     }
     QLIF_LANES {
       float given[Model::PARAMETERS];
       for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
-        given[parameter] = w.given[parameter][i];
+        given[parameter] = lines.given[parameter][i];
       }
-      store(Model::parametersOf(k, given), w.parameters, i);
+      store(Model::parametersOf(k, given), lines.parameters, i);
     }
     if (call.config.uniforms > 1) {
       setWireKeys(w, args.seed, call.config.uniforms);
     }
-    pair = -1;
+    w.pair = -1;
+  }
+
+  /** Values of one a neuron, from neuron n on. Lanes past the last element repeat the last one's; what they compute goes nowhere. */
+  void gather(float *to, const float *from, int64_t n) const {
+    for (int i = 0; i < width;) {
+      const int count = (int)(args.neurons - n < width - i ? args.neurons - n : width - i);
+      memcpy(to + i, from + n, (size_t)count * sizeof(float));
+      i += count;
+      n = 0;
+    }
+    for (int i = width; i < LANES; i++) {
+      to[i] = to[width - 1];
+    }
   }
 
   void loadInitialState() {
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
       if (args.initial_state[variable] != nullptr) {
-        memset(w.state[variable], 0, sizeof w.state[variable]);
-        copy(w.state[variable], args.initial_state[variable] + first);
+        memset(lines.state[variable], 0, sizeof lines.state[variable]);
+        copy(lines.state[variable], args.initial_state[variable] + first);
       } else {
         for (int i = 0; i < LANES; i++) {
-          w.state[variable][i] = MODELS[Model::NUMBER].variables[variable].initialValue;
+          lines.state[variable][i] = MODELS[Model::NUMBER].variables[variable].initialValue;
         }
       }
     }
@@ -294,8 +340,8 @@ struct Block {
 
   /** Makes a step's numbers ready. */
   void draw(int64_t step, bool uniforms, bool normals) {
-    if (step >> 1 != pair) {
-      pair = step >> 1;
+    if (step >> 1 != w.pair) {
+      w.pair = step >> 1;
       drawPair(w, step, args.stream, args.seed, call.config.uniforms, uniforms, normals);
     }
   }
@@ -305,7 +351,7 @@ struct Block {
   void flushState() {
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
       if (MODELS[Model::NUMBER].variables[variable].flushed) {
-        float *line = w.state[variable];
+        float *line = lines.state[variable];
         QLIF_LANES { line[i] = flush(line[i], FLUSH_STATE); }
       }
     }
@@ -319,14 +365,14 @@ struct Block {
       }
       const float *row = args.modulation.data + t * args.modulation.stride_t;
       for (int i = 0; i < LANES; i++) {
-        w.external[i] = row[w.modulationOffset[i]];
+        w.external[i] = row[lines.modulationOffset[i]];
       }
       const Constants k = constants;
       QLIF_LANES {
         Neuron<S> neuron(on, k);
         Step x;
         neuron.modulate(x, w.external[i]);
-        w.state[Model::MODULATION][i] = neuron.state.m;
+        lines.state[Model::MODULATION][i] = neuron.state.m;
         w.modulationSlope[i] = x.modulationSlope;
       }
     }
@@ -362,52 +408,93 @@ struct Block {
     return w.uniforms[odd][0];
   }
 
-  /** A step. vPre: where V' goes, if KEEPS. TRACED: whether what only traces show is kept. */
-  template <bool TRACED, bool KEEPS>
-  void advance(const float *input, const float *noise, const float *uniforms, int64_t stride, float *vPre) {
+  /** Lines of consecutive steps. */
+  template <class T>
+  struct Rows {
+    T *first;
+    int64_t stride;
+  };
+
+  /** The inputs of a run of steps from t on. */
+  template <int STEPS>
+  Rows<const float> inputs(int64_t t) {
+    if (width == LANES) {
+      return Rows<const float>{args.input + t * call.elements + first, call.elements};
+    }
+    for (int step = 0; step < STEPS; step++) {
+      lineAt(args.input, t + step, w.input[step]);
+    }
+    return Rows<const float>{w.input[0], LANES};
+  }
+
+  /** Where the spikes of a run go as bytes: to the caller, or to lines that others are made from. */
+  Rows<uint8_t> bytes(int64_t t) {
+    return args.spikes_u8 != nullptr && width == LANES ? Rows<uint8_t>{args.spikes_u8 + t * call.elements + first, call.elements}
+                                                       : Rows<uint8_t>{w.fired[0], LANES};
+  }
+
+  /**
+   * STEPS steps. vPre: where V' goes, if KEEPS, LANES numbers a step. TRACED: whether what only traces show is kept. Spikes go to
+   * `fired` where steps are short, else to w.spike: a compiler that finds bytes in a loop does as many lanes at once as there
+   * are bytes in a vector, and a long step has not the registers for that.
+   */
+  template <int STEPS, bool TRACED, bool KEEPS>
+  void advance(Rows<const float> input, const float *noise, const float *uniforms, int64_t stride, float *vPre, Rows<uint8_t> fired) {
+    static_assert(STEPS == 1 || Pace::SHORT);
     const Constants k = constants;
     QLIF_LANES {
       Neuron<S> neuron(on, k);
-      load(neuron.parameters, w.parameters, i);
+      load(neuron.parameters, lines.parameters, i);
       loadState(neuron.state, i);
-      Step x;
-      neuron.integrate(x, input[i]);
-      if constexpr (Model::DRAWS) {
-        if (on().drawsNormals()) {
-          neuron.addNoise(x, noise[i]);
+#pragma GCC unroll 2
+      for (int step = 0; step < STEPS; step++) {
+        Step x;
+        neuron.integrate(x, input.first[step * input.stride + i]);
+        if constexpr (Model::DRAWS) {
+          if (on().drawsNormals()) {
+            neuron.addNoise(x, noise[i]);
+          }
+        }
+        neuron.decide(x);
+        bool fires = neuron.fires(x, [=](int wire) QLIF_INLINED { return uniforms[wire * stride + i]; });
+        neuron.settle(x, fires);
+        if constexpr (Pace::SHORT) {
+          fired.first[step * fired.stride + i] = fires;
+        } else {
+          w.spike[i] = x.spike;
+        }
+        if (KEEPS) {
+          vPre[step * LANES + i] = x.vPre;
+        }
+        if (TRACED) {
+          neuron.eachTrace(x, [&](Trace trace, float value) QLIF_INLINED {
+            if (!trace.ofState) {
+              w.traced[trace.number][i] = value;
+            }
+          });
         }
       }
-      neuron.decide(x);
-      bool fired = neuron.fires(x, [=](int wire) QLIF_INLINED { return uniforms[wire * stride + i]; });
-      neuron.settle(x, fired);
       storeState(neuron.state, i);
-      w.spike[i] = x.spike;
-      if (KEEPS) {
-        vPre[i] = x.vPre;
-      }
-      if (TRACED) {
-        neuron.eachTrace(x, [&](Trace trace, float value) QLIF_INLINED {
-          if (!trace.ofState) {
-            w.traced[trace.number][i] = value;
-          }
-        });
-      }
     }
   }
 
-  void advance(bool traced, const float *input, const float *noise, const float *uniforms, int64_t stride, float *vPre) {
-    if (traced) {
-      vPre == nullptr ? advance<true, false>(input, noise, uniforms, stride, vPre)
-                      : advance<true, true>(input, noise, uniforms, stride, vPre);
-    } else {
-      vPre == nullptr ? advance<false, false>(input, noise, uniforms, stride, vPre)
-                      : advance<false, true>(input, noise, uniforms, stride, vPre);
+  template <int STEPS>
+  void advance(bool traced, Rows<const float> input, const float *noise, const float *uniforms, int64_t stride, float *vPre,
+      Rows<uint8_t> fired) {
+    if constexpr (STEPS == 1) {
+      if (traced) {
+        vPre == nullptr ? advance<STEPS, true, false>(input, noise, uniforms, stride, vPre, fired)
+                        : advance<STEPS, true, true>(input, noise, uniforms, stride, vPre, fired);
+        return;
+      }
     }
+    vPre == nullptr ? advance<STEPS, false, false>(input, noise, uniforms, stride, vPre, fired)
+                    : advance<STEPS, false, true>(input, noise, uniforms, stride, vPre, fired);
   }
 
-  /** The spikes of w.spike as bits. */
-  uint64_t pack() const {
-    uint64_t word = spikeBits(w.spike);
+  /** The spikes of a step as bits. */
+  uint64_t pack(const uint8_t *fired) const {
+    uint64_t word = Pace::SHORT ? spikeBits(fired) : spikeBits(w.spike);
     return width == LANES ? word : word & (((uint64_t)1 << width) - 1);
   }
 
@@ -423,70 +510,112 @@ struct Block {
 
   // ---------------------------------------------------------------- forward
 
-  void forward() {
-    start();
-    loadInitialState();
-    bool drawsUniforms = on().drawsUniforms() && args.uniforms == nullptr;
-    bool drawsNormals = on().drawsNormals() && args.normals == nullptr;
-    bool taped = call.tape.bits != nullptr;
-    int64_t words = (call.elements + LANES - 1) / LANES;
-    bool traced = false;
-    for (const float *trace : args.traces) {
-      traced = traced || trace != nullptr;
+  /** What a forward call asks of each step. */
+  struct Asked {
+    bool drawsUniforms;
+    bool drawsNormals;
+    bool taped;
+    bool packs;
+    bool traced;
+    /** Whether more than the input is read before each step, or more than the spike after it. */
+    bool ofEachState;
+
+    explicit Asked(const HostForward &call) : taped(call.tape.bits != nullptr) {
+      const ForwardArgs &args = call.args;
+      const S on(Model::optionsOf(call.config));
+      drawsUniforms = on().drawsUniforms() && args.uniforms == nullptr;
+      drawsNormals = on().drawsNormals() && args.normals == nullptr;
+      packs = taped || args.spikes_bit != nullptr;
+      traced = false;
+      for (const float *trace : args.traces) {
+        traced = traced || trace != nullptr;
+      }
+      ofEachState = traced || args.voltages != nullptr || (args.spike_values != nullptr && Model::SPIKE_VALUE >= 0)
+                    || args.modulation.data != nullptr;
     }
-    bool packs = taped || args.spikes_bit != nullptr;
-    for (int64_t t = 0; t < args.steps; t++) {
-      int64_t step = args.first_step + t;
-      ahead(args.input, t + AHEAD, call.elements);
-      if (taped && t > 0 && t % SEGMENT == 0) {
-        memcpy(checkpoint(t / SEGMENT - 1), w.state, sizeof w.state);
-      }
-      if (step % FLUSH_PERIOD == 0) {
-        flushState();
-      }
-      if (drawsUniforms || drawsNormals) {
-        draw(step, drawsUniforms, drawsNormals);
-      }
-      modulate(t);
-      int64_t stride;
-      const float *numbers = uniforms(t, stride);
-      const float *input = lineAt(args.input, t, w.input);
-      float *vPre = taped && call.tape.voltages != nullptr ? tapeVoltages(t) : nullptr;
-      advance(traced, input, noise(t), numbers, stride, vPre);
-      uint64_t word = packs ? pack() : 0;
-      if (taped) {
-        *tapeBits(t) = word;
-      }
-      if (args.spikes_bit != nullptr) {
-        args.spikes_bit[t * words + block] = word;
-      }
-      writeOutputs(t);
+  };
+
+  /** How many steps from t on can be done at once: what happens before a step ends a run. */
+  static int runFrom(const HostForward &call, const Asked &asked, int64_t t) {
+    static_assert(Pace::RUN <= 2, "only the step after t is looked at");
+    if (Pace::RUN == 1 || asked.ofEachState || t + 1 == call.args.steps) {
+      return 1;
     }
+    return (t + 1) % SEGMENT == 0 || (call.args.first_step + t + 1) % FLUSH_PERIOD == 0 ? 1 : Pace::RUN;
+  }
+
+  /** Steps t to t + STEPS - 1. */
+  template <int STEPS>
+  void run(const Asked &asked, int64_t t) {
+    const int64_t step = args.first_step + t;
+    for (int i = 0; i < STEPS; i++) {
+      ahead(args.input, t + i + Pace::AHEAD, call.elements);
+      if (Pace::SHORT) {
+        ahead<1>(args.spikes_u8, t + i + Pace::AHEAD, call.elements);
+      }
+    }
+    if (asked.taped && t > 0 && t % SEGMENT == 0) {
+      memcpy(checkpoint(t / SEGMENT - 1), lines.state, sizeof lines.state);
+    }
+    if (step % FLUSH_PERIOD == 0) {
+      flushState();
+    }
+    if (asked.drawsUniforms || asked.drawsNormals) {
+      draw(step, asked.drawsUniforms, asked.drawsNormals);
+    }
+    modulate(t);
+    int64_t stride;
+    const float *numbers = uniforms(t, stride);
+    float *vPre = asked.taped && call.tape.voltages != nullptr ? tapeVoltages(t) : nullptr;
+    const Rows<uint8_t> fired = bytes(t);
+    advance<STEPS>(asked.traced, inputs<STEPS>(t), noise(t), numbers, stride, vPre, fired);
+    for (int i = 0; i < STEPS; i++) {
+      writeOutputs(asked, t + i, fired.first + i * fired.stride);
+    }
+  }
+
+  void storeFinalState() const {
     if (args.final_state[0] != nullptr) {
       for (int variable = 0; variable < Model::VARIABLES; variable++) {
-        copy(args.final_state[variable] + first, w.state[variable]);
+        copy(args.final_state[variable] + first, lines.state[variable]);
       }
     }
   }
 
-  void writeOutputs(int64_t t) {
+  /** fired: the step's spikes as bytes, or where those go if the caller asks for them. */
+  void writeOutputs(const Asked &asked, int64_t t, uint8_t *fired) {
+    if (asked.packs) {
+      const uint64_t word = pack(fired);
+      if (asked.taped) {
+        *tapeBits(t) = word;
+      }
+      if (args.spikes_bit != nullptr) {
+        args.spikes_bit[t * wordsOf(call.elements) + block] = word;
+      }
+    }
+    if (Pace::SHORT) {
+      if (args.spikes_f32 != nullptr || (args.spike_values != nullptr && Model::SPIKE_VALUE < 0)) {
+        QLIF_LANES { w.spike[i] = fired[i]; }
+      }
+    } else if (args.spikes_u8 != nullptr) {
+      QLIF_LANES { fired[i] = w.spike[i] != 0.0f; }
+    }
+    if (args.spikes_u8 != nullptr && width < LANES) {
+      memcpy(args.spikes_u8 + t * call.elements + first, fired, (size_t)width);
+    }
     if (args.spikes_f32 != nullptr) {
       put(args.spikes_f32, t, w.spike);
     }
-    if (args.spikes_u8 != nullptr) {
-      QLIF_LANES { w.fired[i] = w.spike[i] != 0.0f; }
-      memcpy(args.spikes_u8 + t * call.elements + first, w.fired, (size_t)width);
-    }
     if (args.spike_values != nullptr) {
-      put(args.spike_values, t, Model::SPIKE_VALUE < 0 ? w.spike : w.state[Model::SPIKE_VALUE]);
+      put(args.spike_values, t, Model::SPIKE_VALUE < 0 ? w.spike : lines.state[Model::SPIKE_VALUE]);
     }
     if (args.voltages != nullptr) {
-      put(args.voltages, t, w.state[Model::VOLTAGE]);
+      put(args.voltages, t, lines.state[Model::VOLTAGE]);
     }
-    for (int trace = 0; trace < Model::TRACES; trace++) {
+    for (int trace = 0; asked.traced && trace < Model::TRACES; trace++) {
       if (args.traces[trace] != nullptr) {
         const int variable = MODELS[Model::NUMBER].traces[trace].variable;
-        put(args.traces[trace], t, variable < 0 ? w.traced[trace] : w.state[variable]);
+        put(args.traces[trace], t, variable < 0 ? w.traced[trace] : lines.state[variable]);
       }
     }
   }
@@ -504,7 +633,7 @@ struct Block {
     float *keptVPre = w.keptVPre[slot];
     QLIF_LANES {
       Neuron<S> neuron(on, k);
-      load(neuron.parameters, w.parameters, i);
+      load(neuron.parameters, lines.parameters, i);
       loadState(neuron.state, i);
       Step x;
       neuron.integrate(x, input[i]);
@@ -558,9 +687,9 @@ struct Block {
     const float(*kept)[LANES] = w.kept[slot];
     QLIF_LANES {
       Neuron<Known> neuron(known, k);
-      load(neuron.parameters, w.parameters, i);
+      load(neuron.parameters, lines.parameters, i);
       if constexpr (Model::MODULATED) {
-        neuron.state.m = w.state[Model::MODULATION][i];
+        neuron.state.m = lines.state[Model::MODULATION][i];
       }
       Step x;
       x.vPre = vPre[i];
@@ -620,12 +749,12 @@ struct Block {
       if (segment == 0) {
         loadInitialState();
       } else {
-        memcpy(w.state, checkpoint(segment - 1), sizeof w.state);
+        memcpy(lines.state, checkpoint(segment - 1), sizeof lines.state);
       }
       for (int slot = 0; slot < length; slot++) {
         int64_t t = begin + slot;
         int64_t step = args.first_step + t;
-        ahead(args.input, t + AHEAD, call.elements);
+        ahead(args.input, t + AHEAD_BACK, call.elements);
         if (step % FLUSH_PERIOD == 0) {
           flushState();
         }
@@ -634,7 +763,7 @@ struct Block {
         }
         modulate(t);
         unpack(*tapeBits(t));
-        const float *input = lineAt(args.input, t, w.input);
+        const float *input = lineAt(args.input, t, w.input[0]);
         if (keepsVoltages) {
           replay<true>(slot, input, tapeVoltages(t), nullptr);
         } else {
@@ -643,12 +772,12 @@ struct Block {
       }
       for (int slot = length - 1; slot >= 0; slot--) {
         int64_t t = begin + slot;
-        ahead(wanted.grad_spike_values, t - AHEAD, wanted.grad_spike_values_stride);
-        ahead(wanted.grad_voltages, t - AHEAD, call.elements);
-        ahead<1>(wanted.grad_input, t - AHEAD, call.elements);
+        ahead(wanted.grad_spike_values, t - AHEAD_BACK, wanted.grad_spike_values_stride);
+        ahead(wanted.grad_voltages, t - AHEAD_BACK, call.elements);
+        ahead<1>(wanted.grad_input, t - AHEAD_BACK, call.elements);
         modulate(t);
         unpack(*tapeBits(t));
-        retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], lineAt(args.input, t, w.input),
+        retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], lineAt(args.input, t, w.input[0]),
             upstream(wanted.grad_spike_values, t * wanted.grad_spike_values_stride, w.gradY),
             upstream(wanted.grad_voltages, t * call.elements, w.gradV));
         if (wanted.grad_input != nullptr) {
@@ -680,10 +809,10 @@ struct Block {
     QLIF_LANES {
       float given[Model::PARAMETERS];
       for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
-        given[parameter] = w.given[parameter][i];
+        given[parameter] = lines.given[parameter][i];
       }
       Parameters parameters;
-      load(parameters, w.parameters, i);
+      load(parameters, lines.parameters, i);
       Parameters grad;
       load(grad, w.gradients, i);
       Model::settleGradients(k, parameters, given, grad);
@@ -703,14 +832,45 @@ struct Block {
   }
 };
 
+/** Does something with each of the blocks first to first + count - 1. */
+template <class Model, class S, class Visit>
+QLIF_FN void eachBlock(const HostForward &call, int64_t first, int count, void *worker, Visit visit) {
+  // One block is no loop, so that the compiler knows where its lines are.
+  for (int place = 0; place < (Pace<S>::BLOCKS == 1 ? 1 : count); place++) {
+    Block<Model, S> block(call, first + place, place, worker);
+    visit(block);
+  }
+}
+
+/** All steps of blocks that go through time together. */
 template <class Model, class S>
-void forwardBlock(const HostForward &call, int64_t block, void *worker) {
-  Block<Model, S>(call, block, worker).forward();
+void forwardBlocks(const HostForward &call, int64_t first, int count, void *worker) {
+  using Block = qlif::Block<Model, S>;
+  const typename Block::Asked asked(call);
+  eachBlock<Model, S>(call, first, count, worker, [](Block &block) QLIF_INLINED {
+    block.start();
+    block.loadInitialState();
+  });
+  for (int64_t t = 0; t < call.args.steps;) {
+    const int steps = Block::runFrom(call, asked, t);
+    eachBlock<Model, S>(call, first, count, worker, [&](Block &block) QLIF_INLINED {
+      if constexpr (Pace<S>::RUN > 1) {
+        if (steps > 1) {
+          return block.template run<Pace<S>::RUN>(asked, t);
+        }
+      }
+      block.template run<1>(asked, t);
+    });
+    t += steps;
+  }
+  eachBlock<Model, S>(call, first, count, worker, [](Block &block) QLIF_INLINED { block.storeFinalState(); });
 }
 
 template <class Model, class S>
-void backwardBlock(const HostBackward &call, int64_t block, void *worker) {
-  Block<Model, S>(call.forward, block, worker).backward(call);
+void backwardBlocks(const HostBackward &call, int64_t first, int count, void *worker) {
+  for (int place = 0; place < count; place++) {
+    Block<Model, S>(call.forward, first + place, 0, worker).backward(call);
+  }
 }
 
 void drawBlock(const HostDraw &call, int64_t block, void *worker) {
@@ -749,7 +909,8 @@ bool areWithin(const float *values, int64_t count, BitRange range) {
 
 template <class Model, class S>
 HostProgram program() {
-  return HostProgram{sizeof(HostWorker<Model>), forwardBlock<Model, S>, backwardBlock<Model, S>, drawBlock, areWithin};
+  return HostProgram{
+      sizeof(HostWorker<Model, S>), Pace<S>::BLOCKS, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, areWithin};
 }
 
 HostProgram qlifProgram(Variant variant) {

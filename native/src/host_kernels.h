@@ -67,9 +67,11 @@ struct BitRange {
 struct HostProgram {
   /** Bytes that each thread works with: `worker` is aligned to a cache line. */
   size_t workerBytes;
-  // Each does one block of LANES elements.
-  void (*forward)(const HostForward &call, int64_t block, void *worker);
-  void (*backward)(const HostBackward &call, int64_t block, void *worker);
+  /** The most blocks of LANES elements that forward and backward do in one call. */
+  int blocks;
+  void (*forward)(const HostForward &call, int64_t first, int count, void *worker);
+  void (*backward)(const HostBackward &call, int64_t first, int count, void *worker);
+  /** One block. */
   void (*draw)(const HostDraw &call, int64_t block, void *worker);
   bool (*areWithin)(const float *values, int64_t count, BitRange range);
 };

@@ -107,6 +107,27 @@ QLIF_FN uint64_t spikeBits(const float *spike) {
   return bits;
 }
 
+/** The same of bytes, each 0 or 1. */
+QLIF_FN uint64_t spikeBits(const uint8_t *fired) {
+#if defined(__AVX512BW__)
+  const __m512i bytes = _mm512_loadu_si512(fired);
+  return _mm512_test_epi8_mask(bytes, bytes);
+#elif defined(__AVX2__)
+  uint64_t bits = 0;
+  for (int i = 0; i < 2; i++) {
+    const __m256i bytes = _mm256_loadu_si256((const __m256i *)(fired + 32 * i));
+    bits |= (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(bytes, 7)) << (32 * i);
+  }
+  return bits;
+#else
+  uint64_t bits = 0;
+  for (int i = 0; i < 64; i++) {
+    bits |= (uint64_t)fired[i] << i;
+  }
+  return bits;
+#endif
+}
+
 }  // namespace qlif
 
 #endif

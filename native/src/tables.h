@@ -1,8 +1,12 @@
-// The tables of the models: state variables, parameters and traces, each once, in the order of qlif.h's constants.
+// The tables of the models: state variables, parameters and traces, each once, in the order of qlif.h's constants; options, in the order of
+// the configuration's fields.
 #ifndef QLIF_TABLES_H
 #define QLIF_TABLES_H
 
-#include "../include/qlif.h"
+#include <math.h>
+#include <stddef.h>
+
+#include "model.h"
 
 // X(name, symbol, initial value, carries gradient, flushed, member, changes). name: the constant of qlif.h, without its prefix. member:
 // its name in the arithmetic. changes: whether a step changes it, with the options `on`.
@@ -56,6 +60,75 @@
 #define LIF_TRACE_TABLE(X, V) \
   X(DELTA, "delta", x.delta)  \
   V(CURRENT, "i", CURRENT, i)
+
+// X(name, symbol, default, values). name: the field's. symbol: in the equations of docs/model.md. default: NaN for what is derived of others.
+#define QLIF_CONFIG_TABLE(X)                                                                   \
+  X(detach_reset, "", 1, boolean())                                                            \
+  X(stochastic, "", 1, boolean())                                                              \
+  X(decision, "", QLIF_DECISION_QUBIT, oneOf(DECISION))                                        \
+  X(sampling, "", QLIF_SAMPLING_DRAW, oneOf(SAMPLING))                                         \
+  X(spike_value, "", QLIF_SPIKE_VALUE_SAMPLE, oneOf(SPIKE_VALUE))                              \
+  X(angle_map, "", QLIF_ANGLE_LINEAR, oneOf(ANGLE))                                            \
+  X(readout, "", QLIF_READOUT_SINGLE_QUBIT, oneOf(READOUT))                                    \
+  X(quantum_wires, "W", 4, integer(1, MAX_WIRES))                                              \
+  X(surrogate, "", QLIF_SURROGATE_HEAVISIDE, oneOf(SURROGATE))                                 \
+  X(dynamic_probability, "", 1, boolean())                                                     \
+  X(refractory, "", 1, boolean())                                                              \
+  X(use_adaptation, "", 1, boolean())                                                          \
+  X(use_depression, "", 1, boolean())                                                          \
+  X(use_ahp, "", 1, boolean())                                                                 \
+  X(use_adaptive_threshold, "", 1, boolean())                                                  \
+  X(homeostasis_enabled, "", 1, boolean())                                                     \
+  X(neuromod_mode, "", QLIF_NEUROMOD_GAIN, oneOf(NEUROMOD))                                    \
+  X(neuromod_transform, "", QLIF_TRANSFORM_SIGMOID, oneOf(TRANSFORM))                          \
+  X(v_reset, "V_reset", 0.0, real(QLIF_RANGE_FINITE))                                          \
+  X(reset_fraction, "κr", 1.0, interval("[", 0, 1, "]"))                                       \
+  X(dt, "dt", 1.0, real(QLIF_RANGE_POSITIVE))                                                  \
+  X(noise_std, "σ", 0.1, real(QLIF_RANGE_NOT_NEGATIVE))                                        \
+  X(theta_max, "thetaMax", PI / 2 - 0.005, interval("(", 0, PI, "]"))                          \
+  X(quantum_leak, "ℓ", 0.1, real(QLIF_RANGE_NOT_NEGATIVE))                                     \
+  X(quantum_threshold, "ζ", 0.7, interval("(", -1, 1, ")"))                                    \
+  X(probability_floor, "floor", 0.0, interval("[", 0, 0.5, ")"))                               \
+  X(surrogate_alpha, "a", 1.0, real(QLIF_RANGE_POSITIVE))                                      \
+  X(base_alpha, "baseAlpha", 2.0, real(QLIF_RANGE_POSITIVE))                                   \
+  X(dsp_decay, "dspDecay", NAN, derived(real(QLIF_RANGE_NOT_NEGATIVE)))                        \
+  X(dsp_jump, "dspJump", 1.0, real(QLIF_RANGE_NOT_NEGATIVE))                                   \
+  X(min_alpha, "minAlpha", 0.05, real(QLIF_RANGE_POSITIVE))                                    \
+  X(max_alpha, "maxAlpha", 5.0, real(QLIF_RANGE_POSITIVE))                                     \
+  X(tau_ref, "tauRef", 6.0, real(QLIF_RANGE_POSITIVE))                                         \
+  X(r_jump, "rJump", 1.0, real(QLIF_RANGE_NOT_NEGATIVE))                                       \
+  X(adaptation_decay, "adaptationDecay", 0.9, real(QLIF_RANGE_NOT_NEGATIVE))                   \
+  X(spike_increase, "spikeIncrease", 0.5, real(QLIF_RANGE_NOT_NEGATIVE))                       \
+  X(depression_rate, "depressionRate", 0.1, interval("[", 0, 1, "]"))                          \
+  X(recovery_rate, "recoveryRate", 0.05, real(QLIF_RANGE_NOT_NEGATIVE))                        \
+  X(tau_ahp, "tauAhp", 120.0, real(QLIF_RANGE_POSITIVE))                                       \
+  X(ahp_jump, "ahpJump", 0.3, real(QLIF_RANGE_NOT_NEGATIVE))                                   \
+  X(g_ahp, "gAhp", 0.2, real(QLIF_RANGE_FINITE))                                               \
+  X(ahp_max, "ahpMax", 2.0, real(QLIF_RANGE_POSITIVE))                                         \
+  X(min_threshold, "minThreshold", 0.5, real(QLIF_RANGE_POSITIVE))                             \
+  X(max_threshold, "maxThreshold", 2.0, real(QLIF_RANGE_POSITIVE))                             \
+  X(homeostasis_target_rate, "homeostasisTargetRate", 0.12, interval("[", 0, 1, "]"))          \
+  X(homeostasis_lr, "homeostasisLr", 1e-3, real(QLIF_RANGE_FINITE))                            \
+  X(homeostasis_tau, "homeostasisTau", 1000.0, real(QLIF_RANGE_TIME_CONSTANT))                 \
+  X(neuromod_strength, "κ", 1.0, real(QLIF_RANGE_FINITE))                                      \
+  X(v_th, "V_th", 1.0, start(QLIF_PARAM_V_TH, QLIF_RANGE_FINITE))                              \
+  X(tau, "tau", 20.0, start(QLIF_PARAM_TAU, QLIF_RANGE_TIME_CONSTANT))                         \
+  X(eta, "eta", 0.1, start(QLIF_PARAM_ETA, QLIF_RANGE_FINITE))                                 \
+  X(q_scale, "α", NAN, derived(start(QLIF_PARAM_Q_SCALE, QLIF_RANGE_FINITE)))                  \
+  X(q_bias, "β", NAN, derived(start(QLIF_PARAM_Q_BIAS, QLIF_RANGE_FINITE)))                    \
+  X(tau_adapt, "", 20.0, real(QLIF_RANGE_POSITIVE))                                            \
+  X(initial_probability, "p₀", 0.02, interval("(", 0, 1, ")"))                                 \
+  X(initial_slope, "s₀", 0.10, real(QLIF_RANGE_FINITE))
+
+#define LIF_CONFIG_TABLE(X)                                                                    \
+  X(surrogate, "", QLIF_SURROGATE_FAST_SIGMOID, oneOf(SURROGATE))                              \
+  X(dt, "dt", 0.001, real(QLIF_RANGE_POSITIVE))                                                \
+  X(v_leak, "v_leak", 0.0, real(QLIF_RANGE_FINITE))                                            \
+  X(v_reset, "v_reset", 0.0, real(QLIF_RANGE_FINITE))                                          \
+  X(surrogate_alpha, "a", 100.0, real(QLIF_RANGE_POSITIVE))                                    \
+  X(tau_syn_inv, "tau_syn_inv", 200.0, start(QLIF_LIF_PARAM_TAU_SYN_INV, QLIF_RANGE_RATE))     \
+  X(tau_mem_inv, "tau_mem_inv", 100.0, start(QLIF_LIF_PARAM_TAU_MEM_INV, QLIF_RANGE_RATE))     \
+  X(v_th, "v_th", 1.0, start(QLIF_LIF_PARAM_V_TH, QLIF_RANGE_FINITE))
 
 namespace qlif {
 
@@ -122,20 +195,143 @@ struct Table {
   constexpr const Row &operator[](int i) const { return rows[i]; }
 };
 
+// ---------------------------------------------------------------- options
+
+struct ChoiceRow {
+  int32_t number;
+  const char *name;
+};
+
+struct Enumeration {
+  const char *prefix;  // of its constants in qlif.h
+  Table<ChoiceRow> choices;
+};
+
+#define QLIF_ROW(enumeration, name) {QLIF_##enumeration##_##name, #name}
+constexpr ChoiceRow DECISIONS[] = {QLIF_ROW(DECISION, QUBIT), QLIF_ROW(DECISION, SIGMOID), QLIF_ROW(DECISION, THRESHOLD)};
+constexpr ChoiceRow SAMPLINGS[] = {QLIF_ROW(SAMPLING, DRAW), QLIF_ROW(SAMPLING, ROUND)};
+constexpr ChoiceRow SPIKE_VALUES[] = {QLIF_ROW(SPIKE_VALUE, SAMPLE), QLIF_ROW(SPIKE_VALUE, EXPECTED)};
+constexpr ChoiceRow ANGLES[] = {QLIF_ROW(ANGLE, LINEAR), QLIF_ROW(ANGLE, TANH)};
+constexpr ChoiceRow READOUTS[] = {QLIF_ROW(READOUT, SINGLE_QUBIT), QLIF_ROW(READOUT, MULTI_QUBIT), QLIF_ROW(READOUT, EXPECTATION)};
+constexpr ChoiceRow SURROGATES[] = {QLIF_ROW(SURROGATE, HEAVISIDE), QLIF_ROW(SURROGATE, FAST_SIGMOID), QLIF_ROW(SURROGATE, GAUSSIAN),
+    QLIF_ROW(SURROGATE, ARCTAN)};
+constexpr ChoiceRow NEUROMODS[] = {QLIF_ROW(NEUROMOD, GAIN), QLIF_ROW(NEUROMOD, THRESHOLD), QLIF_ROW(NEUROMOD, PROB_SLOPE),
+    QLIF_ROW(NEUROMOD, OFF)};
+constexpr ChoiceRow TRANSFORMS[] = {QLIF_ROW(TRANSFORM, SIGMOID), QLIF_ROW(TRANSFORM, IDENTITY)};
+#undef QLIF_ROW
+
+constexpr Enumeration DECISION{"QLIF_DECISION_", DECISIONS};
+constexpr Enumeration SAMPLING{"QLIF_SAMPLING_", SAMPLINGS};
+constexpr Enumeration SPIKE_VALUE{"QLIF_SPIKE_VALUE_", SPIKE_VALUES};
+constexpr Enumeration ANGLE{"QLIF_ANGLE_", ANGLES};
+constexpr Enumeration READOUT{"QLIF_READOUT_", READOUTS};
+constexpr Enumeration SURROGATE{"QLIF_SURROGATE_", SURROGATES};
+constexpr Enumeration NEUROMOD{"QLIF_NEUROMOD_", NEUROMODS};
+constexpr Enumeration TRANSFORM{"QLIF_TRANSFORM_", TRANSFORMS};
+
+/** What an option can be. */
+struct Values {
+  int32_t kind;   // QLIF_KIND_
+  int32_t range;  // QLIF_RANGE_
+  double low;
+  double high;
+  bool lowOpen;
+  bool highOpen;
+  const Enumeration *enumeration;  // null: none
+  int32_t parameter;               // that starts there; -1: none
+  bool derived;                    // of others, where it is NaN
+};
+
+constexpr double PI = 0x1.921fb54442d18p+1;
+
+constexpr Values integer(double low, double high) { return {QLIF_KIND_INTEGER, QLIF_RANGE_INTERVAL, low, high, false, false, nullptr, -1, false}; }
+
+constexpr Values boolean() {
+  Values values = integer(0, 1);
+  values.kind = QLIF_KIND_BOOLEAN;
+  return values;
+}
+
+constexpr Values oneOf(const Enumeration &enumeration) {
+  Values values = integer(0, enumeration.choices.count - 1);
+  values.kind = QLIF_KIND_ENUMERATION;
+  values.enumeration = &enumeration;
+  return values;
+}
+
+/** A number whose range is no interval. */
+constexpr Values real(int32_t range) {
+  const bool negative = range == QLIF_RANGE_FINITE;
+  return {QLIF_KIND_REAL, range, negative ? -INFINITY : 0, INFINITY, range != QLIF_RANGE_NOT_NEGATIVE, true, nullptr, -1, false};
+}
+
+/** Brackets as in mathematics: "(" and ")" exclude the bound. */
+constexpr Values interval(const char *open, double low, double high, const char *close) {
+  return {QLIF_KIND_REAL, QLIF_RANGE_INTERVAL, low, high, *open == '(', *close == ')', nullptr, -1, false};
+}
+
+/** Where a parameter starts. */
+constexpr Values start(int32_t parameter, int32_t range) {
+  Values values = real(range);
+  values.parameter = parameter;
+  return values;
+}
+
+constexpr Values derived(Values values) {
+  values.derived = true;
+  return values;
+}
+
+struct OptionRow {
+  int32_t number;
+  const char *name;
+  const char *symbol;
+  size_t offset;
+  size_t size;
+  double defaultValue;
+  Values values;
+};
+
+/** Numbers rows in their order. */
+template <size_t COUNT>
+struct OptionRows {
+  OptionRow rows[COUNT];
+
+  constexpr OptionRows(const OptionRow (&unnumbered)[COUNT]) : rows{} {
+    for (size_t i = 0; i < COUNT; i++) {
+      rows[i] = unnumbered[i];
+      rows[i].number = (int32_t)i;
+    }
+  }
+};
+
+#define QLIF_ROW(name, symbol, value, values) \
+  {0, #name, symbol, offsetof(qlif_qlif_config, name), sizeof(qlif_qlif_config::name), value, values},
+#define LIF_ROW(name, symbol, value, values) \
+  {0, #name, symbol, offsetof(qlif_lif_config, name), sizeof(qlif_lif_config::name), value, values},
+constexpr OptionRows QLIF_OPTIONS({QLIF_CONFIG_TABLE(QLIF_ROW)});
+constexpr OptionRows LIF_OPTIONS({LIF_CONFIG_TABLE(LIF_ROW)});
+#undef QLIF_ROW
+#undef LIF_ROW
+
+// ---------------------------------------------------------------- models
+
 /** All that is known of a model without its arithmetic. */
 struct Model {
   const char *name;
   const char *configName;  // of its configuration's struct
+  size_t configSize;
   Table<VariableRow> variables;
   Table<ParameterRow> parameters;
   Table<TraceRow> traces;
+  Table<OptionRow> options;
   bool modulation;  // whether it takes an external modulation
 };
 
 /** By QLIF_MODEL_. */
 constexpr Model MODELS[] = {
-    {"QLIF", "qlif_qlif_config", QLIF_VARIABLES, QLIF_PARAMETER_ROWS, QLIF_TRACE_ROWS, true},
-    {"LIF", "qlif_lif_config", LIF_VARIABLES, LIF_PARAMETER_ROWS, LIF_TRACE_ROWS, false},
+    {"QLIF", "qlif_qlif_config", sizeof(qlif_qlif_config), QLIF_VARIABLES, QLIF_PARAMETER_ROWS, QLIF_TRACE_ROWS, QLIF_OPTIONS.rows, true},
+    {"LIF", "qlif_lif_config", sizeof(qlif_lif_config), LIF_VARIABLES, LIF_PARAMETER_ROWS, LIF_TRACE_ROWS, LIF_OPTIONS.rows, false},
 };
 constexpr int32_t MODEL_COUNT = sizeof MODELS / sizeof MODELS[0];
 
@@ -150,6 +346,36 @@ static_assert(MODELS[QLIF_MODEL_LIF].variables.count == QLIF_LIF_STATE_VARIABLES
 static_assert(MODELS[QLIF_MODEL_LIF].parameters.count == QLIF_LIF_PARAMETERS, "each parameter has a row");
 static_assert(MODELS[QLIF_MODEL_LIF].traces.count == QLIF_LIF_TRACES, "each trace has a row");
 static_assert(fits(MODELS[QLIF_MODEL_QLIF]) && fits(MODELS[QLIF_MODEL_LIF]), "argument structs have room for each model");
+
+/** Whether the options are the struct: of the types that their kinds say, one after another, each where alignment puts it. */
+constexpr bool coversConfig(const Model &model) {
+  size_t end = sizeof(qlif_config);
+  for (int32_t i = 0; i < model.options.count; i++) {
+    const OptionRow &row = model.options[i];
+    const size_t size = row.values.kind == QLIF_KIND_REAL ? sizeof(double) : sizeof(int32_t);
+    if (row.size != size || row.offset != (end + size - 1) / size * size) {
+      return false;
+    }
+    end = row.offset + size;
+  }
+  return end == model.configSize;
+}
+static_assert(coversConfig(MODELS[QLIF_MODEL_QLIF]) && coversConfig(MODELS[QLIF_MODEL_LIF]), "each field has a row");
+
+/** Whether each parameter starts from an option of its own, with its range, which is one that the host checks parameters by. */
+constexpr bool startsParameters(const Model &model) {
+  int32_t starts = 0;
+  for (int32_t i = 0; i < model.options.count; i++) {
+    const Values &values = model.options[i].values;
+    if (values.parameter >= 0) {
+      if (values.parameter != starts++ || values.range != model.parameters[values.parameter].range || values.range > QLIF_RANGE_RATE) {
+        return false;
+      }
+    }
+  }
+  return starts == model.parameters.count;
+}
+static_assert(startsParameters(MODELS[QLIF_MODEL_QLIF]) && startsParameters(MODELS[QLIF_MODEL_LIF]), "each parameter has a start");
 
 }  // namespace qlif
 

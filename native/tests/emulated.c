@@ -9,6 +9,7 @@
 /* Of the emulation; see emulation/cuda_runtime.h. */
 void qlif_emulation_fail(const char *call, int error);
 void qlif_emulation_capture(int capturing);
+int qlif_emulation_launch(void);
 uint64_t qlif_emulation_memory(void);
 int qlif_emulation_holds(void);
 
@@ -36,6 +37,53 @@ static void test_kernels(int rounds) {
     free_scenario(&host);
   }
   CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
+}
+
+/* A graph of a forward and a backward call, launched again and again, draws what its key says at each launch: the bits of a call that is
+ * given these numbers itself. */
+static void test_graphs(int rounds) {
+  for (int i = 0; i < rounds; i++) {
+    scenario plain = i % 2 == 0 ? busy_scenario(6000) : usual_scenario(6000);
+    if (rows_of(&plain) == 0) {
+      free_scenario(&plain);
+      continue;
+    }
+    scenario graph = again(&plain);
+    qlif_forward_args *f = &graph.forward;
+    qlif_draw_key key = {1, 2, 3, 0};
+    qlif_kernel *kernel;
+    qlif_tape *tape;
+    CHECK_OK(qlif_kernel_open(0, &graph.config.header, 1, &kernel));
+    CHECK_OK(qlif_kernel_reserve(kernel, f->steps, f->batch, f->neurons, 1));
+    CHECK_OK(qlif_tape_open(kernel, graph.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
+    f->tape = tape;
+    f->key = &key;
+    f->seed = 0;
+    f->first_step = random_int(0, 3);
+    f->stream = (uint32_t)random_bits();
+    qlif_emulation_capture(1);
+    CHECK_OK(qlif_forward(kernel, f, NULL));
+    CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&graph), NULL));
+    qlif_emulation_capture(0);
+    for (int launch = 0; launch < 3; launch++) {
+      /* One of seed, step and stream, or all. */
+      if (launch != 1) key.seed = random_bits();
+      if (launch != 2) key.stream = (uint32_t)random_bits();
+      if (launch > 0) key.first_step = random_int(0, 1) ? 64 * random_int(0, 9) : ((int64_t)1 << 32) + random_int(0, 99);
+      plain.forward.seed = key.seed;
+      plain.forward.stream = key.stream + f->stream;
+      plain.forward.first_step = key.first_step + f->first_step;
+      each_output(&graph, poison, NULL);
+      CHECK(qlif_emulation_launch() >= 4);
+      each_output(&plain, poison, NULL);
+      run_on(&plain, launch == 0 ? QLIF_HOST : 0, 1);
+      same_results(&plain, &graph);
+    }
+    CHECK_OK(qlif_tape_close(tape));
+    CHECK_OK(qlif_kernel_close(kernel));
+    free_outputs(&graph);
+    free_scenario(&plain);
+  }
 }
 
 static void test_draws(int rounds) {
@@ -256,6 +304,7 @@ int main(void) {
   test_shared_gradients(0, 30);
   test_lent_memory(0, 20);
   test_keys(0, 40);
+  test_graphs(20);
   test_lif(0, 20);
   CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
   puts("all passed");

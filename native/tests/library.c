@@ -60,6 +60,38 @@ static void test_devices(void) {
   CHECK_OK(qlif_kernel_close(kernel));
 }
 
+/* An option by its name; there must be one. */
+static qlif_option_info option_named(int32_t model, const char *name) {
+  qlif_option_info option = {.size = sizeof option};
+  for (int32_t i = 0; qlif_option(model, i, &option) == QLIF_SUCCESS; i++) {
+    if (strcmp(option.name, name) == 0) return option;
+  }
+  fprintf(stderr, "model %d has no option %s\n", model, name);
+  exit(1);
+}
+
+/* Whether a number is legal by what the table says; dt: the configuration's, as large as 1. */
+static int is_in_range(const qlif_option_info *option, double value, double dt) {
+  int positive = (float)value > 0 && isfinite((float)value);
+  switch (option->range) {
+    case QLIF_RANGE_FINITE:
+      return isfinite((float)value);
+    case QLIF_RANGE_TIME_CONSTANT:
+      return positive && isfinite((float)(dt / value));
+    case QLIF_RANGE_RATE:
+      return positive && (float)dt * (float)value <= 1;
+    case QLIF_RANGE_POSITIVE:
+      return positive;
+    case QLIF_RANGE_NOT_NEGATIVE:
+      return value >= 0 && isfinite((float)value);
+    case QLIF_RANGE_INTERVAL:
+      return (option->low_open ? value > option->low : value >= option->low) &&
+             (option->high_open ? value < option->high : value <= option->high);
+  }
+  fprintf(stderr, "%s: has the range %d\n", option->name, option->range);
+  exit(1);
+}
+
 static void test_config_refusals(void) {
   static const struct {
     const char *name;
@@ -89,6 +121,8 @@ static void test_config_refusals(void) {
   CHECK(sizeof(qlif_config) + sizeof fields / sizeof fields[0] * sizeof(int32_t) == offsetof(qlif_qlif_config, v_reset));
   qlif_kernel *kernel = NULL;
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    qlif_option_info option = option_named(QLIF_MODEL_QLIF, fields[i].name);
+    CHECK(option.offset == (int32_t)fields[i].offset && option.low == fields[i].low && option.high == fields[i].high);
     for (int side = 0; side < 2; side++) {
       qlif_qlif_config config = default_config();
       int32_t *field = (int32_t *)((char *)&config + fields[i].offset);
@@ -198,6 +232,11 @@ typedef struct number {
 static void try_numbers(const qlif_config *config, size_t size, const number *numbers, size_t count) {
   for (size_t i = 0; i < count; i++) {
     const number *n = &numbers[i];
+    qlif_option_info option = option_named(config->model, n->name);
+    CHECK(option.kind == QLIF_KIND_REAL && option.offset == (int32_t)n->offset);
+    double dt = option.range == QLIF_RANGE_RATE ? 0.001 : option.range == QLIF_RANGE_TIME_CONSTANT ? 1e-30 : 1;
+    CHECK(is_in_range(&option, n->low, dt) && is_in_range(&option, n->high, dt));
+    CHECK(!is_in_range(&option, n->below, dt) && !is_in_range(&option, n->above, dt) && !is_in_range(&option, NAN, dt));
     const double never[] = {NAN, -NAN, INFINITY, -INFINITY, n->below, n->above};
     const double legal[] = {n->low, n->high, n->low == 0 ? -0.0 : n->low};
     for (int k = 0; k < 6; k++) try_number(config, size, n->name, n->offset, never[k], 0);
@@ -344,6 +383,76 @@ static void test_models(void) {
   REFUSED("values", qlif_constants(&config.header, (float *)((char *)values + 1)));
   CHECK_OK(qlif_constants(&config.header, values));
   CHECK(strcmp(qlif_constant_name(QLIF_MODEL_QLIF, 19), "refractory_decay") == 0 && values[19] == (float)exp(-1.0 / 6));
+}
+
+/* The options are all that a configuration has, in its order, and what they say of its defaults is so. */
+static void test_options(void) {
+  static const char *const known[] = {"QLIF_DECISION_", "QLIF_SAMPLING_", "QLIF_SPIKE_VALUE_", "QLIF_ANGLE_", "QLIF_READOUT_",
+                                      "QLIF_SURROGATE_", "QLIF_NEUROMOD_", "QLIF_TRANSFORM_"};
+  static const int32_t counts[] = {3, 2, 2, 2, 3, 4, 4, 2};
+  union {
+    qlif_config header;
+    qlif_qlif_config qlif;
+    qlif_lif_config lif;
+  } config;
+  for (int32_t m = 0; m < 2; m++) {
+    qlif_model_info model = {.size = sizeof model};
+    qlif_option_info option = {.size = sizeof option};
+    CHECK_OK(qlif_model(m, &model));
+    CHECK(model.config_size == (int32_t)(m == QLIF_MODEL_QLIF ? sizeof config.qlif : sizeof config.lif));
+    CHECK_OK(m == QLIF_MODEL_QLIF ? qlif_qlif_defaults(&config.qlif, sizeof config.qlif) : qlif_lif_defaults(&config.lif, sizeof config.lif));
+    int32_t parameters = 0;
+    int32_t enumerations = 0;
+    int32_t end = sizeof(qlif_config);
+    for (int32_t i = 0; i < model.options; i++) {
+      CHECK_OK(qlif_option(m, i, &option));
+      const char *field = (const char *)&config + option.offset;
+      int32_t size = option.kind == QLIF_KIND_REAL ? 8 : 4;
+      CHECK(option.offset == (end + size - 1) / size * size);
+      end = option.offset + size;
+      CHECK(strlen(option.name) > 0 && option.symbol != NULL && option.reserved == 0);
+      CHECK(option.derived == (option.default_value != option.default_value));
+      if (option.kind == QLIF_KIND_REAL) {
+        CHECK(memcmp(field, &option.default_value, sizeof(double)) == 0 || (option.derived && isnan(*(const double *)field)));
+        CHECK(option.derived || is_in_range(&option, option.default_value, 0.001));
+      } else {
+        CHECK(option.range == QLIF_RANGE_INTERVAL && *(const int32_t *)field == option.default_value);
+        CHECK(option.kind != QLIF_KIND_BOOLEAN || (option.low == 0 && option.high == 1));
+      }
+      if (option.parameter >= 0) {
+        qlif_parameter_info parameter = {.size = sizeof parameter};
+        CHECK(option.parameter == parameters++);
+        CHECK_OK(qlif_parameter(m, option.parameter, &parameter));
+        CHECK(strcmp(parameter.symbol, option.name) == 0 && parameter.range == option.range);
+      }
+      if (option.kind == QLIF_KIND_ENUMERATION) {
+        int32_t which = 0;
+        while (strcmp(known[which], option.enumeration) != 0) which++;
+        enumerations++;
+        CHECK(option.choices == counts[which] && option.low == 0 && option.high == option.choices - 1);
+        for (int32_t c = 0; c < option.choices; c++) CHECK(strlen(qlif_choice_name(m, i, c)) > 0);
+      } else {
+        CHECK(option.choices == 0 && strcmp(option.enumeration, "") == 0);
+        CHECK(qlif_choice_name(m, i, 0) == NULL && strstr(qlif_last_error(), option.name) != NULL);
+      }
+      CHECK(qlif_choice_name(m, i, -1) == NULL && qlif_choice_name(m, i, option.choices) == NULL);
+    }
+    CHECK(end == model.config_size && parameters == model.parameters && enumerations == (m == QLIF_MODEL_QLIF ? 8 : 1));
+    REFUSED("number: got -1", qlif_option(m, -1, &option));
+    REFUSED("number", qlif_option(m, model.options, &option));
+    REFUSED("info", qlif_option(m, 0, NULL));
+    option.size = 3;
+    REFUSED("qlif_option_info.size: got 3", qlif_option(m, 0, &option));
+    CHECK(qlif_choice_name(m, model.options, 0) == NULL);
+  }
+  qlif_option_info option = {.size = sizeof option};
+  REFUSED("model", qlif_option(2, 0, &option));
+  CHECK(qlif_choice_name(2, 0, 0) == NULL);
+  CHECK(strcmp(qlif_choice_name(QLIF_MODEL_QLIF, 2, QLIF_DECISION_THRESHOLD), "THRESHOLD") == 0);
+  CHECK(strcmp(qlif_choice_name(QLIF_MODEL_LIF, 0, QLIF_SURROGATE_ARCTAN), "ARCTAN") == 0);
+  option = option_named(QLIF_MODEL_QLIF, "noise_std");
+  CHECK(strcmp(option.symbol, "\xcf\x83") == 0 && option.default_value == 0.1 && option.low == 0 && !option.low_open);
+  CHECK(option.high == INFINITY && option.high_open);
 }
 
 /* A call of 3 steps of 2 x 5 neurons, with a tape that holds it. */
@@ -1202,6 +1311,7 @@ int main(void) {
   test_config_refusals();
   test_config_numbers();
   test_models();
+  test_options();
   test_forward_refusals();
   test_backward_refusals();
   test_other_refusals();

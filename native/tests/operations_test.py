@@ -48,15 +48,15 @@ class OperationsTest(unittest.TestCase):
     def test_a_step_of_every_kind(self):
         counts = operations.count("sm_90")
         self.assertEqual(
-            {f"{c}_{p}" for c in ("full", "lif", "current_lif") for p in ("forward", "forward_taped", "backward")}, set(counts)
+            {f"{c}_{p}" for c in ("full", "plain_lif", "lif") for p in ("forward", "forward_taped", "backward")}, set(counts)
         )
         for name, row in counts.items():
             self.assertGreater(row["operations"], 10, name)
             self.assertGreaterEqual(row["memory"], 2, name)
-        self.assertEqual(0, counts["lif_forward"]["special functions"])
+        self.assertEqual(0, counts["plain_lif_forward"]["special functions"])
         # Ten rounds of two products for two steps.
         self.assertAlmostEqual(10, counts["full_forward"]["wide multiplies"], delta=2)
-        self.assertGreater(counts["full_forward"]["operations"], 4 * counts["lif_forward"]["operations"])
+        self.assertGreater(counts["full_forward"]["operations"], 4 * counts["plain_lif_forward"]["operations"])
         self.assertGreater(counts["full_forward_taped"]["operations"], counts["full_forward"]["operations"])
 
 

@@ -21,6 +21,18 @@
 
 #define CHECK_OK(call) CHECK((call) == QLIF_SUCCESS)
 
+#define FAILS(status, word, expression)                                                                          \
+  do {                                                                                                           \
+    qlif_status got = (expression);                                                                              \
+    if (got != (status) || strstr(qlif_last_error(), word) == NULL) {                                            \
+      fprintf(stderr, "%s:%d: got status %d and \"%s\", expected %d and a text with \"%s\"\n", __FILE__, __LINE__, got, \
+              qlif_last_error(), status, word);                                                                  \
+      exit(1);                                                                                                   \
+    }                                                                                                            \
+  } while (0)
+
+#define INVALID(word, expression) FAILS(QLIF_INVALID_ARGUMENT, word, expression)
+
 static uint64_t random_state = 1;
 
 /* splitmix64 */
@@ -190,6 +202,38 @@ static void free_outputs(scenario *s) {
   for (int i = 0; i < QLIF_STATE_VARIABLES; i++) free(s->args.grad_initial_state[i]);
 }
 
+/* Goes through all memory that a call writes. */
+static inline void each_output(const scenario *s, void (*visit)(void *context, void *memory, size_t bytes), void *context) {
+  const qlif_forward_args *f = &s->forward;
+  size_t rows = (size_t)rows_of(s);
+  size_t state = (size_t)elements_of(s) * 4;
+#define VISIT(memory, bytes) \
+  if ((memory) != NULL) visit(context, memory, bytes)
+  VISIT(f->spikes_f32, rows * 4);
+  VISIT(f->spikes_u8, rows);
+  VISIT(f->spikes_bit, (size_t)(f->steps * ((elements_of(s) + 63) / 64)) * 8);
+  VISIT(f->spike_values, rows * 4);
+  VISIT(f->voltages, rows * 4);
+  for (int i = 0; i < QLIF_TRACES; i++) VISIT(f->traces[i], rows * 4);
+  for (int i = 0; i < QLIF_STATE_VARIABLES; i++) VISIT(f->final_state[i], state);
+  VISIT(s->args.grad_input, rows * 4);
+  VISIT(s->args.grad_modulation, (size_t)s->modulation_values * 4);
+  for (int i = 0; i < QLIF_PARAMETERS; i++) VISIT(s->args.grad_parameters[i], (size_t)parameter_length(s, i) * 4);
+  for (int i = 0; i < QLIF_STATE_VARIABLES; i++) VISIT(s->args.grad_initial_state[i], state);
+#undef VISIT
+}
+
+static inline void poison(void *context, void *memory, size_t bytes) {
+  (void)context;
+  memset(memory, 0xa5, bytes);
+}
+
+/* FNV-1a */
+static inline void add_to_hash(void *context, void *memory, size_t bytes) {
+  uint64_t *hash = context;
+  for (size_t i = 0; i < bytes; i++) *hash = (*hash ^ ((unsigned char *)memory)[i]) * 0x100000001b3u;
+}
+
 static scenario random_scenario(int64_t budget) {
   static const int64_t extents[] = {0, 1, 2, 31, 32, 33, 63, 64, 65, 127, 128, 129, 257};
   static const int64_t times[] = {0, 1, 2, 7, 8, 9, 20, 63, 64, 65, 71, 72, 130};
@@ -288,7 +332,7 @@ static inline void run_forward_on(scenario *s, int device, int threads) {
 }
 
 /* Runs forward and backward, everything asked for, on a device whose memory is the process's. */
-static void run_on(scenario *s, int device, int threads) {
+static inline void run_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
   qlif_tape *tape;
   qlif_forward_args *f = &s->forward;
@@ -303,7 +347,7 @@ static void run_on(scenario *s, int device, int threads) {
 }
 
 /* A second set of outputs for the same inputs. */
-static scenario again(const scenario *s) {
+static inline scenario again(const scenario *s) {
   scenario copy = *s;
   make_outputs(&copy);
   return copy;
@@ -322,7 +366,7 @@ static void same_bytes(const char *what, const void *a, const void *b, int64_t c
 }
 
 /* Compares all that two runs wrote. No NaN comes of these scenarios, so bytes are compared. */
-static void same_results(const scenario *a, const scenario *b) {
+static inline void same_results(const scenario *a, const scenario *b) {
   const qlif_forward_args *x = &a->forward;
   const qlif_forward_args *y = &b->forward;
   int64_t rows = rows_of(a);
@@ -344,6 +388,27 @@ static void same_results(const scenario *a, const scenario *b) {
   for (int i = 0; i < QLIF_STATE_VARIABLES; i++) {
     same_bytes("grad_initial_state", a->args.grad_initial_state[i], b->args.grad_initial_state[i], elements, 4);
   }
+}
+
+/* Memory of exactly so many bytes, aligned as it must be and no better, between canaries. */
+typedef struct lent {
+  char *block;
+  char *memory;
+  uint64_t bytes;
+} lent;
+
+static inline lent lend(uint64_t bytes) {
+  lent l = {NULL, NULL, bytes};
+  CHECK(posix_memalign((void **)&l.block, 64, (size_t)bytes + 64) == 0);
+  memset(l.block, 0x5a, (size_t)bytes + 64);
+  l.memory = l.block + QLIF_ALIGNMENT;
+  return l;
+}
+
+static inline void take_back(lent *l) {
+  for (int i = 0; i < QLIF_ALIGNMENT; i++) CHECK(l->block[i] == 0x5a);
+  for (uint64_t i = QLIF_ALIGNMENT + l->bytes; i < l->bytes + 64; i++) CHECK(l->block[i] == 0x5a);
+  free(l->block);
 }
 
 #endif

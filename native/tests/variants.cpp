@@ -215,7 +215,8 @@ Results run(DeviceKernel &kernel, const Model &model, const Inputs &in, Way way)
 
 template <class T>
 void same(const char *what, const char *name, const std::vector<T> &a, const std::vector<T> &b) {
-  if (a.size() != b.size() || memcmp(a.data(), b.data(), a.size() * sizeof(T)) != 0) {
+  // Of nothing, data() may be null, which memcmp must not be given.
+  if (a.size() != b.size() || (!a.empty() && memcmp(a.data(), b.data(), a.size() * sizeof(T)) != 0)) {
     size_t i = 0;
     while (i < a.size() && i < b.size() && memcmp(&a[i], &b[i], sizeof(T)) == 0) {
       i++;

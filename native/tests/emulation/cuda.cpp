@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,6 +51,8 @@ std::set<cudaEvent_t> events;
 uint64_t memoryInUse;
 int holds;
 bool capturing;
+// What the last capture recorded.
+std::vector<std::function<void()>> graph;
 cudaError_t lastError = cudaSuccess;
 // Of the calling thread, how many contexts deep it is in the one there is.
 thread_local int entered;
@@ -231,7 +234,31 @@ unsigned emulateBallot(bool vote) {
 
 void emulateBarrier() { waitFor(Wait::BARRIER); }
 
-cudaError_t emulateLaunch(void (*thread)(void *, void *), void *kernel, void *argument, dim3 grid, dim3 block) {
+namespace {
+
+void runGrid(const Launch &launch, dim3 grid, dim3 block) {
+  std::lock_guard<std::mutex> lock(oneLaunch);
+  running = launch;
+  for (unsigned y = grid.y; y-- > 0;) {
+    for (unsigned x = grid.x; x-- > 0;) {
+      blockIdx = dim3(x, y, 0);
+      runBlock((int)block.x);
+    }
+  }
+}
+
+/** Does a piece of work; a graph that is being captured holds it, too. */
+void enqueue(std::function<void()> work) {
+  work();
+  std::lock_guard<std::mutex> lock(stateMutex);
+  if (capturing) {
+    graph.push_back(std::move(work));
+  }
+}
+
+}  // namespace
+
+cudaError_t emulateLaunch(void (*thread)(void *, void *), void *kernel, const void *argument, size_t bytes, dim3 grid, dim3 block) {
   emulateContext();
   if (cudaError_t error = failing("cudaLaunchKernel")) {
     return error;
@@ -239,14 +266,10 @@ cudaError_t emulateLaunch(void (*thread)(void *, void *), void *kernel, void *ar
   if (grid.x == 0 || grid.y == 0 || block.x == 0 || block.x > 1024) {
     return cudaErrorInvalidValue;
   }
-  std::lock_guard<std::mutex> lock(oneLaunch);
-  running = Launch{thread, kernel, argument};
-  for (unsigned y = grid.y; y-- > 0;) {
-    for (unsigned x = grid.x; x-- > 0;) {
-      blockIdx = dim3(x, y, 0);
-      runBlock((int)block.x);
-    }
-  }
+  // A launch takes its argument along.
+  std::vector<uint64_t> copy((bytes + 7) / 8);
+  memcpy(copy.data(), argument, bytes);
+  enqueue([=]() mutable { runGrid(Launch{thread, kernel, copy.data()}, grid, block); });
   return cudaSuccess;
 }
 
@@ -258,6 +281,16 @@ void qlif_emulation_fail(const char *call, int error) {
 void qlif_emulation_capture(int now) {
   std::lock_guard<std::mutex> lock(stateMutex);
   capturing = now != 0;
+  if (capturing) {
+    graph.clear();
+  }
+}
+
+int qlif_emulation_launch(void) {
+  for (const std::function<void()> &work : graph) {
+    work();
+  }
+  return (int)graph.size();
 }
 
 uint64_t qlif_emulation_memory(void) {
@@ -413,7 +446,7 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t) {
   if (cudaError_t error = failing("cudaMemsetAsync")) {
     return error;
   }
-  memset(to, value, bytes);
+  enqueue([=] { memset(to, value, bytes); });
   return cudaSuccess;
 }
 
@@ -422,6 +455,6 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
   if (cudaError_t error = failing("cudaMemcpyAsync")) {
     return error;
   }
-  memcpy(to, from, bytes);
+  enqueue([=] { memcpy(to, from, bytes); });
   return cudaSuccess;
 }

@@ -118,8 +118,10 @@ constexpr unsigned cudaEventDisableTiming = 2;
 extern "C" {
 /** The next call of this name, such as "cudaMalloc", gives this error. */
 __attribute__((visibility("default"))) void qlif_emulation_fail(const char *call, int error);
-/** Whether every stream is being captured from now on. */
+/** Whether every stream is being captured from now on, into a new graph. What is captured is done at once, too. */
 __attribute__((visibility("default"))) void qlif_emulation_capture(int capturing);
+/** Launches the graph that was captured last; how many pieces of work it holds. */
+__attribute__((visibility("default"))) int qlif_emulation_launch(void);
 /** Bytes of device memory in use. */
 __attribute__((visibility("default"))) uint64_t qlif_emulation_memory(void);
 /** Holds on the primary context. */
@@ -156,13 +158,14 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, T *) {
   return cudaSuccess;
 }
 
-cudaError_t emulateLaunch(void (*thread)(void *kernel, void *argument), void *kernel, void *argument, dim3 grid, dim3 block);
+cudaError_t emulateLaunch(
+    void (*thread)(void *kernel, void *argument), void *kernel, const void *argument, size_t bytes, dim3 grid, dim3 block);
 
 template <class Argument>
 cudaError_t cudaLaunchKernel(void (*kernel)(Argument), dim3 grid, dim3 block, void **arguments, size_t, cudaStream_t) {
   // Every thread gets a copy of its own, which is more than CUDA gives.
   return emulateLaunch([](void *erased, void *argument) { ((void (*)(Argument))erased)(*(Argument *)argument); }, (void *)kernel,
-      arguments[0], grid, block);
+      arguments[0], sizeof(Argument), grid, block);
 }
 
 #endif

@@ -91,7 +91,7 @@ def native_answer(
     mode: Optional[int] = None,
 ) -> Answer:
     """libqlif's, with a tape of a mode in training. The device must be synchronized before the answer is read."""
-    # lif draws nothing, and refuses numbers.
+    # plain-lif draws nothing, and refuses numbers.
     lent = lent and configuration == "full"
     spikes, voltages = arrays.empty_bytes(case.shape), arrays.empty(case.shape)
     with native.Kernel(library, device, native.config_of(library, configuration)) as kernel:

@@ -45,9 +45,8 @@ DEFAULTS = {
     "q_bias": _REST_ANGLE + QUANTUM_LEAK,
 }
 
-# full: every option on, the default. lif: every option off but adaptation current and synaptic depression, THRESHOLD
-# with the HEAVISIDE surrogate.
-CONFIGURATIONS = ("full", "lif")
+# full: every option on, the default. plain-lif: the preset, every option off, THRESHOLD with the HEAVISIDE surrogate.
+CONFIGURATIONS = ("full", "plain-lif")
 
 # What our kernels and the Triton kernels draw with.
 SEED = 42

@@ -41,9 +41,10 @@ def counted_bytes(configuration: str, shape: Sequence[int], training: bool) -> f
 def counted_operations(counts: Mapping[str, Any], configuration: str, training: bool) -> float:
     """Instructions of a thread for a neuron-step, from native/operations."""
     rows = counts["a_neuron_step"]
+    name = configuration.replace("-", "_")
     if not training:
-        return rows[f"{configuration}_forward"]["operations"]
-    return rows[f"{configuration}_forward_taped"]["operations"] + rows[f"{configuration}_backward"]["operations"]
+        return rows[f"{name}_forward"]["operations"]
+    return rows[f"{name}_forward_taped"]["operations"] + rows[f"{name}_backward"]["operations"]
 
 
 class Floor(NamedTuple):

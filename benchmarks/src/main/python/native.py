@@ -64,7 +64,6 @@ def config_of(library: "Library", configuration: str) -> Config:
         library.call("qlif_qlif_defaults", ctypes.byref(config), ctypes.sizeof(config))
     else:
         library.call("qlif_qlif_preset", ctypes.byref(config), ctypes.sizeof(config), b"plain-lif")
-        config.use_adaptation = config.use_depression = 1
     return config
 
 

@@ -35,9 +35,10 @@ Step = Callable[..., Tuple[State, torch.Tensor, torch.Tensor, torch.Tensor]]
 
 
 def initial_state(configuration: str, like: torch.Tensor) -> State:
-    """Of full: V, A, S, R, H, D, o, r, h and y; of lif: V, A and S. like: a (B, N) tensor."""
-    state = [torch.zeros_like(like) for _ in range(10 if configuration == "full" else 3)]
-    state[2] = torch.ones_like(like)
+    """Of full: V, A, S, R, H, D, o, r, h and y; of plain-lif: V. like: a (B, N) tensor."""
+    state = [torch.zeros_like(like) for _ in range(10 if configuration == "full" else 1)]
+    if configuration == "full":
+        state[2] = torch.ones_like(like)
     return tuple(state)
 
 
@@ -85,19 +86,17 @@ class Heaviside(torch.autograd.Function):
         return gradient * (1 - k.SURROGATE_SCALE * delta.abs()).clamp(min=0)
 
 
-def lif_step(p: Parameters, state: State, current: torch.Tensor, u: None, xi: None):
+def plain_lif_step(p: Parameters, state: State, current: torch.Tensor, u: None, xi: None):
     """Every option off. Nothing is drawn."""
-    v, a, s = state
-    v_pre = v + p.leak * (current * s - a - v)
+    (v,) = state
+    v_pre = v + p.leak * (current - v)
     y = Heaviside.apply(v_pre - p.v_th)
     spike = y.detach()
     v = v_pre + spike * k.RESET_FRACTION * (k.V_RESET - v_pre)
-    a = k.ADAPTATION_DECAY * a + k.SPIKE_INCREASE * y
-    s = s * (1 - k.DEPRESSION_RATE * y) + k.RECOVERY_RATE * (1 - s)
-    return (v, a, s), spike, y, v
+    return (v,), spike, y, v
 
 
-STEPS: Mapping[str, Step] = {"full": full_step, "lif": lif_step}
+STEPS: Mapping[str, Step] = {"full": full_step, "plain-lif": plain_lif_step}
 
 
 def several_steps(step: Step, values: bool, voltages: bool) -> Callable:

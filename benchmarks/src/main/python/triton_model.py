@@ -51,8 +51,8 @@ MINUS_TWO_LN2 = tl.constexpr(-1.3862943611198906)
 TURN = tl.constexpr(6.283185307179586 * 2.0**-24)
 PI = tl.constexpr(3.141592653589793)
 
-# Of the state before a group, what is kept: A, S, R, H, D, o, r, h; without V', V, A and S.
-KEPT = {"full": 8, "lif": 3}
+# Of the state before a group, what is kept: A, S, R, H, D, o, r, h; without V', V.
+KEPT = {"full": 8, "plain-lif": 1}
 
 
 @triton.jit
@@ -100,9 +100,9 @@ def settle(parameters, state, v_pre, spike, FULL: tl.constexpr):
     v_th, leak, eta, alpha, rest_angle = parameters
     v, a, s, r, h, d, o, rate, homeostasis, y = state
     v = v_pre + spike * RESET_FRACTION * (V_RESET - v_pre)
-    a = ADAPTATION_DECAY * a + SPIKE_INCREASE * spike
-    s = s * (1.0 - DEPRESSION_RATE * spike) + RECOVERY_RATE * (1.0 - s)
     if FULL:
+        a = ADAPTATION_DECAY * a + SPIKE_INCREASE * spike
+        s = s * (1.0 - DEPRESSION_RATE * spike) + RECOVERY_RATE * (1.0 - s)
         base = clamp_threshold(v_th + o)
         r = REFRACTORY_DECAY * r + R_JUMP * spike
         h = tl.minimum(AHP_DECAY * h + AHP_JUMP * spike, AHP_MAX)
@@ -125,7 +125,7 @@ def forward_step(parameters, state, current, u, xi, FULL: tl.constexpr):
         p = (0.5 - 0.5 * libdevice.fast_cosf(rest_angle + slope * delta)) * tl.exp(-r)
         fired = u < p
     else:
-        v_pre = v + leak * (current * s - a - v)
+        v_pre = v + leak * (current - v)
         fired = v_pre - v_th >= 0.0
     state = (v, a, s, r, h, d, o, rate, homeostasis, y)
     v, a, s, r, h, d, o, rate, homeostasis, y = settle(parameters, state, v_pre, fired.to(tl.float32), FULL)
@@ -147,8 +147,6 @@ def keep_state(checkpoint, state, elements, mask, FULL: tl.constexpr):
         tl.store(checkpoint + 7 * elements, homeostasis, mask=mask)
     else:
         tl.store(checkpoint, v, mask=mask)
-        tl.store(checkpoint + elements, a, mask=mask)
-        tl.store(checkpoint + 2 * elements, s, mask=mask)
 
 
 @triton.jit
@@ -263,7 +261,7 @@ def replay(parameters, before, current, v_tape, spike, FULL: tl.constexpr):
         d = DSP_DECAY * d + DSP_JUMP * y
         divisor = 1.0 + d
     else:
-        drive = current * s - a - v
+        drive = current - v
         v_pre = v + leak * drive
         delta = v_pre - v_th
         divisor = d
@@ -293,11 +291,11 @@ def walk_back(parameters, adjoints, sums, before, after, grad_y, FULL: tl.conste
         sum_v_th -= b_eta * (y - 1.0) + adj_o
         b_base = b_eta * (y - 1.0) + b_moved
         b_y += b_eta * (1.0 + (base - v_th))
-    b_y += SPIKE_INCREASE * adj_a - DEPRESSION_RATE * s * adj_s
-    adj_s = adj_s * ((1.0 - DEPRESSION_RATE * y) - RECOVERY_RATE)
-    adj_a = ADAPTATION_DECAY * adj_a
     b_v_pre = adj_v * (1.0 - RESET_FRACTION * y)
     if FULL:
+        b_y += SPIKE_INCREASE * adj_a - DEPRESSION_RATE * s * adj_s
+        adj_s = adj_s * ((1.0 - DEPRESSION_RATE * y) - RECOVERY_RATE)
+        adj_a = ADAPTATION_DECAY * adj_a
         adj_r = REFRACTORY_DECAY * adj_r
         bounded = tl.maximum(divisor, MIN_SLOPE_DIVISOR)
         reciprocal = 1.0 / bounded
@@ -321,11 +319,12 @@ def walk_back(parameters, adjoints, sums, before, after, grad_y, FULL: tl.conste
     sum_leak += b_v_pre * drive
     b_i_eff = leak * b_v_pre
     adj_v = b_v_pre - b_i_eff
-    gain = b_i_eff * GAIN if FULL else b_i_eff
-    grad_input = gain * s
-    adj_s += gain * current
-    adj_a -= b_i_eff
+    grad_input = b_i_eff
     if FULL:
+        gain = b_i_eff * GAIN
+        grad_input = gain * s
+        adj_s += gain * current
+        adj_a -= b_i_eff
         b_base = tl.where((raw_base >= MIN_THRESHOLD) & (raw_base <= MAX_THRESHOLD), b_base, 0.0)
         adj_o = b_base
     sum_v_th += b_base
@@ -364,8 +363,8 @@ def backward_group(
     else:
         before = (
             tl.load(checkpoint, mask=mask, other=0.0),
-            tl.load(checkpoint + elements, mask=mask, other=0.0),
-            tl.load(checkpoint + 2 * elements, mask=mask, other=0.0),
+            zero,
+            zero,
             zero,
             zero,
             zero,

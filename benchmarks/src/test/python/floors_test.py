@@ -17,7 +17,7 @@ LIBRARY = native.Library(os.environ["QLIF_LIBRARY"])
 
 class FloorsTest(unittest.TestCase):
     def test_a_tape_is_as_large_as_counted(self):
-        for configuration, mode in (("full", native.TAPE_VOLTAGE), ("lif", native.TAPE_COMPACT)):
+        for configuration, mode in (("full", native.TAPE_VOLTAGE), ("plain-lif", native.TAPE_COMPACT)):
             for shape in ((20, 8, 512), (64, 4, 1024), (65, 4, 1024), (256, 2, 2048)):
                 with self.subTest(configuration=configuration, shape=shape):
                     with native.Kernel(LIBRARY, native.HOST, native.config_of(LIBRARY, configuration)) as kernel:
@@ -28,22 +28,22 @@ class FloorsTest(unittest.TestCase):
     def test_bytes_of_a_neuron_step(self):
         shape = (20, 128, 512)
         neuron_steps = 20 * 128 * 512
-        self.assertAlmostEqual(floors.counted_bytes("lif", shape, False) / neuron_steps, 5, places=1)
+        self.assertAlmostEqual(floors.counted_bytes("plain-lif", shape, False) / neuron_steps, 5, places=1)
         # Input, spike, tape twice, input again, two gradients; sums over time of 20 steps.
         self.assertAlmostEqual(
             floors.counted_bytes("full", shape, True) / neuron_steps, 5 + 2 * (4 + 1 / 8) + 12 + 2 * 20 / 20, places=1
         )
 
     def test_the_larger_floor_counts(self):
-        counts = {"a_neuron_step": {"lif_forward": {"operations": 10.0}}}
+        counts = {"a_neuron_step": {"plain_lif_forward": {"operations": 10.0}}}
         for rate, bound, seconds in ((1e12, "bytes", 5e6 / 1e9), (1e9, "operations", 1e7 / 1e9)):
             measured = {
                 "copy_bytes_per_second": 1e9,
                 "l2_bytes": 2_000_000,
                 "thread_instructions": {"mixed": {"per_second": rate}},
             }
-            floor = floors.Ceilings(measured, counts).floor("lif", (100, 10, 1000), False)
+            floor = floors.Ceilings(measured, counts).floor("plain-lif", (100, 10, 1000), False)
             self.assertEqual(bound, floor.bound)
             self.assertAlmostEqual(seconds, floor.seconds, places=4)
             self.assertFalse(floor.cached)
-            self.assertTrue(floors.Ceilings(measured, counts).floor("lif", (1, 10, 1000), False).cached)
+            self.assertTrue(floors.Ceilings(measured, counts).floor("plain-lif", (1, 10, 1000), False).cached)

@@ -138,7 +138,7 @@ class GpuCompareTest(unittest.TestCase):
                     }
                 )
             )
-            kernels = [f"{c}_{p}" for c in ("full", "lif") for p in ("forward", "forward_taped", "backward")]
+            kernels = [f"{c}_{p}" for c in ("full", "plain_lif") for p in ("forward", "forward_taped", "backward")]
             operations.write_text(json.dumps({"a_neuron_step": {kernel: {"operations": 100} for kernel in kernels}}))
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
@@ -161,7 +161,7 @@ class GpuCompareTest(unittest.TestCase):
             self.assertEqual({}, result["failed"])
             self.assertGreater(result["floor"]["by_operations"], 0)
             self.assertGreater(result["single_replay_seconds"], 0)
-        for words in ("of the floor", "as fast as Triton", "a graph replay takes", "## lif, train"):
+        for words in ("of the floor", "as fast as Triton", "a graph replay takes", "## plain-lif, train"):
             self.assertIn(words, text)
 
     @pretended

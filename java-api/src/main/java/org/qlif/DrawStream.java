@@ -31,6 +31,17 @@ public record DrawStream(long seed, int stream, long elementOffset) {
         }
     }
 
+    /** Throws unless {@code rowIndex} has the index of each of {@code batch} rows, and nothing else says where they are. */
+    static void requireRowIndex(DrawStream stream, Tensor rowIndex, long batch) {
+        if (rowIndex.type() != DType.I64 || !rowIndex.hasShape(batch)) {
+            throw new IllegalArgumentException("rowIndex: got " + rowIndex + ", expected I64[" + batch + "]");
+        }
+        if (stream != null && stream.elementOffset != 0) {
+            throw new IllegalArgumentException("draws: got elementOffset " + stream.elementOffset
+                    + " with a rowIndex, expected 0: the row indices say where the rows are");
+        }
+    }
+
     /** The stream {@code stream} of {@code seed} for an unsharded batch. */
     public DrawStream(long seed, int stream) {
         this(seed, stream, 0);

@@ -354,11 +354,7 @@ public final class Forward {
                     + (wires > 0 && uniforms == null ? "decision uniforms" : "membrane noise"));
         }
         if (rowIndex != null) {
-            require("rowIndex", rowIndex, DType.I64, b);
-            if (this.draws != null && this.draws.elementOffset() != 0) {
-                throw new IllegalArgumentException("draws: got elementOffset " + this.draws.elementOffset()
-                        + " with a rowIndex, expected 0: the row indices say where the rows are");
-            }
+            DrawStream.requireRowIndex(this.draws, rowIndex, b);
         }
         requireState("initialState", initialState, config, b, n);
         requireState("finalState", finalState, config, b, n);

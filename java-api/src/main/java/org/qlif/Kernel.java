@@ -160,10 +160,25 @@ public final class Kernel implements AutoCloseable {
      * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the counter of the draws ends first
      */
     public void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals) {
+        draw(stream, firstStep, null, uniforms, normals);
+    }
+
+    /**
+     * Writes the numbers that a run of this kernel would draw for rows from anywhere in the whole batch.
+     *
+     * @param stream which numbers; with row indices its offset is 0
+     * @param firstStep the absolute index of the first step
+     * @param rowIndex the index of each row, {@code I64 (B)}, as for {@link Forward#rowIndex}; null for consecutive rows
+     * @param uniforms as in {@link #draw(DrawStream, long, Tensor, Tensor)}
+     * @param normals as in {@link #draw(DrawStream, long, Tensor, Tensor)}
+     * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the counter of the draws ends first
+     */
+    public void draw(DrawStream stream, long firstStep, Tensor rowIndex, Tensor uniforms, Tensor normals) {
         guard.enter();
         try {
             Objects.requireNonNull(stream, "stream");
             Lending lending = new Lending();
+            lending.read("rowIndex", rowIndex);
             if (uniforms != null) {
                 boolean wires = uniforms.rank() == 4;
                 if (uniforms.type() != DType.F32
@@ -190,11 +205,14 @@ public final class Kernel implements AutoCloseable {
             if (any == null) {
                 return;
             }
+            if (rowIndex != null) {
+                DrawStream.requireRowIndex(stream, rowIndex, any.extent(any.rank() - 2));
+            }
             long elements = Tensor.elementsPerStep(
                     uniforms != null ? "uniforms" : "normals", any.extent(any.rank() - 2), any.extent(any.rank() - 1));
-            DrawStream.requireWithinCounter(stream, firstStep, any.extent(0), elements);
+            DrawStream.requireWithinCounter(rowIndex == null ? stream : null, firstStep, any.extent(0), elements);
             if (any.elements() > 0) {
-                backend.draw(stream, firstStep, uniforms, normals);
+                backend.draw(stream, firstStep, rowIndex, uniforms, normals);
             }
         } finally {
             exit();

@@ -11,7 +11,7 @@ package org.qlif;
 public record KernelOptions(int threads) {
     /** Checks the range. */
     public KernelOptions {
-        Range.within("threads", threads, 1, 1024);
+        Range.wholeWithin(1, 1024).require("threads", threads);
     }
 
     /** As many threads as the JVM says there are processors. */

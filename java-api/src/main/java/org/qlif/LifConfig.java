@@ -5,19 +5,20 @@ import java.util.Objects;
 
 /**
  * The classic current-based leaky integrate-and-fire neuron, docs/model.md, section 11: the baseline that others are compared with.
- * Values are checked when the record is made: one outside its range, a NaN or an infinity is refused by name, value and range.
+ * Values are checked when the configuration is made: one outside its range, a NaN or an infinity is refused by the name that it has in
+ * text, value and range. The text form is that of {@link QlifConfig}: {@code LIF v_leak=0.1 surrogate=ARCTAN}.
  *
  * <p>The rates {@code tau_*_inv} are in the inverse of the unit of {@code dt}, by default seconds; potentials and currents are
  * dimensionless. It neither draws numbers nor takes a modulation. Use {@link #builder()}.
  *
- * @param tauSynInv where tau_syn_inv starts; dt * tauSynInv must be at most 1
- * @param tauMemInv where tau_mem_inv starts; dt * tauMemInv must be at most 1
- * @param vTh where v_th starts
- * @param dt the time step
- * @param vLeak the potential that the membrane leaks to
- * @param vReset the potential after a spike
- * @param surrogate the derivative that stands in for that of the spike
- * @param surrogateAlpha a of the surrogate
+ * @param tauSynInv where tau_syn_inv starts, above 0, dt * tauSynInv at most 1; 200 by default
+ * @param tauMemInv where tau_mem_inv starts, above 0, dt * tauMemInv at most 1; 100 by default
+ * @param vTh where v_th starts: finite; 1 by default
+ * @param dt the time step, above 0; 0.001 by default
+ * @param vLeak the potential that the membrane leaks to: finite; 0 by default
+ * @param vReset the potential after a spike: finite; 0 by default
+ * @param surrogate the derivative that stands in for that of the spike; FAST_SIGMOID by default
+ * @param surrogateAlpha a of the surrogate, above 0; 100 by default
  */
 public record LifConfig(
         double tauSynInv,
@@ -34,22 +35,38 @@ public record LifConfig(
     private static final List<LifVariable> VARIABLES = List.of(LifVariable.values());
     private static final List<LifTrace> TRACES = List.of(LifTrace.values());
 
-    /** Checks every component. */
-    public LifConfig {
-        Range.positive("dt", dt);
-        requireRate("tauSynInv", tauSynInv, (float) dt);
-        requireRate("tauMemInv", tauMemInv, (float) dt);
-        Range.finite("vTh", vTh);
-        Range.finite("vLeak", vLeak);
-        Range.finite("vReset", vReset);
-        Objects.requireNonNull(surrogate, "surrogate");
+    /**
+     * Checks every option.
+     *
+     * @throws IllegalArgumentException if a value is out of its range
+     */
+    public LifConfig(
+            double tauSynInv,
+            double tauMemInv,
+            double vTh,
+            double dt,
+            double vLeak,
+            double vReset,
+            Surrogate surrogate,
+            double surrogateAlpha) {
+        this.tauSynInv = tauSynInv;
+        this.tauMemInv = tauMemInv;
+        this.vTh = vTh;
+        this.dt = dt;
+        this.vLeak = vLeak;
+        this.vReset = vReset;
+        this.surrogate = Objects.requireNonNull(surrogate, "surrogate");
+        this.surrogateAlpha = surrogateAlpha;
+        LifOptions.TABLE.check(this);
         surrogate.requireScale(surrogateAlpha);
+        requireRate("tau_syn_inv", tauSynInv, (float) dt);
+        requireRate("tau_mem_inv", tauMemInv, (float) dt);
     }
 
     private static void requireRate(String name, double value, float dt) {
         ParameterRange range = ParameterRange.rate(name, dt);
         if (!range.contains((float) value)) {
-            throw new IllegalArgumentException(name + ": got " + value + ", expected " + range.expected());
+            throw Range.refusal(name, value, range.expected());
         }
     }
 
@@ -74,6 +91,31 @@ public record LifConfig(
                 .vReset(vReset)
                 .surrogate(surrogate)
                 .surrogateAlpha(surrogateAlpha);
+    }
+
+    /**
+     * The configuration that {@code text} describes, in the form of {@link #toString}.
+     *
+     * @throws IllegalArgumentException if it is not of this model, or an option is unknown, there twice or out of its range
+     */
+    public static LifConfig parse(String text) {
+        return LifOptions.TABLE.parse("LIF", text, defaults());
+    }
+
+    @Override
+    public LifConfig with(List<String> settings) {
+        return LifOptions.TABLE.with(this, settings);
+    }
+
+    @Override
+    public List<ConfigOption> options() {
+        return LifOptions.TABLE.options();
+    }
+
+    /** The model's name and the options that are not as in {@link #defaults}: {@code LIF v_leak=0.1}. */
+    @Override
+    public String toString() {
+        return LifOptions.TABLE.text(this, defaults());
     }
 
     @Override

@@ -54,10 +54,12 @@ public final class LifLayer implements AutoCloseable {
     private final LifConfig config;
     private final LayerEngine engine;
     private final Set<LifTrace> traces;
+    private final Set<LifParameter> learnable;
 
     private LifLayer(Builder builder) {
         this.config = builder.config;
         this.traces = EnumSet.copyOf(builder.traces);
+        this.learnable = Collections.unmodifiableSet(EnumSet.copyOf(builder.learnable));
         this.engine = new LayerEngine(builder.settings, config, traces, true, null, List.of());
     }
 
@@ -113,6 +115,11 @@ public final class LifLayer implements AutoCloseable {
         return engine.state();
     }
 
+    /** The parameters that an optimizer is to change; {@link #backward} gives the gradients of all. */
+    public Set<LifParameter> learnable() {
+        return learnable;
+    }
+
     /** The configuration. */
     public LifConfig config() {
         return config;
@@ -136,6 +143,7 @@ public final class LifLayer implements AutoCloseable {
         private final LayerEngine.Settings settings;
         private LifConfig config = LifConfig.defaults();
         private final EnumSet<LifTrace> traces = EnumSet.noneOf(LifTrace.class);
+        private Set<LifParameter> learnable = EnumSet.of(LifParameter.V_TH);
 
         private Builder(long neurons) {
             this.settings = new LayerEngine.Settings(neurons);
@@ -180,6 +188,13 @@ public final class LifLayer implements AutoCloseable {
         /** Asks for traces. */
         public Builder traces(LifTrace... wanted) {
             traces.addAll(List.of(wanted));
+            return this;
+        }
+
+        /** Sets which parameters an optimizer is to change, none to all of them: V_TH unless set. */
+        public Builder learn(LifParameter... parameters) {
+            this.learnable = EnumSet.noneOf(LifParameter.class);
+            this.learnable.addAll(List.of(parameters));
             return this;
         }
 

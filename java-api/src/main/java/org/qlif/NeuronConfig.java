@@ -1,9 +1,36 @@
 package org.qlif;
 
 import java.util.List;
+import org.qlif.spi.Printable;
 
 /** The immutable configuration of a neuron model: what a kernel is built for. */
 public sealed interface NeuronConfig permits QlifConfig, LifConfig {
+    /**
+     * The configuration that {@code text} describes: a model's name and, between spaces, the options that are not as in the model's
+     * defaults, as {@code toString} of a configuration gives them, such as {@code QLIF tau=10.0 use_ahp=false}. Names are those of
+     * docs/model.md.
+     *
+     * @throws IllegalArgumentException if the model or an option is unknown, or an option is there twice or out of its range
+     */
+    static NeuronConfig parse(String text) {
+        String model = text.strip().split("\\s", 2)[0];
+        return switch (model) {
+            case "QLIF" -> QlifConfig.parse(text);
+            case "LIF" -> LifConfig.parse(text);
+            default -> throw Range.refusal("model", "'" + Printable.text(model) + "'", "QLIF or LIF");
+        };
+    }
+
+    /**
+     * This configuration with options changed, each by a text such as {@code tau=10}, in any order.
+     *
+     * @throws IllegalArgumentException if an option is unknown, there twice or out of its range
+     */
+    NeuronConfig with(List<String> settings);
+
+    /** The table of the model's options, in the order of its text form. */
+    List<ConfigOption> options();
+
     /** The model's name in text, such as {@code QLIF}. */
     String model();
 

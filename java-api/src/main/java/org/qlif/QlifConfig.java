@@ -2,132 +2,66 @@ package org.qlif;
 
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalDouble;
+import java.util.function.UnaryOperator;
 
 /**
- * Every option of the QLIF model, with the defaults of docs/model.md. Values are checked when the record is made: one outside
- * its range, a NaN or an infinity is refused by name, value and range.
+ * Every option of the QLIF model, with the defaults of docs/model.md. Made by {@link #builder()}, in calls whose order does not matter:
  *
- * <p>Times are in the unit of {@code dt}; potentials, thresholds and currents are dimensionless. Use {@link #builder()}.
+ * <pre>{@code
+ * QlifConfig config = QlifConfig.builder()
+ *         .tau(10)
+ *         .qubit(qubit -> qubit.withAngleMap(QlifConfig.AngleMap.TANH))
+ *         .homeostasis(QlifConfig.Homeostasis::off)
+ *         .build();
+ * }</pre>
  *
- * @param vReset V_reset, the potential after a full reset
- * @param resetFraction kappa_r, the share of the way to V_reset that a spike takes; 1 is a hard reset
- * @param detachReset whether the reset and the refractory trace see the spike value without its gradient
- * @param dt the time step
- * @param noiseStd sigma, the standard deviation of the membrane noise, when {@code stochastic}
- * @param stochastic whether the membrane noise is on
- * @param decision how the membrane gap becomes a spike
- * @param sampling SIGMOID only: whether the spike is drawn or the probability rounded
- * @param spikeValue what drives the dynamics and a downstream layer
- * @param angleMap QUBIT only: the qubit angle from the membrane gap; LINEAR is periodic, on purpose
- * @param thetaMax the largest rotation of the TANH angle map
- * @param quantumLeak the rotation subtracted from the qubit bias
- * @param readout QUBIT only: how p becomes a spike
- * @param quantumWires W, the qubits measured per neuron-step by MULTI_QUBIT
- * @param quantumThreshold zeta, the mean of Z below which the neuron fires, for MULTI_QUBIT and EXPECTATION: a cosine, so lower is more
- *     selective
- * @param probabilityFloor p is clamped to [floor, 1 - floor] before refractory damping
- * @param surrogate THRESHOLD only: the derivative that stands in for that of the step
- * @param surrogateAlpha a of the surrogate
- * @param dynamicProbability allow_dynamic_spike_probability: whether the spike history flattens the probability slope
- * @param baseAlpha the SIGMOID slope
- * @param dspDecay the decay of D in a step; exp(-dt / tau_adapt) unless set
- * @param dspJump the rise of D at a spike
- * @param minAlpha the lower bound of the SIGMOID slope
- * @param maxAlpha the upper bound of the SIGMOID slope
- * @param refractory whether exp(-R) damps p
- * @param tauRef the time constant of R
- * @param rJump the rise of R at a spike
- * @param useAdaptation whether the adaptation current flows; without it A neither acts nor changes
- * @param adaptationDecay the decay of A in a step
- * @param spikeIncrease the rise of A at a spike
- * @param useDepression whether spikes depress the synapse; without it S neither acts nor changes
- * @param depressionRate the share of S that a spike takes
- * @param recoveryRate the share of the way back to 1 that S takes in a step
- * @param useAhp whether the after-hyperpolarization current flows
- * @param tauAhp the time constant of H
- * @param ahpJump the rise of H at a spike
- * @param gAhp the conductance that makes H a current
- * @param ahpMax the cap of H
- * @param useAdaptiveThreshold whether the threshold adapts
- * @param minThreshold the lower bound of the adaptive threshold
- * @param maxThreshold the upper bound of the adaptive threshold
- * @param homeostasisEnabled whether h follows the firing rate
- * @param homeostasisTargetRate the rate that homeostasis steers to, spikes per step
- * @param homeostasisLr the step of h
- * @param homeostasisTau the time constant of r
- * @param neuromodMode what the modulation acts on
- * @param neuromodStrength kappa, the strength of the modulation
- * @param neuromodTransform what is applied to an external modulation
- * @param vTh where V_th starts
- * @param tau where tau starts, in the unit of dt; dt / tau must be finite in float32
- * @param eta where eta starts
- * @param qScale where the qubit scale alpha starts; calibrated unless set
- * @param qBias where the qubit bias beta starts; calibrated unless set
- * @param learnableThreshold whether an optimizer sees V_th
- * @param learnableTau whether an optimizer sees tau
- * @param learnableEta whether an optimizer sees eta
- * @param learnableQScale whether an optimizer sees alpha
- * @param learnableQBias whether an optimizer sees beta
+ * <p>or from text, {@code QlifConfig.parse("QLIF tau=10 angle_map=TANH homeostasis_enabled=false")}, which {@link #toString} gives back.
+ * Values are checked when the configuration is made: one outside its range, a NaN or an infinity is refused by the name that it has in
+ * text, value and range. Ranges of numbers are meant in float32, in which kernels compute.
+ *
+ * <p>Times are in the unit of {@code dt}; potentials, thresholds and currents are dimensionless.
+ *
+ * @param dt the time step, above 0; 1 by default
+ * @param decision how the membrane gap becomes a spike; QUBIT by default
+ * @param spikeValue what drives the dynamics and a downstream layer; SAMPLE by default
+ * @param probabilityFloor p is clamped to [floor, 1 - floor] before refractory damping; in [0, 0.5), 0 by default
+ * @param surrogate THRESHOLD only: the derivative that stands in for that of the step; HEAVISIDE by default
+ * @param surrogateAlpha a of the surrogate, above 0; 1 by default
+ * @param reset what a spike leaves of the potential
+ * @param noise the membrane noise
+ * @param qubit the QUBIT decision
+ * @param sigmoid the SIGMOID decision
+ * @param dynamicProbability how the spike history flattens the slope of the probability
+ * @param refractoriness how a spike damps the probability
+ * @param adaptation the adaptation current
+ * @param depression short-term depression of the synapse
+ * @param ahp the after-hyperpolarization current
+ * @param adaptiveThreshold how spikes move the threshold
+ * @param homeostasis how the firing rate moves the threshold
+ * @param neuromodulation what the modulation acts on
+ * @param start where the parameters start
  */
 public record QlifConfig(
-        double vReset,
-        double resetFraction,
-        boolean detachReset,
         double dt,
-        double noiseStd,
-        boolean stochastic,
         Decision decision,
-        Sampling sampling,
         SpikeValue spikeValue,
-        AngleMap angleMap,
-        double thetaMax,
-        double quantumLeak,
-        Readout readout,
-        int quantumWires,
-        double quantumThreshold,
         double probabilityFloor,
         Surrogate surrogate,
         double surrogateAlpha,
-        boolean dynamicProbability,
-        double baseAlpha,
-        double dspDecay,
-        double dspJump,
-        double minAlpha,
-        double maxAlpha,
-        boolean refractory,
-        double tauRef,
-        double rJump,
-        boolean useAdaptation,
-        double adaptationDecay,
-        double spikeIncrease,
-        boolean useDepression,
-        double depressionRate,
-        double recoveryRate,
-        boolean useAhp,
-        double tauAhp,
-        double ahpJump,
-        double gAhp,
-        double ahpMax,
-        boolean useAdaptiveThreshold,
-        double minThreshold,
-        double maxThreshold,
-        boolean homeostasisEnabled,
-        double homeostasisTargetRate,
-        double homeostasisLr,
-        double homeostasisTau,
-        NeuromodMode neuromodMode,
-        double neuromodStrength,
-        NeuromodTransform neuromodTransform,
-        double vTh,
-        double tau,
-        double eta,
-        double qScale,
-        double qBias,
-        boolean learnableThreshold,
-        boolean learnableTau,
-        boolean learnableEta,
-        boolean learnableQScale,
-        boolean learnableQBias)
+        Reset reset,
+        Noise noise,
+        Qubit qubit,
+        Sigmoid sigmoid,
+        DynamicProbability dynamicProbability,
+        Refractoriness refractoriness,
+        Adaptation adaptation,
+        Depression depression,
+        Ahp ahp,
+        AdaptiveThreshold adaptiveThreshold,
+        Homeostasis homeostasis,
+        Neuromodulation neuromodulation,
+        Start start)
         implements NeuronConfig {
 
     /** How the membrane gap becomes a spike. */
@@ -186,59 +120,524 @@ public record QlifConfig(
         OFF
     }
 
+    /**
+     * A part of the model that can be off.
+     *
+     * @param <M> the part itself
+     */
+    public interface Mechanism<M> {
+        /** Whether it is on. */
+        boolean enabled();
+
+        /** The same, on or off. */
+        M withEnabled(boolean enabled);
+
+        /** The same, on. */
+        default M on() {
+            return withEnabled(true);
+        }
+
+        /** The same, off. */
+        default M off() {
+            return withEnabled(false);
+        }
+    }
+
+    /**
+     * What a spike leaves of the potential.
+     *
+     * @param potential V_reset, the potential after a full reset: finite; 0 by default
+     * @param fraction kappa_r, the share of the way to V_reset that a spike takes, in [0, 1]; 1, a hard reset, by default
+     * @param detached whether the reset and the refractory trace see the spike value without its gradient; true by default
+     */
+    public record Reset(double potential, double fraction, boolean detached) {
+        static final Reset DEFAULTS = new Reset(0.0, 1.0, true);
+
+        /** The same with this {@code potential}. */
+        public Reset withPotential(double potential) {
+            return new Reset(potential, fraction, detached);
+        }
+
+        /** The same with this {@code fraction}. */
+        public Reset withFraction(double fraction) {
+            return new Reset(potential, fraction, detached);
+        }
+
+        /** The same with this {@code detached}. */
+        public Reset withDetached(boolean detached) {
+            return new Reset(potential, fraction, detached);
+        }
+    }
+
+    /**
+     * The membrane noise, normal and white.
+     *
+     * @param enabled whether there is noise; true by default
+     * @param std sigma, its standard deviation, at least 0; 0.1 by default. With 0 there is none
+     */
+    public record Noise(boolean enabled, double std) implements Mechanism<Noise> {
+        static final Noise DEFAULTS = new Noise(true, 0.1);
+
+        @Override
+        public Noise withEnabled(boolean enabled) {
+            return new Noise(enabled, std);
+        }
+
+        /** The same with this {@code std}. */
+        public Noise withStd(double std) {
+            return new Noise(enabled, std);
+        }
+    }
+
+    /**
+     * The QUBIT decision: how the gap turns a qubit, and how the qubit is read.
+     *
+     * @param angleMap the angle from the membrane gap; LINEAR, which is periodic on purpose, by default
+     * @param thetaMax the largest rotation of the TANH angle map, in (0, pi]; pi / 2 - 0.005 by default
+     * @param leak the rotation subtracted from the qubit bias, at least 0; 0.1 by default
+     * @param readout how p becomes a spike; SINGLE_QUBIT by default
+     * @param wires W, the qubits that MULTI_QUBIT measures in a neuron-step, 1 to 64; 4 by default
+     * @param threshold zeta, the mean of Z below which the neuron fires, for MULTI_QUBIT and EXPECTATION: a cosine, so lower is more
+     *     selective; in (-1, 1), 0.7 by default
+     */
+    public record Qubit(AngleMap angleMap, double thetaMax, double leak, Readout readout, int wires, double threshold) {
+        static final Qubit DEFAULTS =
+                new Qubit(AngleMap.LINEAR, Math.PI / 2 - 0.005, 0.1, Readout.SINGLE_QUBIT, 4, 0.7);
+
+        /** Refuses a null; numbers are checked with the whole configuration. */
+        public Qubit {
+            Objects.requireNonNull(angleMap, "angleMap");
+            Objects.requireNonNull(readout, "readout");
+        }
+
+        /** The same with this {@code angleMap}. */
+        public Qubit withAngleMap(AngleMap angleMap) {
+            return new Qubit(angleMap, thetaMax, leak, readout, wires, threshold);
+        }
+
+        /** The same with this {@code thetaMax}. */
+        public Qubit withThetaMax(double thetaMax) {
+            return new Qubit(angleMap, thetaMax, leak, readout, wires, threshold);
+        }
+
+        /** The same with this {@code leak}. */
+        public Qubit withLeak(double leak) {
+            return new Qubit(angleMap, thetaMax, leak, readout, wires, threshold);
+        }
+
+        /** The same with this {@code readout}. */
+        public Qubit withReadout(Readout readout) {
+            return new Qubit(angleMap, thetaMax, leak, readout, wires, threshold);
+        }
+
+        /** The same with this {@code wires}. */
+        public Qubit withWires(int wires) {
+            return new Qubit(angleMap, thetaMax, leak, readout, wires, threshold);
+        }
+
+        /** The same with this {@code threshold}. */
+        public Qubit withThreshold(double threshold) {
+            return new Qubit(angleMap, thetaMax, leak, readout, wires, threshold);
+        }
+    }
+
+    /**
+     * The SIGMOID decision.
+     *
+     * @param sampling whether the spike is drawn or the probability rounded; DRAW by default
+     * @param alpha the slope, above 0; 2 by default
+     * @param minAlpha the lower bound of the slope that the spike history has flattened, above 0; 0.05 by default
+     * @param maxAlpha the upper bound of that slope, at least minAlpha; 5 by default
+     */
+    public record Sigmoid(Sampling sampling, double alpha, double minAlpha, double maxAlpha) {
+        static final Sigmoid DEFAULTS = new Sigmoid(Sampling.DRAW, 2.0, 0.05, 5.0);
+
+        /** Refuses a null; numbers are checked with the whole configuration. */
+        public Sigmoid {
+            Objects.requireNonNull(sampling, "sampling");
+        }
+
+        /** The same with this {@code sampling}. */
+        public Sigmoid withSampling(Sampling sampling) {
+            return new Sigmoid(sampling, alpha, minAlpha, maxAlpha);
+        }
+
+        /** The same with this {@code alpha}. */
+        public Sigmoid withAlpha(double alpha) {
+            return new Sigmoid(sampling, alpha, minAlpha, maxAlpha);
+        }
+
+        /** The same with these bounds. */
+        public Sigmoid withAlphaBounds(double minAlpha, double maxAlpha) {
+            return new Sigmoid(sampling, alpha, minAlpha, maxAlpha);
+        }
+    }
+
+    /**
+     * The trace D, by which the spike history flattens the slope of the probability.
+     *
+     * @param enabled whether it does; true by default
+     * @param decay the decay of D in a step, at least 0; empty, by default, for exp(-dt / tauAdapt): see {@link QlifConfig#dspDecay}
+     * @param jump the rise of D at a spike, at least 0; 1 by default
+     * @param tauAdapt tau_adapt, from which the decay follows where it is not given, above 0; 20 by default
+     */
+    public record DynamicProbability(boolean enabled, OptionalDouble decay, double jump, double tauAdapt)
+            implements Mechanism<DynamicProbability> {
+        static final DynamicProbability DEFAULTS = new DynamicProbability(true, OptionalDouble.empty(), 1.0, 20.0);
+
+        /** Refuses a null; numbers are checked with the whole configuration. */
+        public DynamicProbability {
+            Objects.requireNonNull(decay, "decay");
+        }
+
+        @Override
+        public DynamicProbability withEnabled(boolean enabled) {
+            return new DynamicProbability(enabled, decay, jump, tauAdapt);
+        }
+
+        /** The same with this {@code decay}, whatever would follow from the rest. */
+        public DynamicProbability withDecay(double decay) {
+            return new DynamicProbability(enabled, OptionalDouble.of(decay), jump, tauAdapt);
+        }
+
+        /** The same with a decay that follows from tau_adapt and dt. */
+        public DynamicProbability withDerivedDecay() {
+            return new DynamicProbability(enabled, OptionalDouble.empty(), jump, tauAdapt);
+        }
+
+        /** The same with this {@code jump}. */
+        public DynamicProbability withJump(double jump) {
+            return new DynamicProbability(enabled, decay, jump, tauAdapt);
+        }
+
+        /** The same with this {@code tauAdapt}. */
+        public DynamicProbability withTauAdapt(double tauAdapt) {
+            return new DynamicProbability(enabled, decay, jump, tauAdapt);
+        }
+    }
+
+    /**
+     * The trace R: exp(-R) damps the probability after a spike.
+     *
+     * @param enabled whether it does; true by default
+     * @param tau the time constant of R, above 0; 6 by default
+     * @param jump the rise of R at a spike, at least 0; 1 by default
+     */
+    public record Refractoriness(boolean enabled, double tau, double jump) implements Mechanism<Refractoriness> {
+        static final Refractoriness DEFAULTS = new Refractoriness(true, 6.0, 1.0);
+
+        @Override
+        public Refractoriness withEnabled(boolean enabled) {
+            return new Refractoriness(enabled, tau, jump);
+        }
+
+        /** The same with this {@code tau}. */
+        public Refractoriness withTau(double tau) {
+            return new Refractoriness(enabled, tau, jump);
+        }
+
+        /** The same with this {@code jump}. */
+        public Refractoriness withJump(double jump) {
+            return new Refractoriness(enabled, tau, jump);
+        }
+    }
+
+    /**
+     * The adaptation current A. Without it A neither acts nor changes.
+     *
+     * @param enabled whether it flows; true by default
+     * @param decay the decay of A in a step, at least 0; 0.9 by default
+     * @param increase the rise of A at a spike, at least 0; 0.5 by default
+     */
+    public record Adaptation(boolean enabled, double decay, double increase) implements Mechanism<Adaptation> {
+        static final Adaptation DEFAULTS = new Adaptation(true, 0.9, 0.5);
+
+        @Override
+        public Adaptation withEnabled(boolean enabled) {
+            return new Adaptation(enabled, decay, increase);
+        }
+
+        /** The same with this {@code decay}. */
+        public Adaptation withDecay(double decay) {
+            return new Adaptation(enabled, decay, increase);
+        }
+
+        /** The same with this {@code increase}. */
+        public Adaptation withIncrease(double increase) {
+            return new Adaptation(enabled, decay, increase);
+        }
+    }
+
+    /**
+     * Short-term depression of the synapse, S. Without it S neither acts nor changes.
+     *
+     * @param enabled whether spikes depress the synapse; true by default
+     * @param rate the share of S that a spike takes, in [0, 1]; 0.1 by default
+     * @param recovery the share of the way back to 1 that S takes in a step, at least 0; 0.05 by default
+     */
+    public record Depression(boolean enabled, double rate, double recovery) implements Mechanism<Depression> {
+        static final Depression DEFAULTS = new Depression(true, 0.1, 0.05);
+
+        @Override
+        public Depression withEnabled(boolean enabled) {
+            return new Depression(enabled, rate, recovery);
+        }
+
+        /** The same with this {@code rate}. */
+        public Depression withRate(double rate) {
+            return new Depression(enabled, rate, recovery);
+        }
+
+        /** The same with this {@code recovery}. */
+        public Depression withRecovery(double recovery) {
+            return new Depression(enabled, rate, recovery);
+        }
+    }
+
+    /**
+     * The after-hyperpolarization current, by the trace H.
+     *
+     * @param enabled whether it flows; true by default
+     * @param tau the time constant of H, above 0; 120 by default
+     * @param jump the rise of H at a spike, at least 0; 0.3 by default
+     * @param conductance what makes H a current: finite; 0.2 by default
+     * @param max the cap of H, above 0; 2 by default
+     */
+    public record Ahp(boolean enabled, double tau, double jump, double conductance, double max)
+            implements Mechanism<Ahp> {
+        static final Ahp DEFAULTS = new Ahp(true, 120.0, 0.3, 0.2, 2.0);
+
+        @Override
+        public Ahp withEnabled(boolean enabled) {
+            return new Ahp(enabled, tau, jump, conductance, max);
+        }
+
+        /** The same with this {@code tau}. */
+        public Ahp withTau(double tau) {
+            return new Ahp(enabled, tau, jump, conductance, max);
+        }
+
+        /** The same with this {@code jump}. */
+        public Ahp withJump(double jump) {
+            return new Ahp(enabled, tau, jump, conductance, max);
+        }
+
+        /** The same with this {@code conductance}. */
+        public Ahp withConductance(double conductance) {
+            return new Ahp(enabled, tau, jump, conductance, max);
+        }
+
+        /** The same with this {@code max}. */
+        public Ahp withMax(double max) {
+            return new Ahp(enabled, tau, jump, conductance, max);
+        }
+    }
+
+    /**
+     * The threshold that spikes raise: docs/model.md, section 4.
+     *
+     * @param enabled whether it adapts; true by default
+     * @param min its lower bound, above 0; 0.5 by default
+     * @param max its upper bound, above min; 2 by default
+     */
+    public record AdaptiveThreshold(boolean enabled, double min, double max) implements Mechanism<AdaptiveThreshold> {
+        static final AdaptiveThreshold DEFAULTS = new AdaptiveThreshold(true, 0.5, 2.0);
+
+        @Override
+        public AdaptiveThreshold withEnabled(boolean enabled) {
+            return new AdaptiveThreshold(enabled, min, max);
+        }
+
+        /** The same with these bounds. */
+        public AdaptiveThreshold withBounds(double min, double max) {
+            return new AdaptiveThreshold(enabled, min, max);
+        }
+    }
+
+    /**
+     * The offset h of the threshold, which follows the firing rate: docs/model.md, section 5.
+     *
+     * @param enabled whether it does; true by default
+     * @param targetRate the rate that it steers to, spikes a step, in [0, 1]; 0.12 by default
+     * @param learningRate the step of h: finite; 0.001 by default
+     * @param tau the time constant of the rate r, above 0 and such that dt / tau is finite in float32; 1000 by default
+     */
+    public record Homeostasis(boolean enabled, double targetRate, double learningRate, double tau)
+            implements Mechanism<Homeostasis> {
+        static final Homeostasis DEFAULTS = new Homeostasis(true, 0.12, 1e-3, 1000.0);
+
+        @Override
+        public Homeostasis withEnabled(boolean enabled) {
+            return new Homeostasis(enabled, targetRate, learningRate, tau);
+        }
+
+        /** The same with this {@code targetRate}. */
+        public Homeostasis withTargetRate(double targetRate) {
+            return new Homeostasis(enabled, targetRate, learningRate, tau);
+        }
+
+        /** The same with this {@code learningRate}. */
+        public Homeostasis withLearningRate(double learningRate) {
+            return new Homeostasis(enabled, targetRate, learningRate, tau);
+        }
+
+        /** The same with this {@code tau}. */
+        public Homeostasis withTau(double tau) {
+            return new Homeostasis(enabled, targetRate, learningRate, tau);
+        }
+    }
+
+    /**
+     * The modulation M.
+     *
+     * @param mode what M acts on; GAIN by default
+     * @param strength kappa, its strength: finite; 1 by default
+     * @param transform what is applied to an external modulation; SIGMOID by default
+     */
+    public record Neuromodulation(NeuromodMode mode, double strength, NeuromodTransform transform) {
+        static final Neuromodulation DEFAULTS = new Neuromodulation(NeuromodMode.GAIN, 1.0, NeuromodTransform.SIGMOID);
+
+        /** Refuses a null; numbers are checked with the whole configuration. */
+        public Neuromodulation {
+            Objects.requireNonNull(mode, "mode");
+            Objects.requireNonNull(transform, "transform");
+        }
+
+        /** The same with this {@code mode}. */
+        public Neuromodulation withMode(NeuromodMode mode) {
+            return new Neuromodulation(mode, strength, transform);
+        }
+
+        /** The same with this {@code strength}. */
+        public Neuromodulation withStrength(double strength) {
+            return new Neuromodulation(mode, strength, transform);
+        }
+
+        /** The same with this {@code transform}. */
+        public Neuromodulation withTransform(NeuromodTransform transform) {
+            return new Neuromodulation(mode, strength, transform);
+        }
+    }
+
+    /**
+     * Where the parameters start. Kernels take parameters from their calls.
+     *
+     * @param vTh V_th: finite; 1 by default
+     * @param tau tau, in the unit of dt, above 0 and such that dt / tau is finite in float32; 20 by default
+     * @param eta eta: finite; 0.1 by default
+     * @param qScale the qubit scale alpha: finite; empty, by default, for a calibrated one: see {@link QlifConfig#qScale}
+     * @param qBias the qubit bias beta: finite; empty, by default, for a calibrated one: see {@link QlifConfig#qBias}
+     * @param initialProbability the probability at a gap of 0 that is calibrated to, in (0, 1); 0.02 by default
+     * @param initialSlope the slope that is calibrated to there: finite; 0.1 by default
+     */
+    public record Start(
+            double vTh,
+            double tau,
+            double eta,
+            OptionalDouble qScale,
+            OptionalDouble qBias,
+            double initialProbability,
+            double initialSlope) {
+        static final Start DEFAULTS =
+                new Start(1.0, 20.0, 0.1, OptionalDouble.empty(), OptionalDouble.empty(), 0.02, 0.10);
+
+        /** Refuses a null; numbers are checked with the whole configuration. */
+        public Start {
+            Objects.requireNonNull(qScale, "qScale");
+            Objects.requireNonNull(qBias, "qBias");
+        }
+
+        /** The same with this {@code vTh}. */
+        public Start withVTh(double vTh) {
+            return new Start(vTh, tau, eta, qScale, qBias, initialProbability, initialSlope);
+        }
+
+        /** The same with this {@code tau}. */
+        public Start withTau(double tau) {
+            return new Start(vTh, tau, eta, qScale, qBias, initialProbability, initialSlope);
+        }
+
+        /** The same with this {@code eta}. */
+        public Start withEta(double eta) {
+            return new Start(vTh, tau, eta, qScale, qBias, initialProbability, initialSlope);
+        }
+
+        /** The same with this {@code qScale}, whatever would follow from the rest. */
+        public Start withQScale(double qScale) {
+            return new Start(vTh, tau, eta, OptionalDouble.of(qScale), qBias, initialProbability, initialSlope);
+        }
+
+        /** The same with this {@code qBias}, whatever would follow from the rest. */
+        public Start withQBias(double qBias) {
+            return new Start(vTh, tau, eta, qScale, OptionalDouble.of(qBias), initialProbability, initialSlope);
+        }
+
+        /** The same with a scale and a bias that follow from the calibration. */
+        public Start withCalibratedQubit() {
+            return new Start(
+                    vTh, tau, eta, OptionalDouble.empty(), OptionalDouble.empty(), initialProbability, initialSlope);
+        }
+
+        /** Calibrates the qubit so that at a gap of 0 it spikes with this probability, which rises with this slope a unit of gap. A scale or bias that was given stays. */
+        public Start withCalibration(double initialProbability, double initialSlope) {
+            return new Start(vTh, tau, eta, qScale, qBias, initialProbability, initialSlope);
+        }
+    }
+
     private static final List<QlifParameter> PARAMETERS = List.of(QlifParameter.values());
     private static final List<QlifVariable> VARIABLES = List.of(QlifVariable.values());
     private static final List<QlifTrace> TRACES = List.of(QlifTrace.values());
 
-    /** Checks every component. */
-    public QlifConfig {
-        Range.finite("vReset", vReset);
-        Range.within("resetFraction", resetFraction, 0, true, 1, true);
-        Range.positive("dt", dt);
-        Range.nonNegative("noiseStd", noiseStd);
-        Objects.requireNonNull(decision, "decision");
-        Objects.requireNonNull(sampling, "sampling");
-        Objects.requireNonNull(spikeValue, "spikeValue");
-        Objects.requireNonNull(angleMap, "angleMap");
-        Range.within("thetaMax", thetaMax, 0, false, Math.PI, true);
-        Range.nonNegative("quantumLeak", quantumLeak);
-        Objects.requireNonNull(readout, "readout");
-        Range.within("quantumWires", quantumWires, 1, 64);
-        Range.within("quantumThreshold", quantumThreshold, -1, false, 1, false);
-        Range.within("probabilityFloor", probabilityFloor, 0, true, 0.5, false);
-        Objects.requireNonNull(surrogate, "surrogate");
-        Range.positive("surrogateAlpha", surrogateAlpha);
-        Range.positive("baseAlpha", baseAlpha);
-        Range.nonNegative("dspDecay", dspDecay);
-        Range.nonNegative("dspJump", dspJump);
-        Range.positive("minAlpha", minAlpha);
-        Range.positive("maxAlpha", maxAlpha);
-        Range.positive("tauRef", tauRef);
-        Range.nonNegative("rJump", rJump);
-        Range.nonNegative("adaptationDecay", adaptationDecay);
-        Range.nonNegative("spikeIncrease", spikeIncrease);
-        Range.within("depressionRate", depressionRate, 0, true, 1, true);
-        Range.nonNegative("recoveryRate", recoveryRate);
-        Range.positive("tauAhp", tauAhp);
-        Range.nonNegative("ahpJump", ahpJump);
-        Range.finite("gAhp", gAhp);
-        Range.positive("ahpMax", ahpMax);
-        Range.positive("minThreshold", minThreshold);
-        Range.positive("maxThreshold", maxThreshold);
-        Range.within("homeostasisTargetRate", homeostasisTargetRate, 0, true, 1, true);
-        Range.finite("homeostasisLr", homeostasisLr);
-        Range.timeConstant("homeostasisTau", homeostasisTau, (float) (dt / homeostasisTau));
-        Objects.requireNonNull(neuromodMode, "neuromodMode");
-        Range.finite("neuromodStrength", neuromodStrength);
-        Objects.requireNonNull(neuromodTransform, "neuromodTransform");
-        Range.finite("vTh", vTh);
-        Range.timeConstant("tau", tau, (float) dt / (float) tau);
-        Range.finite("eta", eta);
-        Range.finite("qScale", qScale);
-        Range.finite("qBias", qBias);
+    /**
+     * Checks every option.
+     *
+     * @throws IllegalArgumentException if a value is out of its range
+     */
+    public QlifConfig(
+            double dt,
+            Decision decision,
+            SpikeValue spikeValue,
+            double probabilityFloor,
+            Surrogate surrogate,
+            double surrogateAlpha,
+            Reset reset,
+            Noise noise,
+            Qubit qubit,
+            Sigmoid sigmoid,
+            DynamicProbability dynamicProbability,
+            Refractoriness refractoriness,
+            Adaptation adaptation,
+            Depression depression,
+            Ahp ahp,
+            AdaptiveThreshold adaptiveThreshold,
+            Homeostasis homeostasis,
+            Neuromodulation neuromodulation,
+            Start start) {
+        this.dt = dt;
+        this.decision = Objects.requireNonNull(decision, "decision");
+        this.spikeValue = Objects.requireNonNull(spikeValue, "spikeValue");
+        this.probabilityFloor = probabilityFloor;
+        this.surrogate = Objects.requireNonNull(surrogate, "surrogate");
+        this.surrogateAlpha = surrogateAlpha;
+        this.reset = Objects.requireNonNull(reset, "reset");
+        this.noise = Objects.requireNonNull(noise, "noise");
+        this.qubit = Objects.requireNonNull(qubit, "qubit");
+        this.sigmoid = Objects.requireNonNull(sigmoid, "sigmoid");
+        this.dynamicProbability = Objects.requireNonNull(dynamicProbability, "dynamicProbability");
+        this.refractoriness = Objects.requireNonNull(refractoriness, "refractoriness");
+        this.adaptation = Objects.requireNonNull(adaptation, "adaptation");
+        this.depression = Objects.requireNonNull(depression, "depression");
+        this.ahp = Objects.requireNonNull(ahp, "ahp");
+        this.adaptiveThreshold = Objects.requireNonNull(adaptiveThreshold, "adaptiveThreshold");
+        this.homeostasis = Objects.requireNonNull(homeostasis, "homeostasis");
+        this.neuromodulation = Objects.requireNonNull(neuromodulation, "neuromodulation");
+        this.start = Objects.requireNonNull(start, "start");
+        QlifOptions.TABLE.check(this);
         surrogate.requireScale(surrogateAlpha);
-        Range.ordered("minAlpha", minAlpha, "maxAlpha", maxAlpha, true);
-        Range.ordered("minThreshold", minThreshold, "maxThreshold", maxThreshold, false);
+        Range.ordered("min_alpha", sigmoid.minAlpha, "max_alpha", sigmoid.maxAlpha, true);
+        Range.ordered("min_threshold", adaptiveThreshold.min, "max_threshold", adaptiveThreshold.max, false);
+        Range.timeConstant("homeostasis_tau", homeostasis.tau, (float) (dt / homeostasis.tau));
+        Range.timeConstant("tau", start.tau, (float) dt / (float) start.tau);
     }
 
     /** A builder that starts from the defaults of docs/model.md. */
@@ -258,24 +657,46 @@ public record QlifConfig(
     public static QlifConfig plainLif() {
         return builder()
                 .decision(Decision.THRESHOLD)
-                .stochastic(false)
-                .dynamicProbability(false)
-                .refractory(false)
-                .useAdaptation(false)
-                .useDepression(false)
-                .useAhp(false)
-                .useAdaptiveThreshold(false)
-                .homeostasisEnabled(false)
-                .neuromodMode(NeuromodMode.OFF)
+                .noise(Noise::off)
+                .dynamicProbability(DynamicProbability::off)
+                .refractoriness(Refractoriness::off)
+                .adaptation(Adaptation::off)
+                .depression(Depression::off)
+                .ahp(Ahp::off)
+                .adaptiveThreshold(AdaptiveThreshold::off)
+                .homeostasis(Homeostasis::off)
+                .neuromodulation(modulation -> modulation.withMode(NeuromodMode.OFF))
                 .build();
     }
 
     /**
-     * A builder that starts from this configuration. What was derived when it was built, the decay of D and the calibrated qubit
-     * scale and bias, counts as set: call {@link Builder#tauAdapt} or {@link Builder#calibrate} to derive it again.
+     * The configuration that {@code text} describes, in the form of {@link #toString}.
+     *
+     * @throws IllegalArgumentException if it is not of this model, or an option is unknown, there twice or out of its range
      */
+    public static QlifConfig parse(String text) {
+        return QlifOptions.TABLE.parse("QLIF", text, defaults());
+    }
+
+    /** A builder that starts from this configuration. What was not given there, but follows from the rest, will follow from it again. */
     public Builder toBuilder() {
         return new Builder(this);
+    }
+
+    @Override
+    public QlifConfig with(List<String> settings) {
+        return QlifOptions.TABLE.with(this, settings);
+    }
+
+    @Override
+    public List<ConfigOption> options() {
+        return QlifOptions.TABLE.options();
+    }
+
+    /** The model's name and the options that are not as in {@link #defaults}: {@code QLIF tau=10.0 use_ahp=false}. */
+    @Override
+    public String toString() {
+        return QlifOptions.TABLE.text(this, defaults());
     }
 
     @Override
@@ -302,11 +723,11 @@ public record QlifConfig(
     public float defaultValue(NeuronParameter parameter) {
         return (float)
                 switch ((QlifParameter) parameter) {
-                    case V_TH -> vTh;
-                    case TAU -> tau;
-                    case ETA -> eta;
-                    case Q_SCALE -> qScale;
-                    case Q_BIAS -> qBias;
+                    case V_TH -> start.vTh;
+                    case TAU -> start.tau;
+                    case ETA -> start.eta;
+                    case Q_SCALE -> qScale();
+                    case Q_BIAS -> qBias();
                 };
     }
 
@@ -318,15 +739,24 @@ public record QlifConfig(
         };
     }
 
-    /** Whether an optimizer sees {@code parameter}; the kernels compute every gradient that a call asks for. */
-    public boolean learnable(QlifParameter parameter) {
-        return switch (parameter) {
-            case V_TH -> learnableThreshold;
-            case TAU -> learnableTau;
-            case ETA -> learnableEta;
-            case Q_SCALE -> learnableQScale;
-            case Q_BIAS -> learnableQBias;
-        };
+    /** The decay of D in a step: the one that was given, or exp(-dt / tau_adapt). */
+    public double dspDecay() {
+        return dynamicProbability.decay.orElseGet(() -> Math.exp(-dt / dynamicProbability.tauAdapt));
+    }
+
+    /** Where the qubit scale alpha starts: the one that was given, or the calibrated one, docs/model.md, section 7. */
+    public double qScale() {
+        double gain = qubit.angleMap == AngleMap.TANH ? qubit.thetaMax : 1;
+        return start.qScale.orElseGet(() -> 2 * start.initialSlope / Math.sin(calibratedAngle()) / gain);
+    }
+
+    /** Where the qubit bias beta starts: the one that was given, or the calibrated one, docs/model.md, section 7. */
+    public double qBias() {
+        return start.qBias.orElseGet(() -> calibratedAngle() + qubit.leak);
+    }
+
+    private double calibratedAngle() {
+        return Math.acos(1 - 2 * start.initialProbability);
     }
 
     @Override
@@ -334,21 +764,21 @@ public record QlifConfig(
         return true;
     }
 
-    /** Whether the membrane noise is on: {@code stochastic} with a standard deviation above 0. */
+    /** Whether there is membrane noise: it is on, with a standard deviation above 0. */
     @Override
     public boolean drawsNormals() {
-        return stochastic && noiseStd > 0;
+        return noise.enabled && noise.std > 0;
     }
 
     @Override
     public int uniformsPerStep() {
         return switch (decision) {
             case THRESHOLD -> 0;
-            case SIGMOID -> sampling == Sampling.DRAW ? 1 : 0;
+            case SIGMOID -> sigmoid.sampling == Sampling.DRAW ? 1 : 0;
             case QUBIT ->
-                switch (readout) {
+                switch (qubit.readout) {
                     case SINGLE_QUBIT -> 1;
-                    case MULTI_QUBIT -> quantumWires;
+                    case MULTI_QUBIT -> qubit.wires;
                     case EXPECTATION -> 0;
                 };
         };
@@ -383,201 +813,89 @@ public record QlifConfig(
             return text;
         }
 
-        /** A builder set to this snapshot in the given decision mode. */
+        /** A builder set to this snapshot in the given decision mode; its traces are those of the snapshot's dt of 1. */
         public Builder builder(Decision decision) {
             boolean qubit = decision == Decision.QUBIT;
             Builder builder = QlifConfig.builder()
                     .decision(decision)
-                    .stochastic(decision != Decision.THRESHOLD)
-                    .resetFraction(0.3)
+                    .noise(noise -> noise.withEnabled(decision != Decision.THRESHOLD))
+                    .reset(reset -> reset.withFraction(0.3))
                     .eta(0)
-                    .homeostasisEnabled(false);
+                    .homeostasis(Homeostasis::off);
             return switch (this) {
-                case SNAPSHOT_2025_08_15 -> qubit ? builder.doubledTrace(true) : builder;
+                case SNAPSHOT_2025_08_15 -> qubit ? builder.dynamicProbability(Preset::advancedTwice) : builder;
                 case SNAPSHOT_2025_08_24 -> {
-                    builder.detachReset(false);
+                    builder.reset(reset -> reset.withDetached(false));
                     yield qubit
-                            ? builder.angleMap(AngleMap.TANH)
+                            ? builder.qubit(q -> q.withAngleMap(AngleMap.TANH))
                                     .spikeValue(SpikeValue.EXPECTED)
                                     .probabilityFloor(1e-5)
-                                    .refractory(false)
-                                    .dynamicProbability(false)
+                                    .refractoriness(Refractoriness::off)
+                                    .dynamicProbability(DynamicProbability::off)
                             : builder;
                 }
             };
         }
+
+        /** The snapshot of 2025-08-15 advances D twice a step. */
+        private static DynamicProbability advancedTwice(DynamicProbability once) {
+            double e = Math.exp(-1 / once.tauAdapt);
+            return once.withDecay(e * e).withJump(1 + e);
+        }
     }
 
-    /** Builds a {@link QlifConfig}; the setters have the names of the components and are checked by {@link #build()}. */
+    /**
+     * Builds a {@link QlifConfig}. A call gives an option, or a group of them, or a change of the group as it is so far; what is given is
+     * checked by {@link #build()}.
+     */
     public static final class Builder {
-
-        private double vReset = 0.0;
-        private double resetFraction = 1.0;
-        private boolean detachReset = true;
         private double dt = 1.0;
-        private double noiseStd = 0.1;
-        private boolean stochastic = true;
         private Decision decision = Decision.QUBIT;
-        private Sampling sampling = Sampling.DRAW;
         private SpikeValue spikeValue = SpikeValue.SAMPLE;
-        private AngleMap angleMap = AngleMap.LINEAR;
-        private double thetaMax = Math.PI / 2 - 0.005;
-        private double quantumLeak = 0.1;
-        private Readout readout = Readout.SINGLE_QUBIT;
-        private int quantumWires = 4;
-        private double quantumThreshold = 0.7;
         private double probabilityFloor = 0.0;
         private Surrogate surrogate = Surrogate.HEAVISIDE;
         private double surrogateAlpha = 1.0;
-        private boolean dynamicProbability = true;
-        private double baseAlpha = 2.0;
-        private double dspDecay;
-        private double dspJump = 1.0;
-        private double minAlpha = 0.05;
-        private double maxAlpha = 5.0;
-        private boolean refractory = true;
-        private double tauRef = 6.0;
-        private double rJump = 1.0;
-        private boolean useAdaptation = true;
-        private double adaptationDecay = 0.9;
-        private double spikeIncrease = 0.5;
-        private boolean useDepression = true;
-        private double depressionRate = 0.1;
-        private double recoveryRate = 0.05;
-        private boolean useAhp = true;
-        private double tauAhp = 120.0;
-        private double ahpJump = 0.3;
-        private double gAhp = 0.2;
-        private double ahpMax = 2.0;
-        private boolean useAdaptiveThreshold = true;
-        private double minThreshold = 0.5;
-        private double maxThreshold = 2.0;
-        private boolean homeostasisEnabled = true;
-        private double homeostasisTargetRate = 0.12;
-        private double homeostasisLr = 1e-3;
-        private double homeostasisTau = 1000.0;
-        private NeuromodMode neuromodMode = NeuromodMode.GAIN;
-        private double neuromodStrength = 1.0;
-        private NeuromodTransform neuromodTransform = NeuromodTransform.SIGMOID;
-        private double vTh = 1.0;
-        private double tau = 20.0;
-        private double eta = 0.1;
-        private double qScale;
-        private double qBias;
-        private boolean learnableThreshold = true;
-        private boolean learnableTau = false;
-        private boolean learnableEta = false;
-        private boolean learnableQScale = true;
-        private boolean learnableQBias = true;
-        private boolean dspDecaySet;
-        private boolean dspJumpSet;
-        private boolean qScaleSet;
-        private boolean qBiasSet;
-        private double tauAdapt = 20.0;
-        private boolean doubledTrace;
-        private double initialProbability = 0.02;
-        private double initialSlope = 0.10;
+        private Reset reset = Reset.DEFAULTS;
+        private Noise noise = Noise.DEFAULTS;
+        private Qubit qubit = Qubit.DEFAULTS;
+        private Sigmoid sigmoid = Sigmoid.DEFAULTS;
+        private DynamicProbability dynamicProbability = DynamicProbability.DEFAULTS;
+        private Refractoriness refractoriness = Refractoriness.DEFAULTS;
+        private Adaptation adaptation = Adaptation.DEFAULTS;
+        private Depression depression = Depression.DEFAULTS;
+        private Ahp ahp = Ahp.DEFAULTS;
+        private AdaptiveThreshold adaptiveThreshold = AdaptiveThreshold.DEFAULTS;
+        private Homeostasis homeostasis = Homeostasis.DEFAULTS;
+        private Neuromodulation neuromodulation = Neuromodulation.DEFAULTS;
+        private Start start = Start.DEFAULTS;
 
         private Builder() {}
 
         private Builder(QlifConfig config) {
-            vReset = config.vReset;
-            resetFraction = config.resetFraction;
-            detachReset = config.detachReset;
             dt = config.dt;
-            noiseStd = config.noiseStd;
-            stochastic = config.stochastic;
             decision = config.decision;
-            sampling = config.sampling;
             spikeValue = config.spikeValue;
-            angleMap = config.angleMap;
-            thetaMax = config.thetaMax;
-            quantumLeak = config.quantumLeak;
-            readout = config.readout;
-            quantumWires = config.quantumWires;
-            quantumThreshold = config.quantumThreshold;
             probabilityFloor = config.probabilityFloor;
             surrogate = config.surrogate;
             surrogateAlpha = config.surrogateAlpha;
+            reset = config.reset;
+            noise = config.noise;
+            qubit = config.qubit;
+            sigmoid = config.sigmoid;
             dynamicProbability = config.dynamicProbability;
-            baseAlpha = config.baseAlpha;
-            dspDecay = config.dspDecay;
-            dspJump = config.dspJump;
-            minAlpha = config.minAlpha;
-            maxAlpha = config.maxAlpha;
-            refractory = config.refractory;
-            tauRef = config.tauRef;
-            rJump = config.rJump;
-            useAdaptation = config.useAdaptation;
-            adaptationDecay = config.adaptationDecay;
-            spikeIncrease = config.spikeIncrease;
-            useDepression = config.useDepression;
-            depressionRate = config.depressionRate;
-            recoveryRate = config.recoveryRate;
-            useAhp = config.useAhp;
-            tauAhp = config.tauAhp;
-            ahpJump = config.ahpJump;
-            gAhp = config.gAhp;
-            ahpMax = config.ahpMax;
-            useAdaptiveThreshold = config.useAdaptiveThreshold;
-            minThreshold = config.minThreshold;
-            maxThreshold = config.maxThreshold;
-            homeostasisEnabled = config.homeostasisEnabled;
-            homeostasisTargetRate = config.homeostasisTargetRate;
-            homeostasisLr = config.homeostasisLr;
-            homeostasisTau = config.homeostasisTau;
-            neuromodMode = config.neuromodMode;
-            neuromodStrength = config.neuromodStrength;
-            neuromodTransform = config.neuromodTransform;
-            vTh = config.vTh;
-            tau = config.tau;
-            eta = config.eta;
-            qScale = config.qScale;
-            qBias = config.qBias;
-            learnableThreshold = config.learnableThreshold;
-            learnableTau = config.learnableTau;
-            learnableEta = config.learnableEta;
-            learnableQScale = config.learnableQScale;
-            learnableQBias = config.learnableQBias;
-            dspDecaySet = true;
-            dspJumpSet = true;
-            qScaleSet = true;
-            qBiasSet = true;
-        }
-
-        /** Sets V_reset, the potential after a full reset. */
-        public Builder vReset(double vReset) {
-            this.vReset = vReset;
-            return this;
-        }
-
-        /** Sets kappa_r, the share of the way to V_reset that a spike takes; 1 is a hard reset. */
-        public Builder resetFraction(double resetFraction) {
-            this.resetFraction = resetFraction;
-            return this;
-        }
-
-        /** Sets whether the reset and the refractory trace see the spike value without its gradient. */
-        public Builder detachReset(boolean detachReset) {
-            this.detachReset = detachReset;
-            return this;
+            refractoriness = config.refractoriness;
+            adaptation = config.adaptation;
+            depression = config.depression;
+            ahp = config.ahp;
+            adaptiveThreshold = config.adaptiveThreshold;
+            homeostasis = config.homeostasis;
+            neuromodulation = config.neuromodulation;
+            start = config.start;
         }
 
         /** Sets the time step. */
         public Builder dt(double dt) {
             this.dt = dt;
-            return this;
-        }
-
-        /** Sets sigma, the standard deviation of the membrane noise, when stochastic. */
-        public Builder noiseStd(double noiseStd) {
-            this.noiseStd = noiseStd;
-            return this;
-        }
-
-        /** Sets whether the membrane noise is on. */
-        public Builder stochastic(boolean stochastic) {
-            this.stochastic = stochastic;
             return this;
         }
 
@@ -587,61 +905,19 @@ public record QlifConfig(
             return this;
         }
 
-        /** Sets SIGMOID only: whether the spike is drawn or the probability rounded. */
-        public Builder sampling(Sampling sampling) {
-            this.sampling = sampling;
-            return this;
-        }
-
         /** Sets what drives the dynamics and a downstream layer. */
         public Builder spikeValue(SpikeValue spikeValue) {
             this.spikeValue = spikeValue;
             return this;
         }
 
-        /** Sets QUBIT only: the qubit angle from the membrane gap; LINEAR is periodic, on purpose. */
-        public Builder angleMap(AngleMap angleMap) {
-            this.angleMap = angleMap;
-            return this;
-        }
-
-        /** Sets the largest rotation of the TANH angle map. */
-        public Builder thetaMax(double thetaMax) {
-            this.thetaMax = thetaMax;
-            return this;
-        }
-
-        /** Sets the rotation subtracted from the qubit bias. */
-        public Builder quantumLeak(double quantumLeak) {
-            this.quantumLeak = quantumLeak;
-            return this;
-        }
-
-        /** Sets QUBIT only: how p becomes a spike. */
-        public Builder readout(Readout readout) {
-            this.readout = readout;
-            return this;
-        }
-
-        /** Sets W, the qubits measured per neuron-step by MULTI_QUBIT. */
-        public Builder quantumWires(int quantumWires) {
-            this.quantumWires = quantumWires;
-            return this;
-        }
-
-        /** Sets zeta, the mean of Z below which the neuron fires, for MULTI_QUBIT and EXPECTATION: lower is more selective. */
-        public Builder quantumThreshold(double quantumThreshold) {
-            this.quantumThreshold = quantumThreshold;
-            return this;
-        }
-
-        /** Sets p is clamped to [floor, 1 - floor] before refractory damping. */
+        /** Sets the floor of p: it is clamped to [floor, 1 - floor] before refractory damping. */
         public Builder probabilityFloor(double probabilityFloor) {
             this.probabilityFloor = probabilityFloor;
             return this;
         }
 
-        /** Sets THRESHOLD only: the derivative that stands in for that of the step. */
+        /** Sets, for THRESHOLD, the derivative that stands in for that of the step. */
         public Builder surrogate(Surrogate surrogate) {
             this.surrogate = surrogate;
             return this;
@@ -653,278 +929,167 @@ public record QlifConfig(
             return this;
         }
 
-        /** Sets allow_dynamic_spike_probability: whether the spike history flattens the probability slope. */
-        public Builder dynamicProbability(boolean dynamicProbability) {
+        /** Sets what a spike leaves of the potential. */
+        public Builder reset(Reset reset) {
+            this.reset = reset;
+            return this;
+        }
+
+        /** Changes what a spike leaves of the potential. */
+        public Builder reset(UnaryOperator<Reset> change) {
+            return reset(change.apply(reset));
+        }
+
+        /** Sets the membrane noise. */
+        public Builder noise(Noise noise) {
+            this.noise = noise;
+            return this;
+        }
+
+        /** Changes the membrane noise. */
+        public Builder noise(UnaryOperator<Noise> change) {
+            return noise(change.apply(noise));
+        }
+
+        /** Sets the QUBIT decision. */
+        public Builder qubit(Qubit qubit) {
+            this.qubit = qubit;
+            return this;
+        }
+
+        /** Changes the QUBIT decision. */
+        public Builder qubit(UnaryOperator<Qubit> change) {
+            return qubit(change.apply(qubit));
+        }
+
+        /** Sets the SIGMOID decision. */
+        public Builder sigmoid(Sigmoid sigmoid) {
+            this.sigmoid = sigmoid;
+            return this;
+        }
+
+        /** Changes the SIGMOID decision. */
+        public Builder sigmoid(UnaryOperator<Sigmoid> change) {
+            return sigmoid(change.apply(sigmoid));
+        }
+
+        /** Sets how the spike history flattens the slope of the probability. */
+        public Builder dynamicProbability(DynamicProbability dynamicProbability) {
             this.dynamicProbability = dynamicProbability;
             return this;
         }
 
-        /** Sets the SIGMOID slope. */
-        public Builder baseAlpha(double baseAlpha) {
-            this.baseAlpha = baseAlpha;
+        /** Changes how the spike history flattens the slope of the probability. */
+        public Builder dynamicProbability(UnaryOperator<DynamicProbability> change) {
+            return dynamicProbability(change.apply(dynamicProbability));
+        }
+
+        /** Sets how a spike damps the probability. */
+        public Builder refractoriness(Refractoriness refractoriness) {
+            this.refractoriness = refractoriness;
             return this;
         }
 
-        /** Sets the decay of D in a step; exp(-dt / tau_adapt) unless set. */
-        public Builder dspDecay(double dspDecay) {
-            this.dspDecay = dspDecay;
-            dspDecaySet = true;
+        /** Changes how a spike damps the probability. */
+        public Builder refractoriness(UnaryOperator<Refractoriness> change) {
+            return refractoriness(change.apply(refractoriness));
+        }
+
+        /** Sets the adaptation current. */
+        public Builder adaptation(Adaptation adaptation) {
+            this.adaptation = adaptation;
             return this;
         }
 
-        /** Sets the rise of D at a spike. */
-        public Builder dspJump(double dspJump) {
-            this.dspJump = dspJump;
-            dspJumpSet = true;
+        /** Changes the adaptation current. */
+        public Builder adaptation(UnaryOperator<Adaptation> change) {
+            return adaptation(change.apply(adaptation));
+        }
+
+        /** Sets short-term depression of the synapse. */
+        public Builder depression(Depression depression) {
+            this.depression = depression;
             return this;
         }
 
-        /** Sets the lower bound of the SIGMOID slope. */
-        public Builder minAlpha(double minAlpha) {
-            this.minAlpha = minAlpha;
+        /** Changes short-term depression of the synapse. */
+        public Builder depression(UnaryOperator<Depression> change) {
+            return depression(change.apply(depression));
+        }
+
+        /** Sets the after-hyperpolarization current. */
+        public Builder ahp(Ahp ahp) {
+            this.ahp = ahp;
             return this;
         }
 
-        /** Sets the upper bound of the SIGMOID slope. */
-        public Builder maxAlpha(double maxAlpha) {
-            this.maxAlpha = maxAlpha;
+        /** Changes the after-hyperpolarization current. */
+        public Builder ahp(UnaryOperator<Ahp> change) {
+            return ahp(change.apply(ahp));
+        }
+
+        /** Sets how spikes move the threshold. */
+        public Builder adaptiveThreshold(AdaptiveThreshold adaptiveThreshold) {
+            this.adaptiveThreshold = adaptiveThreshold;
             return this;
         }
 
-        /** Sets whether exp(-R) damps p. */
-        public Builder refractory(boolean refractory) {
-            this.refractory = refractory;
+        /** Changes how spikes move the threshold. */
+        public Builder adaptiveThreshold(UnaryOperator<AdaptiveThreshold> change) {
+            return adaptiveThreshold(change.apply(adaptiveThreshold));
+        }
+
+        /** Sets how the firing rate moves the threshold. */
+        public Builder homeostasis(Homeostasis homeostasis) {
+            this.homeostasis = homeostasis;
             return this;
         }
 
-        /** Sets the time constant of R. */
-        public Builder tauRef(double tauRef) {
-            this.tauRef = tauRef;
-            return this;
-        }
-
-        /** Sets the rise of R at a spike. */
-        public Builder rJump(double rJump) {
-            this.rJump = rJump;
-            return this;
-        }
-
-        /** Sets whether the adaptation current flows. */
-        public Builder useAdaptation(boolean useAdaptation) {
-            this.useAdaptation = useAdaptation;
-            return this;
-        }
-
-        /** Sets the decay of A in a step. */
-        public Builder adaptationDecay(double adaptationDecay) {
-            this.adaptationDecay = adaptationDecay;
-            return this;
-        }
-
-        /** Sets the rise of A at a spike. */
-        public Builder spikeIncrease(double spikeIncrease) {
-            this.spikeIncrease = spikeIncrease;
-            return this;
-        }
-
-        /** Sets whether spikes depress the synapse. */
-        public Builder useDepression(boolean useDepression) {
-            this.useDepression = useDepression;
-            return this;
-        }
-
-        /** Sets the share of S that a spike takes. */
-        public Builder depressionRate(double depressionRate) {
-            this.depressionRate = depressionRate;
-            return this;
-        }
-
-        /** Sets the share of the way back to 1 that S takes in a step. */
-        public Builder recoveryRate(double recoveryRate) {
-            this.recoveryRate = recoveryRate;
-            return this;
-        }
-
-        /** Sets whether the after-hyperpolarization current flows. */
-        public Builder useAhp(boolean useAhp) {
-            this.useAhp = useAhp;
-            return this;
-        }
-
-        /** Sets the time constant of H. */
-        public Builder tauAhp(double tauAhp) {
-            this.tauAhp = tauAhp;
-            return this;
-        }
-
-        /** Sets the rise of H at a spike. */
-        public Builder ahpJump(double ahpJump) {
-            this.ahpJump = ahpJump;
-            return this;
-        }
-
-        /** Sets the conductance that makes H a current. */
-        public Builder gAhp(double gAhp) {
-            this.gAhp = gAhp;
-            return this;
-        }
-
-        /** Sets the cap of H. */
-        public Builder ahpMax(double ahpMax) {
-            this.ahpMax = ahpMax;
-            return this;
-        }
-
-        /** Sets whether the threshold adapts. */
-        public Builder useAdaptiveThreshold(boolean useAdaptiveThreshold) {
-            this.useAdaptiveThreshold = useAdaptiveThreshold;
-            return this;
-        }
-
-        /** Sets the lower bound of the adaptive threshold. */
-        public Builder minThreshold(double minThreshold) {
-            this.minThreshold = minThreshold;
-            return this;
-        }
-
-        /** Sets the upper bound of the adaptive threshold. */
-        public Builder maxThreshold(double maxThreshold) {
-            this.maxThreshold = maxThreshold;
-            return this;
-        }
-
-        /** Sets whether h follows the firing rate. */
-        public Builder homeostasisEnabled(boolean homeostasisEnabled) {
-            this.homeostasisEnabled = homeostasisEnabled;
-            return this;
-        }
-
-        /** Sets the rate that homeostasis steers to, spikes per step. */
-        public Builder homeostasisTargetRate(double homeostasisTargetRate) {
-            this.homeostasisTargetRate = homeostasisTargetRate;
-            return this;
-        }
-
-        /** Sets the step of h. */
-        public Builder homeostasisLr(double homeostasisLr) {
-            this.homeostasisLr = homeostasisLr;
-            return this;
-        }
-
-        /** Sets the time constant of r. */
-        public Builder homeostasisTau(double homeostasisTau) {
-            this.homeostasisTau = homeostasisTau;
-            return this;
+        /** Changes how the firing rate moves the threshold. */
+        public Builder homeostasis(UnaryOperator<Homeostasis> change) {
+            return homeostasis(change.apply(homeostasis));
         }
 
         /** Sets what the modulation acts on. */
-        public Builder neuromodMode(NeuromodMode neuromodMode) {
-            this.neuromodMode = neuromodMode;
+        public Builder neuromodulation(Neuromodulation neuromodulation) {
+            this.neuromodulation = neuromodulation;
             return this;
         }
 
-        /** Sets kappa, the strength of the modulation. */
-        public Builder neuromodStrength(double neuromodStrength) {
-            this.neuromodStrength = neuromodStrength;
+        /** Changes what the modulation acts on. */
+        public Builder neuromodulation(UnaryOperator<Neuromodulation> change) {
+            return neuromodulation(change.apply(neuromodulation));
+        }
+
+        /** Sets where the parameters start. */
+        public Builder start(Start start) {
+            this.start = start;
             return this;
         }
 
-        /** Sets what is applied to an external modulation. */
-        public Builder neuromodTransform(NeuromodTransform neuromodTransform) {
-            this.neuromodTransform = neuromodTransform;
-            return this;
+        /** Changes where the parameters start. */
+        public Builder start(UnaryOperator<Start> change) {
+            return start(change.apply(start));
         }
 
         /** Sets where V_th starts. */
         public Builder vTh(double vTh) {
-            this.vTh = vTh;
-            return this;
+            return start(start.withVTh(vTh));
         }
 
         /** Sets where tau starts, in the unit of dt. */
         public Builder tau(double tau) {
-            this.tau = tau;
-            return this;
+            return start(start.withTau(tau));
         }
 
         /** Sets where eta starts. */
         public Builder eta(double eta) {
-            this.eta = eta;
-            return this;
+            return start(start.withEta(eta));
         }
 
-        /** Sets where the qubit scale alpha starts; calibrated unless set. */
-        public Builder qScale(double qScale) {
-            this.qScale = qScale;
-            qScaleSet = true;
-            return this;
-        }
-
-        /** Sets where the qubit bias beta starts; calibrated unless set. */
-        public Builder qBias(double qBias) {
-            this.qBias = qBias;
-            qBiasSet = true;
-            return this;
-        }
-
-        /** Sets whether an optimizer sees V_th. */
-        public Builder learnableThreshold(boolean learnableThreshold) {
-            this.learnableThreshold = learnableThreshold;
-            return this;
-        }
-
-        /** Sets whether an optimizer sees tau. */
-        public Builder learnableTau(boolean learnableTau) {
-            this.learnableTau = learnableTau;
-            return this;
-        }
-
-        /** Sets whether an optimizer sees eta. */
-        public Builder learnableEta(boolean learnableEta) {
-            this.learnableEta = learnableEta;
-            return this;
-        }
-
-        /** Sets whether an optimizer sees alpha. */
-        public Builder learnableQScale(boolean learnableQScale) {
-            this.learnableQScale = learnableQScale;
-            return this;
-        }
-
-        /** Sets whether an optimizer sees beta. */
-        public Builder learnableQBias(boolean learnableQBias) {
-            this.learnableQBias = learnableQBias;
-            return this;
-        }
-
-        /** Sets tau_adapt, from which the decay of D follows as exp(-dt / tau_adapt) unless it is set directly. */
-        public Builder tauAdapt(double tauAdapt) {
-            this.tauAdapt = tauAdapt;
-            dspDecaySet = false;
-            return this;
-        }
-
-        /** Chooses QUBIT, or without it SIGMOID if the configuration is stochastic so far, else THRESHOLD. */
-        public Builder quantumMode(boolean quantumMode) {
-            return decision(quantumMode ? Decision.QUBIT : stochastic ? Decision.SIGMOID : Decision.THRESHOLD);
-        }
-
-        /**
-         * Calibrates the qubit so that at a gap of 0 it spikes with probability {@code probability} and that probability
-         * rises with {@code slope} per unit of gap. The default is (0.02, 0.10).
-         */
+        /** Calibrates the qubit: {@link Start#withCalibration}. */
         public Builder calibrate(double probability, double slope) {
-            initialProbability = Range.within("probability", probability, 0, false, 1, false);
-            initialSlope = Range.finite("slope", slope);
-            qScaleSet = false;
-            qBiasSet = false;
-            return this;
-        }
-
-        /** The 2025-08-15 snapshot advances D twice a step: decay e^2, jump 1 + e, with e = exp(-dt / tau_adapt). */
-        Builder doubledTrace(boolean doubledTrace) {
-            this.doubledTrace = doubledTrace;
-            return this;
+            return start(start.withCalibration(probability, slope));
         }
 
         /**
@@ -933,74 +1098,26 @@ public record QlifConfig(
          * @throws IllegalArgumentException if a value is out of its range
          */
         public QlifConfig build() {
-            Range.positive("dt", dt);
-            Range.positive("tauAdapt", tauAdapt);
-            double e = Math.exp(-dt / tauAdapt);
-            double decay = dspDecaySet ? dspDecay : doubledTrace ? e * e : e;
-            double jump = dspJumpSet || !doubledTrace ? dspJump : 1 + e;
-            double restAngle = Math.acos(1 - 2 * initialProbability);
-            double bias = qBiasSet ? qBias : restAngle + quantumLeak;
-            double gain = angleMap == AngleMap.TANH ? thetaMax : 1;
-            double scale = qScaleSet ? qScale : 2 * initialSlope / Math.sin(restAngle) / gain;
             return new QlifConfig(
-                    vReset,
-                    resetFraction,
-                    detachReset,
                     dt,
-                    noiseStd,
-                    stochastic,
                     decision,
-                    sampling,
                     spikeValue,
-                    angleMap,
-                    thetaMax,
-                    quantumLeak,
-                    readout,
-                    quantumWires,
-                    quantumThreshold,
                     probabilityFloor,
                     surrogate,
                     surrogateAlpha,
+                    reset,
+                    noise,
+                    qubit,
+                    sigmoid,
                     dynamicProbability,
-                    baseAlpha,
-                    decay,
-                    jump,
-                    minAlpha,
-                    maxAlpha,
-                    refractory,
-                    tauRef,
-                    rJump,
-                    useAdaptation,
-                    adaptationDecay,
-                    spikeIncrease,
-                    useDepression,
-                    depressionRate,
-                    recoveryRate,
-                    useAhp,
-                    tauAhp,
-                    ahpJump,
-                    gAhp,
-                    ahpMax,
-                    useAdaptiveThreshold,
-                    minThreshold,
-                    maxThreshold,
-                    homeostasisEnabled,
-                    homeostasisTargetRate,
-                    homeostasisLr,
-                    homeostasisTau,
-                    neuromodMode,
-                    neuromodStrength,
-                    neuromodTransform,
-                    vTh,
-                    tau,
-                    eta,
-                    scale,
-                    bias,
-                    learnableThreshold,
-                    learnableTau,
-                    learnableEta,
-                    learnableQScale,
-                    learnableQBias);
+                    refractoriness,
+                    adaptation,
+                    depression,
+                    ahp,
+                    adaptiveThreshold,
+                    homeostasis,
+                    neuromodulation,
+                    start);
         }
     }
 }

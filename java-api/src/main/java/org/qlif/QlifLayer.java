@@ -62,11 +62,13 @@ public final class QlifLayer implements AutoCloseable {
     private final QlifConfig config;
     private final LayerEngine engine;
     private final Set<QlifTrace> traces;
+    private final Set<QlifParameter> learnable;
     private final long seed;
 
     private QlifLayer(Builder builder) {
         this.config = builder.config;
         this.traces = EnumSet.copyOf(builder.traces);
+        this.learnable = Collections.unmodifiableSet(EnumSet.copyOf(builder.learnable));
         this.seed = builder.seed.orElseGet(() -> new SecureRandom().nextLong());
         long key = Philox.layerKey(seed, builder.stream);
         this.engine = new LayerEngine(
@@ -141,6 +143,11 @@ public final class QlifLayer implements AutoCloseable {
         return seed;
     }
 
+    /** The parameters that an optimizer is to change; {@link #backward} gives the gradients of all. */
+    public Set<QlifParameter> learnable() {
+        return learnable;
+    }
+
     /** The configuration. */
     public QlifConfig config() {
         return config;
@@ -168,6 +175,8 @@ public final class QlifLayer implements AutoCloseable {
         private OptionalLong seed = OptionalLong.empty();
         private int stream;
         private final EnumSet<QlifTrace> traces = EnumSet.noneOf(QlifTrace.class);
+        private Set<QlifParameter> learnable =
+                EnumSet.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
 
         private Builder(long neurons) {
             this.settings = new LayerEngine.Settings(neurons);
@@ -227,6 +236,13 @@ public final class QlifLayer implements AutoCloseable {
         /** Asks for traces. */
         public Builder traces(QlifTrace... wanted) {
             traces.addAll(List.of(wanted));
+            return this;
+        }
+
+        /** Sets which parameters an optimizer is to change, none to all of them: V_TH, Q_SCALE and Q_BIAS unless set. */
+        public Builder learn(QlifParameter... parameters) {
+            this.learnable = EnumSet.noneOf(QlifParameter.class);
+            this.learnable.addAll(List.of(parameters));
             return this;
         }
 

@@ -1,62 +1,61 @@
 package org.qlif;
 
-/**
- * Checks of scalar options: each returns its value or throws an exception with name, value and range. Finite and positive are meant
- * in float32, in which the kernels compute.
- */
-final class Range {
-    private Range() {}
+import java.util.function.DoublePredicate;
 
-    static double finite(String name, double value) {
-        return check(name, value, Float.isFinite((float) value), "a finite number");
+/**
+ * The values that a number can have. Finite and positive are meant in float32, in which the kernels compute.
+ *
+ * @param contains whether a value is in the range
+ * @param expected the range in words, for messages
+ */
+record Range(DoublePredicate contains, String expected) {
+    static final Range FINITE = new Range(value -> Float.isFinite((float) value), "a finite number");
+
+    static final Range POSITIVE =
+            new Range(value -> (float) value > 0 && Float.isFinite((float) value), "a finite number > 0");
+
+    static final Range NON_NEGATIVE =
+            new Range(value -> value >= 0 && Float.isFinite((float) value), "a finite number >= 0");
+
+    static Range within(double low, boolean lowIncluded, double high, boolean highIncluded) {
+        return new Range(
+                value -> (lowIncluded ? value >= low : value > low) && (highIncluded ? value <= high : value < high),
+                "a number in " + (lowIncluded ? "[" : "(") + low + ", " + high + (highIncluded ? "]" : ")"));
     }
 
-    static double positive(String name, double value) {
-        return check(name, value, (float) value > 0 && Float.isFinite((float) value), "a finite number > 0");
+    static Range wholeWithin(int low, int high) {
+        return new Range(value -> value >= low && value <= high, "a whole number in [" + low + ", " + high + "]");
+    }
+
+    /** Throws unless {@code value} is in the range. */
+    void require(String name, double value) {
+        if (!contains.test(value)) {
+            throw refusal(name, value, expected);
+        }
+    }
+
+    /** Throws unless {@code value} is in the range, and names it as the whole number that it is. */
+    void require(String name, int value) {
+        if (!contains.test(value)) {
+            throw refusal(name, value, expected);
+        }
     }
 
     /** @param share dt over the time constant, as the kernels compute it */
-    static double timeConstant(String name, double value, float share) {
-        return check(
-                name,
-                value,
-                (float) value > 0 && Float.isFinite((float) value) && Float.isFinite(share),
-                "a finite number > 0 for which dt / " + name + " is finite in float32");
-    }
-
-    static double nonNegative(String name, double value) {
-        return check(name, value, value >= 0 && Float.isFinite((float) value), "a finite number >= 0");
-    }
-
-    static int within(String name, int value, int low, int high) {
-        if (value < low || value > high) {
-            throw new IllegalArgumentException(
-                    name + ": got " + value + ", expected a whole number in [" + low + ", " + high + "]");
+    static void timeConstant(String name, double value, float share) {
+        if (!Float.isFinite(share)) {
+            throw refusal(name, value, "a finite number > 0 for which dt / " + name + " is finite in float32");
         }
-        return value;
-    }
-
-    static double within(
-            String name, double value, double low, boolean lowIncluded, double high, boolean highIncluded) {
-        boolean ok = (lowIncluded ? value >= low : value > low) && (highIncluded ? value <= high : value < high);
-        return check(
-                name,
-                value,
-                ok,
-                "a number in " + (lowIncluded ? "[" : "(") + low + ", " + high + (highIncluded ? "]" : ")"));
     }
 
     static void ordered(String lowName, double low, String highName, double high, boolean equalAllowed) {
         if (equalAllowed ? low > high : low >= high) {
-            throw new IllegalArgumentException(lowName + ", " + highName + ": got " + low + ", " + high + ", expected "
-                    + lowName + (equalAllowed ? " <= " : " < ") + highName);
+            throw refusal(
+                    lowName + ", " + highName, low + ", " + high, lowName + (equalAllowed ? " <= " : " < ") + highName);
         }
     }
 
-    private static double check(String name, double value, boolean ok, String expected) {
-        if (!ok) {
-            throw new IllegalArgumentException(name + ": got " + value + ", expected " + expected);
-        }
-        return value;
+    static IllegalArgumentException refusal(String name, Object got, String expected) {
+        return new IllegalArgumentException(name + ": got " + got + ", expected " + expected);
     }
 }

@@ -24,9 +24,9 @@ public enum Surrogate {
 
     /** Throws unless {@code a} is positive and its scale finite in float32. */
     void requireScale(double a) {
-        Range.positive("surrogateAlpha", a);
+        Range.POSITIVE.require("surrogate_alpha", a);
         if (this == GAUSSIAN) {
-            Range.finite("surrogateAlpha, as -1 / (2 a^2)", scale(a));
+            Range.FINITE.require("surrogate_alpha, as -1 / (2 a^2)", scale(a));
         }
     }
 }

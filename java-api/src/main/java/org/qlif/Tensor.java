@@ -134,6 +134,29 @@ public final class Tensor {
         return checkedByteSize(type, shape);
     }
 
+    /**
+     * A view of the entries {@code from} to {@code to}, exclusive, along the first axis, such as some steps of a sequence. It shares the
+     * memory, wherever that is, and lives as long as that does.
+     *
+     * <pre>{@code
+     * Tensor firstHalf = input.slice(0, 50); // (100, B, N) -> (50, B, N)
+     * }</pre>
+     *
+     * @throws IllegalStateException if this is a scalar
+     * @throws IndexOutOfBoundsException unless 0 &lt;= from &lt;= to &lt;= the first extent
+     */
+    public Tensor slice(long from, long to) {
+        if (shape.length == 0) {
+            throw new IllegalStateException("this tensor is " + this + ", expected one with an axis to slice along");
+        }
+        Objects.checkFromToIndex(from, to, shape[0]);
+        // Entries of the first axis are whole bytes for BIT, too, whose steps are padded to words.
+        long entry = shape[0] == 0 ? 0 : segment.byteSize() / shape[0];
+        long[] extents = shape.clone();
+        extents[0] = to - from;
+        return new Tensor(type, segment.asSlice(from * entry, (to - from) * entry), place, extents);
+    }
+
     /** The element type. */
     public DType type() {
         return type;

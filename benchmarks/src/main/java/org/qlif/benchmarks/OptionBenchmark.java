@@ -17,25 +17,25 @@ public class OptionBenchmark extends KernelBenchmark {
         /** None. */
         DEFAULT(builder -> builder),
         /** No membrane noise. */
-        NO_NOISE(builder -> builder.noiseStd(0)),
+        NO_NOISE(builder -> builder.noise(noise -> noise.withStd(0))),
         /** No adaptation current. */
-        NO_ADAPTATION(builder -> builder.useAdaptation(false)),
+        NO_ADAPTATION(builder -> builder.adaptation(QlifConfig.Adaptation::off)),
         /** No synaptic depression. */
-        NO_DEPRESSION(builder -> builder.useDepression(false)),
+        NO_DEPRESSION(builder -> builder.depression(QlifConfig.Depression::off)),
         /** No after-hyperpolarization. */
-        NO_AHP(builder -> builder.useAhp(false)),
+        NO_AHP(builder -> builder.ahp(QlifConfig.Ahp::off)),
         /** No refractory damping. */
-        NO_REFRACTORY(builder -> builder.refractory(false)),
+        NO_REFRACTORY(builder -> builder.refractoriness(QlifConfig.Refractoriness::off)),
         /** No dynamic spike probability. */
-        NO_DYNAMIC_PROBABILITY(builder -> builder.dynamicProbability(false)),
+        NO_DYNAMIC_PROBABILITY(builder -> builder.dynamicProbability(QlifConfig.DynamicProbability::off)),
         /** A fixed threshold. */
-        NO_ADAPTIVE_THRESHOLD(builder -> builder.useAdaptiveThreshold(false)),
+        NO_ADAPTIVE_THRESHOLD(builder -> builder.adaptiveThreshold(QlifConfig.AdaptiveThreshold::off)),
         /** No homeostasis. */
-        NO_HOMEOSTASIS(builder -> builder.homeostasisEnabled(false)),
+        NO_HOMEOSTASIS(builder -> builder.homeostasis(QlifConfig.Homeostasis::off)),
         /** No modulation. */
-        NO_NEUROMODULATION(builder -> builder.neuromodMode(NeuromodMode.OFF)),
+        NO_NEUROMODULATION(builder -> builder.neuromodulation(m -> m.withMode(NeuromodMode.OFF))),
         /** The bounded angle map. */
-        TANH(builder -> builder.angleMap(AngleMap.TANH)),
+        TANH(builder -> builder.qubit(qubit -> qubit.withAngleMap(AngleMap.TANH))),
         /** Spike values that are probabilities. */
         EXPECTED(builder -> builder.spikeValue(SpikeValue.EXPECTED)),
         /** The classic stochastic neuron. */
@@ -43,9 +43,9 @@ public class OptionBenchmark extends KernelBenchmark {
         /** The classic deterministic neuron, with its noise. */
         THRESHOLD(builder -> builder.decision(Decision.THRESHOLD)),
         /** Four qubits a neuron-step. */
-        MULTI_QUBIT(builder -> builder.readout(Readout.MULTI_QUBIT)),
+        MULTI_QUBIT(builder -> builder.qubit(qubit -> qubit.withReadout(Readout.MULTI_QUBIT))),
         /** The limit of many qubits. */
-        EXPECTATION(builder -> builder.readout(Readout.EXPECTATION)),
+        EXPECTATION(builder -> builder.qubit(qubit -> qubit.withReadout(Readout.EXPECTATION))),
         /** All of them off: a plain LIF. */
         PLAIN_LIF(_ -> QlifConfig.plainLif().toBuilder());
 

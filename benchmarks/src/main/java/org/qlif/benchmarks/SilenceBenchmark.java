@@ -52,8 +52,10 @@ public class SilenceBenchmark extends KernelBenchmark {
 
     @Override
     KernelRun prepare() {
-        QlifConfig config =
-                QlifConfig.builder().noiseStd(0).readout(Readout.EXPECTATION).build();
+        QlifConfig config = QlifConfig.builder()
+                .noise(noise -> noise.withStd(0))
+                .qubit(qubit -> qubit.withReadout(Readout.EXPECTATION))
+                .build();
         Shape extents = Shape.parse(shape);
         Workload workload =
                 activity == Activity.SILENT ? Workload.silent(config, extents) : Workload.busy(config, extents);

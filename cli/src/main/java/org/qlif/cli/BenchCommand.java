@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.qlif.Device;
 import org.qlif.KernelOptions;
+import org.qlif.NeuronConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -36,6 +37,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  ./qlif bench",
             "  ./qlif bench --model lif",
+            "  ./qlif bench --set readout=MULTI_QUBIT --set quantum_wires=8",
             "  ./qlif bench --mode train --device cpu:simd --threads 1",
             "  ./qlif bench --shape 100,32,4096 --json"
         })
@@ -54,6 +56,9 @@ final class BenchCommand implements Runnable {
             defaultValue = "qlif",
             description = "One of: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
     private BenchWorkload.Model model;
+
+    @Mixin
+    private SetOption set;
 
     @Option(
             names = "--mode",
@@ -85,19 +90,21 @@ final class BenchCommand implements Runnable {
     public void run() {
         Device chosen = device.resolve().device();
         KernelOptions options = threads.options();
-        try (BenchWorkload workload = new BenchWorkload(model, mode, chosen, options, shape)) {
+        NeuronConfig config = set.applied(model.config());
+        try (BenchWorkload workload = new BenchWorkload(model, config, mode, chosen, options, shape)) {
             Benchmark.Result result = Benchmark.measure(workload, shape.neuronSteps(), timing);
             PrintWriter out = spec.commandLine().getOut();
             if (json) {
-                out.println(new Gson().toJson(report(chosen, workload, options.threads(), result)));
+                out.println(new Gson().toJson(report(chosen, config, workload, options.threads(), result)));
             } else {
-                print(out, chosen, workload, options.threads(), result);
+                print(out, chosen, config, workload, options.threads(), result);
             }
             out.flush();
         }
     }
 
-    private Map<String, Object> report(Device chosen, BenchWorkload workload, int threads, Benchmark.Result result) {
+    private Map<String, Object> report(
+            Device chosen, NeuronConfig config, BenchWorkload workload, int threads, Benchmark.Result result) {
         Map<String, Object> report = new LinkedHashMap<>();
         report.put("neuron_steps_per_second", result.median());
         report.put("min_neuron_steps_per_second", result.min());
@@ -109,6 +116,7 @@ final class BenchCommand implements Runnable {
         report.put("description", workload.description());
         report.put("memory", workload.memory());
         report.put("model", model.toString());
+        report.put("config", config.toString());
         report.put("mode", mode.toString());
         report.put("shape", List.of(shape.steps(), shape.batch(), shape.neurons()));
         report.put("threads", threads);
@@ -119,7 +127,13 @@ final class BenchCommand implements Runnable {
         return report;
     }
 
-    private void print(PrintWriter out, Device chosen, BenchWorkload workload, int threads, Benchmark.Result result) {
+    private void print(
+            PrintWriter out,
+            Device chosen,
+            NeuronConfig config,
+            BenchWorkload workload,
+            int threads,
+            Benchmark.Result result) {
         List<List<String>> rows = new ArrayList<>();
         rows.add(List.of("median", millions(result.median()) + " M neuron-steps/s"));
         rows.add(List.of("slowest", millions(result.min())));
@@ -134,6 +148,7 @@ final class BenchCommand implements Runnable {
                         result.warmupSeconds(),
                         result.settled() ? "" : " (the speed had not settled: is the machine busy?)")));
         rows.add(List.of("model", model.toString()));
+        rows.add(List.of("config", config.toString()));
         rows.add(List.of("mode", mode.toString()));
         rows.add(List.of("shape", "T=" + shape.steps() + " B=" + shape.batch() + " N=" + shape.neurons()));
         rows.add(List.of("device", chosen + ": " + workload.description()));

@@ -17,7 +17,7 @@ import org.qlif.Tape;
 import org.qlif.Tensor;
 
 /**
- * What {@code bench} times: a model's default configuration, drawing its own numbers if it draws any, with a vector for each parameter
+ * What {@code bench} times: a configuration of a model, drawing its own numbers if it draws any, with a vector for each parameter
  * as a layer has. All memory is made beforehand, where the device reaches it without a copy; each run is the same run again.
  */
 final class BenchWorkload implements Runnable, AutoCloseable {
@@ -57,6 +57,10 @@ final class BenchWorkload implements Runnable, AutoCloseable {
             this.meanCurrent = meanCurrent;
         }
 
+        NeuronConfig config() {
+            return config;
+        }
+
         @Override
         public String toString() {
             return text;
@@ -71,8 +75,7 @@ final class BenchWorkload implements Runnable, AutoCloseable {
     private final Forward forward;
     private final Backward backward;
 
-    BenchWorkload(Model model, Mode mode, Device device, KernelOptions options, Shape shape) {
-        NeuronConfig config = model.config;
+    BenchWorkload(Model model, NeuronConfig config, Mode mode, Device device, KernelOptions options, Shape shape) {
         SplittableRandom random = new SplittableRandom(SEED);
         kernel = Kernel.open(config, device, options);
         BenchMemory opened = null;

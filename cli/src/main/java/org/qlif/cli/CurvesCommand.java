@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.qlif.Device;
 import org.qlif.KernelOptions;
+import org.qlif.QlifConfig;
 import org.qlif.training.CurvePlots;
 import org.qlif.training.NeuronCurves;
 import org.qlif.training.NeuronCurves.Curve;
@@ -28,6 +29,7 @@ import picocli.CommandLine.Spec;
             "Draws how the neurons respond: their firing rate under a constant current ("
                     + CurvesCommand.RATES + ") and the spike probability over the gap between potential and threshold ("
                     + CurvesCommand.PROBABILITIES + "), and prints a part of the points.",
+            "--set changes the neuron whose curve is the first, the default one.",
             "The figures of docs/model.md are made by ./qlif curves --out docs. The same options give the same numbers on"
                     + " every device."
         },
@@ -39,6 +41,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  ./qlif curves",
             "  ./qlif curves --out docs",
+            "  ./qlif curves --set angle_map=TANH --set homeostasis_enabled=false",
             "  ./qlif curves --steps 100 --rows 16 --device cpu:scalar"
         })
 final class CurvesCommand implements Callable<Integer> {
@@ -81,6 +84,9 @@ final class CurvesCommand implements Callable<Integer> {
     private int rows;
 
     @Mixin
+    private SetOption set;
+
+    @Mixin
     private DeviceOption device;
 
     @Mixin
@@ -90,15 +96,16 @@ final class CurvesCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         require("--steps", steps, MAX_STEPS);
         require("--rows", rows, MAX_ROWS);
+        QlifConfig neuron = (QlifConfig) set.applied(QlifConfig.defaults());
         Device chosen = device.resolve().device();
         KernelOptions options = threads.options();
         OutputFile rates = Pictures.prepare("--out", folder.resolve(RATES));
         OutputFile probabilities = Pictures.prepare("--out", folder.resolve(PROBABILITIES));
 
-        List<Curve> wide = NeuronCurves.firingRates(chosen, options, CURRENTS, steps, rows);
-        List<Curve> near = NeuronCurves.firingRates(chosen, options, CURRENTS_NEAR, steps, rows);
+        List<Curve> wide = NeuronCurves.firingRates(chosen, options, neuron, CURRENTS, steps, rows);
+        List<Curve> near = NeuronCurves.firingRates(chosen, options, neuron, CURRENTS_NEAR, steps, rows);
         CurvePlots.writeRates(rates, wide, near);
-        List<Curve> decisions = NeuronCurves.probabilities(chosen, options, GAPS);
+        List<Curve> decisions = NeuronCurves.probabilities(chosen, options, neuron, GAPS);
         CurvePlots.writeProbabilities(probabilities, decisions, NeuronCurves.calibrated(chosen, options, GAPS_NEAR));
 
         PrintWriter out = spec.commandLine().getOut();

@@ -32,7 +32,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  ./qlif train",
             "  ./qlif train --lr 2e-3 --plot curves.png",
-            "  ./qlif train --neuron spec --epochs 1 --train-images 1000 --test-images 1000"
+            "  ./qlif train --set spike_value=SAMPLE --set use_ahp=false",
+            "  ./qlif train --neuron default --epochs 1 --train-images 1000 --test-images 1000"
         })
 final class TrainCommand implements Callable<Integer> {
     /** The defaults have their place in the training module; here they only show. */
@@ -112,6 +113,9 @@ final class TrainCommand implements Callable<Integer> {
             description = "Membrane time constant in time steps, 1 to 1e6" + SHOW_DEFAULT)
     private double tau = DEFAULTS.tau();
 
+    @Mixin
+    private SetOption set;
+
     @Option(
             names = "--seed",
             paramLabel = "S",
@@ -159,6 +163,7 @@ final class TrainCommand implements Callable<Integer> {
                 .testImages(testImages)
                 .neuron(neuron)
                 .tau(tau)
+                .settings(set.settings())
                 .seed(seed)
                 .plot(plot)
                 .device(chosen)

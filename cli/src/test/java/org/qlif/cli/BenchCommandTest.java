@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.Device;
 import org.qlif.Devices;
@@ -128,6 +129,45 @@ class BenchCommandTest {
         }
         Invocation people = Invocation.of("bench", "--model", model, "--device", "cpu:scalar", "--shape", "3,2,5");
         assertThat(people.out().lines()).anyMatch(line -> line.matches("model {2,}" + model));
+    }
+
+    @Test
+    void runsWhatIsSet() {
+        Invocation bench = Invocation.of(
+                "bench",
+                "--model",
+                "lif",
+                "--set",
+                "v_leak=0.1",
+                "--set=surrogate=ARCTAN",
+                "--device",
+                "cpu:scalar",
+                "--shape",
+                "3,2,5",
+                "--json");
+        assertThat(bench.err()).isEmpty();
+        assertThat(JsonParser.parseString(bench.out())
+                        .getAsJsonObject()
+                        .get("config")
+                        .getAsString())
+                .isEqualTo("LIF v_leak=0.1 surrogate=ARCTAN");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            value = {
+                "bench; tau=3; tau: got it twice, expected it once",
+                "bench; use_ahp; setting: got 'use_ahp', expected NAME=VALUE, such as dt=1.0",
+                "bench; use_ahp=no; use_ahp: got 'no', expected true or false",
+                "curves; tau_syn_inv=1; option: got 'tau_syn_inv', expected one of dt, v_reset,",
+                "train; quantum_wires=100; quantum_wires: got 100, expected a whole number in [1, 64]",
+            })
+    void refusesWhatCantBeSet(String command, String setting, String message) {
+        Invocation invocation = Invocation.of(command, "--set", setting, "--set", "tau=3");
+        assertThat(invocation.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(invocation.out()).isEmpty();
+        assertThat(invocation.err().lines()).singleElement().asString().startsWith("qlif: --set: " + message);
     }
 
     @Test

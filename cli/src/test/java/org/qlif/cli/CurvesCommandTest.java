@@ -81,6 +81,17 @@ class CurvesCommandTest {
     }
 
     @Test
+    void drawsTheNeuronThatIsSet() {
+        Invocation curves = Invocation.of(
+                "curves", "--out", folder.toString(), "--steps", "2", "--rows", "1", "--set", "angle_map=TANH");
+        assertThat(curves.err()).isEmpty();
+        assertThat(curves.out()).contains("QLIF angle_map=TANH").doesNotContain("QLIF, defaults", "LINEAR (defaults");
+        List<String> lines = curves.out().lines().toList();
+        double[] atTen = row(lines.subList(lines.indexOf("Spike probability over the gap:"), lines.size()), "10.0");
+        assertThat(atTen[1]).isEqualTo(atTen[2], within(1e-4));
+    }
+
+    @Test
     void theSameOptionsGiveTheSame() throws IOException {
         Path first = folder.resolve("first");
         Path second = folder.resolve("second");

@@ -42,6 +42,8 @@ class TrainCommandTest {
                 "2025-08-15",
                 "--tau",
                 "4",
+                "--set",
+                "use_ahp=false",
                 "--seed",
                 "7",
                 "--threads",
@@ -54,6 +56,7 @@ class TrainCommandTest {
         assertThat(train.exitCode()).isZero();
         assertThat(train.out())
                 .contains("48 training and 32 test images", "784-8-10, 3 time steps, seed 7")
+                .contains("config  QLIF ", " use_ahp=false ", " tau=4.0")
                 .contains("2025-08-15", "tau 4", "learning rate 0.001, batch 16", "cpu:scalar", "1 thread")
                 .contains("[TRAIN] epoch 2", "[TEST] epoch 2");
         assertThat(plot).isNotEmptyFile();
@@ -63,7 +66,7 @@ class TrainCommandTest {
     void helpShowsTheDefaultsOfTheTrainingModule() {
         TrainingOptions defaults = TrainingOptions.builder().build();
         assertThat(Invocation.of("train", "--help").out())
-                .contains("spec, 2025-08-15, 2025-08-24")
+                .contains("default, 2025-08-15, 2025-08-24")
                 .contains("(default: " + defaults.hidden() + ")", "(default: " + defaults.learningRate() + ")")
                 .contains("(default: " + defaults.neuron() + ")");
     }
@@ -82,7 +85,7 @@ class TrainCommandTest {
         "--train-images, 60001, '--train-images: got 60001, expected at most 60000, the number in '",
         "--test-images, 10001, '--test-images: got 10001, expected at most 10000, the number in '",
         "--tau, NaN, --tau: got NaN",
-        "--neuron, 2020-01-01, 'got ''2020-01-01'', expected one of spec, 2025-08-15, 2025-08-24'",
+        "--neuron, 2020-01-01, 'got ''2020-01-01'', expected one of default, 2025-08-15, 2025-08-24'",
         "--device, tpu, --device: got 'tpu'",
         "--plot, curves.jpg, --plot: got curves.jpg",
     })
@@ -100,7 +103,7 @@ class TrainCommandTest {
 
     @Test
     void divergenceIsOneLineAndCode1() {
-        String[] arguments = ("train --data DIR --neuron spec --lr 1 --clip-grad 0 --hidden 8 --steps 300 --batch 64"
+        String[] arguments = ("train --data DIR --neuron default --lr 1 --clip-grad 0 --hidden 8 --steps 300 --batch 64"
                         + " --train-images 64 --test-images 1 --epochs 1000 --threads 1")
                 .split(" ");
         arguments[2] = Repository.file("data/mnist").toString();

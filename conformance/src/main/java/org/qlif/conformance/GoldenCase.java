@@ -4,15 +4,17 @@ import com.google.gson.stream.JsonToken;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.BiFunction;
 import java.util.function.Supplier;
+import org.qlif.ConfigOption;
 import org.qlif.DrawStream;
 import org.qlif.LifConfig;
-import org.qlif.NeuromodTransform;
 import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.Surrogate;
@@ -32,66 +34,37 @@ public final class GoldenCase {
 
     private static final String SUFFIX = ".safetensors";
 
-    /** What a key of a QLIF configuration sets; {@code dt} to {@code v_reset} in the names of docs/model.md. */
-    private static final Map<String, BiFunction<QlifConfig.Builder, Value, QlifConfig.Builder>> QLIF_KEYS =
-            Map.ofEntries(
-                    Map.entry("adaptation", (b, v) -> b.useAdaptation(v.flag())),
-                    Map.entry("adaptation_decay", (b, v) -> b.adaptationDecay(v.number())),
-                    Map.entry("adaptive_threshold", (b, v) -> b.useAdaptiveThreshold(v.flag())),
-                    Map.entry("ahp", (b, v) -> b.useAhp(v.flag())),
-                    Map.entry("ahp_jump", (b, v) -> b.ahpJump(v.number())),
-                    Map.entry("ahp_max", (b, v) -> b.ahpMax(v.number())),
-                    Map.entry("angle_map", (b, v) -> b.angleMap(v.choice(QlifConfig.AngleMap.class))),
-                    Map.entry("base_alpha", (b, v) -> b.baseAlpha(v.number())),
-                    Map.entry("decision", (b, v) -> b.decision(v.choice(QlifConfig.Decision.class))),
-                    Map.entry("depression", (b, v) -> b.useDepression(v.flag())),
-                    Map.entry("depression_rate", (b, v) -> b.depressionRate(v.number())),
-                    Map.entry("detach_reset", (b, v) -> b.detachReset(v.flag())),
-                    Map.entry("dsp_decay", (b, v) -> b.dspDecay(v.number())),
-                    Map.entry("dsp_jump", (b, v) -> b.dspJump(v.number())),
-                    Map.entry("dt", (b, v) -> b.dt(v.number())),
-                    Map.entry("dynamic_probability", (b, v) -> b.dynamicProbability(v.flag())),
-                    Map.entry("g_ahp", (b, v) -> b.gAhp(v.number())),
-                    Map.entry("homeostasis", (b, v) -> b.homeostasisEnabled(v.flag())),
-                    Map.entry("homeostasis_lr", (b, v) -> b.homeostasisLr(v.number())),
-                    Map.entry("homeostasis_target_rate", (b, v) -> b.homeostasisTargetRate(v.number())),
-                    Map.entry("homeostasis_tau", (b, v) -> b.homeostasisTau(v.number())),
-                    Map.entry("max_alpha", (b, v) -> b.maxAlpha(v.number())),
-                    Map.entry("max_threshold", (b, v) -> b.maxThreshold(v.number())),
-                    Map.entry("min_alpha", (b, v) -> b.minAlpha(v.number())),
-                    Map.entry("min_threshold", (b, v) -> b.minThreshold(v.number())),
-                    Map.entry("neuromod_mode", (b, v) -> b.neuromodMode(v.choice(QlifConfig.NeuromodMode.class))),
-                    Map.entry("neuromod_strength", (b, v) -> b.neuromodStrength(v.number())),
-                    Map.entry("neuromod_transform", (b, v) -> b.neuromodTransform(v.transform())),
-                    Map.entry("noise_std", (b, v) -> b.noiseStd(v.number())),
-                    Map.entry("probability_floor", (b, v) -> b.probabilityFloor(v.number())),
-                    Map.entry("quantum_leak", (b, v) -> b.quantumLeak(v.number())),
-                    Map.entry("quantum_threshold", (b, v) -> b.quantumThreshold(v.number())),
-                    Map.entry("quantum_wires", (b, v) -> b.quantumWires(v.wholeNumber())),
-                    Map.entry("r_jump", (b, v) -> b.rJump(v.number())),
-                    Map.entry("readout", (b, v) -> b.readout(v.choice(QlifConfig.Readout.class))),
-                    Map.entry("recovery_rate", (b, v) -> b.recoveryRate(v.number())),
-                    Map.entry("refractory", (b, v) -> b.refractory(v.flag())),
-                    Map.entry("reset_fraction", (b, v) -> b.resetFraction(v.number())),
-                    Map.entry(
-                            "round_probability",
-                            (b, v) -> b.sampling(v.flag() ? QlifConfig.Sampling.ROUND : QlifConfig.Sampling.DRAW)),
-                    Map.entry("spike_increase", (b, v) -> b.spikeIncrease(v.number())),
-                    Map.entry("spike_value", (b, v) -> b.spikeValue(v.choice(QlifConfig.SpikeValue.class))),
-                    Map.entry("surrogate", (b, v) -> b.surrogate(v.choice(Surrogate.class))),
-                    Map.entry("surrogate_alpha", (b, v) -> b.surrogateAlpha(v.number())),
-                    Map.entry("tau_ahp", (b, v) -> b.tauAhp(v.number())),
-                    Map.entry("tau_ref", (b, v) -> b.tauRef(v.number())),
-                    Map.entry("theta_max", (b, v) -> b.thetaMax(v.number())),
-                    Map.entry("v_reset", (b, v) -> b.vReset(v.number())));
+    /** A flag in files: whether SIGMOID rounds. */
+    private static final String ROUND = "round_probability";
 
-    /** What a key of a LIF configuration sets. */
-    private static final Map<String, BiFunction<LifConfig.Builder, Value, LifConfig.Builder>> LIF_KEYS = Map.of(
-            "dt", (b, v) -> b.dt(v.number()),
-            "v_leak", (b, v) -> b.vLeak(v.number()),
-            "v_reset", (b, v) -> b.vReset(v.number()),
-            "surrogate", (b, v) -> b.surrogate(v.surrogate()),
-            "surrogate_alpha", (b, v) -> b.surrogateAlpha(v.number()));
+    /** The keys of a QLIF configuration that are not the names of the options that they set. */
+    private static final Map<String, String> RENAMED = Map.of(
+            "adaptation",
+            "use_adaptation",
+            "adaptive_threshold",
+            "use_adaptive_threshold",
+            "ahp",
+            "use_ahp",
+            "depression",
+            "use_depression",
+            "homeostasis",
+            "homeostasis_enabled",
+            ROUND,
+            "sampling");
+
+    /** Options that no key sets: whether there is noise the tensors tell, and parameters are tensors. */
+    private static final Set<String> WITHOUT_KEY = Set.of(
+            "stochastic",
+            "v_th",
+            "tau",
+            "eta",
+            "tau_adapt",
+            "q_scale",
+            "q_bias",
+            "initial_probability",
+            "initial_slope",
+            "tau_syn_inv",
+            "tau_mem_inv");
 
     /** Norse's name for {@link Surrogate#FAST_SIGMOID}. */
     private static final String SUPERSPIKE = "SUPERSPIKE";
@@ -184,7 +157,7 @@ public final class GoldenCase {
         return new GoldenFormatException(tensors.file(), problem);
     }
 
-    private QlifConfig qlif(Map<String, Value> values) {
+    private NeuronConfig qlif(Map<String, Value> values) {
         boolean normals = tensors.has("normals");
         String stochastic = tensors.metadata().get("stochastic");
         if (stochastic != null && !stochastic.equals(normals ? "True" : "False")) {
@@ -192,33 +165,55 @@ public final class GoldenCase {
                     "metadata.stochastic: got " + StrictJson.quoted(stochastic) + " " + (normals ? "with" : "without")
                             + " the tensor 'normals', expected True with it and False without");
         }
-        QlifConfig.Builder builder = QlifConfig.builder().stochastic(normals);
-        set(builder, QLIF_KEYS, values);
-        return built(builder::build);
+        return with(
+                QlifConfig.builder().noise(noise -> noise.withEnabled(normals)).build(), values);
     }
 
     /** The rates start where they are for this dt a step: what a case runs with are its own. */
-    private LifConfig lif(Map<String, Value> values) {
-        LifConfig.Builder builder = LifConfig.builder();
+    private NeuronConfig lif(Map<String, Value> values) {
+        LifConfig usual = LifConfig.defaults();
         Value dt = values.get("dt");
-        if (dt != null && dt.number() > 0) {
-            LifConfig usual = LifConfig.defaults();
-            builder.tauSynInv(usual.tauSynInv() * usual.dt() / dt.number())
-                    .tauMemInv(usual.tauMemInv() * usual.dt() / dt.number());
+        if (dt == null || !(dt.number() > 0)) {
+            return with(usual, values);
         }
-        set(builder, LIF_KEYS, values);
-        return built(builder::build);
+        double step = dt.number();
+        LifConfig scaled = built(() -> usual.toBuilder()
+                .dt(step)
+                .tauSynInv(usual.tauSynInv() * usual.dt() / step)
+                .tauMemInv(usual.tauMemInv() * usual.dt() / step)
+                .build());
+        return with(scaled, values);
     }
 
-    private <B> void set(B builder, Map<String, BiFunction<B, Value, B>> keys, Map<String, Value> values) {
+    private NeuronConfig with(NeuronConfig config, Map<String, Value> values) {
+        Map<String, ConfigOption> keys = keys(config);
+        List<String> settings = new ArrayList<>();
         for (Value value : values.values()) {
-            BiFunction<B, Value, B> setter = keys.get(value.key());
-            if (setter == null) {
+            ConfigOption option = keys.get(value.key());
+            if (option == null) {
                 throw problem("config: got the unknown key " + StrictJson.quoted(value.key()) + ", expected one of "
                         + keys.keySet().stream().sorted().toList());
             }
-            setter.apply(builder, value);
+            settings.add(option.name() + "=" + value.text(option, config));
         }
+        return built(() -> config.with(settings));
+    }
+
+    /** What sets which option. */
+    private static Map<String, ConfigOption> keys(NeuronConfig config) {
+        Map<String, ConfigOption> keys = new HashMap<>();
+        for (ConfigOption option : config.options()) {
+            if (!WITHOUT_KEY.contains(option.name())) {
+                keys.put(option.name(), option);
+            }
+        }
+        RENAMED.forEach((key, name) -> {
+            ConfigOption option = keys.remove(name);
+            if (option != null) {
+                keys.put(key, option);
+            }
+        });
+        return keys;
     }
 
     private <C> C built(Supplier<C> configuration) {
@@ -289,8 +284,23 @@ public final class GoldenCase {
             throw refused("a number");
         }
 
-        int wholeNumber() {
-            return (int) integer(Integer.MIN_VALUE, Integer.MAX_VALUE);
+        /** The text of this value for {@code option}, whose range is the configuration's to check. */
+        String text(ConfigOption option, NeuronConfig config) {
+            if (key.equals(ROUND)) {
+                return flag() ? "ROUND" : "DRAW";
+            }
+            return switch (option.kind()) {
+                case FLAG -> Boolean.toString(flag());
+                case NUMBER -> Double.toString(number());
+                case WHOLE -> Long.toString(integer(Integer.MIN_VALUE, Integer.MAX_VALUE));
+                case CHOICE -> {
+                    boolean known = config instanceof LifConfig && SUPERSPIKE.equals(content);
+                    if (!known && !option.choices().contains(content)) {
+                        throw refused(option.expected() + (config instanceof LifConfig ? " or " + SUPERSPIKE : ""));
+                    }
+                    yield known ? Surrogate.FAST_SIGMOID.name() : (String) content;
+                }
+            };
         }
 
         long integer(long low, long high) {
@@ -329,26 +339,6 @@ public final class GoldenCase {
                 }
             }
             throw refused("one of " + Arrays.toString(type.getEnumConstants()));
-        }
-
-        Surrogate surrogate() {
-            if (SUPERSPIKE.equals(content)) {
-                return Surrogate.FAST_SIGMOID;
-            }
-            for (Surrogate surrogate : Surrogate.values()) {
-                if (surrogate.name().equals(content)) {
-                    return surrogate;
-                }
-            }
-            throw refused("one of " + Arrays.toString(Surrogate.values()) + " or " + SUPERSPIKE);
-        }
-
-        NeuromodTransform transform() {
-            return switch (String.valueOf(content)) {
-                case "SIGMOID" -> NeuromodTransform.SIGMOID;
-                case "IDENTITY" -> NeuromodTransform.IDENTITY;
-                default -> throw refused("SIGMOID or IDENTITY");
-            };
         }
 
         private GoldenFormatException refused(String expected) {

@@ -7,13 +7,14 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
 import java.util.Arrays;
-import java.util.function.Predicate;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.qlif.ConfigOption;
 import org.qlif.KernelOptions;
 import org.qlif.LifConfig;
 import org.qlif.NeuronConfig;
@@ -22,87 +23,108 @@ import org.qlif.Surrogate;
 
 /** Configurations out of their ranges are refused when they are built, by the option's name. */
 class ConfigRefusalTest {
-    /** The components of every model's configuration that {@code chosen} accepts, each with the model's defaults. */
-    private static Stream<Component> components(Predicate<RecordComponent> chosen) {
+    /** Every number, one by one, over the table itself, so that none is forgotten; 1e200 is not finite in float32. */
+    @TestFactory
+    Stream<DynamicTest> refusesWhatIsNotFinite() {
         return TestModel.all()
                 .map(TestModel::defaults)
-                .flatMap(defaults -> Arrays.stream(defaults.getClass().getRecordComponents())
-                        .filter(chosen)
-                        .map(component -> new Component(defaults, component.getName())));
+                .flatMap(defaults -> defaults.options().stream()
+                        .filter(option -> option.kind() == ConfigOption.Kind.NUMBER)
+                        .map(option -> dynamicTest(defaults.model() + " " + option.name(), () -> {
+                            for (double bad :
+                                    new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, 1e200
+                                    }) {
+                                assertThatThrownBy(() -> with(defaults, option.name(), bad))
+                                        .isExactlyInstanceOf(IllegalArgumentException.class)
+                                        .hasMessage(option.name() + ": got " + bad + ", expected " + option.expected());
+                            }
+                        })));
     }
 
-    private record Component(NeuronConfig defaults, String name) {
-        @Override
-        public String toString() {
-            return defaults.model() + " " + name;
+    /** Every reference among the components of a configuration and of its groups. */
+    @TestFactory
+    Stream<DynamicTest> refusesWhatIsMissing() {
+        return TestModel.all()
+                .map(TestModel::defaults)
+                .map(Record.class::cast)
+                .flatMap(defaults -> Stream.concat(Stream.of(defaults), groups(defaults)))
+                .flatMap(record -> Arrays.stream(record.getClass().getRecordComponents())
+                        .filter(component -> !component.getType().isPrimitive())
+                        .map(component -> dynamicTest(
+                                record.getClass().getSimpleName() + " " + component.getName(),
+                                () -> assertThatThrownBy(() -> without(record, component))
+                                        .isExactlyInstanceOf(NullPointerException.class)
+                                        .hasMessage(component.getName()))));
+    }
+
+    private static Stream<Record> groups(Record config) {
+        return Arrays.stream(config.getClass().getRecordComponents())
+                .filter(component -> component.getType().isRecord())
+                .map(component -> (Record) value(config, component));
+    }
+
+    private static Object value(Record record, RecordComponent component) {
+        try {
+            return component.getAccessor().invoke(record);
+        } catch (ReflectiveOperationException failure) {
+            throw new AssertionError(failure);
         }
     }
 
-    /** Every number, one by one, over the record itself, so that none is forgotten; 1e200 is not finite in float32. */
-    @TestFactory
-    Stream<DynamicTest> refusesWhatIsNotFinite() {
-        return components(component -> component.getType() == double.class)
-                .map(component -> dynamicTest(component.toString(), () -> {
-                    for (double bad :
-                            new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, 1e200}) {
-                        assertThatThrownBy(() -> with(component.defaults(), component.name(), bad))
-                                .isExactlyInstanceOf(IllegalArgumentException.class)
-                                .hasMessageContaining(component.name())
-                                .hasMessageContaining(String.valueOf(bad));
-                    }
-                }));
-    }
-
-    @TestFactory
-    Stream<DynamicTest> refusesWhatIsMissing() {
-        return components(component -> !component.getType().isPrimitive())
-                .map(component -> dynamicTest(
-                        component.toString(),
-                        () -> assertThatThrownBy(() -> with(component.defaults(), component.name(), null))
-                                .isExactlyInstanceOf(NullPointerException.class)
-                                .hasMessageContaining(component.name())));
+    private static void without(Record record, RecordComponent missing) throws Throwable {
+        RecordComponent[] components = record.getClass().getRecordComponents();
+        Object[] arguments = Arrays.stream(components)
+                .map(component -> component.getName().equals(missing.getName()) ? null : value(record, component))
+                .toArray();
+        Class<?>[] types =
+                Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
+        try {
+            record.getClass().getConstructor(types).newInstance(arguments);
+        } catch (InvocationTargetException refused) {
+            throw refused.getCause();
+        }
     }
 
     /** The table of ranges in docs/model.md: a value just outside each bound. */
     @ParameterizedTest
     @CsvSource({
-        "resetFraction, -0.01",
-        "resetFraction, 1.01",
+        "reset_fraction, -0.01",
+        "reset_fraction, 1.01",
         "dt, 0",
         "dt, -1",
         "dt, 1e-60",
-        "noiseStd, -0.1",
-        "thetaMax, 0",
-        "thetaMax, 3.15",
-        "quantumLeak, -0.1",
-        "quantumThreshold, -1",
-        "quantumThreshold, 1",
-        "probabilityFloor, -1e-9",
-        "probabilityFloor, 0.5",
-        "surrogateAlpha, 0",
-        "surrogateAlpha, -1",
-        "baseAlpha, 0",
-        "dspDecay, -0.1",
-        "dspJump, -0.1",
-        "minAlpha, 0",
-        "minAlpha, 5.01",
-        "maxAlpha, 0.04",
-        "tauRef, 0",
-        "rJump, -0.1",
-        "adaptationDecay, -0.1",
-        "spikeIncrease, -0.1",
-        "depressionRate, -0.1",
-        "depressionRate, 1.1",
-        "recoveryRate, -0.1",
-        "tauAhp, 0",
-        "ahpJump, -0.1",
-        "ahpMax, 0",
-        "minThreshold, 0",
-        "minThreshold, 2",
-        "maxThreshold, 0.5",
-        "homeostasisTargetRate, -0.1",
-        "homeostasisTargetRate, 1.1",
-        "homeostasisTau, 0",
+        "noise_std, -0.1",
+        "theta_max, 0",
+        "theta_max, 3.15",
+        "quantum_leak, -0.1",
+        "quantum_threshold, -1",
+        "quantum_threshold, 1",
+        "probability_floor, -1e-9",
+        "probability_floor, 0.5",
+        "surrogate_alpha, 0",
+        "surrogate_alpha, -1",
+        "base_alpha, 0",
+        "dsp_decay, -0.1",
+        "dsp_jump, -0.1",
+        "min_alpha, 0",
+        "min_alpha, 5.01",
+        "max_alpha, 0.04",
+        "tau_ref, 0",
+        "r_jump, -0.1",
+        "adaptation_decay, -0.1",
+        "spike_increase, -0.1",
+        "depression_rate, -0.1",
+        "depression_rate, 1.1",
+        "recovery_rate, -0.1",
+        "tau_ahp, 0",
+        "ahp_jump, -0.1",
+        "ahp_max, 0",
+        "min_threshold, 0",
+        "min_threshold, 2",
+        "max_threshold, 0.5",
+        "homeostasis_target_rate, -0.1",
+        "homeostasis_target_rate, 1.1",
+        "homeostasis_tau, 0",
         "tau, 0",
         "tau, -1"
     })
@@ -115,35 +137,35 @@ class ConfigRefusalTest {
 
     @ParameterizedTest
     @CsvSource({
-        "resetFraction, 0",
-        "resetFraction, 1",
-        "thetaMax, 3.141592653589793",
-        "probabilityFloor, 0",
-        "probabilityFloor, 0.49",
-        "minAlpha, 5",
-        "maxAlpha, 0.05",
-        "homeostasisTargetRate, 1",
-        "depressionRate, 1",
-        "noiseStd, 0"
+        "reset_fraction, 0",
+        "reset_fraction, 1",
+        "theta_max, 3.141592653589793",
+        "probability_floor, 0",
+        "probability_floor, 0.49",
+        "min_alpha, 5",
+        "max_alpha, 0.05",
+        "homeostasis_target_rate, 1",
+        "depression_rate, 1",
+        "noise_std, 0"
     })
-    void takesTheBounds(String name, double value) throws Exception {
+    void takesTheBounds(String name, double value) {
         assertThat(with(name, value)).isNotEqualTo(null);
     }
 
     /** Of rates, with dt of 0.001; with a dt of 1 the default rates are themselves too large. */
     @ParameterizedTest
     @CsvSource({
-        "tauSynInv, 0",
-        "tauSynInv, -1",
-        "tauSynInv, 1000.001",
-        "tauMemInv, 0",
-        "tauMemInv, -1",
-        "tauMemInv, 1000.001",
+        "tau_syn_inv, 0",
+        "tau_syn_inv, -1",
+        "tau_syn_inv, 1000.001",
+        "tau_mem_inv, 0",
+        "tau_mem_inv, -1",
+        "tau_mem_inv, 1000.001",
         "dt, 0",
         "dt, -0.001",
         "dt, 1e-60",
-        "surrogateAlpha, 0",
-        "surrogateAlpha, -1"
+        "surrogate_alpha, 0",
+        "surrogate_alpha, -1"
     })
     void refusesWhatIsOutOfRangeForLif(String name, double value) {
         assertThatThrownBy(() -> with(LifConfig.defaults(), name, value))
@@ -156,7 +178,7 @@ class ConfigRefusalTest {
     void refusesRatesThatOvershootAStep() {
         assertThatThrownBy(() -> LifConfig.builder().dt(1).build())
                 .isExactlyInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("tauSynInv: got 200.0")
+                .hasMessageContaining("tau_syn_inv: got 200.0")
                 .hasMessageContaining("at most 1");
         LifConfig whole = LifConfig.builder().dt(1).tauSynInv(1).tauMemInv(1).build();
         assertThat(whole.tauSynInv()).isEqualTo(1);
@@ -165,15 +187,15 @@ class ConfigRefusalTest {
                         .surrogateAlpha(1e-20)
                         .build())
                 .isExactlyInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("surrogateAlpha");
+                .hasMessageContaining("surrogate_alpha");
     }
 
     @Test
     void refusesWiresOutOfRange() {
         for (int bad : new int[] {0, -1, 65}) {
-            assertThatThrownBy(() -> with("quantumWires", bad))
+            assertThatThrownBy(() -> with("quantum_wires", bad))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("quantumWires");
+                    .hasMessageContaining("quantum_wires");
         }
     }
 
@@ -184,7 +206,7 @@ class ConfigRefusalTest {
                 QlifConfig.builder().decision(QlifConfig.Decision.THRESHOLD).surrogate(Surrogate.GAUSSIAN);
         assertThatThrownBy(() -> builder.surrogateAlpha(1e-20).build())
                 .isExactlyInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("surrogateAlpha");
+                .hasMessageContaining("surrogate_alpha");
         assertThat(builder.surrogateAlpha(1e-18).build().surrogateAlpha()).isEqualTo(1e-18);
     }
 
@@ -197,30 +219,12 @@ class ConfigRefusalTest {
         }
     }
 
-    /** The defaults with one component set. */
-    private static NeuronConfig with(String name, Object value) throws Exception {
+    /** The defaults with one option set. */
+    private static NeuronConfig with(String name, Object value) {
         return with(QlifConfig.defaults(), name, value);
     }
 
-    private static NeuronConfig with(NeuronConfig defaults, String name, Object value) throws Exception {
-        RecordComponent[] components = defaults.getClass().getRecordComponents();
-        Object[] arguments = new Object[components.length];
-        boolean found = false;
-        for (int i = 0; i < components.length; i++) {
-            boolean chosen = components[i].getName().equals(name);
-            found |= chosen;
-            arguments[i] = chosen ? value : components[i].getAccessor().invoke(defaults);
-        }
-        assertThat(found).as("an option named " + name).isTrue();
-        Class<?>[] types =
-                Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
-        try {
-            return defaults.getClass().getConstructor(types).newInstance(arguments);
-        } catch (InvocationTargetException refused) {
-            if (refused.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            throw refused;
-        }
+    private static NeuronConfig with(NeuronConfig defaults, String name, Object value) {
+        return defaults.with(List.of(name + "=" + value));
     }
 }

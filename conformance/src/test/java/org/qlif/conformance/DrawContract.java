@@ -3,6 +3,7 @@ package org.qlif.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -132,6 +133,42 @@ abstract class DrawContract {
             kernel.draw(new DrawStream(5, 6, element), 1001, null, alone);
         }
         Result.Bits.assertSame(whole.normals(), alone.toFloatArray(), "normals without uniforms");
+    }
+
+    /** Rows that are given by index draw what they draw in the whole batch, wherever they stand; numbers wrap around at 2^64. */
+    @Test
+    void drawsByRowIndex() {
+        // More neurons than a tile has, an odd number of rows, and numbers past 2^32.
+        int neurons = 301;
+        long first = (1L << 33) / neurons;
+        Shape shape = new Shape(5, 4, neurons);
+        DrawStream stream = new DrawStream(5, 6);
+        Tensor whole = Tensor.zeros(DType.F32, 5, 3, 4, neurons);
+        Tensor wholeNormals = Tensor.zeros(DType.F32, 5, 4, neurons);
+        Tensor shard = Tensor.zeros(DType.F32, 5, 3, 3, neurons);
+        Tensor shardNormals = Tensor.zeros(DType.F32, 5, 3, neurons);
+        int[] rows = {3, 0, 2};
+        try (Kernel kernel = open()) {
+            kernel.draw(new DrawStream(5, 6, first * neurons), 1001, whole, wholeNormals);
+            Tensor index = index(first + rows[0], first + rows[1], first + rows[2]);
+            kernel.draw(stream, 1001, index, shard, shardNormals);
+            Result.Bits.assertSame(
+                    shape.slice(wholeNormals.toFloatArray(), 0, 5, rows), shardNormals.toFloatArray(), "normals");
+            Result.Bits.assertSame(
+                    new Shape(5 * 3, 4, neurons).slice(whole.toFloatArray(), 0, 5 * 3, rows),
+                    shard.toFloatArray(),
+                    "uniforms");
+            // 256 times 2^56 is 2^64.
+            Tensor own = Tensor.zeros(DType.F32, 3, 2, 256);
+            Tensor wrapped = Tensor.zeros(DType.F32, 3, 2, 256);
+            kernel.draw(stream, 0, index(7, 1), own, null);
+            kernel.draw(stream, 0, index((1L << 56) + 7, (-1L << 56) + 1), wrapped, null);
+            Result.Bits.assertSame(own.toFloatArray(), wrapped.toFloatArray(), "numbers past 2^64");
+        }
+    }
+
+    private static Tensor index(long... rows) {
+        return Tensor.of(DType.I64, MemorySegment.ofArray(rows), rows.length);
     }
 
     /** Draws are the stream's, not the model's: a kernel that needs none draws the same. */

@@ -59,8 +59,12 @@ abstract class GradientContract {
         for (NeuronConfig mode : model.modes()) {
             switch (mode) {
                 case QlifConfig qlif -> {
-                    configs.add(qlif.toBuilder().detachReset(true).build());
-                    configs.add(qlif.toBuilder().detachReset(false).build());
+                    configs.add(qlif.toBuilder()
+                            .reset(reset -> reset.withDetached(true))
+                            .build());
+                    configs.add(qlif.toBuilder()
+                            .reset(reset -> reset.withDetached(false))
+                            .build());
                 }
                 case LifConfig lif -> configs.add(lif);
             }
@@ -92,10 +96,10 @@ abstract class GradientContract {
     void foldsAnglesOfManyTurns() {
         double scale = 50;
         QlifConfig config = QlifConfig.builder()
-                .stochastic(false)
-                .dynamicProbability(false)
-                .refractory(false)
-                .qScale(scale)
+                .noise(QlifConfig.Noise::off)
+                .dynamicProbability(QlifConfig.DynamicProbability::off)
+                .refractoriness(QlifConfig.Refractoriness::off)
+                .start(start -> start.withQScale(scale))
                 .build();
         int neurons = 4099;
         Tensor input = Tensor.of(Scenario.gaussian(Seeds.random(11), neurons, 0, 4e4), 1, 1, neurons);
@@ -109,7 +113,7 @@ abstract class GradientContract {
                     .trace(QlifTrace.DELTA, delta)
                     .trace(QlifTrace.PROBABILITY, p));
         }
-        double rest = (float) config.qBias() - (float) config.quantumLeak();
+        double rest = (float) config.qBias() - (float) config.qubit().leak();
         double widest = 0;
         for (int n = 0; n < neurons; n++) {
             double phi = rest + scale * delta.getFloat(n);

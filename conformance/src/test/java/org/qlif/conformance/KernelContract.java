@@ -154,9 +154,10 @@ abstract class KernelContract {
         for (int i = 0; i < Seeds.cases(12); i++) {
             long seed = Seeds.of(i);
             RandomGenerator random = Seeds.random(seed);
+            QlifConfig.Readout readout = i % 2 == 0 ? QlifConfig.Readout.MULTI_QUBIT : QlifConfig.Readout.SINGLE_QUBIT;
             QlifConfig config = RandomConfigs.next(random, device).toBuilder()
                     .decision(QlifConfig.Decision.QUBIT)
-                    .readout(i % 2 == 0 ? QlifConfig.Readout.MULTI_QUBIT : QlifConfig.Readout.SINGLE_QUBIT)
+                    .qubit(qubit -> qubit.withReadout(readout))
                     .build();
             Scenario own = Scenario.random(random, config, SMALL).withRowIndex(null);
             try (Kernel kernel = open(config, 2)) {
@@ -626,8 +627,10 @@ abstract class KernelContract {
             assertThat(voltage.byteSize() / neuronSteps).isLessThanOrEqualTo(6);
             assertThat(compact.byteSize() / neuronSteps).isLessThanOrEqualTo(1);
         }
-        for (NeuronConfig silent :
-                List.of(QlifConfig.builder().noiseStd(0).build(), QlifConfig.plainLif(), LifConfig.defaults())) {
+        for (NeuronConfig silent : List.of(
+                QlifConfig.builder().noise(noise -> noise.withStd(0)).build(),
+                QlifConfig.plainLif(),
+                LifConfig.defaults())) {
             try (Kernel kernel = open(silent, 1);
                     Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, steps, batch, neurons)) {
                 assertThat(tape.byteSize() / neuronSteps)
@@ -776,11 +779,11 @@ abstract class KernelContract {
     /** S, M and y are not among what docs/model.md, section 10 lists: M shows itself, y through D. */
     @Test
     void keepsSmallModulationsAndSpikeValues() {
-        QlifConfig config = QlifConfig.builder().stochastic(false).build();
+        QlifConfig config = QlifConfig.builder().noise(QlifConfig.Noise::off).build();
         assertThat(silent(config, 1, 64, QlifVariable.MODULATION, 0x1p-65f).floats("final.modulation")[0])
                 .isEqualTo(0x1p-65f);
         assertThat(silent(config, 1, 64, QlifVariable.SPIKE_VALUE, 0x1p-65f).floats("final.dsp")[0])
-                .isEqualTo((float) config.dspJump() * 0x1p-65f);
+                .isEqualTo((float) config.dynamicProbability().jump() * 0x1p-65f);
     }
 
     /** Each adjoint's own, and D's through which the last spike value's comes. */

@@ -245,4 +245,19 @@ final class LifLayerTest {
             assertThat(first.config()).isEqualTo(CONFIG);
         }
     }
+
+    @Test
+    void tellsWhatAnOptimizerIsToChange() {
+        try (LifLayer usual = LifLayer.builder(3).device("cpu:scalar").build();
+                LifLayer told = LifLayer.builder(3)
+                        .device("cpu:scalar")
+                        .learn(LifParameter.TAU_MEM_INV, LifParameter.V_TH)
+                        .build();
+                LifLayer nothing =
+                        LifLayer.builder(3).device("cpu:scalar").learn().build()) {
+            assertThat(usual.learnable()).containsExactlyInAnyOrder(LifParameter.V_TH);
+            assertThat(told.learnable()).containsExactlyInAnyOrder(LifParameter.TAU_MEM_INV, LifParameter.V_TH);
+            assertThat(nothing.learnable()).isEmpty();
+        }
+    }
 }

@@ -263,7 +263,9 @@ abstract class LifetimeContract {
                 return 1;
             }
         };
-        QlifConfig config = QlifConfig.builder().neuromodTransform(closes).build();
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(closes))
+                .build();
         try (Kernel kernel = open(config);
                 Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, STEPS, 1, NEURONS)) {
             Forward forward = call(tape).modulation(f32(NEURONS));
@@ -310,7 +312,9 @@ abstract class LifetimeContract {
                 return 1;
             }
         };
-        Kernel kernel = open(QlifConfig.builder().neuromodTransform(waiting).build());
+        Kernel kernel = open(QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(waiting))
+                .build());
         try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
             Future<?> running = threads.submit(() -> kernel.forward(call(null).modulation(f32(NEURONS))));
             assertThat(inside.await(30, TimeUnit.SECONDS)).isTrue();

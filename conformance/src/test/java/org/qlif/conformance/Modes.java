@@ -16,8 +16,7 @@ final class Modes {
                 for (QlifConfig.AngleMap map : QlifConfig.AngleMap.values()) {
                     modes.add(QlifConfig.builder()
                             .spikeValue(value)
-                            .readout(readout)
-                            .angleMap(map)
+                            .qubit(qubit -> qubit.withReadout(readout).withAngleMap(map))
                             .build());
                 }
             }
@@ -25,7 +24,7 @@ final class Modes {
                 modes.add(QlifConfig.builder()
                         .decision(QlifConfig.Decision.SIGMOID)
                         .spikeValue(value)
-                        .sampling(sampling)
+                        .sigmoid(sigmoid -> sigmoid.withSampling(sampling))
                         .build());
             }
         }

@@ -6,13 +6,9 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.reflect.Constructor;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -25,6 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.qlif.ConfigOption;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
@@ -32,7 +29,6 @@ import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
 import org.qlif.NativeException;
-import org.qlif.NeuromodTransform;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifTrace;
@@ -195,25 +191,20 @@ class NativeKernelTest {
 
     /** The library checks the numbers that it is given; whatever a legal configuration derives must be among those that it takes. */
     @Test
-    void takesEveryLegalConfiguration() throws Exception {
-        RecordComponent[] components = QlifConfig.class.getRecordComponents();
-        Class<?>[] types =
-                Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
-        Constructor<QlifConfig> constructor = QlifConfig.class.getConstructor(types);
+    void takesEveryLegalConfiguration() {
         int legal = 0;
         for (int i = 0; i < Seeds.cases(400); i++) {
             long seed = Seeds.of(i);
             RandomGenerator random = Seeds.random(seed);
-            Object[] values = new Object[components.length];
-            for (int c = 0; c < values.length; c++) {
-                Object usual = components[c].getAccessor().invoke(CONFIG);
-                values[c] = random.nextInt(3) > 0 ? usual : extreme(random, components[c].getName(), usual);
-            }
+            List<String> settings = CONFIG.options().stream()
+                    .filter(_ -> random.nextInt(3) == 0)
+                    .map(option -> option.name() + "=" + extreme(random, option))
+                    .toList();
             QlifConfig config;
             try {
-                config = constructor.newInstance(values);
-            } catch (InvocationTargetException refused) {
-                assertThat(refused.getCause()).as(Seeds.replay(seed)).isInstanceOf(IllegalArgumentException.class);
+                config = CONFIG.with(settings);
+            } catch (IllegalArgumentException refused) {
+                assertThat(refused).as(Seeds.replay(seed)).isExactlyInstanceOf(IllegalArgumentException.class);
                 continue;
             }
             legal++;
@@ -231,34 +222,38 @@ class NativeKernelTest {
     }
 
     /** What is at the bounds of its range, or is not told from them in float32. */
-    private static Object extreme(RandomGenerator random, String name, Object usual) {
-        return switch (usual) {
-            case Boolean _ -> random.nextBoolean();
-            case Integer _ -> (int) RandomConfigs.pick(random, 1, 2, 63, 64);
-            case NeuromodTransform _ ->
-                RandomConfigs.choose(random, NeuromodTransform.SIGMOID, NeuromodTransform.IDENTITY);
-            case Enum<?> option ->
-                RandomConfigs.choose(
-                        random, (Object[]) option.getDeclaringClass().getEnumConstants());
-            default ->
-                switch (name) {
+    private static Object extreme(RandomGenerator random, ConfigOption option) {
+        return switch (option.kind()) {
+            case FLAG -> random.nextBoolean();
+            case WHOLE -> (int) RandomConfigs.pick(random, 1, 2, 63, 64);
+            case CHOICE -> RandomConfigs.choose(random, option.choices().toArray());
+            case NUMBER ->
+                switch (option.name()) {
                     // dt over each of them is finite in float32.
                     case "dt" -> RandomConfigs.pick(random, 1e-45, 1e-30, 1e30);
-                    case "homeostasisTau", "tau" -> RandomConfigs.pick(random, 1e-7, 3.4e38);
+                    case "homeostasis_tau", "tau" -> RandomConfigs.pick(random, 1e-7, 3.4e38);
                     // One side of a pair each.
-                    case "minThreshold" -> RandomConfigs.pick(random, 1e-45, 2 - 1e-15);
-                    case "maxThreshold" -> RandomConfigs.pick(random, 2, 3.4e38);
-                    case "minAlpha" -> RandomConfigs.pick(random, 1e-45, 5);
-                    case "maxAlpha" -> RandomConfigs.pick(random, 5, 3.4e38);
-                    case "thetaMax" -> RandomConfigs.pick(random, 1e-300, Math.nextDown(Math.PI), Math.PI);
-                    case "quantumThreshold" -> RandomConfigs.pick(random, Math.nextUp(-1.0), -0.0, Math.nextDown(1.0));
-                    case "probabilityFloor" -> RandomConfigs.pick(random, -0.0, 1e-300, Math.nextDown(0.5));
-                    case "resetFraction", "depressionRate", "homeostasisTargetRate" ->
+                    case "min_threshold" -> RandomConfigs.pick(random, 1e-45, 2 - 1e-15);
+                    case "max_threshold" -> RandomConfigs.pick(random, 2, 3.4e38);
+                    case "min_alpha" -> RandomConfigs.pick(random, 1e-45, 5);
+                    case "max_alpha" -> RandomConfigs.pick(random, 5, 3.4e38);
+                    case "theta_max" -> RandomConfigs.pick(random, 1e-300, Math.nextDown(Math.PI), Math.PI);
+                    case "quantum_threshold" -> RandomConfigs.pick(random, Math.nextUp(-1.0), -0.0, Math.nextDown(1.0));
+                    case "probability_floor" -> RandomConfigs.pick(random, -0.0, 1e-300, Math.nextDown(0.5));
+                    case "reset_fraction", "depression_rate", "homeostasis_target_rate" ->
                         RandomConfigs.pick(random, -0.0, 1e-300, 1);
-                    case "vReset", "gAhp", "homeostasisLr", "neuromodStrength", "vTh", "eta", "qScale", "qBias" ->
-                        RandomConfigs.pick(random, -3.4e38, -0.0, 1e-300, 3.4e38);
-                    case "baseAlpha", "tauRef", "tauAhp", "ahpMax", "surrogateAlpha" ->
+                    case "v_reset",
+                            "g_ahp",
+                            "homeostasis_lr",
+                            "neuromod_strength",
+                            "v_th",
+                            "eta",
+                            "q_scale",
+                            "q_bias" -> RandomConfigs.pick(random, -3.4e38, -0.0, 1e-300, 3.4e38);
+                    case "base_alpha", "tau_adapt", "tau_ref", "tau_ahp", "ahp_max", "surrogate_alpha" ->
                         RandomConfigs.pick(random, 1e-45, 2e-19, 1e-18, 3.4e38);
+                    case "initial_probability" -> RandomConfigs.pick(random, 0.01, 0.99);
+                    case "initial_slope" -> RandomConfigs.pick(random, -1e30, -0.0, 1e30);
                     default -> RandomConfigs.pick(random, -0.0, 0, 1e-300, 1e-45, 3.4e38);
                 };
         };

@@ -67,8 +67,9 @@ final class QlifLayerTest {
 
     @Test
     void keepsTheBatchMeanOfRateAndHomeostasis() {
-        QlifConfig quick =
-                QlifConfig.builder().homeostasisTau(5).homeostasisLr(0.1).build();
+        QlifConfig quick = QlifConfig.builder()
+                .homeostasis(h -> h.withTau(5).withLearningRate(0.1))
+                .build();
         try (QlifLayer keep = layer().config(quick).state(StatePolicy.KEEP).build();
                 QlifLayer stream =
                         layer().config(quick).state(StatePolicy.STREAM).build()) {
@@ -286,6 +287,22 @@ final class QlifLayerTest {
             assertThatThrownBy(() -> layer.backward(null, null))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("forward");
+        }
+    }
+
+    @Test
+    void tellsWhatAnOptimizerIsToChange() {
+        try (QlifLayer usual = QlifLayer.builder(3).device("cpu:scalar").build();
+                QlifLayer told = QlifLayer.builder(3)
+                        .device("cpu:scalar")
+                        .learn(QlifParameter.TAU, QlifParameter.V_TH)
+                        .build();
+                QlifLayer nothing =
+                        QlifLayer.builder(3).device("cpu:scalar").learn().build()) {
+            assertThat(usual.learnable())
+                    .containsExactlyInAnyOrder(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
+            assertThat(told.learnable()).containsExactlyInAnyOrder(QlifParameter.TAU, QlifParameter.V_TH);
+            assertThat(nothing.learnable()).isEmpty();
         }
     }
 }

@@ -28,8 +28,8 @@ final class QlifReferenceModel extends ReferenceModel {
         double eta = parameter(point, QlifParameter.ETA, e);
         double alpha = parameter(point, QlifParameter.Q_SCALE, e);
         double beta = parameter(point, QlifParameter.Q_BIAS, e);
-        double kappa = config.neuromodStrength();
-        QlifConfig.NeuromodMode mode = config.neuromodMode();
+        double kappa = config.neuromodulation().strength();
+        QlifConfig.NeuromodMode mode = config.neuromodulation().mode();
         double[] x = initialState(point, e);
         recordFinal(run, e, x);
         double v = x[QlifVariable.MEMBRANE.ordinal()];
@@ -55,19 +55,22 @@ final class QlifReferenceModel extends ReferenceModel {
             }
             double gain = mode == QlifConfig.NeuromodMode.GAIN ? 1 + kappa * m : 1;
             double theta0 = vTh + o;
-            if (config.useAdaptiveThreshold()) {
-                theta0 = Math.clamp(theta0, config.minThreshold(), config.maxThreshold());
+            if (config.adaptiveThreshold().enabled()) {
+                theta0 = Math.clamp(
+                        theta0,
+                        config.adaptiveThreshold().min(),
+                        config.adaptiveThreshold().max());
             }
             double theta = theta0 + heldH + (mode == QlifConfig.NeuromodMode.THRESHOLD ? kappa * m : 0);
-            double current = gain * point[i] * (config.useDepression() ? s : 1)
-                    - (config.useAdaptation() ? a : 0)
-                    - (config.useAhp() ? config.gAhp() * heldAhp : 0);
-            double noise = config.drawsNormals() ? config.noiseStd() * scenario.normals()[i] : 0;
+            double current = gain * point[i] * (config.depression().enabled() ? s : 1)
+                    - (config.adaptation().enabled() ? a : 0)
+                    - (config.ahp().enabled() ? config.ahp().conductance() * heldAhp : 0);
+            double noise = config.drawsNormals() ? config.noise().std() * scenario.normals()[i] : 0;
             double vPre = v + config.dt() / tau * (current - v) + noise;
             double delta = vPre - theta;
             double c = 1;
-            if (config.dynamicProbability()) {
-                d = config.dspDecay() * d + config.dspJump() * y;
+            if (config.dynamicProbability().enabled()) {
+                d = config.dspDecay() * d + config.dynamicProbability().jump() * y;
                 c = 1 / Math.max(1 + d, 1e-6);
             }
             double steeper = mode == QlifConfig.NeuromodMode.PROB_SLOPE ? 1 + kappa * m : 1;
@@ -79,15 +82,18 @@ final class QlifReferenceModel extends ReferenceModel {
                     slope = alpha * c * steeper;
                     double angle = slope * delta;
                     double phi = beta
-                            - config.quantumLeak()
-                            + (config.angleMap() == QlifConfig.AngleMap.TANH
-                                    ? config.thetaMax() * Math.tanh(angle)
+                            - config.qubit().leak()
+                            + (config.qubit().angleMap() == QlifConfig.AngleMap.TANH
+                                    ? config.qubit().thetaMax() * Math.tanh(angle)
                                     : angle);
                     p = damp((1 - Math.cos(phi)) / 2, r);
                 }
                 case SIGMOID -> {
-                    slope = config.dynamicProbability()
-                            ? Math.clamp(config.baseAlpha() * c * steeper, config.minAlpha(), config.maxAlpha())
+                    slope = config.dynamicProbability().enabled()
+                            ? Math.clamp(
+                                    config.sigmoid().alpha() * c * steeper,
+                                    config.sigmoid().minAlpha(),
+                                    config.sigmoid().maxAlpha())
                             : steeper;
                     p = damp(1 / (1 + Math.exp(-slope * delta)), r);
                 }
@@ -105,32 +111,37 @@ final class QlifReferenceModel extends ReferenceModel {
             } else {
                 y = p + spike - (frozen == null ? p : frozen.traces[QlifTrace.PROBABILITY.ordinal()][i]);
             }
-            double yReset = config.detachReset() && frozen != null ? frozen.values[i] : y;
+            double yReset = config.reset().detached() && frozen != null ? frozen.values[i] : y;
 
-            v = vPre + yReset * config.resetFraction() * (config.vReset() - vPre);
-            if (config.refractory()) {
-                r = Math.exp(-config.dt() / config.tauRef()) * r + config.rJump() * yReset;
+            v = vPre + yReset * config.reset().fraction() * (config.reset().potential() - vPre);
+            if (config.refractoriness().enabled()) {
+                r = Math.exp(-config.dt() / config.refractoriness().tau()) * r
+                        + config.refractoriness().jump() * yReset;
             }
-            if (config.useAhp()) {
+            if (config.ahp().enabled()) {
                 ahp = Math.min(
-                        Math.exp(-config.dt() / config.tauAhp()) * ahp + config.ahpJump() * spike, config.ahpMax());
+                        Math.exp(-config.dt() / config.ahp().tau()) * ahp
+                                + config.ahp().jump() * spike,
+                        config.ahp().max());
             }
-            if (config.useAdaptation()) {
-                a = config.adaptationDecay() * a + config.spikeIncrease() * y;
+            if (config.adaptation().enabled()) {
+                a = config.adaptation().decay() * a + config.adaptation().increase() * y;
             }
-            if (config.useDepression()) {
-                s = s * (1 - config.depressionRate() * y) + config.recoveryRate() * (1 - s);
+            if (config.depression().enabled()) {
+                s = s * (1 - config.depression().rate() * y)
+                        + config.depression().recovery() * (1 - s);
             }
-            if (config.useAdaptiveThreshold()) {
+            if (config.adaptiveThreshold().enabled()) {
                 o = Math.clamp(
                                 theta0 + eta * (y - (1 - y) * (theta0 - vTh)),
-                                config.minThreshold(),
-                                config.maxThreshold())
+                                config.adaptiveThreshold().min(),
+                                config.adaptiveThreshold().max())
                         - vTh;
             }
-            if (config.homeostasisEnabled()) {
-                rate += config.dt() / config.homeostasisTau() * (spike - rate);
-                h += config.homeostasisLr() * (rate - config.homeostasisTargetRate());
+            if (config.homeostasis().enabled()) {
+                rate += config.dt() / config.homeostasis().tau() * (spike - rate);
+                h += config.homeostasis().learningRate()
+                        * (rate - config.homeostasis().targetRate());
             }
 
             run.spikes[i] = spike;
@@ -146,19 +157,19 @@ final class QlifReferenceModel extends ReferenceModel {
 
     private double damp(double p, double r) {
         double clamped = Math.clamp(p, config.probabilityFloor(), 1 - config.probabilityFloor());
-        return config.refractory() ? clamped * Math.exp(-r) : clamped;
+        return config.refractoriness().enabled() ? clamped * Math.exp(-r) : clamped;
     }
 
     private double decide(Trajectory run, double p, double delta, int t, int e) {
-        boolean rounds =
-                config.decision() == QlifConfig.Decision.SIGMOID && config.sampling() == QlifConfig.Sampling.ROUND;
+        boolean rounds = config.decision() == QlifConfig.Decision.SIGMOID
+                && config.sigmoid().sampling() == QlifConfig.Sampling.ROUND;
         if (config.decision() == QlifConfig.Decision.THRESHOLD) {
             return above(run, delta, 0) || delta == 0 ? 1 : 0;
         }
         if (rounds) {
             return above(run, p, 0.5) ? 1 : 0;
         }
-        double bound = (1 - config.quantumThreshold()) / 2;
+        double bound = (1 - config.qubit().threshold()) / 2;
         if (config.uniformsPerStep() == 0) {
             return above(run, p, bound) ? 1 : 0;
         }
@@ -169,8 +180,8 @@ final class QlifReferenceModel extends ReferenceModel {
                 below++;
             }
         }
-        boolean multi =
-                config.decision() == QlifConfig.Decision.QUBIT && config.readout() == QlifConfig.Readout.MULTI_QUBIT;
+        boolean multi = config.decision() == QlifConfig.Decision.QUBIT
+                && config.qubit().readout() == QlifConfig.Readout.MULTI_QUBIT;
         return (multi ? below > wires * bound : below > 0) ? 1 : 0;
     }
 
@@ -184,7 +195,7 @@ final class QlifReferenceModel extends ReferenceModel {
     }
 
     private double transform(double m) {
-        NeuromodTransform transform = config.neuromodTransform();
+        NeuromodTransform transform = config.neuromodulation().transform();
         if (transform == NeuromodTransform.SIGMOID) {
             return 1 / (1 + Math.exp(-m));
         }

@@ -36,8 +36,8 @@ final class QlifTestModel implements TestModel {
                 QlifConfig.defaults(),
                 QlifConfig.builder()
                         .spikeValue(QlifConfig.SpikeValue.EXPECTED)
-                        .angleMap(QlifConfig.AngleMap.TANH)
-                        .detachReset(false)
+                        .qubit(qubit -> qubit.withAngleMap(QlifConfig.AngleMap.TANH))
+                        .reset(reset -> reset.withDetached(false))
                         .build(),
                 QlifConfig.builder().decision(QlifConfig.Decision.SIGMOID).build(),
                 QlifConfig.builder().decision(QlifConfig.Decision.THRESHOLD).build(),
@@ -48,14 +48,14 @@ final class QlifTestModel implements TestModel {
     public QlifConfig decaying() {
         return QlifConfig.builder()
                 .decision(QlifConfig.Decision.THRESHOLD)
-                .stochastic(false)
-                .homeostasisEnabled(false)
+                .noise(QlifConfig.Noise::off)
+                .homeostasis(QlifConfig.Homeostasis::off)
                 .build();
     }
 
     @Override
     public QlifConfig noiseless() {
-        return QlifConfig.builder().stochastic(false).build();
+        return QlifConfig.builder().noise(QlifConfig.Noise::off).build();
     }
 
     @Override
@@ -113,7 +113,9 @@ final class QlifTestModel implements TestModel {
     @Override
     public QlifConfig awayFromBends(NeuronConfig config) {
         QlifConfig qlif = (QlifConfig) config;
-        return qlif.toBuilder().baseAlpha(1.1 * qlif.baseAlpha()).build();
+        return qlif.toBuilder()
+                .sigmoid(sigmoid -> sigmoid.withAlpha(1.1 * qlif.sigmoid().alpha()))
+                .build();
     }
 
     /** 1 + D above its bound. */

@@ -1039,6 +1039,16 @@ abstract class RefusalContract {
             assertThatThrownBy(() -> kernel.draw(stream, 0, good, good))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("overlaps");
+            assertThatThrownBy(() -> kernel.draw(stream, 0, i64(B + 1), good, null))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("rowIndex")
+                    .hasMessageContaining("I64[" + B + "]");
+            assertThatThrownBy(() -> kernel.draw(stream, 0, f32(B), good, null))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("rowIndex");
+            assertThatThrownBy(() -> kernel.draw(new DrawStream(1, 2, 7), 0, i64(B), good, null))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("elementOffset 7");
             assertThatThrownBy(() -> kernel.draw(stream, -1, good, null))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("firstStep");
@@ -1089,11 +1099,12 @@ abstract class RefusalContract {
     @Test
     void refusesUserFunctionsWhereItCantCallThem() {
         assumeFalse(RandomConfigs.callsJava(device), "kernels on " + device + " call Java");
-        QlifConfig config =
-                QlifConfig.builder().neuromodTransform(RandomConfigs.RATIONAL).build();
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(RandomConfigs.RATIONAL))
+                .build();
         assertThatThrownBy(() -> open(config))
                 .isExactlyInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("neuromodTransform");
+                .hasMessageContaining("neuromod_transform");
     }
 
     private void assumeCallsJava() {
@@ -1125,7 +1136,9 @@ abstract class RefusalContract {
                 return 1;
             }
         };
-        QlifConfig config = QlifConfig.builder().neuromodTransform(waiting).build();
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(waiting))
+                .build();
         try (Kernel kernel = open(config);
                 Call busy = new Call(kernel);
                 Call second = new Call(kernel);
@@ -1163,7 +1176,9 @@ abstract class RefusalContract {
                 return 1;
             }
         };
-        QlifConfig config = QlifConfig.builder().neuromodTransform(throwing).build();
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(m -> m.withTransform(throwing))
+                .build();
         int neurons = 4096;
         try (Kernel kernel = open(config)) {
             Tensor modulation = f32(neurons);

@@ -76,36 +76,49 @@ class SeededRunsTest {
             add(
                     runs,
                     "neuromod-" + mode,
-                    QlifConfig.builder().neuromodMode(mode).neuromodStrength(0.6));
+                    QlifConfig.builder().neuromodulation(m -> m.withMode(mode).withStrength(0.6)));
         }
-        add(runs, "identity", QlifConfig.builder().neuromodTransform(NeuromodTransform.IDENTITY));
-        add(runs, "tanh", QlifConfig.builder().angleMap(AngleMap.TANH));
+        add(runs, "identity", QlifConfig.builder().neuromodulation(m -> m.withTransform(NeuromodTransform.IDENTITY)));
+        add(runs, "tanh", QlifConfig.builder().qubit(qubit -> qubit.withAngleMap(AngleMap.TANH)));
         add(runs, "expected", QlifConfig.builder().spikeValue(SpikeValue.EXPECTED));
         add(runs, "sigmoid", classic);
         add(
                 runs,
                 "sigmoid-prob-slope",
-                QlifConfig.builder().decision(Decision.SIGMOID).neuromodMode(NeuromodMode.PROB_SLOPE));
-        add(runs, "round", QlifConfig.builder().decision(Decision.SIGMOID).sampling(Sampling.ROUND));
+                QlifConfig.builder()
+                        .decision(Decision.SIGMOID)
+                        .neuromodulation(m -> m.withMode(NeuromodMode.PROB_SLOPE)));
+        add(
+                runs,
+                "round",
+                QlifConfig.builder()
+                        .decision(Decision.SIGMOID)
+                        .sigmoid(sigmoid -> sigmoid.withSampling(Sampling.ROUND)));
         for (Readout readout : List.of(Readout.MULTI_QUBIT, Readout.EXPECTATION)) {
             add(
                     runs,
                     "readout-" + readout,
-                    QlifConfig.builder().readout(readout).quantumThreshold(Math.cos(1.0)));
+                    QlifConfig.builder()
+                            .qubit(qubit -> qubit.withReadout(readout).withThreshold(Math.cos(1.0))));
         }
         add(
                 runs,
                 "soft-reset",
-                QlifConfig.builder().resetFraction(0.3).vReset(-0.2).detachReset(false));
-        add(runs, "noiseless", QlifConfig.builder().stochastic(false));
-        add(runs, "fixed-threshold", QlifConfig.builder().useAdaptiveThreshold(false));
-        add(runs, "no-refractory", QlifConfig.builder().refractory(false));
-        add(runs, "no-dynamic-probability", QlifConfig.builder().dynamicProbability(false));
-        add(runs, "no-ahp", QlifConfig.builder().useAhp(false));
-        add(runs, "no-homeostasis", QlifConfig.builder().homeostasisEnabled(false));
+                QlifConfig.builder()
+                        .reset(reset ->
+                                reset.withFraction(0.3).withPotential(-0.2).withDetached(false)));
+        add(runs, "noiseless", QlifConfig.builder().noise(QlifConfig.Noise::off));
+        add(runs, "fixed-threshold", QlifConfig.builder().adaptiveThreshold(QlifConfig.AdaptiveThreshold::off));
+        add(runs, "no-refractory", QlifConfig.builder().refractoriness(QlifConfig.Refractoriness::off));
+        add(
+                runs,
+                "no-dynamic-probability",
+                QlifConfig.builder().dynamicProbability(QlifConfig.DynamicProbability::off));
+        add(runs, "no-ahp", QlifConfig.builder().ahp(QlifConfig.Ahp::off));
+        add(runs, "no-homeostasis", QlifConfig.builder().homeostasis(QlifConfig.Homeostasis::off));
         // New runs stand last: the numbers of a run follow from its place.
-        add(runs, "no-adaptation", QlifConfig.builder().useAdaptation(false));
-        add(runs, "no-depression", QlifConfig.builder().useDepression(false));
+        add(runs, "no-adaptation", QlifConfig.builder().adaptation(QlifConfig.Adaptation::off));
+        add(runs, "no-depression", QlifConfig.builder().depression(QlifConfig.Depression::off));
         for (Surrogate surrogate : Surrogate.values()) {
             add(
                     runs,

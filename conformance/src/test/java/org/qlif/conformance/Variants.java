@@ -18,13 +18,16 @@ final class Variants {
         Map<String, NeuronConfig> variants = new LinkedHashMap<>();
         variants.put("default", QlifConfig.defaults());
         variants.put(
-                "default, noiseless", QlifConfig.builder().stochastic(false).build());
+                "default, noiseless",
+                QlifConfig.builder().noise(QlifConfig.Noise::off).build());
         for (QlifConfig.Preset preset : QlifConfig.Preset.values()) {
             for (QlifConfig.Decision decision : QlifConfig.Decision.values()) {
                 for (boolean noise : new boolean[] {true, false}) {
                     variants.put(
                             preset + " " + decision + (noise ? "" : ", noiseless"),
-                            preset.builder(decision).stochastic(noise).build());
+                            preset.builder(decision)
+                                    .noise(n -> n.withEnabled(noise))
+                                    .build());
                 }
             }
         }

@@ -198,7 +198,7 @@ final class NativeKernel implements BackendKernel {
     }
 
     @Override
-    public void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals) {
+    public void draw(DrawStream stream, long firstStep, Tensor rowIndex, Tensor uniforms, Tensor normals) {
         Tensor any = uniforms != null ? uniforms : normals;
         if (any == null) {
             return;
@@ -214,6 +214,8 @@ final class NativeKernel implements BackendKernel {
             qlif_draw_args.wires(drawArgs, any.rank() == 4 ? any.extent(1) : 1);
             qlif_draw_args.elements(
                     drawArgs, Math.multiplyExact(any.extent(any.rank() - 2), any.extent(any.rank() - 1)));
+            qlif_draw_args.neurons(drawArgs, any.extent(any.rank() - 1));
+            staging.bind(drawArgs, qlif_draw_args.row_index$offset(), rowIndex, Use.READ);
             staging.bind(drawArgs, qlif_draw_args.uniforms$offset(), uniforms, Use.WRITE);
             staging.bind(drawArgs, qlif_draw_args.normals$offset(), normals, Use.WRITE);
             staging.load();
@@ -224,6 +226,7 @@ final class NativeKernel implements BackendKernel {
         } finally {
             end(done, null, any);
             Reference.reachabilityFence(normals);
+            Reference.reachabilityFence(rowIndex);
         }
     }
 

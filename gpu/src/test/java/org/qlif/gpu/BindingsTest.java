@@ -3,6 +3,9 @@ package org.qlif.gpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.GroupLayout;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -84,15 +87,14 @@ class BindingsTest {
     void configurationsFillTheWholeStruct() {
         QlifConfig config = QlifConfig.builder()
                 .decision(QlifConfig.Decision.THRESHOLD)
-                .sampling(QlifConfig.Sampling.ROUND)
+                .sigmoid(sigmoid -> sigmoid.withSampling(QlifConfig.Sampling.ROUND))
                 .spikeValue(QlifConfig.SpikeValue.EXPECTED)
-                .angleMap(QlifConfig.AngleMap.TANH)
-                .readout(QlifConfig.Readout.EXPECTATION)
+                .qubit(qubit ->
+                        qubit.withAngleMap(QlifConfig.AngleMap.TANH).withReadout(QlifConfig.Readout.EXPECTATION))
                 .surrogate(Surrogate.ARCTAN)
-                .neuromodMode(QlifConfig.NeuromodMode.OFF)
-                .neuromodTransform(NeuromodTransform.IDENTITY)
+                .neuromodulation(m -> m.withMode(QlifConfig.NeuromodMode.OFF).withTransform(NeuromodTransform.IDENTITY))
                 .probabilityFloor(0.01)
-                .vReset(-0.1)
+                .reset(reset -> reset.withPotential(-0.1))
                 .build();
         LifConfig lif = LifConfig.builder()
                 .surrogate(Surrogate.ARCTAN)
@@ -104,29 +106,27 @@ class BindingsTest {
             assertThat(qlif_config.size(struct))
                     .isEqualTo((int) qlif_qlif_config.layout().byteSize());
             assertThat(qlif_config.model(struct)).isEqualTo(qlif_h.QLIF_MODEL_QLIF());
-            // No slope is needed where scale and bias are given.
-            requireFilled(struct, qlif_qlif_config.v_reset$offset(), qlif_qlif_config.initial_slope$offset());
+            requireFilled(struct, qlif_qlif_config.layout());
             struct = NativeConfig.of(lif, arena);
             assertThat(qlif_config.size(struct))
                     .isEqualTo((int) qlif_lif_config.layout().byteSize());
             assertThat(qlif_config.model(struct)).isEqualTo(qlif_h.QLIF_MODEL_LIF());
             assertThat(qlif_lif_config.surrogate(struct)).isEqualTo(qlif_h.QLIF_SURROGATE_ARCTAN());
-            requireFilled(struct, qlif_lif_config.dt$offset(), struct.byteSize());
+            requireFilled(struct, qlif_lif_config.layout());
         }
     }
 
-    private static void requireFilled(MemorySegment struct, long numbers, long end) {
-        for (long offset = qlif_config.layout().byteSize(); offset < numbers; offset += Integer.BYTES) {
-            boolean reserved = struct.byteSize() == qlif_lif_config.layout().byteSize()
-                    && offset == qlif_lif_config.reserved$offset();
-            assertThat(struct.get(ValueLayout.JAVA_INT, offset) != 0)
-                    .as("the option at byte %d", offset)
-                    .isEqualTo(!reserved);
-        }
-        for (long offset = numbers; offset < end; offset += Double.BYTES) {
-            assertThat(struct.get(ValueLayout.JAVA_DOUBLE, offset))
-                    .as("the number at byte %d", offset)
-                    .isNotZero();
+    private static void requireFilled(MemorySegment struct, GroupLayout layout) {
+        for (MemoryLayout field : layout.memberLayouts()) {
+            String name = field.name().orElse("padding");
+            if (List.of("header", "reserved", "padding").contains(name)) {
+                continue;
+            }
+            long offset = layout.byteOffset(PathElement.groupElement(name));
+            double value = field instanceof ValueLayout.OfDouble number
+                    ? struct.get(number, offset)
+                    : struct.get((ValueLayout.OfInt) field, offset);
+            assertThat(value).as(name).isNotZero();
         }
     }
 }

@@ -4,14 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.GroupLayout;
+import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.qlif.ConfigOption;
 import org.qlif.LifConfig;
 import org.qlif.NeuromodTransform;
 import org.qlif.NeuronConfig;
@@ -24,6 +31,7 @@ import org.qlif.Trace;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 import org.qlif.gpu.ffi.qlif.qlif_lif_config;
 import org.qlif.gpu.ffi.qlif.qlif_model_info;
+import org.qlif.gpu.ffi.qlif.qlif_option_info;
 import org.qlif.gpu.ffi.qlif.qlif_parameter_info;
 import org.qlif.gpu.ffi.qlif.qlif_qlif_config;
 import org.qlif.gpu.ffi.qlif.qlif_trace_info;
@@ -106,6 +114,99 @@ class LibraryTest {
             return qlif_h.QLIF_RANGE_FINITE();
         }
         return range.most() == Float.MAX_VALUE ? qlif_h.QLIF_RANGE_TIME_CONSTANT() : qlif_h.QLIF_RANGE_RATE();
+    }
+
+    /** A model's options by name. */
+    private static Map<String, MemorySegment> options(Arena arena, int model) {
+        MemorySegment info = sized(arena, qlif_model_info.layout());
+        check(qlif_h.qlif_model(model, info));
+        Map<String, MemorySegment> options = new LinkedHashMap<>();
+        for (int i = 0; i < qlif_model_info.options(info); i++) {
+            MemorySegment row = sized(arena, qlif_option_info.layout());
+            check(qlif_h.qlif_option(model, i, row));
+            options.put(text(qlif_option_info.name(row)), row);
+        }
+        return options;
+    }
+
+    /** The library's options are those of Java's table, of their kinds, with their defaults. */
+    @Test
+    void optionsAreTheConfigurations() throws Exception {
+        try (Arena arena = Arena.ofConfined()) {
+            for (int model = 0; model < MODELS.size(); model++) {
+                NeuronConfig config = MODELS.get(model);
+                Map<String, MemorySegment> left = options(arena, model);
+                for (ConfigOption option : config.options()) {
+                    String name = option.name();
+                    MemorySegment row = left.remove(name);
+                    assertThat(row).as("the library's option %s", name).isNotNull();
+                    assertThat(qlif_option_info.kind(row)).as(name).isEqualTo(kind(option.kind()));
+                    assertThat(qlif_option_info.derived(row) != 0).as(name).isEqualTo(option.derivable());
+                    double value = qlif_option_info.default_value(row);
+                    if (option.derivable()) {
+                        assertThat(value).as(name).isNaN();
+                    } else {
+                        assertThat(value).as(name).isEqualTo(option.number(config));
+                    }
+                }
+                assertThat(left.keySet()).as("options that Java does not have").isEmpty();
+            }
+        }
+    }
+
+    private static int kind(ConfigOption.Kind kind) {
+        return switch (kind) {
+            case FLAG -> qlif_h.QLIF_KIND_BOOLEAN();
+            case WHOLE -> qlif_h.QLIF_KIND_INTEGER();
+            case NUMBER -> qlif_h.QLIF_KIND_REAL();
+            case CHOICE -> qlif_h.QLIF_KIND_ENUMERATION();
+        };
+    }
+
+    /** The constants of each enumeration are those of the header, by name and number, and of Java. */
+    @Test
+    void choicesAreTheEnums() throws Exception {
+        Map<String, List<String>> javas = Map.of(
+                "QLIF_DECISION_", names(QlifConfig.Decision.values()),
+                "QLIF_SAMPLING_", names(QlifConfig.Sampling.values()),
+                "QLIF_SPIKE_VALUE_", names(QlifConfig.SpikeValue.values()),
+                "QLIF_ANGLE_", names(QlifConfig.AngleMap.values()),
+                "QLIF_READOUT_", names(QlifConfig.Readout.values()),
+                "QLIF_SURROGATE_", names(Surrogate.values()),
+                "QLIF_NEUROMOD_", names(QlifConfig.NeuromodMode.values()),
+                "QLIF_TRANSFORM_", List.of("SIGMOID", "IDENTITY"));
+        List<String> seen = new ArrayList<>();
+        try (Arena arena = Arena.ofConfined()) {
+            for (int model = 0; model < MODELS.size(); model++) {
+                int number = 0;
+                for (MemorySegment row : options(arena, model).values()) {
+                    String prefix = text(qlif_option_info.enumeration(row));
+                    List<String> choices = new ArrayList<>();
+                    for (int i = 0; i < qlif_option_info.choices(row); i++) {
+                        choices.add(text(qlif_h.qlif_choice_name(model, number, i)));
+                        assertThat(qlif_h.class
+                                        .getMethod(prefix + choices.getLast())
+                                        .invoke(null))
+                                .isEqualTo(i);
+                    }
+                    if (!choices.isEmpty()) {
+                        assertThat(choices).as(prefix).isEqualTo(javas.get(prefix));
+                        assertThat(Arrays.stream(qlif_h.class.getMethods())
+                                        .filter(method -> method.getName().startsWith(prefix))
+                                        .toList())
+                                .as("constants of the header that begin with %s", prefix)
+                                .hasSameSizeAs(choices);
+                        seen.add(prefix);
+                    }
+                    number++;
+                }
+            }
+        }
+        assertThat(seen).containsAll(javas.keySet());
+    }
+
+    private static List<String> names(Enum<?>[] constants) {
+        return Arrays.stream(constants).map(Enum::name).toList();
     }
 
     /** What the library fills in has Java's options, constants and starting parameters. */
@@ -248,60 +349,58 @@ class LibraryTest {
         double low = positive(random, 60);
         double lowAlpha = positive(random, 60);
         return QlifConfig.builder()
-                .vReset(signed(random))
-                .resetFraction(share(random))
-                .detachReset(random.nextBoolean())
+                .reset(reset -> reset.withPotential(signed(random))
+                        .withFraction(share(random))
+                        .withDetached(random.nextBoolean()))
                 .dt(positive(random, 60))
-                .noiseStd(notNegative(random))
-                .stochastic(random.nextBoolean())
+                .noise(noise -> noise.withStd(notNegative(random)).withEnabled(random.nextBoolean()))
                 .decision(pick(random, QlifConfig.Decision.values()))
-                .sampling(pick(random, QlifConfig.Sampling.values()))
+                .sigmoid(sigmoid -> sigmoid.withSampling(pick(random, QlifConfig.Sampling.values()))
+                        .withAlpha(positive(random, 126))
+                        .withAlphaBounds(lowAlpha, lowAlpha * (1 + random.nextInt(3))))
                 .spikeValue(pick(random, QlifConfig.SpikeValue.values()))
-                .angleMap(pick(random, QlifConfig.AngleMap.values()))
-                .thetaMax((1 - random.nextDouble()) * Math.PI)
-                .quantumLeak(notNegative(random))
-                .readout(pick(random, QlifConfig.Readout.values()))
-                .quantumWires(random.nextInt(1, 65))
-                .quantumThreshold(
-                        random.nextInt(4) == 0 ? random.nextInt(-31, 32) / 32.0 : random.nextDouble(-0.999999, 1))
+                .qubit(qubit -> qubit.withAngleMap(pick(random, QlifConfig.AngleMap.values()))
+                        .withThetaMax((1 - random.nextDouble()) * Math.PI)
+                        .withLeak(notNegative(random))
+                        .withReadout(pick(random, QlifConfig.Readout.values()))
+                        .withWires(random.nextInt(1, 65))
+                        .withThreshold(
+                                random.nextInt(4) == 0
+                                        ? random.nextInt(-31, 32) / 32.0
+                                        : random.nextDouble(-0.999999, 1)))
                 .probabilityFloor(random.nextDouble(0, 0.5))
                 .surrogate(pick(random, Surrogate.values()))
                 .surrogateAlpha(positive(random, 60))
-                .dynamicProbability(random.nextBoolean())
-                .baseAlpha(positive(random, 126))
-                .dspDecay(notNegative(random))
-                .dspJump(notNegative(random))
-                .minAlpha(lowAlpha)
-                .maxAlpha(lowAlpha * (1 + random.nextInt(3)))
-                .refractory(random.nextBoolean())
-                .tauRef(positive(random, 60))
-                .rJump(notNegative(random))
-                .useAdaptation(random.nextBoolean())
-                .adaptationDecay(notNegative(random))
-                .spikeIncrease(notNegative(random))
-                .useDepression(random.nextBoolean())
-                .depressionRate(share(random))
-                .recoveryRate(notNegative(random))
-                .useAhp(random.nextBoolean())
-                .tauAhp(positive(random, 60))
-                .ahpJump(notNegative(random))
-                .gAhp(signed(random))
-                .ahpMax(positive(random, 126))
-                .useAdaptiveThreshold(random.nextBoolean())
-                .minThreshold(low)
-                .maxThreshold(low * (1.5 + random.nextInt(3)))
-                .homeostasisEnabled(random.nextBoolean())
-                .homeostasisTargetRate(share(random))
-                .homeostasisLr(signed(random))
-                .homeostasisTau(positive(random, 60))
-                .neuromodMode(pick(random, QlifConfig.NeuromodMode.values()))
-                .neuromodStrength(signed(random))
-                .neuromodTransform(random.nextBoolean() ? NeuromodTransform.SIGMOID : NeuromodTransform.IDENTITY)
+                .dynamicProbability(d -> d.withEnabled(random.nextBoolean())
+                        .withDecay(notNegative(random))
+                        .withJump(notNegative(random)))
+                .refractoriness(r -> r.withEnabled(random.nextBoolean())
+                        .withTau(positive(random, 60))
+                        .withJump(notNegative(random)))
+                .adaptation(a -> a.withEnabled(random.nextBoolean())
+                        .withDecay(notNegative(random))
+                        .withIncrease(notNegative(random)))
+                .depression(s -> s.withEnabled(random.nextBoolean())
+                        .withRate(share(random))
+                        .withRecovery(notNegative(random)))
+                .ahp(h -> h.withEnabled(random.nextBoolean())
+                        .withTau(positive(random, 60))
+                        .withJump(notNegative(random))
+                        .withConductance(signed(random))
+                        .withMax(positive(random, 126)))
+                .adaptiveThreshold(threshold ->
+                        threshold.withEnabled(random.nextBoolean()).withBounds(low, low * (1.5 + random.nextInt(3))))
+                .homeostasis(h -> h.withEnabled(random.nextBoolean())
+                        .withTargetRate(share(random))
+                        .withLearningRate(signed(random))
+                        .withTau(positive(random, 60)))
+                .neuromodulation(m -> m.withMode(pick(random, QlifConfig.NeuromodMode.values()))
+                        .withStrength(signed(random))
+                        .withTransform(random.nextBoolean() ? NeuromodTransform.SIGMOID : NeuromodTransform.IDENTITY))
                 .vTh(signed(random))
                 .tau(positive(random, 60))
                 .eta(signed(random))
-                .qScale(signed(random))
-                .qBias(signed(random))
+                .start(start -> start.withQScale(signed(random)).withQBias(signed(random)))
                 .build();
     }
 
@@ -325,7 +424,7 @@ class LibraryTest {
 
     /** One number after another at and around its bounds: the library takes what Java takes, and nothing else. */
     @Test
-    void rangesAreJavas() throws Exception {
+    void rangesAreJavas() {
         double[] numbers = {
             Double.NaN,
             Double.NEGATIVE_INFINITY,
@@ -362,71 +461,92 @@ class LibraryTest {
         };
         int compared = 0;
         for (NeuronConfig config : MODELS) {
+            Map<String, MemorySegment> options = options(Arena.ofAuto(), MODELS.indexOf(config));
             for (Surrogate surrogate : Surrogate.values()) {
-                for (RecordComponent component : config.getClass().getRecordComponents()) {
-                    if (component.getType() != double.class) {
+                for (ConfigOption option : config.options()) {
+                    if (option.kind() != ConfigOption.Kind.NUMBER) {
                         continue;
                     }
-                    for (double number : numbers) {
-                        boolean taken = takenByJava(config, surrogate, component.getName(), number);
+                    MemorySegment row = options.get(option.name());
+                    double[] bounds = {
+                        qlif_option_info.low(row),
+                        Math.nextDown(qlif_option_info.low(row)),
+                        Math.nextUp(qlif_option_info.low(row)),
+                        qlif_option_info.high(row),
+                        Math.nextDown(qlif_option_info.high(row)),
+                        Math.nextUp(qlif_option_info.high(row))
+                    };
+                    for (double number : DoubleStream.concat(Arrays.stream(numbers), Arrays.stream(bounds))
+                            .toArray()) {
+                        boolean taken = takenByJava(config, surrogate, option.name(), number);
                         // NaN asks the library to derive these.
-                        boolean derived = Double.isNaN(number)
-                                && List.of("dspDecay", "qScale", "qBias").contains(component.getName());
-                        assertThat(takenByLibrary(config, surrogate, component.getName(), number))
-                                .as("%s %s = %s", surrogate, component.getName(), number)
+                        boolean derived = Double.isNaN(number) && option.derivable();
+                        assertThat(takenByLibrary(config, surrogate, option.name(), number))
+                                .as("%s %s = %s", surrogate, option.name(), number)
                                 .isEqualTo(taken || derived);
+                        // A bound that the table tells is one of Java's, and so is what is said of the bound itself.
+                        assertThat(taken && !isWithin(row, number))
+                                .as("%s takes %s", option.name(), number)
+                                .isFalse();
                         compared++;
                     }
                 }
             }
         }
-        assertThat(compared).isEqualTo((35 + 7) * 4 * numbers.length);
+        assertThat(compared).isEqualTo((38 + 7) * 4 * (numbers.length + 6));
     }
 
-    private static Object[] components(NeuronConfig config, Surrogate surrogate, String name, Object value)
-            throws ReflectiveOperationException {
-        RecordComponent[] components = config.getClass().getRecordComponents();
-        Object[] values = new Object[components.length];
-        for (int i = 0; i < values.length; i++) {
-            Object own = components[i].getAccessor().invoke(config);
-            values[i] = components[i].getName().equals(name) ? value : own instanceof Surrogate ? surrogate : own;
-        }
-        return values;
+    /** Whether a number is between the bounds that the table tells. */
+    private static boolean isWithin(MemorySegment row, double number) {
+        double low = qlif_option_info.low(row);
+        double high = qlif_option_info.high(row);
+        return (qlif_option_info.low_open(row) != 0 ? number > low : number >= low)
+                && (qlif_option_info.high_open(row) != 0 ? number < high : number <= high);
     }
 
-    private static boolean takenByJava(NeuronConfig config, Surrogate surrogate, String name, double number)
-            throws ReflectiveOperationException {
+    private static boolean takenByJava(NeuronConfig config, Surrogate surrogate, String name, double number) {
         try {
-            config.getClass().getConstructors()[0].newInstance(components(config, surrogate, name, number));
+            config.with(List.of("surrogate=" + surrogate, name + "=" + number));
             return true;
-        } catch (java.lang.reflect.InvocationTargetException refusal) {
-            assertThat(refusal.getCause()).isInstanceOf(IllegalArgumentException.class);
+        } catch (IllegalArgumentException _) {
             return false;
         }
     }
 
-    private static boolean takenByLibrary(NeuronConfig config, Surrogate surrogate, String name, double number)
-            throws ReflectiveOperationException {
+    private static boolean takenByLibrary(NeuronConfig config, Surrogate surrogate, String name, double number) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment struct = NativeConfig.of(config, arena);
-            boolean qlif = config instanceof QlifConfig;
-            Class<?> layout = qlif ? qlif_qlif_config.class : qlif_lif_config.class;
-            layout.getMethod("surrogate", MemorySegment.class, int.class).invoke(null, struct, surrogate.ordinal());
-            layout.getMethod(snakeCase(name), MemorySegment.class, double.class).invoke(null, struct, number);
+            GroupLayout layout = (config instanceof QlifConfig ? qlif_qlif_config.layout() : qlif_lif_config.layout());
+            struct.set(
+                    ValueLayout.JAVA_INT,
+                    layout.byteOffset(PathElement.groupElement("surrogate")),
+                    surrogate.ordinal());
+            // The library derives what Java does.
+            for (ConfigOption option : config.options()) {
+                if (option.derivable()) {
+                    setNumber(struct, layout, option.name(), Double.NaN);
+                }
+            }
+            setNumber(struct, layout, name, number);
             int status = qlif_h.qlif_constants(struct, MemorySegment.NULL);
             assertThat(status).isIn(qlif_h.QLIF_SUCCESS(), qlif_h.QLIF_INVALID_ARGUMENT());
             if (status != qlif_h.QLIF_SUCCESS()) {
-                assertThat(text(qlif_h.qlif_last_error())).contains(snakeCase(name));
+                // A scale out of range is told of where the calibration asks for it.
+                assertThat(text(qlif_h.qlif_last_error())).containsAnyOf(name, "q_scale");
             }
             return status == qlif_h.QLIF_SUCCESS();
         }
+    }
+
+    private static void setNumber(MemorySegment struct, GroupLayout layout, String name, double number) {
+        struct.set(ValueLayout.JAVA_DOUBLE, layout.byteOffset(PathElement.groupElement(name)), number);
     }
 
     /** What can't be passed is told before the library is asked. */
     @Test
     void functionsOfTheCallersAreRefused() {
         QlifConfig config = QlifConfig.builder()
-                .neuromodTransform(new NeuromodTransform() {
+                .neuromodulation(m -> m.withTransform(new NeuromodTransform() {
                     @Override
                     public float apply(float m) {
                         return m;
@@ -436,12 +556,12 @@ class LibraryTest {
                     public float derivative(float m, float value) {
                         return 1;
                     }
-                })
+                }))
                 .build();
         try (Arena arena = Arena.ofConfined()) {
             assertThatThrownBy(() -> NativeConfig.of(config, arena))
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageStartingWith("neuromodTransform: got a function");
+                    .hasMessageStartingWith("neuromod_transform: got a function");
         }
     }
 }

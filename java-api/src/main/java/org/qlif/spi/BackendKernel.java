@@ -44,8 +44,8 @@ public interface BackendKernel extends AutoCloseable {
     /** Runs the backward pass of {@code call}, whose forward run the tape holds. */
     void backward(Backward call);
 
-    /** Writes the numbers that a run would draw; either tensor may be null. */
-    void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals);
+    /** Writes the numbers that a run would draw; either tensor may be null, and so may {@code rowIndex}. */
+    void draw(DrawStream stream, long firstStep, Tensor rowIndex, Tensor uniforms, Tensor normals);
 
     /** Memory for a tape of this shape. */
     TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons);

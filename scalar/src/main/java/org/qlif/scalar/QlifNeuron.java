@@ -113,7 +113,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
 
     @Override
     void modulate(Step x, float external) {
-        NeuromodTransform transform = config.neuromodTransform();
+        NeuromodTransform transform = config.neuromodulation().transform();
         float m;
         if (transform == NeuromodTransform.SIGMOID) {
             m = ScalarMath.sigmoid(external);
@@ -130,7 +130,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         x.input = input;
         x.m = state[M];
         x.efficiency = state[S];
-        x.gain = switch (config.neuromodMode()) {
+        x.gain = switch (config.neuromodulation().mode()) {
             case GAIN -> Math.fma(k.kappa(), x.m, 1f);
             case THRESHOLD, PROB_SLOPE, OFF -> 1f;
         };
@@ -141,13 +141,14 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
     /** I'. */
     private float effectiveCurrent(Step x) {
         float current = x.gain * x.input;
-        if (config.useDepression()) {
+        if (config.depression().enabled()) {
             current = current * state[S];
         }
-        if (config.useAhp()) {
-            return current - (config.useAdaptation() ? Math.fma(k.gAhp(), state[H], state[A]) : k.gAhp() * state[H]);
+        if (config.ahp().enabled()) {
+            return current
+                    - (config.adaptation().enabled() ? Math.fma(k.gAhp(), state[H], state[A]) : k.gAhp() * state[H]);
         }
-        return config.useAdaptation() ? current - state[A] : current;
+        return config.adaptation().enabled() ? current - state[A] : current;
     }
 
     @Override
@@ -160,16 +161,16 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
     void decide(Step x) {
         x.rawBase = vTh + state[O];
         x.base = x.rawBase;
-        if (config.useAdaptiveThreshold()) {
+        if (config.adaptiveThreshold().enabled()) {
             x.base = clamp(x.base, k.minThreshold(), k.maxThreshold());
         }
         x.theta = x.base + state[HOMEOSTASIS];
-        if (config.neuromodMode() == NeuromodMode.THRESHOLD) {
+        if (config.neuromodulation().mode() == NeuromodMode.THRESHOLD) {
             x.theta = Math.fma(k.kappa(), x.m, x.theta);
         }
         x.delta = x.vPre - x.theta;
         x.divisor = 1f;
-        if (config.dynamicProbability()) {
+        if (config.dynamicProbability().enabled()) {
             state[D] = Math.fma(k.dspDecay(), state[D], k.dspJump() * state[Y]);
             x.divisor = 1f + state[D];
             x.divisor = x.divisor < QlifConstants.MIN_SLOPE_DIVISOR ? QlifConstants.MIN_SLOPE_DIVISOR : x.divisor;
@@ -179,14 +180,14 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
             return;
         }
         x.slope = slopeFactor();
-        if (config.neuromodMode() == NeuromodMode.PROB_SLOPE) {
+        if (config.neuromodulation().mode() == NeuromodMode.PROB_SLOPE) {
             x.slope = x.slope * Math.fma(k.kappa(), x.m, 1f);
         }
-        if (config.dynamicProbability()) {
+        if (config.dynamicProbability().enabled()) {
             x.slope = x.slope / x.divisor;
         }
         if (config.decision() == Decision.QUBIT) {
-            x.angle = switch (config.angleMap()) {
+            x.angle = switch (config.qubit().angleMap()) {
                 case LINEAR -> Math.fma(x.slope, x.delta, restAngle);
                 case TANH -> {
                     x.tanh = ScalarMath.tanh(x.slope * x.delta);
@@ -198,7 +199,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
             x.rawP = ScalarMath.sigmoid(sigmoidSlope(x) * x.delta);
         }
         x.p = clamp(x.rawP, k.floor(), k.ceiling());
-        if (config.refractory()) {
+        if (config.refractoriness().enabled()) {
             x.damping = ScalarMath.decay(state[R]);
             x.p = x.p * x.damping;
         }
@@ -206,12 +207,14 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
 
     /** What the slope of p is made from, before the modulation and the division by 1 + D: alpha, or that of the SIGMOID. */
     private float slopeFactor() {
-        return config.decision() == Decision.QUBIT ? alpha : config.dynamicProbability() ? k.baseAlpha() : 1f;
+        return config.decision() == Decision.QUBIT
+                ? alpha
+                : config.dynamicProbability().enabled() ? k.baseAlpha() : 1f;
     }
 
     /** a of the SIGMOID, clamped only where the spike history moves it. */
     private float sigmoidSlope(Step x) {
-        return config.dynamicProbability() ? clamp(x.slope, k.minAlpha(), k.maxAlpha()) : x.slope;
+        return config.dynamicProbability().enabled() ? clamp(x.slope, k.minAlpha(), k.maxAlpha()) : x.slope;
     }
 
     @Override
@@ -219,12 +222,12 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         return switch (config.decision()) {
             case THRESHOLD -> x.delta >= 0f;
             case SIGMOID ->
-                switch (config.sampling()) {
+                switch (config.sigmoid().sampling()) {
                     case DRAW -> draws.uniform(0) < x.p;
                     case ROUND -> x.p > 0.5f;
                 };
             case QUBIT ->
-                switch (config.readout()) {
+                switch (config.qubit().readout()) {
                     case SINGLE_QUBIT -> draws.uniform(0) < x.p;
                     case MULTI_QUBIT -> wiresBelow(x.p, draws) >= k.minCount();
                     case EXPECTATION -> x.p > k.expectedAbove();
@@ -234,7 +237,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
 
     private int wiresBelow(float p, StepDraws draws) {
         int count = 0;
-        for (int wire = 0; wire < config.quantumWires(); wire++) {
+        for (int wire = 0; wire < config.qubit().wires(); wire++) {
             if (draws.uniform(wire) < p) {
                 count++;
             }
@@ -254,26 +257,26 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         };
         state[Y] = x.y;
         state[V] = Math.fma(x.y * k.resetFraction(), k.vReset() - x.vPre, x.vPre);
-        if (config.refractory()) {
+        if (config.refractoriness().enabled()) {
             state[R] = Math.fma(k.refractoryDecay(), state[R], k.rJump() * x.y);
         }
-        if (config.useAhp()) {
+        if (config.ahp().enabled()) {
             float h = Math.fma(k.ahpDecay(), state[H], k.ahpJump() * x.spike);
             state[H] = h > k.ahpMax() ? k.ahpMax() : h;
         }
-        if (config.useAdaptation()) {
+        if (config.adaptation().enabled()) {
             state[A] = Math.fma(k.adaptationDecay(), state[A], k.spikeIncrease() * x.y);
         }
-        if (config.useDepression()) {
+        if (config.depression().enabled()) {
             state[S] = Math.fma(
                     state[S],
                     Math.fma(-k.depressionRate(), x.y, 1f),
                     Math.fma(-k.recoveryRate(), state[S], k.recoveryRate()));
         }
-        if (config.useAdaptiveThreshold()) {
+        if (config.adaptiveThreshold().enabled()) {
             state[O] = clamp(movedThreshold(x), k.minThreshold(), k.maxThreshold()) - vTh;
         }
-        if (config.homeostasisEnabled()) {
+        if (config.homeostasis().enabled()) {
             state[RATE] = Math.fma(k.rateStep(), x.spike - state[RATE], state[RATE]);
             state[HOMEOSTASIS] = Math.fma(k.homeostasisLr(), state[RATE] - k.targetRate(), state[HOMEOSTASIS]);
         }
@@ -320,7 +323,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         float bV = adjoint[V] + gradV;
         float bY = adjoint[Y] + gradY;
         float bBase = 0f;
-        if (config.useAdaptiveThreshold()) {
+        if (config.adaptiveThreshold().enabled()) {
             float bMoved = within(movedThreshold(x), k.minThreshold(), k.maxThreshold()) ? adjoint[O] : 0f;
             gradient[ETA] = Math.fma(bMoved, thresholdMove(x), gradient[ETA]);
             float bEta = bMoved * eta;
@@ -328,21 +331,21 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
             bBase = Math.fma(bEta, x.y - 1f, bMoved);
             bY = Math.fma(bEta, 1f + (x.base - vTh), bY);
         }
-        if (config.useDepression()) {
+        if (config.depression().enabled()) {
             bY = Math.fma(-k.depressionRate() * x.efficiency, adjoint[S], bY);
             adjoint[S] = adjoint[S] * (Math.fma(-k.depressionRate(), x.y, 1f) - k.recoveryRate());
         }
-        if (config.useAdaptation()) {
+        if (config.adaptation().enabled()) {
             bY = Math.fma(k.spikeIncrease(), adjoint[A], bY);
             adjoint[A] = k.adaptationDecay() * adjoint[A];
         }
-        if (config.refractory()) {
-            if (!config.detachReset()) {
+        if (config.refractoriness().enabled()) {
+            if (!config.reset().detached()) {
                 bY = Math.fma(k.rJump(), adjoint[R], bY);
             }
             adjoint[R] = k.refractoryDecay() * adjoint[R];
         }
-        if (!config.detachReset()) {
+        if (!config.reset().detached()) {
             bY = Math.fma(bV, k.resetFraction() * (k.vReset() - x.vPre), bY);
         }
         float bVPre = bV * Math.fma(-k.resetFraction(), x.y, 1f);
@@ -350,29 +353,29 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         float bDelta = decisionBackward(x, bY);
 
         adjoint[Y] = 0f;
-        if (config.dynamicProbability()) {
+        if (config.dynamicProbability().enabled()) {
             adjoint[Y] = k.dspJump() * adjoint[D];
             adjoint[D] = k.dspDecay() * adjoint[D];
         }
         bVPre = bVPre + bDelta;
         bBase = bBase - bDelta;
-        if (config.neuromodMode() == NeuromodMode.THRESHOLD) {
+        if (config.neuromodulation().mode() == NeuromodMode.THRESHOLD) {
             adjoint[M] = Math.fma(-k.kappa(), bDelta, adjoint[M]);
         }
         gradient[TAU] = Math.fma(bVPre, x.drive, gradient[TAU]);
         float bIEff = leak * bVPre;
         adjoint[V] = bVPre - bIEff;
-        float bGained = config.useDepression() ? bIEff * x.efficiency : bIEff;
-        if (config.neuromodMode() == NeuromodMode.GAIN) {
+        float bGained = config.depression().enabled() ? bIEff * x.efficiency : bIEff;
+        if (config.neuromodulation().mode() == NeuromodMode.GAIN) {
             adjoint[M] = Math.fma(k.kappa() * x.input, bGained, adjoint[M]);
         }
-        if (config.useDepression()) {
+        if (config.depression().enabled()) {
             adjoint[S] = Math.fma(bIEff, x.gain * x.input, adjoint[S]);
         }
-        if (config.useAdaptation()) {
+        if (config.adaptation().enabled()) {
             adjoint[A] = adjoint[A] - bIEff;
         }
-        if (config.useAdaptiveThreshold()) {
+        if (config.adaptiveThreshold().enabled()) {
             bBase = within(x.rawBase, k.minThreshold(), k.maxThreshold()) ? bBase : 0f;
             adjoint[O] = bBase;
         } else {
@@ -388,7 +391,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
             return bY * ScalarSurrogate.derivative(config.surrogate(), k.surrogateScale(), x.delta);
         }
         float bP = bY;
-        if (config.refractory()) {
+        if (config.refractoriness().enabled()) {
             adjoint[R] = Math.fma(-bP, x.p, adjoint[R]);
             bP = bP * x.damping;
         }
@@ -398,7 +401,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         if (config.decision() == Decision.QUBIT) {
             float bX = bP * ScalarMath.halfSin(x.angle);
             gradient[Q_BIAS] = gradient[Q_BIAS] + bX;
-            bX = switch (config.angleMap()) {
+            bX = switch (config.qubit().angleMap()) {
                 case LINEAR -> bX;
                 case TANH -> bX * (k.thetaMax() * Math.fma(-x.tanh, x.tanh, 1f));
             };
@@ -408,18 +411,18 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
             float bX = bP * (x.rawP * (1f - x.rawP));
             bDelta = bX * sigmoidSlope(x);
             bSlope = bX * x.delta;
-            if (config.dynamicProbability()) {
+            if (config.dynamicProbability().enabled()) {
                 bSlope = within(x.slope, k.minAlpha(), k.maxAlpha()) ? bSlope : 0f;
             }
         }
         // slope = numerator / divisor
         float bNumerator = bSlope;
-        if (config.dynamicProbability()) {
+        if (config.dynamicProbability().enabled()) {
             bNumerator = bSlope / x.divisor;
             float bDivisor = -(bNumerator * x.slope);
             adjoint[D] = adjoint[D] + (x.divisor > QlifConstants.MIN_SLOPE_DIVISOR ? bDivisor : 0f);
         }
-        boolean probSlope = config.neuromodMode() == NeuromodMode.PROB_SLOPE;
+        boolean probSlope = config.neuromodulation().mode() == NeuromodMode.PROB_SLOPE;
         if (config.decision() == Decision.QUBIT) {
             gradient[Q_SCALE] = Math.fma(bNumerator, probSlope ? Math.fma(k.kappa(), x.m, 1f) : 1f, gradient[Q_SCALE]);
         }

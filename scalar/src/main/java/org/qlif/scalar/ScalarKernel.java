@@ -22,6 +22,7 @@ import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.Broadcast;
 import org.qlif.spi.host.Denormals;
+import org.qlif.spi.host.ElementNumbers;
 import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
@@ -94,18 +95,19 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
     }
 
     @Override
-    public void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals) {
+    public void draw(DrawStream stream, long firstStep, Tensor rowIndex, Tensor uniforms, Tensor normals) {
         Tensor any = uniforms != null ? uniforms : normals;
         if (any == null) {
             return;
         }
         long steps = any.extent(0);
         int wires = any.rank() == 4 ? (int) any.extent(1) : 1;
-        long elements = any.extent(any.rank() - 2) * any.extent(any.rank() - 1);
+        long neurons = any.extent(any.rank() - 1);
+        long elements = any.extent(any.rank() - 2) * neurons;
         ElementDraws draws = new ElementDraws(wires);
         draws.stream(stream.seed(), stream.stream());
         for (long e = 0; e < elements; e++) {
-            draws.element(stream.elementOffset() + e);
+            draws.element(ElementNumbers.of(rowIndex, stream.elementOffset(), neurons, e));
             for (long t = 0; t < steps; t++) {
                 for (int wire = 0; uniforms != null && wire < wires; wire++) {
                     put(uniforms, (t * wires + wire) * elements + e, draws.uniform(firstStep + t, wire));

@@ -5,14 +5,25 @@ import static jdk.incubator.vector.FloatVector.fromArray;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static org.qlif.simd.Lanes.F;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * What every model does to lines: moves between the interleaved lines of a block, whose stride says which block it is, and plain lines,
  * flushing and unpacking; see {@link ModelLayout}.
  */
 final class Block {
+    /** Bytes of 64 neurons, where vectors are that long. */
+    private static final VectorSpecies<Byte> BYTES = ByteVector.SPECIES_512;
+
+    private static final VarHandle EIGHT_BYTES =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
     private Block() {}
 
     /** docs/model.md, section 10: values of {@code line} below {@code limit} become 0. */
@@ -35,6 +46,31 @@ final class Block {
         for (int v = 0; v < vectors; v++) {
             spike(bits, word, v).intoArray(m, Layout.OUT + v * Lanes.LENGTH);
         }
+    }
+
+    /** Spikes as bytes, from their bits, to {@code to} from {@code at} on, where there is room for a multiple of 64. */
+    static void unpack(Tile tile, byte[] to, int at) {
+        long[] bits = tile.bits;
+        int word = tile.word;
+        int lanes = tile.lanes;
+        for (int i = 0; i < lanes; i += 64) {
+            long spikes = bits[word + (i >>> 6)];
+            if (Lanes.LENGTH == BYTES.length() / 4) {
+                ByteVector.zero(BYTES)
+                        .blend((byte) 1, VectorMask.fromLong(BYTES, spikes))
+                        .intoArray(to, at + i);
+            } else {
+                for (int j = 0; j < 64; j += 8) {
+                    EIGHT_BYTES.set(to, at + i + j, spread(spikes >>> j & 0xFF));
+                }
+            }
+        }
+    }
+
+    /** Eight bits as eight bytes: bit k lands in byte k, whose other bits are masked off. */
+    private static long spread(long bits) {
+        long picked = bits * 0x0101010101010101L & 0x8040201008040201L;
+        return picked + 0x7F7F7F7F7F7F7F7FL >>> 7 & 0x0101010101010101L;
     }
 
     /** The spikes of vector {@code v}, from their bits. */

@@ -44,11 +44,17 @@ final class Layout {
      */
     static final int STAGED = 4;
 
-    /** Lines: the staged inputs of a forward run, or upstream gradients of y of a backward run, whose inputs are in its frames. */
+    /**
+     * The most steps that one pass does together, while state and parameters stay in registers. With many more, what the processor
+     * has in flight belongs to steps of a single pair of vectors, each of which waits for the one before it.
+     */
+    static final int TOGETHER = 8;
+
+    /** Lines, {@link #TOGETHER} of them: the staged inputs of a forward run, or upstream gradients of y of a backward run, whose inputs are in its frames. */
     static final int ROWS = START + 10 * Lanes.TILE;
 
     /** Where the model's part starts. */
-    static final int MODEL = ROWS + STAGED * Lanes.TILE;
+    static final int MODEL = ROWS + TOGETHER * Lanes.TILE;
 
     // What every model's frame starts with; a line's constant is its place from the frame's start.
 

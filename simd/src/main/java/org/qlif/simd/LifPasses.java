@@ -16,6 +16,9 @@ interface LifPasses extends Program {
     /** From the input to the spikes' bits and the state after the step. */
     void step(Tile tile);
 
+    /** As many steps as the tile says, from their inputs to their bits and the state after the last. */
+    void steps(Tile tile);
+
     /** The gap, to line OUT; after {@link #step}. */
     void traceDelta(Tile tile);
 
@@ -54,6 +57,11 @@ interface LifPasses extends Program {
     @Override
     default Pass[] settle() {
         return NONE;
+    }
+
+    @Override
+    default Pass[] steps() {
+        return new Pass[] {this::steps};
     }
 
     @Override

@@ -58,14 +58,23 @@ final class LifProgram implements LifPasses {
         return broadcast(F, k.vLeak()).sub(potential).add(current);
     }
 
+    /** i after the step, from i'. */
+    private static FloatVector decayed(FloatVector current, FloatVector synRate) {
+        return current.neg().fma(synRate, current);
+    }
+
     /** From i' to the state after the step. */
     private void settle(float[] m, int i, FloatVector current, FloatVector vPre, VectorMask<Float> fired) {
-        current.neg().fma(fromArray(F, m, i + LifLayout.SYN_RATE), current).intoArray(m, i + LifLayout.I);
+        decayed(current, fromArray(F, m, i + LifLayout.SYN_RATE)).intoArray(m, i + LifLayout.I);
         vPre.blend(k.vReset(), fired).intoArray(m, i + LifLayout.V);
     }
 
     private static FloatVector delta(float[] m, int i, FloatVector vPre) {
         return vPre.sub(fromArray(F, m, i + LifLayout.V_TH));
+    }
+
+    private static VectorMask<Float> fires(FloatVector delta) {
+        return delta.compare(GT, 0f);
     }
 
     @Override
@@ -82,10 +91,58 @@ final class LifProgram implements LifPasses {
             FloatVector potential = fromArray(F, m, i + LifLayout.V);
             FloatVector vPre = drive(potential, current).fma(fromArray(F, m, i + LifLayout.MEM_RATE), potential);
             vPre.intoArray(m, at + lane + LifLayout.FRAME_V_PRE);
-            VectorMask<Float> fired = delta(m, i, vPre).compare(GT, 0f);
+            VectorMask<Float> fired = fires(delta(m, i, vPre));
             settle(m, i, current, vPre, fired);
             long word = (lane & 63) == 0 ? 0 : bits[lane >>> 6];
             bits[lane >>> 6] = word | fired.toLong() << (lane & 63);
+        }
+    }
+
+    /**
+     * Two vectors at a time, since each step waits for the one before it. With the second of an odd number of vectors, lanes past
+     * the tile's last are computed and dropped.
+     */
+    @Override
+    public void steps(Tile tile) {
+        float[] m = tile.m;
+        float[] inputs = tile.inputs;
+        int firstInput = tile.firstInput;
+        int inputStride = tile.inputStride;
+        int steps = tile.steps;
+        long[] bits = tile.bits;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v += 2) {
+            int i = v * LifLayout.STRIDE;
+            int j = i + LifLayout.STRIDE;
+            int lane = v * Lanes.LENGTH;
+            FloatVector synRate0 = fromArray(F, m, i + LifLayout.SYN_RATE);
+            FloatVector synRate1 = fromArray(F, m, j + LifLayout.SYN_RATE);
+            FloatVector memRate0 = fromArray(F, m, i + LifLayout.MEM_RATE);
+            FloatVector memRate1 = fromArray(F, m, j + LifLayout.MEM_RATE);
+            FloatVector current0 = fromArray(F, m, i + LifLayout.I);
+            FloatVector current1 = fromArray(F, m, j + LifLayout.I);
+            FloatVector potential0 = fromArray(F, m, i + LifLayout.V);
+            FloatVector potential1 = fromArray(F, m, j + LifLayout.V);
+            for (int s = 0; s < steps; s++) {
+                int input = firstInput + s * inputStride + lane;
+                current0 = current0.add(fromArray(F, inputs, input));
+                current1 = current1.add(fromArray(F, inputs, input + Lanes.LENGTH));
+                potential0 = drive(potential0, current0).fma(memRate0, potential0);
+                potential1 = drive(potential1, current1).fma(memRate1, potential1);
+                VectorMask<Float> fired0 = fires(delta(m, i, potential0));
+                VectorMask<Float> fired1 = fires(delta(m, j, potential1));
+                current0 = decayed(current0, synRate0);
+                current1 = decayed(current1, synRate1);
+                potential0 = potential0.blend(k.vReset(), fired0);
+                potential1 = potential1.blend(k.vReset(), fired1);
+                long both = fired0.toLong() | fired1.toLong() << Lanes.LENGTH;
+                int word = (lane >>> 6) + s * Layout.WORDS;
+                bits[word] = ((lane & 63) == 0 ? 0 : bits[word]) | both << (lane & 63);
+            }
+            current0.intoArray(m, i + LifLayout.I);
+            current1.intoArray(m, j + LifLayout.I);
+            potential0.intoArray(m, i + LifLayout.V);
+            potential1.intoArray(m, j + LifLayout.V);
         }
     }
 

@@ -40,6 +40,14 @@ interface Program {
     /** From the spikes to the state after the step. */
     Pass[] settle();
 
+    /**
+     * Forward steps as one, {@link Tile#steps} of them, from their inputs to their spikes' bits and the state after the last; nothing
+     * else of a step stands anywhere afterwards. Empty for a model or an option that needs something between two steps.
+     */
+    default Pass[] steps() {
+        return NONE;
+    }
+
     /** A step again whose spikes stand in the tile's bits. */
     Pass[] replay();
 

@@ -75,6 +75,6 @@ final class QlifModel implements SimdModel {
                 QlifLayout.M,
                 QlifLayout.M_SLOPE,
                 QlifLayout.GRAD_M,
-                structure.sigmoidModulation() ? null : config.neuromodTransform());
+                structure.sigmoidModulation() ? null : config.neuromodulation().transform());
     }
 }

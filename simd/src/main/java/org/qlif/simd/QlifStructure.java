@@ -60,23 +60,23 @@ record QlifStructure(
         boolean threshold = decision == Decision.THRESHOLD;
         return new QlifStructure(
                 decision,
-                qubit ? config.angleMap() : AngleMap.LINEAR,
-                qubit ? config.readout() : Readout.SINGLE_QUBIT,
-                decision == Decision.SIGMOID && config.sampling() == Sampling.ROUND,
+                qubit ? config.qubit().angleMap() : AngleMap.LINEAR,
+                qubit ? config.qubit().readout() : Readout.SINGLE_QUBIT,
+                decision == Decision.SIGMOID && config.sigmoid().sampling() == Sampling.ROUND,
                 !threshold && config.spikeValue() == SpikeValue.EXPECTED,
                 !threshold && config.probabilityFloor() > 0,
                 threshold ? config.surrogate() : Surrogate.HEAVISIDE,
-                config.dynamicProbability(),
-                config.refractory(),
-                config.useAdaptation(),
-                config.useDepression(),
-                config.useAhp(),
-                config.useAdaptiveThreshold(),
-                config.homeostasisEnabled(),
-                config.neuromodMode(),
-                config.detachReset(),
+                config.dynamicProbability().enabled(),
+                config.refractoriness().enabled(),
+                config.adaptation().enabled(),
+                config.depression().enabled(),
+                config.ahp().enabled(),
+                config.adaptiveThreshold().enabled(),
+                config.homeostasis().enabled(),
+                config.neuromodulation().mode(),
+                config.reset().detached(),
                 config.drawsNormals(),
-                config.neuromodTransform() == NeuromodTransform.SIGMOID);
+                config.neuromodulation().transform() == NeuromodTransform.SIGMOID);
     }
 
     /** Whether phi is a multiply-add of the gap, and needs no pass of its own in a forward run. */

@@ -68,20 +68,20 @@ final class SimdKernel implements BackendKernel {
     }
 
     @Override
-    public void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals) {
+    public void draw(DrawStream stream, long firstStep, Tensor rowIndex, Tensor uniforms, Tensor normals) {
         Tensor any = uniforms != null ? uniforms : normals;
         if (any == null) {
             return;
         }
         int wires = any.rank() == 4 ? (int) any.extent(1) : 1;
-        long elements = any.extent(any.rank() - 2) * any.extent(any.rank() - 1);
+        long neurons = any.extent(any.rank() - 1);
+        long elements = any.extent(any.rank() - 2) * neurons;
         Tile tile = new Tile(Layout.MODEL);
         TileDraws draws = new TileDraws(tile, wires, ModelLayout.NONE);
         draws.stream(stream.seed(), stream.stream());
         for (long e = 0; e < elements; e += Lanes.TILE) {
             tile.lanes = (int) Math.min(Lanes.TILE, elements - e);
-            draws.start();
-            draws.elements(0, tile.lanes, stream.elementOffset() + e);
+            draws.start(rowIndex, stream.elementOffset(), neurons, e);
             for (long t = 0; t < any.extent(0); t++) {
                 draws.step(firstStep + t, uniforms != null, normals != null);
                 for (int wire = 0; uniforms != null && wire < wires; wire++) {

@@ -16,6 +16,15 @@ final class Tile {
     /** Where the step's bits start. */
     int word;
 
+    /** The steps that a pass over several does. */
+    int steps;
+
+    /** Where their inputs are: the array, the first step's place in it, and the floats from one step's to the next's. */
+    float[] inputs;
+
+    int firstInput;
+    int inputStride;
+
     /** Words drawn for the pair of steps. */
     int[] words;
 

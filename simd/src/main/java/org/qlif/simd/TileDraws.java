@@ -10,6 +10,7 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import org.qlif.Forward;
+import org.qlif.Tensor;
 import org.qlif.spi.host.ElementNumbers;
 import org.qlif.spi.host.Philox;
 
@@ -58,21 +59,21 @@ final class TileDraws {
 
     /** Prepares for the elements of {@code call} from {@code e} on. */
     void start(Forward call, long e) {
+        start(call.rowIndex(), call.draws().elementOffset(), call.neurons(), e);
+    }
+
+    /** Prepares for elements from {@code e} on, as {@link ElementNumbers} numbers them. */
+    void start(Tensor rowIndex, long offset, long neurons, long e) {
         start();
-        if (call.rowIndex() == null) {
-            elements(0, tile.lanes, ElementNumbers.of(call, e));
-            return;
-        }
-        long neurons = call.neurons();
         for (int i = 0; i < tile.lanes; ) {
-            int end = (int) Math.min(tile.lanes, i + (neurons - (e + i) % neurons));
-            elements(i, end, ElementNumbers.of(call, e + i));
+            int end = rowIndex == null ? tile.lanes : (int) Math.min(tile.lanes, i + (neurons - (e + i) % neurons));
+            elements(i, end, ElementNumbers.of(rowIndex, offset, neurons, e + i));
             i = end;
         }
     }
 
     /** Prepares for elements that {@link #elements} gives from the first lane on. */
-    void start() {
+    private void start() {
         pair = -1;
         philox.start(seed, stream);
         for (int i = 0; i < blocks.length; i++) {
@@ -81,7 +82,7 @@ final class TileDraws {
     }
 
     /** Lanes {@code from} to {@code to} have the elements {@code number}, {@code number + 1}, ... */
-    void elements(int from, int to, long number) {
+    private void elements(int from, int to, long number) {
         philox.elements(from, to, number);
         for (SimdPhilox block : blocks) {
             block.elements(from, to, number);

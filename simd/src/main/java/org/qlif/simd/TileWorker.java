@@ -5,9 +5,6 @@ import static org.qlif.simd.SimdKernel.store;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.stream.Stream;
 import org.qlif.Backward;
@@ -32,8 +29,6 @@ import org.qlif.spi.host.HostTape;
  * one; not thread-safe.
  */
 final class TileWorker {
-    private static final VarHandle BYTES = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-
     private final SimdModel model;
     private final ModelLayout layout;
     private final int stride;
@@ -55,12 +50,17 @@ final class TileWorker {
 
     private final Tile tile;
     private final TileDraws draws;
+    private final LentArray inputArray = new LentArray();
+    private final LentArray spikeArray = new LentArray();
     private final byte[] bytes = new byte[Lanes.TILE];
     private final long[] modulationOffsets = new long[Lanes.TILE];
     private final Common run;
     private final Pass[] rise;
     private final Pass[] fire;
     private final Pass[] settle;
+    /** Several steps in one pass, or none. */
+    private final Pass[] several;
+
     private final Pass[] unpack = {Block::unpack};
 
     /** The backward pass, for the mode of the tape at hand. */
@@ -141,6 +141,7 @@ final class TileWorker {
         rise = program.rise();
         fire = program.fire();
         settle = program.settle();
+        several = program.steps();
         traces = config.traces().toArray(Trace[]::new);
         traced = Stream.of(traces)
                 .map(trace -> trace.variable() == null ? program.traced(trace) : null)
@@ -160,6 +161,8 @@ final class TileWorker {
         neurons = call.neurons();
         firstStep = call.firstStep();
         modulation = Broadcast.of(call.modulation(), modulation);
+        inputArray.of(call.input(), float[].class, Float.BYTES);
+        spikeArray.of(call.spikes(DType.U8), byte[].class, Byte.BYTES);
         drawsUniforms = wires > 0 && call.uniforms() == null;
         drawsNormals = model.config().drawsNormals() && call.normals() == null;
         if (call.draws() != null) {
@@ -197,21 +200,59 @@ final class TileWorker {
         tile.frame = layout.frames();
         tile.word = 0;
         loadState();
-        for (long t = 0; t < steps; t++) {
+        boolean together = stepsTogether();
+        int most = together ? Layout.TOGETHER : Layout.STAGED;
+        for (long t = 0, end; t < steps; t = end) {
+            end = end(t, most);
             if (tape != null && t > 0 && t % HostTape.SEGMENT == 0) {
                 storeCheckpoint(t / HostTape.SEGMENT - 1);
             }
-            stageInputs(t);
-            prepare(run, t);
-            Pass.all(rise, tile);
-            fire(t);
-            if (tracesAny) {
-                traceStep(t);
+            if (together) {
+                steps(t, end);
+            } else {
+                stageInputs(t, end);
+                for (long i = t; i < end; i++) {
+                    tile.input = Layout.ROWS + (int) (i - t) * Lanes.TILE;
+                    step(i);
+                }
             }
-            Pass.all(settle, tile);
-            storeOutputs(t);
         }
         storeState();
+    }
+
+    /** Whether the program does several steps in one pass and nobody asks for what only stands in the scratch between two. */
+    private boolean stepsTogether() {
+        return several.length > 0 && !tracesAny && call.voltages() == null && (tape == null || !tape.keepsVoltages());
+    }
+
+    /** Where the stretch of at most {@code most} steps ends that starts at {@code t}: state is flushed and kept only before its first. */
+    private long end(long t, int most) {
+        long untilKept = HostTape.SEGMENT - t % HostTape.SEGMENT;
+        long untilFlushed = Denormals.PERIOD - Math.floorMod(firstStep + t, Denormals.PERIOD);
+        return Math.min(steps, t + Math.min(most, Math.min(untilKept, untilFlushed)));
+    }
+
+    private void steps(long t, long end) {
+        prepare(run, t);
+        findInputs(t, end);
+        tile.steps = (int) (end - t);
+        Pass.all(several, tile);
+        for (long i = t; i < end; i++) {
+            tile.word = (int) (i - t) * Layout.WORDS;
+            dropBitsPastLast();
+            storeOutputs(i);
+        }
+    }
+
+    private void step(long t) {
+        prepare(run, t);
+        Pass.all(rise, tile);
+        fire(t);
+        if (tracesAny) {
+            traceStep(t);
+        }
+        Pass.all(settle, tile);
+        storeOutputs(t);
     }
 
     private void start(long tileIndex, Common program) {
@@ -253,15 +294,26 @@ final class TileWorker {
         Arrays.fill(tile.m, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, tile.m[Layout.OUT]);
     }
 
-    /** Sees to it that the input of step {@code t} of a forward run is in the scratch. */
-    private void stageInputs(long t) {
-        int slot = (int) (t % Layout.STAGED);
-        if (slot == 0) {
-            for (int i = 0; i < Layout.STAGED && t + i < steps; i++) {
-                fetch(call.input().segment(), (t + i) * elements + e, tile.m, Layout.ROWS + i * Lanes.TILE, lanes);
-            }
+    /** Fetches the inputs of steps {@code t} to {@code end} of a forward run. */
+    private void stageInputs(long t, long end) {
+        for (long i = t; i < end; i++) {
+            int row = Layout.ROWS + (int) (i - t) * Lanes.TILE;
+            fetch(call.input().segment(), i * elements + e, tile.m, row, lanes);
         }
-        tile.input = Layout.ROWS + slot * Lanes.TILE;
+    }
+
+    /** Sees to it that the pass finds the inputs of steps {@code t} to {@code end}: where they lie in an array, if that will do. */
+    private void findInputs(long t, long end) {
+        if (inputArray.isThere() && (lanes & 63) == 0) {
+            tile.inputs = (float[]) inputArray.array();
+            tile.firstInput = inputArray.index(t * elements + e);
+            tile.inputStride = (int) elements;
+        } else {
+            stageInputs(t, end);
+            tile.inputs = tile.m;
+            tile.firstInput = Layout.ROWS;
+            tile.inputStride = Lanes.TILE;
+        }
     }
 
     /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and normals. */
@@ -335,8 +387,12 @@ final class TileWorker {
             }
         }
         Pass.all(fire, tile);
+        dropBitsPastLast();
+    }
+
+    private void dropBitsPastLast() {
         if ((lanes & 63) != 0) {
-            tile.bits[lanes >>> 6] &= (1L << lanes) - 1;
+            tile.bits[tile.word + (lanes >>> 6)] &= (1L << lanes) - 1;
         }
     }
 
@@ -349,10 +405,7 @@ final class TileWorker {
             storeBits(tape.bits(), tape.wordIndex(t, e));
         }
         storeSpikes(call.spikes(DType.F32), index);
-        if (call.spikes(DType.U8) != null) {
-            expandBits();
-            MemorySegment.copy(bytes, 0, call.spikes(DType.U8).segment(), ValueLayout.JAVA_BYTE, index, lanes);
-        }
+        storeBytes(call.spikes(DType.U8), index);
         if (call.spikes(DType.BIT) != null) {
             storeBits(call.spikes(DType.BIT).segment(), t * ((elements + 63) >>> 6) + (e >>> 6));
         }
@@ -396,6 +449,18 @@ final class TileWorker {
         }
     }
 
+    private void storeBytes(Tensor tensor, long index) {
+        if (tensor == null) {
+            return;
+        }
+        if (spikeArray.isThere() && (lanes & 63) == 0) {
+            Block.unpack(tile, (byte[]) spikeArray.array(), spikeArray.index(index));
+        } else {
+            Block.unpack(tile, bytes, 0);
+            MemorySegment.copy(bytes, 0, tensor.segment(), ValueLayout.JAVA_BYTE, index, lanes);
+        }
+    }
+
     private void storeLine(Tensor tensor, int stride, int line, long index) {
         if (tensor != null) {
             Block.gather(tile, stride, line, Layout.OUT);
@@ -405,23 +470,13 @@ final class TileWorker {
 
     private void storeBits(MemorySegment words, long index) {
         for (int word = 0; word < (lanes + 63) >>> 6; word++) {
-            words.setAtIndex(ValueLayout.JAVA_LONG, index + word, tile.bits[word]);
+            words.setAtIndex(ValueLayout.JAVA_LONG, index + word, tile.bits[tile.word + word]);
         }
     }
 
     private void loadBits(MemorySegment words, long index) {
         for (int word = 0; word < (lanes + 63) >>> 6; word++) {
             tile.bits[tile.word + word] = words.getAtIndex(ValueLayout.JAVA_LONG, index + word);
-        }
-    }
-
-    /** Spreads the bits to bytes, eight at a time: bit k of a byte lands in byte k, whose other bits are masked off. */
-    private void expandBits() {
-        for (int i = 0; i < lanes; i += 8) {
-            long eight = tile.bits[i >>> 6] >>> (i & 63) & 0xFF;
-            long picked = eight * 0x0101010101010101L & 0x8040201008040201L;
-            long spread = picked + 0x7F7F7F7F7F7F7F7FL;
-            BYTES.set(bytes, i, spread >>> 7 & 0x0101010101010101L);
         }
     }
 

@@ -2,7 +2,6 @@ package org.qlif.training;
 
 import java.io.PrintStream;
 import java.math.BigDecimal;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
@@ -59,7 +58,8 @@ public final class ConsoleListener implements TrainingListener {
         print(
                 "network %d-%d-%d, %d time steps, seed %d",
                 inputs, options.hidden(), setup.classes(), options.steps(), options.seed());
-        print("neuron  %s", describe(options, setup.neuron()));
+        print("neuron  %s", describe(setup));
+        print("config  %s", setup.neuron());
         print(
                 "learn   Adam, learning rate %s, batch %d, gradient norm %s, %d %s",
                 number(options.learningRate()),
@@ -125,21 +125,19 @@ public final class ConsoleListener implements TrainingListener {
                 result.stepMillis() > 0 ? 100 * result.encodeMillis() / result.stepMillis() : 0);
     }
 
-    private static String describe(TrainingOptions options, QlifConfig neuron) {
-        String learnable = Arrays.stream(QlifParameter.values())
-                .filter(neuron::learnable)
-                .map(QlifParameter::symbol)
-                .collect(Collectors.joining(", "));
+    private static String describe(TrainingSetup setup) {
+        QlifConfig neuron = setup.neuron();
+        String learned = setup.learned().stream().map(QlifParameter::symbol).collect(Collectors.joining(", "));
         return String.format(
                 Locale.ROOT,
                 "%s: %s, angle %s, spike value %s, tau %s, noise %s, learns %s",
-                options.neuron(),
+                setup.options().neuron(),
                 neuron.decision(),
-                neuron.angleMap(),
+                neuron.qubit().angleMap(),
                 neuron.spikeValue(),
-                number(neuron.tau()),
-                number(neuron.drawsNormals() ? neuron.noiseStd() : 0),
-                learnable);
+                number(neuron.start().tau()),
+                number(neuron.drawsNormals() ? neuron.noise().std() : 0),
+                learned);
     }
 
     private static String number(double value) {

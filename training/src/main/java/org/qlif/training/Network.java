@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
@@ -77,10 +78,15 @@ final class Network implements AutoCloseable {
     private final Map<Integer, Workspace> training = new HashMap<>();
     private final Map<Integer, Workspace> testing = new HashMap<>();
 
-    /** Borrows {@code kernel}, which has to stay open as long as this. One thread opens, uses and closes this. */
+    /**
+     * Borrows {@code kernel}, which has to stay open as long as this. One thread opens, uses and closes this.
+     *
+     * @param learned the neurons' parameters that Adam updates
+     */
     Network(
             NetworkShape shape,
             QlifConfig config,
+            Set<QlifParameter> learned,
             Kernel kernel,
             int threads,
             double learningRate,
@@ -88,7 +94,7 @@ final class Network implements AutoCloseable {
             long seed) {
         this.shape = shape;
         this.clipGrad = clipGrad;
-        this.bounds = new NeuronBounds(config);
+        this.bounds = new NeuronBounds(config, learned);
         this.kernel = kernel;
         this.manager = TorchEngine.open(threads);
         SplittableRandom random = new SplittableRandom(Seeds.of(seed, Seeds.Purpose.WEIGHTS, 0));
@@ -101,7 +107,7 @@ final class Network implements AutoCloseable {
         parameters = Parameters.none(config);
         gradParameters = Parameters.none(config);
         for (QlifParameter parameter : config.parameters()) {
-            addNeuronParameter(config, parameter);
+            addNeuronParameter(config, parameter, learned.contains(parameter));
         }
         optimizer = Optimizer.adam()
                 .optLearningRateTracker(Tracker.fixed((float) learningRate))
@@ -118,11 +124,11 @@ final class Network implements AutoCloseable {
         return learnable(name, SharedArray.zeros(arena, manager, extents).set(values));
     }
 
-    private void addNeuronParameter(QlifConfig config, QlifParameter parameter) {
+    private void addNeuronParameter(QlifConfig config, QlifParameter parameter, boolean learned) {
         SharedArray value = SharedArray.zeros(arena, manager, shape.hidden());
         value.tensor().fill(config.defaultValue(parameter));
         parameters.set(parameter, value.tensor());
-        if (config.learnable(parameter)) {
+        if (learned) {
             SharedArray gradient = SharedArray.zeros(arena, manager, shape.hidden());
             gradParameters.set(parameter, gradient.tensor());
             learnable(parameter.symbol(), value).gradient = gradient.array();

@@ -1,6 +1,7 @@
 package org.qlif.training;
 
 import java.lang.foreign.ValueLayout;
+import java.util.Set;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
@@ -24,36 +25,37 @@ final class NeuronBounds {
     private static final float MAX_TAU = 1e6f;
 
     private final QlifConfig config;
+    private final Set<QlifParameter> learned;
 
-    NeuronBounds(QlifConfig config) {
+    /** @param learned the parameters that updates move */
+    NeuronBounds(QlifConfig config, Set<QlifParameter> learned) {
         this.config = config;
+        this.learned = learned;
     }
 
     void apply(Parameters parameters) {
-        for (QlifParameter parameter : config.parameters()) {
-            if (config.learnable(parameter)) {
-                clamp(parameters.get(parameter), min(parameter), max(parameter));
-            }
+        for (QlifParameter parameter : learned) {
+            clamp(parameters.get(parameter), min(parameter), max(parameter));
         }
     }
 
     private float min(QlifParameter parameter) {
         return switch (parameter) {
-            case V_TH -> (float) config.minThreshold();
+            case V_TH -> (float) config.adaptiveThreshold().min();
             case TAU -> (float) config.dt();
             case ETA -> 0;
             case Q_SCALE -> MIN_SCALE;
-            case Q_BIAS -> (float) (config.quantumLeak() - Math.PI);
+            case Q_BIAS -> (float) (config.qubit().leak() - Math.PI);
         };
     }
 
     private float max(QlifParameter parameter) {
         return switch (parameter) {
-            case V_TH -> (float) config.maxThreshold();
+            case V_TH -> (float) config.adaptiveThreshold().max();
             case TAU -> MAX_TAU;
             case ETA -> 1;
             case Q_SCALE -> MAX_SCALE;
-            case Q_BIAS -> (float) (config.quantumLeak() + Math.PI);
+            case Q_BIAS -> (float) (config.qubit().leak() + Math.PI);
         };
     }
 

@@ -74,38 +74,45 @@ public final class NeuronCurves {
     }
 
     /**
-     * Spikes a step under constant currents: the default neuron, both presets with a qubit, the plain LIF and the LIF. Each starts from
+     * Spikes a step under constant currents: a neuron of the caller's, both presets with a qubit, the plain LIF and the LIF. Each starts from
      * its initial state.
      *
+     * @param neuron the caller's, the defaults in the figures
      * @param currents the currents, each for neurons of its own
      * @param steps the steps that are counted, from the first on
      * @param rows how many neurons are counted for each current
      */
     public static List<Curve> firingRates(
-            Device device, KernelOptions options, List<Double> currents, int steps, int rows) {
+            Device device, KernelOptions options, QlifConfig neuron, List<Double> currents, int steps, int rows) {
         return List.of(
-                        new Neuron("QLIF, defaults", QlifConfig.defaults()),
+                        new Neuron(neuron.equals(QlifConfig.defaults()) ? "QLIF, defaults" : neuron.toString(), neuron),
                         new Neuron("QLIF, preset 2025-08-15", qubit(Preset.SNAPSHOT_2025_08_15)),
                         new Neuron("QLIF, preset 2025-08-24", qubit(Preset.SNAPSHOT_2025_08_24)),
                         new Neuron("plain LIF", QlifConfig.plainLif()),
                         new Neuron("LIF", LifConfig.defaults()))
                 .stream()
-                .map(neuron -> new Curve(
-                        neuron.name(), currents, rates(neuron.config(), device, options, currents, steps, rows)))
+                .map(each ->
+                        new Curve(each.name(), currents, rates(each.config(), device, options, currents, steps, rows)))
                 .toList();
     }
 
     /**
-     * The probability p of a spike over the gap Δ of a neuron at rest, with α and β as calibrated: of each angle map, of LINEAR in the
-     * step after a spike, and of the SIGMOID decision.
+     * The probability p of a spike over the gap Δ of a neuron at rest, with α and β as calibrated: of a neuron of the caller's, of the TANH
+     * angle map, of LINEAR in the step after a spike, and of the SIGMOID decision.
+     *
+     * @param neuron the caller's; the defaults, which have the LINEAR map, in the figures
      */
-    public static List<Curve> probabilities(Device device, KernelOptions options, List<Double> gaps) {
+    public static List<Curve> probabilities(
+            Device device, KernelOptions options, QlifConfig neuron, List<Double> gaps) {
+        Decider first = neuron.equals(QlifConfig.defaults())
+                ? LINEAR
+                : new Decider(neuron.toString(), still(neuron.toBuilder()), false);
         return probabilities(
                 device,
                 options,
                 gaps,
                 List.of(
-                        LINEAR,
+                        first,
                         TANH,
                         new Decider("LINEAR, in the step after a spike", LINEAR.config(), true),
                         new Decider("SIGMOID", still(QlifConfig.builder().decision(Decision.SIGMOID)), false)));
@@ -130,8 +137,8 @@ public final class NeuronCurves {
     /** Without what would move the potential away from where it is put. */
     private static QlifConfig still(QlifConfig.Builder builder) {
         return builder.calibrate(CALIBRATED_PROBABILITY, CALIBRATED_SLOPE)
-                .neuromodMode(NeuromodMode.OFF)
-                .noiseStd(0)
+                .neuromodulation(m -> m.withMode(NeuromodMode.OFF))
+                .noise(noise -> noise.withStd(0))
                 .build();
     }
 
@@ -177,13 +184,14 @@ public final class NeuronCurves {
         int neurons = gaps.size();
         float[] potentials = new float[neurons];
         for (int i = 0; i < neurons; i++) {
-            potentials[i] = (float) (config.vTh() + gaps.get(i));
+            potentials[i] = (float) (config.start().vTh() + gaps.get(i));
         }
         State state = State.initial(config, 1, neurons);
         state.get(QlifVariable.MEMBRANE).copyFrom(Tensor.of(potentials, 1, neurons));
         if (decider.afterSpike()) {
             state.get(QlifVariable.SPIKE_VALUE).fill(1);
-            state.get(QlifVariable.REFRACTORY).fill((float) config.rJump());
+            state.get(QlifVariable.REFRACTORY)
+                    .fill((float) config.refractoriness().jump());
         }
         Tensor probabilities = Tensor.zeros(DType.F32, 1, 1, neurons);
         try (Kernel kernel = Kernel.open(config, device, options)) {

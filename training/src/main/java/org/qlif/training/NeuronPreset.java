@@ -1,8 +1,13 @@
 package org.qlif.training;
 
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.AdaptiveThreshold;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
@@ -14,14 +19,18 @@ import org.qlif.QlifParameter;
  * spikes, the same gradients but for their rounding, in less time.
  */
 public enum NeuronPreset {
-    /** The defaults of docs/model.md. */
-    SPEC("spec"),
+    /** {@link QlifConfig#defaults}. */
+    DEFAULT("default"),
     /** The public snapshot of 2025-08-15. */
     SNAPSHOT_2025_08_15("2025-08-15"),
     /** The public snapshot of 2025-08-24; learns best. */
     SNAPSHOT_2025_08_24("2025-08-24"),
     /** Every option off: {@link QlifConfig#plainLif}. */
     PLAIN_LIF("plain-lif");
+
+    /** The parameters that training moves. */
+    static final Set<QlifParameter> LEARNED =
+            Collections.unmodifiableSet(EnumSet.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS));
 
     private final String text;
 
@@ -40,17 +49,26 @@ public enum NeuronPreset {
                 + Arrays.stream(values()).map(NeuronPreset::toString).collect(Collectors.joining(", ")));
     }
 
-    /** The configuration with membrane time constant {@code tau}, in time steps. */
-    public QlifConfig config(double tau) {
+    /**
+     * The configuration.
+     *
+     * @param tau the membrane time constant, in time steps
+     * @param settings what is changed of it afterwards: see {@link QlifConfig#with}
+     */
+    public QlifConfig config(double tau, List<String> settings) {
         QlifConfig.Builder builder = switch (this) {
-            case SPEC -> QlifConfig.builder();
+            case DEFAULT -> QlifConfig.builder();
             case SNAPSHOT_2025_08_15 -> Preset.SNAPSHOT_2025_08_15.builder(Decision.QUBIT);
             case SNAPSHOT_2025_08_24 -> Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT);
             case PLAIN_LIF -> QlifConfig.plainLif().toBuilder();
         };
-        QlifConfig config = builder.noiseStd(0).tau(tau).build();
-        boolean moves = config.eta() != 0 || config.learnable(QlifParameter.ETA);
-        return moves ? config : builder.useAdaptiveThreshold(false).build();
+        QlifConfig config =
+                builder.noise(noise -> noise.withStd(0)).tau(tau).build().with(settings);
+        boolean still = config.start().eta() == 0 && !LEARNED.contains(QlifParameter.ETA);
+        boolean asked = settings.stream().anyMatch(setting -> setting.startsWith("use_adaptive_threshold="));
+        return still && !asked
+                ? config.toBuilder().adaptiveThreshold(AdaptiveThreshold::off).build()
+                : config;
     }
 
     /** The name. */

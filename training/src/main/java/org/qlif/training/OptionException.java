@@ -4,6 +4,11 @@ package org.qlif.training;
 public final class OptionException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
 
+    /** The library's refusal of what the option {@code name} says. */
+    OptionException(String name, IllegalArgumentException refusal) {
+        super(name + ": " + refusal.getMessage(), refusal);
+    }
+
     OptionException(String name, Object got, String expected) {
         super(name + ": got " + got + ", expected " + expected);
     }

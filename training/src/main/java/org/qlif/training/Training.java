@@ -98,6 +98,7 @@ public final class Training {
                 Network network = new Network(
                         shape,
                         neuron,
+                        NeuronPreset.LEARNED,
                         kernel,
                         options.threads(),
                         options.learningRate(),
@@ -111,6 +112,7 @@ public final class Training {
                     trainSet.columns(),
                     shape.classes(),
                     neuron,
+                    NeuronPreset.LEARNED,
                     kernel.device(),
                     kernel.description(),
                     TorchEngine.description()));

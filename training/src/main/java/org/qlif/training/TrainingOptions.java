@@ -1,6 +1,7 @@
 package org.qlif.training;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import org.qlif.Device;
 import org.qlif.QlifConfig;
@@ -24,6 +25,7 @@ import org.qlif.QlifConfig;
  * @param device where the neurons run
  * @param neuron which neuron
  * @param tau the neurons' membrane time constant in time steps, 1 to 1e6
+ * @param settings what is changed of the neuron's configuration, each a text such as {@code use_ahp=false}
  * @param plot where a PNG of the curves and of a spike raster goes; null for none
  */
 public record TrainingOptions(
@@ -41,6 +43,7 @@ public record TrainingOptions(
         Device device,
         NeuronPreset neuron,
         double tau,
+        List<String> settings,
         Path plot) {
     /** The most neurons of the hidden layer. */
     public static final int MAX_HIDDEN = 65_536;
@@ -86,6 +89,12 @@ public record TrainingOptions(
         if (!(tau >= 1 && tau <= 1e6)) {
             throw new OptionException("tau", tau, "1 to 1e6 time steps");
         }
+        settings = List.copyOf(settings);
+        try {
+            neuron.config(tau, settings);
+        } catch (IllegalArgumentException refusal) {
+            throw new OptionException("set", refusal);
+        }
         if (plot != null && !plot.toString().endsWith(".png")) {
             throw new OptionException("plot", plot, "a path that ends in .png");
         }
@@ -98,7 +107,7 @@ public record TrainingOptions(
 
     /** The hidden layer's configuration. */
     public QlifConfig neuronConfig() {
-        return neuron.config(tau);
+        return neuron.config(tau, settings);
     }
 
     private static void requireWithin(String name, int value, int min, int max) {
@@ -129,6 +138,7 @@ public record TrainingOptions(
         private Device device = Device.AUTO;
         private NeuronPreset neuron = NeuronPreset.SNAPSHOT_2025_08_24;
         private double tau = 2;
+        private List<String> settings = List.of();
         private Path plot;
 
         private Builder() {}
@@ -217,6 +227,12 @@ public record TrainingOptions(
             return this;
         }
 
+        /** Sets what is changed of the neuron's configuration: see {@link QlifConfig#with}. */
+        public Builder settings(List<String> settings) {
+            this.settings = settings;
+            return this;
+        }
+
         /** Sets where the plot goes; null for none. */
         public Builder plot(Path plot) {
             this.plot = plot;
@@ -240,6 +256,7 @@ public record TrainingOptions(
                     device,
                     neuron,
                     tau,
+                    settings,
                     plot);
         }
     }

@@ -1,7 +1,9 @@
 package org.qlif.training;
 
+import java.util.Set;
 import org.qlif.Device;
 import org.qlif.QlifConfig;
+import org.qlif.QlifParameter;
 
 /**
  * What is about to be trained, with everything that the options left to the data and the machine.
@@ -13,6 +15,7 @@ import org.qlif.QlifConfig;
  * @param columns the width of an image
  * @param classes how many classes there are: the highest label + 1
  * @param neuron the hidden layer's configuration
+ * @param learned the neurons' parameters that are learned
  * @param device where the neurons run
  * @param kernel what runs them, for people
  * @param engine what runs the rest, for people
@@ -25,6 +28,7 @@ public record TrainingSetup(
         int columns,
         int classes,
         QlifConfig neuron,
+        Set<QlifParameter> learned,
         Device device,
         String kernel,
         String engine) {}

@@ -3,6 +3,7 @@ package org.qlif.training;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.ValueLayout;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.assertj.core.data.Offset;
@@ -17,6 +18,7 @@ import org.qlif.KernelOptions;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
+import org.qlif.QlifParameter;
 
 class NetworkTest {
     private static final NetworkShape SHAPE = new NetworkShape(4, 6, 5, 3);
@@ -26,12 +28,10 @@ class NetworkTest {
     /** Every spike value is p and nothing but the AHP would see a draw, so the loss is a smooth function of everything. */
     private static final QlifConfig SMOOTH = Preset.SNAPSHOT_2025_08_24
             .builder(Decision.QUBIT)
-            .noiseStd(0)
+            .noise(noise -> noise.withStd(0))
             .tau(2)
-            .useAhp(false)
+            .ahp(QlifConfig.Ahp::off)
             .calibrate(0.2, 0.4)
-            .learnableTau(true)
-            .learnableEta(true)
             .eta(0.1)
             .build();
 
@@ -43,7 +43,7 @@ class NetworkTest {
     }
 
     private Network network(double clipGrad) {
-        return new Network(SHAPE, SMOOTH, kernel, 1, 1e-2, clipGrad, 3);
+        return new Network(SHAPE, SMOOTH, EnumSet.allOf(QlifParameter.class), kernel, 1, 1e-2, clipGrad, 3);
     }
 
     private static Workspace workspace(Network network) {
@@ -184,7 +184,7 @@ class NetworkTest {
     void anUpdateThatLeavesTheFiniteNumbersIsTold() {
         // Adam's first step is the learning rate, whatever the gradient; the bounds would hide where it led a neuron's
         // parameter.
-        try (Network network = new Network(SHAPE, SMOOTH, kernel, 1, 3e38, 0, 3)) {
+        try (Network network = new Network(SHAPE, SMOOTH, EnumSet.allOf(QlifParameter.class), kernel, 1, 3e38, 0, 3)) {
             assertThat(network.train(workspace(network), LABELS, DRAWS).divergence())
                     .isEqualTo("the norm of hidden.weight is Infinity");
         }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -67,10 +68,12 @@ class NeuronPresetTest {
             value = NeuronPreset.class,
             names = {"SNAPSHOT_2025_08_15", "SNAPSHOT_2025_08_24"})
     void aThresholdThatTakesNoStepsNeedNotAdapt(NeuronPreset preset) {
-        QlifConfig config = preset.config(2);
-        assertThat(config.useAdaptiveThreshold()).isFalse();
+        QlifConfig config = preset.config(2, List.of());
+        assertThat(config.adaptiveThreshold().enabled()).isFalse();
         Run fixed = Run.of(config);
-        Run adaptive = Run.of(config.toBuilder().useAdaptiveThreshold(true).build());
+        Run adaptive = Run.of(config.toBuilder()
+                .adaptiveThreshold(threshold -> threshold.on())
+                .build());
         assertThat(fixed.values()).isEqualTo(adaptive.values());
         assertClose(fixed.gradInput(), adaptive.gradInput());
         assertClose(fixed.gradVTh(), adaptive.gradVTh());

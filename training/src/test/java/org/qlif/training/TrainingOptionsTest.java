@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -64,16 +65,44 @@ class TrainingOptionsTest {
         assertThat(defaults.plot()).isNull();
     }
 
+    /** Of the presets without steps of the threshold, one that is told to adapt does. */
+    @Test
+    void settingsChangeTheNeuron() {
+        QlifConfig config = TrainingOptions.builder()
+                .settings(List.of("use_ahp=false", "tau_ref=3", "tau=5"))
+                .build()
+                .neuronConfig();
+        assertThat(config.ahp().enabled()).isFalse();
+        assertThat(config.adaptiveThreshold().enabled()).isFalse();
+        assertThat(config.refractoriness().tau()).isEqualTo(3);
+        assertThat(config.start().tau()).isEqualTo(5);
+        for (String asked : new String[] {"use_adaptive_threshold=true", "eta=0.1"}) {
+            assertThat(TrainingOptions.builder()
+                            .settings(List.of(asked))
+                            .build()
+                            .neuronConfig()
+                            .adaptiveThreshold()
+                            .enabled())
+                    .as(asked)
+                    .isTrue();
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() ->
+                        TrainingOptions.builder().settings(List.of("tua=3")).build())
+                .isExactlyInstanceOf(OptionException.class)
+                .withMessageStartingWith("set: option: got 'tua', expected one of dt, ");
+    }
+
     @Test
     void knowsItsNeuronsByName() {
         for (NeuronPreset preset : NeuronPreset.values()) {
             assertThat(NeuronPreset.of(preset.toString())).isSameAs(preset);
-            QlifConfig config = preset.config(3);
-            assertThat(config.tau()).isEqualTo(3);
+            QlifConfig config = preset.config(3, List.of());
+            assertThat(config.start().tau()).isEqualTo(3);
             assertThat(config.drawsNormals()).isFalse();
         }
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> NeuronPreset.of("2024"))
-                .withMessage("neuron: got '2024', expected one of spec, 2025-08-15, 2025-08-24, plain-lif");
+                .withMessage("neuron: got '2024', expected one of default, 2025-08-15, 2025-08-24, plain-lif");
     }
 }

@@ -184,7 +184,7 @@ class TrainingTest {
 
     /** With one step an epoch, the first run finds the step that the second ends with: nothing comes after it to notice. */
     @ParameterizedTest
-    @EnumSource(names = {"SPEC", "SNAPSHOT_2025_08_15"})
+    @EnumSource(names = {"DEFAULT", "SNAPSHOT_2025_08_15"})
     void divergenceIsNoticedInTheLastStepToo(NeuronPreset neuron) {
         TrainingOptions.Builder wild = tiny().neuron(neuron)
                 .steps(100)

@@ -3,6 +3,7 @@ package org.qlif.spi.host;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.qlif.Forward;
+import org.qlif.Tensor;
 
 /** Under which numbers the elements of a call draw: docs/model.md, section 8. */
 public final class ElementNumbers {
@@ -10,11 +11,12 @@ public final class ElementNumbers {
 
     /** The number of element {@code e = b * N + n}; unsigned, and it wraps around. */
     public static long of(Forward call, long e) {
-        if (call.rowIndex() == null) {
-            return call.draws().elementOffset() + e;
-        }
-        long row = e / call.neurons();
-        return index(call.rowIndex().segment(), row) * call.neurons() + e % call.neurons();
+        return of(call.rowIndex(), call.draws().elementOffset(), call.neurons(), e);
+    }
+
+    /** The same of rows of so many neurons. {@code rowIndex}: null for rows that follow each other from {@code offset} on. */
+    public static long of(Tensor rowIndex, long offset, long neurons, long e) {
+        return rowIndex == null ? offset + e : index(rowIndex.segment(), e / neurons) * neurons + e % neurons;
     }
 
     private static long index(MemorySegment rows, long row) {

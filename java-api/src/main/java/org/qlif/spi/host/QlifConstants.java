@@ -78,40 +78,41 @@ public record QlifConstants(
 
     /** The constants of {@code config}. */
     public static QlifConstants of(QlifConfig config) {
-        double firing = (1 - config.quantumThreshold()) / 2;
+        double firing = (1 - config.qubit().threshold()) / 2;
         return new QlifConstants(
-                (float) config.neuromodStrength(),
-                (float) config.minThreshold(),
-                (float) config.maxThreshold(),
-                (float) config.gAhp(),
+                (float) config.neuromodulation().strength(),
+                (float) config.adaptiveThreshold().min(),
+                (float) config.adaptiveThreshold().max(),
+                (float) config.ahp().conductance(),
                 (float) config.dt(),
-                (float) config.noiseStd(),
+                (float) config.noise().std(),
                 (float) config.dspDecay(),
-                (float) config.dspJump(),
-                (float) config.thetaMax(),
-                (float) config.quantumLeak(),
-                (float) config.baseAlpha(),
-                (float) config.minAlpha(),
-                (float) config.maxAlpha(),
+                (float) config.dynamicProbability().jump(),
+                (float) config.qubit().thetaMax(),
+                (float) config.qubit().leak(),
+                (float) config.sigmoid().alpha(),
+                (float) config.sigmoid().minAlpha(),
+                (float) config.sigmoid().maxAlpha(),
                 (float) config.probabilityFloor(),
                 (float) (1 - config.probabilityFloor()),
                 // count > W * firing, in integers
-                (int) Math.floor(config.quantumWires() * firing) + 1,
+                (int) Math.floor(config.qubit().wires() * firing) + 1,
                 (float) firing,
                 (float) config.surrogate().scale(config.surrogateAlpha()),
-                (float) config.resetFraction(),
-                (float) config.vReset(),
-                (float) DoubleMath.expOfNegative(-config.dt() / config.tauRef()),
-                (float) config.rJump(),
-                (float) DoubleMath.expOfNegative(-config.dt() / config.tauAhp()),
-                (float) config.ahpJump(),
-                (float) config.ahpMax(),
-                (float) config.adaptationDecay(),
-                (float) config.spikeIncrease(),
-                (float) config.depressionRate(),
-                (float) config.recoveryRate(),
-                (float) (config.dt() / config.homeostasisTau()),
-                (float) config.homeostasisLr(),
-                (float) config.homeostasisTargetRate());
+                (float) config.reset().fraction(),
+                (float) config.reset().potential(),
+                (float) DoubleMath.expOfNegative(
+                        -config.dt() / config.refractoriness().tau()),
+                (float) config.refractoriness().jump(),
+                (float) DoubleMath.expOfNegative(-config.dt() / config.ahp().tau()),
+                (float) config.ahp().jump(),
+                (float) config.ahp().max(),
+                (float) config.adaptation().decay(),
+                (float) config.adaptation().increase(),
+                (float) config.depression().rate(),
+                (float) config.depression().recovery(),
+                (float) (config.dt() / config.homeostasis().tau()),
+                (float) config.homeostasis().learningRate(),
+                (float) config.homeostasis().targetRate());
     }
 }

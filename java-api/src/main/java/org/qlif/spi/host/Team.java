@@ -98,9 +98,7 @@ public final class Team implements AutoCloseable {
     private void work(int member) {
         for (long part = remaining.getAndDecrement(); part > 0; part = remaining.getAndDecrement()) {
             try {
-                // From the first part to the last: a processor's prefetcher runs ahead of rising addresses, not of
-                // falling ones.
-                job.run(member, parts - part);
+                job.run(member, inTurn(parts - part));
             } catch (Throwable thrown) {
                 if (failure == null) {
                     failure = thrown;
@@ -108,6 +106,16 @@ public final class Team implements AutoCloseable {
                 remaining.set(0);
             }
         }
+    }
+
+    /**
+     * The part that whoever comes {@code turn}th does. There are as many stretches of parts as members, and turns go round them: parts
+     * done at the same time lie far apart, where no two members write to one cache line. A member mostly stays within a stretch and
+     * goes from its first part to its last: a processor's prefetcher runs ahead of rising addresses, not of falling ones.
+     */
+    private long inTurn(long turn) {
+        long stretch = turn % size();
+        return stretch * (parts / size()) + Math.min(stretch, parts % size()) + turn / size();
     }
 
     /** Throws any throwable as it is: the caller shall see the identity that the part threw. */

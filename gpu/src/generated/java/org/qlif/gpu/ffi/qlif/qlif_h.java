@@ -578,6 +578,69 @@ public class qlif_h extends qlif_h$shared {
     public static int QLIF_RANGE_RATE() {
         return QLIF_RANGE_RATE;
     }
+    private static final int QLIF_RANGE_POSITIVE = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_RANGE_POSITIVE = 3
+     * }
+     */
+    public static int QLIF_RANGE_POSITIVE() {
+        return QLIF_RANGE_POSITIVE;
+    }
+    private static final int QLIF_RANGE_NOT_NEGATIVE = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_RANGE_NOT_NEGATIVE = 4
+     * }
+     */
+    public static int QLIF_RANGE_NOT_NEGATIVE() {
+        return QLIF_RANGE_NOT_NEGATIVE;
+    }
+    private static final int QLIF_RANGE_INTERVAL = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_RANGE_INTERVAL = 5
+     * }
+     */
+    public static int QLIF_RANGE_INTERVAL() {
+        return QLIF_RANGE_INTERVAL;
+    }
+    private static final int QLIF_KIND_BOOLEAN = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_KIND_BOOLEAN = 0
+     * }
+     */
+    public static int QLIF_KIND_BOOLEAN() {
+        return QLIF_KIND_BOOLEAN;
+    }
+    private static final int QLIF_KIND_ENUMERATION = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_KIND_ENUMERATION = 1
+     * }
+     */
+    public static int QLIF_KIND_ENUMERATION() {
+        return QLIF_KIND_ENUMERATION;
+    }
+    private static final int QLIF_KIND_INTEGER = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_KIND_INTEGER = 2
+     * }
+     */
+    public static int QLIF_KIND_INTEGER() {
+        return QLIF_KIND_INTEGER;
+    }
+    private static final int QLIF_KIND_REAL = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_KIND_REAL = 3
+     * }
+     */
+    public static int QLIF_KIND_REAL() {
+        return QLIF_KIND_REAL;
+    }
     private static final int QLIF_DECISION_QUBIT = (int)0L;
     /**
      * {@snippet lang=c :
@@ -1336,6 +1399,130 @@ public class qlif_h extends qlif_h$shared {
                 traceDowncall("qlif_trace", model, number, info);
             }
             return (int)mh$.invokeExact(model, number, info);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_option {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_option");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_option(int32_t model, int32_t number, qlif_option_info *info)
+     * }
+     */
+    public static FunctionDescriptor qlif_option$descriptor() {
+        return qlif_option.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_option(int32_t model, int32_t number, qlif_option_info *info)
+     * }
+     */
+    public static MethodHandle qlif_option$handle() {
+        return qlif_option.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_option(int32_t model, int32_t number, qlif_option_info *info)
+     * }
+     */
+    public static MemorySegment qlif_option$address() {
+        return qlif_option.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_option(int32_t model, int32_t number, qlif_option_info *info)
+     * }
+     */
+    public static int qlif_option(int model, int number, MemorySegment info) {
+        var mh$ = qlif_option.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_option", model, number, info);
+            }
+            return (int)mh$.invokeExact(model, number, info);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_choice_name {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_POINTER,
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_choice_name");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * const char *qlif_choice_name(int32_t model, int32_t option, int32_t choice)
+     * }
+     */
+    public static FunctionDescriptor qlif_choice_name$descriptor() {
+        return qlif_choice_name.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * const char *qlif_choice_name(int32_t model, int32_t option, int32_t choice)
+     * }
+     */
+    public static MethodHandle qlif_choice_name$handle() {
+        return qlif_choice_name.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * const char *qlif_choice_name(int32_t model, int32_t option, int32_t choice)
+     * }
+     */
+    public static MemorySegment qlif_choice_name$address() {
+        return qlif_choice_name.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * const char *qlif_choice_name(int32_t model, int32_t option, int32_t choice)
+     * }
+     */
+    public static MemorySegment qlif_choice_name(int model, int option, int choice) {
+        var mh$ = qlif_choice_name.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_choice_name", model, option, choice);
+            }
+            return (MemorySegment)mh$.invokeExact(model, option, choice);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -21,6 +21,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int32_t traces;
  *     int32_t modulation;
  *     int32_t constants;
+ *     int32_t options;
+ *     int32_t config_size;
  *     const char *name;
  * }
  * }
@@ -38,6 +40,8 @@ public class qlif_model_info {
         qlif_h.C_INT.withName("traces"),
         qlif_h.C_INT.withName("modulation"),
         qlif_h.C_INT.withName("constants"),
+        qlif_h.C_INT.withName("options"),
+        qlif_h.C_INT.withName("config_size"),
         qlif_h.C_POINTER.withName("name")
     ).withName("qlif_model_info");
 
@@ -310,6 +314,94 @@ public class qlif_model_info {
      */
     public static void constants(MemorySegment struct, int fieldValue) {
         struct.set(constants$LAYOUT, constants$OFFSET, fieldValue);
+    }
+
+    private static final OfInt options$LAYOUT = (OfInt)$LAYOUT.select(groupElement("options"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t options
+     * }
+     */
+    public static final OfInt options$layout() {
+        return options$LAYOUT;
+    }
+
+    private static final long options$OFFSET = $LAYOUT.byteOffset(groupElement("options"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t options
+     * }
+     */
+    public static final long options$offset() {
+        return options$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t options
+     * }
+     */
+    public static int options(MemorySegment struct) {
+        return struct.get(options$LAYOUT, options$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t options
+     * }
+     */
+    public static void options(MemorySegment struct, int fieldValue) {
+        struct.set(options$LAYOUT, options$OFFSET, fieldValue);
+    }
+
+    private static final OfInt config_size$LAYOUT = (OfInt)$LAYOUT.select(groupElement("config_size"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t config_size
+     * }
+     */
+    public static final OfInt config_size$layout() {
+        return config_size$LAYOUT;
+    }
+
+    private static final long config_size$OFFSET = $LAYOUT.byteOffset(groupElement("config_size"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t config_size
+     * }
+     */
+    public static final long config_size$offset() {
+        return config_size$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t config_size
+     * }
+     */
+    public static int config_size(MemorySegment struct) {
+        return struct.get(config_size$LAYOUT, config_size$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t config_size
+     * }
+     */
+    public static void config_size(MemorySegment struct, int fieldValue) {
+        struct.set(config_size$LAYOUT, config_size$OFFSET, fieldValue);
     }
 
     private static final AddressLayout name$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("name"));

@@ -1,0 +1,40 @@
+package org.qlif.cli;
+
+import java.util.List;
+import org.qlif.NeuronConfig;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The option {@code --set}, alike in every command that chooses a configuration. */
+final class SetOption {
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec command;
+
+    @Option(
+            names = "--set",
+            paramLabel = "NAME=VALUE",
+            description =
+                    "Change an option of the neuron, by its name in docs/model.md, such as use_ahp=false; can be given"
+                            + " several times.")
+    private List<String> settings = List.of();
+
+    /** What was given. */
+    List<String> settings() {
+        return settings;
+    }
+
+    /**
+     * {@code config} with what was given.
+     *
+     * @throws ParameterException if it has no such option, or not such a value
+     */
+    NeuronConfig applied(NeuronConfig config) {
+        try {
+            return config.with(settings);
+        } catch (IllegalArgumentException refusal) {
+            throw new ParameterException(command.commandLine(), "--set: " + refusal.getMessage(), refusal);
+        }
+    }
+}
