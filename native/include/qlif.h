@@ -382,7 +382,7 @@ typedef struct qlif_device_info {
   int32_t compute_minor;
   int32_t multiprocessors;    /* hardware threads of the host */
   int32_t driver_version;     /* of CUDA, 1000 * major + 10 * minor; 0 for the host */
-  int32_t reserved;
+  int32_t vector_bits;        /* of the host's kernels, such as 512; 0 where the compiler chose, and for a GPU */
   uint64_t memory_bytes;
   /* UTF-8, ends with 0. The host's ends with what its kernels use of the CPU: "(x86-64-v4)", "(x86-64-v3)", elsewhere "(baseline)". */
   char name[256];

@@ -190,13 +190,17 @@ const char *instructionSet() {
   return hasAll(v4, sizeof v4 / sizeof v4[0], missing, sizeof missing) ? "x86-64-v4" : "x86-64-v3";
 }
 
-HostProgram programOf(const ModelConfig &config) {
-  return instructionSet()[8] == '4' ? hostProgramV4(config) : hostProgramV3(config);
-}
+bool hasV4() { return instructionSet()[8] == '4'; }
+
+int32_t vectorBits() { return hasV4() ? 512 : 256; }
+
+HostProgram programOf(const ModelConfig &config) { return hasV4() ? hostProgramV4(config) : hostProgramV3(config); }
 
 #else
 
 const char *instructionSet() { return "baseline"; }
+
+int32_t vectorBits() { return 0; }
 
 HostProgram programOf(const ModelConfig &config) { return hostProgramBaseline(config); }
 
@@ -514,6 +518,7 @@ void describeHost(qlif_device_info &info) {
   info.compute_minor = 0;
   info.multiprocessors = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
   info.driver_version = 0;
+  info.vector_bits = vectorBits();
   info.memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
 }
 

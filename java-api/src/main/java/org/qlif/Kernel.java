@@ -15,9 +15,10 @@ import org.qlif.spi.BackendKernel;
  * before anything is written, the values of parameters in the host's memory among them ({@link Parameters#requireValid}). Input,
  * modulation and a given state may hold NaN, which stays in its neuron.
  *
- * <p>A kernel owns scratch memory and helper threads and serves one call at a time: a call from a second thread meanwhile, or after
- * {@link #close()}, throws {@link IllegalStateException}. Open one kernel for each thread that calls. A kernel that is forgotten is
- * closed some time after it has become unreachable.
+ * <p>A kernel serves one call at a time, from any thread, a virtual one too: a call from a second thread meanwhile, or after
+ * {@link #close()}, throws {@link IllegalStateException}. Open one kernel for each thread that calls; kernels
+ * share helper threads, see {@link KernelOptions}. An interrupt neither ends a call nor gets lost. A kernel that is forgotten is closed some
+ * time after it has become unreachable.
  *
  * <pre>{@code
  * try (Kernel kernel = Kernel.open(QlifConfig.defaults(), "cpu")) {
@@ -48,21 +49,28 @@ public final class Kernel implements AutoCloseable {
         this.resources = Reclaimer.register(this, backend::close);
     }
 
-    /** A kernel of {@code config} on the device of this name, on all processors; see {@link Device}. */
+    /**
+     * A kernel of {@code config} on the device of this name, on all processors; see {@link Device}.
+     *
+     * @throws IllegalArgumentException as {@link #open(NeuronConfig, Device, KernelOptions)} does
+     * @throws DeviceUnavailableException as {@link #open(NeuronConfig, Device, KernelOptions)} does
+     */
     public static Kernel open(NeuronConfig config, String device) {
         return open(config, Device.of(device), KernelOptions.defaults());
     }
 
     /**
-     * A kernel of {@code config} on {@code device}.
+     * A kernel of {@code config} on {@code device}. If that leaves a choice, as {@code auto} and {@code cpu} do, it is among those that can
+     * run the configuration; what is taken is logged once (INFO, logger {@code org.qlif}) for each outcome, and {@link #device()} tells it.
      *
-     * @throws IllegalArgumentException if no installed backend knows the device, or it can't run the configuration
-     * @throws DeviceUnavailableException if the device can't run here
+     * @throws IllegalArgumentException if no installed backend knows the device, or none that the name can mean can run the configuration
+     *     with these options
+     * @throws DeviceUnavailableException if the device can't run here, or no backend can be used
      */
     public static Kernel open(NeuronConfig config, Device device, KernelOptions options) {
         Objects.requireNonNull(config, "config");
         Objects.requireNonNull(options, "options");
-        Devices.Choice choice = Devices.choose(Objects.requireNonNull(device, "device"));
+        Devices.Choice choice = Devices.choose(Objects.requireNonNull(device, "device"), config, options);
         return new Kernel(config, choice.device(), choice.backend().open(config, choice.device(), options));
     }
 
@@ -71,7 +79,7 @@ public final class Kernel implements AutoCloseable {
         return config;
     }
 
-    /** The device that runs, by its full name. */
+    /** The device that runs, by its full name, such as {@code cpu:simd}. */
     public Device device() {
         return device;
     }
@@ -280,7 +288,7 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * Releases helper threads and memory, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
+     * Releases memory, and helper threads that no other kernel uses, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
      *
      * @throws IllegalStateException if the caller is inside a call of this kernel, such as in a transform function; nothing is changed
      */

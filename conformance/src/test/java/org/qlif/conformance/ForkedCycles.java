@@ -34,7 +34,8 @@ final class ForkedCycles {
     private static void cycle(int count) {
         Device device = Device.of("cpu:native");
         for (int i = 0; i < count; i++) {
-            try (Kernel kernel = Kernel.open(CONFIG, device, new KernelOptions(1 + i % 2));
+            try (Kernel kernel =
+                            Kernel.open(CONFIG, device, KernelOptions.defaults().withThreads(1 + i % 2));
                     Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, 65, 2, 64)) {
                 kernel.forward(new Forward()
                         .input(Tensor.zeros(DType.F32, 65, 2, 64))

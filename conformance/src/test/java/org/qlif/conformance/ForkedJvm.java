@@ -49,6 +49,11 @@ abstract class ForkedJvm {
             return err.stream().filter(line -> line.startsWith("INFO")).toList();
         }
 
+        /** What was said of devices that a choice passed over. */
+        List<String> passedOver() {
+            return infos().stream().filter(line -> line.contains("passed over")).toList();
+        }
+
         /** Those at WARNING: the JVM has its own, which speak of no device. */
         List<String> warnings() {
             return err.stream()

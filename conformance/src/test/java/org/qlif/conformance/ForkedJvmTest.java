@@ -12,6 +12,7 @@ import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.qlif.Qlif;
 
 /** The choice of a device under JVM options that can't be changed in this JVM. */
 class ForkedJvmTest extends ForkedJvm {
@@ -28,6 +29,40 @@ class ForkedJvmTest extends ForkedJvm {
                 .contains("--add-modules jdk.incubator.vector");
     }
 
+    /** Once for each outcome, however it was asked for; a full name leaves no choice to tell. */
+    @Test
+    void saysWhatItChoseOnce() throws Exception {
+        Output output = onClassPath(VECTORS, "cpu:simd", "cpu", "cpu", "auto", "cpu:scalar");
+        assertThat(output.infos()).singleElement().asString().endsWith("device 'cpu' is cpu:simd");
+    }
+
+    /** The choice is among what can run the configuration; what is asked for by name says why it can't. */
+    @ParameterizedTest
+    @ValueSource(strings = {"transform", "factory"})
+    void passesOverWhatCantRunTheConfiguration(String demand) throws Exception {
+        assumeNative();
+        Output output = withNative(
+                NATIVE, _ -> true, "cpu", "cpu+" + demand, "cpu+" + demand, "auto+" + demand, "cpu:native+" + demand);
+        assertThat(output.line(0)).startsWith("cpu:native |");
+        for (int i = 1; i < 4; i++) {
+            assertThat(output.line(i)).startsWith("cpu:scalar |");
+        }
+        assertThat(output.line(4))
+                .startsWith("IllegalArgumentException | device 'cpu:native' can't run this configuration: ")
+                .contains(demand.equals("transform") ? "neuromod_transform: got a function" : "threadFactory: got one");
+        assertThat(output.infos()).hasSize(2);
+        assertThat(output.infos().getLast()).contains("'cpu' is cpu:scalar", "cpu:native: ", "this device");
+    }
+
+    @Test
+    void tellsItsVersionOnBothPaths() throws Exception {
+        assertThat(Qlif.version()).matches("\\d+\\.\\d+\\.\\d+.*");
+        assertThat(onClassPath(List.of(), "version").line(0)).isEqualTo(Qlif.version());
+        assertThat(onModulePath(List.of(), name -> !name.startsWith(GPU), "version")
+                        .line(0))
+                .isEqualTo(Qlif.version());
+    }
+
     @Test
     void refusesTheVectorBackendWithoutTheIncubatorModule() throws Exception {
         Output output = onClassPath(List.of(), "cpu:simd", "cpu:scalar");
@@ -36,7 +71,7 @@ class ForkedJvmTest extends ForkedJvm {
                 .contains("cpu:simd")
                 .contains("--add-modules jdk.incubator.vector");
         assertThat(output.line(1)).startsWith("cpu:scalar |");
-        assertThat(output.infos()).as("nothing fell back").isEmpty();
+        assertThat(output.passedOver()).as("nothing fell back").isEmpty();
     }
 
     @ParameterizedTest
@@ -57,7 +92,7 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(output.line(1)).startsWith("cpu:simd |");
         assertThat(output.line(2)).startsWith("cpu:simd |").containsPattern("\\d+-bit");
         assertThat(output.line(3)).startsWith("cpu:scalar |");
-        assertThat(output.infos()).isEmpty();
+        assertThat(output.passedOver()).isEmpty();
     }
 
     @Test
@@ -99,7 +134,7 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(output.line(0)).startsWith("cpu:simd |");
         assertThat(output.line(1)).startsWith("cpu:scalar |");
         assertThat(output.line(2)).startsWith("PASSED ").contains("rng-philox-000.safetensors: ");
-        assertThat(output.infos()).isEmpty();
+        assertThat(output.passedOver()).isEmpty();
     }
 
     @Test
@@ -113,7 +148,7 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(output.line(0)).startsWith("cpu:scalar |");
         assertThat(output.line(1)).startsWith("IllegalArgumentException |");
         assertThat(output.line(2)).startsWith("PASSED ").contains("rng-philox-000.safetensors: ");
-        assertThat(output.infos()).as("there is nothing better to miss").isEmpty();
+        assertThat(output.passedOver()).as("there is nothing better to miss").isEmpty();
     }
 
     /** The library comes out of its jar, on both paths, and the flag that the JVM asks for is the only one. */
@@ -223,7 +258,7 @@ class ForkedJvmTest extends ForkedJvm {
                 "cuda:1",
                 "cuda");
         assertThat(output.line(0)).startsWith("cpu:simd |");
-        assertThat(output.infos()).isEmpty();
+        assertThat(output.passedOver()).isEmpty();
         for (int i = 1; i < 4; i++) {
             assertThat(output.line(i))
                     .startsWith("DeviceUnavailableException |")

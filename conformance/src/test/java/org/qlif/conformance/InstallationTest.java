@@ -92,7 +92,7 @@ class InstallationTest extends ForkedJvm {
                 .singleElement()
                 .asString()
                 .contains("cpu:simd", "cuda:0", "cpu:native", "SimdBackend", SERVICES, "ServicesResourceTransformer");
-        assertThat(output.infos()).isEmpty();
+        assertThat(output.passedOver()).isEmpty();
     }
 
     @Test
@@ -115,7 +115,7 @@ class InstallationTest extends ForkedJvm {
         Output output = fromJar(jar, "cpu", "cpu:scalar");
         assertThat(output.line(0)).startsWith("cpu:simd |");
         assertThat(output.warnings()).isEmpty();
-        assertThat(output.infos()).isEmpty();
+        assertThat(output.passedOver()).isEmpty();
     }
 
     /** A fat jar beside the jars that went into it: all is registered twice, or once and there twice. */
@@ -174,18 +174,37 @@ class InstallationTest extends ForkedJvm {
         assertThat(output.line(1)).containsOnlyOnce("cpu:simd");
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"exception", "error", "null", "constructor"})
-    void goesOnWithoutABackendThatFails(String failure) throws Exception {
+    private List<String> withBroken(String failure, Predicate<String> present) throws IOException {
         Path services = Files.createDirectories(folder.resolve("broken/META-INF/services"));
         Files.writeString(services.resolve("org.qlif.spi.Backend"), BrokenBackend.class.getName() + "\n");
         List<String> command = new ArrayList<>(VECTORS);
         command.add("-Dqlif.test.failure=" + failure);
         command.addAll(List.of(
                 "-cp",
-                folder.resolve("broken") + java.io.File.pathSeparator + classPath(name -> !name.startsWith(GPU)),
+                folder.resolve("broken") + java.io.File.pathSeparator + classPath(present),
                 ForkedMain.class.getName()));
-        Output output = run(command, "list", "auto", "cpu", "list");
+        return command;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exception", "constructor"})
+    void saysThatThereAreBrokenBackendsOnly(String failure) throws Exception {
+        Predicate<String> api = name -> !name.matches("org[.]qlif[.](simd|scalar|gpu.*)");
+        Output output = run(withBroken(failure, api), "auto", "cpu", "cpu:simd");
+        assertThat(output.line(0))
+                .startsWith("DeviceUnavailableException | device 'auto' can't run here: ")
+                .contains("BrokenBackend");
+        for (int i = 1; i < 3; i++) {
+            assertThat(output.line(i))
+                    .startsWith("DeviceUnavailableException |")
+                    .contains("no backend can be used", "BrokenBackend");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exception", "error", "null", "constructor"})
+    void goesOnWithoutABackendThatFails(String failure) throws Exception {
+        Output output = run(withBroken(failure, name -> !name.startsWith(GPU)), "list", "auto", "cpu", "list");
         assertThat(output.line(0)).contains("cpu:simd [] |", "unknown:broken", "can't run", "BrokenBackend");
         assertThat(output.line(1)).startsWith("cpu:simd |");
         assertThat(output.line(2)).startsWith("cpu:simd |");
@@ -207,9 +226,7 @@ class InstallationTest extends ForkedJvm {
         Output output = withNative(options, _ -> true, "list", "auto", "cpu", "cpu:simd", "cuda:0", "cpu:scalar");
         assertThat(output.line(0))
                 .contains(
-                        "cpu:scalar [] |",
-                        "cpu:simd can't run [system property qlif.simd: got 'of'",
-                        "cuda:0 can't run")
+                        "cpu:scalar []", "cpu:simd can't run [system property qlif.simd: got 'of'", "cuda:0 can't run")
                 .contains("system property qlif.cuda: got 'of'", "cpu:native can't run [system property qlif.library");
         for (int i = 1; i < 5; i++) {
             assertThat(output.line(i)).startsWith("IllegalArgumentException | system property qlif.");
@@ -271,6 +288,6 @@ class InstallationTest extends ForkedJvm {
         assertThat(lines.get(2))
                 .startsWith("cpu:native -> DeviceUnavailableException |")
                 .contains("qlif.library");
-        assertThat(lines.get(3)).contains("cpu:scalar [] |", "cpu:native can't run [system property qlif.library");
+        assertThat(lines.get(3)).contains("cpu:scalar []", "cpu:native can't run [system property qlif.library");
     }
 }

@@ -59,7 +59,7 @@ abstract class LifetimeContract {
     }
 
     private Kernel open(NeuronConfig config) {
-        return Kernel.open(config, device, new KernelOptions(2));
+        return Kernel.open(config, device, KernelOptions.defaults().withThreads(2));
     }
 
     private static Tensor f32(long... shape) {

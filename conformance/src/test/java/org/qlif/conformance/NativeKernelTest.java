@@ -43,7 +43,7 @@ class NativeKernelTest {
     private static final QlifConfig CONFIG = QlifConfig.defaults();
 
     private static Kernel open() {
-        return Kernel.open(CONFIG, DEVICE, new KernelOptions(2));
+        return Kernel.open(CONFIG, DEVICE, KernelOptions.defaults().withThreads(2));
     }
 
     /** Valid calls of random shapes, in each of which one tensor is then swapped for one that is wrong in some way. */
@@ -208,7 +208,8 @@ class NativeKernelTest {
                 continue;
             }
             legal++;
-            try (Kernel kernel = Kernel.open(config, DEVICE, new KernelOptions(1))) {
+            try (Kernel kernel =
+                    Kernel.open(config, DEVICE, KernelOptions.defaults().withThreads(1))) {
                 kernel.forward(new Forward()
                         .input(Tensor.zeros(DType.F32, 2, 1, 3))
                         .parameters(Parameters.shared(

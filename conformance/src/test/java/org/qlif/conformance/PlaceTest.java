@@ -101,7 +101,7 @@ class PlaceTest {
                 .findFirst()
                 .orElseThrow();
         assumeTrue(info.available(), () -> device + " can't run here: " + info.obstacles());
-        return Kernel.open(CONFIG, Device.of(device), new KernelOptions(2));
+        return Kernel.open(CONFIG, Device.of(device), KernelOptions.defaults().withThreads(2));
     }
 
     @ParameterizedTest

@@ -75,7 +75,10 @@ public final class CudaBackend implements Backend {
     }
 
     private static DeviceInfo absentGpu(List<String> obstacles, boolean present) {
-        return new DeviceInfo(cuda(0), "", PRIORITY, obstacles, List.of(), present);
+        return DeviceInfo.builder(cuda(0), PRIORITY)
+                .obstacles(obstacles)
+                .present(present)
+                .build();
     }
 
     private static List<DeviceInfo> lookForGpus() {
@@ -120,11 +123,13 @@ public final class CudaBackend implements Backend {
     }
 
     private static DeviceInfo gpu(int ordinal) {
+        DeviceInfo.Builder info = DeviceInfo.builder(cuda(ordinal), PRIORITY);
         try {
-            return new DeviceInfo(cuda(ordinal), NativeDevice.describe(ordinal).describeGpu(), PRIORITY, List.of());
+            NativeDevice.describe(ordinal).tell(info);
         } catch (DeviceUnavailableException | NativeException reason) {
-            return new DeviceInfo(cuda(ordinal), "", PRIORITY, List.of(reason.getMessage()));
+            info.obstacles(List.of(reason.getMessage()));
         }
+        return info.build();
     }
 
     @Override
@@ -139,6 +144,11 @@ public final class CudaBackend implements Backend {
         }
         return Optional.of("the machine has " + gpus.size() + (gpus.size() == 1 ? " GPU, " : " GPUs, up to ")
                 + gpus.getLast().device());
+    }
+
+    @Override
+    public List<String> obstacles(NeuronConfig config, KernelOptions options, Device device) {
+        return NativeConfig.obstacles(config);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package org.qlif.gpu;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.qlif.Device;
 import org.qlif.DeviceInfo;
@@ -28,19 +29,28 @@ public final class NativeBackend implements Backend {
 
     @Override
     public List<DeviceInfo> devices() {
+        DeviceInfo.Builder info = DeviceInfo.builder(DEVICE, PRIORITY);
         String obstacle = NativeLibrary.get().obstacle();
-        String description = "";
         if (obstacle == null) {
             try {
-                description = NativeDevice.describe(qlif_h.QLIF_HOST()).name() + ", C library "
-                        + NativeLibrary.get().version();
+                NativeDevice.describe(qlif_h.QLIF_HOST()).tell(info);
             } catch (DeviceUnavailableException | NativeException reason) {
                 obstacle = reason.getMessage();
             } catch (RuntimeException | LinkageError failure) {
                 obstacle = "the native library can't be asked: " + failure;
             }
         }
-        return List.of(new DeviceInfo(DEVICE, description, PRIORITY, obstacle == null ? List.of() : List.of(obstacle)));
+        return List.of(
+                info.obstacles(obstacle == null ? List.of() : List.of(obstacle)).build());
+    }
+
+    @Override
+    public List<String> obstacles(NeuronConfig config, KernelOptions options, Device device) {
+        List<String> obstacles = new ArrayList<>(NativeConfig.obstacles(config));
+        if (options.threadFactory().isPresent()) {
+            obstacles.add("threadFactory: got one, expected none, since this device makes its threads itself");
+        }
+        return obstacles;
     }
 
     @Override

@@ -15,6 +15,9 @@ import org.qlif.spi.host.HostJvm;
 public final class ScalarBackend implements Backend {
     private static final Device DEVICE = Device.of("cpu:scalar");
 
+    /** Below what uses vectors. */
+    private static final int PRIORITY = 10;
+
     /** For {@link java.util.ServiceLoader}. */
     public ScalarBackend() {}
 
@@ -25,8 +28,12 @@ public final class ScalarBackend implements Backend {
 
     @Override
     public List<DeviceInfo> devices() {
-        return List.of(new DeviceInfo(
-                DEVICE, "plain Java on " + System.getProperty("os.arch"), 10, List.of(), HostJvm.cautions(), true));
+        return List.of(DeviceInfo.builder(DEVICE, PRIORITY)
+                .description("plain Java on " + System.getProperty("os.arch"))
+                .cautions(HostJvm.cautions())
+                .threads(Runtime.getRuntime().availableProcessors())
+                .memoryBytes(HostJvm.memoryBytes())
+                .build());
     }
 
     @Override

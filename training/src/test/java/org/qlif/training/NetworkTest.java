@@ -35,7 +35,8 @@ class NetworkTest {
             .eta(0.1)
             .build();
 
-    private final Kernel kernel = Kernel.open(SMOOTH, Device.of("cpu"), new KernelOptions(1));
+    private final Kernel kernel =
+            Kernel.open(SMOOTH, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
 
     @AfterEach
     void closeKernel() {
