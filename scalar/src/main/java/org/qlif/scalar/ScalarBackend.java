@@ -39,8 +39,8 @@ public final class ScalarBackend implements Backend {
     @Override
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
         return switch (config) {
-            case QlifConfig qlif -> new ScalarKernel<>(qlif, () -> new QlifNeuron(qlif), options.threads());
-            case LifConfig lif -> new ScalarKernel<>(lif, () -> new LifNeuron(lif), options.threads());
+            case QlifConfig qlif -> new ScalarKernel<>(qlif, () -> new QlifNeuron(qlif), options);
+            case LifConfig lif -> new ScalarKernel<>(lif, () -> new LifNeuron(lif), options);
         };
     }
 }

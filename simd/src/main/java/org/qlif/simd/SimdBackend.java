@@ -80,6 +80,6 @@ public final class SimdBackend implements Backend {
             case QlifConfig qlif -> new QlifModel(qlif);
             case LifConfig lif -> new LifModel(lif);
         };
-        return new SimdKernel(model, options.threads());
+        return new SimdKernel(model, options);
     }
 }
