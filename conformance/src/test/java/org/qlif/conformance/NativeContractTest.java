@@ -52,4 +52,11 @@ class NativeContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Threads extends ThreadContract {
+        Threads() {
+            super(DEVICE);
+        }
+    }
 }

@@ -24,6 +24,7 @@ import org.qlif.gpu.ffi.qlif.qlif_broadcast;
 import org.qlif.gpu.ffi.qlif.qlif_draw_args;
 import org.qlif.gpu.ffi.qlif.qlif_forward_args;
 import org.qlif.gpu.ffi.qlif.qlif_h;
+import org.qlif.gpu.ffi.qlif.qlif_kernel_options;
 import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.Broadcast;
@@ -113,7 +114,7 @@ final class NativeKernel implements BackendKernel {
             setSizes();
             MemorySegment out = arena.allocate(qlif_h.C_POINTER);
             Status.check(
-                    qlif_h.qlif_kernel_open(site.number(), NativeConfig.of(config, arena), options.threads(), out),
+                    qlif_h.qlif_kernel_open(site.number(), NativeConfig.of(config, arena), struct(options), out),
                     "qlif_kernel_open");
             opened = out.get(qlif_h.C_POINTER, 0);
             MemorySegment text = arena.allocate(512);
@@ -125,6 +126,17 @@ final class NativeKernel implements BackendKernel {
             throw failure;
         }
         handle = opened;
+    }
+
+    /** The options as the library takes them; a thread factory is none of them. */
+    private MemorySegment struct(KernelOptions options) {
+        MemorySegment struct = arena.allocate(qlif_kernel_options.layout());
+        qlif_kernel_options.size(struct, (int) struct.byteSize());
+        qlif_kernel_options.threads(struct, options.threads());
+        long spin = options.spin().toNanos();
+        // 0 would be the library's default.
+        qlif_kernel_options.spin_nanos(struct, spin == 0 ? -1 : spin);
+        return struct;
     }
 
     private void setSizes() {

@@ -278,7 +278,7 @@ final class NativeLibrary {
             int status = qlif_h.qlif_device_describe(qlif_h.QLIF_HOST(), newDeviceInfo(arena));
             if (status == qlif_h.QLIF_SUCCESS()) {
                 MemorySegment config = NativeConfig.of(QlifConfig.defaults(), arena);
-                status = qlif_h.qlif_kernel_open(qlif_h.QLIF_HOST(), config, 1, kernel);
+                status = qlif_h.qlif_kernel_open(qlif_h.QLIF_HOST(), config, MemorySegment.NULL, kernel);
             }
             if (status == qlif_h.QLIF_SUCCESS()) {
                 status = qlif_h.qlif_kernel_close(kernel.get(qlif_h.C_POINTER, 0));
