@@ -497,7 +497,7 @@ class LibraryTest {
                 }
             }
         }
-        assertThat(compared).isEqualTo((38 + 7) * 4 * (numbers.length + 6));
+        assertThat(compared).isEqualTo((38 + 7) * Surrogate.values().length * (numbers.length + 6));
     }
 
     /** Whether a number is between the bounds that the table tells. */
