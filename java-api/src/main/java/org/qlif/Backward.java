@@ -13,6 +13,21 @@ import java.util.Objects;
  * <p>Gradients of shared values are summed in a fixed order: over time from the last step to the first in float32, then over
  * the batch from the first row to the last in float64, then over neurons in float64, in 256 partial sums by {@code n mod 256}
  * that are added by halving. So they do not depend on threads, vector width or backend.
+ *
+ * <pre>{@code
+ * Parameters gradients = Parameters.zerosLike(parameters);
+ * try (Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, 100, 32, 128)) {
+ *     Forward forward = new Forward().input(input).parameters(parameters).spikeValues(spikeValues).tape(tape);
+ *     Backward backward = new Backward(forward).gradSpikeValues(gradSpikeValues).gradParameters(gradients);
+ *     for (int batch = 0; batch < 1000; batch++) {
+ *         // Fill the input here.
+ *         kernel.forward(forward.draws(new DrawStream(42, batch)));
+ *         // Fill gradSpikeValues here, from spikeValues and the loss.
+ *         kernel.backward(backward);
+ *         // Only now may an optimizer change the parameters' values.
+ *     }
+ * }
+ * }</pre>
  */
 public final class Backward {
     private final Forward forward;

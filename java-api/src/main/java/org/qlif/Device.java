@@ -7,6 +7,12 @@ import java.util.regex.Pattern;
  * kind and a qualifier, such as {@code cpu:simd}, to insist. Which names work is for the installed backends to say:
  * {@link Devices#list()}.
  *
+ * <pre>{@code
+ * Device best = Device.AUTO;
+ * Device cpu = Device.of("cpu"); // the best on the CPU
+ * Device secondGpu = Device.of("cuda:1"); // that one or an exception
+ * }</pre>
+ *
  * @param text the name
  */
 public record Device(String text) {

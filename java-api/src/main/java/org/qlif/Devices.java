@@ -20,7 +20,16 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.qlif.spi.Backend;
 
-/** The devices of the installed backends, and the choice among them. Thread-safe. */
+/**
+ * The devices of the installed backends, and the choice among them. Thread-safe.
+ *
+ * <pre>{@code
+ * for (DeviceInfo info : Devices.list()) {
+ *     System.out.println(info.device() + (info.available() ? ": " + info.description() : " can't run: " + info.obstacles()));
+ * }
+ * Device device = Devices.find(Device.of("cuda")).map(DeviceInfo::device).orElse(Device.of("cpu"));
+ * }</pre>
+ */
 public final class Devices {
     private static final System.Logger LOG = System.getLogger("org.qlif");
     private static final AtomicBoolean FALLBACK_LOGGED = new AtomicBoolean();

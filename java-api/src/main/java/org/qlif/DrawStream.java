@@ -5,6 +5,12 @@ package org.qlif;
  * {@code b * N + n} counted over the whole batch, and the absolute step alone, so neither threads, vector width, backend nor
  * the way a run is split changes them.
  *
+ * <pre>{@code
+ * // Rows 64 to 95 of a batch, run by themselves, draw what they draw in the whole batch.
+ * DrawStream shard = new DrawStream(42, 0, 64 * neurons);
+ * kernel.forward(new Forward().input(input).parameters(parameters).draws(shard).spikeValues(spikeValues));
+ * }</pre>
+ *
  * @param seed the key
  * @param stream tells independent uses of one seed apart, such as layers
  * @param elementOffset the element that this call's {@code (b, n) = (0, 0)} is in the whole batch: {@code b0 * N} for a shard

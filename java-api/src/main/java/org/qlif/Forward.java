@@ -10,6 +10,18 @@ import java.util.Objects;
  *
  * <p>A description can be run any number of times and is checked again only after a change; running it again allocates
  * nothing. Setters return {@code this}. Not thread-safe.
+ *
+ * <pre>{@code
+ * Forward call = new Forward()
+ *         .input(Tensor.of(current, 100, 32, 128))
+ *         .parameters(Parameters.shared(kernel.config()))
+ *         .draws(new DrawStream(42, 0))
+ *         .spikes(Tensor.zeros(DType.BIT, 100, 32, 128))
+ *         .voltages(Tensor.zeros(DType.F32, 100, 32, 128))
+ *         .trace(QlifTrace.PROBABILITY, Tensor.zeros(DType.F32, 100, 32, 128));
+ * kernel.forward(call);
+ * float[] probabilities = call.trace(QlifTrace.PROBABILITY).toFloatArray();
+ * }</pre>
  */
 public final class Forward {
     private Tensor input;

@@ -11,6 +11,11 @@ import java.util.Objects;
  * <p>The rates {@code tau_*_inv} are in the inverse of the unit of {@code dt}, by default seconds; potentials and currents are
  * dimensionless. It neither draws numbers nor takes a modulation. Use {@link #builder()}.
  *
+ * <pre>{@code
+ * LifConfig config = LifConfig.builder().tauMemInv(50).surrogate(Surrogate.ARCTAN).build();
+ * LifConfig same = LifConfig.parse("LIF tau_mem_inv=50 surrogate=ARCTAN");
+ * }</pre>
+ *
  * @param tauSynInv where tau_syn_inv starts, above 0, dt * tauSynInv at most 1; 200 by default
  * @param tauMemInv where tau_mem_inv starts, above 0, dt * tauMemInv at most 1; 100 by default
  * @param vTh where v_th starts: finite; 1 by default

@@ -16,7 +16,7 @@ import java.util.Set;
  * try (LifLayer layer = LifLayer.builder(128).device("cpu").training(Tape.Mode.VOLTAGE).build()) {
  *     LifLayer.Output out = layer.forward(Tensor.of(current, 100, 32, 128));
  *     float[] spikes = out.spikes().toFloatArray();
- *     LifLayer.Gradients gradients = layer.backward(gradSpikes, null);
+ *     LifLayer.Gradients gradients = layer.backward(gradSpikeValues, null);
  *     float[] gradThreshold = gradients.parameters().get(LifParameter.V_TH).toFloatArray();
  * }
  * }</pre>

@@ -6,6 +6,14 @@ import java.util.List;
 /**
  * One {@link DType#F32} tensor for each parameter of a model, of shape {@code (N)}, {@code (1)} or {@code ()}. The same class
  * holds the gradients of parameters, where an absent tensor means that the gradient is not asked for. Not thread-safe.
+ *
+ * <pre>{@code
+ * Parameters parameters = Parameters.perNeuron(config, 128);
+ * parameters.get(QlifParameter.TAU).fill(10);
+ * parameters.get(QlifParameter.V_TH).setFloat(5, 1.5f); // of neuron 5
+ * parameters.set(QlifParameter.ETA, Tensor.of(new float[] {0.05f}, 1)); // of all
+ * parameters.requireValid(config);
+ * }</pre>
  */
 public final class Parameters {
     private final List<? extends NeuronParameter> parameters;

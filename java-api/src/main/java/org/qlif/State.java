@@ -9,6 +9,20 @@ import java.util.Objects;
  * next. The same class holds gradients with respect to a state.
  *
  * <p>A run of T steps equals any split of it into shorter runs that hand the state on. Not thread-safe.
+ *
+ * <pre>{@code
+ * State state = State.initial(kernel.config(), 32, 128);
+ * Forward call = new Forward()
+ *         .input(input) // (10, 32, 128)
+ *         .parameters(parameters)
+ *         .draws(draws)
+ *         .initialState(state)
+ *         .finalState(state)
+ *         .spikeValues(spikeValues);
+ * kernel.forward(call); // steps 0 to 9
+ * kernel.forward(call); // steps 10 to 19, of what the input's memory holds then
+ * float[] potentials = state.get(QlifVariable.MEMBRANE).toFloatArray();
+ * }</pre>
  */
 public final class State {
     private final List<? extends StateVariable> variables;

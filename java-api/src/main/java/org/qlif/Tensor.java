@@ -20,6 +20,14 @@ import java.util.Objects;
  * cuda:0}, which only that device's kernels reach. What reads or writes elements here refuses it, naming its place.
  *
  * <p>Instances are immutable; the elements they show are not.
+ *
+ * <pre>{@code
+ * Tensor array = Tensor.of(new float[100 * 32 * 128], 100, 32, 128);
+ * try (Arena arena = Arena.ofShared()) {
+ *     long bytes = Tensor.byteSize(DType.BIT, 100, 32, 128);
+ *     Tensor bits = Tensor.of(DType.BIT, arena.allocate(bytes, 64), 100, 32, 128);
+ * }
+ * }</pre>
  */
 public final class Tensor {
     private final DType type;

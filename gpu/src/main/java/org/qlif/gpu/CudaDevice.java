@@ -13,6 +13,14 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
 /**
  * A GPU: what it is, and where memory, streams and events of it come from. Whatever is made here has its own hold on the device, so
  * that all may be closed in any order. Thread-safe.
+ *
+ * <pre>{@code
+ * try (CudaDevice gpu = CudaDevice.open(0);
+ *         DeviceBuffer buffer = gpu.allocate(Tensor.byteSize(DType.F32, 100, 32, 128))) {
+ *     System.out.println(gpu.name() + " has " + gpu.freeBytes() + " bytes free");
+ *     Tensor input = buffer.tensor(DType.F32, 100, 32, 128);
+ * }
+ * }</pre>
  */
 public final class CudaDevice implements AutoCloseable {
     private final Device device;

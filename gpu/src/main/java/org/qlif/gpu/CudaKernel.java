@@ -8,6 +8,12 @@ package org.qlif.gpu;
  * <p>The values of parameters in the GPU's memory are not looked at, unlike those in the host's, which {@link
  * org.qlif.Parameters#requireValid} describes: a NaN among them, or a tau of 0, spreads without a word. {@link #checkParameters} turns a
  * check on.
+ *
+ * <pre>{@code
+ * CudaKernel control = kernel.extension(CudaKernel.class).orElseThrow();
+ * control.checkParameters(true); // to find a NaN among parameters in the GPU's memory
+ * kernel.forward(forward);
+ * }</pre>
  */
 public interface CudaKernel {
     /** The stream that calls run on, or null: then each call runs on the default stream and returns when it is done. */

@@ -14,6 +14,13 @@ import org.qlif.spi.host.HostMemory;
  * Memory of a GPU, made by {@link CudaDevice#allocate}; its content is undefined at first. Tensors are views of it, for a kernel on
  * the same device to read and write without a copy. Copies may be made from several threads at a time. A buffer that is forgotten is
  * freed some time after it, its tensors and the work on them are gone; there is no telling when, so close it.
+ *
+ * <pre>{@code
+ * try (DeviceBuffer buffer = gpu.allocate(4L * current.length)) {
+ *     buffer.copyFrom(MemorySegment.ofArray(current));
+ *     kernel.forward(forward.input(buffer.tensor(DType.F32, 100, 32, 128)));
+ * }
+ * }</pre>
  */
 public final class DeviceBuffer implements AutoCloseable {
     private static final long CHUNK = 4L << 20;

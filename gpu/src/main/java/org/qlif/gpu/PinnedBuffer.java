@@ -11,6 +11,14 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
  * Page-locked memory of the host, made by {@link CudaDevice#allocatePinned}: zero at first. GPUs copy it fastest, and beside other
  * work. It is memory of the host in every respect: any kernel takes tensors of it. A buffer that is forgotten is freed some time after
  * it and its segments are gone.
+ *
+ * <pre>{@code
+ * try (PinnedBuffer staging = gpu.allocatePinned(buffer.byteSize())) {
+ *     staging.tensor(DType.F32, 100, 32, 128).fill(1);
+ *     buffer.copyFrom(staging.segment(), 0, stream);
+ *     stream.synchronize();
+ * }
+ * }</pre>
  */
 public final class PinnedBuffer implements AutoCloseable {
     private final Allocation allocation;
