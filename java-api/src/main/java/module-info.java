@@ -6,6 +6,7 @@
 // The modules that spi.host is for are compiled after this one.
 @SuppressWarnings("module")
 module org.qlif {
+    requires static transitive org.jspecify;
     // To read the JVM's flags where it is there.
     requires static jdk.management;
 

@@ -1,5 +1,7 @@
 package org.qlif;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Which numbers a run draws. Draws are counter-based (Philox4x32-10): each depends on the seed, the stream, the element
  * {@code b * N + n} counted over the whole batch, and the absolute step alone, so neither threads, vector width, backend nor
@@ -25,7 +27,7 @@ public record DrawStream(long seed, int stream, long elementOffset) {
     }
 
     /** Throws if a run from {@code firstStep} over so many steps and elements passes the end of the draws' counter. */
-    static void requireWithinCounter(DrawStream stream, long firstStep, long steps, long elements) {
+    static void requireWithinCounter(@Nullable DrawStream stream, long firstStep, long steps, long elements) {
         long lastStep = firstStep + steps;
         if (firstStep < 0 || lastStep < 0 || lastStep > 1L << 33) {
             throw new IllegalArgumentException("firstStep: " + firstStep + " with " + steps
@@ -38,7 +40,7 @@ public record DrawStream(long seed, int stream, long elementOffset) {
     }
 
     /** Throws unless {@code rowIndex} has the index of each of {@code batch} rows, and nothing else says where they are. */
-    static void requireRowIndex(DrawStream stream, Tensor rowIndex, long batch) {
+    static void requireRowIndex(@Nullable DrawStream stream, Tensor rowIndex, long batch) {
         if (rowIndex.type() != DType.I64 || !rowIndex.hasShape(batch)) {
             throw new IllegalArgumentException("rowIndex: got " + rowIndex + ", expected I64[" + batch + "]");
         }

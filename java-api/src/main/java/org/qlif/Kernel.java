@@ -5,6 +5,7 @@ import java.lang.ref.Reference;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.qlif.spi.BackendKernel;
 
 /**
@@ -63,7 +64,10 @@ public final class Kernel implements AutoCloseable {
         Objects.requireNonNull(config, "config");
         Objects.requireNonNull(options, "options");
         Devices.Choice choice = Devices.choose(Objects.requireNonNull(device, "device"));
-        return new Kernel(config, choice.device(), choice.backend().open(config, choice.device(), options));
+        return new Kernel(
+                config,
+                choice.device(),
+                Objects.requireNonNull(choice.backend()).open(config, choice.device(), options));
     }
 
     /** The configuration. */
@@ -134,7 +138,7 @@ public final class Kernel implements AutoCloseable {
         try {
             call.check(config, this);
             backend.check(call.forward().parameters());
-            Tape tape = call.forward().tape();
+            Tape tape = Objects.requireNonNull(call.forward().tape());
             tape.enter();
             try {
                 backend.backward(call);
@@ -159,7 +163,7 @@ public final class Kernel implements AutoCloseable {
      * @param normals where the standard normals go, {@code F32 (T, B, N)}; null for none
      * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the counter of the draws ends first
      */
-    public void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals) {
+    public void draw(DrawStream stream, long firstStep, @Nullable Tensor uniforms, @Nullable Tensor normals) {
         draw(stream, firstStep, null, uniforms, normals);
     }
 
@@ -173,7 +177,12 @@ public final class Kernel implements AutoCloseable {
      * @param normals as in {@link #draw(DrawStream, long, Tensor, Tensor)}
      * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the counter of the draws ends first
      */
-    public void draw(DrawStream stream, long firstStep, Tensor rowIndex, Tensor uniforms, Tensor normals) {
+    public void draw(
+            DrawStream stream,
+            long firstStep,
+            @Nullable Tensor rowIndex,
+            @Nullable Tensor uniforms,
+            @Nullable Tensor normals) {
         guard.enter();
         try {
             Objects.requireNonNull(stream, "stream");

@@ -5,4 +5,7 @@
  * <p>For this project's own backends alone: the module exports this package to no other module. The class path has no such bounds, so
  * code on it can reach these classes, but they can change or go in any release.
  */
+@NullMarked
 package org.qlif.spi.host;
+
+import org.jspecify.annotations.NullMarked;
