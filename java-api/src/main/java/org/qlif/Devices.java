@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.qlif.spi.Backend;
 
 /**
@@ -44,7 +45,7 @@ public final class Devices {
     private static final int MAX_BROKEN = 100;
 
     /** A device, and the backend that offers it; none if the device was lost with its backend. */
-    record Choice(Backend backend, DeviceInfo info) {
+    record Choice(@Nullable Backend backend, DeviceInfo info) {
         Device device() {
             return info.device();
         }
@@ -57,7 +58,7 @@ public final class Devices {
     private record Installation(List<Backend> backends, List<DeviceInfo> lost) {}
 
     /** Loaded once, on first use, and never in a static initializer that a failure would poison. */
-    private static Installation installation;
+    private static @Nullable Installation installation;
 
     /** The devices of the backends that were asked so far. */
     private static final Map<Backend, List<DeviceInfo>> OFFERED = new IdentityHashMap<>();

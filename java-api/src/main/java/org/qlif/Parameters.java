@@ -2,6 +2,7 @@ package org.qlif;
 
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One {@link DType#F32} tensor for each parameter of a model, of shape {@code (N)}, {@code (1)} or {@code ()}. The same class
@@ -17,12 +18,12 @@ import java.util.List;
  */
 public final class Parameters {
     private final List<? extends NeuronParameter> parameters;
-    private final Tensor[] tensors;
+    private final @Nullable Tensor[] tensors;
     private int changes;
 
     private Parameters(List<? extends NeuronParameter> parameters) {
         this.parameters = parameters;
-        this.tensors = new Tensor[parameters.size()];
+        this.tensors = new @Nullable Tensor[parameters.size()];
     }
 
     /** The configuration's starting values, one value for all neurons, on the Java heap. */
@@ -60,7 +61,7 @@ public final class Parameters {
     }
 
     /** Lends {@code tensor} for {@code parameter}; null takes it out. */
-    public Parameters set(NeuronParameter parameter, Tensor tensor) {
+    public Parameters set(NeuronParameter parameter, @Nullable Tensor tensor) {
         if (tensor != null && (tensor.type() != DType.F32 || tensor.rank() > 1)) {
             throw new IllegalArgumentException(
                     parameter.symbol() + ": got " + tensor + ", expected F32 of shape (N), (1) or ()");
@@ -95,7 +96,7 @@ public final class Parameters {
     }
 
     /** The tensor of {@code parameter}, or null if there is none. */
-    public Tensor get(NeuronParameter parameter) {
+    public @Nullable Tensor get(NeuronParameter parameter) {
         return tensors[checkedOrdinal(parameter)];
     }
 

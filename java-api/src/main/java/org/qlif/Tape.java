@@ -1,6 +1,7 @@
 package org.qlif;
 
 import java.lang.ref.Cleaner;
+import org.jspecify.annotations.Nullable;
 import org.qlif.spi.TapeStorage;
 
 /**
@@ -41,7 +42,7 @@ public final class Tape implements AutoCloseable {
     private final long steps;
     private final long batch;
     private final long neurons;
-    private Forward recorded;
+    private @Nullable Forward recorded;
     private long recordedFirstStep;
     private long recordedChanges;
     private final CallGuard guard = new CallGuard("tape:", "give each run that is under way a tape of its own");

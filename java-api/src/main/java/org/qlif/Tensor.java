@@ -8,6 +8,7 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A view of memory that a caller lends: a type, a row-major shape, and the {@link MemorySegment} that holds the elements. It
@@ -34,7 +35,7 @@ public final class Tensor {
     private final long[] shape;
     private final long elements;
     private final MemorySegment segment;
-    private final Device place;
+    private final @Nullable Device place;
 
     /**
      * A tensor over the memory of {@code segment}, which must be exactly as long as type and shape ask for.
@@ -68,7 +69,7 @@ public final class Tensor {
         return new Tensor(type, address, place, shape);
     }
 
-    private Tensor(DType type, MemorySegment segment, Device place, long[] shape) {
+    private Tensor(DType type, MemorySegment segment, @Nullable Device place, long[] shape) {
         Objects.requireNonNull(type, "type");
         Objects.requireNonNull(segment, "segment");
         long[] extents = shape.clone();
@@ -201,7 +202,7 @@ public final class Tensor {
     }
 
     /** The device whose memory holds the elements, such as {@code cuda:0}; null for memory of the host. */
-    public Device place() {
+    public @Nullable Device place() {
         return place;
     }
 

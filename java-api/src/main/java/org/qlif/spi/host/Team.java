@@ -1,8 +1,10 @@
 package org.qlif.spi.host;
 
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A fixed team of threads that share out the parts of one job at a time. The calling thread is a member; helpers spin for a
@@ -32,9 +34,9 @@ public final class Team implements AutoCloseable {
     private final AtomicInteger busy = new AtomicInteger();
 
     private final AtomicInteger jobs = new AtomicInteger();
-    private Job job;
+    private @Nullable Job job;
     private long parts;
-    private volatile Throwable failure;
+    private volatile @Nullable Throwable failure;
     private volatile boolean closed;
 
     /** A team of {@code size} members, at least 1. */
@@ -98,7 +100,7 @@ public final class Team implements AutoCloseable {
     private void work(int member) {
         for (long part = remaining.getAndDecrement(); part > 0; part = remaining.getAndDecrement()) {
             try {
-                job.run(member, inTurn(parts - part));
+                Objects.requireNonNull(job).run(member, inTurn(parts - part));
             } catch (Throwable thrown) {
                 if (failure == null) {
                     failure = thrown;
