@@ -14,8 +14,8 @@
   X(MEMBRANE, "v", 0.0f, true, true, v, true)                                                   \
   X(ADAPTATION, "adaptation", 0.0f, true, true, a, on.useAdaptation())                          \
   X(EFFICIENCY, "efficiency", 1.0f, true, false, s, on.useDepression())                         \
-  X(REFRACTORY, "refractory", 0.0f, true, true, r, on.refractory())                             \
-  X(AHP, "ahp", 0.0f, false, true, h, on.useAhp())                                              \
+  X(REFRACTORY, "refractory", 0.0f, true, true, refractory, on.refractory())                    \
+  X(AHP, "ahp", 0.0f, false, true, ahp, on.useAhp())                                            \
   X(DYNAMIC_PROBABILITY, "dsp", 0.0f, true, true, d, on.dynamicProbability())                   \
   X(THRESHOLD_OFFSET, "threshold_offset", 0.0f, true, true, o, on.useAdaptiveThreshold())       \
   X(RATE, "rate", 0.0f, false, true, rate, on.homeostasisEnabled())                             \
@@ -48,8 +48,8 @@
   X(THRESHOLD, "threshold", x.theta)                             \
   V(ADAPTATION, "adaptation", ADAPTATION, a)                     \
   V(EFFICIENCY, "efficiency", EFFICIENCY, s)                     \
-  V(REFRACTORY, "refractory", REFRACTORY, r)                     \
-  V(AHP, "ahp", AHP, h)                                          \
+  V(REFRACTORY, "refractory", REFRACTORY, refractory)            \
+  V(AHP, "ahp", AHP, ahp)                                        \
   V(DYNAMIC_PROBABILITY, "dsp", DYNAMIC_PROBABILITY, d)          \
   V(HOMEOSTASIS, "homeostasis_offset", HOMEOSTASIS, homeostasis) \
   X(SLOPE, "slope", tracedSlope(x))                              \

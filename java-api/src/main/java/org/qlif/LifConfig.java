@@ -18,7 +18,7 @@ import java.util.Objects;
  *
  * @param tauSynInv where tau_syn_inv starts, above 0, dt * tauSynInv at most 1; 200 by default
  * @param tauMemInv where tau_mem_inv starts, above 0, dt * tauMemInv at most 1; 100 by default
- * @param vTh where v_th starts: finite; 1 by default
+ * @param vTh where V_th starts: finite; 1 by default
  * @param dt the time step, above 0; 0.001 by default
  * @param vLeak the potential that the membrane leaks to: finite; 0 by default
  * @param vReset the potential after a spike: finite; 0 by default
@@ -201,7 +201,7 @@ public record LifConfig(
             return this;
         }
 
-        /** Sets where v_th starts. */
+        /** Sets where V_th starts. */
         public Builder vTh(double vTh) {
             this.vTh = vTh;
             return this;

@@ -34,7 +34,7 @@ public final class LifLayer implements AutoCloseable {
      *
      * @param spikes the spikes, {@code (T, B, N)} of the builder's spike type
      * @param spikeValues the same as {@code F32 (T, B, N)}: what a downstream layer consumes
-     * @param voltages v after the reset, {@code F32 (T, B, N)}; null if not asked for
+     * @param voltages V after the reset, {@code F32 (T, B, N)}; null if not asked for
      * @param traces the traces asked for, {@code F32 (T, B, N)} each
      */
     public record Output(

@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /** What a LIF forward call can write for every neuron-step besides spikes, spike values and potentials. */
 public enum LifTrace implements Trace {
-    /** The gap v' - v_th that the decision saw. */
+    /** The gap V' - V_th that the decision saw. */
     DELTA("delta", null),
     /** i after the step. */
     CURRENT("i", LifVariable.CURRENT);
