@@ -21,7 +21,12 @@ public record Device(String text) {
     /** The best device there is. */
     public static final Device AUTO = new Device("auto");
 
-    /** Checks the form; whether the device exists is checked when it is used. */
+    /**
+     * Checks the form; whether the device exists is checked when it is used.
+     *
+     * @throws IllegalArgumentException if the name is not lower-case letters, with or without a colon and a qualifier of
+     *     lower-case letters and digits
+     */
     public Device {
         if (!GRAMMAR.matcher(text).matches()) {
             throw new IllegalArgumentException("device: got '" + text
@@ -29,7 +34,11 @@ public record Device(String text) {
         }
     }
 
-    /** The device of this name. */
+    /**
+     * The device of this name.
+     *
+     * @throws IllegalArgumentException as the constructor
+     */
     public static Device of(String text) {
         return new Device(text);
     }

@@ -13,13 +13,17 @@ import org.jspecify.annotations.Nullable;
  * kernel.forward(new Forward().input(input).parameters(parameters).draws(shard).spikeValues(spikeValues));
  * }</pre>
  *
- * @param seed the key
- * @param stream tells independent uses of one seed apart, such as layers
+ * @param seed the key, any number
+ * @param stream tells independent uses of one seed apart, such as layers; any number
  * @param elementOffset the element that this call's {@code (b, n) = (0, 0)} is in the whole batch: {@code b0 * N} for a shard
  *     whose first row is row {@code b0}; at least 0
  */
 public record DrawStream(long seed, int stream, long elementOffset) {
-    /** Checks the offset. */
+    /**
+     * Checks the offset.
+     *
+     * @throws IllegalArgumentException if it is negative
+     */
     public DrawStream {
         if (elementOffset < 0) {
             throw new IllegalArgumentException("elementOffset: got " + elementOffset + ", expected at least 0");

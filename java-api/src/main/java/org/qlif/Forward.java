@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The description of a forward run: which memory is read and which is written. Shapes follow from the input's {@code (T, B,
  * N)}. Only {@link #input} and {@link #parameters} are required, and {@link #draws} where the configuration draws something
- * that is not given.
+ * that is not given. Setters check little: {@link Kernel#forward} checks types, shapes and memory, before it writes anything.
  *
  * <p>A description can be run any number of times and is checked again only after a change; running it again allocates
  * nothing. Setters return {@code this}. Not thread-safe.
@@ -74,19 +74,21 @@ public final class Forward {
         return changed();
     }
 
-    /** Lends the decision uniforms instead of drawing them, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for W wires. */
+    /**
+     * Lends the decision uniforms, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for W wires, each in [0, 1); null to draw them.
+     */
     public Forward uniforms(@Nullable Tensor uniforms) {
         this.uniforms = uniforms;
         return changed();
     }
 
-    /** Lends the standard normals of the membrane noise instead of drawing them, {@code F32 (T, B, N)}. */
+    /** Lends the standard normals of the membrane noise, {@code F32 (T, B, N)}; null to draw them. */
     public Forward normals(@Nullable Tensor normals) {
         this.normals = normals;
         return changed();
     }
 
-    /** Says which numbers to draw where none are lent. */
+    /** Says which numbers to draw where none are lent; null if none are to be drawn. */
     public Forward draws(@Nullable DrawStream draws) {
         this.draws = draws;
         return changed();
@@ -105,6 +107,8 @@ public final class Forward {
     /**
      * Sets the absolute index of the run's first step, counted from the start of the stream: at least 0. Unless set it is that
      * of the initial state, or 0.
+     *
+     * @throws IllegalArgumentException if it is negative
      */
     public Forward firstStep(long firstStep) {
         if (firstStep < 0) {
@@ -132,6 +136,8 @@ public final class Forward {
     /**
      * Lends where the spikes s go, {@code (T, B, N)} of type {@link DType#F32}, {@link DType#U8} or {@link DType#BIT}; call it
      * once for each type wanted.
+     *
+     * @throws IllegalArgumentException if it has another type
      */
     public Forward spikes(Tensor spikes) {
         if (!DType.SPIKES.contains(Objects.requireNonNull(spikes, "spikes").type())) {

@@ -49,7 +49,13 @@ public final class Kernel implements AutoCloseable {
         this.resources = Reclaimer.register(this, backend::close);
     }
 
-    /** A kernel of {@code config} on the device of this name, on all processors; see {@link Device}. */
+    /**
+     * A kernel of {@code config} on the device of this name, with {@link KernelOptions#defaults()}; see {@link Device}.
+     *
+     * @throws IllegalArgumentException if the name has not the form of one, no installed backend knows the device, or it can't run the configuration
+     * @throws DeviceUnavailableException if the device can't run here
+     * @throws NativeException if the device fails
+     */
     public static Kernel open(NeuronConfig config, String device) {
         return open(config, Device.of(device), KernelOptions.defaults());
     }
@@ -59,6 +65,7 @@ public final class Kernel implements AutoCloseable {
      *
      * @throws IllegalArgumentException if no installed backend knows the device, or it can't run the configuration
      * @throws DeviceUnavailableException if the device can't run here
+     * @throws NativeException if the device fails
      */
     public static Kernel open(NeuronConfig config, Device device, KernelOptions options) {
         Objects.requireNonNull(config, "config");
@@ -157,8 +164,8 @@ public final class Kernel implements AutoCloseable {
      * Writes the numbers that a run of this kernel would draw: the same bits on every backend.
      *
      * @param stream which numbers
-     * @param firstStep the absolute index of the first step
-     * @param uniforms where the decision uniforms go, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for the W wires of
+     * @param firstStep the absolute index of the first step, at least 0
+     * @param uniforms where the decision uniforms go, each in [0, 1), {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for the W wires of
      *     MULTI_QUBIT; null for none
      * @param normals where the standard normals go, {@code F32 (T, B, N)}; null for none
      * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the counter of the draws ends first
@@ -254,7 +261,12 @@ public final class Kernel implements AutoCloseable {
     /**
      * A tape for runs of this shape, to be closed by the caller.
      *
+     * @param mode how much it keeps
+     * @param steps T, at least 0
+     * @param batch B, at least 0
+     * @param neurons N, at least 0
      * @throws IllegalArgumentException if an extent is negative, or the tape's size passes 2^63 bytes
+     * @throws IllegalStateException if the kernel is closed or in use
      * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not that much memory
      */
     public Tape newTape(Tape.Mode mode, long steps, long batch, long neurons) {

@@ -189,49 +189,49 @@ public record LifConfig(
 
         private Builder() {}
 
-        /** Sets where tau_syn_inv starts. */
+        /** Sets where tau_syn_inv starts; 200 unless set. */
         public Builder tauSynInv(double tauSynInv) {
             this.tauSynInv = tauSynInv;
             return this;
         }
 
-        /** Sets where tau_mem_inv starts. */
+        /** Sets where tau_mem_inv starts; 100 unless set. */
         public Builder tauMemInv(double tauMemInv) {
             this.tauMemInv = tauMemInv;
             return this;
         }
 
-        /** Sets where V_th starts. */
+        /** Sets where V_th starts; 1 unless set. */
         public Builder vTh(double vTh) {
             this.vTh = vTh;
             return this;
         }
 
-        /** Sets the time step. */
+        /** Sets the time step; 0.001 unless set. */
         public Builder dt(double dt) {
             this.dt = dt;
             return this;
         }
 
-        /** Sets the potential that the membrane leaks to. */
+        /** Sets the potential that the membrane leaks to; 0 unless set. */
         public Builder vLeak(double vLeak) {
             this.vLeak = vLeak;
             return this;
         }
 
-        /** Sets the potential after a spike. */
+        /** Sets the potential after a spike; 0 unless set. */
         public Builder vReset(double vReset) {
             this.vReset = vReset;
             return this;
         }
 
-        /** Sets the derivative that stands in for that of the spike. */
+        /** Sets the derivative that stands in for that of the spike; FAST_SIGMOID unless set. */
         public Builder surrogate(Surrogate surrogate) {
             this.surrogate = surrogate;
             return this;
         }
 
-        /** Sets a of the surrogate. */
+        /** Sets a of the surrogate; 100 unless set. */
         public Builder surrogateAlpha(double surrogateAlpha) {
             this.surrogateAlpha = surrogateAlpha;
             return this;

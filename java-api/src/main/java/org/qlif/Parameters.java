@@ -31,7 +31,11 @@ public final class Parameters {
         return filled(config, 1);
     }
 
-    /** The configuration's starting values, one value for each of {@code neurons} neurons, on the Java heap. */
+    /**
+     * The configuration's starting values, one value for each of {@code neurons} neurons, on the Java heap.
+     *
+     * @throws IllegalArgumentException if {@code neurons} is negative, or more than an array can have
+     */
     public static Parameters perNeuron(NeuronConfig config, long neurons) {
         return filled(config, neurons);
     }
@@ -60,7 +64,11 @@ public final class Parameters {
         return filled;
     }
 
-    /** Lends {@code tensor} for {@code parameter}; null takes it out. */
+    /**
+     * Lends {@code tensor} for {@code parameter}; null takes it out.
+     *
+     * @throws IllegalArgumentException if the model has no such parameter, or the tensor is not F32 of one axis or none
+     */
     public Parameters set(NeuronParameter parameter, @Nullable Tensor tensor) {
         if (tensor != null && (tensor.type() != DType.F32 || tensor.rank() > 1)) {
             throw new IllegalArgumentException(
@@ -95,7 +103,11 @@ public final class Parameters {
         return changes;
     }
 
-    /** The tensor of {@code parameter}, or null if there is none. */
+    /**
+     * The tensor of {@code parameter}, or null if there is none.
+     *
+     * @throws IllegalArgumentException if the model has no such parameter
+     */
     public @Nullable Tensor get(NeuronParameter parameter) {
         return tensors[checkedOrdinal(parameter)];
     }

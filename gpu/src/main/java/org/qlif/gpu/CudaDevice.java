@@ -57,6 +57,7 @@ public final class CudaDevice implements AutoCloseable {
     /**
      * The GPU that is {@code cuda:ordinal} among this library's devices, and CUDA's device of that number.
      *
+     * @throws IllegalArgumentException if {@code ordinal} is negative
      * @throws DeviceUnavailableException if it can't run here
      */
     public static CudaDevice open(int ordinal) {
@@ -114,6 +115,7 @@ public final class CudaDevice implements AutoCloseable {
     /**
      * Memory of {@code size} bytes, aligned for every type.
      *
+     * @throws IllegalArgumentException if {@code size} is negative
      * @throws org.qlif.NativeException if there is not that much
      */
     public DeviceBuffer allocate(long size) {
@@ -123,6 +125,7 @@ public final class CudaDevice implements AutoCloseable {
     /**
      * Page-locked memory of the host of {@code size} bytes.
      *
+     * @throws IllegalArgumentException if {@code size} is negative
      * @throws org.qlif.NativeException if there is not that much
      */
     public PinnedBuffer allocatePinned(long size) {

@@ -98,7 +98,13 @@ public final class DeviceBuffer implements AutoCloseable {
         return allocation.address;
     }
 
-    /** A tensor over the first bytes of the buffer. */
+    /**
+     * A tensor over the first bytes of the buffer.
+     *
+     * @throws IllegalArgumentException if an extent is negative
+     * @throws IllegalStateException if the buffer is closed
+     * @throws IndexOutOfBoundsException if the tensor passes the buffer's end
+     */
     public Tensor tensor(DType type, long... shape) {
         return tensorAt(0, type, shape);
     }
@@ -210,7 +216,11 @@ public final class DeviceBuffer implements AutoCloseable {
                 () -> download(slice(offset, target.byteSize()).address(), target, target.byteSize(), stream.handle()));
     }
 
-    /** Copies {@code source}, a buffer of the same device and size, on {@code stream}, and returns at once. */
+    /**
+     * Copies {@code source}, a buffer of the same device and size, on {@code stream}, and returns at once.
+     *
+     * @throws IllegalArgumentException if it has another device or size
+     */
     public void copyFrom(DeviceBuffer source, CudaStream stream) {
         if (!source.device.equals(device) || source.size != size) {
             throw new IllegalArgumentException("source: got " + source.size + " bytes on " + source.device

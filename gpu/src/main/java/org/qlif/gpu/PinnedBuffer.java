@@ -81,7 +81,13 @@ public final class PinnedBuffer implements AutoCloseable {
         return segment.byteSize();
     }
 
-    /** A tensor over the first bytes of the buffer. */
+    /**
+     * A tensor over the first bytes of the buffer.
+     *
+     * @throws IllegalArgumentException if an extent is negative
+     * @throws IllegalStateException if the buffer is closed
+     * @throws IndexOutOfBoundsException if the tensor passes the buffer's end
+     */
     public Tensor tensor(DType type, long... shape) {
         return Tensor.of(type, segment().asSlice(0, Tensor.byteSize(type, shape)), shape);
     }
