@@ -3,6 +3,7 @@ package org.qlif.gpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
@@ -21,7 +22,7 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
 public final class CudaEvent implements AutoCloseable {
     private final Mark mark;
     /** The stream whose work the mark is behind, and how much of it; null if that is not known. */
-    private InFlight before;
+    private @Nullable InFlight before;
 
     private long uses;
     private int records;
