@@ -384,14 +384,11 @@ Program<QlifModel> qlifProgram(const char *name) {
 template <class Program, class Make>
 Program bySurrogate(int surrogate, Make make) {
   switch (surrogate) {
-    case QLIF_SURROGATE_HEAVISIDE:
-      return make(std::integral_constant<int, QLIF_SURROGATE_HEAVISIDE>{});
-    case QLIF_SURROGATE_FAST_SIGMOID:
-      return make(std::integral_constant<int, QLIF_SURROGATE_FAST_SIGMOID>{});
-    case QLIF_SURROGATE_GAUSSIAN:
-      return make(std::integral_constant<int, QLIF_SURROGATE_GAUSSIAN>{});
-    case QLIF_SURROGATE_ARCTAN:
-      return make(std::integral_constant<int, QLIF_SURROGATE_ARCTAN>{});
+#define QLIF_CASE(name)         \
+  case QLIF_SURROGATE_##name: \
+    return make(std::integral_constant<int, QLIF_SURROGATE_##name>{});
+    SURROGATE_TABLE(QLIF_CASE)
+#undef QLIF_CASE
   }
   // A configuration with another one is refused.
   __builtin_unreachable();

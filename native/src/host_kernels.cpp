@@ -664,14 +664,11 @@ struct Block {
     // One loop for each surrogate, since a compiler leaves a loop with a switch in it as it is.
     if (S::FIXED && on().needsSurrogate()) {
       switch (constants.surrogate) {
-        case QLIF_SURROGATE_HEAVISIDE:
-          return retreat<QLIF_SURROGATE_HEAVISIDE>(slot, vPre, input, gradY, gradV);
-        case QLIF_SURROGATE_FAST_SIGMOID:
-          return retreat<QLIF_SURROGATE_FAST_SIGMOID>(slot, vPre, input, gradY, gradV);
-        case QLIF_SURROGATE_GAUSSIAN:
-          return retreat<QLIF_SURROGATE_GAUSSIAN>(slot, vPre, input, gradY, gradV);
-        case QLIF_SURROGATE_ARCTAN:
-          return retreat<QLIF_SURROGATE_ARCTAN>(slot, vPre, input, gradY, gradV);
+#define QLIF_CASE(name)         \
+  case QLIF_SURROGATE_##name: \
+    return retreat<QLIF_SURROGATE_##name>(slot, vPre, input, gradY, gradV);
+        SURROGATE_TABLE(QLIF_CASE)
+#undef QLIF_CASE
       }
       __builtin_unreachable();
     }

@@ -57,8 +57,8 @@ struct LifModel {
   /** What one step of one neuron computed, in the names of docs/model.md. */
   struct Step {
     float iIn;    // i', the current with the input
-    float drive;  // (v_leak - v) + i'
-    float vPre;   // v', the potential before the reset
+    float drive;  // (V_leak - V) + i'
+    float vPre;   // V', the potential before the reset
     float delta;
     bool fired;
     float spike;  // z
@@ -99,7 +99,7 @@ struct LifModel {
 
     // ---------------------------------------------------------------- forward
 
-    /** From the input to v'. */
+    /** From the input to V'. */
     QLIF_FN void integrate(Step &x, float current) const {
       x.iIn = state.i + current;
       x.drive = (k.vLeak - state.v) + x.iIn;
@@ -139,7 +139,7 @@ struct LifModel {
 
     // ---------------------------------------------------------------- backward
 
-    /** A step again, its v' and spike known, from its state before to that after. */
+    /** A step again, its V' and spike known, from its state before to that after. */
     QLIF_FN void replay(Step &x, bool fired) { settle(x, fired); }
 
     /** The rest of a step from what its replay kept; of x, vPre is there. */

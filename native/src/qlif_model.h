@@ -225,7 +225,7 @@ struct QlifModel {
       x.input = current;
       x.m = state.m;
       x.efficiency = state.s;
-      x.refractory = state.r;
+      x.refractory = state.refractory;
       x.gain = gain(x.m);
       x.drive = effectiveCurrent(x) - state.v;
       x.vPre = fma(parameters.leak, x.drive, state.v);
@@ -238,7 +238,7 @@ struct QlifModel {
         current = current * state.s;
       }
       if (on().useAhp()) {
-        return current - (on().useAdaptation() ? fma(k.gAhp, state.h, state.a) : k.gAhp * state.h);
+        return current - (on().useAdaptation() ? fma(k.gAhp, state.ahp, state.a) : k.gAhp * state.ahp);
       }
       return on().useAdaptation() ? current - state.a : current;
     }
@@ -361,11 +361,11 @@ struct QlifModel {
       state.y = x.y;
       state.v = fma(x.y * k.resetFraction, k.vReset - x.vPre, x.vPre);
       if (on().refractory()) {
-        state.r = fma(k.refractoryDecay, state.r, k.rJump * x.y);
+        state.refractory = fma(k.refractoryDecay, state.refractory, k.rJump * x.y);
       }
       if (on().useAhp()) {
-        state.h = fma(k.ahpDecay, state.h, k.ahpJump * x.spike);
-        state.h = state.h > k.ahpMax ? k.ahpMax : state.h;
+        state.ahp = fma(k.ahpDecay, state.ahp, k.ahpJump * x.spike);
+        state.ahp = state.ahp > k.ahpMax ? k.ahpMax : state.ahp;
       }
       if (on().useAdaptation()) {
         state.a = fma(k.adaptationDecay, state.a, k.spikeIncrease * x.y);
@@ -445,9 +445,9 @@ struct QlifModel {
       }
       if (on().refractory()) {
         if (!on().detachReset()) {
-          bY = fma(k.rJump, adj.r, bY);
+          bY = fma(k.rJump, adj.refractory, bY);
         }
-        adj.r = k.refractoryDecay * adj.r;
+        adj.refractory = k.refractoryDecay * adj.refractory;
       }
       if (!on().detachReset()) {
         bY = fma(bV, k.resetFraction * (k.vReset - x.vPre), bY);
@@ -497,7 +497,7 @@ struct QlifModel {
       }
       float bP = bY;
       if (on().refractory()) {
-        adj.r = fma(-bP, x.p, adj.r);
+        adj.refractory = fma(-bP, x.p, adj.refractory);
         bP = bP * x.damping;
       }
       bP = within(x.rawP, k.floor, k.ceiling) ? bP : 0.0f;

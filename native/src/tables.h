@@ -14,8 +14,8 @@
   X(MEMBRANE, "v", 0.0f, true, true, v, true)                                                   \
   X(ADAPTATION, "adaptation", 0.0f, true, true, a, on.useAdaptation())                          \
   X(EFFICIENCY, "efficiency", 1.0f, true, false, s, on.useDepression())                         \
-  X(REFRACTORY, "refractory", 0.0f, true, true, r, on.refractory())                             \
-  X(AHP, "ahp", 0.0f, false, true, h, on.useAhp())                                              \
+  X(REFRACTORY, "refractory", 0.0f, true, true, refractory, on.refractory())                    \
+  X(AHP, "ahp", 0.0f, false, true, ahp, on.useAhp())                                            \
   X(DYNAMIC_PROBABILITY, "dsp", 0.0f, true, true, d, on.dynamicProbability())                   \
   X(THRESHOLD_OFFSET, "threshold_offset", 0.0f, true, true, o, on.useAdaptiveThreshold())       \
   X(RATE, "rate", 0.0f, false, true, rate, on.homeostasisEnabled())                             \
@@ -48,8 +48,8 @@
   X(THRESHOLD, "threshold", x.theta)                             \
   V(ADAPTATION, "adaptation", ADAPTATION, a)                     \
   V(EFFICIENCY, "efficiency", EFFICIENCY, s)                     \
-  V(REFRACTORY, "refractory", REFRACTORY, r)                     \
-  V(AHP, "ahp", AHP, h)                                          \
+  V(REFRACTORY, "refractory", REFRACTORY, refractory)            \
+  V(AHP, "ahp", AHP, ahp)                                        \
   V(DYNAMIC_PROBABILITY, "dsp", DYNAMIC_PROBABILITY, d)          \
   V(HOMEOSTASIS, "homeostasis_offset", HOMEOSTASIS, homeostasis) \
   X(SLOPE, "slope", tracedSlope(x))                              \
@@ -197,6 +197,9 @@ struct Table {
 
 // ---------------------------------------------------------------- options
 
+/** The surrogates, of which some kernels are compiled once each. */
+#define SURROGATE_TABLE(X) X(HEAVISIDE) X(FAST_SIGMOID) X(GAUSSIAN) X(ARCTAN)
+
 struct ChoiceRow {
   int32_t number;
   const char *name;
@@ -213,8 +216,9 @@ constexpr ChoiceRow SAMPLINGS[] = {QLIF_ROW(SAMPLING, DRAW), QLIF_ROW(SAMPLING, 
 constexpr ChoiceRow SPIKE_VALUES[] = {QLIF_ROW(SPIKE_VALUE, SAMPLE), QLIF_ROW(SPIKE_VALUE, EXPECTED)};
 constexpr ChoiceRow ANGLES[] = {QLIF_ROW(ANGLE, LINEAR), QLIF_ROW(ANGLE, TANH)};
 constexpr ChoiceRow READOUTS[] = {QLIF_ROW(READOUT, SINGLE_QUBIT), QLIF_ROW(READOUT, MULTI_QUBIT), QLIF_ROW(READOUT, EXPECTATION)};
-constexpr ChoiceRow SURROGATES[] = {QLIF_ROW(SURROGATE, HEAVISIDE), QLIF_ROW(SURROGATE, FAST_SIGMOID), QLIF_ROW(SURROGATE, GAUSSIAN),
-    QLIF_ROW(SURROGATE, ARCTAN)};
+#define QLIF_SURROGATE_ROW(name) QLIF_ROW(SURROGATE, name),
+constexpr ChoiceRow SURROGATES[] = {SURROGATE_TABLE(QLIF_SURROGATE_ROW)};
+#undef QLIF_SURROGATE_ROW
 constexpr ChoiceRow NEUROMODS[] = {QLIF_ROW(NEUROMOD, GAIN), QLIF_ROW(NEUROMOD, THRESHOLD), QLIF_ROW(NEUROMOD, PROB_SLOPE),
     QLIF_ROW(NEUROMOD, OFF)};
 constexpr ChoiceRow TRANSFORMS[] = {QLIF_ROW(TRANSFORM, SIGMOID), QLIF_ROW(TRANSFORM, IDENTITY)};

@@ -3,13 +3,19 @@
  *
  * <p>This module knows no backend. A backend is another module that provides {@link org.qlif.spi.Backend}.
  */
+// The modules that spi.host is for are compiled after this one.
+@SuppressWarnings("module")
 module org.qlif {
+    requires static transitive org.jspecify;
     // To read the JVM's flags where it is there.
     requires static jdk.management;
 
     exports org.qlif;
     exports org.qlif.spi;
-    exports org.qlif.spi.host;
+    exports org.qlif.spi.host to
+            org.qlif.scalar,
+            org.qlif.simd,
+            org.qlif.gpu;
 
     uses org.qlif.spi.Backend;
 }

@@ -2,6 +2,7 @@ package org.qlif;
 
 import java.util.Arrays;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The description of a backward run: the forward run it belongs to, the upstream gradients it reads and the gradients it
@@ -13,18 +14,33 @@ import java.util.Objects;
  * <p>Gradients of shared values are summed in a fixed order: over time from the last step to the first in float32, then over
  * the batch from the first row to the last in float64, then over neurons in float64, in 256 partial sums by {@code n mod 256}
  * that are added by halving. So they do not depend on threads, vector width or backend.
+ *
+ * <pre>{@code
+ * Parameters gradients = Parameters.zerosLike(parameters);
+ * try (Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, 100, 32, 128)) {
+ *     Forward forward = new Forward().input(input).parameters(parameters).spikeValues(spikeValues).tape(tape);
+ *     Backward backward = new Backward(forward).gradSpikeValues(gradSpikeValues).gradParameters(gradients);
+ *     for (int batch = 0; batch < 1000; batch++) {
+ *         // Fill the input here.
+ *         kernel.forward(forward.draws(new DrawStream(42, batch)));
+ *         // Fill gradSpikeValues here, from spikeValues and the loss.
+ *         kernel.backward(backward);
+ *         // Only now may an optimizer change the parameters' values.
+ *     }
+ * }
+ * }</pre>
  */
 public final class Backward {
     private final Forward forward;
-    private Tensor gradSpikeValues;
-    private Tensor gradVoltages;
-    private State gradFinalState;
-    private Tensor gradInput;
-    private Tensor gradModulation;
-    private Parameters gradParameters;
-    private State gradInitialState;
+    private @Nullable Tensor gradSpikeValues;
+    private @Nullable Tensor gradVoltages;
+    private @Nullable State gradFinalState;
+    private @Nullable Tensor gradInput;
+    private @Nullable Tensor gradModulation;
+    private @Nullable Parameters gradParameters;
+    private @Nullable State gradInitialState;
 
-    private NeuronConfig checkedFor;
+    private @Nullable NeuronConfig checkedFor;
     private long checkedChanges;
     private int checkedGradients;
     private final Lending lending = new Lending();
@@ -39,25 +55,25 @@ public final class Backward {
      * Lends the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is the same at every
      * step, as that of a readout that adds spikes up; null for 0.
      */
-    public Backward gradSpikeValues(Tensor gradSpikeValues) {
+    public Backward gradSpikeValues(@Nullable Tensor gradSpikeValues) {
         this.gradSpikeValues = gradSpikeValues;
         return changed();
     }
 
     /** Lends the gradient with respect to the potentials after the reset, {@code F32 (T, B, N)}; null for 0. */
-    public Backward gradVoltages(Tensor gradVoltages) {
+    public Backward gradVoltages(@Nullable Tensor gradVoltages) {
         this.gradVoltages = gradVoltages;
         return changed();
     }
 
     /** Lends the gradient with respect to the final state; null for 0. What carries no gradient is ignored. */
-    public Backward gradFinalState(State gradFinalState) {
+    public Backward gradFinalState(@Nullable State gradFinalState) {
         this.gradFinalState = gradFinalState;
         return changed();
     }
 
     /** Lends where the gradient of the input goes, {@code F32 (T, B, N)}; null to drop it. */
-    public Backward gradInput(Tensor gradInput) {
+    public Backward gradInput(@Nullable Tensor gradInput) {
         this.gradInput = gradInput;
         return changed();
     }
@@ -66,19 +82,19 @@ public final class Backward {
      * Lends where the gradient of the modulation goes, {@code F32} of the modulation's shape; null to drop it. If the
      * modulation varies over time and is shared over batch or neurons, the kernel keeps 4 bytes a neuron-step for the sum.
      */
-    public Backward gradModulation(Tensor gradModulation) {
+    public Backward gradModulation(@Nullable Tensor gradModulation) {
         this.gradModulation = gradModulation;
         return changed();
     }
 
     /** Lends where the gradients of parameters go, each of its parameter's length; null, or an absent tensor, drops them. */
-    public Backward gradParameters(Parameters gradParameters) {
+    public Backward gradParameters(@Nullable Parameters gradParameters) {
         this.gradParameters = gradParameters;
         return changed();
     }
 
     /** Lends where the gradient of the initial state goes; null to drop it. It is 0 for what carries no gradient. */
-    public Backward gradInitialState(State gradInitialState) {
+    public Backward gradInitialState(@Nullable State gradInitialState) {
         this.gradInitialState = gradInitialState;
         return changed();
     }
@@ -89,7 +105,7 @@ public final class Backward {
     }
 
     /** The gradient with respect to the spike values, or null. */
-    public Tensor gradSpikeValues() {
+    public @Nullable Tensor gradSpikeValues() {
         return gradSpikeValues;
     }
 
@@ -99,32 +115,32 @@ public final class Backward {
     }
 
     /** The gradient with respect to the potentials, or null. */
-    public Tensor gradVoltages() {
+    public @Nullable Tensor gradVoltages() {
         return gradVoltages;
     }
 
     /** The gradient with respect to the final state, or null. */
-    public State gradFinalState() {
+    public @Nullable State gradFinalState() {
         return gradFinalState;
     }
 
     /** Where the gradient of the input goes, or null. */
-    public Tensor gradInput() {
+    public @Nullable Tensor gradInput() {
         return gradInput;
     }
 
     /** Where the gradient of the modulation goes, or null. */
-    public Tensor gradModulation() {
+    public @Nullable Tensor gradModulation() {
         return gradModulation;
     }
 
     /** Where the gradients of the parameters go, or null. */
-    public Parameters gradParameters() {
+    public @Nullable Parameters gradParameters() {
         return gradParameters;
     }
 
     /** Where the gradient of the initial state goes, or null. */
-    public State gradInitialState() {
+    public @Nullable State gradInitialState() {
         return gradInitialState;
     }
 
@@ -180,7 +196,8 @@ public final class Backward {
             gradParameters.requireModel("gradParameters", config);
             for (NeuronParameter parameter : config.parameters()) {
                 Tensor gradient = gradParameters.get(parameter);
-                long[] shape = forward.parameters().get(parameter).shape();
+                long[] shape = Objects.requireNonNull(forward.parameters().get(parameter))
+                        .shape();
                 if (gradient != null && !Arrays.equals(gradient.shape(), shape)) {
                     throw new IllegalArgumentException("gradParameters." + parameter.symbol() + ": got " + gradient
                             + ", expected F32" + Arrays.toString(shape) + " as the parameter");

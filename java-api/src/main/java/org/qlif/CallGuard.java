@@ -2,6 +2,7 @@ package org.qlif;
 
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.qlif.spi.host.Crew;
 
 /**
@@ -22,7 +23,7 @@ final class CallGuard {
     private final AtomicInteger use = new AtomicInteger(IDLE);
     private volatile boolean closing;
     /** Whose call runs. Only compared by a thread with itself, which sees what it wrote: no need to be volatile. */
-    private Thread user;
+    private @Nullable Thread user;
 
     /**
      * @param what the object in messages, such as "this kernel"

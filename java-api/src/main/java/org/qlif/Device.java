@@ -7,6 +7,12 @@ import java.util.regex.Pattern;
  * kind and a qualifier, such as {@code cpu:simd}, to insist. Which names work is for the installed backends to say:
  * {@link Devices#list()}.
  *
+ * <pre>{@code
+ * Device best = Device.AUTO;
+ * Device cpu = Device.of("cpu"); // the best on the CPU
+ * Device secondGpu = Device.of("cuda:1"); // that one or an exception
+ * }</pre>
+ *
  * @param text the name
  */
 public record Device(String text) {
@@ -15,7 +21,12 @@ public record Device(String text) {
     /** The best device there is. */
     public static final Device AUTO = new Device("auto");
 
-    /** Checks the form; whether the device exists is checked when it is used. */
+    /**
+     * Checks the form; whether the device exists is checked when it is used.
+     *
+     * @throws IllegalArgumentException if the name is not lower-case letters, with or without a colon and a qualifier of
+     *     lower-case letters and digits
+     */
     public Device {
         if (!GRAMMAR.matcher(text).matches()) {
             throw new IllegalArgumentException("device: got '" + text
@@ -23,7 +34,11 @@ public record Device(String text) {
         }
     }
 
-    /** The device of this name. */
+    /**
+     * The device of this name.
+     *
+     * @throws IllegalArgumentException as the constructor
+     */
     public static Device of(String text) {
         return new Device(text);
     }

@@ -1,6 +1,16 @@
 package org.qlif;
 
-/** A device was asked for by name and cannot run here; the message says why and what would help. */
+/**
+ * A device was asked for by name and cannot run here; the message says why and what would help.
+ *
+ * <pre>{@code
+ * try (Kernel kernel = Kernel.open(config, "cuda:0")) {
+ *     kernel.forward(forward);
+ * } catch (DeviceUnavailableException absent) {
+ *     System.err.println(absent.getMessage());
+ * }
+ * }</pre>
+ */
 public final class DeviceUnavailableException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
@@ -17,9 +18,19 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.qlif.spi.Backend;
 
-/** The devices of the installed backends, and the choice among them. Thread-safe. */
+/**
+ * The devices of the installed backends, and the choice among them. Thread-safe.
+ *
+ * <pre>{@code
+ * for (DeviceInfo info : Devices.list()) {
+ *     System.out.println(info.device() + (info.available() ? ": " + info.description() : " can't run: " + info.obstacles()));
+ * }
+ * Device device = Devices.find(Device.of("cuda")).map(DeviceInfo::device).orElse(Device.of("cpu"));
+ * }</pre>
+ */
 public final class Devices {
     private static final System.Logger LOG = System.getLogger("org.qlif");
 
@@ -33,7 +44,12 @@ public final class Devices {
     private static final int MAX_BROKEN = 100;
 
     /** A device, and the backend that offers it; none if the device was lost with its backend. */
-    record Choice(Backend backend, DeviceInfo info) {
+    record Choice(@Nullable Backend backend, DeviceInfo info) {
+        /** The backend of a device that can run. */
+        Backend requireBackend() {
+            return Objects.requireNonNull(backend);
+        }
+
         Device device() {
             return info.device();
         }
@@ -48,13 +64,14 @@ public final class Devices {
     private record Task(NeuronConfig config, KernelOptions options) {
         /** Why {@code candidate}, which can run here, can't run this. */
         List<String> obstacles(Choice candidate) {
+            Backend backend = candidate.requireBackend();
             try {
-                return candidate.backend().obstacles(config, options, candidate.device()).stream()
+                return backend.obstacles(config, options, candidate.device()).stream()
                         .map(DeviceInfo::line)
                         .toList();
             } catch (RuntimeException | LinkageError failure) {
-                return List.of(DeviceInfo.line(
-                        candidate.backend().getClass().getName() + " can't say whether it runs this: " + failure));
+                return List.of(
+                        DeviceInfo.line(backend.getClass().getName() + " can't say whether it runs this: " + failure));
             }
         }
     }
@@ -63,7 +80,7 @@ public final class Devices {
     private record Installation(List<Backend> backends, List<DeviceInfo> lost) {}
 
     /** Loaded once, on first use, and never in a static initializer that a failure would poison. */
-    private static Installation installation;
+    private static @Nullable Installation installation;
 
     /** The devices of the backends that were asked so far. */
     private static final Map<Backend, List<DeviceInfo>> OFFERED = new IdentityHashMap<>();
@@ -112,7 +129,7 @@ public final class Devices {
         return choose(device, matching(device), new Task(config, options));
     }
 
-    private static Choice choose(Device device, List<Choice> matching, Task task) {
+    private static Choice choose(Device device, List<Choice> matching, @Nullable Task task) {
         if (matching.isEmpty()) {
             throw unknown(device);
         }

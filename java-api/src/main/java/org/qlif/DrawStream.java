@@ -1,17 +1,29 @@
 package org.qlif;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Which numbers a run draws. Draws are counter-based (Philox4x32-10): each depends on the seed, the stream, the element
  * {@code b * N + n} counted over the whole batch, and the absolute step alone, so neither threads, vector width, backend nor
  * the way a run is split changes them.
  *
- * @param seed the key
- * @param stream tells independent uses of one seed apart, such as layers
+ * <pre>{@code
+ * // Rows 64 to 95 of a batch, run by themselves, draw what they draw in the whole batch.
+ * DrawStream shard = new DrawStream(42, 0, 64 * neurons);
+ * kernel.forward(new Forward().input(input).parameters(parameters).draws(shard).spikeValues(spikeValues));
+ * }</pre>
+ *
+ * @param seed the key, any number
+ * @param stream tells independent uses of one seed apart, such as layers; any number
  * @param elementOffset the element that this call's {@code (b, n) = (0, 0)} is in the whole batch: {@code b0 * N} for a shard
  *     whose first row is row {@code b0}; at least 0
  */
 public record DrawStream(long seed, int stream, long elementOffset) {
-    /** Checks the offset. */
+    /**
+     * Checks the offset.
+     *
+     * @throws IllegalArgumentException if it is negative
+     */
     public DrawStream {
         if (elementOffset < 0) {
             throw new IllegalArgumentException("elementOffset: got " + elementOffset + ", expected at least 0");
@@ -19,7 +31,7 @@ public record DrawStream(long seed, int stream, long elementOffset) {
     }
 
     /** Throws if a run from {@code firstStep} over so many steps and elements passes the end of the draws' counter. */
-    static void requireWithinCounter(DrawStream stream, long firstStep, long steps, long elements) {
+    static void requireWithinCounter(@Nullable DrawStream stream, long firstStep, long steps, long elements) {
         long lastStep = firstStep + steps;
         if (firstStep < 0 || lastStep < 0 || lastStep > 1L << 33) {
             throw new IllegalArgumentException("firstStep: " + firstStep + " with " + steps
@@ -32,7 +44,7 @@ public record DrawStream(long seed, int stream, long elementOffset) {
     }
 
     /** Throws unless {@code rowIndex} has the index of each of {@code batch} rows, and nothing else says where they are. */
-    static void requireRowIndex(DrawStream stream, Tensor rowIndex, long batch) {
+    static void requireRowIndex(@Nullable DrawStream stream, Tensor rowIndex, long batch) {
         if (rowIndex.type() != DType.I64 || !rowIndex.hasShape(batch)) {
             throw new IllegalArgumentException("rowIndex: got " + rowIndex + ", expected I64[" + batch + "]");
         }

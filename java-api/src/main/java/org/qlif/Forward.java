@@ -2,36 +2,49 @@ package org.qlif;
 
 import java.util.Arrays;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The description of a forward run: which memory is read and which is written. Shapes follow from the input's {@code (T, B,
  * N)}. Only {@link #input} and {@link #parameters} are required, and {@link #draws} where the configuration draws something
- * that is not given.
+ * that is not given. Setters check little: {@link Kernel#forward} checks types, shapes and memory, before it writes anything.
  *
  * <p>A description can be run any number of times and is checked again only after a change; running it again allocates
  * nothing. Setters return {@code this}. Not thread-safe.
+ *
+ * <pre>{@code
+ * Forward call = new Forward()
+ *         .input(Tensor.of(current, 100, 32, 128))
+ *         .parameters(Parameters.shared(kernel.config()))
+ *         .draws(new DrawStream(42, 0))
+ *         .spikes(Tensor.zeros(DType.BIT, 100, 32, 128))
+ *         .voltages(Tensor.zeros(DType.F32, 100, 32, 128))
+ *         .trace(QlifTrace.PROBABILITY, Tensor.zeros(DType.F32, 100, 32, 128));
+ * kernel.forward(call);
+ * float[] probabilities = call.trace(QlifTrace.PROBABILITY).toFloatArray();
+ * }</pre>
  */
 public final class Forward {
-    private Tensor input;
-    private Parameters parameters;
-    private Tensor modulation;
-    private Tensor uniforms;
-    private Tensor normals;
-    private DrawStream draws;
-    private Tensor rowIndex;
+    private @Nullable Tensor input;
+    private @Nullable Parameters parameters;
+    private @Nullable Tensor modulation;
+    private @Nullable Tensor uniforms;
+    private @Nullable Tensor normals;
+    private @Nullable DrawStream draws;
+    private @Nullable Tensor rowIndex;
     private long firstStep = -1;
-    private State initialState;
-    private State finalState;
-    private final Tensor[] spikes = new Tensor[DType.values().length];
-    private Tensor spikeValues;
-    private Tensor voltages;
+    private @Nullable State initialState;
+    private @Nullable State finalState;
+    private final @Nullable Tensor[] spikes = new @Nullable Tensor[DType.values().length];
+    private @Nullable Tensor spikeValues;
+    private @Nullable Tensor voltages;
     /** The traces asked for, and where each goes. */
     private Trace[] traces = {};
 
-    private Tensor[] traced = {};
-    private Tape tape;
+    private @Nullable Tensor[] traced = {};
+    private @Nullable Tape tape;
 
-    private NeuronConfig checkedFor;
+    private @Nullable NeuronConfig checkedFor;
     private int changes;
     private int checkedParameters;
     private final Lending lending = new Lending();
@@ -56,25 +69,27 @@ public final class Forward {
      * Lends the external modulation m, {@code F32} of any shape that broadcasts to {@code (T, B, N)} from the right, such as
      * {@code ()}, {@code (N)}, {@code (B, N)}, {@code (T, 1, 1)}; null for none: then M stays what the state says.
      */
-    public Forward modulation(Tensor modulation) {
+    public Forward modulation(@Nullable Tensor modulation) {
         this.modulation = modulation;
         return changed();
     }
 
-    /** Lends the decision uniforms instead of drawing them, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for W wires. */
-    public Forward uniforms(Tensor uniforms) {
+    /**
+     * Lends the decision uniforms, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for W wires, each in [0, 1); null to draw them.
+     */
+    public Forward uniforms(@Nullable Tensor uniforms) {
         this.uniforms = uniforms;
         return changed();
     }
 
-    /** Lends the standard normals of the membrane noise instead of drawing them, {@code F32 (T, B, N)}. */
-    public Forward normals(Tensor normals) {
+    /** Lends the standard normals of the membrane noise, {@code F32 (T, B, N)}; null to draw them. */
+    public Forward normals(@Nullable Tensor normals) {
         this.normals = normals;
         return changed();
     }
 
-    /** Says which numbers to draw where none are lent. */
-    public Forward draws(DrawStream draws) {
+    /** Says which numbers to draw where none are lent; null if none are to be drawn. */
+    public Forward draws(@Nullable DrawStream draws) {
         this.draws = draws;
         return changed();
     }
@@ -84,7 +99,7 @@ public final class Forward {
      * of element {@code rowIndex[b] * N + n}, modulo 2^64, in place of the draws' {@code elementOffset + b * N + n}. So a row's draws
      * stay its own in a shard, a shuffled or an interleaved batch. Null for consecutive rows.
      */
-    public Forward rowIndex(Tensor rowIndex) {
+    public Forward rowIndex(@Nullable Tensor rowIndex) {
         this.rowIndex = rowIndex;
         return changed();
     }
@@ -92,6 +107,8 @@ public final class Forward {
     /**
      * Sets the absolute index of the run's first step, counted from the start of the stream: at least 0. Unless set it is that
      * of the initial state, or 0.
+     *
+     * @throws IllegalArgumentException if it is negative
      */
     public Forward firstStep(long firstStep) {
         if (firstStep < 0) {
@@ -102,7 +119,7 @@ public final class Forward {
     }
 
     /** Lends the state before the first step; null for the model's initial state. */
-    public Forward initialState(State initialState) {
+    public Forward initialState(@Nullable State initialState) {
         this.initialState = initialState;
         return changed();
     }
@@ -111,7 +128,7 @@ public final class Forward {
      * Lends where the state after the last step goes; null to drop it. Without a tape it may be the initial state itself, which
      * is then advanced in place.
      */
-    public Forward finalState(State finalState) {
+    public Forward finalState(@Nullable State finalState) {
         this.finalState = finalState;
         return changed();
     }
@@ -119,6 +136,8 @@ public final class Forward {
     /**
      * Lends where the spikes s go, {@code (T, B, N)} of type {@link DType#F32}, {@link DType#U8} or {@link DType#BIT}; call it
      * once for each type wanted.
+     *
+     * @throws IllegalArgumentException if it has another type
      */
     public Forward spikes(Tensor spikes) {
         if (!DType.SPIKES.contains(Objects.requireNonNull(spikes, "spikes").type())) {
@@ -135,19 +154,19 @@ public final class Forward {
     }
 
     /** Lends where the spike values y go, {@code F32 (T, B, N)}; null to drop them. */
-    public Forward spikeValues(Tensor spikeValues) {
+    public Forward spikeValues(@Nullable Tensor spikeValues) {
         this.spikeValues = spikeValues;
         return changed();
     }
 
     /** Lends where the membrane potentials V after the reset go, {@code F32 (T, B, N)}; null to drop them. */
-    public Forward voltages(Tensor voltages) {
+    public Forward voltages(@Nullable Tensor voltages) {
         this.voltages = voltages;
         return changed();
     }
 
     /** Lends where {@code trace} goes, {@code F32 (T, B, N)}; null to drop it. */
-    public Forward trace(Trace trace, Tensor tensor) {
+    public Forward trace(Trace trace, @Nullable Tensor tensor) {
         int i = indexOf(Objects.requireNonNull(trace, "trace"));
         if (i < 0) {
             i = traces.length;
@@ -160,43 +179,57 @@ public final class Forward {
     }
 
     /** Records what {@link Kernel#backward} needs; null to record nothing. */
-    public Forward tape(Tape tape) {
+    public Forward tape(@Nullable Tape tape) {
         this.tape = tape;
         return changed();
     }
 
-    /** The input current. */
+    /**
+     * The input current.
+     *
+     * @throws IllegalStateException if none was lent yet
+     */
     public Tensor input() {
+        if (input == null) {
+            throw new IllegalStateException("input: missing, expected F32 of shape (T, B, N)");
+        }
         return input;
     }
 
-    /** The parameters. */
+    /**
+     * The parameters.
+     *
+     * @throws IllegalStateException if none were lent yet
+     */
     public Parameters parameters() {
+        if (parameters == null) {
+            throw new IllegalStateException("parameters: missing, expected those of the model");
+        }
         return parameters;
     }
 
     /** The external modulation, or null. */
-    public Tensor modulation() {
+    public @Nullable Tensor modulation() {
         return modulation;
     }
 
     /** The lent decision uniforms, or null. */
-    public Tensor uniforms() {
+    public @Nullable Tensor uniforms() {
         return uniforms;
     }
 
     /** The lent normals, or null. */
-    public Tensor normals() {
+    public @Nullable Tensor normals() {
         return normals;
     }
 
     /** Which numbers to draw, or null. */
-    public DrawStream draws() {
+    public @Nullable DrawStream draws() {
         return draws;
     }
 
     /** Each row's index in the whole batch, or null. */
-    public Tensor rowIndex() {
+    public @Nullable Tensor rowIndex() {
         return rowIndex;
     }
 
@@ -206,32 +239,32 @@ public final class Forward {
     }
 
     /** The state before the first step, or null for the model's initial one. */
-    public State initialState() {
+    public @Nullable State initialState() {
         return initialState;
     }
 
     /** Where the state after the last step goes, or null. */
-    public State finalState() {
+    public @Nullable State finalState() {
         return finalState;
     }
 
     /** Where the spikes of this type go, or null. */
-    public Tensor spikes(DType type) {
+    public @Nullable Tensor spikes(DType type) {
         return spikes[type.ordinal()];
     }
 
     /** Where the spike values go, or null. */
-    public Tensor spikeValues() {
+    public @Nullable Tensor spikeValues() {
         return spikeValues;
     }
 
     /** Where the potentials go, or null. */
-    public Tensor voltages() {
+    public @Nullable Tensor voltages() {
         return voltages;
     }
 
     /** Where {@code trace} goes, or null. */
-    public Tensor trace(Trace trace) {
+    public @Nullable Tensor trace(Trace trace) {
         int i = indexOf(trace);
         return i < 0 ? null : traced[i];
     }
@@ -247,23 +280,23 @@ public final class Forward {
     }
 
     /** The tape, or null. */
-    public Tape tape() {
+    public @Nullable Tape tape() {
         return tape;
     }
 
     /** The number of time steps T. */
     public long steps() {
-        return input.extent(0);
+        return input().extent(0);
     }
 
     /** The batch size B. */
     public long batch() {
-        return input.extent(1);
+        return input().extent(1);
     }
 
     /** The number of neurons N. */
     public long neurons() {
-        return input.extent(2);
+        return input().extent(2);
     }
 
     /** The number of elements, B * N. */
@@ -293,7 +326,7 @@ public final class Forward {
             checkShapes(config);
             checkMemory(config);
             checkedFor = config;
-            checkedParameters = parameters.changes();
+            checkedParameters = parameters().changes();
         }
         lending.requireReachable(kernel);
         checkValues(config, kernel);
@@ -302,7 +335,7 @@ public final class Forward {
     /** What may have changed under a description that did not: parameters' values, the tape's state. */
     void checkValues(NeuronConfig config, Kernel kernel) {
         DrawStream.requireWithinCounter(rowIndex == null ? draws : null, firstStep(), steps(), elements());
-        kernel.requireValid(parameters);
+        kernel.requireValid(parameters());
         if (tape != null) {
             tape.requireFits(kernel.tapeOwner(), steps(), batch(), neurons());
         }
@@ -329,7 +362,7 @@ public final class Forward {
             if (!config.acceptsModulation()) {
                 throw new IllegalArgumentException("modulation: given, but " + config.model() + " takes none");
             }
-            requireBroadcastable(t, b, n);
+            requireBroadcastable(modulation, t, b, n);
         }
         int wires = config.uniformsPerStep();
         if (uniforms != null) {
@@ -402,14 +435,14 @@ public final class Forward {
 
     private void readTensors(Lending lending) {
         lending.read("input", input);
-        lending.read("parameters", parameters);
+        lending.read("parameters", parameters());
         lending.read("modulation", modulation);
         lending.read("uniforms", uniforms);
         lending.read("normals", normals);
         lending.read("rowIndex", rowIndex);
     }
 
-    private void requireBroadcastable(long t, long b, long n) {
+    private static void requireBroadcastable(Tensor modulation, long t, long b, long n) {
         long[] full = {t, b, n};
         boolean ok = modulation.type() == DType.F32 && modulation.rank() <= 3;
         for (int axis = 0; ok && axis < modulation.rank(); axis++) {
@@ -422,7 +455,7 @@ public final class Forward {
         }
     }
 
-    static void requireState(String name, State state, NeuronConfig config, long b, long n) {
+    static void requireState(String name, @Nullable State state, NeuronConfig config, long b, long n) {
         if (state == null) {
             return;
         }
@@ -436,7 +469,7 @@ public final class Forward {
         }
     }
 
-    static void requireIfGiven(String name, Tensor tensor, DType type, long... shape) {
+    static void requireIfGiven(String name, @Nullable Tensor tensor, DType type, long... shape) {
         if (tensor != null) {
             require(name, tensor, type, shape);
         }
@@ -449,7 +482,7 @@ public final class Forward {
         }
     }
 
-    private static void require(String name, Tensor tensor, DType type, int rank, String shape) {
+    private static void require(String name, @Nullable Tensor tensor, DType type, int rank, String shape) {
         if (tensor == null || tensor.type() != type || tensor.rank() != rank) {
             throw new IllegalArgumentException(name + ": got " + tensor + ", expected " + type + " of shape " + shape);
         }

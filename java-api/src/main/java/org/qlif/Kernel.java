@@ -5,6 +5,7 @@ import java.lang.ref.Reference;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.qlif.spi.BackendKernel;
 
 /**
@@ -50,10 +51,11 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * A kernel of {@code config} on the device of this name, on all processors; see {@link Device}.
+     * A kernel of {@code config} on the device of this name, with {@link KernelOptions#defaults()}; see {@link Device}.
      *
-     * @throws IllegalArgumentException as {@link #open(NeuronConfig, Device, KernelOptions)} does
-     * @throws DeviceUnavailableException as {@link #open(NeuronConfig, Device, KernelOptions)} does
+     * @throws IllegalArgumentException if the name has not the form of one, or as {@link #open(NeuronConfig, Device, KernelOptions)} does
+     * @throws DeviceUnavailableException if the device can't run here, or no backend can be used
+     * @throws NativeException if the device fails
      */
     public static Kernel open(NeuronConfig config, String device) {
         return open(config, Device.of(device), KernelOptions.defaults());
@@ -66,12 +68,13 @@ public final class Kernel implements AutoCloseable {
      * @throws IllegalArgumentException if no installed backend knows the device, or none that the name can mean can run the configuration
      *     with these options
      * @throws DeviceUnavailableException if the device can't run here, or no backend can be used
+     * @throws NativeException if the device fails
      */
     public static Kernel open(NeuronConfig config, Device device, KernelOptions options) {
         Objects.requireNonNull(config, "config");
         Objects.requireNonNull(options, "options");
         Devices.Choice choice = Devices.choose(Objects.requireNonNull(device, "device"), config, options);
-        return new Kernel(config, choice.device(), choice.backend().open(config, choice.device(), options));
+        return new Kernel(config, choice.device(), choice.requireBackend().open(config, choice.device(), options));
     }
 
     /** The configuration. */
@@ -142,7 +145,7 @@ public final class Kernel implements AutoCloseable {
         try {
             call.check(config, this);
             backend.check(call.forward().parameters());
-            Tape tape = call.forward().tape();
+            Tape tape = Objects.requireNonNull(call.forward().tape());
             tape.enter();
             try {
                 backend.backward(call);
@@ -161,13 +164,13 @@ public final class Kernel implements AutoCloseable {
      * Writes the numbers that a run of this kernel would draw: the same bits on every backend.
      *
      * @param stream which numbers
-     * @param firstStep the absolute index of the first step
-     * @param uniforms where the decision uniforms go, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for the W wires of
+     * @param firstStep the absolute index of the first step, at least 0
+     * @param uniforms where the decision uniforms go, each in [0, 1), {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for the W wires of
      *     MULTI_QUBIT; null for none
      * @param normals where the standard normals go, {@code F32 (T, B, N)}; null for none
      * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the counter of the draws ends first
      */
-    public void draw(DrawStream stream, long firstStep, Tensor uniforms, Tensor normals) {
+    public void draw(DrawStream stream, long firstStep, @Nullable Tensor uniforms, @Nullable Tensor normals) {
         draw(stream, firstStep, null, uniforms, normals);
     }
 
@@ -181,7 +184,12 @@ public final class Kernel implements AutoCloseable {
      * @param normals as in {@link #draw(DrawStream, long, Tensor, Tensor)}
      * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the counter of the draws ends first
      */
-    public void draw(DrawStream stream, long firstStep, Tensor rowIndex, Tensor uniforms, Tensor normals) {
+    public void draw(
+            DrawStream stream,
+            long firstStep,
+            @Nullable Tensor rowIndex,
+            @Nullable Tensor uniforms,
+            @Nullable Tensor normals) {
         guard.enter();
         try {
             Objects.requireNonNull(stream, "stream");
@@ -253,7 +261,12 @@ public final class Kernel implements AutoCloseable {
     /**
      * A tape for runs of this shape, to be closed by the caller.
      *
+     * @param mode how much it keeps
+     * @param steps T, at least 0
+     * @param batch B, at least 0
+     * @param neurons N, at least 0
      * @throws IllegalArgumentException if an extent is negative, or the tape's size passes 2^63 bytes
+     * @throws IllegalStateException if the kernel is closed or in use
      * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not that much memory
      */
     public Tape newTape(Tape.Mode mode, long steps, long batch, long neurons) {

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ThreadFactory;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a kernel runs, which never changes what it computes. Immutable.
@@ -28,10 +29,10 @@ public final class KernelOptions {
     private static final Duration DEFAULT_SPIN = Duration.ofNanos(20_000);
 
     private final int threads;
-    private final ThreadFactory threadFactory;
+    private final @Nullable ThreadFactory threadFactory;
     private final Duration spin;
 
-    private KernelOptions(int threads, ThreadFactory threadFactory, Duration spin) {
+    private KernelOptions(int threads, @Nullable ThreadFactory threadFactory, Duration spin) {
         this.threads = threads;
         this.threadFactory = threadFactory;
         this.spin = spin;
@@ -85,7 +86,7 @@ public final class KernelOptions {
     }
 
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other instanceof KernelOptions that
                 && threads == that.threads
                 && Objects.equals(threadFactory, that.threadFactory)

@@ -4,6 +4,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a layer is of whatever model: a kernel with its parameters, the state between calls, a tape for training. The layers of the models
@@ -18,7 +19,7 @@ final class LayerEngine implements AutoCloseable {
         private StatePolicy policy = StatePolicy.RESET;
         private DType spikeType = DType.F32;
         private boolean voltages = true;
-        private Tape.Mode tapeMode;
+        private Tape.@Nullable Mode tapeMode;
 
         Settings(long neurons) {
             if (neurons < 1) {
@@ -61,9 +62,9 @@ final class LayerEngine implements AutoCloseable {
     private final DType spikeType;
     private final boolean spikesServeAsValues;
     private final boolean voltages;
-    private final Tape.Mode tapeMode;
+    private final Tape.@Nullable Mode tapeMode;
     private final List<Trace> traces;
-    private final IntFunction<DrawStream> draws;
+    private final @Nullable IntFunction<DrawStream> draws;
     private final List<? extends StateVariable> averaged;
     private final Kernel kernel;
     private final Parameters parameters;
@@ -72,10 +73,10 @@ final class LayerEngine implements AutoCloseable {
     private int episode;
 
     /** The state that the next call starts from, or null for a fresh one. */
-    private State state;
+    private @Nullable State state;
 
-    private Forward lastCall;
-    private Tape tape;
+    private @Nullable Forward lastCall;
+    private @Nullable Tape tape;
 
     /**
      * Opens a kernel.
@@ -90,7 +91,7 @@ final class LayerEngine implements AutoCloseable {
             NeuronConfig config,
             Collection<? extends Trace> traces,
             boolean spikesAreValues,
-            IntFunction<DrawStream> draws,
+            @Nullable IntFunction<DrawStream> draws,
             List<? extends StateVariable> averaged) {
         this.config = config;
         this.neurons = settings.neurons;
@@ -107,7 +108,7 @@ final class LayerEngine implements AutoCloseable {
     }
 
     /** Runs all steps of {@code input}; the description says where the results are. */
-    Forward forward(Tensor input, Tensor modulation) {
+    Forward forward(Tensor input, @Nullable Tensor modulation) {
         guard.enter();
         try {
             return run(input, modulation);
@@ -116,17 +117,17 @@ final class LayerEngine implements AutoCloseable {
         }
     }
 
-    private Forward run(Tensor input, Tensor modulation) {
+    private Forward run(Tensor input, @Nullable Tensor modulation) {
         Objects.requireNonNull(input, "input");
         if (input.rank() != 3 || input.extent(2) != neurons) {
             throw new IllegalArgumentException(
                     "input: got " + input + ", expected F32 of shape (T, B, " + neurons + ")");
         }
         long[] shape = input.shape();
-        boolean fresh = policy == StatePolicy.RESET || state == null;
-        if (!fresh && state.batch() != shape[1]) {
+        State last = policy == StatePolicy.RESET ? null : state;
+        if (last != null && last.batch() != shape[1]) {
             throw new IllegalArgumentException(
-                    "input: got " + input + ", expected B = " + state.batch()
+                    "input: got " + input + ", expected B = " + last.batch()
                             + " as in the call whose state this one continues; call reset() to start anew with another batch size");
         }
         State next = policy == StatePolicy.RESET ? null : State.zeros(config, shape[1], neurons);
@@ -135,7 +136,7 @@ final class LayerEngine implements AutoCloseable {
                 .parameters(parameters)
                 .modulation(modulation)
                 .draws(draws == null ? null : draws.apply(episode))
-                .initialState(fresh ? null : state)
+                .initialState(last)
                 .finalState(next)
                 .spikes(Tensor.zeros(spikeType, shape))
                 .spikeValues(spikesServeAsValues ? null : Tensor.zeros(DType.F32, shape))
@@ -146,15 +147,15 @@ final class LayerEngine implements AutoCloseable {
         if (tapeMode == null) {
             kernel.forward(call);
         } else {
-            forwardOnTape(call, shape);
+            forwardOnTape(call, tapeMode, shape);
         }
         lastCall = call;
-        if (policy == StatePolicy.RESET) {
+        if (next == null) {
             episode++;
         } else {
             state = next;
             if (policy == StatePolicy.KEEP) {
-                averaged.forEach(variable -> average(state.get(variable)));
+                averaged.forEach(variable -> average(next.get(variable)));
             }
         }
         return call;
@@ -162,21 +163,21 @@ final class LayerEngine implements AutoCloseable {
 
     /** The spikes that {@code call} wrote. */
     Tensor spikes(Forward call) {
-        return call.spikes(spikeType);
+        return Objects.requireNonNull(call.spikes(spikeType));
     }
 
     /** The spike values that {@code call} wrote. */
     Tensor spikeValues(Forward call) {
-        return spikesServeAsValues ? spikes(call) : call.spikeValues();
+        return spikesServeAsValues ? spikes(call) : Objects.requireNonNull(call.spikeValues());
     }
 
     /** Runs {@code call} on a tape of its shape; the last call's tape stays as it is until this one is known to run. */
-    private void forwardOnTape(Forward call, long[] shape) {
+    private void forwardOnTape(Forward call, Tape.Mode mode, long[] shape) {
         if (tape != null && tape.hasShape(shape)) {
             kernel.forward(call.tape(tape));
             return;
         }
-        Tape next = kernel.newTape(tapeMode, shape[0], shape[1], shape[2]);
+        Tape next = kernel.newTape(mode, shape[0], shape[1], shape[2]);
         try {
             kernel.forward(call.tape(next));
         } catch (Throwable refused) {
@@ -190,7 +191,7 @@ final class LayerEngine implements AutoCloseable {
     }
 
     /** The gradients of the last forward call; the description says where they are. */
-    Backward backward(Tensor gradSpikeValues, Tensor gradVoltages) {
+    Backward backward(@Nullable Tensor gradSpikeValues, @Nullable Tensor gradVoltages) {
         guard.enter();
         try {
             return runBack(gradSpikeValues, gradVoltages);
@@ -199,7 +200,7 @@ final class LayerEngine implements AutoCloseable {
         }
     }
 
-    private Backward runBack(Tensor gradSpikeValues, Tensor gradVoltages) {
+    private Backward runBack(@Nullable Tensor gradSpikeValues, @Nullable Tensor gradVoltages) {
         if (tapeMode == null) {
             throw new IllegalStateException("this layer keeps no tape; build it with training(Tape.Mode.VOLTAGE)");
         }
@@ -229,6 +230,7 @@ final class LayerEngine implements AutoCloseable {
         return parameters;
     }
 
+    @Nullable
     State state() {
         return state;
     }

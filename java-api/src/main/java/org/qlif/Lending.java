@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The tensors that one call reads and writes, with the checks that hold for all of them: memory alive and within reach of the
@@ -16,7 +17,7 @@ final class Lending {
     private final List<String> names = new ArrayList<>();
     private final List<MemorySegment> segments = new ArrayList<>();
     /** Of each, the device whose memory it is; null for the host. */
-    private final List<Device> places = new ArrayList<>();
+    private final List<@Nullable Device> places = new ArrayList<>();
 
     private boolean beyondHost;
 
@@ -28,7 +29,7 @@ final class Lending {
     }
 
     /** Adds memory that is read: all of it before the first write, so that each write is held against every read. */
-    void read(String name, Tensor tensor) {
+    void read(String name, @Nullable Tensor tensor) {
         if (tensor != null) {
             add(name, tensor);
         }
@@ -41,7 +42,7 @@ final class Lending {
         beyondHost |= tensor.place() != null;
     }
 
-    void read(String name, State state) {
+    void read(String name, @Nullable State state) {
         if (state != null) {
             for (StateVariable variable : state.variables()) {
                 read(name + "." + variable.symbol(), state.get(variable));
@@ -55,7 +56,7 @@ final class Lending {
         }
     }
 
-    void write(String name, Tensor tensor) {
+    void write(String name, @Nullable Tensor tensor) {
         if (tensor == null) {
             return;
         }
@@ -74,7 +75,7 @@ final class Lending {
         add(name, tensor);
     }
 
-    void write(String name, State state) {
+    void write(String name, @Nullable State state) {
         if (state != null) {
             for (StateVariable variable : state.variables()) {
                 write(name + "." + variable.symbol(), state.get(variable));
@@ -82,7 +83,7 @@ final class Lending {
         }
     }
 
-    void write(String name, Parameters parameters) {
+    void write(String name, @Nullable Parameters parameters) {
         if (parameters != null) {
             for (NeuronParameter parameter : parameters.parameters()) {
                 write(name + "." + parameter.symbol(), parameters.get(parameter));

@@ -11,9 +11,14 @@ import java.util.Objects;
  * <p>The rates {@code tau_*_inv} are in the inverse of the unit of {@code dt}, by default seconds; potentials and currents are
  * dimensionless. It neither draws numbers nor takes a modulation. Use {@link #builder()}.
  *
+ * <pre>{@code
+ * LifConfig config = LifConfig.builder().tauMemInv(50).surrogate(Surrogate.ARCTAN).build();
+ * LifConfig same = LifConfig.parse("LIF tau_mem_inv=50 surrogate=ARCTAN");
+ * }</pre>
+ *
  * @param tauSynInv where tau_syn_inv starts, above 0, dt * tauSynInv at most 1; 200 by default
  * @param tauMemInv where tau_mem_inv starts, above 0, dt * tauMemInv at most 1; 100 by default
- * @param vTh where v_th starts: finite; 1 by default
+ * @param vTh where V_th starts: finite; 1 by default
  * @param dt the time step, above 0; 0.001 by default
  * @param vLeak the potential that the membrane leaks to: finite; 0 by default
  * @param vReset the potential after a spike: finite; 0 by default
@@ -184,49 +189,49 @@ public record LifConfig(
 
         private Builder() {}
 
-        /** Sets where tau_syn_inv starts. */
+        /** Sets where tau_syn_inv starts; 200 unless set. */
         public Builder tauSynInv(double tauSynInv) {
             this.tauSynInv = tauSynInv;
             return this;
         }
 
-        /** Sets where tau_mem_inv starts. */
+        /** Sets where tau_mem_inv starts; 100 unless set. */
         public Builder tauMemInv(double tauMemInv) {
             this.tauMemInv = tauMemInv;
             return this;
         }
 
-        /** Sets where v_th starts. */
+        /** Sets where V_th starts; 1 unless set. */
         public Builder vTh(double vTh) {
             this.vTh = vTh;
             return this;
         }
 
-        /** Sets the time step. */
+        /** Sets the time step; 0.001 unless set. */
         public Builder dt(double dt) {
             this.dt = dt;
             return this;
         }
 
-        /** Sets the potential that the membrane leaks to. */
+        /** Sets the potential that the membrane leaks to; 0 unless set. */
         public Builder vLeak(double vLeak) {
             this.vLeak = vLeak;
             return this;
         }
 
-        /** Sets the potential after a spike. */
+        /** Sets the potential after a spike; 0 unless set. */
         public Builder vReset(double vReset) {
             this.vReset = vReset;
             return this;
         }
 
-        /** Sets the derivative that stands in for that of the spike. */
+        /** Sets the derivative that stands in for that of the spike; FAST_SIGMOID unless set. */
         public Builder surrogate(Surrogate surrogate) {
             this.surrogate = surrogate;
             return this;
         }
 
-        /** Sets a of the surrogate. */
+        /** Sets a of the surrogate; 100 unless set. */
         public Builder surrogateAlpha(double surrogateAlpha) {
             this.surrogateAlpha = surrogateAlpha;
             return this;

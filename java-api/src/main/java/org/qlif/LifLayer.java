@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A layer of N LIF neurons, docs/model.md, section 11: input current {@code (T, B, N)} in, spikes and membrane potentials out. It is used
@@ -16,7 +17,7 @@ import java.util.Set;
  * try (LifLayer layer = LifLayer.builder(128).device("cpu").training(Tape.Mode.VOLTAGE).build()) {
  *     LifLayer.Output out = layer.forward(Tensor.of(current, 100, 32, 128));
  *     float[] spikes = out.spikes().toFloatArray();
- *     LifLayer.Gradients gradients = layer.backward(gradSpikes, null);
+ *     LifLayer.Gradients gradients = layer.backward(gradSpikeValues, null);
  *     float[] gradThreshold = gradients.parameters().get(LifParameter.V_TH).toFloatArray();
  * }
  * }</pre>
@@ -33,10 +34,11 @@ public final class LifLayer implements AutoCloseable {
      *
      * @param spikes the spikes, {@code (T, B, N)} of the builder's spike type
      * @param spikeValues the same as {@code F32 (T, B, N)}: what a downstream layer consumes
-     * @param voltages v after the reset, {@code F32 (T, B, N)}; null if not asked for
+     * @param voltages V after the reset, {@code F32 (T, B, N)}; null if not asked for
      * @param traces the traces asked for, {@code F32 (T, B, N)} each
      */
-    public record Output(Tensor spikes, Tensor spikeValues, Tensor voltages, Map<LifTrace, Tensor> traces) {
+    public record Output(
+            Tensor spikes, Tensor spikeValues, @Nullable Tensor voltages, Map<LifTrace, Tensor> traces) {
         /** Makes the map unmodifiable. */
         public Output {
             traces = Collections.unmodifiableMap(traces);
@@ -95,9 +97,9 @@ public final class LifLayer implements AutoCloseable {
      * @throws IllegalStateException if the layer was not built for training, there was no forward call, a parameter was replaced
      *     since, or the layer is closed or in a call
      */
-    public Gradients backward(Tensor gradSpikeValues, Tensor gradVoltages) {
+    public Gradients backward(@Nullable Tensor gradSpikeValues, @Nullable Tensor gradVoltages) {
         Backward call = engine.backward(gradSpikeValues, gradVoltages);
-        return new Gradients(call.gradInput(), call.gradParameters());
+        return new Gradients(Objects.requireNonNull(call.gradInput()), Objects.requireNonNull(call.gradParameters()));
     }
 
     /** Forgets the state, where the policy keeps one. */
@@ -111,7 +113,7 @@ public final class LifLayer implements AutoCloseable {
     }
 
     /** The state that the next call starts from; null if that is a fresh one. */
-    public State state() {
+    public @Nullable State state() {
         return engine.state();
     }
 

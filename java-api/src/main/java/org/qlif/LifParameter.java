@@ -6,7 +6,7 @@ public enum LifParameter implements NeuronParameter {
     TAU_SYN_INV("tau_syn_inv"),
     /** tau_mem_inv, the inverse of the membrane's time constant; above 0, and at most 1 when multiplied by dt. */
     TAU_MEM_INV("tau_mem_inv"),
-    /** v_th, the threshold. */
+    /** V_th, the threshold. */
     V_TH("v_th");
 
     private final String symbol;

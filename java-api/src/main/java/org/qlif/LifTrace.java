@@ -1,16 +1,18 @@
 package org.qlif;
 
+import org.jspecify.annotations.Nullable;
+
 /** What a LIF forward call can write for every neuron-step besides spikes, spike values and potentials. */
 public enum LifTrace implements Trace {
-    /** The gap v' - v_th that the decision saw. */
+    /** The gap V' - V_th that the decision saw. */
     DELTA("delta", null),
     /** i after the step. */
     CURRENT("i", LifVariable.CURRENT);
 
     private final String symbol;
-    private final LifVariable variable;
+    private final @Nullable LifVariable variable;
 
-    LifTrace(String symbol, LifVariable variable) {
+    LifTrace(String symbol, @Nullable LifVariable variable) {
         this.symbol = symbol;
         this.variable = variable;
     }
@@ -21,7 +23,7 @@ public enum LifTrace implements Trace {
     }
 
     @Override
-    public LifVariable variable() {
+    public @Nullable LifVariable variable() {
         return variable;
     }
 }

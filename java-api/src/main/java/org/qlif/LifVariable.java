@@ -5,7 +5,7 @@ import static org.qlif.Trait.GRADIENT;
 
 /** The state variables of the LIF model, in the order of docs/model.md, section 11. */
 public enum LifVariable implements StateVariable {
-    /** v, the membrane potential. */
+    /** V, the membrane potential. */
     MEMBRANE("v", 0f, GRADIENT, FLUSHED),
     /** i, the synaptic current. */
     CURRENT("i", 0f, GRADIENT, FLUSHED);

@@ -5,6 +5,17 @@ package org.qlif;
  * broke down. Where a device can't run at all, {@link DeviceUnavailableException} says so instead.
  *
  * <p>What a failed call would have written is undefined; what can be done next depends on the {@link #kind()}.
+ *
+ * <pre>{@code
+ * try {
+ *     kernel.forward(forward);
+ * } catch (NativeException failure) {
+ *     if (failure.kind() != NativeException.Kind.OUT_OF_MEMORY) {
+ *         throw failure;
+ *     }
+ *     // Run the rows in two calls, by half the memory.
+ * }
+ * }</pre>
  */
 public final class NativeException extends RuntimeException {
     private static final long serialVersionUID = 1L;

@@ -4,6 +4,24 @@ package org.qlif;
  * What is applied to an external modulation before it becomes the state variable M. The built-in transforms run inside the
  * kernels; any other implementation is called back for each element, from the kernel's threads, so it must be thread-safe and
  * pure. Backends outside Java, on a GPU or not, refuse user functions.
+ *
+ * <pre>{@code
+ * NeuromodTransform softsign = new NeuromodTransform() {
+ *     @Override
+ *     public float apply(float m) {
+ *         return m / (1 + Math.abs(m));
+ *     }
+ *
+ *     @Override
+ *     public float derivative(float m, float value) {
+ *         float divisor = 1 + Math.abs(m);
+ *         return 1 / (divisor * divisor);
+ *     }
+ * };
+ * QlifConfig config = QlifConfig.builder()
+ *         .neuromodulation(modulation -> modulation.withTransform(softsign))
+ *         .build();
+ * }</pre>
  */
 public interface NeuromodTransform {
     /** M = 1 / (1 + exp(-m)). */

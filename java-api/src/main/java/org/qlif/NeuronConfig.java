@@ -3,7 +3,16 @@ package org.qlif;
 import java.util.List;
 import org.qlif.spi.Printable;
 
-/** The immutable configuration of a neuron model: what a kernel is built for. */
+/**
+ * The immutable configuration of a neuron model: what a kernel is built for.
+ *
+ * <pre>{@code
+ * NeuronConfig config = NeuronConfig.parse("QLIF tau=10 use_ahp=false").with(List.of("dt=0.5"));
+ * for (NeuronParameter parameter : config.parameters()) {
+ *     System.out.println(parameter.symbol() + " starts at " + config.defaultValue(parameter));
+ * }
+ * }</pre>
+ */
 public sealed interface NeuronConfig permits QlifConfig, LifConfig {
     /**
      * The configuration that {@code text} describes: a model's name and, between spaces, the options that are not as in the model's

@@ -12,7 +12,11 @@ public record ParameterRange(float least, float most, String expected) {
     public static final ParameterRange FINITE =
             new ParameterRange(-Float.MAX_VALUE, Float.MAX_VALUE, "a finite number");
 
-    /** Checks that this is one of the two kinds of range. */
+    /**
+     * Checks that this is one of the two kinds of range.
+     *
+     * @throws IllegalArgumentException if it is neither
+     */
     public ParameterRange {
         boolean finite = least == -Float.MAX_VALUE && most == Float.MAX_VALUE;
         if (!finite && !(least > 0 && least <= most && most < Float.POSITIVE_INFINITY)) {

@@ -2,19 +2,28 @@ package org.qlif;
 
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One {@link DType#F32} tensor for each parameter of a model, of shape {@code (N)}, {@code (1)} or {@code ()}. The same class
  * holds the gradients of parameters, where an absent tensor means that the gradient is not asked for. Not thread-safe.
+ *
+ * <pre>{@code
+ * Parameters parameters = Parameters.perNeuron(config, 128);
+ * parameters.get(QlifParameter.TAU).fill(10);
+ * parameters.get(QlifParameter.V_TH).setFloat(5, 1.5f); // of neuron 5
+ * parameters.set(QlifParameter.ETA, Tensor.of(new float[] {0.05f}, 1)); // of all
+ * parameters.requireValid(config);
+ * }</pre>
  */
 public final class Parameters {
     private final List<? extends NeuronParameter> parameters;
-    private final Tensor[] tensors;
+    private final @Nullable Tensor[] tensors;
     private int changes;
 
     private Parameters(List<? extends NeuronParameter> parameters) {
         this.parameters = parameters;
-        this.tensors = new Tensor[parameters.size()];
+        this.tensors = new @Nullable Tensor[parameters.size()];
     }
 
     /** The configuration's starting values, one value for all neurons, on the Java heap. */
@@ -22,7 +31,11 @@ public final class Parameters {
         return filled(config, 1);
     }
 
-    /** The configuration's starting values, one value for each of {@code neurons} neurons, on the Java heap. */
+    /**
+     * The configuration's starting values, one value for each of {@code neurons} neurons, on the Java heap.
+     *
+     * @throws IllegalArgumentException if {@code neurons} is negative, or more than an array can have
+     */
     public static Parameters perNeuron(NeuronConfig config, long neurons) {
         return filled(config, neurons);
     }
@@ -51,8 +64,12 @@ public final class Parameters {
         return filled;
     }
 
-    /** Lends {@code tensor} for {@code parameter}; null takes it out. */
-    public Parameters set(NeuronParameter parameter, Tensor tensor) {
+    /**
+     * Lends {@code tensor} for {@code parameter}; null takes it out.
+     *
+     * @throws IllegalArgumentException if the model has no such parameter, or the tensor is not F32 of one axis or none
+     */
+    public Parameters set(NeuronParameter parameter, @Nullable Tensor tensor) {
         if (tensor != null && (tensor.type() != DType.F32 || tensor.rank() > 1)) {
             throw new IllegalArgumentException(
                     parameter.symbol() + ": got " + tensor + ", expected F32 of shape (N), (1) or ()");
@@ -86,8 +103,12 @@ public final class Parameters {
         return changes;
     }
 
-    /** The tensor of {@code parameter}, or null if there is none. */
-    public Tensor get(NeuronParameter parameter) {
+    /**
+     * The tensor of {@code parameter}, or null if there is none.
+     *
+     * @throws IllegalArgumentException if the model has no such parameter
+     */
+    public @Nullable Tensor get(NeuronParameter parameter) {
         return tensors[checkedOrdinal(parameter)];
     }
 

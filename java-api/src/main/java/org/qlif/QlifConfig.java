@@ -578,7 +578,10 @@ public record QlifConfig(
                     vTh, tau, eta, OptionalDouble.empty(), OptionalDouble.empty(), initialProbability, initialSlope);
         }
 
-        /** Calibrates the qubit so that at a gap of 0 it spikes with this probability, which rises with this slope a unit of gap. A scale or bias that was given stays. */
+        /**
+         * Calibrates the qubit so that at a gap of 0 it spikes with this probability, which rises with this slope a unit of gap. A scale
+         * or bias that was given stays.
+         */
         public Start withCalibration(double initialProbability, double initialSlope) {
             return new Start(vTh, tau, eta, qScale, qBias, initialProbability, initialSlope);
         }

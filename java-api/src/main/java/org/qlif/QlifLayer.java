@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.qlif.spi.host.Philox;
 
 /**
@@ -43,7 +44,8 @@ public final class QlifLayer implements AutoCloseable {
      * @param voltages V after the reset, {@code F32 (T, B, N)}; null if not asked for
      * @param traces the traces asked for, {@code F32 (T, B, N)} each
      */
-    public record Output(Tensor spikes, Tensor spikeValues, Tensor voltages, Map<QlifTrace, Tensor> traces) {
+    public record Output(
+            Tensor spikes, Tensor spikeValues, @Nullable Tensor voltages, Map<QlifTrace, Tensor> traces) {
         /** Makes the map unmodifiable. */
         public Output {
             traces = Collections.unmodifiableMap(traces);
@@ -57,7 +59,8 @@ public final class QlifLayer implements AutoCloseable {
      * @param parameters the gradients of the five parameters, each of its parameter's length
      * @param modulation the gradient of the modulation, of its shape; null if the forward call had none
      */
-    public record Gradients(Tensor input, Parameters parameters, Tensor modulation) {}
+    public record Gradients(
+            Tensor input, Parameters parameters, @Nullable Tensor modulation) {}
 
     private final QlifConfig config;
     private final LayerEngine engine;
@@ -98,7 +101,7 @@ public final class QlifLayer implements AutoCloseable {
      * @throws IllegalArgumentException if a shape, or a value among the parameters, is not what the call needs
      * @throws IllegalStateException if the layer is closed or in a call
      */
-    public Output forward(Tensor input, Tensor modulation) {
+    public Output forward(Tensor input, @Nullable Tensor modulation) {
         Forward call = engine.forward(input, modulation);
         EnumMap<QlifTrace, Tensor> traced = new EnumMap<>(QlifTrace.class);
         traces.forEach(trace -> traced.put(trace, call.trace(trace)));
@@ -118,9 +121,12 @@ public final class QlifLayer implements AutoCloseable {
      * @throws IllegalStateException if the layer was not built for training, there was no forward call, a parameter was replaced
      *     since, or the layer is closed or in a call
      */
-    public Gradients backward(Tensor gradSpikeValues, Tensor gradVoltages) {
+    public Gradients backward(@Nullable Tensor gradSpikeValues, @Nullable Tensor gradVoltages) {
         Backward call = engine.backward(gradSpikeValues, gradVoltages);
-        return new Gradients(call.gradInput(), call.gradParameters(), call.gradModulation());
+        return new Gradients(
+                Objects.requireNonNull(call.gradInput()),
+                Objects.requireNonNull(call.gradParameters()),
+                call.gradModulation());
     }
 
     /** Forgets the state, where the policy keeps one: the next call starts an episode. */
@@ -134,7 +140,7 @@ public final class QlifLayer implements AutoCloseable {
     }
 
     /** The state that the next call starts from; null if that is a fresh one. */
-    public State state() {
+    public @Nullable State state() {
         return engine.state();
     }
 

@@ -1,5 +1,7 @@
 package org.qlif;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What a QLIF forward call can write for every neuron-step besides spikes, spike values and potentials. State variables are
  * traced after the step, so that the last row is the final state.
@@ -36,9 +38,9 @@ public enum QlifTrace implements Trace {
     MODULATION("modulation", QlifVariable.MODULATION);
 
     private final String symbol;
-    private final QlifVariable variable;
+    private final @Nullable QlifVariable variable;
 
-    QlifTrace(String symbol, QlifVariable variable) {
+    QlifTrace(String symbol, @Nullable QlifVariable variable) {
         this.symbol = symbol;
         this.variable = variable;
     }
@@ -49,7 +51,7 @@ public enum QlifTrace implements Trace {
     }
 
     @Override
-    public QlifVariable variable() {
+    public @Nullable QlifVariable variable() {
         return variable;
     }
 }

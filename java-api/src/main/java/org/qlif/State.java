@@ -9,6 +9,20 @@ import java.util.Objects;
  * next. The same class holds gradients with respect to a state.
  *
  * <p>A run of T steps equals any split of it into shorter runs that hand the state on. Not thread-safe.
+ *
+ * <pre>{@code
+ * State state = State.initial(kernel.config(), 32, 128);
+ * Forward call = new Forward()
+ *         .input(input) // (10, 32, 128)
+ *         .parameters(parameters)
+ *         .draws(draws)
+ *         .initialState(state)
+ *         .finalState(state)
+ *         .spikeValues(spikeValues);
+ * kernel.forward(call); // steps 0 to 9
+ * kernel.forward(call); // steps 10 to 19, of what the input's memory holds then
+ * float[] potentials = state.get(QlifVariable.MEMBRANE).toFloatArray();
+ * }</pre>
  */
 public final class State {
     private final List<? extends StateVariable> variables;
@@ -24,14 +38,22 @@ public final class State {
         this.neurons = neurons;
     }
 
-    /** A new state on the Java heap at the model's initial values, before step 0. */
+    /**
+     * A new state on the Java heap at the model's initial values, before step 0.
+     *
+     * @throws IllegalArgumentException if an extent is negative, or {@code batch * neurons} more than an array can have
+     */
     public static State initial(NeuronConfig config, long batch, long neurons) {
         State state = zeros(config, batch, neurons);
         state.reset();
         return state;
     }
 
-    /** A new state on the Java heap with every value 0: what gradients are written into. */
+    /**
+     * A new state on the Java heap with every value 0: what gradients are written into.
+     *
+     * @throws IllegalArgumentException if an extent is negative, or {@code batch * neurons} more than an array can have
+     */
     public static State zeros(NeuronConfig config, long batch, long neurons) {
         Tensor[] tensors = new Tensor[config.stateVariables().size()];
         Arrays.setAll(tensors, i -> Tensor.zeros(DType.F32, batch, neurons));
@@ -41,7 +63,8 @@ public final class State {
     /**
      * A state over memory that the caller lends.
      *
-     * @param tensors one {@code (B, N)} tensor for each state variable of the model, by ordinal
+     * @param tensors one {@link DType#F32} tensor {@code (B, N)} for each state variable of the model, by ordinal
+     * @throws IllegalArgumentException if their number, type or shape is another
      */
     public static State of(NeuronConfig config, List<Tensor> tensors) {
         List<? extends StateVariable> variables = config.stateVariables();
@@ -61,7 +84,11 @@ public final class State {
         return new State(variables, tensors.toArray(Tensor[]::new), first.extent(0), first.extent(1));
     }
 
-    /** The variable's {@code (B, N)} values. */
+    /**
+     * The variable's {@code (B, N)} values.
+     *
+     * @throws IllegalArgumentException if the model has no such variable
+     */
     public Tensor get(StateVariable variable) {
         return tensors[checkedOrdinal(variable)];
     }
@@ -71,7 +98,11 @@ public final class State {
         return step;
     }
 
-    /** Sets the absolute index of the step that comes next; at least 0. */
+    /**
+     * Sets the absolute index of the step that comes next; at least 0.
+     *
+     * @throws IllegalArgumentException if it is negative
+     */
     public State step(long step) {
         if (step < 0) {
             throw new IllegalArgumentException("step: got " + step + ", expected at least 0");
@@ -114,6 +145,7 @@ public final class State {
     /**
      * Copies values and step of {@code source}, a state of the same model and shape.
      *
+     * @throws IllegalArgumentException if it has another shape
      * @throws IllegalStateException if a variable of either is in a device's memory
      */
     public void copyFrom(State source) {

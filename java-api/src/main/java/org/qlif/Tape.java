@@ -1,12 +1,21 @@
 package org.qlif;
 
 import java.lang.ref.Cleaner;
+import org.jspecify.annotations.Nullable;
 import org.qlif.spi.TapeStorage;
 
 /**
  * What a forward run leaves for its backward run. Made by {@link Kernel#newTape} for one kernel and shape, reusable for any
  * number of runs, closed by its owner; one that is forgotten is closed some time after it has become unreachable. It may be closed
  * before or after its kernel. Not thread-safe, except that any thread may close it.
+ *
+ * <pre>{@code
+ * try (Tape tape = kernel.newTape(Tape.Mode.COMPACT, 1000, 32, 128)) {
+ *     Forward forward = new Forward().input(input).parameters(parameters).draws(draws).tape(tape);
+ *     kernel.forward(forward);
+ *     kernel.backward(new Backward(forward).gradVoltages(gradVoltages).gradInput(gradInput));
+ * }
+ * }</pre>
  */
 public final class Tape implements AutoCloseable {
     /** How much a tape keeps. */
@@ -33,7 +42,7 @@ public final class Tape implements AutoCloseable {
     private final long steps;
     private final long batch;
     private final long neurons;
-    private Forward recorded;
+    private @Nullable Forward recorded;
     private long recordedFirstStep;
     private long recordedChanges;
     private final CallGuard guard = new CallGuard("tape:", "give each run that is under way a tape of its own");

@@ -8,6 +8,7 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A view of memory that a caller lends: a type, a row-major shape, and the {@link MemorySegment} that holds the elements. It
@@ -20,13 +21,21 @@ import java.util.Objects;
  * cuda:0}, which only that device's kernels reach. What reads or writes elements here refuses it, naming its place.
  *
  * <p>Instances are immutable; the elements they show are not.
+ *
+ * <pre>{@code
+ * Tensor array = Tensor.of(new float[100 * 32 * 128], 100, 32, 128);
+ * try (Arena arena = Arena.ofShared()) {
+ *     long bytes = Tensor.byteSize(DType.BIT, 100, 32, 128);
+ *     Tensor bits = Tensor.of(DType.BIT, arena.allocate(bytes, 64), 100, 32, 128);
+ * }
+ * }</pre>
  */
 public final class Tensor {
     private final DType type;
     private final long[] shape;
     private final long elements;
     private final MemorySegment segment;
-    private final Device place;
+    private final @Nullable Device place;
 
     /**
      * A tensor over the memory of {@code segment}, which must be exactly as long as type and shape ask for.
@@ -60,7 +69,7 @@ public final class Tensor {
         return new Tensor(type, address, place, shape);
     }
 
-    private Tensor(DType type, MemorySegment segment, Device place, long[] shape) {
+    private Tensor(DType type, MemorySegment segment, @Nullable Device place, long[] shape) {
         Objects.requireNonNull(type, "type");
         Objects.requireNonNull(segment, "segment");
         long[] extents = shape.clone();
@@ -85,17 +94,29 @@ public final class Tensor {
         this.place = place;
     }
 
-    /** An {@link DType#F32} tensor over {@code values}, which must have exactly the elements of {@code shape}. */
+    /**
+     * An {@link DType#F32} tensor over {@code values}, which must have exactly the elements of {@code shape}.
+     *
+     * @throws IllegalArgumentException if an extent is negative, or the array has another length
+     */
     public static Tensor of(float[] values, long... shape) {
         return of(DType.F32, MemorySegment.ofArray(values), shape);
     }
 
-    /** A {@link DType#U8} tensor over {@code values}, which must have exactly the elements of {@code shape}. */
+    /**
+     * A {@link DType#U8} tensor over {@code values}, which must have exactly the elements of {@code shape}.
+     *
+     * @throws IllegalArgumentException if an extent is negative, or the array has another length
+     */
     public static Tensor of(byte[] values, long... shape) {
         return of(DType.U8, MemorySegment.ofArray(values), shape);
     }
 
-    /** A {@link DType#BIT} tensor over {@code words}; see {@link DType#BIT} for their number and order. */
+    /**
+     * A {@link DType#BIT} tensor over {@code words}; see {@link DType#BIT} for their number and order.
+     *
+     * @throws IllegalArgumentException if an extent is negative, or the array has another length
+     */
     public static Tensor of(long[] words, long... shape) {
         return of(DType.BIT, MemorySegment.ofArray(words), shape);
     }
@@ -103,7 +124,8 @@ public final class Tensor {
     /**
      * An {@link DType#F32} tensor over the buffer from its position to its limit.
      *
-     * @throws IllegalArgumentException if the buffer's byte order is not the native one
+     * @throws IllegalArgumentException if the buffer's byte order is not the native one, it is not exactly as long as the shape asks for,
+     *     or an extent is negative
      */
     public static Tensor of(FloatBuffer values, long... shape) {
         requireNativeOrder(values.order());
@@ -113,12 +135,19 @@ public final class Tensor {
     /**
      * A tensor of {@code type} over the buffer from its position to its limit. Its byte order setting plays no part: elements
      * are in native order.
+     *
+     * @throws IllegalArgumentException if the buffer is not exactly as long as type and shape ask for, or not aligned for the type, or an
+     *     extent is negative
      */
     public static Tensor of(DType type, ByteBuffer bytes, long... shape) {
         return of(type, MemorySegment.ofBuffer((Buffer) bytes), shape);
     }
 
-    /** A new zero-filled tensor on the Java heap. */
+    /**
+     * A new zero-filled tensor on the Java heap.
+     *
+     * @throws IllegalArgumentException if an extent is negative, or the elements do not fit an array
+     */
     public static Tensor zeros(DType type, long... shape) {
         long bytes = checkedByteSize(type, shape);
         MemorySegment segment = switch (type) {
@@ -129,7 +158,11 @@ public final class Tensor {
         return of(type, segment, shape);
     }
 
-    /** The bytes that a tensor of this type and shape takes: what to allocate for {@link #of(DType, MemorySegment, long...)}. */
+    /**
+     * The bytes that a tensor of this type and shape takes: what to allocate for {@link #of(DType, MemorySegment, long...)}.
+     *
+     * @throws IllegalArgumentException if an extent is negative, or the number passes 2^63
+     */
     public static long byteSize(DType type, long... shape) {
         return checkedByteSize(type, shape);
     }
@@ -167,7 +200,11 @@ public final class Tensor {
         return shape.length;
     }
 
-    /** The extent of dimension {@code axis}. */
+    /**
+     * The extent of dimension {@code axis}.
+     *
+     * @throws IndexOutOfBoundsException if there is no such dimension
+     */
     public long extent(int axis) {
         return shape[axis];
     }
@@ -193,7 +230,7 @@ public final class Tensor {
     }
 
     /** The device whose memory holds the elements, such as {@code cuda:0}; null for memory of the host. */
-    public Device place() {
+    public @Nullable Device place() {
         return place;
     }
 
@@ -232,28 +269,44 @@ public final class Tensor {
         segment.setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
     }
 
-    /** A new array with all elements of an {@link DType#F32} tensor. */
+    /**
+     * A new array with all elements of an {@link DType#F32} tensor.
+     *
+     * @throws IllegalStateException if it has another type, is in the memory of a device, or that memory is closed
+     */
     public float[] toFloatArray() {
         requireType(DType.F32);
         requireHost();
         return segment.toArray(ValueLayout.JAVA_FLOAT);
     }
 
-    /** A new array with all elements of a {@link DType#U8} tensor. */
+    /**
+     * A new array with all elements of a {@link DType#U8} tensor.
+     *
+     * @throws IllegalStateException if it has another type, is in the memory of a device, or that memory is closed
+     */
     public byte[] toByteArray() {
         requireType(DType.U8);
         requireHost();
         return segment.toArray(ValueLayout.JAVA_BYTE);
     }
 
-    /** A new array with all words of a {@link DType#BIT} tensor. */
+    /**
+     * A new array with all words of a {@link DType#BIT} tensor.
+     *
+     * @throws IllegalStateException if it has another type, is in the memory of a device, or that memory is closed
+     */
     public long[] toLongArray() {
         requireType(DType.BIT);
         requireHost();
         return segment.toArray(ValueLayout.JAVA_LONG);
     }
 
-    /** Sets every element of an {@link DType#F32} tensor. */
+    /**
+     * Sets every element of an {@link DType#F32} tensor.
+     *
+     * @throws IllegalStateException if it has another type, is in the memory of a device, or that memory is closed
+     */
     public void fill(float value) {
         requireType(DType.F32);
         requireHost();
@@ -266,7 +319,12 @@ public final class Tensor {
         }
     }
 
-    /** Copies the elements of {@code source}, which must have this tensor's type and shape. */
+    /**
+     * Copies the elements of {@code source}, which must have this tensor's type and shape.
+     *
+     * @throws IllegalArgumentException if it has another type or shape
+     * @throws IllegalStateException if one of the two is in the memory of a device
+     */
     public void copyFrom(Tensor source) {
         if (source.type != type || !Arrays.equals(source.shape, shape)) {
             throw new IllegalArgumentException("source: got " + source + ", expected " + this);

@@ -1,5 +1,7 @@
 package org.qlif;
 
+import org.jspecify.annotations.Nullable;
+
 /** A quantity that a forward call writes for every neuron-step when asked to; see {@link QlifTrace}. */
 public interface Trace {
     /** The position in the model's list of traces. */
@@ -9,5 +11,6 @@ public interface Trace {
     String symbol();
 
     /** The state variable whose value after the step this is; null for a quantity that the step itself computes. */
+    @Nullable
     StateVariable variable();
 }

@@ -5,4 +5,7 @@
  * {@link org.qlif.Forward} or {@link org.qlif.Backward} description names the memory a caller lends, and one call runs all
  * time steps. All tensors are time-major {@code (T, B, N)}, row-major.
  */
+@NullMarked
 package org.qlif;
+
+import org.jspecify.annotations.NullMarked;

@@ -18,7 +18,6 @@ import java.util.Optional;
 import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
-import org.qlif.spi.host.QlifConstants;
 import org.qlif.training.TorchFolder;
 
 /**
@@ -28,7 +27,10 @@ import org.qlif.training.TorchFolder;
  */
 final class TorchContender implements Contender {
     private final Workload workload;
-    private final QlifConstants k;
+    private final QlifConfig config = QlifConfig.defaults();
+    private final double refractoryDecay =
+            Math.exp(-config.dt() / config.refractoriness().tau());
+    private final double ahpDecay = Math.exp(-config.dt() / config.ahp().tau());
     private final Pass pass;
     private final NDManager manager;
     private final ai.djl.ndarray.types.Shape whole;
@@ -57,12 +59,11 @@ final class TorchContender implements Contender {
     }
 
     TorchContender(Workload workload, int threads, Pass pass) {
-        if (!workload.config().equals(QlifConfig.defaults())) {
+        if (!workload.config().equals(config)) {
             throw new IllegalArgumentException("config: the tensor contender knows the default configuration alone");
         }
         this.workload = workload;
         this.pass = pass;
-        k = QlifConstants.of(QlifConfig.defaults());
         // Read when the engine loads: nothing is downloaded, nobody is told.
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
@@ -155,8 +156,8 @@ final class TorchContender implements Contender {
      * A number as an array that lasts. DJL takes numbers, too, but makes an array of each over Java's memory and forgets it, while
      * autograd goes on reading that memory: once it is collected, gradients are garbage.
      */
-    private NDArray number(float value) {
-        return numbers.computeIfAbsent(value, v -> {
+    private NDArray number(double value) {
+        return numbers.computeIfAbsent((float) value, v -> {
             NDArray array = manager.create(v.floatValue());
             NDScope.unregister(array);
             return array;
@@ -201,10 +202,12 @@ final class TorchContender implements Contender {
             // A split has a cheap gradient; that of an index writes a whole (T, B, N) for each step.
             inputs = input.split(workload.shape().steps());
             vTh = parameters.get(QlifParameter.V_TH);
-            leak = number(k.dt()).div(parameters.get(QlifParameter.TAU));
+            leak = number(config.dt()).div(parameters.get(QlifParameter.TAU));
             eta = parameters.get(QlifParameter.ETA);
             alpha = parameters.get(QlifParameter.Q_SCALE);
-            restAngle = parameters.get(QlifParameter.Q_BIAS).sub(number(k.quantumLeak()));
+            restAngle = parameters
+                    .get(QlifParameter.Q_BIAS)
+                    .sub(number(config.qubit().leak()));
         }
 
         void run(NDArray uniforms, NDArray normals) {
@@ -241,33 +244,48 @@ final class TorchContender implements Contender {
         }
 
         private NDArray step(NDArray current, NDArray u, NDArray xi) {
-            NDArray base = vTh.add(o).clip(k.minThreshold(), k.maxThreshold());
-            NDArray drive = current.mul(number(1f + k.kappa()))
+            NDArray base = vTh.add(o)
+                    .clip(
+                            config.adaptiveThreshold().min(),
+                            config.adaptiveThreshold().max());
+            NDArray drive = current.mul(number(1 + config.neuromodulation().strength()))
                     .mul(s)
                     .sub(a)
-                    .sub(h.mul(number(k.gAhp())))
+                    .sub(h.mul(number(config.ahp().conductance())))
                     .sub(v);
-            NDArray potential = v.add(drive.mul(leak)).add(xi.mul(number(k.sigma())));
+            NDArray potential =
+                    v.add(drive.mul(leak)).add(xi.mul(number(config.noise().std())));
             NDArray gap = potential.sub(base).sub(homeostasis);
-            d = d.mul(number(k.dspDecay())).add(y.mul(number(k.dspJump())));
-            NDArray slope = alpha.div(d.add(number(1)).maximum(number(QlifConstants.MIN_SLOPE_DIVISOR)));
+            d = d.mul(number(config.dspDecay()))
+                    .add(y.mul(number(config.dynamicProbability().jump())));
+            NDArray slope = alpha.div(d.add(number(1)).maximum(number(1e-6)));
             NDArray angle = restAngle.add(slope.mul(gap));
             NDArray p =
-                    angle.cos().mul(number(-0.5f)).add(number(0.5f)).mul(r.neg().exp());
+                    angle.cos().mul(number(-0.5)).add(number(0.5)).mul(r.neg().exp());
             NDArray spike = u.lt(p).toType(DataType.FLOAT32, false);
             y = pass == Pass.FORWARD ? spike : p.add(spike.sub(p).stopGradient());
             NDArray detached = pass == Pass.FORWARD ? spike : y.stopGradient();
-            v = potential.add(
-                    detached.mul(number(k.resetFraction())).mul(potential.neg().add(number(k.vReset()))));
-            r = r.mul(number(k.refractoryDecay())).add(detached.mul(number(k.rJump())));
-            h = h.mul(number(k.ahpDecay())).add(spike.mul(number(k.ahpJump()))).minimum(number(k.ahpMax()));
-            a = a.mul(number(k.adaptationDecay())).add(y.mul(number(k.spikeIncrease())));
-            s = s.mul(y.mul(number(-k.depressionRate())).add(number(1)))
-                    .add(s.neg().add(number(1)).mul(number(k.recoveryRate())));
+            v = potential.add(detached.mul(number(config.reset().fraction()))
+                    .mul(potential.neg().add(number(config.reset().potential()))));
+            r = r.mul(number(refractoryDecay))
+                    .add(detached.mul(number(config.refractoriness().jump())));
+            h = h.mul(number(ahpDecay))
+                    .add(spike.mul(number(config.ahp().jump())))
+                    .minimum(number(config.ahp().max()));
+            a = a.mul(number(config.adaptation().decay()))
+                    .add(y.mul(number(config.adaptation().increase())));
+            s = s.mul(y.mul(number(-config.depression().rate())).add(number(1)))
+                    .add(s.neg().add(number(1)).mul(number(config.depression().recovery())));
             NDArray move = y.sub(y.neg().add(number(1)).mul(base.sub(vTh)));
-            o = base.add(eta.mul(move)).clip(k.minThreshold(), k.maxThreshold()).sub(vTh);
-            rate = rate.add(spike.sub(rate).mul(number(k.rateStep())));
-            homeostasis = homeostasis.add(rate.sub(number(k.targetRate())).mul(number(k.homeostasisLr())));
+            o = base.add(eta.mul(move))
+                    .clip(
+                            config.adaptiveThreshold().min(),
+                            config.adaptiveThreshold().max())
+                    .sub(vTh);
+            rate = rate.add(spike.sub(rate)
+                    .mul(number(config.dt() / config.homeostasis().tau())));
+            homeostasis = homeostasis.add(rate.sub(number(config.homeostasis().targetRate()))
+                    .mul(number(config.homeostasis().learningRate())));
             return spike;
         }
     }

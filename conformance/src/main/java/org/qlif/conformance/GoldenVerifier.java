@@ -47,6 +47,13 @@ import org.qlif.Trace;
 /**
  * Runs golden cases on a device, forward and backward and with each kind of tape, and compares everything that they expect:
  * spikes exactly, the rest within the bounds that the README beside the files gives.
+ *
+ * <pre>{@code
+ * GoldenVerifier verifier = new GoldenVerifier(Device.of("cpu"), KernelOptions.defaults());
+ * GoldenFiles found = GoldenVerifier.find(List.of(Path.of("golden")));
+ * GoldenSummary summary = verifier.verify(found, result -> System.out.println(result.toLine()));
+ * System.exit(summary.exitCode());
+ * }</pre>
  */
 public final class GoldenVerifier {
     /** No backend gives a thread less: the neurons of a word of spike bits. */

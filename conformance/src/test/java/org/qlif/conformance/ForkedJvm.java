@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.File;
 import java.io.IOException;
 import java.lang.module.FindException;
+import java.lang.module.ModuleDescriptor;
 import java.lang.module.ModuleFinder;
+import java.lang.module.ModuleReference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -116,10 +118,14 @@ abstract class ForkedJvm {
         return run(command, arguments);
     }
 
-    static Stream<String> moduleNames(String entry) {
+    private static Stream<String> moduleNames(String entry) {
+        return modules(entry).map(ModuleDescriptor::name);
+    }
+
+    /** The module in an entry of a class path, if there is one. */
+    static Stream<ModuleDescriptor> modules(String entry) {
         try {
-            return ModuleFinder.of(Path.of(entry)).findAll().stream()
-                    .map(reference -> reference.descriptor().name());
+            return ModuleFinder.of(Path.of(entry)).findAll().stream().map(ModuleReference::descriptor);
         } catch (FindException noModule) {
             return Stream.empty();
         }

@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -156,13 +158,17 @@ class GoldenCaseTest {
             QlifConfig config = (QlifConfig) golden.config();
             QlifConfig preset =
                     QlifConfig.Preset.of(date).builder(config.decision()).build();
-            for (ConfigOption option : preset.options()) {
-                if (PRESET_OPTIONS.contains(option.name())) {
-                    // As floats: another order of the same sums rounds differently.
-                    assertThat((float) option.number(preset))
-                            .as(option.name() + " of " + golden.name())
-                            .isEqualTo((float) option.number(config));
+            Map<String, ConfigOption> options =
+                    preset.options().stream().collect(Collectors.toMap(ConfigOption::name, Function.identity()));
+            for (String name : PRESET_OPTIONS) {
+                double expected = options.get(name).number(config);
+                double actual = options.get(name).number(preset);
+                if (name.startsWith("dsp_")) {
+                    // A product and a power of exponentials, which another order of the same sums rounds differently.
+                    expected = (float) expected;
+                    actual = (float) actual;
                 }
+                assertThat(actual).as(name + " of " + golden.name()).isEqualTo(expected);
             }
             noise.merge(preset, config.noise().enabled(), Boolean::logicalOr);
         }

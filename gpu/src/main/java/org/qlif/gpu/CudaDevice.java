@@ -13,6 +13,14 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
 /**
  * A GPU: what it is, and where memory, streams and events of it come from. Whatever is made here has its own hold on the device, so
  * that all may be closed in any order. Thread-safe.
+ *
+ * <pre>{@code
+ * try (CudaDevice gpu = CudaDevice.open(0);
+ *         DeviceBuffer buffer = gpu.allocate(Tensor.byteSize(DType.F32, 100, 32, 128))) {
+ *     System.out.println(gpu.name() + " has " + gpu.freeBytes() + " bytes free");
+ *     Tensor input = buffer.tensor(DType.F32, 100, 32, 128);
+ * }
+ * }</pre>
  */
 public final class CudaDevice implements AutoCloseable {
     private final Device device;
@@ -49,6 +57,7 @@ public final class CudaDevice implements AutoCloseable {
     /**
      * The GPU that is {@code cuda:ordinal} among this library's devices, and CUDA's device of that number.
      *
+     * @throws IllegalArgumentException if {@code ordinal} is negative
      * @throws DeviceUnavailableException if it can't run here
      */
     public static CudaDevice open(int ordinal) {
@@ -106,6 +115,7 @@ public final class CudaDevice implements AutoCloseable {
     /**
      * Memory of {@code size} bytes, aligned for every type.
      *
+     * @throws IllegalArgumentException if {@code size} is negative
      * @throws org.qlif.NativeException if there is not that much
      */
     public DeviceBuffer allocate(long size) {
@@ -115,6 +125,7 @@ public final class CudaDevice implements AutoCloseable {
     /**
      * Page-locked memory of the host of {@code size} bytes.
      *
+     * @throws IllegalArgumentException if {@code size} is negative
      * @throws org.qlif.NativeException if there is not that much
      */
     public PinnedBuffer allocatePinned(long size) {

@@ -3,13 +3,26 @@ package org.qlif.gpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
-/** A mark in a stream: done when the work before it is. Made by {@link CudaDevice#newEvent}; to order streams, and to time work. */
+/**
+ * A mark in a stream: done when the work before it is. Made by {@link CudaDevice#newEvent}; to order streams, and to time work.
+ *
+ * <pre>{@code
+ * try (CudaEvent start = gpu.newEvent(); CudaEvent end = gpu.newEvent()) {
+ *     start.record(stream);
+ *     kernel.forward(forward);
+ *     end.record(stream);
+ *     end.synchronize();
+ *     System.out.println(end.millisecondsSince(start) + " ms");
+ * }
+ * }</pre>
+ */
 public final class CudaEvent implements AutoCloseable {
     private final Mark mark;
     /** The stream whose work the mark is behind, and how much of it; null if that is not known. */
-    private InFlight before;
+    private @Nullable InFlight before;
 
     private long uses;
     private int records;

@@ -2,6 +2,7 @@ package org.qlif.gpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.qlif.NativeException;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
@@ -39,7 +40,7 @@ public final class CudaGraph implements AutoCloseable {
         private final MemorySegment handle;
         private final Capture capture;
         /** Where it was launched last; null if it never was. */
-        private volatile CudaStream last;
+        private volatile @Nullable CudaStream last;
 
         Executable(Context hold, MemorySegment handle, Capture capture) {
             super("graph", hold);

@@ -1,5 +1,7 @@
 package org.qlif.gpu;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What a kernel on a GPU can do beyond {@link org.qlif.Kernel}, got by {@code kernel.extension(CudaKernel.class)} and bound to that
  * kernel: used from one thread at a time, not during a call, and until the kernel is closed. It does not keep the kernel reachable: one
@@ -8,9 +10,16 @@ package org.qlif.gpu;
  * <p>The values of parameters in the GPU's memory are not looked at, unlike those in the host's, which {@link
  * org.qlif.Parameters#requireValid} describes: a NaN among them, or a tau of 0, spreads without a word. {@link #checkParameters} turns a
  * check on.
+ *
+ * <pre>{@code
+ * CudaKernel control = kernel.extension(CudaKernel.class).orElseThrow();
+ * control.checkParameters(true); // to find a NaN among parameters in the GPU's memory
+ * kernel.forward(forward);
+ * }</pre>
  */
 public interface CudaKernel {
     /** The stream that calls run on, or null: then each call runs on the default stream and returns when it is done. */
+    @Nullable
     CudaStream stream();
 
     /**
@@ -26,7 +35,7 @@ public interface CudaKernel {
      * @throws IllegalArgumentException if the stream belongs to another device
      * @throws IllegalStateException if the kernel or the stream is closed
      */
-    void stream(CudaStream stream);
+    void stream(@Nullable CudaStream stream);
 
     /**
      * Makes room for backward calls of this shape, so that none has to allocate: needed before one is captured into a {@link

@@ -2,6 +2,7 @@ package org.qlif.gpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.NeuronConfig;
@@ -16,11 +17,11 @@ final class CudaSite implements NativeKernel.Site {
     private final Context context;
     private final CudaStaging staging = new CudaStaging();
     /** The caller's, or null for the default stream. */
-    private volatile CudaStream stream;
+    private volatile @Nullable CudaStream stream;
 
     private volatile boolean checksParameters;
     /** That of the call under way, which stays open until it returns; null for the default stream. */
-    private CudaStream entered;
+    private @Nullable CudaStream entered;
 
     CudaSite(Device device, int ordinal) {
         this.device = device;
@@ -80,7 +81,7 @@ final class CudaSite implements NativeKernel.Site {
         Parameters copies = Parameters.none(config);
         for (NeuronParameter parameter : config.parameters()) {
             Tensor tensor = parameters.get(parameter);
-            if (tensor.place() != null && tensor.elements() > 0) {
+            if (tensor != null && tensor.place() != null && tensor.elements() > 0) {
                 if (entered != null && CudaStream.isCapturing(staging.stream())) {
                     throw new IllegalStateException(
                             "this call is captured into a graph, and the kernel checks parameters, which"
@@ -95,31 +96,31 @@ final class CudaSite implements NativeKernel.Site {
     }
 
     @Override
-    public void finish(NativeKernel kernel, NativeTape tape) {
+    public void finish(NativeKernel kernel, @Nullable NativeTape tape) {
         if (entered == null || staging.copies()) {
             Driver.check(cuda_h.cuStreamSynchronize(staging.stream()), "cuStreamSynchronize");
         } else {
-            keep(kernel, tape);
+            keep(entered, kernel, tape);
             entered.kept();
         }
     }
 
     @Override
-    public void abandon(NativeKernel kernel, NativeTape tape) {
+    public void abandon(NativeKernel kernel, @Nullable NativeTape tape) {
         // Whoever waits for every call may free its memory after a failed one too.
         if (entered == null || staging.loaded()) {
             // The failure that led here is the one to report.
             cuda_h.cuStreamSynchronize(staging.stream());
         } else {
-            keep(kernel, tape);
+            keep(entered, kernel, tape);
         }
     }
 
     /** The call goes on after it has returned. */
-    private void keep(NativeKernel kernel, NativeTape tape) {
+    private void keep(CudaStream stream, NativeKernel kernel, @Nullable NativeTape tape) {
         Holds holds = staging.holds();
         for (int i = 0; i < holds.count(); i++) {
-            entered.keep(holds.scope(i));
+            stream.keep(holds.scope(i));
         }
         Capture capture = Capture.current();
         if (capture != null) {
@@ -164,12 +165,12 @@ final class CudaSite implements NativeKernel.Site {
         }
 
         @Override
-        public CudaStream stream() {
+        public @Nullable CudaStream stream() {
             return stream;
         }
 
         @Override
-        public void stream(CudaStream next) {
+        public void stream(@Nullable CudaStream next) {
             kernel.lifetime().requireOpen();
             if (next != null) {
                 next.lifetime().requireOpen();

@@ -15,6 +15,16 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
  * or asked whether it is done, or because later work went by, the stream keeps what they use reachable: memory that the garbage collector
  * owns, and buffers that are forgotten, stay. It can't keep open what is closed: to close a shared arena, or to free memory of another
  * library, before the work on it is done is the caller's fault, and what the GPU then reads or writes is undefined.
+ *
+ * <pre>{@code
+ * try (CudaStream stream = gpu.newStream()) {
+ *     CudaKernel control = kernel.extension(CudaKernel.class).orElseThrow();
+ *     control.stream(stream);
+ *     kernel.forward(forward); // returns at once if all its tensors are on the GPU
+ *     stream.synchronize();
+ *     control.stream(null);
+ * }
+ * }</pre>
  */
 public final class CudaStream implements AutoCloseable {
     private final Device device;

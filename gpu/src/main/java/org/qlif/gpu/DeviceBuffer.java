@@ -14,6 +14,13 @@ import org.qlif.spi.host.HostMemory;
  * Memory of a GPU, made by {@link CudaDevice#allocate}; its content is undefined at first. Tensors are views of it, for a kernel on
  * the same device to read and write without a copy. Copies may be made from several threads at a time. A buffer that is forgotten is
  * freed some time after it, its tensors and the work on them are gone; there is no telling when, so close it.
+ *
+ * <pre>{@code
+ * try (DeviceBuffer buffer = gpu.allocate(4L * current.length)) {
+ *     buffer.copyFrom(MemorySegment.ofArray(current));
+ *     kernel.forward(forward.input(buffer.tensor(DType.F32, 100, 32, 128)));
+ * }
+ * }</pre>
  */
 public final class DeviceBuffer implements AutoCloseable {
     private static final long CHUNK = 4L << 20;
@@ -91,7 +98,13 @@ public final class DeviceBuffer implements AutoCloseable {
         return allocation.address;
     }
 
-    /** A tensor over the first bytes of the buffer. */
+    /**
+     * A tensor over the first bytes of the buffer.
+     *
+     * @throws IllegalArgumentException if an extent is negative
+     * @throws IllegalStateException if the buffer is closed
+     * @throws IndexOutOfBoundsException if the tensor passes the buffer's end
+     */
     public Tensor tensor(DType type, long... shape) {
         return tensorAt(0, type, shape);
     }
@@ -203,7 +216,11 @@ public final class DeviceBuffer implements AutoCloseable {
                 () -> download(slice(offset, target.byteSize()).address(), target, target.byteSize(), stream.handle()));
     }
 
-    /** Copies {@code source}, a buffer of the same device and size, on {@code stream}, and returns at once. */
+    /**
+     * Copies {@code source}, a buffer of the same device and size, on {@code stream}, and returns at once.
+     *
+     * @throws IllegalArgumentException if it has another device or size
+     */
     public void copyFrom(DeviceBuffer source, CudaStream stream) {
         if (!source.device.equals(device) || source.size != size) {
             throw new IllegalArgumentException("source: got " + source.size + " bytes on " + source.device

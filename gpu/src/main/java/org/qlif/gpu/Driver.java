@@ -6,6 +6,7 @@ import java.lang.foreign.SymbolLookup;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.qlif.NativeException;
 import org.qlif.NativeException.Kind;
 import org.qlif.gpu.ffi.cuda.cuda_h;
@@ -19,12 +20,12 @@ final class Driver {
     private static final List<Path> TRACES =
             List.of(Path.of("/proc/driver/nvidia/version"), Path.of("/dev/nvidiactl"), Path.of("/dev/dxg"));
 
-    private static Driver driver;
+    private static @Nullable Driver driver;
 
-    private final String obstacle;
+    private final @Nullable String obstacle;
     private final boolean gpuPresent;
 
-    private Driver(String obstacle, boolean gpuPresent) {
+    private Driver(@Nullable String obstacle, boolean gpuPresent) {
         this.obstacle = obstacle;
         this.gpuPresent = gpuPresent;
     }
@@ -62,6 +63,7 @@ final class Driver {
     }
 
     /** Why there is no driver; null if there is one. */
+    @Nullable
     String obstacle() {
         return obstacle;
     }

@@ -2,6 +2,8 @@ package org.qlif.gpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
@@ -25,7 +27,7 @@ final class Holds {
     /** Of each length that a call can take, the same segments from the beginning on, then NULL. */
     private final MemorySegment[][] arguments;
 
-    private final MemorySegment.Scope[] scopes = new MemorySegment.Scope[MOST];
+    private final MemorySegment.@Nullable Scope[] scopes = new MemorySegment.@Nullable Scope[MOST];
     private int count;
 
     Holds() {
@@ -72,7 +74,7 @@ final class Holds {
 
     /** The scope of an arena, by number. */
     MemorySegment.Scope scope(int index) {
-        return scopes[index];
+        return Objects.requireNonNull(scopes[index]);
     }
 
     void clear() {

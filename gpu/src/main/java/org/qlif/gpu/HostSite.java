@@ -2,6 +2,7 @@ package org.qlif.gpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.qlif.Device;
 import org.qlif.NeuronConfig;
 import org.qlif.Parameters;
@@ -35,10 +36,10 @@ final class HostSite implements NativeKernel.Site {
     public void check(NeuronConfig config, Parameters parameters) {}
 
     @Override
-    public void finish(NativeKernel kernel, NativeTape tape) {}
+    public void finish(NativeKernel kernel, @Nullable NativeTape tape) {}
 
     @Override
-    public void abandon(NativeKernel kernel, NativeTape tape) {}
+    public void abandon(NativeKernel kernel, @Nullable NativeTape tape) {}
 
     @Override
     public void leave() {}

@@ -2,12 +2,13 @@ package org.qlif.gpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 import org.qlif.Tensor;
 import org.qlif.spi.host.HostMemory;
 
 /** On the host, native memory is reached as it lies, and arrays are copied: the garbage collector moves them. */
 final class HostStaging extends Staging {
-    private Arena arena;
+    private @Nullable Arena arena;
     private MemorySegment scratch = MemorySegment.NULL;
 
     @Override

@@ -1,5 +1,7 @@
 package org.qlif.gpu;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Whether something that its owner closes is still open, and how many are using it. Uses may overlap; closing waits for those that
  * have begun and refuses later ones. Allocates nothing.
@@ -10,7 +12,7 @@ final class Lifetime {
     private boolean ending;
     private boolean ended;
     /** Whose code runs within a use; null if no caller's code does. */
-    private Thread caller;
+    private @Nullable Thread caller;
 
     /** The life of {@code what}, such as "this stream", for messages. */
     Lifetime(String what) {
@@ -35,7 +37,7 @@ final class Lifetime {
     }
 
     /** Says that code of a caller runs on this thread within a use, or, with null, that it has ended. */
-    synchronized void runs(Thread thread) {
+    synchronized void runs(@Nullable Thread thread) {
         caller = thread;
     }
 

@@ -3,7 +3,9 @@ package org.qlif.gpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.Device;
@@ -55,7 +57,7 @@ final class NativeKernel implements BackendKernel {
     private final Lifetime lifetime = new Lifetime("this kernel");
     private final Holders holders = new Holders(this::release);
     private final String description;
-    private Broadcast modulation;
+    private @Nullable Broadcast modulation;
 
     /** Where a kernel runs: what has to be done around its calls. */
     interface Site extends AutoCloseable {
@@ -78,10 +80,10 @@ final class NativeKernel implements BackendKernel {
         void check(NeuronConfig config, Parameters parameters);
 
         /** Waits for a call if it must be done when it returns, or else keeps what it uses. {@code tape} may be null. */
-        void finish(NativeKernel kernel, NativeTape tape);
+        void finish(NativeKernel kernel, @Nullable NativeTape tape);
 
         /** Waits, after a failure, until nothing uses the caller's memory any more, or keeps it. Throws nothing. */
-        void abandon(NativeKernel kernel, NativeTape tape);
+        void abandon(NativeKernel kernel, @Nullable NativeTape tape);
 
         void leave();
 
@@ -210,7 +212,12 @@ final class NativeKernel implements BackendKernel {
     }
 
     @Override
-    public void draw(DrawStream stream, long firstStep, Tensor rowIndex, Tensor uniforms, Tensor normals) {
+    public void draw(
+            DrawStream stream,
+            long firstStep,
+            @Nullable Tensor rowIndex,
+            @Nullable Tensor uniforms,
+            @Nullable Tensor normals) {
         Tensor any = uniforms != null ? uniforms : normals;
         if (any == null) {
             return;
@@ -243,7 +250,7 @@ final class NativeKernel implements BackendKernel {
     }
 
     /** Ends a call. {@code call} lends memory that the garbage collector may own, and that native code has used until here. */
-    private void end(boolean done, NativeTape tape, Object call) {
+    private void end(boolean done, @Nullable NativeTape tape, Object call) {
         try {
             if (!done) {
                 site.abandon(this, tape);
@@ -269,7 +276,7 @@ final class NativeKernel implements BackendKernel {
         staging.bind(args, qlif_forward_args.input$offset(), call.input(), Use.READ);
         int perNeuron = 0;
         for (NeuronParameter parameter : parameters) {
-            Tensor tensor = call.parameters().get(parameter);
+            Tensor tensor = Objects.requireNonNull(call.parameters().get(parameter));
             int ordinal = parameter.ordinal();
             staging.bind(args, qlif_forward_args.parameters$offset() + ordinal * POINTER, tensor, Use.READ);
             if (tensor.elements() != 1) {
@@ -292,20 +299,22 @@ final class NativeKernel implements BackendKernel {
                 tape == null ? 0 : tape.handle().address());
     }
 
-    private static NativeTape tapeOf(Forward call) {
-        return call.tape() == null ? null : (NativeTape) call.tape().storage();
+    private static @Nullable NativeTape tapeOf(Forward call) {
+        Tape tape = call.tape();
+        return tape == null ? null : (NativeTape) tape.storage();
     }
 
-    private void bindModulation(MemorySegment args, Tensor tensor) {
-        modulation = Broadcast.of(tensor, modulation);
+    private void bindModulation(MemorySegment args, @Nullable Tensor tensor) {
+        Broadcast broadcast = Broadcast.of(tensor, modulation);
+        modulation = broadcast;
         long at = qlif_forward_args.modulation$offset();
         staging.bind(args, at + qlif_broadcast.data$offset(), tensor, Use.READ);
-        args.set(qlif_h.C_LONG, at + qlif_broadcast.stride_t$offset(), tensor == null ? 0 : modulation.strideT());
-        args.set(qlif_h.C_LONG, at + qlif_broadcast.stride_b$offset(), tensor == null ? 0 : modulation.strideB());
-        args.set(qlif_h.C_LONG, at + qlif_broadcast.stride_n$offset(), tensor == null ? 0 : modulation.strideN());
+        args.set(qlif_h.C_LONG, at + qlif_broadcast.stride_t$offset(), broadcast == null ? 0 : broadcast.strideT());
+        args.set(qlif_h.C_LONG, at + qlif_broadcast.stride_b$offset(), broadcast == null ? 0 : broadcast.strideB());
+        args.set(qlif_h.C_LONG, at + qlif_broadcast.stride_n$offset(), broadcast == null ? 0 : broadcast.strideN());
     }
 
-    private void bindState(MemorySegment args, long offset, State state, Use use) {
+    private void bindState(MemorySegment args, long offset, @Nullable State state, Use use) {
         for (StateVariable variable : variables) {
             Tensor tensor = state == null ? null : state.get(variable);
             staging.bind(args, offset + variable.ordinal() * POINTER, tensor, use);

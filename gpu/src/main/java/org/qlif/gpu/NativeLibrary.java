@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.qlif.QlifConfig;
 import org.qlif.gpu.ffi.qlif.qlif_device_info;
 import org.qlif.gpu.ffi.qlif.qlif_h;
@@ -43,11 +44,11 @@ final class NativeLibrary {
     /** What the JVM has for each byte of a file name that its encoding doesn't know. */
     private static final char UNKNOWN = '\uFFFD';
 
-    private static NativeLibrary library;
+    private static @Nullable NativeLibrary library;
 
-    private final String obstacle;
+    private final @Nullable String obstacle;
 
-    private NativeLibrary(String obstacle) {
+    private NativeLibrary(@Nullable String obstacle) {
         this.obstacle = obstacle;
     }
 
@@ -77,6 +78,7 @@ final class NativeLibrary {
     }
 
     /** Why the library is not there; null if it is. */
+    @Nullable
     String obstacle() {
         return obstacle;
     }
@@ -225,7 +227,7 @@ final class NativeLibrary {
      * The resource, or null. A jar without classes is a module that nothing requires, so on the module path the JVM does not see it
      * unless told to; then it is looked for there.
      */
-    private static InputStream open() throws IOException {
+    private static @Nullable InputStream open() throws IOException {
         InputStream seen = NativeLibrary.class.getClassLoader().getResourceAsStream(RESOURCE);
         String modulePath = System.getProperty("jdk.module.path");
         if (seen != null || modulePath == null) {
@@ -257,7 +259,7 @@ final class NativeLibrary {
         }
     }
 
-    private static void delete(Path path) {
+    private static void delete(@Nullable Path path) {
         try {
             if (path != null) {
                 Files.deleteIfExists(path);

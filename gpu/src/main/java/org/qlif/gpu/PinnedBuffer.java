@@ -11,6 +11,14 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
  * Page-locked memory of the host, made by {@link CudaDevice#allocatePinned}: zero at first. GPUs copy it fastest, and beside other
  * work. It is memory of the host in every respect: any kernel takes tensors of it. A buffer that is forgotten is freed some time after
  * it and its segments are gone.
+ *
+ * <pre>{@code
+ * try (PinnedBuffer staging = gpu.allocatePinned(buffer.byteSize())) {
+ *     staging.tensor(DType.F32, 100, 32, 128).fill(1);
+ *     buffer.copyFrom(staging.segment(), 0, stream);
+ *     stream.synchronize();
+ * }
+ * }</pre>
  */
 public final class PinnedBuffer implements AutoCloseable {
     private final Allocation allocation;
@@ -73,7 +81,13 @@ public final class PinnedBuffer implements AutoCloseable {
         return segment.byteSize();
     }
 
-    /** A tensor over the first bytes of the buffer. */
+    /**
+     * A tensor over the first bytes of the buffer.
+     *
+     * @throws IllegalArgumentException if an extent is negative
+     * @throws IllegalStateException if the buffer is closed
+     * @throws IndexOutOfBoundsException if the tensor passes the buffer's end
+     */
     public Tensor tensor(DType type, long... shape) {
         return Tensor.of(type, segment().asSlice(0, Tensor.byteSize(type, shape)), shape);
     }

@@ -5,6 +5,7 @@ import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What an object of this package owns of a GPU: a hold on the context, and what was made in it. Uses are counted, and closing waits for
@@ -20,7 +21,7 @@ abstract class Resource {
     private final String what;
     private final Context context;
     private final Lifetime lifetime;
-    private Cleaner.Cleanable forgotten;
+    private Cleaner.@Nullable Cleanable forgotten;
 
     /** A resource that takes over {@code hold}. */
     Resource(String what, Context hold) {
@@ -71,7 +72,7 @@ abstract class Resource {
     }
 
     /** Waits for uses, and releases this; later ones only wait for the first to have done so. {@code arena} is closed first. */
-    final void close(Arena arena) {
+    final void close(@Nullable Arena arena) {
         if (lifetime.end()) {
             try (context) {
                 try {

@@ -2,6 +2,8 @@ package org.qlif.gpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.qlif.NativeException;
 import org.qlif.NativeException.Kind;
 import org.qlif.Tensor;
@@ -29,7 +31,7 @@ abstract class Staging implements AutoCloseable {
     static final long NONE = -1;
 
     private int count;
-    private Tensor[] tensors = new Tensor[16];
+    private @Nullable Tensor[] tensors = new @Nullable Tensor[16];
     private Use[] uses = new Use[16];
     private MemorySegment[] structs = new MemorySegment[16];
     private long[] pointers = new long[16];
@@ -53,7 +55,7 @@ abstract class Staging implements AutoCloseable {
     abstract void download(long from, Tensor to);
 
     /** Sets the pointer at {@code offset} of {@code struct}, and the one at {@code alias} if there is one; null for a null tensor. */
-    void bind(MemorySegment struct, long offset, long alias, Tensor tensor, Use use) {
+    void bind(MemorySegment struct, long offset, long alias, @Nullable Tensor tensor, Use use) {
         long address = 0;
         if (tensor != null) {
             // Never read or written, but not null, which would mean absent.
@@ -69,7 +71,7 @@ abstract class Staging implements AutoCloseable {
         point(struct, offset, alias, address);
     }
 
-    void bind(MemorySegment struct, long offset, Tensor tensor, Use use) {
+    void bind(MemorySegment struct, long offset, @Nullable Tensor tensor, Use use) {
         bind(struct, offset, NONE, tensor, use);
     }
 
@@ -124,16 +126,20 @@ abstract class Staging implements AutoCloseable {
             places[i] += base;
             point(structs[i], pointers[i], aliases[i], places[i]);
             if (uses[i] != Use.WRITE) {
-                upload(tensors[i], places[i]);
+                upload(tensor(i), places[i]);
             }
         }
+    }
+
+    private Tensor tensor(int index) {
+        return Objects.requireNonNull(tensors[index]);
     }
 
     /** Copies back what the call has written. */
     void store() {
         for (int i = 0; i < count; i++) {
             if (uses[i] != Use.READ) {
-                download(places[i], tensors[i]);
+                download(places[i], tensor(i));
             }
         }
     }

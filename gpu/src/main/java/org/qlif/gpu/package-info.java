@@ -11,4 +11,7 @@
  * become unreachable. Failures of the device are {@link org.qlif.NativeException}s. Unless a method says otherwise,
  * objects may be used from any thread, one at a time.
  */
+@NullMarked
 package org.qlif.gpu;
+
+import org.jspecify.annotations.NullMarked;

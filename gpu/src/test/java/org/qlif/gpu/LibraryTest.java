@@ -129,12 +129,13 @@ class LibraryTest {
         return options;
     }
 
-    /** The library's options are those of Java's table, of their kinds, with their defaults. */
+    /** The library's options are those of Java's table, of their kinds, with their defaults, where Java's struct has them. */
     @Test
     void optionsAreTheConfigurations() throws Exception {
         try (Arena arena = Arena.ofConfined()) {
             for (int model = 0; model < MODELS.size(); model++) {
                 NeuronConfig config = MODELS.get(model);
+                MemorySegment defaults = NativeConfig.of(config, arena);
                 Map<String, MemorySegment> left = options(arena, model);
                 for (ConfigOption option : config.options()) {
                     String name = option.name();
@@ -142,12 +143,15 @@ class LibraryTest {
                     assertThat(row).as("the library's option %s", name).isNotNull();
                     assertThat(qlif_option_info.kind(row)).as(name).isEqualTo(kind(option.kind()));
                     assertThat(qlif_option_info.derived(row) != 0).as(name).isEqualTo(option.derivable());
-                    double value = qlif_option_info.default_value(row);
-                    if (option.derivable()) {
-                        assertThat(value).as(name).isNaN();
-                    } else {
-                        assertThat(value).as(name).isEqualTo(option.number(config));
-                    }
+                    double number = option.number(config);
+                    assertThat(qlif_option_info.default_value(row))
+                            .as(name)
+                            .isEqualTo(Double.valueOf(option.derivable() ? Double.NaN : number));
+                    int offset = qlif_option_info.offset(row);
+                    double filled = option.kind() == ConfigOption.Kind.NUMBER
+                            ? defaults.get(ValueLayout.JAVA_DOUBLE, offset)
+                            : defaults.get(ValueLayout.JAVA_INT, offset);
+                    assertThat(filled).as(name).isEqualTo(number);
                 }
                 assertThat(left.keySet()).as("options that Java does not have").isEmpty();
             }
@@ -493,7 +497,7 @@ class LibraryTest {
                 }
             }
         }
-        assertThat(compared).isEqualTo((38 + 7) * 4 * (numbers.length + 6));
+        assertThat(compared).isEqualTo((38 + 7) * Surrogate.values().length * (numbers.length + 6));
     }
 
     /** Whether a number is between the bounds that the table tells. */

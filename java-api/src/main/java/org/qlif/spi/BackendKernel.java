@@ -1,6 +1,7 @@
 package org.qlif.spi;
 
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.qlif.Backward;
 import org.qlif.Device;
 import org.qlif.DrawStream;
@@ -45,7 +46,12 @@ public interface BackendKernel extends AutoCloseable {
     void backward(Backward call);
 
     /** Writes the numbers that a run would draw; either tensor may be null, and so may {@code rowIndex}. */
-    void draw(DrawStream stream, long firstStep, Tensor rowIndex, Tensor uniforms, Tensor normals);
+    void draw(
+            DrawStream stream,
+            long firstStep,
+            @Nullable Tensor rowIndex,
+            @Nullable Tensor uniforms,
+            @Nullable Tensor normals);
 
     /** Memory for a tape of this shape. */
     TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons);

@@ -39,9 +39,9 @@ final class LifNeuron extends ScalarNeuron<LifNeuron.Step> {
     static final class Step extends ScalarStep {
         /** i', the synaptic current with the input. */
         float iIn;
-        /** (v_leak - v) + i'. */
+        /** (V_leak - V) + i'. */
         float drive;
-        /** v' - v_th. */
+        /** V' - V_th. */
         float delta;
     }
 

@@ -20,8 +20,8 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
     private static final int V = QlifVariable.MEMBRANE.ordinal();
     private static final int A = QlifVariable.ADAPTATION.ordinal();
     private static final int S = QlifVariable.EFFICIENCY.ordinal();
-    private static final int R = QlifVariable.REFRACTORY.ordinal();
-    private static final int H = QlifVariable.AHP.ordinal();
+    private static final int REFRACTORY = QlifVariable.REFRACTORY.ordinal();
+    private static final int AHP = QlifVariable.AHP.ordinal();
     private static final int D = QlifVariable.DYNAMIC_PROBABILITY.ordinal();
     private static final int O = QlifVariable.THRESHOLD_OFFSET.ordinal();
     private static final int RATE = QlifVariable.RATE.ordinal();
@@ -146,7 +146,9 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         }
         if (config.ahp().enabled()) {
             return current
-                    - (config.adaptation().enabled() ? Math.fma(k.gAhp(), state[H], state[A]) : k.gAhp() * state[H]);
+                    - (config.adaptation().enabled()
+                            ? Math.fma(k.gAhp(), state[AHP], state[A])
+                            : k.gAhp() * state[AHP]);
         }
         return config.adaptation().enabled() ? current - state[A] : current;
     }
@@ -200,7 +202,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         }
         x.p = clamp(x.rawP, k.floor(), k.ceiling());
         if (config.refractoriness().enabled()) {
-            x.damping = ScalarMath.decay(state[R]);
+            x.damping = ScalarMath.decay(state[REFRACTORY]);
             x.p = x.p * x.damping;
         }
     }
@@ -258,11 +260,11 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         state[Y] = x.y;
         state[V] = Math.fma(x.y * k.resetFraction(), k.vReset() - x.vPre, x.vPre);
         if (config.refractoriness().enabled()) {
-            state[R] = Math.fma(k.refractoryDecay(), state[R], k.rJump() * x.y);
+            state[REFRACTORY] = Math.fma(k.refractoryDecay(), state[REFRACTORY], k.rJump() * x.y);
         }
         if (config.ahp().enabled()) {
-            float h = Math.fma(k.ahpDecay(), state[H], k.ahpJump() * x.spike);
-            state[H] = h > k.ahpMax() ? k.ahpMax() : h;
+            float h = Math.fma(k.ahpDecay(), state[AHP], k.ahpJump() * x.spike);
+            state[AHP] = h > k.ahpMax() ? k.ahpMax() : h;
         }
         if (config.adaptation().enabled()) {
             state[A] = Math.fma(k.adaptationDecay(), state[A], k.spikeIncrease() * x.y);
@@ -341,9 +343,9 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         }
         if (config.refractoriness().enabled()) {
             if (!config.reset().detached()) {
-                bY = Math.fma(k.rJump(), adjoint[R], bY);
+                bY = Math.fma(k.rJump(), adjoint[REFRACTORY], bY);
             }
-            adjoint[R] = k.refractoryDecay() * adjoint[R];
+            adjoint[REFRACTORY] = k.refractoryDecay() * adjoint[REFRACTORY];
         }
         if (!config.reset().detached()) {
             bY = Math.fma(bV, k.resetFraction() * (k.vReset() - x.vPre), bY);
@@ -392,7 +394,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         }
         float bP = bY;
         if (config.refractoriness().enabled()) {
-            adjoint[R] = Math.fma(-bP, x.p, adjoint[R]);
+            adjoint[REFRACTORY] = Math.fma(-bP, x.p, adjoint[REFRACTORY]);
             bP = bP * x.damping;
         }
         bP = within(x.rawP, k.floor(), k.ceiling()) ? bP : 0f;

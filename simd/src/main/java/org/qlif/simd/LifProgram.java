@@ -53,7 +53,7 @@ final class LifProgram implements LifPasses {
         return fromArray(F, m, i + LifLayout.I).add(fromArray(F, m, input));
     }
 
-    /** (v_leak - v) + i'. */
+    /** (V_leak - V) + i'. */
     private FloatVector drive(FloatVector potential, FloatVector current) {
         return broadcast(F, k.vLeak()).sub(potential).add(current);
     }

@@ -12,8 +12,8 @@ final class QlifLayout {
     static final int V = LINES.state(QlifVariable.MEMBRANE);
     static final int A = LINES.state(QlifVariable.ADAPTATION);
     static final int S = LINES.state(QlifVariable.EFFICIENCY);
-    static final int R = LINES.state(QlifVariable.REFRACTORY);
-    static final int H = LINES.state(QlifVariable.AHP);
+    static final int REFRACTORY = LINES.state(QlifVariable.REFRACTORY);
+    static final int AHP = LINES.state(QlifVariable.AHP);
     static final int D = LINES.state(QlifVariable.DYNAMIC_PROBABILITY);
     static final int O = LINES.state(QlifVariable.THRESHOLD_OFFSET);
     static final int RATE = LINES.state(QlifVariable.RATE);
@@ -36,7 +36,7 @@ final class QlifLayout {
     static final int ADJ_V = LINES.adjoint(QlifVariable.MEMBRANE);
     static final int ADJ_A = LINES.adjoint(QlifVariable.ADAPTATION);
     static final int ADJ_S = LINES.adjoint(QlifVariable.EFFICIENCY);
-    static final int ADJ_R = LINES.adjoint(QlifVariable.REFRACTORY);
+    static final int ADJ_REFRACTORY = LINES.adjoint(QlifVariable.REFRACTORY);
     static final int ADJ_D = LINES.adjoint(QlifVariable.DYNAMIC_PROBABILITY);
     static final int ADJ_O = LINES.adjoint(QlifVariable.THRESHOLD_OFFSET);
     static final int ADJ_M = LINES.adjoint(QlifVariable.MODULATION);

@@ -143,7 +143,7 @@ final class QlifProgram implements QlifPasses {
     private FloatVector effectiveCurrent(float[] m, int i, FloatVector gained) {
         FloatVector current = C.depression() ? gained.mul(fromArray(F, m, i + QlifLayout.S)) : gained;
         if (C.ahp()) {
-            FloatVector ahp = fromArray(F, m, i + QlifLayout.H);
+            FloatVector ahp = fromArray(F, m, i + QlifLayout.AHP);
             return current.sub(
                     C.adaptation()
                             ? ahp.fma(broadcast(F, k.gAhp()), fromArray(F, m, i + QlifLayout.A))
@@ -188,7 +188,7 @@ final class QlifProgram implements QlifPasses {
             int i = v * QlifLayout.STRIDE;
             int j = at + v * Lanes.LENGTH;
             if (RECORDS && C.damps()) {
-                SimdMath.decay(fromArray(F, m, i + QlifLayout.R)).intoArray(m, j + QlifLayout.FRAME_DAMPING);
+                SimdMath.decay(fromArray(F, m, i + QlifLayout.REFRACTORY)).intoArray(m, j + QlifLayout.FRAME_DAMPING);
             }
             if (C.dynamicProbability()) {
                 fromArray(F, m, i + QlifLayout.D)
@@ -351,7 +351,7 @@ final class QlifProgram implements QlifPasses {
     private static FloatVector dampedProbability(float[] m, int i, int j) {
         FloatVector damping = RECORDS
                 ? fromArray(F, m, j + QlifLayout.FRAME_DAMPING)
-                : SimdMath.decay(fromArray(F, m, i + QlifLayout.R));
+                : SimdMath.decay(fromArray(F, m, i + QlifLayout.REFRACTORY));
         return fromArray(F, m, j + QlifLayout.FRAME_P).mul(damping);
     }
 
@@ -409,14 +409,14 @@ final class QlifProgram implements QlifPasses {
                     .fma(broadcast(F, k.vReset()).sub(vPre), vPre)
                     .intoArray(m, i + QlifLayout.V);
             if (C.refractory()) {
-                fromArray(F, m, i + QlifLayout.R)
+                fromArray(F, m, i + QlifLayout.REFRACTORY)
                         .fma(broadcast(F, k.refractoryDecay()), y.mul(k.rJump()))
-                        .intoArray(m, i + QlifLayout.R);
+                        .intoArray(m, i + QlifLayout.REFRACTORY);
             }
             if (C.ahp()) {
                 FloatVector h =
-                        fromArray(F, m, i + QlifLayout.H).fma(broadcast(F, k.ahpDecay()), spike.mul(k.ahpJump()));
-                h.blend(k.ahpMax(), h.compare(GT, k.ahpMax())).intoArray(m, i + QlifLayout.H);
+                        fromArray(F, m, i + QlifLayout.AHP).fma(broadcast(F, k.ahpDecay()), spike.mul(k.ahpJump()));
+                h.blend(k.ahpMax(), h.compare(GT, k.ahpMax())).intoArray(m, i + QlifLayout.AHP);
             }
             if (C.adaptation()) {
                 fromArray(F, m, i + QlifLayout.A)
@@ -508,11 +508,11 @@ final class QlifProgram implements QlifPasses {
                 adjA.mul(k.adaptationDecay()).intoArray(m, b + QlifLayout.ADJ_A);
             }
             if (C.refractory()) {
-                FloatVector adjR = fromArray(F, m, b + QlifLayout.ADJ_R);
+                FloatVector adjR = fromArray(F, m, b + QlifLayout.ADJ_REFRACTORY);
                 if (!C.detachReset()) {
                     bY = adjR.fma(broadcast(F, k.rJump()), bY);
                 }
-                adjR.mul(k.refractoryDecay()).intoArray(m, b + QlifLayout.ADJ_R);
+                adjR.mul(k.refractoryDecay()).intoArray(m, b + QlifLayout.ADJ_REFRACTORY);
             }
             if (!C.detachReset()) {
                 FloatVector vPre = fromArray(F, m, j + QlifLayout.FRAME_V_PRE);
@@ -543,7 +543,9 @@ final class QlifProgram implements QlifPasses {
                 FloatVector p = RECORDS_P
                         ? fromArray(F, m, j + QlifLayout.FRAME_P)
                         : clampProbability(rawP).mul(damping);
-                bP.neg().fma(p, fromArray(F, m, b + QlifLayout.ADJ_R)).intoArray(m, b + QlifLayout.ADJ_R);
+                bP.neg()
+                        .fma(p, fromArray(F, m, b + QlifLayout.ADJ_REFRACTORY))
+                        .intoArray(m, b + QlifLayout.ADJ_REFRACTORY);
                 bP = bP.mul(damping);
             }
             if (C.clampsProbability()) {

@@ -1,5 +1,6 @@
 package org.qlif.spi.host;
 
+import org.jspecify.annotations.Nullable;
 import org.qlif.Tensor;
 
 /**
@@ -16,7 +17,7 @@ public record Broadcast(Tensor tensor, long strideT, long strideB, long strideN)
      * The strides of {@code tensor}, whose shape broadcasts from the right; null if there is none. If that is the tensor of
      * {@code last}, which may be null, it is {@code last} itself: a description that is run again allocates nothing.
      */
-    public static Broadcast of(Tensor tensor, Broadcast last) {
+    public static @Nullable Broadcast of(@Nullable Tensor tensor, @Nullable Broadcast last) {
         if (tensor == null || (last != null && last.tensor == tensor)) {
             return tensor == null ? null : last;
         }

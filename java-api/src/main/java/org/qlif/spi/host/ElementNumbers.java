@@ -2,6 +2,8 @@ package org.qlif.spi.host;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.qlif.Forward;
 import org.qlif.Tensor;
 
@@ -11,11 +13,11 @@ public final class ElementNumbers {
 
     /** The number of element {@code e = b * N + n}; unsigned, and it wraps around. */
     public static long of(Forward call, long e) {
-        return of(call.rowIndex(), call.draws().elementOffset(), call.neurons(), e);
+        return of(call.rowIndex(), Objects.requireNonNull(call.draws()).elementOffset(), call.neurons(), e);
     }
 
     /** The same of rows of so many neurons. {@code rowIndex}: null for rows that follow each other from {@code offset} on. */
-    public static long of(Tensor rowIndex, long offset, long neurons, long e) {
+    public static long of(@Nullable Tensor rowIndex, long offset, long neurons, long e) {
         return rowIndex == null ? offset + e : index(rowIndex.segment(), e / neurons) * neurons + e % neurons;
     }
 

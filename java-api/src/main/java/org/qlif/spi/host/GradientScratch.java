@@ -2,6 +2,7 @@ package org.qlif.spi.host;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 import org.qlif.Backward;
 import org.qlif.Parameters;
 import org.qlif.Tensor;
@@ -20,11 +21,10 @@ public final class GradientScratch implements AutoCloseable {
     /** Whether the call has nothing to run. */
     private boolean empty;
 
-    private Parameters results;
-    private MemorySegment sums;
-    private MemorySegment modulationSteps;
+    private @Nullable Parameters results;
+    private @Nullable MemorySegment modulationSteps;
     private long modulationStepsIndex;
-    private Broadcast modulation;
+    private @Nullable Broadcast modulation;
 
     /** Scratch for a model with this many parameters. */
     public GradientScratch(int parameters) {
@@ -46,10 +46,9 @@ public final class GradientScratch implements AutoCloseable {
         if (empty) {
             return false;
         }
-        boolean varies = modulation != null && modulation.strideT() != 0;
-        boolean shared = varies
-                && gradModulation.elements()
-                        != Math.multiplyExact(call.forward().steps(), elements);
+        Tensor varying = modulation == null || modulation.strideT() == 0 ? null : gradModulation;
+        boolean shared = varying != null
+                && varying.elements() != Math.multiplyExact(call.forward().steps(), elements);
         long sumBytes = Math.multiplyExact(elements, (parameters + 1) * 4L);
         long stepBytes = shared ? Math.multiplyExact(call.forward().steps(), elements * 4) : 0;
         if (memory.byteSize() - sumBytes < stepBytes) {
@@ -63,15 +62,14 @@ public final class GradientScratch implements AutoCloseable {
             arena.close();
             arena = larger;
         }
-        sums = memory;
-        modulationSteps = shared ? memory : varies ? gradModulation.segment() : null;
+        modulationSteps = shared ? memory : varying == null ? null : varying.segment();
         modulationStepsIndex = shared ? sumBytes / 4 : 0;
         return true;
     }
 
     /** The sums over time, {@code float (parameters + 1, elements)}; the last row is the modulation's. */
     public MemorySegment sums() {
-        return sums;
+        return memory;
     }
 
     /** The position in {@link #sums()}, in floats, of element 0 of a parameter. */
@@ -81,7 +79,11 @@ public final class GradientScratch implements AutoCloseable {
 
     /** Whether the gradient of a parameter is to be summed over the batch. */
     public boolean sumsParameter(int parameter) {
-        return results != null && results.get(results.parameters().get(parameter)) != null;
+        return result(parameter) != null;
+    }
+
+    private @Nullable Tensor result(int parameter) {
+        return results == null ? null : results.get(results.parameters().get(parameter));
     }
 
     /** The position in {@link #sums()}, in floats, of element 0 of the modulation. */
@@ -100,7 +102,7 @@ public final class GradientScratch implements AutoCloseable {
     }
 
     /** Where the modulation's gradient at every step goes, {@code float (T, elements)} from an index on, or null. */
-    public MemorySegment modulationSteps() {
+    public @Nullable MemorySegment modulationSteps() {
         return modulationSteps;
     }
 
@@ -113,20 +115,21 @@ public final class GradientScratch implements AutoCloseable {
         long batch = call.forward().batch();
         long neurons = call.forward().neurons();
         for (int ordinal = 0; ordinal < parameters; ordinal++) {
-            if (sumsParameter(ordinal)) {
-                Tensor result = results.get(results.parameters().get(ordinal));
-                adder.parameter(sums, sumIndex(ordinal), batch, neurons, result);
+            Tensor result = result(ordinal);
+            if (result != null) {
+                adder.parameter(memory, sumIndex(ordinal), batch, neurons, result);
             }
         }
-        if (modulation == null) {
+        Tensor gradModulation = call.gradModulation();
+        if (gradModulation == null || modulation == null) {
             return;
         }
         boolean overBatch = modulation.strideB() == 0;
         boolean overNeurons = modulation.strideN() == 0;
-        MemorySegment result = call.gradModulation().segment();
+        MemorySegment result = gradModulation.segment();
         if (sumsModulation()) {
-            adder.sum(sums, modulationSumIndex(), batch, neurons, overBatch, overNeurons, result, 0);
-        } else if (modulationSteps != result) {
+            adder.sum(memory, modulationSumIndex(), batch, neurons, overBatch, overNeurons, result, 0);
+        } else if (modulationSteps != null && modulationSteps != result) {
             for (long t = 0; t < call.forward().steps(); t++) {
                 adder.sum(
                         modulationSteps,
@@ -143,12 +146,14 @@ public final class GradientScratch implements AutoCloseable {
 
     private void writeZeros(Backward call) {
         for (int ordinal = 0; ordinal < parameters; ordinal++) {
-            if (sumsParameter(ordinal)) {
-                results.get(results.parameters().get(ordinal)).fill(0);
+            Tensor result = result(ordinal);
+            if (result != null) {
+                result.fill(0);
             }
         }
-        if (call.gradModulation() != null) {
-            call.gradModulation().fill(0);
+        Tensor gradModulation = call.gradModulation();
+        if (gradModulation != null) {
+            gradModulation.fill(0);
         }
     }
 

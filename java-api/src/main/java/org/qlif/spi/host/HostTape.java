@@ -3,6 +3,7 @@ package org.qlif.spi.host;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 import org.qlif.Tape;
 import org.qlif.spi.TapeStorage;
 
@@ -20,7 +21,7 @@ public final class HostTape implements TapeStorage {
     public static final int SEGMENT = 64;
 
     private final Arena arena = Arena.ofShared();
-    private final MemorySegment voltages;
+    private final @Nullable MemorySegment voltages;
     private final MemorySegment bits;
     private final MemorySegment checkpoints;
     private final long elements;
@@ -60,7 +61,7 @@ public final class HostTape implements TapeStorage {
     }
 
     /** The potentials before the reset, or null; see {@link #voltageIndex}. */
-    public MemorySegment voltages() {
+    public @Nullable MemorySegment voltages() {
         return voltages;
     }
 

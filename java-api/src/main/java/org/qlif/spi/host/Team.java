@@ -1,6 +1,7 @@
 package org.qlif.spi.host;
 
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadFactory;
@@ -8,6 +9,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Threads that share out the parts of one job at a time, and the scratch memory they work in. Whoever has a job takes the team, if it is
@@ -27,12 +29,12 @@ final class Team {
     private static final Set<Thread> HELPERS = ConcurrentHashMap.newKeySet();
 
     /** The team of all kernels that don't ask for one of their own; null while there is none. Guarded by the class. */
-    private static Team shared;
+    private static @Nullable Team shared;
 
     /** Makes the helpers' threads; null for daemons of our own. */
-    private final ThreadFactory factory;
+    private final @Nullable ThreadFactory factory;
 
-    /** How many kernels hold it. Guarded by the class. */
+    /** How many kernels hold it. Guarded by the class, but while a team of its own is made. */
     private int users;
 
     /** Members 1 and up. */
@@ -53,13 +55,13 @@ final class Team {
     private final AtomicInteger busy = new AtomicInteger();
 
     private final AtomicInteger jobs = new AtomicInteger();
-    private Crew.Job job;
+    private Crew.@Nullable Job job;
     private long parts;
     private volatile long spinNanos;
-    private volatile Throwable failure;
+    private volatile @Nullable Throwable failure;
     private volatile boolean closed;
 
-    private Team(ThreadFactory factory) {
+    private Team(@Nullable ThreadFactory factory) {
         this.factory = factory;
     }
 
@@ -75,11 +77,10 @@ final class Team {
 
     /** A team of its own, of {@code size} members, until {@link #leave()}. */
     static Team own(int size, ThreadFactory factory) {
-        synchronized (Team.class) {
-            Team team = new Team(factory);
-            team.join(size);
-            return team;
-        }
+        // Not under the lock: the factory is the caller's code.
+        Team team = new Team(factory);
+        team.join(size);
+        return team;
     }
 
     private void join(int size) {
@@ -175,14 +176,13 @@ final class Team {
         while (true) {
             long ticket = tickets.get();
             long left = ticket & PARTS_MASK;
-            if (left == 0 || member >= ticket >>> PARTS_BITS) {
+            int members = (int) (ticket >>> PARTS_BITS);
+            if (left == 0 || member >= members) {
                 return;
             }
             if (tickets.compareAndSet(ticket, ticket - 1)) {
                 try {
-                    // From the first part to the last: a processor's prefetcher runs ahead of rising addresses, not of
-                    // falling ones.
-                    job.run(member, parts - left);
+                    Objects.requireNonNull(job).run(member, inTurn(parts - left, members));
                 } catch (Throwable thrown) {
                     if (failure == null) {
                         failure = thrown;
@@ -191,6 +191,16 @@ final class Team {
                 }
             }
         }
+    }
+
+    /**
+     * The part that whoever comes {@code turn}th does. There are as many stretches of parts as members, and turns go round them: parts
+     * done at the same time lie far apart, where no two members write to one cache line. A member mostly stays within a stretch and
+     * goes from its first part to its last: a processor's prefetcher runs ahead of rising addresses, not of falling ones.
+     */
+    private long inTurn(long turn, int members) {
+        long stretch = turn % members;
+        return stretch * (parts / members) + Math.min(stretch, parts % members) + turn / members;
     }
 
     /** Throws any throwable as it is: the caller shall see the identity that the part threw. */

@@ -1,0 +1,35 @@
+package org.qlif.conformance;
+
+import org.qlif.Backward;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Kernel;
+import org.qlif.NeuronConfig;
+import org.qlif.Parameters;
+import org.qlif.Tensor;
+import org.qlif.gpu.CudaDevice;
+import org.qlif.gpu.CudaStream;
+import org.qlif.gpu.DeviceBuffer;
+
+/** What the examples in the README and the Javadoc assume to be there: {@link ExamplesTest}. */
+public abstract class ExampleVariables {
+    protected float[] current;
+    protected float[] spikes;
+    protected Tensor input;
+    protected Tensor spikeValues;
+    protected Tensor gradSpikeValues;
+    protected Tensor gradVoltages;
+    protected Tensor gradInput;
+    protected NeuronConfig config;
+    protected Kernel kernel;
+    protected Parameters parameters;
+    protected DrawStream draws;
+    protected Forward forward;
+    protected Backward backward;
+    protected CudaDevice gpu;
+    protected CudaStream stream;
+    protected DeviceBuffer buffer;
+    protected long steps;
+    protected long batch;
+    protected long neurons;
+}
