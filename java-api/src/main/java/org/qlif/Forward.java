@@ -351,13 +351,7 @@ public final class Forward {
             throw new IllegalArgumentException("parameters: missing, expected those of " + config.model());
         }
         parameters.requireModel("parameters", config);
-        for (NeuronParameter parameter : config.parameters()) {
-            Tensor tensor = parameters.get(parameter);
-            if (tensor == null || (tensor.elements() != 1 && tensor.elements() != n)) {
-                throw new IllegalArgumentException(
-                        parameter.symbol() + ": got " + tensor + ", expected F32 of length " + n + " (N) or 1");
-            }
-        }
+        parameters.requireNeurons(config, n);
         if (modulation != null) {
             if (!config.acceptsModulation()) {
                 throw new IllegalArgumentException("modulation: given, but " + config.model() + " takes none");

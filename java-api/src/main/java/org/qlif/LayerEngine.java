@@ -20,6 +20,10 @@ final class LayerEngine implements AutoCloseable {
         private DType spikeType = DType.F32;
         private boolean voltages = true;
         private Tape.@Nullable Mode tapeMode;
+        private long batch;
+        private @Nullable Parameters parameters;
+        private @Nullable State state;
+        private int episode;
 
         Settings(long neurons) {
             if (neurons < 1) {
@@ -54,6 +58,49 @@ final class LayerEngine implements AutoCloseable {
         void training(Tape.Mode mode) {
             this.tapeMode = Objects.requireNonNull(mode, "mode");
         }
+
+        void batch(long batch) {
+            if (batch < 1) {
+                throw new IllegalArgumentException("batch: got " + batch + ", expected at least 1");
+            }
+            this.batch = batch;
+        }
+
+        void parameters(Parameters parameters) {
+            this.parameters = Objects.requireNonNull(parameters, "parameters");
+        }
+
+        void state(State state) {
+            this.state = state.copy();
+        }
+
+        void episode(int episode) {
+            if (episode < 0) {
+                throw new IllegalArgumentException("episode: got " + episode + ", expected at least 0");
+            }
+            this.episode = episode;
+        }
+
+        /** The parameters of a layer, which are those that were given. */
+        private Parameters parametersFor(NeuronConfig config) {
+            if (parameters == null) {
+                return Parameters.perNeuron(config, neurons);
+            }
+            parameters.requireModel("parameters", config);
+            parameters.requireNeurons(config, neurons);
+            parameters.requireValid(config);
+            return parameters;
+        }
+
+        /** The state that a layer starts from, which is its own: one builder can make several. */
+        private @Nullable State stateFor(NeuronConfig config) {
+            if (state == null) {
+                return null;
+            }
+            long rows = batch != 0 && state.batch() != 1 ? batch : state.batch();
+            Forward.requireState("state", state, config, rows, neurons);
+            return state.copy();
+        }
     }
 
     private final NeuronConfig config;
@@ -68,11 +115,14 @@ final class LayerEngine implements AutoCloseable {
     private final List<? extends StateVariable> averaged;
     private final Kernel kernel;
     private final Parameters parameters;
+    /** The rows of every input, or 0 if calls may differ. */
+    private final long batch;
+
     private final CallGuard guard =
             new CallGuard("this layer", "it serves one at a time: build one layer for each thread that calls");
     private int episode;
 
-    /** The state that the next call starts from, or null for a fresh one. */
+    /** The state that the next call starts from, or null for the model's initial one, which nobody has asked for yet. */
     private @Nullable State state;
 
     private @Nullable Forward lastCall;
@@ -103,8 +153,12 @@ final class LayerEngine implements AutoCloseable {
         this.traces = List.copyOf(traces);
         this.draws = draws;
         this.averaged = averaged;
+        this.batch = settings.batch;
+        this.episode = settings.episode;
+        this.parameters = settings.parametersFor(config);
+        this.state = settings.stateFor(config);
+        // Last: nothing that can fail comes after the kernel is open.
         this.kernel = Kernel.open(config, settings.device, settings.options);
-        this.parameters = Parameters.perNeuron(config, neurons);
     }
 
     /** Runs all steps of {@code input}; the description says where the results are. */
@@ -124,12 +178,7 @@ final class LayerEngine implements AutoCloseable {
                     "input: got " + input + ", expected F32 of shape (T, B, " + neurons + ")");
         }
         long[] shape = input.shape();
-        State last = policy == StatePolicy.RESET ? null : state;
-        if (last != null && last.batch() != shape[1]) {
-            throw new IllegalArgumentException(
-                    "input: got " + input + ", expected B = " + last.batch()
-                            + " as in the call whose state this one continues; call reset() to start anew with another batch size");
-        }
+        State last = startOf(input);
         State next = policy == StatePolicy.RESET ? null : State.zeros(config, shape[1], neurons);
         Forward call = new Forward()
                 .input(input)
@@ -152,13 +201,28 @@ final class LayerEngine implements AutoCloseable {
         lastCall = call;
         if (next == null) {
             episode++;
-        } else {
-            state = next;
-            if (policy == StatePolicy.KEEP) {
-                averaged.forEach(variable -> average(next.get(variable)));
-            }
+        } else if (policy == StatePolicy.KEEP) {
+            averaged.forEach(variable -> average(next.get(variable)));
         }
+        state = next;
         return call;
+    }
+
+    /** The state that a call on {@code input} starts from, or null for the model's initial one. */
+    private @Nullable State startOf(Tensor input) {
+        long rows = input.extent(1);
+        if (batch != 0 && rows != batch) {
+            throw new IllegalArgumentException(
+                    "input: got " + input + ", expected B = " + batch + ", for which this layer was built");
+        }
+        if (state == null || state.batch() == rows) {
+            return state;
+        }
+        if (state.batch() != 1) {
+            throw new IllegalArgumentException("input: got " + input + ", expected B = " + state.batch()
+                    + " as in the state that this call continues; call reset() to start anew with another batch size");
+        }
+        return state.repeated(rows);
     }
 
     /** The spikes that {@code call} wrote. */
@@ -218,20 +282,26 @@ final class LayerEngine implements AutoCloseable {
         return call;
     }
 
-    /** Forgets the state: the next call starts an episode. */
+    /** Forgets the state: the next call starts an episode, another one if this one has drawn numbers. */
     void reset() {
-        if (state != null) {
-            state = null;
+        if (state != null && state.step() > 0) {
             episode++;
         }
+        state = null;
+    }
+
+    int episode() {
+        return episode;
     }
 
     Parameters parameters() {
         return parameters;
     }
 
-    @Nullable
     State state() {
+        if (state == null) {
+            state = State.initial(config, batch == 0 ? 1 : batch, neurons);
+        }
         return state;
     }
 

@@ -102,19 +102,36 @@ public final class LifLayer implements AutoCloseable {
         return new Gradients(Objects.requireNonNull(call.gradInput()), Objects.requireNonNull(call.gradParameters()));
     }
 
-    /** Forgets the state, where the policy keeps one. */
+    /**
+     * Forgets the state: the next call starts from a fresh one, and, if steps were run since the last fresh one, in another episode.
+     */
     public void reset() {
         engine.reset();
     }
 
-    /** The three parameters, each of length N on the heap: what an optimizer updates in place. */
+    /**
+     * The three parameters, live: what is written there, as by an optimizer, counts at the next call. Those that the builder was given, or
+     * else each of length N on the heap.
+     */
     public Parameters parameters() {
         return engine.parameters();
     }
 
-    /** The state that the next call starts from; null if that is a fresh one. */
-    public @Nullable State state() {
+    /**
+     * The state that the next call starts from, live: what is written there counts at that call. A call never changes it, but leaves a new
+     * one, so that one that you hold stays as it is. At first, and after a call under {@link StatePolicy#RESET}, it is the model's initial
+     * state, of {@link Builder#batch} rows if the builder was told, else of one. One row counts for every row of the next call.
+     */
+    public State state() {
         return engine.state();
+    }
+
+    /**
+     * The index of the episode that the next call is in, which is a run from a fresh state to the next: how many there were before.
+     * LIF draws nothing, so it only counts.
+     */
+    public int episode() {
+        return engine.episode();
     }
 
     /** The parameters that an optimizer is to change; {@link #backward} gives the gradients of all. */
@@ -175,6 +192,46 @@ public final class LifLayer implements AutoCloseable {
             return this;
         }
 
+        /**
+         * Sets the batch size B of every call, at least 1; unless set, each episode may have its own.
+         *
+         * @throws IllegalArgumentException if it is less than 1
+         */
+        public Builder batch(long batch) {
+            settings.batch(batch);
+            return this;
+        }
+
+        /**
+         * Lends the parameters, in place of the configuration's starting values: the layer uses these tensors, live, each of length N or 1.
+         * {@link #build} checks them.
+         */
+        public Builder parameters(Parameters parameters) {
+            settings.parameters(parameters);
+            return this;
+        }
+
+        /**
+         * Sets the state that the first call starts from, of one row or as many as the input will have; the model's initial one unless set.
+         * It is copied.
+         *
+         * @throws IllegalStateException if it is in a device's memory
+         */
+        public Builder state(State state) {
+            settings.state(state);
+            return this;
+        }
+
+        /**
+         * Sets the index of the first call's episode, at least 0; 0 unless set.
+         *
+         * @throws IllegalArgumentException if it is negative
+         */
+        public Builder episode(int episode) {
+            settings.episode(episode);
+            return this;
+        }
+
         /** Sets the type of the spikes, one of {@link DType#SPIKES}; {@link DType#F32} unless set. */
         public Builder spikes(DType type) {
             settings.spikes(type);
@@ -210,6 +267,8 @@ public final class LifLayer implements AutoCloseable {
          * The layer, with a kernel opened for it.
          *
          * @throws DeviceUnavailableException if the device can't run here
+         * @throws IllegalArgumentException if the parameters or the state are of another model, shape or number of neurons, or a value among
+         *     the parameters is out of its range
          */
         public LifLayer build() {
             return new LifLayer(this);

@@ -98,6 +98,17 @@ public final class Parameters {
         }
     }
 
+    /** Throws unless there is a tensor for each parameter, with one value for all of {@code neurons} neurons or for each. */
+    void requireNeurons(NeuronConfig config, long neurons) {
+        for (NeuronParameter parameter : config.parameters()) {
+            Tensor tensor = get(parameter);
+            if (tensor == null || (tensor.elements() != 1 && tensor.elements() != neurons)) {
+                throw new IllegalArgumentException(
+                        parameter.symbol() + ": got " + tensor + ", expected F32 of length " + neurons + " (N) or 1");
+            }
+        }
+    }
+
     /** How often a tensor was set. */
     int changes() {
         return changes;

@@ -6,6 +6,7 @@ import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.NeuronConfig;
 import org.qlif.Parameters;
+import org.qlif.QlifLayer;
 import org.qlif.Tensor;
 import org.qlif.gpu.CudaDevice;
 import org.qlif.gpu.CudaStream;
@@ -24,6 +25,7 @@ public abstract class ExampleVariables {
     protected Kernel kernel;
     protected Parameters parameters;
     protected DrawStream draws;
+    protected QlifLayer layer;
     protected Forward forward;
     protected Backward backward;
     protected CudaDevice gpu;

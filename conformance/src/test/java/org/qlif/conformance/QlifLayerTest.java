@@ -11,11 +11,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.qlif.DType;
+import org.qlif.LifConfig;
+import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifLayer;
 import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
+import org.qlif.State;
 import org.qlif.StatePolicy;
 import org.qlif.Tape;
 import org.qlif.Tensor;
@@ -106,9 +109,158 @@ final class QlifLayerTest {
             assertThat(second.forward(input(STEPS)).voltages().toFloatArray()).isEqualTo(run0);
             assertThat(kept.forward(input(STEPS)).voltages().toFloatArray()).isEqualTo(run0);
             kept.reset();
-            assertThat(kept.state()).isNull();
+            assertThat(kept.state().step()).isZero();
             assertThat(kept.forward(input(STEPS)).voltages().toFloatArray()).isEqualTo(run1);
         }
+    }
+
+    private static float[] voltages(QlifLayer layer) {
+        return layer.forward(input(STEPS)).voltages().toFloatArray();
+    }
+
+    /** What was saved is a copy: the layer that goes on must not lead the one that is built from it. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void goesOnWhereASavedLayerStopped(StatePolicy policy) {
+        for (int calls = 0; calls < 4; calls++) {
+            try (QlifLayer whole = layer().stream(3).state(policy).build()) {
+                whole.parameters().get(QlifParameter.TAU).setFloat(2, 5);
+                for (int call = 0; call < calls; call++) {
+                    voltages(whole);
+                    if (call == 1) {
+                        whole.reset();
+                    }
+                }
+                Parameters parameters = Parameters.none(whole.config());
+                for (QlifParameter parameter : QlifParameter.values()) {
+                    float[] values = whole.parameters().get(parameter).toFloatArray();
+                    parameters.set(parameter, Tensor.of(values, NEURONS));
+                }
+                QlifLayer.Builder saved = layer().stream(3)
+                        .state(policy)
+                        .parameters(parameters)
+                        .state(whole.state())
+                        .episode(whole.episode());
+                List<float[]> rest = new ArrayList<>();
+                for (int call = 0; call < 3; call++) {
+                    rest.add(voltages(whole));
+                }
+                whole.reset();
+                rest.add(voltages(whole));
+                for (int twin = 0; twin < 2; twin++) {
+                    try (QlifLayer again = saved.build()) {
+                        for (int call = 0; call < 3; call++) {
+                            assertThat(voltages(again)).isEqualTo(rest.get(call));
+                        }
+                        again.reset();
+                        assertThat(voltages(again)).isEqualTo(rest.get(3));
+                        assertThat(again.episode()).isEqualTo(whole.episode());
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void usesTheParametersThatItIsLent() {
+        Parameters shared = Parameters.shared(QlifConfig.defaults());
+        try (QlifLayer own = layer().build();
+                QlifLayer lent =
+                        layer().parameters(shared).training(Tape.Mode.VOLTAGE).build()) {
+            assertThat(lent.parameters()).isSameAs(shared);
+            assertThat(voltages(lent)).isEqualTo(voltages(own));
+            assertThat(lent.backward(null, input(STEPS))
+                            .parameters()
+                            .get(QlifParameter.V_TH)
+                            .shape())
+                    .containsExactly(1);
+            shared.get(QlifParameter.TAU).fill(3);
+            own.parameters().get(QlifParameter.TAU).fill(3);
+            assertThat(voltages(lent)).isEqualTo(voltages(own));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void hasAStateBeforeItsFirstCall(StatePolicy policy) {
+        try (QlifLayer one = layer().state(policy).build();
+                QlifLayer many = layer().state(policy).batch(BATCH).build();
+                QlifLayer untouched = layer().state(policy).build()) {
+            assertThat(one.state().batch()).isEqualTo(1);
+            assertThat(many.state().batch()).isEqualTo(BATCH);
+            assertThat(one.state().step()).isZero();
+            for (QlifVariable variable : QlifVariable.values()) {
+                assertThat(one.state().get(variable).toFloatArray()).hasSize(NEURONS);
+                assertThat(many.state().get(variable).toFloatArray()).containsOnly(variable.initialValue());
+            }
+            float[] expected = voltages(untouched);
+            assertThat(voltages(one)).isEqualTo(expected);
+            assertThat(voltages(many)).isEqualTo(expected);
+            assertThat(one.state().batch()).isEqualTo(policy == StatePolicy.RESET ? 1 : BATCH);
+            one.reset();
+            many.reset();
+            assertThat(one.state().batch()).isEqualTo(1);
+            assertThat(many.state().batch()).isEqualTo(BATCH);
+        }
+    }
+
+    /** One row is that of all; what is written into the state counts at the next call, and a call leaves it alone. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void startsFromItsState(StatePolicy policy) {
+        State given = State.initial(QlifConfig.defaults(), 1, NEURONS).step(7);
+        given.get(QlifVariable.MEMBRANE).fill(0.25f);
+        State rows = State.initial(QlifConfig.defaults(), BATCH, NEURONS).step(7);
+        rows.get(QlifVariable.MEMBRANE).fill(0.25f);
+        try (QlifLayer one = layer().state(policy).state(given).build();
+                QlifLayer all = layer().state(rows).state(policy).build();
+                QlifLayer written = layer().state(policy).build();
+                QlifLayer fresh = layer().state(policy).build()) {
+            given.get(QlifVariable.MEMBRANE).fill(9);
+            written.state().step(7).get(QlifVariable.MEMBRANE).fill(0.25f);
+            State held = written.state();
+            float[] run = voltages(one);
+            assertThat(run)
+                    .isEqualTo(voltages(all))
+                    .isEqualTo(voltages(written))
+                    .isNotEqualTo(voltages(fresh));
+            assertThat(held.step()).isEqualTo(7);
+            assertThat(held.get(QlifVariable.MEMBRANE).toFloatArray()).containsOnly(0.25f);
+            assertThat(one.state().step()).isEqualTo(policy == StatePolicy.RESET ? 0 : 7 + STEPS);
+            assertThat(voltages(one)).isEqualTo(voltages(all)).isEqualTo(voltages(written));
+        }
+    }
+
+    @Test
+    void refusesAStateAndParametersThatDoNotFit() {
+        QlifConfig config = QlifConfig.defaults();
+        assertThatThrownBy(() -> layer().batch(0))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessage("batch: got 0, expected at least 1");
+        assertThatThrownBy(() -> layer().episode(-1))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessage("episode: got -1, expected at least 0");
+        assertRefused(layer().state(State.initial(config, 1, NEURONS + 1)), "state: got shape (1, 22)");
+        assertRefused(layer().state(State.initial(LifConfig.defaults(), 1, NEURONS)), "state: got a state of another");
+        assertRefused(layer().batch(4).state(State.initial(config, 3, NEURONS)), "expected (B, N) = (4, 21)");
+        assertRefused(layer().parameters(Parameters.shared(LifConfig.defaults())), "parameters: got those of another");
+        assertRefused(
+                layer().parameters(Parameters.none(config)), "v_th: got null, expected F32 of length 21 (N) or 1");
+        assertRefused(layer().parameters(Parameters.perNeuron(config, 3)), "v_th: got F32[3]");
+        Parameters bad = Parameters.shared(config);
+        bad.get(QlifParameter.TAU).fill(Float.NaN);
+        assertRefused(layer().parameters(bad), "tau: got NaN at index 0");
+        try (QlifLayer layer = layer().batch(4).build()) {
+            assertThatThrownBy(() -> voltages(layer))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("input: got F32[6, 3, 21], expected B = 4, for which this layer was built");
+        }
+    }
+
+    private static void assertRefused(QlifLayer.Builder builder, String message) {
+        assertThatThrownBy(builder::build)
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(message);
     }
 
     @Test
