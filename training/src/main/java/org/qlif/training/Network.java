@@ -65,8 +65,12 @@ final class Network implements AutoCloseable {
     /** Owns what no inner scope does: the arrays over the arena, and the moments that Adam allocates on its first update. */
     private final NDScope scope = new NDScope();
 
-    private final NeuronBounds bounds;
     private final Parameters parameters;
+    /** Those that Adam updates. */
+    private final Parameters learned;
+    /** Whose useful ranges an update keeps them in. */
+    private final QlifConfig ranges;
+
     private final Parameters gradParameters;
     private final Learnable hiddenWeight;
     private final Learnable hiddenBias;
@@ -94,7 +98,10 @@ final class Network implements AutoCloseable {
             long seed) {
         this.shape = shape;
         this.clipGrad = clipGrad;
-        this.bounds = new NeuronBounds(config, learned);
+        // A threshold that is fixed because its steps are 0 (NeuronPreset) stays where one that adapts would be.
+        this.ranges = config.toBuilder()
+                .adaptiveThreshold(QlifConfig.AdaptiveThreshold::on)
+                .build();
         this.kernel = kernel;
         this.manager = TorchEngine.open(threads);
         SplittableRandom random = new SplittableRandom(Seeds.of(seed, Seeds.Purpose.WEIGHTS, 0));
@@ -106,6 +113,7 @@ final class Network implements AutoCloseable {
         outputBias.value.setRequiresGradient(true);
         parameters = Parameters.none(config);
         gradParameters = Parameters.none(config);
+        this.learned = Parameters.none(config);
         for (QlifParameter parameter : config.parameters()) {
             addNeuronParameter(config, parameter, learned.contains(parameter));
         }
@@ -131,6 +139,7 @@ final class Network implements AutoCloseable {
         if (learned) {
             SharedArray gradient = SharedArray.zeros(arena, manager, shape.hidden());
             gradParameters.set(parameter, gradient.tensor());
+            this.learned.set(parameter, value.tensor());
             learnable(parameter.symbol(), value).gradient = gradient.array();
         }
     }
@@ -168,9 +177,11 @@ final class Network implements AutoCloseable {
             for (Learnable learnable : learnables) {
                 optimizer.update(learnable.name, learnable.value, learnable.gradient);
             }
-            // Before the bounds, which would make a number of an infinity.
+            // Before the values are clamped, which would make a number of an infinity.
             outcome = outcome.diverged(unbounded());
-            bounds.apply(parameters);
+            if (outcome.divergence() == null) {
+                learned.clamp(ranges);
+            }
         }
         closeGradients();
         return outcome;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.foreign.ValueLayout;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
@@ -15,6 +16,8 @@ import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.ParameterRange;
+import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
@@ -187,6 +190,31 @@ class NetworkTest {
         try (Network network = new Network(SHAPE, SMOOTH, EnumSet.allOf(QlifParameter.class), kernel, 1, 3e38, 0, 3)) {
             assertThat(network.train(workspace(network), LABELS, DRAWS).divergence())
                     .isEqualTo("the norm of hidden.weight is Infinity");
+        }
+    }
+
+    /** Adam's first step is the learning rate: far beyond every bound. A fixed threshold has those that one that adapts would have. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void keepsWhatIsLearnedInItsUsefulRange(boolean adapts) {
+        QlifConfig config = SMOOTH.toBuilder()
+                .dt(2)
+                .tau(1)
+                .adaptiveThreshold(threshold -> threshold.withEnabled(adapts))
+                .build();
+        Set<QlifParameter> learned = EnumSet.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
+        try (Kernel own = Kernel.open(config, Device.of("cpu"), new KernelOptions(1));
+                Network network = new Network(SHAPE, config, learned, own, 1, 1e4, 0, 3)) {
+            Workspace work = workspace(network);
+            assertThat(network.train(work, LABELS, DRAWS).divergence()).isNull();
+            Parameters parameters = work.forward.parameters();
+            for (QlifParameter parameter : learned) {
+                ParameterRange range = SMOOTH.usefulRange(parameter);
+                for (float value : parameters.get(parameter).toFloatArray()) {
+                    assertThat(value).as(parameter.symbol()).isIn(range.least(), range.most());
+                }
+            }
+            assertThat(parameters.get(QlifParameter.TAU).toFloatArray()).containsOnly(1f);
         }
     }
 
