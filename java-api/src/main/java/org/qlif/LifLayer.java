@@ -62,7 +62,7 @@ public final class LifLayer implements AutoCloseable {
         this.config = builder.config;
         this.traces = EnumSet.copyOf(builder.traces);
         this.learnable = Collections.unmodifiableSet(EnumSet.copyOf(builder.learnable));
-        this.engine = new LayerEngine(builder.settings, config, traces, true, null, List.of());
+        this.engine = new LayerEngine(builder.settings, config, traces, true, null, false);
     }
 
     /** A builder of a layer of {@code neurons} neurons, at least 1. */
@@ -78,10 +78,25 @@ public final class LifLayer implements AutoCloseable {
      * @throws IllegalStateException if the layer is closed or in a call
      */
     public Output forward(Tensor input) {
-        Forward call = engine.forward(input, null);
+        return output(engine.forward(input, null));
+    }
+
+    private Output output(Forward call) {
         EnumMap<LifTrace, Tensor> traced = new EnumMap<>(LifTrace.class);
         traces.forEach(trace -> traced.put(trace, call.trace(trace)));
         return new Output(engine.spikes(call), engine.spikeValues(call), call.voltages(), traced);
+    }
+
+    /**
+     * Runs all steps of {@code input} from the model's initial state, to test what a layer has learned: nothing is recorded, and nothing of
+     * the layer changes, so that {@link #backward} still follows the last forward call.
+     *
+     * @param input the current, {@code F32 (T, B, N)}, of any batch size
+     * @throws IllegalArgumentException if the shape, or a value among the parameters, is not what the call needs
+     * @throws IllegalStateException if the layer is closed or in a call
+     */
+    public Output evaluate(Tensor input) {
+        return output(engine.evaluate(input, null));
     }
 
     /**
@@ -193,7 +208,7 @@ public final class LifLayer implements AutoCloseable {
         }
 
         /**
-         * Sets the batch size B of every call, at least 1; unless set, each episode may have its own.
+         * Sets the batch size B of every forward call, at least 1; unless set, each episode may have its own.
          *
          * @throws IllegalArgumentException if it is less than 1
          */

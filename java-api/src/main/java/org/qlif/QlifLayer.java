@@ -32,7 +32,7 @@ import org.qlif.spi.host.Philox;
  * on; a layer that is given no seed makes one up, which {@link #seed()} tells. Each episode, which is a run from a fresh state to the
  * next, has numbers of its own.
  *
- * <p>A layer that is built with the parameters, the state, the episode, the seed and the stream of another goes on exactly where that one
+ * <p>A layer that is built with the parameters, the state, the statistics, the episode, the seed and the stream of another goes on exactly where that one
  * is:
  *
  * <pre>{@code
@@ -40,6 +40,7 @@ import org.qlif.spi.host.Philox;
  *         .config(layer.config())
  *         .parameters(layer.parameters())
  *         .state(layer.state())
+ *         .statistics(layer.statistics())
  *         .episode(layer.episode())
  *         .seed(layer.seed())
  *         .state(StatePolicy.KEEP)
@@ -94,7 +95,7 @@ public final class QlifLayer implements AutoCloseable {
                 traces,
                 config.spikeValue() == QlifConfig.SpikeValue.SAMPLE,
                 episode -> new DrawStream(key, episode),
-                List.of(QlifVariable.RATE, QlifVariable.HOMEOSTASIS));
+                config.homeostasis().enabled());
     }
 
     /** A builder of a layer of {@code neurons} neurons, at least 1. */
@@ -116,10 +117,33 @@ public final class QlifLayer implements AutoCloseable {
      * @throws IllegalStateException if the layer is closed or in a call
      */
     public Output forward(Tensor input, @Nullable Tensor modulation) {
-        Forward call = engine.forward(input, modulation);
+        return output(engine.forward(input, modulation));
+    }
+
+    private Output output(Forward call) {
         EnumMap<QlifTrace, Tensor> traced = new EnumMap<>(QlifTrace.class);
         traces.forEach(trace -> traced.put(trace, call.trace(trace)));
         return new Output(engine.spikes(call), engine.spikeValues(call), call.voltages(), traced);
+    }
+
+    /** Evaluates without modulation; see {@link #evaluate(Tensor, Tensor)}. */
+    public Output evaluate(Tensor input) {
+        return evaluate(input, null);
+    }
+
+    /**
+     * Runs all steps of {@code input} from a fresh state, to test what a layer has learned: nothing is recorded, and nothing of the layer
+     * changes, neither state nor episode nor statistics, so that {@link #backward} still follows the last forward call, and training goes
+     * on with the bits that it would have had. The numbers that it draws are its own, too: the first evaluation of a layer draws the same
+     * as the first of another with the same seed and stream, the second as the second.
+     *
+     * @param input the current, {@code F32 (T, B, N)}, of any batch size
+     * @param modulation {@code F32} of any shape that broadcasts to the input's; null for none
+     * @throws IllegalArgumentException if a shape, or a value among the parameters, is not what the call needs
+     * @throws IllegalStateException if the layer is closed or in a call
+     */
+    public Output evaluate(Tensor input, @Nullable Tensor modulation) {
+        return output(engine.evaluate(input, modulation));
     }
 
     /**
@@ -160,11 +184,20 @@ public final class QlifLayer implements AutoCloseable {
 
     /**
      * The state that the next call starts from, live: what is written there counts at that call. A call never changes it, but leaves a new
-     * one, so that one that you hold stays as it is. At first, and after a call under {@link StatePolicy#RESET}, it is the model's initial
-     * state, of {@link Builder#batch} rows if the builder was told, else of one. One row counts for every row of the next call.
+     * one, so that one that you hold stays as it is. At first, and after a call under {@link StatePolicy#RESET}, it is a fresh
+     * state (initial values, and the {@link #statistics}), of {@link Builder#batch} rows if the builder was told, else of one. One row counts for every row of the next call.
      */
     public State state() {
         return engine.state();
+    }
+
+    /**
+     * The batch means of the firing-rate estimate and the homeostatic offset, docs/model.md, section 5, that fresh states start from: part of
+     * what is saved, and a copy. A layer made for training, of a configuration with homeostasis, moves them to those of each forward call's
+     * run, whatever the policy, and keeps them at a {@link #reset}. Other layers leave them as the builder was told.
+     */
+    public Statistics statistics() {
+        return engine.statistics();
     }
 
     /**
@@ -259,7 +292,7 @@ public final class QlifLayer implements AutoCloseable {
         }
 
         /**
-         * Sets the batch size B of every call, at least 1; unless set, each episode may have its own.
+         * Sets the batch size B of every forward call, at least 1; unless set, each episode may have its own.
          *
          * @throws IllegalArgumentException if it is less than 1
          */
@@ -285,6 +318,16 @@ public final class QlifLayer implements AutoCloseable {
          */
         public Builder state(State state) {
             settings.state(state);
+            return this;
+        }
+
+        /**
+         * Sets the batch means of the firing-rate estimate and the homeostatic offset that fresh states start from, as a layer that was
+         * trained has them ({@link QlifLayer#statistics}). They are copied. Unless set, a layer made for training takes those of the
+         * {@link #state(State) state} that it is given; others have initial values.
+         */
+        public Builder statistics(Statistics statistics) {
+            settings.statistics(statistics);
             return this;
         }
 
@@ -333,7 +376,7 @@ public final class QlifLayer implements AutoCloseable {
          * The layer, with a kernel opened for it.
          *
          * @throws DeviceUnavailableException if the device can't run here
-         * @throws IllegalArgumentException if the parameters or the state are of another model, shape or number of neurons, or a value among
+         * @throws IllegalArgumentException if the parameters, the state or the statistics are of another model, shape or number of neurons, or a value among
          *     the parameters is out of its range
          */
         public QlifLayer build() {

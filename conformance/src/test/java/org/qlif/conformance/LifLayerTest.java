@@ -152,6 +152,27 @@ final class LifLayerTest {
     }
 
     @Test
+    void anEvaluationChangesNothing() {
+        try (LifLayer layer = layer().state(StatePolicy.STREAM)
+                        .training(Tape.Mode.COMPACT)
+                        .build();
+                LifLayer untested = layer().state(StatePolicy.STREAM)
+                        .training(Tape.Mode.COMPACT)
+                        .build()) {
+            float[] anew = untested.forward(input(STEPS)).voltages().toFloatArray();
+            layer.forward(input(STEPS));
+            assertThat(layer.evaluate(input(STEPS)).voltages().toFloatArray()).isEqualTo(anew);
+            assertThat(layer.backward(ones(STEPS, BATCH, NEURONS), null).input().toFloatArray())
+                    .isEqualTo(untested.backward(ones(STEPS, BATCH, NEURONS), null)
+                            .input()
+                            .toFloatArray());
+            assertThat(layer.forward(input(STEPS)).voltages().toFloatArray())
+                    .isEqualTo(untested.forward(input(STEPS)).voltages().toFloatArray())
+                    .isNotEqualTo(anew);
+        }
+    }
+
+    @Test
     void returnsWhatWasAskedFor() {
         try (LifLayer layer = layer().spikes(DType.BIT).voltages(false).build();
                 LifLayer plain = layer().build()) {

@@ -20,6 +20,7 @@ import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
 import org.qlif.State;
 import org.qlif.StatePolicy;
+import org.qlif.Statistics;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 
@@ -157,6 +158,160 @@ final class QlifLayerTest {
                         assertThat(again.episode()).isEqualTo(whole.episode());
                     }
                 }
+            }
+        }
+    }
+
+    private static final QlifConfig QUICK = QlifConfig.builder()
+            .homeostasis(h -> h.withTau(5).withLearningRate(0.1))
+            .build();
+
+    private static float[] mean(State state, QlifVariable variable) {
+        float[] rows = state.get(variable).toFloatArray();
+        float[] means = new float[NEURONS];
+        for (int n = 0; n < NEURONS; n++) {
+            double sum = 0;
+            for (int b = 0; b < BATCH; b++) {
+                sum += rows[b * NEURONS + n];
+            }
+            means[n] = (float) (sum / BATCH);
+        }
+        return means;
+    }
+
+    /** Against a layer that is told to start there, under every policy; a layer that does not train starts anew. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void trainingCarriesTheStatisticsOfHomeostasis(StatePolicy policy) {
+        try (QlifLayer layer = layer().config(QUICK)
+                        .state(policy)
+                        .training(Tape.Mode.VOLTAGE)
+                        .build();
+                QlifLayer other = layer().config(QUICK).state(policy).build()) {
+            float[] rate = new float[NEURONS];
+            float[] offset = new float[NEURONS];
+            for (int run = 0; run < 3; run++) {
+                State start = State.initial(QUICK, BATCH, NEURONS);
+                for (int e = 0; e < BATCH * NEURONS; e++) {
+                    start.get(QlifVariable.RATE).setFloat(e, rate[e % NEURONS]);
+                    start.get(QlifVariable.HOMEOSTASIS).setFloat(e, offset[e % NEURONS]);
+                }
+                float[] expected;
+                State end;
+                try (QlifLayer reference = layer().config(QUICK)
+                        .state(StatePolicy.STREAM)
+                        .state(start)
+                        .episode(run)
+                        .build()) {
+                    expected = voltages(reference);
+                    end = reference.state();
+                }
+                assertThat(voltages(layer)).as("run %d", run).isEqualTo(expected);
+                if (run == 0) {
+                    assertThat(voltages(other)).isEqualTo(expected);
+                } else {
+                    assertThat(voltages(other)).isNotEqualTo(expected);
+                }
+                rate = mean(end, QlifVariable.RATE);
+                offset = mean(end, QlifVariable.HOMEOSTASIS);
+                assertThat(offset).isNotEqualTo(new float[NEURONS]);
+                layer.reset();
+                other.reset();
+                Statistics statistics = layer.statistics();
+                assertThat(statistics.get(QlifVariable.RATE).toFloatArray()).isEqualTo(rate);
+                assertThat(statistics.get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                        .isEqualTo(offset);
+                assertThat(layer.state().get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                        .isEqualTo(offset);
+                assertThat(other.statistics().get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                        .containsOnly(0f);
+                statistics.get(QlifVariable.RATE).fill(7);
+            }
+        }
+    }
+
+    /** Training with evaluations in between has the bits of training without. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void anEvaluationChangesNothing(StatePolicy policy) {
+        Tensor ones = Tensor.zeros(DType.F32, STEPS, BATCH, NEURONS);
+        ones.fill(1);
+        Tensor more = Tensor.zeros(DType.F32, 3, BATCH + 2, NEURONS);
+        QlifLayer.Builder builder =
+                layer().config(QUICK).batch(BATCH).state(policy).training(Tape.Mode.COMPACT);
+        try (QlifLayer layer = builder.build();
+                QlifLayer untested = builder.build();
+                QlifLayer inference = layer().config(QUICK).build()) {
+            float[] first = layer.evaluate(input(STEPS)).voltages().toFloatArray();
+            assertThat(first)
+                    .isEqualTo(inference.evaluate(input(STEPS)).voltages().toFloatArray())
+                    .isNotEqualTo(layer.evaluate(input(STEPS)).voltages().toFloatArray())
+                    .isNotEqualTo(voltages(inference));
+            for (int run = 0; run < 3; run++) {
+                assertThat(voltages(layer)).isEqualTo(voltages(untested));
+                layer.evaluate(more);
+                layer.evaluate(input(STEPS), Tensor.of(new float[] {0.3f}, 1));
+                assertThat(layer.backward(ones, ones).input().toFloatArray())
+                        .isEqualTo(untested.backward(ones, ones).input().toFloatArray());
+                assertThat(layer.episode()).isEqualTo(untested.episode());
+                assertThat(layer.state().step()).isEqualTo(untested.state().step());
+                assertThat(layer.statistics().get(QlifVariable.RATE).toFloatArray())
+                        .isEqualTo(untested.statistics().get(QlifVariable.RATE).toFloatArray());
+            }
+        }
+    }
+
+    /** What training found is where inference starts, each time. */
+    @Test
+    void evaluatesFromTheStatistics() {
+        Statistics found = Statistics.initial(QUICK, NEURONS);
+        found.get(QlifVariable.HOMEOSTASIS).fill(-0.3f);
+        try (QlifLayer trained = layer().config(QUICK)
+                        .statistics(found)
+                        .training(Tape.Mode.COMPACT)
+                        .build();
+                QlifLayer saved =
+                        layer().config(QUICK).statistics(trained.statistics()).build();
+                QlifLayer fresh = layer().config(QUICK).build()) {
+            found.get(QlifVariable.HOMEOSTASIS).fill(5);
+            assertThat(trained.evaluate(input(STEPS)).voltages().toFloatArray())
+                    .isEqualTo(saved.evaluate(input(STEPS)).voltages().toFloatArray())
+                    .isNotEqualTo(fresh.evaluate(input(STEPS)).voltages().toFloatArray());
+            for (int run = 0; run < 3; run++) {
+                assertThat(voltages(saved)).isNotEqualTo(voltages(fresh));
+                assertThat(saved.statistics().get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                        .containsOnly(-0.3f);
+            }
+        }
+        assertRefused(
+                layer().statistics(Statistics.initial(QUICK, 3)),
+                "statistics: got statistics of 3 neurons of QLIF: [rate, homeostasis_offset], expected those of 21");
+        assertRefused(layer().statistics(Statistics.initial(LifConfig.defaults(), NEURONS)), "statistics: got");
+    }
+
+    /** Parameters, state, episode and seed are enough, since the state has the statistics; a layer that infers saves them apart. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void goesOnWhereATrainingLayerStopped(StatePolicy policy) {
+        QlifLayer.Builder builder = layer().config(QUICK).state(policy).training(Tape.Mode.VOLTAGE);
+        try (QlifLayer whole = builder.build()) {
+            voltages(whole);
+            voltages(whole);
+            QlifLayer.Builder saved =
+                    builder.parameters(whole.parameters()).state(whole.state()).episode(whole.episode());
+            float[] next = voltages(whole);
+            whole.reset();
+            float[] anew = voltages(whole);
+            try (QlifLayer again = saved.build()) {
+                assertThat(voltages(again)).isEqualTo(next);
+                again.reset();
+                assertThat(voltages(again)).isEqualTo(anew);
+            }
+            try (QlifLayer again = saved.state(State.initial(QUICK, 1, NEURONS))
+                    .statistics(whole.statistics())
+                    .build()) {
+                assertThat(again.statistics().get(QlifVariable.RATE).toFloatArray())
+                        .isEqualTo(whole.statistics().get(QlifVariable.RATE).toFloatArray());
             }
         }
     }

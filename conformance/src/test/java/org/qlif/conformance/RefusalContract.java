@@ -893,7 +893,7 @@ abstract class RefusalContract {
     private record ForeignTrace(int ordinal, String symbol, StateVariable variable) implements Trace {}
 
     private record ForeignVariable(
-            int ordinal, String symbol, float initialValue, boolean carriesGradient, boolean flushed)
+            int ordinal, String symbol, float initialValue, boolean carriesGradient, boolean flushed, boolean averaged)
             implements StateVariable {}
 
     private record ForeignParameter(int ordinal, String symbol) implements NeuronParameter {}
@@ -916,7 +916,7 @@ abstract class RefusalContract {
             kernel.forward(call.forward.trace(trace, null));
             Memory.assertPoisoned(asked);
 
-            StateVariable variable = new ForeignVariable(ordinal, "foreign", 0, true, true);
+            StateVariable variable = new ForeignVariable(ordinal, "foreign", 0, true, true, false);
             assertThatThrownBy(() -> call.forward.finalState().get(variable))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("foreign");

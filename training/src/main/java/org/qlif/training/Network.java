@@ -23,6 +23,7 @@ import org.qlif.Kernel;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
+import org.qlif.Statistics;
 import org.qlif.Tensor;
 
 /**
@@ -66,6 +67,8 @@ final class Network implements AutoCloseable {
     private final NDScope scope = new NDScope();
 
     private final Parameters parameters;
+    /** Of homeostasis, carried from step to step and left alone in tests: docs/model.md, section 5; null without. */
+    private final Statistics statistics;
     /** Those that Adam updates. */
     private final Parameters learned;
     /** Whose useful ranges an update keeps them in. */
@@ -112,6 +115,7 @@ final class Network implements AutoCloseable {
         outputWeight.value.setRequiresGradient(true);
         outputBias.value.setRequiresGradient(true);
         parameters = Parameters.none(config);
+        statistics = config.homeostasis().enabled() ? Statistics.initial(config, shape.hidden()) : null;
         gradParameters = Parameters.none(config);
         this.learned = Parameters.none(config);
         for (QlifParameter parameter : config.parameters()) {
@@ -150,6 +154,11 @@ final class Network implements AutoCloseable {
         return learnable;
     }
 
+    /** The statistics of homeostasis, or null. */
+    Statistics statistics() {
+        return statistics;
+    }
+
     List<Learnable> learnables() {
         return List.copyOf(learnables);
     }
@@ -157,17 +166,22 @@ final class Network implements AutoCloseable {
     /** The memory for training steps of this batch size. */
     Workspace trainingWorkspace(int batch) {
         return training.computeIfAbsent(
-                batch, b -> new Workspace(arena, manager, kernel, shape, b, parameters, gradParameters));
+                batch,
+                b -> new Workspace(arena, manager, kernel, shape, b, parameters, gradParameters, statistics != null));
     }
 
     /** The memory for tests of this batch size. */
     Workspace testWorkspace(int batch) {
-        return testing.computeIfAbsent(batch, b -> new Workspace(arena, manager, kernel, shape, b, parameters, null));
+        return testing.computeIfAbsent(
+                batch, b -> new Workspace(arena, manager, kernel, shape, b, parameters, null, statistics != null));
     }
 
     /** One step of Adam on the workspace's spikes; after a divergence, which the outcome tells, nothing here can be used. */
     Outcome train(Workspace work, int[] labels, DrawStream draws) {
         Outcome outcome = gradients(work, labels, draws);
+        if (statistics != null) {
+            statistics.update(work.end);
+        }
         double norm = gradientNorm();
         if (!Double.isFinite(norm)) {
             outcome = outcome.diverged("the norm of the gradients is " + norm);
@@ -280,6 +294,9 @@ final class Network implements AutoCloseable {
         work.forward
                 .input(SharedArray.view(current, shape.steps(), work.batch, shape.hidden()))
                 .draws(draws);
+        if (statistics != null) {
+            statistics.applyTo(work.start);
+        }
         long start = System.nanoTime();
         kernel.forward(work.forward);
         return System.nanoTime() - start;

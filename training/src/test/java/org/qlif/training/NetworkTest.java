@@ -22,6 +22,7 @@ import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
+import org.qlif.QlifVariable;
 
 class NetworkTest {
     private static final NetworkShape SHAPE = new NetworkShape(4, 6, 5, 3);
@@ -216,6 +217,53 @@ class NetworkTest {
             }
             assertThat(parameters.get(QlifParameter.TAU).toFloatArray()).containsOnly(1f);
         }
+    }
+
+    /** From step to step of training, whatever its batch; tests start from them and leave them. */
+    @Test
+    void carriesTheStatisticsOfHomeostasis() {
+        QlifConfig config = SMOOTH.toBuilder()
+                .homeostasis(homeostasis -> homeostasis.on().withTau(3).withLearningRate(0.1))
+                .build();
+        try (Kernel own = Kernel.open(config, Device.of("cpu"), new KernelOptions(1));
+                Network network = new Network(SHAPE, config, EnumSet.of(QlifParameter.V_TH), own, 1, 1e-2, 0, 3)) {
+            Workspace work = workspace(network);
+            float[] before = offsets(network);
+            assertThat(before).containsOnly(0f);
+            for (int step = 0; step < 3; step++) {
+                fillWithSpikes(work);
+                network.train(work, LABELS, DRAWS);
+                float[] started = work.start.get(QlifVariable.HOMEOSTASIS).toFloatArray();
+                float[] ended = work.end.get(QlifVariable.HOMEOSTASIS).toFloatArray();
+                float[] after = offsets(network);
+                for (int n = 0; n < before.length; n++) {
+                    double sum = 0;
+                    for (int b = 0; b < LABELS.length; b++) {
+                        assertThat(started[b * before.length + n]).isEqualTo(before[n]);
+                        sum += ended[b * before.length + n];
+                    }
+                    assertThat(after[n])
+                            .isEqualTo((float) (sum / LABELS.length))
+                            .isNotEqualTo(before[n]);
+                }
+                before = after;
+            }
+            Workspace single = network.testWorkspace(1);
+            network.test(single, new int[] {0}, DRAWS);
+            assertThat(single.forward
+                            .initialState()
+                            .get(QlifVariable.HOMEOSTASIS)
+                            .toFloatArray())
+                    .isEqualTo(before);
+            assertThat(offsets(network)).isEqualTo(before);
+        }
+        try (Network network = network(0)) {
+            assertThat(workspace(network).forward.initialState()).isNull();
+        }
+    }
+
+    private static float[] offsets(Network network) {
+        return network.statistics().get(QlifVariable.HOMEOSTASIS).toFloatArray();
     }
 
     @Test
