@@ -39,6 +39,7 @@ public final class Backward {
     private @Nullable Tensor gradModulation;
     private @Nullable Parameters gradParameters;
     private @Nullable State gradInitialState;
+    private @Nullable Tensor scratch;
 
     private @Nullable NeuronConfig checkedFor;
     private long checkedChanges;
@@ -99,6 +100,16 @@ public final class Backward {
         return changed();
     }
 
+    /**
+     * Lends memory for the run to work in, {@code U8}, of at least {@link Kernel#scratchBytes} bytes, aligned to {@link Kernel#ALIGNMENT}: native
+     * memory of the host, or the GPU's for a kernel on a GPU. What is in it afterwards is undefined. Null for the kernel's own, which grows
+     * with the largest call.
+     */
+    public Backward scratch(@Nullable Tensor scratch) {
+        this.scratch = scratch;
+        return changed();
+    }
+
     /** The forward run. */
     public Forward forward() {
         return forward;
@@ -144,6 +155,11 @@ public final class Backward {
         return gradInitialState;
     }
 
+    /** The memory that the run works in, or null for the kernel's own. */
+    public @Nullable Tensor scratch() {
+        return scratch;
+    }
+
     /** Whether some memory belongs to a confined arena, so that the run must stay on the calling thread. */
     public boolean threadBound() {
         return threadBound || forward.threadBound();
@@ -164,6 +180,9 @@ public final class Backward {
         int gradients = gradParameters == null ? 0 : gradParameters.changes();
         if (checkedFor != config || checkedChanges != forward.changes() || checkedGradients != gradients) {
             checkShapes(config);
+            if (scratch != null) {
+                kernel.requireRoom("scratch", scratch, kernel.scratchBytesOf(this));
+            }
             checkMemory();
             checkedFor = config;
             checkedChanges = forward.changes();
@@ -171,6 +190,12 @@ public final class Backward {
         }
         lending.requireReachable(kernel);
         forward.checkValues(config, kernel);
+    }
+
+    /** Throws unless the shapes of this and of its forward run are right. */
+    void requireShapes(NeuronConfig config) {
+        forward.checkShapes(config);
+        checkShapes(config);
     }
 
     private void checkShapes(NeuronConfig config) {
@@ -213,6 +238,7 @@ public final class Backward {
         lending.read("gradSpikeValues", gradSpikeValues);
         lending.read("gradVoltages", gradVoltages);
         lending.read("gradFinalState", gradFinalState);
+        lending.write("scratch", scratch);
         lending.write("gradInput", gradInput);
         lending.write("gradModulation", gradModulation);
         lending.write("gradParameters", gradParameters);

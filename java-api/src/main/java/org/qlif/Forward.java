@@ -341,7 +341,7 @@ public final class Forward {
         }
     }
 
-    private void checkShapes(NeuronConfig config) {
+    void checkShapes(NeuronConfig config) {
         require("input", input, DType.F32, 3, "(T, B, N)");
         long t = steps();
         long b = batch();
@@ -409,6 +409,7 @@ public final class Forward {
         if (finalState != initialState) {
             lending.read("initialState", initialState);
         }
+        lending.write("tape", tape == null ? null : tape.memory());
         lending.write("finalState", finalState);
         for (DType type : DType.SPIKES) {
             lending.write("spikes", spikes(type));
@@ -424,6 +425,7 @@ public final class Forward {
     /** Adds what a run reads, which its backward pass reads again. */
     void readAll(Lending lending) {
         readTensors(lending);
+        lending.read("tape", tape == null ? null : tape.memory());
         lending.read("initialState", initialState);
     }
 

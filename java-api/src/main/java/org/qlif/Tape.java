@@ -37,6 +37,9 @@ public final class Tape implements AutoCloseable {
     private final Object owner;
 
     private final TapeStorage storage;
+    /** Where it is, if that is lent. */
+    private final @Nullable Tensor lent;
+
     private final long bytes;
     private final Mode mode;
     private final long steps;
@@ -48,9 +51,10 @@ public final class Tape implements AutoCloseable {
     private final CallGuard guard = new CallGuard("tape:", "give each run that is under way a tape of its own");
     private final Cleaner.Cleanable memory;
 
-    Tape(Object owner, TapeStorage storage, Mode mode, long steps, long batch, long neurons) {
+    Tape(Object owner, TapeStorage storage, @Nullable Tensor lent, Mode mode, long steps, long batch, long neurons) {
         this.owner = owner;
         this.storage = storage;
+        this.lent = lent;
         this.bytes = storage.byteSize();
         this.mode = mode;
         this.steps = steps;
@@ -72,6 +76,12 @@ public final class Tape implements AutoCloseable {
     /** The backend's own part; for backends. */
     public TapeStorage storage() {
         return storage;
+    }
+
+    /** The memory that its maker was lent for it, or null. */
+    @Nullable
+    Tensor memory() {
+        return lent;
     }
 
     boolean hasShape(long... shape) {
