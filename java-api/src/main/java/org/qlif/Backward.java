@@ -170,6 +170,22 @@ public final class Backward {
         return this;
     }
 
+    /** What is lent and asked for, and the forward run, for people. */
+    @Override
+    public String toString() {
+        return new Description("Backward")
+                .add("gradSpikeValues", gradSpikeValues)
+                .add("gradVoltages", gradVoltages)
+                .add("gradFinalState", gradFinalState)
+                .add("gradInput", gradInput)
+                .add("gradModulation", gradModulation)
+                .add("gradParameters", gradParameters)
+                .add("gradInitialState", gradInitialState)
+                .add("scratch", scratch)
+                .add("forward", forward)
+                .toString();
+    }
+
     /** Throws unless a kernel of {@code config} can run this; nothing has been written then. */
     void check(NeuronConfig config, Kernel kernel) {
         Tape tape = forward.tape();

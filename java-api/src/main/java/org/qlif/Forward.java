@@ -320,6 +320,30 @@ public final class Forward {
         return this;
     }
 
+    /** What is lent and asked for, for people. */
+    @Override
+    public String toString() {
+        Description description = new Description("Forward")
+                .add("input", input)
+                .add("parameters", parameters)
+                .add("modulation", modulation)
+                .add("uniforms", uniforms)
+                .add("normals", normals)
+                .add("draws", draws)
+                .add("rowIndex", rowIndex)
+                .add("firstStep", firstStep())
+                .add("initialState", initialState)
+                .add("finalState", finalState);
+        for (DType type : DType.SPIKES) {
+            description.add("spikes", spikes(type));
+        }
+        description.add("spikeValues", spikeValues).add("voltages", voltages);
+        for (int i = 0; i < traces.length; i++) {
+            description.add(traces[i].symbol(), traced[i]);
+        }
+        return description.add("tape", tape).toString();
+    }
+
     /** Throws unless a kernel of {@code config} can run this; nothing has been written then. */
     void check(NeuronConfig config, Kernel kernel) {
         if (checkedFor != config || (parameters != null && checkedParameters != parameters.changes())) {

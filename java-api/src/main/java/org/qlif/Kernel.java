@@ -441,6 +441,16 @@ public final class Kernel implements AutoCloseable {
         guard.close(resources::clean);
     }
 
+    /** Device, configuration, and whether it is closed, for people. */
+    @Override
+    public String toString() {
+        return new Description("Kernel")
+                .add(device.toString())
+                .add(config.toString())
+                .addIf(guard.isClosed(), "closed")
+                .toString();
+    }
+
     /** Throws if {@link #close()} would be refused on this thread. */
     void requireClosable() {
         guard.requireClosable();

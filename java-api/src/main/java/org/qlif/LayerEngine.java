@@ -398,6 +398,25 @@ final class LayerEngine implements AutoCloseable {
         return kernel;
     }
 
+    /** For people: a layer of this type, with what its model adds. */
+    Description describe(String type) {
+        return new Description(type)
+                .add("N", neurons)
+                .add(kernel.device().toString())
+                .add(policy.toString())
+                .add("batch", batch == 0 ? null : batch)
+                .add("training", tapeMode)
+                .add("episode", episode);
+    }
+
+    /** Ends a description with what is longest, and whether the layer is open. */
+    String finish(Description description) {
+        return description
+                .add(config.toString())
+                .addIf(guard.isClosed(), "closed")
+                .toString();
+    }
+
     /** Releases the kernel and the tape, after waiting for a call that runs. */
     @Override
     public void close() {

@@ -164,6 +164,12 @@ public final class LifLayer implements AutoCloseable {
         return engine.kernel();
     }
 
+    /** Neurons, device, policy, configuration and what else matters, and whether it is closed, for people. */
+    @Override
+    public String toString() {
+        return engine.finish(engine.describe("LifLayer"));
+    }
+
     /**
      * Releases the kernel and the tape, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
      */

@@ -1,6 +1,5 @@
 package org.qlif;
 
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -177,9 +176,14 @@ public final class Parameters {
         return parameters;
     }
 
+    /** The tensors that there are, for people. */
     @Override
     public String toString() {
-        return Arrays.toString(tensors);
+        Description description = new Description("Parameters");
+        for (NeuronParameter parameter : parameters) {
+            description.add(parameter.symbol(), get(parameter));
+        }
+        return description.toString();
     }
 
     private int checkedOrdinal(NeuronParameter parameter) {

@@ -82,13 +82,15 @@ public final class QlifLayer implements AutoCloseable {
     private final Set<QlifTrace> traces;
     private final Set<QlifParameter> learnable;
     private final long seed;
+    private final int stream;
 
     private QlifLayer(Builder builder) {
         this.config = builder.config;
         this.traces = EnumSet.copyOf(builder.traces);
         this.learnable = Collections.unmodifiableSet(EnumSet.copyOf(builder.learnable));
         this.seed = builder.seed.orElseGet(() -> new SecureRandom().nextLong());
-        long key = Philox.layerKey(seed, builder.stream);
+        this.stream = builder.stream;
+        long key = Philox.layerKey(seed, stream);
         this.engine = new LayerEngine(
                 builder.settings,
                 config,
@@ -226,6 +228,12 @@ public final class QlifLayer implements AutoCloseable {
     /** The kernel that runs, to ask for its device. */
     public Kernel kernel() {
         return engine.kernel();
+    }
+
+    /** Neurons, device, policy, configuration and what else matters, and whether it is closed, for people. */
+    @Override
+    public String toString() {
+        return engine.finish(engine.describe("QlifLayer").add("seed", seed).add("stream", stream));
     }
 
     /**

@@ -179,6 +179,17 @@ public final class State {
         return new State(variables, copies, rows, neurons).step(step);
     }
 
+    /** Shape, next step and the model's variables, for people. */
+    @Override
+    public String toString() {
+        return new Description("State")
+                .add("B", batch)
+                .add("N", neurons)
+                .add("step", step)
+                .add("variables", variables.stream().map(StateVariable::symbol).toList())
+                .toString();
+    }
+
     private int checkedOrdinal(StateVariable variable) {
         return Ordinals.of("variable", variables, variable, variable.ordinal());
     }

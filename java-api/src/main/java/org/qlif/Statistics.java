@@ -148,7 +148,10 @@ public final class Statistics {
     /** Model, number of neurons and variables, for people. */
     @Override
     public String toString() {
-        return "statistics of " + neurons + " neurons of " + config.model() + ": "
-                + variables.stream().map(StateVariable::symbol).toList();
+        return new Description("Statistics")
+                .add(config.model())
+                .add("N", neurons)
+                .add("variables", variables.stream().map(StateVariable::symbol).toList())
+                .toString();
     }
 }

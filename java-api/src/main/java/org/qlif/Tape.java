@@ -136,6 +136,20 @@ public final class Tape implements AutoCloseable {
         }
     }
 
+    /** Mode, shape, size, and whether it is in lent memory or closed, for people. */
+    @Override
+    public String toString() {
+        return new Description("Tape")
+                .add(mode.toString())
+                .add("T", steps)
+                .add("B", batch)
+                .add("N", neurons)
+                .add(bytes + " bytes")
+                .addIf(lent != null, "lent")
+                .addIf(guard.isClosed(), "closed")
+                .toString();
+    }
+
     /**
      * Releases the memory, after waiting for a call that uses the tape. Closing twice is harmless.
      *

@@ -285,7 +285,7 @@ final class QlifLayerTest {
         }
         assertRefused(
                 layer().statistics(Statistics.initial(QUICK, 3)),
-                "statistics: got statistics of 3 neurons of QLIF: [rate, homeostasis_offset], expected those of 21");
+                "statistics: got Statistics[QLIF, N=3, variables=[rate, homeostasis_offset]], expected those of 21 neurons");
         assertRefused(layer().statistics(Statistics.initial(LifConfig.defaults(), NEURONS)), "statistics: got");
     }
 
