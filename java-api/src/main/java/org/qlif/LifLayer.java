@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>The layer owns parameters, state and, for training, a tape; outputs are new tensors for each call. Callers who want to lend
- * all memory use {@link Kernel}.
+ * <p>The layer owns its state, for training a tape, and its parameters unless the builder is lent some; outputs are new tensors for each
+ * call. Callers who want to lend all memory use {@link Kernel}.
  *
  * <p>Not thread-safe, except that any thread may {@link #close()}: that waits for a call that runs. A layer that is forgotten is closed
  * some time after it has become unreachable.
@@ -103,8 +103,9 @@ public final class LifLayer implements AutoCloseable {
      * The gradients of the last forward call, through all its steps. The state that a call started from counts as given: gradients
      * stop there.
      *
-     * <p>The input and the parameters of that call are read again, where they lie: whoever changes their values in between, such as an
-     * optimizer that steps first, gets wrong gradients. That a parameter's tensor was replaced is noticed.
+     * <p>The input and the parameters of that call are read again, where they lie, and so is the state that it started from: whoever changes
+     * their values in between, such as an optimizer that steps first, gets wrong gradients. That a parameter's tensor was replaced is
+     * noticed.
      *
      * @param gradSpikeValues the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is
      *     the same at every step; null for 0

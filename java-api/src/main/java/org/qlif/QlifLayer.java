@@ -24,8 +24,18 @@ import org.qlif.spi.host.Philox;
  * }
  * }</pre>
  *
- * <p>The layer owns parameters, state and, for training, a tape; outputs are new tensors for each call. Callers who want to lend
- * all memory use {@link Kernel}.
+ * <p>The layer owns its state, for training a tape, and its parameters unless the builder is lent some; outputs are new tensors for each
+ * call. Callers who want to lend all memory use {@link Kernel}.
+ *
+ * <p>A training step, and a test that leaves no trace:
+ *
+ * <pre>{@code
+ * layer.forward(input);
+ * QlifLayer.Gradients gradients = layer.backward(gradSpikeValues, null);
+ * // Only now may an optimizer change the values of layer.parameters().
+ * layer.parameters().clamp(layer.config());
+ * float[] tested = layer.evaluate(testInput).spikeValues().toFloatArray();
+ * }</pre>
  *
  * <p>Draws follow from {@link Builder#seed} and {@link Builder#stream}: two layers with the same seed and stream draw the same numbers
  * in the same order, and layers that differ in either share none. The layers of a network take one seed and the streams 0, 1, 2 and so
@@ -43,6 +53,7 @@ import org.qlif.spi.host.Philox;
  *         .statistics(layer.statistics())
  *         .episode(layer.episode())
  *         .seed(layer.seed())
+ *         .stream(layer.stream())
  *         .state(StatePolicy.KEEP)
  *         .build();
  * }</pre>
@@ -152,8 +163,9 @@ public final class QlifLayer implements AutoCloseable {
      * The gradients of the last forward call, through all its steps. The state that a call started from counts as given: gradients
      * stop there.
      *
-     * <p>The input, the modulation and the parameters of that call are read again, where they lie: whoever changes their values in
-     * between, such as an optimizer that steps first, gets wrong gradients. That a parameter's tensor was replaced is noticed.
+     * <p>The input, the modulation and the parameters of that call are read again, where they lie, and so is the state that it started from:
+     * whoever changes their values in between, such as an optimizer that steps first, gets wrong gradients. That a parameter's tensor was
+     * replaced is noticed.
      *
      * @param gradSpikeValues the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is
      *     the same at every step; null for 0
@@ -213,6 +225,11 @@ public final class QlifLayer implements AutoCloseable {
     /** The seed of the layer's draws: the builder's, or the one that the layer made up. */
     public long seed() {
         return seed;
+    }
+
+    /** Which of the layers with one seed this is: the builder's. */
+    public int stream() {
+        return stream;
     }
 
     /** The parameters that an optimizer is to change; {@link #backward} gives the gradients of all. */

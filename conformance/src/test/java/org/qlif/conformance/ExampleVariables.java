@@ -17,6 +17,7 @@ public abstract class ExampleVariables {
     protected float[] current;
     protected float[] spikes;
     protected Tensor input;
+    protected Tensor testInput;
     protected Tensor spikeValues;
     protected Tensor gradSpikeValues;
     protected Tensor gradVoltages;

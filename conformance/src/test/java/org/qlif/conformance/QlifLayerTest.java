@@ -505,6 +505,7 @@ final class QlifLayerTest {
         try (QlifLayer same = layer().stream(1).build();
                 QlifLayer twin = layer().stream(1).build()) {
             assertThat(same.seed()).isEqualTo(42);
+            assertThat(same.stream()).isEqualTo(1);
             assertThat(drawsAsOneThat(same, twin)).isTrue();
         }
         try (QlifLayer first = layer().stream(1).build();
