@@ -6,8 +6,8 @@ import org.qlif.spi.TapeStorage;
 
 /**
  * What a forward run leaves for its backward run. Made by {@link Kernel#newTape} for one kernel and shape, in memory of its
- * own or of the caller's, reusable for any number of runs, closed by its owner; one that is forgotten is closed some time after it has become unreachable. It may be closed
- * before or after its kernel. Not thread-safe, except that any thread may close it.
+ * own or of the caller's, reusable for any number of runs, closed by its owner; one that is forgotten is closed some time after it has
+ * become unreachable. It may be closed before or after its kernel. Not thread-safe, except that any thread may close it.
  *
  * <pre>{@code
  * try (Tape tape = kernel.newTape(Tape.Mode.COMPACT, 1000, 32, 128)) {
