@@ -141,7 +141,7 @@ final class LayerEngine implements AutoCloseable {
     private final Statistics statistics;
     /** Whether each forward call leaves them as its run does: docs/model.md, section 5. */
     private final boolean movesStatistics;
-    /** Those of the last run. */
+    /** Those of the last run: the statistics themselves where runs move them. */
     private final Statistics means;
 
     private final CallGuard guard =
@@ -185,7 +185,7 @@ final class LayerEngine implements AutoCloseable {
         this.state = settings.stateFor(config);
         this.movesStatistics = steered && tapeMode != null;
         this.statistics = settings.statisticsFor(config, movesStatistics);
-        this.means = Statistics.initial(config, neurons);
+        this.means = movesStatistics ? statistics : Statistics.initial(config, neurons);
         // Last: nothing that can fail comes after the kernel is open.
         this.kernel = Kernel.open(config, settings.device, settings.options);
     }
@@ -228,9 +228,6 @@ final class LayerEngine implements AutoCloseable {
     private void carry(State next) {
         if (movesStatistics || policy == StatePolicy.KEEP) {
             means.update(next);
-        }
-        if (movesStatistics) {
-            statistics.copyFrom(means);
         }
         if (policy == StatePolicy.KEEP) {
             means.applyTo(next);

@@ -289,6 +289,26 @@ final class QlifLayerTest {
         assertRefused(layer().statistics(Statistics.initial(LifConfig.defaults(), NEURONS)), "statistics: got");
     }
 
+    /** A call without steps or without rows has run nothing that could move them. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void anEmptyCallLeavesTheStatistics(StatePolicy policy) {
+        Statistics found = Statistics.initial(QUICK, NEURONS);
+        found.get(QlifVariable.HOMEOSTASIS).fill(-0.3f);
+        try (QlifLayer layer = layer().config(QUICK)
+                .state(policy)
+                .statistics(found)
+                .training(Tape.Mode.COMPACT)
+                .build()) {
+            layer.forward(Tensor.zeros(DType.F32, STEPS, 0, NEURONS));
+            layer.reset();
+            layer.forward(Tensor.zeros(DType.F32, 0, BATCH, NEURONS));
+            layer.reset();
+            assertThat(layer.statistics().get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                    .containsOnly(-0.3f);
+        }
+    }
+
     /** Parameters, state, episode and seed are enough, since the state has the statistics; a layer that infers saves them apart. */
     @ParameterizedTest
     @EnumSource(StatePolicy.class)
