@@ -6,7 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The description of a backward run: the forward run it belongs to, the upstream gradients it reads and the gradients it
- * writes. The forward run must have been made with a {@link Tape}, and what it read must not have changed since.
+ * writes. The forward run must have been made with a {@link Tape}, and what it read must not have changed since: input, parameters,
+ * modulation, lent draws, row indices and initial state are read again. Its outputs are not, and may be gone.
  *
  * <p>Absent upstream gradients count as 0; absent results are not computed. Results are overwritten, not added to. A
  * description can be run any number of times; running it again allocates nothing. Setters return {@code this}. Not thread-safe.
@@ -39,6 +40,7 @@ public final class Backward {
     private @Nullable Tensor gradModulation;
     private @Nullable Parameters gradParameters;
     private @Nullable State gradInitialState;
+    private @Nullable Tensor scratch;
 
     private @Nullable NeuronConfig checkedFor;
     private long checkedChanges;
@@ -99,6 +101,16 @@ public final class Backward {
         return changed();
     }
 
+    /**
+     * Lends memory for the run to work in, {@code U8}, of at least {@link Kernel#scratchBytes} bytes, aligned to {@link Kernel#ALIGNMENT}: native
+     * memory of the host, or the GPU's for a kernel on a GPU. What is in it afterwards is undefined. Null for the kernel's own, which grows
+     * with the largest call.
+     */
+    public Backward scratch(@Nullable Tensor scratch) {
+        this.scratch = scratch;
+        return changed();
+    }
+
     /** The forward run. */
     public Forward forward() {
         return forward;
@@ -144,6 +156,11 @@ public final class Backward {
         return gradInitialState;
     }
 
+    /** The memory that the run works in, or null for the kernel's own. */
+    public @Nullable Tensor scratch() {
+        return scratch;
+    }
+
     /** Whether some memory belongs to a confined arena, so that the run must stay on the calling thread. */
     public boolean threadBound() {
         return threadBound || forward.threadBound();
@@ -152,6 +169,22 @@ public final class Backward {
     private Backward changed() {
         checkedFor = null;
         return this;
+    }
+
+    /** What is lent and asked for, and the forward run, for people. */
+    @Override
+    public String toString() {
+        return new Description("Backward")
+                .add("gradSpikeValues", gradSpikeValues)
+                .add("gradVoltages", gradVoltages)
+                .add("gradFinalState", gradFinalState)
+                .add("gradInput", gradInput)
+                .add("gradModulation", gradModulation)
+                .add("gradParameters", gradParameters)
+                .add("gradInitialState", gradInitialState)
+                .add("scratch", scratch)
+                .add("forward", forward)
+                .toString();
     }
 
     /** Throws unless a kernel of {@code config} can run this; nothing has been written then. */
@@ -164,6 +197,9 @@ public final class Backward {
         int gradients = gradParameters == null ? 0 : gradParameters.changes();
         if (checkedFor != config || checkedChanges != forward.changes() || checkedGradients != gradients) {
             checkShapes(config);
+            if (scratch != null) {
+                kernel.requireRoom("scratch", scratch, kernel.scratchBytesOf(this));
+            }
             checkMemory();
             checkedFor = config;
             checkedChanges = forward.changes();
@@ -171,6 +207,12 @@ public final class Backward {
         }
         lending.requireReachable(kernel);
         forward.checkValues(config, kernel);
+    }
+
+    /** Throws unless the shapes of this and of its forward run are right. */
+    void requireShapes(NeuronConfig config) {
+        forward.checkShapes(config);
+        checkShapes(config);
     }
 
     private void checkShapes(NeuronConfig config) {
@@ -213,6 +255,7 @@ public final class Backward {
         lending.read("gradSpikeValues", gradSpikeValues);
         lending.read("gradVoltages", gradVoltages);
         lending.read("gradFinalState", gradFinalState);
+        lending.write("scratch", scratch);
         lending.write("gradInput", gradInput);
         lending.write("gradModulation", gradModulation);
         lending.write("gradParameters", gradParameters);

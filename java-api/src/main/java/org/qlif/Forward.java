@@ -320,6 +320,30 @@ public final class Forward {
         return this;
     }
 
+    /** What is lent and asked for, for people. */
+    @Override
+    public String toString() {
+        Description description = new Description("Forward")
+                .add("input", input)
+                .add("parameters", parameters)
+                .add("modulation", modulation)
+                .add("uniforms", uniforms)
+                .add("normals", normals)
+                .add("draws", draws)
+                .add("rowIndex", rowIndex)
+                .add("firstStep", firstStep())
+                .add("initialState", initialState)
+                .add("finalState", finalState);
+        for (DType type : DType.SPIKES) {
+            description.add("spikes", spikes(type));
+        }
+        description.add("spikeValues", spikeValues).add("voltages", voltages);
+        for (int i = 0; i < traces.length; i++) {
+            description.add(traces[i].symbol(), traced[i]);
+        }
+        return description.add("tape", tape).toString();
+    }
+
     /** Throws unless a kernel of {@code config} can run this; nothing has been written then. */
     void check(NeuronConfig config, Kernel kernel) {
         if (checkedFor != config || (parameters != null && checkedParameters != parameters.changes())) {
@@ -341,7 +365,7 @@ public final class Forward {
         }
     }
 
-    private void checkShapes(NeuronConfig config) {
+    void checkShapes(NeuronConfig config) {
         require("input", input, DType.F32, 3, "(T, B, N)");
         long t = steps();
         long b = batch();
@@ -351,13 +375,7 @@ public final class Forward {
             throw new IllegalArgumentException("parameters: missing, expected those of " + config.model());
         }
         parameters.requireModel("parameters", config);
-        for (NeuronParameter parameter : config.parameters()) {
-            Tensor tensor = parameters.get(parameter);
-            if (tensor == null || (tensor.elements() != 1 && tensor.elements() != n)) {
-                throw new IllegalArgumentException(
-                        parameter.symbol() + ": got " + tensor + ", expected F32 of length " + n + " (N) or 1");
-            }
-        }
+        parameters.requireNeurons(config, n);
         if (modulation != null) {
             if (!config.acceptsModulation()) {
                 throw new IllegalArgumentException("modulation: given, but " + config.model() + " takes none");
@@ -415,6 +433,7 @@ public final class Forward {
         if (finalState != initialState) {
             lending.read("initialState", initialState);
         }
+        lending.write("tape", tape == null ? null : tape.memory());
         lending.write("finalState", finalState);
         for (DType type : DType.SPIKES) {
             lending.write("spikes", spikes(type));
@@ -430,6 +449,7 @@ public final class Forward {
     /** Adds what a run reads, which its backward pass reads again. */
     void readAll(Lending lending) {
         readTensors(lending);
+        lending.read("tape", tape == null ? null : tape.memory());
         lending.read("initialState", initialState);
     }
 

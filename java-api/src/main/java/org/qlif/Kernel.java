@@ -7,6 +7,7 @@ import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.qlif.spi.BackendKernel;
+import org.qlif.spi.TapeStorage;
 
 /**
  * A neuron model on a device: one call runs all time steps of a batch, forward or backward.
@@ -32,6 +33,12 @@ import org.qlif.spi.BackendKernel;
  * }</pre>
  */
 public final class Kernel implements AutoCloseable {
+    /**
+     * What memory lent for a tape, or for a backward call to work in, must be aligned to, in bytes. That of a cache line, 64, may be
+     * faster.
+     */
+    public static final long ALIGNMENT = 16;
+
     private final NeuronConfig config;
     private final Device device;
     private final BackendKernel backend;
@@ -272,14 +279,138 @@ public final class Kernel implements AutoCloseable {
     public Tape newTape(Tape.Mode mode, long steps, long batch, long neurons) {
         guard.enter();
         try {
-            Objects.requireNonNull(mode, "mode");
-            requireTapeSize(steps, batch, neurons);
-            // Without noise a step done again finds its potential; keeping it would only cost memory and its bandwidth.
-            Tape.Mode kept = config.drawsNormals() ? mode : Tape.Mode.COMPACT;
-            return new Tape(tapeOwner, backend.newTape(kept, steps, batch, neurons), mode, steps, batch, neurons);
+            return tape(mode, steps, batch, neurons, null);
         } finally {
             exit();
         }
+    }
+
+    /**
+     * A tape for runs of this shape in memory that the caller lends, which is the tape's until that is closed; to be closed by the caller,
+     * before or after the memory.
+     *
+     * <pre>{@code
+     * try (Arena arena = Arena.ofShared()) {
+     *     long bytes = kernel.tapeBytes(Tape.Mode.COMPACT, 100, 32, 128);
+     *     Tensor memory = Tensor.of(DType.U8, arena.allocate(bytes, Kernel.ALIGNMENT), bytes);
+     *     try (Tape tape = kernel.newTape(Tape.Mode.COMPACT, 100, 32, 128, memory)) {
+     *         kernel.forward(forward.tape(tape));
+     *         long scratch = kernel.scratchBytes(backward);
+     *         backward.scratch(Tensor.of(DType.U8, arena.allocate(scratch, Kernel.ALIGNMENT), scratch));
+     *         kernel.backward(backward);
+     *     }
+     * }
+     * }</pre>
+     *
+     * @param mode how much it keeps
+     * @param steps T, at least 0
+     * @param batch B, at least 0
+     * @param neurons N, at least 0
+     * @param memory {@code U8} of at least {@link #tapeBytes} bytes, aligned to {@link #ALIGNMENT}: native memory of the host, or the
+     *     GPU's for a kernel on a GPU. Two tapes must not share it
+     * @throws IllegalArgumentException if an extent is negative, the tape's size passes 2^63 bytes, or the memory is too small, misaligned,
+     *     read-only, or in another place
+     * @throws IllegalStateException if the kernel is closed or in use, or the memory is closed
+     * @throws WrongThreadException if the memory belongs to another thread's confined arena
+     */
+    public Tape newTape(Tape.Mode mode, long steps, long batch, long neurons, Tensor memory) {
+        guard.enter();
+        try {
+            return tape(mode, steps, batch, neurons, Objects.requireNonNull(memory, "memory"));
+        } finally {
+            exit();
+        }
+    }
+
+    private Tape tape(Tape.Mode mode, long steps, long batch, long neurons, @Nullable Tensor memory) {
+        Tape.Mode kept = kept(mode);
+        requireTapeSize(steps, batch, neurons);
+        if (memory != null) {
+            requireRoom("memory", memory, backend.tapeBytes(kept, steps, batch, neurons));
+            Lending lending = new Lending();
+            lending.write("memory", memory);
+            lending.requireReachable(this);
+        }
+        TapeStorage storage = backend.newTape(kept, steps, batch, neurons, memory);
+        return new Tape(tapeOwner, storage, memory, mode, steps, batch, neurons);
+    }
+
+    /** Without noise a step done again finds its potential; keeping it would only cost memory and its bandwidth. */
+    private Tape.Mode kept(Tape.Mode mode) {
+        Objects.requireNonNull(mode, "mode");
+        return config.drawsNormals() ? mode : Tape.Mode.COMPACT;
+    }
+
+    /**
+     * The bytes that a tape takes: what to lend for {@link #newTape(Tape.Mode, long, long, long, Tensor)}. They differ from backend to
+     * backend.
+     *
+     * @param mode how much it keeps
+     * @param steps T, at least 0
+     * @param batch B, at least 0
+     * @param neurons N, at least 0
+     * @throws IllegalArgumentException if an extent is negative, or the number passes 2^63
+     * @throws IllegalStateException if the kernel is closed or in use
+     */
+    public long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons) {
+        guard.enter();
+        try {
+            Tape.Mode kept = kept(mode);
+            requireTapeSize(steps, batch, neurons);
+            return backend.tapeBytes(kept, steps, batch, neurons);
+        } finally {
+            exit();
+        }
+    }
+
+    /**
+     * The bytes that a backward call needs to work in: what to lend by {@link Backward#scratch}. It depends on the shapes, and on whether
+     * the gradient is asked for of a modulation that varies over time and is shared.
+     *
+     * @param call the call, but for its scratch memory; its forward run need not have been made
+     * @throws IllegalArgumentException if a type or shape is not what the call needs
+     * @throws IllegalStateException if the kernel is closed or in use
+     */
+    public long scratchBytes(Backward call) {
+        guard.enter();
+        try {
+            call.requireShapes(config);
+            return backend.scratchBytes(call);
+        } finally {
+            exit();
+        }
+    }
+
+    /** As {@link #scratchBytes}, within a call whose shapes are right. */
+    long scratchBytesOf(Backward call) {
+        return backend.scratchBytes(call);
+    }
+
+    /** Throws unless {@code memory} is such as a tape or a run can be in, and has so many bytes. */
+    void requireRoom(String name, Tensor memory, long bytes) {
+        if (memory.type() != DType.U8) {
+            throw new IllegalArgumentException(name + ": got " + memory + ", expected U8");
+        }
+        Device expected = reaches(device) ? device : null;
+        if (!Objects.equals(memory.place(), expected)) {
+            throw new IllegalArgumentException(
+                    name + ": got memory of " + name(memory.place()) + ", expected memory of " + name(expected));
+        }
+        if (!memory.memory().isNative()) {
+            throw new IllegalArgumentException(name + ": is on the Java heap, expected native memory");
+        }
+        if (memory.elements() < bytes) {
+            throw new IllegalArgumentException(
+                    name + ": got " + memory.elements() + " bytes, expected at least " + bytes);
+        }
+        if (bytes > 0 && memory.address() % ALIGNMENT != 0) {
+            throw new IllegalArgumentException(name + ": got address 0x" + Long.toHexString(memory.address())
+                    + ", expected a multiple of " + ALIGNMENT);
+        }
+    }
+
+    private static String name(@Nullable Device place) {
+        return place == null ? "the host" : place.toString();
     }
 
     /** Throws unless the sizes of a tape of this shape are numbers, whatever backend makes it and however it lays it out. */
@@ -308,6 +439,16 @@ public final class Kernel implements AutoCloseable {
     @Override
     public void close() {
         guard.close(resources::clean);
+    }
+
+    /** Device, configuration, and whether it is closed, for people. */
+    @Override
+    public String toString() {
+        return new Description("Kernel")
+                .add(device.toString())
+                .add(config.toString())
+                .addIf(guard.isClosed(), "closed")
+                .toString();
     }
 
     /** Throws if {@link #close()} would be refused on this thread. */

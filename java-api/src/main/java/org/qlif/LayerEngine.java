@@ -20,6 +20,11 @@ final class LayerEngine implements AutoCloseable {
         private DType spikeType = DType.F32;
         private boolean voltages = true;
         private Tape.@Nullable Mode tapeMode;
+        private long batch;
+        private @Nullable Parameters parameters;
+        private @Nullable State state;
+        private @Nullable Statistics statistics;
+        private int episode;
 
         Settings(long neurons) {
             if (neurons < 1) {
@@ -54,6 +59,68 @@ final class LayerEngine implements AutoCloseable {
         void training(Tape.Mode mode) {
             this.tapeMode = Objects.requireNonNull(mode, "mode");
         }
+
+        void batch(long batch) {
+            if (batch < 1) {
+                throw new IllegalArgumentException("batch: got " + batch + ", expected at least 1");
+            }
+            this.batch = batch;
+        }
+
+        void parameters(Parameters parameters) {
+            this.parameters = Objects.requireNonNull(parameters, "parameters");
+        }
+
+        void state(State state) {
+            this.state = state.copy();
+        }
+
+        void statistics(Statistics statistics) {
+            this.statistics = statistics.copy();
+        }
+
+        void episode(int episode) {
+            if (episode < 0) {
+                throw new IllegalArgumentException("episode: got " + episode + ", expected at least 0");
+            }
+            this.episode = episode;
+        }
+
+        /** The parameters of a layer, which are those that were given. */
+        private Parameters parametersFor(NeuronConfig config) {
+            if (parameters == null) {
+                return Parameters.perNeuron(config, neurons);
+            }
+            parameters.requireModel("parameters", config);
+            parameters.requireNeurons(config, neurons);
+            parameters.requireValid(config);
+            return parameters;
+        }
+
+        /** The state that a layer starts from, which is its own: one builder can make several. */
+        private @Nullable State stateFor(NeuronConfig config) {
+            if (state == null) {
+                return null;
+            }
+            long rows = batch != 0 && state.batch() != 1 ? batch : state.batch();
+            Forward.requireState("state", state, config, rows, neurons);
+            return state.copy();
+        }
+
+        /**
+         * The statistics that a layer starts from. Of one that moves them, a state that was saved has them, too.
+         *
+         * @param moved whether calls of the layer move them
+         */
+        private Statistics statisticsFor(NeuronConfig config, boolean moved) {
+            Statistics own = Statistics.initial(config, neurons);
+            if (statistics != null) {
+                own.copyFrom(statistics);
+            } else if (moved && state != null) {
+                own.update(state);
+            }
+            return own;
+        }
     }
 
     private final NeuronConfig config;
@@ -65,14 +132,24 @@ final class LayerEngine implements AutoCloseable {
     private final Tape.@Nullable Mode tapeMode;
     private final List<Trace> traces;
     private final @Nullable IntFunction<DrawStream> draws;
-    private final List<? extends StateVariable> averaged;
     private final Kernel kernel;
     private final Parameters parameters;
+    /** The rows of every input, or 0 if calls may differ. */
+    private final long batch;
+
+    /** What an episode starts from, beside initial values. */
+    private final Statistics statistics;
+    /** Whether each forward call leaves them as its run does: docs/model.md, section 5. */
+    private final boolean movesStatistics;
+    /** Those of the last run: the statistics themselves where runs move them. */
+    private final Statistics means;
+
     private final CallGuard guard =
             new CallGuard("this layer", "it serves one at a time: build one layer for each thread that calls");
     private int episode;
+    private int evaluations;
 
-    /** The state that the next call starts from, or null for a fresh one. */
+    /** The state that the next call starts from, or null for a fresh one, which nobody has asked for yet. */
     private @Nullable State state;
 
     private @Nullable Forward lastCall;
@@ -84,7 +161,7 @@ final class LayerEngine implements AutoCloseable {
      * @param traces what each call traces
      * @param spikesAreValues whether the model's spike values are its spikes
      * @param draws which numbers the calls of an episode draw, by its index; null if the model draws none
-     * @param averaged what {@link StatePolicy#KEEP} averages over the batch
+     * @param steered whether runs move what {@link StateVariable#averaged} says
      */
     LayerEngine(
             Settings settings,
@@ -92,7 +169,7 @@ final class LayerEngine implements AutoCloseable {
             Collection<? extends Trace> traces,
             boolean spikesAreValues,
             @Nullable IntFunction<DrawStream> draws,
-            List<? extends StateVariable> averaged) {
+            boolean steered) {
         this.config = config;
         this.neurons = settings.neurons;
         this.policy = settings.policy;
@@ -102,9 +179,15 @@ final class LayerEngine implements AutoCloseable {
         this.tapeMode = settings.tapeMode;
         this.traces = List.copyOf(traces);
         this.draws = draws;
-        this.averaged = averaged;
+        this.batch = settings.batch;
+        this.episode = settings.episode;
+        this.parameters = settings.parametersFor(config);
+        this.state = settings.stateFor(config);
+        this.movesStatistics = steered && tapeMode != null;
+        this.statistics = settings.statisticsFor(config, movesStatistics);
+        this.means = movesStatistics ? statistics : Statistics.initial(config, neurons);
+        // Last: nothing that can fail comes after the kernel is open.
         this.kernel = Kernel.open(config, settings.device, settings.options);
-        this.parameters = Parameters.perNeuron(config, neurons);
     }
 
     /** Runs all steps of {@code input}; the description says where the results are. */
@@ -118,47 +201,110 @@ final class LayerEngine implements AutoCloseable {
     }
 
     private Forward run(Tensor input, @Nullable Tensor modulation) {
+        requireInput(input);
+        State last = startOf(input);
+        State next =
+                policy == StatePolicy.RESET && !movesStatistics ? null : State.zeros(config, input.extent(1), neurons);
+        Forward call = describe(input, modulation, last, episode).finalState(next);
+        if (tapeMode == null) {
+            kernel.forward(call);
+        } else {
+            forwardOnTape(call, tapeMode, input.shape());
+        }
+        lastCall = call;
+        if (next != null) {
+            carry(next);
+        }
+        if (policy == StatePolicy.RESET) {
+            state = null;
+            episode++;
+        } else {
+            state = next;
+        }
+        return call;
+    }
+
+    /** Does with the means over the batch of {@code next}, where a run has ended, what the policy and training ask for. */
+    private void carry(State next) {
+        if (movesStatistics || policy == StatePolicy.KEEP) {
+            means.update(next);
+        }
+        if (policy == StatePolicy.KEEP) {
+            means.applyTo(next);
+        }
+    }
+
+    /** Runs all steps of {@code input} from a fresh state, and leaves the layer as it is. */
+    Forward evaluate(Tensor input, @Nullable Tensor modulation) {
+        guard.enter();
+        try {
+            requireInput(input);
+            // Counted down, where no episode of a forward call gets to.
+            Forward call = describe(input, modulation, freshOrNull(input.extent(1)), -1 - evaluations);
+            kernel.forward(call);
+            evaluations++;
+            return call;
+        } finally {
+            guard.exit();
+        }
+    }
+
+    private void requireInput(Tensor input) {
         Objects.requireNonNull(input, "input");
         if (input.rank() != 3 || input.extent(2) != neurons) {
             throw new IllegalArgumentException(
                     "input: got " + input + ", expected F32 of shape (T, B, " + neurons + ")");
         }
+    }
+
+    /** A call with new tensors for its results, which draws the numbers of this episode. */
+    private Forward describe(Tensor input, @Nullable Tensor modulation, @Nullable State start, int episode) {
         long[] shape = input.shape();
-        State last = policy == StatePolicy.RESET ? null : state;
-        if (last != null && last.batch() != shape[1]) {
-            throw new IllegalArgumentException(
-                    "input: got " + input + ", expected B = " + last.batch()
-                            + " as in the call whose state this one continues; call reset() to start anew with another batch size");
-        }
-        State next = policy == StatePolicy.RESET ? null : State.zeros(config, shape[1], neurons);
         Forward call = new Forward()
                 .input(input)
                 .parameters(parameters)
                 .modulation(modulation)
                 .draws(draws == null ? null : draws.apply(episode))
-                .initialState(last)
-                .finalState(next)
+                .initialState(start)
                 .spikes(Tensor.zeros(spikeType, shape))
                 .spikeValues(spikesServeAsValues ? null : Tensor.zeros(DType.F32, shape))
                 .voltages(voltages ? Tensor.zeros(DType.F32, shape) : null);
         for (Trace trace : traces) {
             call.trace(trace, Tensor.zeros(DType.F32, shape));
         }
-        if (tapeMode == null) {
-            kernel.forward(call);
-        } else {
-            forwardOnTape(call, tapeMode, shape);
-        }
-        lastCall = call;
-        if (next == null) {
-            episode++;
-        } else {
-            state = next;
-            if (policy == StatePolicy.KEEP) {
-                averaged.forEach(variable -> average(next.get(variable)));
-            }
-        }
         return call;
+    }
+
+    /** The state that a call on {@code input} starts from, or null for initial values. */
+    private @Nullable State startOf(Tensor input) {
+        long rows = input.extent(1);
+        if (batch != 0 && rows != batch) {
+            throw new IllegalArgumentException(
+                    "input: got " + input + ", expected B = " + batch + ", for which this layer was built");
+        }
+        if (state == null) {
+            return freshOrNull(rows);
+        }
+        if (state.batch() == rows) {
+            return state;
+        }
+        if (state.batch() != 1) {
+            throw new IllegalArgumentException("input: got " + input + ", expected B = " + state.batch()
+                    + " as in the state that this call continues; call reset() to start anew with another batch size");
+        }
+        return state.repeated(rows);
+    }
+
+    /** A fresh state: initial values, and the statistics. */
+    private State fresh(long rows) {
+        State fresh = State.initial(config, rows, neurons);
+        statistics.applyTo(fresh);
+        return fresh;
+    }
+
+    /** A fresh state, or null for initial values alone, which a kernel needs no memory for. */
+    private @Nullable State freshOrNull(long rows) {
+        return statistics.isInitial() ? null : fresh(rows);
     }
 
     /** The spikes that {@code call} wrote. */
@@ -218,25 +364,54 @@ final class LayerEngine implements AutoCloseable {
         return call;
     }
 
-    /** Forgets the state: the next call starts an episode. */
+    /** Forgets the state: the next call starts an episode, another one if this one has drawn numbers. */
     void reset() {
-        if (state != null) {
-            state = null;
+        if (state != null && state.step() > 0) {
             episode++;
         }
+        state = null;
+    }
+
+    int episode() {
+        return episode;
     }
 
     Parameters parameters() {
         return parameters;
     }
 
-    @Nullable
     State state() {
+        if (state == null) {
+            state = fresh(batch == 0 ? 1 : batch);
+        }
         return state;
+    }
+
+    Statistics statistics() {
+        return statistics.copy();
     }
 
     Kernel kernel() {
         return kernel;
+    }
+
+    /** For people: a layer of this type, with what its model adds. */
+    Description describe(String type) {
+        return new Description(type)
+                .add("N", neurons)
+                .add(kernel.device().toString())
+                .add(policy.toString())
+                .add("batch", batch == 0 ? null : batch)
+                .add("training", tapeMode)
+                .add("episode", episode);
+    }
+
+    /** Ends a description with what is longest, and whether the layer is open. */
+    String finish(Description description) {
+        return description
+                .add(config.toString())
+                .addIf(guard.isClosed(), "closed")
+                .toString();
     }
 
     /** Releases the kernel and the tape, after waiting for a call that runs. */
@@ -253,20 +428,5 @@ final class LayerEngine implements AutoCloseable {
                 }
             }
         });
-    }
-
-    /** Replaces each column by its mean, summed in float64 from the first row to the last. */
-    private static void average(Tensor rows) {
-        long batch = rows.extent(0);
-        long neurons = rows.extent(1);
-        for (long n = 0; n < neurons; n++) {
-            double sum = 0;
-            for (long b = 0; b < batch; b++) {
-                sum += rows.getFloat(b * neurons + n);
-            }
-            for (long b = 0; b < batch; b++) {
-                rows.setFloat(b * neurons + n, (float) (sum / batch));
-            }
-        }
     }
 }

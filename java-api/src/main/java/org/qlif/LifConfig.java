@@ -161,6 +161,22 @@ public record LifConfig(
         };
     }
 
+    /**
+     * {@inheritDoc}
+     *
+     * <p>The rates: up to 1 / dt, above which they are not legal, and down to a millionth of that. V_th: any finite number.
+     */
+    @Override
+    public ParameterRange usefulRange(NeuronParameter parameter) {
+        return switch ((LifParameter) parameter) {
+            case TAU_SYN_INV, TAU_MEM_INV -> {
+                float most = parameterRange(parameter).most();
+                yield ParameterRange.between(most / ParameterRange.SLOWEST, most);
+            }
+            case V_TH -> ParameterRange.FINITE;
+        };
+    }
+
     @Override
     public boolean acceptsModulation() {
         return false;

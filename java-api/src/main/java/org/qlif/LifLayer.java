@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>The layer owns parameters, state and, for training, a tape; outputs are new tensors for each call. Callers who want to lend
- * all memory use {@link Kernel}.
+ * <p>The layer owns its state, for training a tape, and its parameters unless the builder is lent some; outputs are new tensors for each
+ * call. Callers who want to lend all memory use {@link Kernel}.
  *
  * <p>Not thread-safe, except that any thread may {@link #close()}: that waits for a call that runs. A layer that is forgotten is closed
  * some time after it has become unreachable.
@@ -62,7 +62,7 @@ public final class LifLayer implements AutoCloseable {
         this.config = builder.config;
         this.traces = EnumSet.copyOf(builder.traces);
         this.learnable = Collections.unmodifiableSet(EnumSet.copyOf(builder.learnable));
-        this.engine = new LayerEngine(builder.settings, config, traces, true, null, List.of());
+        this.engine = new LayerEngine(builder.settings, config, traces, true, null, false);
     }
 
     /** A builder of a layer of {@code neurons} neurons, at least 1. */
@@ -78,18 +78,34 @@ public final class LifLayer implements AutoCloseable {
      * @throws IllegalStateException if the layer is closed or in a call
      */
     public Output forward(Tensor input) {
-        Forward call = engine.forward(input, null);
+        return output(engine.forward(input, null));
+    }
+
+    private Output output(Forward call) {
         EnumMap<LifTrace, Tensor> traced = new EnumMap<>(LifTrace.class);
         traces.forEach(trace -> traced.put(trace, call.trace(trace)));
         return new Output(engine.spikes(call), engine.spikeValues(call), call.voltages(), traced);
     }
 
     /**
+     * Runs all steps of {@code input} from the model's initial state, to test what a layer has learned: nothing is recorded, and nothing of
+     * the layer changes, so that {@link #backward} still follows the last forward call.
+     *
+     * @param input the current, {@code F32 (T, B, N)}, of any batch size
+     * @throws IllegalArgumentException if the shape, or a value among the parameters, is not what the call needs
+     * @throws IllegalStateException if the layer is closed or in a call
+     */
+    public Output evaluate(Tensor input) {
+        return output(engine.evaluate(input, null));
+    }
+
+    /**
      * The gradients of the last forward call, through all its steps. The state that a call started from counts as given: gradients
      * stop there.
      *
-     * <p>The input and the parameters of that call are read again, where they lie: whoever changes their values in between, such as an
-     * optimizer that steps first, gets wrong gradients. That a parameter's tensor was replaced is noticed.
+     * <p>The input and the parameters of that call are read again, where they lie, and so is the state that it started from: whoever changes
+     * their values in between, such as an optimizer that steps first, gets wrong gradients. That a parameter's tensor was replaced is
+     * noticed.
      *
      * @param gradSpikeValues the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is
      *     the same at every step; null for 0
@@ -102,19 +118,36 @@ public final class LifLayer implements AutoCloseable {
         return new Gradients(Objects.requireNonNull(call.gradInput()), Objects.requireNonNull(call.gradParameters()));
     }
 
-    /** Forgets the state, where the policy keeps one. */
+    /**
+     * Forgets the state: the next call starts from a fresh one, and, if steps were run since the last fresh one, in another episode.
+     */
     public void reset() {
         engine.reset();
     }
 
-    /** The three parameters, each of length N on the heap: what an optimizer updates in place. */
+    /**
+     * The three parameters, live: what is written there, as by an optimizer, counts at the next call. Those that the builder was given, or
+     * else each of length N on the heap.
+     */
     public Parameters parameters() {
         return engine.parameters();
     }
 
-    /** The state that the next call starts from; null if that is a fresh one. */
-    public @Nullable State state() {
+    /**
+     * The state that the next call starts from, live: what is written there counts at that call. A call never changes it, but leaves a new
+     * one, so that one that you hold stays as it is. At first, and after a call under {@link StatePolicy#RESET}, it is the model's initial
+     * state, of {@link Builder#batch} rows if the builder was told, else of one. One row counts for every row of the next call.
+     */
+    public State state() {
         return engine.state();
+    }
+
+    /**
+     * The index of the episode that the next call is in, which is a run from a fresh state to the next: how many there were before.
+     * LIF draws nothing, so it only counts.
+     */
+    public int episode() {
+        return engine.episode();
     }
 
     /** The parameters that an optimizer is to change; {@link #backward} gives the gradients of all. */
@@ -130,6 +163,12 @@ public final class LifLayer implements AutoCloseable {
     /** The kernel that runs, to ask for its device. */
     public Kernel kernel() {
         return engine.kernel();
+    }
+
+    /** Neurons, device, policy, configuration and what else matters, and whether it is closed, for people. */
+    @Override
+    public String toString() {
+        return engine.finish(engine.describe("LifLayer"));
     }
 
     /**
@@ -175,6 +214,46 @@ public final class LifLayer implements AutoCloseable {
             return this;
         }
 
+        /**
+         * Sets the batch size B of every forward call, at least 1; unless set, each episode may have its own.
+         *
+         * @throws IllegalArgumentException if it is less than 1
+         */
+        public Builder batch(long batch) {
+            settings.batch(batch);
+            return this;
+        }
+
+        /**
+         * Lends the parameters, in place of the configuration's starting values: the layer uses these tensors, live, each of length N or 1.
+         * {@link #build} checks them.
+         */
+        public Builder parameters(Parameters parameters) {
+            settings.parameters(parameters);
+            return this;
+        }
+
+        /**
+         * Sets the state that the first call starts from, of one row or as many as the input will have; the model's initial one unless set.
+         * It is copied.
+         *
+         * @throws IllegalStateException if it is in a device's memory
+         */
+        public Builder state(State state) {
+            settings.state(state);
+            return this;
+        }
+
+        /**
+         * Sets the index of the first call's episode, at least 0; 0 unless set.
+         *
+         * @throws IllegalArgumentException if it is negative
+         */
+        public Builder episode(int episode) {
+            settings.episode(episode);
+            return this;
+        }
+
         /** Sets the type of the spikes, one of {@link DType#SPIKES}; {@link DType#F32} unless set. */
         public Builder spikes(DType type) {
             settings.spikes(type);
@@ -210,6 +289,8 @@ public final class LifLayer implements AutoCloseable {
          * The layer, with a kernel opened for it.
          *
          * @throws DeviceUnavailableException if the device can't run here
+         * @throws IllegalArgumentException if the parameters or the state are of another model, shape or number of neurons, or a value among
+         *     the parameters is out of its range
          */
         public LifLayer build() {
             return new LifLayer(this);

@@ -1,5 +1,6 @@
 package org.qlif;
 
+import static org.qlif.Trait.AVERAGED;
 import static org.qlif.Trait.FLUSHED;
 import static org.qlif.Trait.GRADIENT;
 
@@ -14,12 +15,14 @@ public enum LifVariable implements StateVariable {
     private final float initialValue;
     private final boolean carriesGradient;
     private final boolean flushed;
+    private final boolean averaged;
 
     LifVariable(String symbol, float initialValue, Trait... traits) {
         this.symbol = symbol;
         this.initialValue = initialValue;
         this.carriesGradient = GRADIENT.in(traits);
         this.flushed = FLUSHED.in(traits);
+        this.averaged = AVERAGED.in(traits);
     }
 
     @Override
@@ -40,5 +43,10 @@ public enum LifVariable implements StateVariable {
     @Override
     public boolean flushed() {
         return flushed;
+    }
+
+    @Override
+    public boolean averaged() {
+        return averaged;
     }
 }

@@ -55,8 +55,14 @@ public sealed interface NeuronConfig permits QlifConfig, LifConfig {
     /** The value a parameter starts from unless the caller gives another. */
     float defaultValue(NeuronParameter parameter);
 
-    /** The values that a parameter can have. */
+    /** The values that a parameter can have; a call refuses others. */
     ParameterRange parameterRange(NeuronParameter parameter);
+
+    /**
+     * The values that a parameter had better have while it is learned; others are legal, but lead an optimizer where it has no gradient, or
+     * where a step of the model is no good picture of a neuron: docs/model.md, section 1. {@link Parameters#clamp} moves values there.
+     */
+    ParameterRange usefulRange(NeuronParameter parameter);
 
     /** The time step. */
     double dt();

@@ -22,6 +22,12 @@ final class ParameterChecks {
     ParameterChecks(NeuronConfig config) {
         this.config = config;
         this.ranges = config.parameters().stream().map(config::parameterRange).toArray(ParameterRange[]::new);
+        for (ParameterRange range : ranges) {
+            if (!range.isFinite() && range.least() <= 0) {
+                throw new IllegalArgumentException(
+                        "range: got " + range + ", expected all finite numbers or positive ones");
+            }
+        }
     }
 
     /** Throws {@link IllegalArgumentException} unless the model can run with the values of {@code parameters}. */

@@ -1,28 +1,36 @@
 package org.qlif;
 
 /**
- * The values that a parameter of a model can have: all finite numbers, or those from a least to a most that are above 0.
+ * Values of a parameter of a model, from a least to a most: those that it can have ({@link NeuronConfig#parameterRange}), or those that
+ * it had better have ({@link NeuronConfig#usefulRange}).
  *
  * @param least the least value
  * @param most the most value
  * @param expected the range in words, for messages
  */
 public record ParameterRange(float least, float most, String expected) {
+    /** The most steps that a useful time constant takes. */
+    static final float SLOWEST = 1e6f;
+
     /** Every finite number. */
     public static final ParameterRange FINITE =
             new ParameterRange(-Float.MAX_VALUE, Float.MAX_VALUE, "a finite number");
 
     /**
-     * Checks that this is one of the two kinds of range.
+     * Checks the bounds.
      *
-     * @throws IllegalArgumentException if it is neither
+     * @throws IllegalArgumentException unless they are finite and least &lt;= most
      */
     public ParameterRange {
-        boolean finite = least == -Float.MAX_VALUE && most == Float.MAX_VALUE;
-        if (!finite && !(least > 0 && least <= most && most < Float.POSITIVE_INFINITY)) {
+        if (!(Float.isFinite(least) && Float.isFinite(most) && least <= most)) {
             throw new IllegalArgumentException(
-                    "least, most: got " + least + ", " + most + ", expected all finite numbers or 0 < least <= most");
+                    "least, most: got " + least + ", " + most + ", expected finite numbers, least <= most");
         }
+    }
+
+    /** The numbers from {@code least} to {@code most}. */
+    static ParameterRange between(float least, float most) {
+        return new ParameterRange(least, most, "a number in [" + least + ", " + most + "]");
     }
 
     /** Whether {@code value} is in the range. */
@@ -30,9 +38,21 @@ public record ParameterRange(float least, float most, String expected) {
         return value >= least && value <= most;
     }
 
+    /**
+     * The value of the range that is nearest to {@code value}.
+     *
+     * @throws IllegalArgumentException if it is NaN
+     */
+    public float nearest(float value) {
+        if (Float.isNaN(value)) {
+            throw Range.refusal("value", value, "a number");
+        }
+        return Math.clamp(value, least, most);
+    }
+
     /** Whether all finite numbers are. */
     boolean isFinite() {
-        return least < 0;
+        return least == -Float.MAX_VALUE && most == Float.MAX_VALUE;
     }
 
     /** Positive numbers for which dt over them is finite. */

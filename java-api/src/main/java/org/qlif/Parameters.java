@@ -1,6 +1,5 @@
 package org.qlif;
 
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -90,11 +89,71 @@ public final class Parameters {
         new ParameterChecks(config).requireValid(this);
     }
 
+    /**
+     * Moves each value to the nearest that is in its {@link NeuronConfig#usefulRange}, as one does after a step of an optimizer: a V_th
+     * outside the bounds of an adapting threshold has no gradient, without a word, and would stay there. Absent tensors are passed over; to
+     * clamp some parameters only, put their tensors into a set of their own.
+     *
+     * <pre>{@code
+     * Parameters learned = Parameters.none(config).set(QlifParameter.V_TH, parameters.get(QlifParameter.V_TH));
+     * long moved = learned.clamp(config);
+     * }</pre>
+     *
+     * @return how many values moved
+     * @throws IllegalArgumentException if these are another model's, a value is NaN, or a tensor is read-only; nothing is changed
+     * @throws IllegalStateException if a tensor is in a device's memory; nothing is changed
+     */
+    public long clamp(NeuronConfig config) {
+        requireModel("parameters", config);
+        for (NeuronParameter parameter : parameters) {
+            requireNumbers(parameter, get(parameter));
+        }
+        long moved = 0;
+        for (NeuronParameter parameter : parameters) {
+            Tensor tensor = get(parameter);
+            ParameterRange range = config.usefulRange(parameter);
+            for (long i = 0; tensor != null && i < tensor.elements(); i++) {
+                float value = tensor.getFloat(i);
+                if (!range.contains(value)) {
+                    tensor.setFloat(i, range.nearest(value));
+                    moved++;
+                }
+            }
+        }
+        return moved;
+    }
+
+    private static void requireNumbers(NeuronParameter parameter, @Nullable Tensor tensor) {
+        if (tensor == null) {
+            return;
+        }
+        if (tensor.segment().isReadOnly()) {
+            throw new IllegalArgumentException(parameter.symbol() + ": got read-only memory, expected writable");
+        }
+        for (long i = 0; i < tensor.elements(); i++) {
+            if (Float.isNaN(tensor.getFloat(i))) {
+                throw new IllegalArgumentException(
+                        parameter.symbol() + ": got NaN at index " + i + ", expected a number");
+            }
+        }
+    }
+
     /** Throws unless these are parameters of the model of {@code config}. */
     void requireModel(String name, NeuronConfig config) {
         if (parameters != config.parameters()) {
             throw new IllegalArgumentException(
                     name + ": got those of another model, expected those of " + config.model());
+        }
+    }
+
+    /** Throws unless there is a tensor for each parameter, with one value for all of {@code neurons} neurons or for each. */
+    void requireNeurons(NeuronConfig config, long neurons) {
+        for (NeuronParameter parameter : config.parameters()) {
+            Tensor tensor = get(parameter);
+            if (tensor == null || (tensor.elements() != 1 && tensor.elements() != neurons)) {
+                throw new IllegalArgumentException(
+                        parameter.symbol() + ": got " + tensor + ", expected F32 of length " + neurons + " (N) or 1");
+            }
         }
     }
 
@@ -117,9 +176,14 @@ public final class Parameters {
         return parameters;
     }
 
+    /** The tensors that there are, for people. */
     @Override
     public String toString() {
-        return Arrays.toString(tensors);
+        Description description = new Description("Parameters");
+        for (NeuronParameter parameter : parameters) {
+            description.add(parameter.symbol(), get(parameter));
+        }
+        return description.toString();
     }
 
     private int checkedOrdinal(NeuronParameter parameter) {

@@ -742,6 +742,28 @@ public record QlifConfig(
         };
     }
 
+    /**
+     * {@inheritDoc}
+     *
+     * <p>V_th: the bounds of a threshold that adapts, outside of which it has no gradient and could not come back; a fixed one may be any
+     * finite number. tau: from dt, below which the Euler step overshoots, to a million of it. eta: 0 to 1, a step towards the spike. The
+     * qubit's scale: 0.001 to 1000; a negative one makes a neuron that current silences. Its bias: within one turn of the qubit.
+     */
+    @Override
+    public ParameterRange usefulRange(NeuronParameter parameter) {
+        return switch ((QlifParameter) parameter) {
+            case V_TH ->
+                adaptiveThreshold.enabled
+                        ? ParameterRange.between((float) adaptiveThreshold.min, (float) adaptiveThreshold.max)
+                        : ParameterRange.FINITE;
+            case TAU ->
+                ParameterRange.between((float) dt, (float) Math.min(dt * ParameterRange.SLOWEST, Float.MAX_VALUE));
+            case ETA -> ParameterRange.between(0, 1);
+            case Q_SCALE -> ParameterRange.between(1e-3f, 1e3f);
+            case Q_BIAS -> ParameterRange.between((float) (qubit.leak - Math.PI), (float) (qubit.leak + Math.PI));
+        };
+    }
+
     /** The decay of D in a step: the one that was given, or exp(-dt / tau_adapt). */
     public double dspDecay() {
         return dynamicProbability.decay.orElseGet(() -> Math.exp(-dt / dynamicProbability.tauAdapt));

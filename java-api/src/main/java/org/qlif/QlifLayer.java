@@ -24,13 +24,39 @@ import org.qlif.spi.host.Philox;
  * }
  * }</pre>
  *
- * <p>The layer owns parameters, state and, for training, a tape; outputs are new tensors for each call. Callers who want to lend
- * all memory use {@link Kernel}.
+ * <p>The layer owns its state, for training a tape, and its parameters unless the builder is lent some; outputs are new tensors for each
+ * call. Callers who want to lend all memory use {@link Kernel}.
+ *
+ * <p>A training step, and a test that leaves no trace:
+ *
+ * <pre>{@code
+ * layer.forward(input);
+ * QlifLayer.Gradients gradients = layer.backward(gradSpikeValues, null);
+ * // Only now may an optimizer change the values of layer.parameters().
+ * layer.parameters().clamp(layer.config());
+ * float[] tested = layer.evaluate(testInput).spikeValues().toFloatArray();
+ * }</pre>
  *
  * <p>Draws follow from {@link Builder#seed} and {@link Builder#stream}: two layers with the same seed and stream draw the same numbers
  * in the same order, and layers that differ in either share none. The layers of a network take one seed and the streams 0, 1, 2 and so
  * on; a layer that is given no seed makes one up, which {@link #seed()} tells. Each episode, which is a run from a fresh state to the
  * next, has numbers of its own.
+ *
+ * <p>A layer that is built with the parameters, the state, the statistics, the episode, the seed and the stream of another goes on exactly where that one
+ * is:
+ *
+ * <pre>{@code
+ * QlifLayer again = QlifLayer.builder(128)
+ *         .config(layer.config())
+ *         .parameters(layer.parameters())
+ *         .state(layer.state())
+ *         .statistics(layer.statistics())
+ *         .episode(layer.episode())
+ *         .seed(layer.seed())
+ *         .stream(layer.stream())
+ *         .state(StatePolicy.KEEP)
+ *         .build();
+ * }</pre>
  *
  * <p>Not thread-safe, except that any thread may {@link #close()}: that waits for a call that runs. A layer that is forgotten is closed
  * some time after it has become unreachable.
@@ -67,20 +93,22 @@ public final class QlifLayer implements AutoCloseable {
     private final Set<QlifTrace> traces;
     private final Set<QlifParameter> learnable;
     private final long seed;
+    private final int stream;
 
     private QlifLayer(Builder builder) {
         this.config = builder.config;
         this.traces = EnumSet.copyOf(builder.traces);
         this.learnable = Collections.unmodifiableSet(EnumSet.copyOf(builder.learnable));
         this.seed = builder.seed.orElseGet(() -> new SecureRandom().nextLong());
-        long key = Philox.layerKey(seed, builder.stream);
+        this.stream = builder.stream;
+        long key = Philox.layerKey(seed, stream);
         this.engine = new LayerEngine(
                 builder.settings,
                 config,
                 traces,
                 config.spikeValue() == QlifConfig.SpikeValue.SAMPLE,
                 episode -> new DrawStream(key, episode),
-                List.of(QlifVariable.RATE, QlifVariable.HOMEOSTASIS));
+                config.homeostasis().enabled());
     }
 
     /** A builder of a layer of {@code neurons} neurons, at least 1. */
@@ -102,18 +130,42 @@ public final class QlifLayer implements AutoCloseable {
      * @throws IllegalStateException if the layer is closed or in a call
      */
     public Output forward(Tensor input, @Nullable Tensor modulation) {
-        Forward call = engine.forward(input, modulation);
+        return output(engine.forward(input, modulation));
+    }
+
+    private Output output(Forward call) {
         EnumMap<QlifTrace, Tensor> traced = new EnumMap<>(QlifTrace.class);
         traces.forEach(trace -> traced.put(trace, call.trace(trace)));
         return new Output(engine.spikes(call), engine.spikeValues(call), call.voltages(), traced);
+    }
+
+    /** Evaluates without modulation; see {@link #evaluate(Tensor, Tensor)}. */
+    public Output evaluate(Tensor input) {
+        return evaluate(input, null);
+    }
+
+    /**
+     * Runs all steps of {@code input} from a fresh state, to test what a layer has learned: nothing is recorded, and nothing of the layer
+     * changes, neither state nor episode nor statistics, so that {@link #backward} still follows the last forward call, and training goes
+     * on with the bits that it would have had. The numbers that it draws are its own, too: the first evaluation of a layer draws the same
+     * as the first of another with the same seed and stream, the second as the second.
+     *
+     * @param input the current, {@code F32 (T, B, N)}, of any batch size
+     * @param modulation {@code F32} of any shape that broadcasts to the input's; null for none
+     * @throws IllegalArgumentException if a shape, or a value among the parameters, is not what the call needs
+     * @throws IllegalStateException if the layer is closed or in a call
+     */
+    public Output evaluate(Tensor input, @Nullable Tensor modulation) {
+        return output(engine.evaluate(input, modulation));
     }
 
     /**
      * The gradients of the last forward call, through all its steps. The state that a call started from counts as given: gradients
      * stop there.
      *
-     * <p>The input, the modulation and the parameters of that call are read again, where they lie: whoever changes their values in
-     * between, such as an optimizer that steps first, gets wrong gradients. That a parameter's tensor was replaced is noticed.
+     * <p>The input, the modulation and the parameters of that call are read again, where they lie, and so is the state that it started from:
+     * whoever changes their values in between, such as an optimizer that steps first, gets wrong gradients. That a parameter's tensor was
+     * replaced is noticed.
      *
      * @param gradSpikeValues the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is
      *     the same at every step; null for 0
@@ -129,24 +181,55 @@ public final class QlifLayer implements AutoCloseable {
                 call.gradModulation());
     }
 
-    /** Forgets the state, where the policy keeps one: the next call starts an episode. */
+    /**
+     * Forgets the state: the next call starts from a fresh one, and, if steps were run since the last fresh one, in another episode.
+     */
     public void reset() {
         engine.reset();
     }
 
-    /** The five parameters, each of length N on the heap: what an optimizer updates in place. */
+    /**
+     * The five parameters, live: what is written there, as by an optimizer, counts at the next call. Those that the builder was given, or
+     * else each of length N on the heap.
+     */
     public Parameters parameters() {
         return engine.parameters();
     }
 
-    /** The state that the next call starts from; null if that is a fresh one. */
-    public @Nullable State state() {
+    /**
+     * The state that the next call starts from, live: what is written there counts at that call. A call never changes it, but leaves a new
+     * one, so that one that you hold stays as it is. At first, and after a call under {@link StatePolicy#RESET}, it is a fresh
+     * state (initial values, and the {@link #statistics}), of {@link Builder#batch} rows if the builder was told, else of one. One row counts for every row of the next call.
+     */
+    public State state() {
         return engine.state();
+    }
+
+    /**
+     * The batch means of the firing-rate estimate and the homeostatic offset, docs/model.md, section 5, that fresh states start from: part of
+     * what is saved, and a copy. A layer made for training, of a configuration with homeostasis, moves them to those of each forward call's
+     * run, whatever the policy, and keeps them at a {@link #reset}. Other layers leave them as the builder was told.
+     */
+    public Statistics statistics() {
+        return engine.statistics();
+    }
+
+    /**
+     * The index of the episode that the next call is in, which is a run from a fresh state to the next: how many there were before.
+     * Its numbers are drawn by this index.
+     */
+    public int episode() {
+        return engine.episode();
     }
 
     /** The seed of the layer's draws: the builder's, or the one that the layer made up. */
     public long seed() {
         return seed;
+    }
+
+    /** Which of the layers with one seed this is: the builder's. */
+    public int stream() {
+        return stream;
     }
 
     /** The parameters that an optimizer is to change; {@link #backward} gives the gradients of all. */
@@ -162,6 +245,12 @@ public final class QlifLayer implements AutoCloseable {
     /** The kernel that runs, to ask for its device. */
     public Kernel kernel() {
         return engine.kernel();
+    }
+
+    /** Neurons, device, policy, configuration and what else matters, and whether it is closed, for people. */
+    @Override
+    public String toString() {
+        return engine.finish(engine.describe("QlifLayer").add("seed", seed).add("stream", stream));
     }
 
     /**
@@ -227,6 +316,56 @@ public final class QlifLayer implements AutoCloseable {
             return this;
         }
 
+        /**
+         * Sets the batch size B of every forward call, at least 1; unless set, each episode may have its own.
+         *
+         * @throws IllegalArgumentException if it is less than 1
+         */
+        public Builder batch(long batch) {
+            settings.batch(batch);
+            return this;
+        }
+
+        /**
+         * Lends the parameters, in place of the configuration's starting values: the layer uses these tensors, live, each of length N or 1.
+         * {@link #build} checks them.
+         */
+        public Builder parameters(Parameters parameters) {
+            settings.parameters(parameters);
+            return this;
+        }
+
+        /**
+         * Sets the state that the first call starts from, of one row or as many as the input will have; the model's initial one unless set.
+         * It is copied.
+         *
+         * @throws IllegalStateException if it is in a device's memory
+         */
+        public Builder state(State state) {
+            settings.state(state);
+            return this;
+        }
+
+        /**
+         * Sets the batch means of the firing-rate estimate and the homeostatic offset that fresh states start from, as a layer that was
+         * trained has them ({@link QlifLayer#statistics}). They are copied. Unless set, a layer made for training takes those of the
+         * {@link #state(State) state} that it is given; others have initial values.
+         */
+        public Builder statistics(Statistics statistics) {
+            settings.statistics(statistics);
+            return this;
+        }
+
+        /**
+         * Sets the index of the first call's episode, at least 0; 0 unless set.
+         *
+         * @throws IllegalArgumentException if it is negative
+         */
+        public Builder episode(int episode) {
+            settings.episode(episode);
+            return this;
+        }
+
         /** Sets the type of the spikes, one of {@link DType#SPIKES}; {@link DType#F32} unless set. */
         public Builder spikes(DType type) {
             settings.spikes(type);
@@ -262,6 +401,8 @@ public final class QlifLayer implements AutoCloseable {
          * The layer, with a kernel opened for it.
          *
          * @throws DeviceUnavailableException if the device can't run here
+         * @throws IllegalArgumentException if the parameters, the state or the statistics are of another model, shape or number of neurons, or a value among
+         *     the parameters is out of its range
          */
         public QlifLayer build() {
             return new QlifLayer(this);

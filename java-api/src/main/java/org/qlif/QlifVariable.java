@@ -1,5 +1,6 @@
 package org.qlif;
 
+import static org.qlif.Trait.AVERAGED;
 import static org.qlif.Trait.FLUSHED;
 import static org.qlif.Trait.GRADIENT;
 
@@ -20,9 +21,9 @@ public enum QlifVariable implements StateVariable {
     /** o, the threshold offset. */
     THRESHOLD_OFFSET("threshold_offset", 0f, GRADIENT, FLUSHED),
     /** r, the firing-rate estimate; carries no gradient. */
-    RATE("rate", 0f, FLUSHED),
+    RATE("rate", 0f, FLUSHED, AVERAGED),
     /** h, the homeostatic offset; carries no gradient. */
-    HOMEOSTASIS("homeostasis_offset", 0f, FLUSHED),
+    HOMEOSTASIS("homeostasis_offset", 0f, FLUSHED, AVERAGED),
     /** M, the modulation that holds while no external one is given. */
     MODULATION("modulation", 1f, GRADIENT),
     /** y, the last spike value. */
@@ -32,12 +33,14 @@ public enum QlifVariable implements StateVariable {
     private final float initialValue;
     private final boolean carriesGradient;
     private final boolean flushed;
+    private final boolean averaged;
 
     QlifVariable(String symbol, float initialValue, Trait... traits) {
         this.symbol = symbol;
         this.initialValue = initialValue;
         this.carriesGradient = GRADIENT.in(traits);
         this.flushed = FLUSHED.in(traits);
+        this.averaged = AVERAGED.in(traits);
     }
 
     @Override
@@ -58,5 +61,10 @@ public enum QlifVariable implements StateVariable {
     @Override
     public boolean flushed() {
         return flushed;
+    }
+
+    @Override
+    public boolean averaged() {
+        return averaged;
     }
 }

@@ -1,5 +1,6 @@
 package org.qlif;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -153,6 +154,40 @@ public final class State {
             tensors[i].copyFrom(source.tensors[i]);
         }
         step = source.step;
+    }
+
+    /**
+     * A new state on the Java heap with the values and the step of this one: to keep, while this one changes.
+     *
+     * @throws IllegalStateException if a variable is in a device's memory
+     */
+    public State copy() {
+        return repeated(batch);
+    }
+
+    /** A new state on the Java heap of {@code rows} rows, each as the only one of this state; as many as there are for a copy. */
+    State repeated(long rows) {
+        Tensor[] copies = new Tensor[tensors.length];
+        for (int i = 0; i < copies.length; i++) {
+            copies[i] = Tensor.zeros(DType.F32, rows, neurons);
+            MemorySegment from = tensors[i].segment();
+            MemorySegment to = copies[i].segment();
+            for (long at = 0; at < to.byteSize(); at += from.byteSize()) {
+                MemorySegment.copy(from, 0, to, at, from.byteSize());
+            }
+        }
+        return new State(variables, copies, rows, neurons).step(step);
+    }
+
+    /** Shape, next step and the model's variables, for people. */
+    @Override
+    public String toString() {
+        return new Description("State")
+                .add("B", batch)
+                .add("N", neurons)
+                .add("step", step)
+                .add("variables", variables.stream().map(StateVariable::symbol).toList())
+                .toString();
     }
 
     private int checkedOrdinal(StateVariable variable) {

@@ -2,7 +2,7 @@ package org.qlif;
 
 /** What happens to a layer's state between its forward calls. */
 public enum StatePolicy {
-    /** Each call starts from a fresh state. */
+    /** Each call starts from a fresh state: initial values, and the statistics of a layer of QLIF neurons. */
     RESET,
     /**
      * A call starts from the state of the last, except that what steers a neuron as a whole is replaced by its mean over the batch,

@@ -16,4 +16,10 @@ public interface StateVariable {
 
     /** Whether a value too small to matter becomes +0 before it is a denormal: docs/model.md, section 10. */
     boolean flushed();
+
+    /**
+     * Whether it steers a neuron as a whole, so that its mean over the batch is what goes from run to run: docs/model.md, section 5, and
+     * {@link Statistics}.
+     */
+    boolean averaged();
 }

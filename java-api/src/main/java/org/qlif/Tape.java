@@ -5,9 +5,9 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.spi.TapeStorage;
 
 /**
- * What a forward run leaves for its backward run. Made by {@link Kernel#newTape} for one kernel and shape, reusable for any
- * number of runs, closed by its owner; one that is forgotten is closed some time after it has become unreachable. It may be closed
- * before or after its kernel. Not thread-safe, except that any thread may close it.
+ * What a forward run leaves for its backward run. Made by {@link Kernel#newTape} for one kernel and shape, in memory of its
+ * own or of the caller's, reusable for any number of runs, closed by its owner; one that is forgotten is closed some time after it has
+ * become unreachable. It may be closed before or after its kernel. Not thread-safe, except that any thread may close it.
  *
  * <pre>{@code
  * try (Tape tape = kernel.newTape(Tape.Mode.COMPACT, 1000, 32, 128)) {
@@ -37,6 +37,9 @@ public final class Tape implements AutoCloseable {
     private final Object owner;
 
     private final TapeStorage storage;
+    /** Where it is, if that is lent. */
+    private final @Nullable Tensor lent;
+
     private final long bytes;
     private final Mode mode;
     private final long steps;
@@ -48,9 +51,10 @@ public final class Tape implements AutoCloseable {
     private final CallGuard guard = new CallGuard("tape:", "give each run that is under way a tape of its own");
     private final Cleaner.Cleanable memory;
 
-    Tape(Object owner, TapeStorage storage, Mode mode, long steps, long batch, long neurons) {
+    Tape(Object owner, TapeStorage storage, @Nullable Tensor lent, Mode mode, long steps, long batch, long neurons) {
         this.owner = owner;
         this.storage = storage;
+        this.lent = lent;
         this.bytes = storage.byteSize();
         this.mode = mode;
         this.steps = steps;
@@ -72,6 +76,12 @@ public final class Tape implements AutoCloseable {
     /** The backend's own part; for backends. */
     public TapeStorage storage() {
         return storage;
+    }
+
+    /** The memory that its maker was lent for it, or null. */
+    @Nullable
+    Tensor memory() {
+        return lent;
     }
 
     boolean hasShape(long... shape) {
@@ -124,6 +134,20 @@ public final class Tape implements AutoCloseable {
                     "tape: does not hold this forward run; expected Kernel.forward to have run it last,"
                             + " and its description not to have changed since");
         }
+    }
+
+    /** Mode, shape, size, and whether it is in lent memory or closed, for people. */
+    @Override
+    public String toString() {
+        return new Description("Tape")
+                .add(mode.toString())
+                .add("T", steps)
+                .add("B", batch)
+                .add("N", neurons)
+                .add(bytes + " bytes")
+                .addIf(lent != null, "lent")
+                .addIf(guard.isClosed(), "closed")
+                .toString();
     }
 
     /**

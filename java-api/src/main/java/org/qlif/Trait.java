@@ -7,7 +7,9 @@ enum Trait {
     /** Gradients flow through it. */
     GRADIENT,
     /** It decays, and becomes +0 before it is a denormal: docs/model.md, section 10. */
-    FLUSHED;
+    FLUSHED,
+    /** It steers a neuron as a whole: docs/model.md, section 5. */
+    AVERAGED;
 
     boolean in(Trait[] traits) {
         return Arrays.asList(traits).contains(this);

@@ -294,6 +294,32 @@ class CudaMemoryTest {
         }
     }
 
+    /** With a tape and scratch memory of the caller's, nothing is reserved, and the memory is the GPU's. */
+    @ParameterizedTest
+    @EnumSource(Tape.Mode.class)
+    void capturesCallsInLentMemory(Tape.Mode mode) {
+        Scenario scenario = scenario(4, new Shape(70, 2, 129));
+        try (Kernel kernel = kernel();
+                CudaStream stream = device.newStream();
+                Room room = new Room(DEVICE);
+                Tape tape = room.tape(kernel, mode, scenario.shape());
+                Run run = new Run(scenario, kernel, mode)) {
+            control(kernel).stream(stream);
+            run.forward.tape(tape);
+            room.scratch(kernel, run.backward);
+            try (CudaGraph graph = CudaGraph.capture(stream, () -> {
+                kernel.forward(run.forward);
+                kernel.backward(run.backward);
+            })) {
+                for (int i = 0; i < 2; i++) {
+                    graph.launch(stream);
+                    stream.synchronize();
+                    run.assertSameBits();
+                }
+            }
+        }
+    }
+
     @Test
     void refusesMemoryOfTheHostInAGraph() {
         Scenario scenario = scenario(5, new Shape(9, 2, 33));

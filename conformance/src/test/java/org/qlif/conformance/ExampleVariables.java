@@ -6,6 +6,7 @@ import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.NeuronConfig;
 import org.qlif.Parameters;
+import org.qlif.QlifLayer;
 import org.qlif.Tensor;
 import org.qlif.gpu.CudaDevice;
 import org.qlif.gpu.CudaStream;
@@ -16,6 +17,7 @@ public abstract class ExampleVariables {
     protected float[] current;
     protected float[] spikes;
     protected Tensor input;
+    protected Tensor testInput;
     protected Tensor spikeValues;
     protected Tensor gradSpikeValues;
     protected Tensor gradVoltages;
@@ -24,6 +26,7 @@ public abstract class ExampleVariables {
     protected Kernel kernel;
     protected Parameters parameters;
     protected DrawStream draws;
+    protected QlifLayer layer;
     protected Forward forward;
     protected Backward backward;
     protected CudaDevice gpu;

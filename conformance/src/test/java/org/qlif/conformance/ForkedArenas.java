@@ -54,6 +54,8 @@ final class ForkedArenas {
             calls.repeat("forward", calls::forward);
             calls.repeat("backward", calls::backward);
             calls.repeat("draw", calls::draw);
+            calls.repeat("tape", calls::tape);
+            calls.repeat("scratch", calls::scratch);
         }
     }
 
@@ -159,6 +161,43 @@ final class ForkedArenas {
                 .gradVoltages(in(arena, gradient))
                 .gradInput(Tensor.of(gradInput, SHAPE.extents()))
                 .gradParameters(Parameters.zerosLike(forward.parameters()));
+        return () -> {
+            try (tape) {
+                kernel.backward(backward);
+            }
+        };
+    }
+
+    /** Whose tape alone is in the arena. */
+    private Call tape(Arena arena, float[] voltages) {
+        long bytes = kernel.tapeBytes(Tape.Mode.VOLTAGE, SHAPE.steps(), SHAPE.batch(), SHAPE.neurons());
+        Tape tape = kernel.newTape(
+                Tape.Mode.VOLTAGE,
+                SHAPE.steps(),
+                SHAPE.batch(),
+                SHAPE.neurons(),
+                Tensor.of(DType.U8, arena.allocate(bytes, 64), bytes));
+        Forward forward = forwardOn(Arena.ofAuto())
+                .voltages(Tensor.of(voltages, SHAPE.extents()))
+                .tape(tape);
+        return () -> {
+            try (tape) {
+                kernel.forward(forward);
+            }
+        };
+    }
+
+    /** Whose scratch memory alone is in the arena. */
+    private Call scratch(Arena arena, float[] gradInput) {
+        Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, SHAPE.steps(), SHAPE.batch(), SHAPE.neurons());
+        Forward forward = forwardOn(Arena.ofAuto()).tape(tape);
+        kernel.forward(forward);
+        Backward backward = new Backward(forward)
+                .gradSpikeValues(in(Arena.ofAuto(), gradient))
+                .gradInput(Tensor.of(gradInput, SHAPE.extents()))
+                .gradParameters(Parameters.zerosLike(forward.parameters()));
+        long bytes = kernel.scratchBytes(backward);
+        backward.scratch(Tensor.of(DType.U8, arena.allocate(bytes, 64), bytes));
         return () -> {
             try (tape) {
                 kernel.backward(backward);

@@ -501,6 +501,60 @@ abstract class KernelContract {
         }
     }
 
+    /** The tape and the memory that the backward run works in are lent, whatever is in them, and exactly as large as asked. */
+    @TestModel.Each
+    void runsInLentMemory(TestModel model) {
+        for (int i = 0; i < Seeds.cases(40); i++) {
+            long seed = Seeds.of(i);
+            RandomGenerator random = Seeds.random(seed);
+            NeuronConfig config = model.random(random, device);
+            Scenario scenario = Scenario.random(random, config, SMALL);
+            String context = Seeds.replay(seed) + " on " + device + ": " + scenario;
+            Result expected = oracle(scenario);
+            for (Tape.Mode mode : Tape.Mode.values()) {
+                try (Kernel kernel = open(config, 1 + random.nextInt(4));
+                        Room room = new Room(device);
+                        Memory memory = new Memory(Memory.Kind.ALIGNED);
+                        Tape tape = room.tape(kernel, mode, scenario.shape())) {
+                    Forward forward = scenario.forward(memory, EVERYTHING).tape(tape);
+                    Backward backward = room.scratch(kernel, scenario.backward(forward, memory, EVERYTHING));
+                    // Again: nothing of a run may be expected to be left in either.
+                    for (int run = 0; run < 2; run++) {
+                        kernel.forward(forward);
+                        kernel.backward(backward);
+                    }
+                    kernel.backward(backward.scratch(null));
+                    kernel.backward(room.scratch(kernel, backward));
+                    room.assertGuardsIntact();
+                    memory.assertGuardsIntact();
+                    scenario.collect(forward, backward).assertSameBits(expected, mode + "; " + context);
+                }
+            }
+        }
+    }
+
+    /** What is asked for is what a tape of the kernel's own has, and enough is enough. */
+    @ParameterizedTest
+    @EnumSource(Tape.Mode.class)
+    void tellsHowMuchToLend(Tape.Mode mode) {
+        for (NeuronConfig config : everyKind()) {
+            for (Shape shape : List.of(
+                    new Shape(0, 2, 3),
+                    new Shape(5, 0, 3),
+                    new Shape(1, 1, 1),
+                    new Shape(65, 3, 43),
+                    new Shape(64, 1, 64))) {
+                try (Kernel kernel = open(config, 2);
+                        Room room = new Room(device);
+                        Tape own = kernel.newTape(mode, shape.steps(), shape.batch(), shape.neurons());
+                        Tape lent = room.tape(kernel, mode, shape)) {
+                    assertThat(lent.byteSize()).as("%s, %s", config, shape).isEqualTo(own.byteSize());
+                    assertThat(lent.mode()).isEqualTo(mode);
+                }
+            }
+        }
+    }
+
     /** Potentials, spike values and every trace that has the name of a state variable. */
     @TestModel.Each
     @Tag("narrow")
@@ -877,15 +931,22 @@ abstract class KernelContract {
             Scenario scenario = healthy(config, new Shape(20, 2, 128)).withRowIndex(new long[] {5, 2});
             try (Kernel kernel = open(scenario.config(), 1);
                     Memory memory = new Memory(Memory.Kind.ALIGNED);
-                    Tape tape = kernel.newTape(mode, 20, 2, 128)) {
-                Forward forward = scenario.forward(memory, EVERYTHING).tape(tape);
-                Backward backward = scenario.backward(forward, memory, EVERYTHING);
-                assertThat(allocatedPerCall(() -> kernel.forward(forward)))
-                        .as("bytes a forward call, " + config)
-                        .isLessThanOrEqualTo(4);
-                assertThat(allocatedPerCall(() -> kernel.backward(backward)))
-                        .as("bytes a backward call, " + config)
-                        .isLessThanOrEqualTo(4);
+                    Tape tape = kernel.newTape(mode, 20, 2, 128);
+                    Room room = new Room(device);
+                    Tape lent = room.tape(kernel, mode, scenario.shape())) {
+                for (boolean lends : new boolean[] {false, true}) {
+                    Forward forward = scenario.forward(memory, EVERYTHING).tape(lends ? lent : tape);
+                    Backward backward = scenario.backward(forward, memory, EVERYTHING);
+                    if (lends) {
+                        room.scratch(kernel, backward);
+                    }
+                    assertThat(allocatedPerCall(() -> kernel.forward(forward)))
+                            .as("bytes a forward call, lends: %s, %s", lends, config)
+                            .isLessThanOrEqualTo(4);
+                    assertThat(allocatedPerCall(() -> kernel.backward(backward)))
+                            .as("bytes a backward call, lends: %s, %s", lends, config)
+                            .isLessThanOrEqualTo(4);
+                }
             }
         }
     }

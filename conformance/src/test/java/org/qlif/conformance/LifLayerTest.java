@@ -115,7 +115,7 @@ final class LifLayerTest {
             assertThat(stream.state().get(LifVariable.CURRENT).toFloatArray())
                     .isEqualTo(whole.state().get(LifVariable.CURRENT).toFloatArray());
             stream.reset();
-            assertThat(stream.state()).isNull();
+            assertThat(stream.state().step()).isZero();
             assertThat(stream.forward(input(STEPS)).voltages().toFloatArray()).isEqualTo(expected);
         }
     }
@@ -124,8 +124,51 @@ final class LifLayerTest {
     void startsAfreshUnlessTold() {
         try (LifLayer layer = layer().build()) {
             float[] run = layer.forward(input(STEPS)).voltages().toFloatArray();
-            assertThat(layer.state()).isNull();
+            assertThat(layer.state().step()).isZero();
             assertThat(layer.forward(input(STEPS)).voltages().toFloatArray()).isEqualTo(run);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void goesOnWhereASavedLayerStopped(StatePolicy policy) {
+        Parameters parameters = Parameters.shared(CONFIG);
+        parameters.get(LifParameter.TAU_MEM_INV).fill(50);
+        try (LifLayer whole = layer().parameters(parameters).state(policy).build()) {
+            whole.forward(input(STEPS));
+            LifLayer.Builder saved = layer().state(policy)
+                    .batch(BATCH)
+                    .parameters(whole.parameters())
+                    .state(whole.state())
+                    .episode(whole.episode());
+            float[] expected = whole.forward(input(STEPS)).voltages().toFloatArray();
+            try (LifLayer again = saved.build()) {
+                assertThat(again.forward(input(STEPS)).voltages().toFloatArray())
+                        .isEqualTo(expected);
+                assertThat(again.episode()).isEqualTo(whole.episode());
+                assertThat(again.state().step()).isEqualTo(whole.state().step());
+            }
+        }
+    }
+
+    @Test
+    void anEvaluationChangesNothing() {
+        try (LifLayer layer = layer().state(StatePolicy.STREAM)
+                        .training(Tape.Mode.COMPACT)
+                        .build();
+                LifLayer untested = layer().state(StatePolicy.STREAM)
+                        .training(Tape.Mode.COMPACT)
+                        .build()) {
+            float[] anew = untested.forward(input(STEPS)).voltages().toFloatArray();
+            layer.forward(input(STEPS));
+            assertThat(layer.evaluate(input(STEPS)).voltages().toFloatArray()).isEqualTo(anew);
+            assertThat(layer.backward(ones(STEPS, BATCH, NEURONS), null).input().toFloatArray())
+                    .isEqualTo(untested.backward(ones(STEPS, BATCH, NEURONS), null)
+                            .input()
+                            .toFloatArray());
+            assertThat(layer.forward(input(STEPS)).voltages().toFloatArray())
+                    .isEqualTo(untested.forward(input(STEPS)).voltages().toFloatArray())
+                    .isNotEqualTo(anew);
         }
     }
 
@@ -241,7 +284,7 @@ final class LifLayerTest {
             first.forward(input(STEPS));
             second.forward(input(STEPS));
             assertThat(first.state().step()).isEqualTo(STEPS);
-            assertThat(second.state()).isNull();
+            assertThat(second.state().step()).isZero();
             assertThat(first.config()).isEqualTo(CONFIG);
         }
     }

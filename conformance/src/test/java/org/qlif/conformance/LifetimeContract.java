@@ -2,9 +2,11 @@ package org.qlif.conformance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.ref.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -155,6 +157,76 @@ abstract class LifetimeContract {
                 kernel.forward(forward.tape(null));
             }
         }
+    }
+
+    /** A tape and its memory end in any order; calls on one whose memory is gone are refused, and write nothing. */
+    @Test
+    void memoryThatIsLentEndsInAnyOrder() {
+        assumeFalse(device.kind().equals("cuda"), "the memory of " + device + " is in no arena");
+        try (Kernel kernel = open(CONFIG)) {
+            long bytes = kernel.tapeBytes(Tape.Mode.VOLTAGE, STEPS, 1, NEURONS);
+            Tape orphan;
+            Forward forward;
+            Backward backward;
+            try (Arena arena = Arena.ofConfined()) {
+                Tensor memory = Tensor.of(DType.U8, arena.allocate(bytes, 64), bytes);
+                orphan = kernel.newTape(Tape.Mode.VOLTAGE, STEPS, 1, NEURONS, memory);
+                forward = call(orphan);
+                backward = new Backward(forward).gradInput(f32(STEPS, 1, NEURONS));
+                kernel.forward(forward);
+                kernel.backward(backward);
+            }
+            float[] written = backward.gradInput().toFloatArray();
+            assertThatThrownBy(() -> kernel.backward(backward))
+                    .isExactlyInstanceOf(IllegalStateException.class)
+                    .hasMessage("tape: the arena of its memory is closed");
+            assertThatThrownBy(() -> kernel.forward(forward))
+                    .isExactlyInstanceOf(IllegalStateException.class)
+                    .hasMessage("tape: the arena of its memory is closed");
+            assertThat(backward.gradInput().toFloatArray()).isEqualTo(written);
+            orphan.close();
+            try (Arena arena = Arena.ofShared()) {
+                Tensor memory = Tensor.of(DType.U8, arena.allocate(bytes, 64), bytes);
+                for (int tapes = 0; tapes < 2; tapes++) {
+                    try (Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, STEPS, 1, NEURONS, memory)) {
+                        kernel.forward(forward.tape(tape));
+                        kernel.backward(backward);
+                        assertThat(backward.gradInput().toFloatArray()).isEqualTo(written);
+                    }
+                    memory.segment().fill((byte) 0x5A);
+                }
+                assertThatThrownBy(() -> kernel.forward(forward))
+                        .isExactlyInstanceOf(IllegalStateException.class)
+                        .hasMessage("tape: is closed");
+            }
+        }
+    }
+
+    /** A layer whose parameters' memory is gone refuses calls, and closes as ever. */
+    @Test
+    void aLayerOutlivesTheMemoryThatItIsLent() {
+        QlifLayer layer;
+        try (Arena arena = Arena.ofShared()) {
+            Parameters lent = Parameters.shared(CONFIG);
+            for (NeuronParameter parameter : CONFIG.parameters()) {
+                Tensor tensor = Tensor.of(DType.F32, arena.allocate(4, 4), 1);
+                tensor.fill(CONFIG.defaultValue(parameter));
+                lent.set(parameter, tensor);
+            }
+            layer = QlifLayer.builder(NEURONS)
+                    .device(device.text())
+                    .parameters(lent)
+                    .training(Tape.Mode.COMPACT)
+                    .build();
+            layer.forward(f32(STEPS, 1, NEURONS));
+        }
+        assertThatThrownBy(() -> layer.backward(f32(STEPS, 1, NEURONS), null))
+                .isExactlyInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("closed");
+        assertThatThrownBy(() -> layer.forward(f32(STEPS, 1, NEURONS)))
+                .isExactlyInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("closed");
+        layer.close();
     }
 
     /** A layer for training, of either model. */

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.qlif.Backward;
 import org.qlif.ConfigOption;
 import org.qlif.DType;
 import org.qlif.Device;
@@ -265,7 +266,7 @@ class NativeKernelTest {
     @Timeout(240)
     void keepsArenasOpenDuringCalls(@TempDir Path folder) throws Exception {
         assertThat(fork(folder, List.of("-Xmx512m"), ForkedArenas.class))
-                .contains("forward refused", "backward refused", "draw refused");
+                .contains("forward refused", "backward refused", "draw refused", "tape refused", "scratch refused");
     }
 
     /** Copies of arrays that the host has no room for are refused with a typed exception, and the kernel lives on. */
@@ -322,6 +323,32 @@ class NativeKernelTest {
             for (Predicate<String> wanted : List.<Predicate<String>>of(
                     "voltages"::equals, name -> name.startsWith("trace."), name -> name.startsWith("grad.parameter"))) {
                 all.run(kernel, Tape.Mode.VOLTAGE, kind, wanted).assertSameBits(expected, wanted.toString());
+            }
+        }
+    }
+
+    /** The same with the tape and the scratch memory in arenas of their own. */
+    @Test
+    void takesATapeAndScratchOfFurtherArenas() {
+        try (Kernel oracle = Kernel.open(CONFIG, "cpu:scalar");
+                Kernel kernel = open();
+                Memory memory = new Memory(Memory.Kind.SHARED)) {
+            Scenario all = withEverything(oracle);
+            Shape shape = all.shape();
+            long bytes = kernel.tapeBytes(Tape.Mode.VOLTAGE, shape.steps(), shape.batch(), shape.neurons());
+            try (Tape tape = kernel.newTape(
+                    Tape.Mode.VOLTAGE,
+                    shape.steps(),
+                    shape.batch(),
+                    shape.neurons(),
+                    memory.poisoned(DType.U8, bytes))) {
+                Forward forward = all.forward(memory, _ -> true).tape(tape);
+                Backward backward = all.backward(forward, memory, _ -> true);
+                backward.scratch(memory.poisoned(DType.U8, kernel.scratchBytes(backward)));
+                kernel.forward(forward);
+                kernel.backward(backward);
+                memory.assertGuardsIntact();
+                all.collect(forward, backward).assertSameBits(all.run(oracle, Tape.Mode.VOLTAGE), all.toString());
             }
         }
     }

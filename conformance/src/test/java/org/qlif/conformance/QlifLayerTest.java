@@ -11,12 +11,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.qlif.DType;
+import org.qlif.LifConfig;
+import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifLayer;
 import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
+import org.qlif.State;
 import org.qlif.StatePolicy;
+import org.qlif.Statistics;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 
@@ -106,9 +110,332 @@ final class QlifLayerTest {
             assertThat(second.forward(input(STEPS)).voltages().toFloatArray()).isEqualTo(run0);
             assertThat(kept.forward(input(STEPS)).voltages().toFloatArray()).isEqualTo(run0);
             kept.reset();
-            assertThat(kept.state()).isNull();
+            assertThat(kept.state().step()).isZero();
             assertThat(kept.forward(input(STEPS)).voltages().toFloatArray()).isEqualTo(run1);
         }
+    }
+
+    private static float[] voltages(QlifLayer layer) {
+        return layer.forward(input(STEPS)).voltages().toFloatArray();
+    }
+
+    /** What was saved is a copy: the layer that goes on must not lead the one that is built from it. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void goesOnWhereASavedLayerStopped(StatePolicy policy) {
+        for (int calls = 0; calls < 4; calls++) {
+            try (QlifLayer whole = layer().stream(3).state(policy).build()) {
+                whole.parameters().get(QlifParameter.TAU).setFloat(2, 5);
+                for (int call = 0; call < calls; call++) {
+                    voltages(whole);
+                    if (call == 1) {
+                        whole.reset();
+                    }
+                }
+                Parameters parameters = Parameters.none(whole.config());
+                for (QlifParameter parameter : QlifParameter.values()) {
+                    float[] values = whole.parameters().get(parameter).toFloatArray();
+                    parameters.set(parameter, Tensor.of(values, NEURONS));
+                }
+                QlifLayer.Builder saved = layer().stream(3)
+                        .state(policy)
+                        .parameters(parameters)
+                        .state(whole.state())
+                        .episode(whole.episode());
+                List<float[]> rest = new ArrayList<>();
+                for (int call = 0; call < 3; call++) {
+                    rest.add(voltages(whole));
+                }
+                whole.reset();
+                rest.add(voltages(whole));
+                for (int twin = 0; twin < 2; twin++) {
+                    try (QlifLayer again = saved.build()) {
+                        for (int call = 0; call < 3; call++) {
+                            assertThat(voltages(again)).isEqualTo(rest.get(call));
+                        }
+                        again.reset();
+                        assertThat(voltages(again)).isEqualTo(rest.get(3));
+                        assertThat(again.episode()).isEqualTo(whole.episode());
+                    }
+                }
+            }
+        }
+    }
+
+    private static final QlifConfig QUICK = QlifConfig.builder()
+            .homeostasis(h -> h.withTau(5).withLearningRate(0.1))
+            .build();
+
+    private static float[] mean(State state, QlifVariable variable) {
+        float[] rows = state.get(variable).toFloatArray();
+        float[] means = new float[NEURONS];
+        for (int n = 0; n < NEURONS; n++) {
+            double sum = 0;
+            for (int b = 0; b < BATCH; b++) {
+                sum += rows[b * NEURONS + n];
+            }
+            means[n] = (float) (sum / BATCH);
+        }
+        return means;
+    }
+
+    /** Against a layer that is told to start there, under every policy; a layer that does not train starts anew. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void trainingCarriesTheStatisticsOfHomeostasis(StatePolicy policy) {
+        try (QlifLayer layer = layer().config(QUICK)
+                        .state(policy)
+                        .training(Tape.Mode.VOLTAGE)
+                        .build();
+                QlifLayer other = layer().config(QUICK).state(policy).build()) {
+            float[] rate = new float[NEURONS];
+            float[] offset = new float[NEURONS];
+            for (int run = 0; run < 3; run++) {
+                State start = State.initial(QUICK, BATCH, NEURONS);
+                for (int e = 0; e < BATCH * NEURONS; e++) {
+                    start.get(QlifVariable.RATE).setFloat(e, rate[e % NEURONS]);
+                    start.get(QlifVariable.HOMEOSTASIS).setFloat(e, offset[e % NEURONS]);
+                }
+                float[] expected;
+                State end;
+                try (QlifLayer reference = layer().config(QUICK)
+                        .state(StatePolicy.STREAM)
+                        .state(start)
+                        .episode(run)
+                        .build()) {
+                    expected = voltages(reference);
+                    end = reference.state();
+                }
+                assertThat(voltages(layer)).as("run %d", run).isEqualTo(expected);
+                if (run == 0) {
+                    assertThat(voltages(other)).isEqualTo(expected);
+                } else {
+                    assertThat(voltages(other)).isNotEqualTo(expected);
+                }
+                rate = mean(end, QlifVariable.RATE);
+                offset = mean(end, QlifVariable.HOMEOSTASIS);
+                assertThat(offset).isNotEqualTo(new float[NEURONS]);
+                layer.reset();
+                other.reset();
+                Statistics statistics = layer.statistics();
+                assertThat(statistics.get(QlifVariable.RATE).toFloatArray()).isEqualTo(rate);
+                assertThat(statistics.get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                        .isEqualTo(offset);
+                assertThat(layer.state().get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                        .isEqualTo(offset);
+                assertThat(other.statistics().get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                        .containsOnly(0f);
+                statistics.get(QlifVariable.RATE).fill(7);
+            }
+        }
+    }
+
+    /** Training with evaluations in between has the bits of training without. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void anEvaluationChangesNothing(StatePolicy policy) {
+        Tensor ones = Tensor.zeros(DType.F32, STEPS, BATCH, NEURONS);
+        ones.fill(1);
+        Tensor more = Tensor.zeros(DType.F32, 3, BATCH + 2, NEURONS);
+        QlifLayer.Builder builder =
+                layer().config(QUICK).batch(BATCH).state(policy).training(Tape.Mode.COMPACT);
+        try (QlifLayer layer = builder.build();
+                QlifLayer untested = builder.build();
+                QlifLayer inference = layer().config(QUICK).build()) {
+            float[] first = layer.evaluate(input(STEPS)).voltages().toFloatArray();
+            assertThat(first)
+                    .isEqualTo(inference.evaluate(input(STEPS)).voltages().toFloatArray())
+                    .isNotEqualTo(layer.evaluate(input(STEPS)).voltages().toFloatArray())
+                    .isNotEqualTo(voltages(inference));
+            for (int run = 0; run < 3; run++) {
+                assertThat(voltages(layer)).isEqualTo(voltages(untested));
+                layer.evaluate(more);
+                layer.evaluate(input(STEPS), Tensor.of(new float[] {0.3f}, 1));
+                assertThat(layer.backward(ones, ones).input().toFloatArray())
+                        .isEqualTo(untested.backward(ones, ones).input().toFloatArray());
+                assertThat(layer.episode()).isEqualTo(untested.episode());
+                assertThat(layer.state().step()).isEqualTo(untested.state().step());
+                assertThat(layer.statistics().get(QlifVariable.RATE).toFloatArray())
+                        .isEqualTo(untested.statistics().get(QlifVariable.RATE).toFloatArray());
+            }
+        }
+    }
+
+    /** What training found is where inference starts, each time. */
+    @Test
+    void evaluatesFromTheStatistics() {
+        Statistics found = Statistics.initial(QUICK, NEURONS);
+        found.get(QlifVariable.HOMEOSTASIS).fill(-0.3f);
+        try (QlifLayer trained = layer().config(QUICK)
+                        .statistics(found)
+                        .training(Tape.Mode.COMPACT)
+                        .build();
+                QlifLayer saved =
+                        layer().config(QUICK).statistics(trained.statistics()).build();
+                QlifLayer fresh = layer().config(QUICK).build()) {
+            found.get(QlifVariable.HOMEOSTASIS).fill(5);
+            assertThat(trained.evaluate(input(STEPS)).voltages().toFloatArray())
+                    .isEqualTo(saved.evaluate(input(STEPS)).voltages().toFloatArray())
+                    .isNotEqualTo(fresh.evaluate(input(STEPS)).voltages().toFloatArray());
+            for (int run = 0; run < 3; run++) {
+                assertThat(voltages(saved)).isNotEqualTo(voltages(fresh));
+                assertThat(saved.statistics().get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                        .containsOnly(-0.3f);
+            }
+        }
+        assertRefused(
+                layer().statistics(Statistics.initial(QUICK, 3)),
+                "statistics: got Statistics[QLIF, N=3, variables=[rate, homeostasis_offset]], expected those of 21 neurons");
+        assertRefused(layer().statistics(Statistics.initial(LifConfig.defaults(), NEURONS)), "statistics: got");
+    }
+
+    /** A call without steps or without rows has run nothing that could move them. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void anEmptyCallLeavesTheStatistics(StatePolicy policy) {
+        Statistics found = Statistics.initial(QUICK, NEURONS);
+        found.get(QlifVariable.HOMEOSTASIS).fill(-0.3f);
+        try (QlifLayer layer = layer().config(QUICK)
+                .state(policy)
+                .statistics(found)
+                .training(Tape.Mode.COMPACT)
+                .build()) {
+            layer.forward(Tensor.zeros(DType.F32, STEPS, 0, NEURONS));
+            layer.reset();
+            layer.forward(Tensor.zeros(DType.F32, 0, BATCH, NEURONS));
+            layer.reset();
+            assertThat(layer.statistics().get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                    .containsOnly(-0.3f);
+        }
+    }
+
+    /** Parameters, state, episode and seed are enough, since the state has the statistics; a layer that infers saves them apart. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void goesOnWhereATrainingLayerStopped(StatePolicy policy) {
+        QlifLayer.Builder builder = layer().config(QUICK).state(policy).training(Tape.Mode.VOLTAGE);
+        try (QlifLayer whole = builder.build()) {
+            voltages(whole);
+            voltages(whole);
+            QlifLayer.Builder saved =
+                    builder.parameters(whole.parameters()).state(whole.state()).episode(whole.episode());
+            float[] next = voltages(whole);
+            whole.reset();
+            float[] anew = voltages(whole);
+            try (QlifLayer again = saved.build()) {
+                assertThat(voltages(again)).isEqualTo(next);
+                again.reset();
+                assertThat(voltages(again)).isEqualTo(anew);
+            }
+            try (QlifLayer again = saved.state(State.initial(QUICK, 1, NEURONS))
+                    .statistics(whole.statistics())
+                    .build()) {
+                assertThat(again.statistics().get(QlifVariable.RATE).toFloatArray())
+                        .isEqualTo(whole.statistics().get(QlifVariable.RATE).toFloatArray());
+            }
+        }
+    }
+
+    @Test
+    void usesTheParametersThatItIsLent() {
+        Parameters shared = Parameters.shared(QlifConfig.defaults());
+        try (QlifLayer own = layer().build();
+                QlifLayer lent =
+                        layer().parameters(shared).training(Tape.Mode.VOLTAGE).build()) {
+            assertThat(lent.parameters()).isSameAs(shared);
+            assertThat(voltages(lent)).isEqualTo(voltages(own));
+            assertThat(lent.backward(null, input(STEPS))
+                            .parameters()
+                            .get(QlifParameter.V_TH)
+                            .shape())
+                    .containsExactly(1);
+            shared.get(QlifParameter.TAU).fill(3);
+            own.parameters().get(QlifParameter.TAU).fill(3);
+            assertThat(voltages(lent)).isEqualTo(voltages(own));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void hasAStateBeforeItsFirstCall(StatePolicy policy) {
+        try (QlifLayer one = layer().state(policy).build();
+                QlifLayer many = layer().state(policy).batch(BATCH).build();
+                QlifLayer untouched = layer().state(policy).build()) {
+            assertThat(one.state().batch()).isEqualTo(1);
+            assertThat(many.state().batch()).isEqualTo(BATCH);
+            assertThat(one.state().step()).isZero();
+            for (QlifVariable variable : QlifVariable.values()) {
+                assertThat(one.state().get(variable).toFloatArray()).hasSize(NEURONS);
+                assertThat(many.state().get(variable).toFloatArray()).containsOnly(variable.initialValue());
+            }
+            float[] expected = voltages(untouched);
+            assertThat(voltages(one)).isEqualTo(expected);
+            assertThat(voltages(many)).isEqualTo(expected);
+            assertThat(one.state().batch()).isEqualTo(policy == StatePolicy.RESET ? 1 : BATCH);
+            one.reset();
+            many.reset();
+            assertThat(one.state().batch()).isEqualTo(1);
+            assertThat(many.state().batch()).isEqualTo(BATCH);
+        }
+    }
+
+    /** One row is that of all; what is written into the state counts at the next call, and a call leaves it alone. */
+    @ParameterizedTest
+    @EnumSource(StatePolicy.class)
+    void startsFromItsState(StatePolicy policy) {
+        State given = State.initial(QlifConfig.defaults(), 1, NEURONS).step(7);
+        given.get(QlifVariable.MEMBRANE).fill(0.25f);
+        State rows = State.initial(QlifConfig.defaults(), BATCH, NEURONS).step(7);
+        rows.get(QlifVariable.MEMBRANE).fill(0.25f);
+        try (QlifLayer one = layer().state(policy).state(given).build();
+                QlifLayer all = layer().state(rows).state(policy).build();
+                QlifLayer written = layer().state(policy).build();
+                QlifLayer fresh = layer().state(policy).build()) {
+            given.get(QlifVariable.MEMBRANE).fill(9);
+            written.state().step(7).get(QlifVariable.MEMBRANE).fill(0.25f);
+            State held = written.state();
+            float[] run = voltages(one);
+            assertThat(run)
+                    .isEqualTo(voltages(all))
+                    .isEqualTo(voltages(written))
+                    .isNotEqualTo(voltages(fresh));
+            assertThat(held.step()).isEqualTo(7);
+            assertThat(held.get(QlifVariable.MEMBRANE).toFloatArray()).containsOnly(0.25f);
+            assertThat(one.state().step()).isEqualTo(policy == StatePolicy.RESET ? 0 : 7 + STEPS);
+            assertThat(voltages(one)).isEqualTo(voltages(all)).isEqualTo(voltages(written));
+        }
+    }
+
+    @Test
+    void refusesAStateAndParametersThatDoNotFit() {
+        QlifConfig config = QlifConfig.defaults();
+        assertThatThrownBy(() -> layer().batch(0))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessage("batch: got 0, expected at least 1");
+        assertThatThrownBy(() -> layer().episode(-1))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessage("episode: got -1, expected at least 0");
+        assertRefused(layer().state(State.initial(config, 1, NEURONS + 1)), "state: got shape (1, 22)");
+        assertRefused(layer().state(State.initial(LifConfig.defaults(), 1, NEURONS)), "state: got a state of another");
+        assertRefused(layer().batch(4).state(State.initial(config, 3, NEURONS)), "expected (B, N) = (4, 21)");
+        assertRefused(layer().parameters(Parameters.shared(LifConfig.defaults())), "parameters: got those of another");
+        assertRefused(
+                layer().parameters(Parameters.none(config)), "v_th: got null, expected F32 of length 21 (N) or 1");
+        assertRefused(layer().parameters(Parameters.perNeuron(config, 3)), "v_th: got F32[3]");
+        Parameters bad = Parameters.shared(config);
+        bad.get(QlifParameter.TAU).fill(Float.NaN);
+        assertRefused(layer().parameters(bad), "tau: got NaN at index 0");
+        try (QlifLayer layer = layer().batch(4).build()) {
+            assertThatThrownBy(() -> voltages(layer))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("input: got F32[6, 3, 21], expected B = 4, for which this layer was built");
+        }
+    }
+
+    private static void assertRefused(QlifLayer.Builder builder, String message) {
+        assertThatThrownBy(builder::build)
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(message);
     }
 
     @Test
@@ -198,6 +525,7 @@ final class QlifLayerTest {
         try (QlifLayer same = layer().stream(1).build();
                 QlifLayer twin = layer().stream(1).build()) {
             assertThat(same.seed()).isEqualTo(42);
+            assertThat(same.stream()).isEqualTo(1);
             assertThat(drawsAsOneThat(same, twin)).isTrue();
         }
         try (QlifLayer first = layer().stream(1).build();

@@ -893,7 +893,7 @@ abstract class RefusalContract {
     private record ForeignTrace(int ordinal, String symbol, StateVariable variable) implements Trace {}
 
     private record ForeignVariable(
-            int ordinal, String symbol, float initialValue, boolean carriesGradient, boolean flushed)
+            int ordinal, String symbol, float initialValue, boolean carriesGradient, boolean flushed, boolean averaged)
             implements StateVariable {}
 
     private record ForeignParameter(int ordinal, String symbol) implements NeuronParameter {}
@@ -916,7 +916,7 @@ abstract class RefusalContract {
             kernel.forward(call.forward.trace(trace, null));
             Memory.assertPoisoned(asked);
 
-            StateVariable variable = new ForeignVariable(ordinal, "foreign", 0, true, true);
+            StateVariable variable = new ForeignVariable(ordinal, "foreign", 0, true, true, false);
             assertThatThrownBy(() -> call.forward.finalState().get(variable))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("foreign");
@@ -975,6 +975,156 @@ abstract class RefusalContract {
                     .isExactlyInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("tape");
             call.backwardOutputs().forEach(Memory::assertPoisoned);
+        }
+    }
+
+    /** What a tape or a backward run can't be in, of so many bytes that are needed. */
+    private record Unfit(String name, Class<? extends Exception> type, String message, Maker maker) {
+        /** Makes it of good memory that is as long as it must be. */
+        private interface Maker {
+            Tensor of(Tensor good) throws Exception;
+        }
+    }
+
+    private List<Unfit> unfit() {
+        boolean gpu = device.kind().equals("cuda");
+        List<Unfit> unfit = new ArrayList<>(List.of(
+                new Unfit(
+                        "too short",
+                        IllegalArgumentException.class,
+                        "expected at least",
+                        good -> good.slice(0, good.elements() - 1)),
+                new Unfit(
+                        "misaligned",
+                        IllegalArgumentException.class,
+                        "expected a multiple of 16",
+                        good -> good.slice(8, good.elements())),
+                new Unfit("of another type", IllegalArgumentException.class, "expected U8", good -> f32(4000)),
+                new Unfit(
+                        "of another place",
+                        IllegalArgumentException.class,
+                        gpu
+                                ? "got memory of the host, expected memory of cuda:0"
+                                : "got memory of cuda:7, expected memory of the host",
+                        good -> gpu
+                                ? Tensor.of(DType.U8, Arena.ofAuto().allocate(good.elements(), 64), good.elements())
+                                : Tensor.on(Device.of("cuda:7"), DType.U8, good.segment(), good.elements()))));
+        if (!gpu) {
+            unfit.add(new Unfit(
+                    "on the heap",
+                    IllegalArgumentException.class,
+                    "is on the Java heap, expected native memory",
+                    good -> Tensor.zeros(DType.U8, good.elements())));
+            unfit.add(new Unfit(
+                    "read-only",
+                    IllegalArgumentException.class,
+                    "got read-only memory",
+                    good -> Tensor.of(DType.U8, good.segment().asReadOnly(), good.elements())));
+            unfit.add(new Unfit("closed", IllegalStateException.class, "the arena of its memory is closed", good -> {
+                try (Arena arena = Arena.ofShared()) {
+                    return Tensor.of(DType.U8, arena.allocate(good.elements(), 64), good.elements());
+                }
+            }));
+            unfit.add(new Unfit("of another thread", WrongThreadException.class, "confined", good -> {
+                try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+                    return other.submit(() -> Tensor.of(
+                                    DType.U8, Arena.ofConfined().allocate(good.elements(), 64), good.elements()))
+                            .get();
+                }
+            }));
+        }
+        return unfit;
+    }
+
+    @TestFactory
+    Stream<DynamicTest> refusesMemoryThatATapeCannotBeIn() {
+        return unfit().stream()
+                .map(unfit -> dynamicTest(unfit.name(), () -> {
+                    try (Kernel kernel = open(CONFIG);
+                            Room room = new Room(device)) {
+                        long bytes = kernel.tapeBytes(Tape.Mode.VOLTAGE, T, B, N);
+                        Tensor memory =
+                                unfit.maker().of(room.of(bytes + (unfit.name().equals("misaligned") ? 8 : 0)));
+                        assertThatThrownBy(() -> kernel.newTape(Tape.Mode.VOLTAGE, T, B, N, memory))
+                                .isExactlyInstanceOf(unfit.type())
+                                .hasMessageStartingWith("memory: ")
+                                .hasMessageContaining(unfit.message());
+                        assertStillWorks(kernel);
+                    }
+                }));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> refusesMemoryThatABackwardRunCannotWorkIn() {
+        return unfit().stream()
+                .map(unfit -> dynamicTest(unfit.name(), () -> {
+                    try (Kernel kernel = open(CONFIG);
+                            Room room = new Room(device);
+                            Call call = new Call(kernel)) {
+                        kernel.forward(call.forward);
+                        long bytes = kernel.scratchBytes(call.backward);
+                        Tensor memory =
+                                unfit.maker().of(room.of(bytes + (unfit.name().equals("misaligned") ? 8 : 0)));
+                        assertThatThrownBy(() -> kernel.backward(call.backward.scratch(memory)))
+                                .isExactlyInstanceOf(unfit.type())
+                                .hasMessageStartingWith("scratch: ")
+                                .hasMessageContaining(unfit.message());
+                        call.backwardOutputs().forEach(Memory::assertPoisoned);
+                        kernel.backward(room.scratch(kernel, call.backward));
+                    }
+                }));
+    }
+
+    /** Bytes for a tape, for a call to work in, or for any of its tensors. */
+    private static final long MORE_THAN_ENOUGH = 8192;
+
+    /** Lent memory is held against what else a call uses, as tensors are. */
+    @Test
+    void refusesLentMemoryThatATensorHas() {
+        assumeFalse(device.kind().equals("cuda"), "tensors of the host are nowhere near the memory of " + device);
+        try (Kernel kernel = open(CONFIG);
+                Room room = new Room(device);
+                Call call = new Call(kernel)) {
+            Tensor memory = room.of(MORE_THAN_ENOUGH);
+            Tensor within = Tensor.of(DType.F32, memory.segment().asSlice(0, 4L * T * B * N), T, B, N);
+            try (Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, T, B, N, memory)) {
+                Tensor voltages = call.forward.voltages();
+                assertThatThrownBy(() -> kernel.forward(call.forward.tape(tape).voltages(within)))
+                        .isExactlyInstanceOf(IllegalArgumentException.class)
+                        .hasMessage("voltages: its memory overlaps that of tape, expected memory of its own");
+                assertThatThrownBy(() ->
+                                kernel.forward(call.forward.voltages(voltages).input(within)))
+                        .isExactlyInstanceOf(IllegalArgumentException.class)
+                        .hasMessage("tape: its memory overlaps that of input, expected memory of its own");
+                kernel.forward(call.forward.input(f32(T, B, N)));
+                Tensor scratch = room.of(MORE_THAN_ENOUGH);
+                for (Tensor over : List.of(memory, scratch)) {
+                    call.backward.scratch(over == memory ? memory : scratch);
+                    call.backward.gradInput(
+                            over == memory
+                                    ? call.output()
+                                    : Tensor.of(DType.F32, scratch.segment().asSlice(0, 4L * T * B * N), T, B, N));
+                    assertThatThrownBy(() -> kernel.backward(call.backward))
+                            .isExactlyInstanceOf(IllegalArgumentException.class)
+                            .hasMessageContaining("overlaps that of " + (over == memory ? "tape" : "scratch"));
+                }
+                kernel.backward(call.backward.gradInput(call.output()));
+            }
+        }
+    }
+
+    /** How much a call needs can be asked of whole descriptions alone. */
+    @Test
+    void tellsNoScratchBytesOfHalfADescription() {
+        try (Kernel kernel = open(CONFIG)) {
+            assertThatThrownBy(() -> kernel.scratchBytes(new Backward(new Forward())))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("input");
+            assertThatThrownBy(() -> kernel.tapeBytes(Tape.Mode.COMPACT, -1, 2, 3))
+                    .isExactlyInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> kernel.tapeBytes(Tape.Mode.COMPACT, 1L << 40, 1L << 20, 1L << 10))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("2^63");
         }
     }
 

@@ -28,7 +28,7 @@ public interface CudaKernel {
      * ({@link CudaStream}); closing a {@link DeviceBuffer}, a tape or the kernel waits for the work. A call that lends memory of the
      * host copies on the stream and waits for it.
      *
-     * <p>Calls of one kernel share scratch memory. After a change of stream, calls must be ordered by events behind those that went
+     * <p>Calls of one kernel share scratch memory, except backward calls that lend it. After a change of stream, calls must be ordered by events behind those that went
      * before, or the old stream be synchronised first.
      *
      * @param stream a stream of this kernel's device; null to make calls synchronous again
@@ -39,7 +39,7 @@ public interface CudaKernel {
 
     /**
      * Makes room for backward calls of this shape, so that none has to allocate: needed before one is captured into a {@link
-     * CudaGraph}.
+     * CudaGraph}, unless it brings its own ({@link org.qlif.Backward#scratch}).
      *
      * @param steps T
      * @param batch B

@@ -16,11 +16,12 @@ final class Holds {
     static {
         int parameters = QlifParameter.values().length;
         int variables = QlifVariable.values().length;
-        // The input, the modulation, uniforms and normals; spikes in three types, spike values and voltages.
-        int read = 4 + parameters + variables;
+        // The input, the modulation, uniforms, normals, row indices and the tape; spikes in three types, spike values
+        // and voltages.
+        int read = 6 + parameters + variables;
         int forward = read + variables + 5 + QlifTrace.values().length;
-        // The gradients of spike values, voltages, input and modulation.
-        int backward = read + 4 + 2 * variables + parameters;
+        // The gradients of spike values, voltages, input and modulation; scratch.
+        int backward = read + 5 + 2 * variables + parameters;
         MOST = Math.max(forward, backward);
     }
 

@@ -198,6 +198,7 @@ final class NativeKernel implements BackendKernel {
         try {
             bindInputs(backwardsForward, call.forward());
             bindGradients(call);
+            bindScratch(call.scratch());
             staging.load();
             Status.check(
                     HeldCalls.backward(
@@ -297,6 +298,9 @@ final class NativeKernel implements BackendKernel {
                 qlif_h.C_LONG,
                 qlif_forward_args.tape$offset(),
                 tape == null ? 0 : tape.handle().address());
+        if (tape != null && tape.lent() != null) {
+            staging.hold(tape.lent());
+        }
     }
 
     private static @Nullable NativeTape tapeOf(Forward call) {
@@ -360,24 +364,98 @@ final class NativeKernel implements BackendKernel {
         bindState(args, qlif_backward_args.grad_initial_state$offset(), call.gradInitialState(), Use.WRITE);
     }
 
+    private void bindScratch(@Nullable Tensor scratch) {
+        long address = 0;
+        long bytes = 0;
+        if (scratch != null && scratch.elements() > 0) {
+            address = scratch.address();
+            bytes = scratch.elements();
+            staging.hold(scratch.memory());
+        }
+        // A long, as for the tape.
+        backwardArgs.set(qlif_h.C_LONG, qlif_backward_args.scratch$offset(), address);
+        qlif_backward_args.scratch_bytes(backwardArgs, bytes);
+    }
+
     /** Whether all steps share one gradient of the spike values. */
     private static boolean isShared(Backward call) {
         return call.gradSpikeValues() != null && call.gradSpikeValuesStride() == 0;
     }
 
     @Override
-    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
+    public long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons) {
+        try (Arena local = Arena.ofConfined()) {
+            MemorySegment out = local.allocate(qlif_h.C_LONG);
+            Status.check(
+                    qlif_h.qlif_tape_bytes_for(
+                            handle, number(mode), qlif_h.QLIF_TYPE_F32(), steps, batch, neurons, out),
+                    "qlif_tape_bytes_for");
+            return out.get(qlif_h.C_LONG, 0);
+        }
+    }
+
+    @Override
+    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons, @Nullable Tensor memory) {
+        int type = qlif_h.QLIF_TYPE_F32();
         try (Arena local = Arena.ofConfined()) {
             MemorySegment out = local.allocate(qlif_h.C_POINTER);
-            int number = switch (mode) {
-                case VOLTAGE -> qlif_h.QLIF_TAPE_VOLTAGE();
-                case COMPACT -> qlif_h.QLIF_TAPE_COMPACT();
-            };
+            if (memory == null) {
+                Status.check(
+                        qlif_h.qlif_tape_open(handle, number(mode), type, steps, batch, neurons, out),
+                        "qlif_tape_open");
+                return new NativeTape(out.get(qlif_h.C_POINTER, 0), null);
+            }
+            long bytes = tapeBytes(mode, steps, batch, neurons);
             Status.check(
-                    qlif_h.qlif_tape_open(handle, number, qlif_h.QLIF_TYPE_F32(), steps, batch, neurons, out),
-                    "qlif_tape_open");
-            return new NativeTape(out.get(qlif_h.C_POINTER, 0));
+                    qlif_h.qlif_tape_open_in(
+                            handle,
+                            number(mode),
+                            type,
+                            steps,
+                            batch,
+                            neurons,
+                            bytes == 0 ? MemorySegment.NULL : memory.memory(),
+                            bytes,
+                            0,
+                            out),
+                    "qlif_tape_open_in");
+            return new NativeTape(out.get(qlif_h.C_POINTER, 0), memory.memory());
         }
+    }
+
+    private static int number(Tape.Mode mode) {
+        return switch (mode) {
+            case VOLTAGE -> qlif_h.QLIF_TAPE_VOLTAGE();
+            case COMPACT -> qlif_h.QLIF_TAPE_COMPACT();
+        };
+    }
+
+    @Override
+    public long scratchBytes(Backward call) {
+        Forward forward = call.forward();
+        try (Arena local = Arena.ofConfined()) {
+            MemorySegment out = local.allocate(qlif_h.C_LONG);
+            Status.check(
+                    qlif_h.qlif_scratch_bytes(
+                            handle,
+                            forward.steps(),
+                            forward.batch(),
+                            forward.neurons(),
+                            sharesVaryingModulation(call) ? 1 : 0,
+                            out),
+                    "qlif_scratch_bytes");
+            return out.get(qlif_h.C_LONG, 0);
+        }
+    }
+
+    /** Whether the gradient is wanted of a modulation that varies over time and is shared. */
+    private static boolean sharesVaryingModulation(Backward call) {
+        Tensor gradient = call.gradModulation();
+        Broadcast broadcast = Broadcast.of(gradient, null);
+        return gradient != null
+                && broadcast != null
+                && broadcast.strideT() != 0
+                && (broadcast.strideB() == 0 || broadcast.strideN() == 0);
     }
 
     /** See {@link CudaKernel#reserve}. */

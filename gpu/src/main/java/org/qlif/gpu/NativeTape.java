@@ -1,21 +1,31 @@
 package org.qlif.gpu;
 
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 import org.qlif.spi.TapeStorage;
 
 /** A tape of the library, in the memory of its kernel's device. */
 final class NativeTape implements TapeStorage {
     private final MemorySegment handle;
+    private final @Nullable MemorySegment lent;
     private final Holders holders = new Holders(this::release);
 
-    NativeTape(MemorySegment handle) {
+    /** @param lent the memory it is in, if a caller lends it, which is kept reachable; else null */
+    NativeTape(MemorySegment handle, @Nullable MemorySegment lent) {
         this.handle = handle;
+        this.lent = lent;
     }
 
     /** The {@code qlif_tape *}. */
     MemorySegment handle() {
         return handle;
+    }
+
+    /** The caller's memory that it is in, to be kept open during calls; or null. */
+    @Nullable
+    MemorySegment lent() {
+        return lent;
     }
 
     @Override

@@ -53,8 +53,20 @@ public interface BackendKernel extends AutoCloseable {
             @Nullable Tensor uniforms,
             @Nullable Tensor normals);
 
-    /** Memory for a tape of this shape. */
-    TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons);
+    /** The bytes of memory that a tape of this shape takes. */
+    long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons);
+
+    /**
+     * A tape of this shape.
+     *
+     * @param memory where it is, {@code U8}, at least {@link #tapeBytes} long, and aligned to {@link org.qlif.Kernel#ALIGNMENT}: memory of the
+     *     kernel's device if it {@link #reaches} that, else native memory of the host; never to be released here. Null for memory of the
+     *     tape's own
+     */
+    TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons, @Nullable Tensor memory);
+
+    /** The bytes that {@link Backward#scratch} needs for {@code call}. */
+    long scratchBytes(Backward call);
 
     /** Releases what the kernel holds. */
     @Override

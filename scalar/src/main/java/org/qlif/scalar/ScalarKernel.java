@@ -125,8 +125,24 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
     }
 
     @Override
-    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
-        return new HostTape(mode, steps, Math.multiplyExact(batch, neurons), variables.length, PART);
+    public long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons) {
+        return HostTape.bytes(mode, steps, Math.multiplyExact(batch, neurons), variables.length);
+    }
+
+    @Override
+    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons, Tensor memory) {
+        return new HostTape(
+                mode,
+                steps,
+                Math.multiplyExact(batch, neurons),
+                variables.length,
+                PART,
+                memory == null ? null : memory.segment());
+    }
+
+    @Override
+    public long scratchBytes(Backward call) {
+        return scratch.bytes(call);
     }
 
     @Override

@@ -117,13 +117,28 @@ final class SimdKernel implements BackendKernel {
     }
 
     @Override
-    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons) {
+    public long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons) {
+        return HostTape.bytes(
+                mode,
+                steps,
+                Math.multiplyExact(batch, neurons),
+                model.config().stateVariables().size());
+    }
+
+    @Override
+    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons, Tensor memory) {
         return new HostTape(
                 mode,
                 steps,
                 Math.multiplyExact(batch, neurons),
                 model.config().stateVariables().size(),
-                Lanes.TILE);
+                Lanes.TILE,
+                memory == null ? null : memory.segment());
+    }
+
+    @Override
+    public long scratchBytes(Backward call) {
+        return scratch.bytes(call);
     }
 
     @Override

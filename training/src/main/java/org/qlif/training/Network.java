@@ -23,6 +23,7 @@ import org.qlif.Kernel;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
+import org.qlif.Statistics;
 import org.qlif.Tensor;
 
 /**
@@ -65,8 +66,14 @@ final class Network implements AutoCloseable {
     /** Owns what no inner scope does: the arrays over the arena, and the moments that Adam allocates on its first update. */
     private final NDScope scope = new NDScope();
 
-    private final NeuronBounds bounds;
     private final Parameters parameters;
+    /** Of homeostasis, carried from step to step and left alone in tests: docs/model.md, section 5; null without. */
+    private final Statistics statistics;
+    /** Those that Adam updates. */
+    private final Parameters learned;
+    /** Whose useful ranges an update keeps them in. */
+    private final QlifConfig ranges;
+
     private final Parameters gradParameters;
     private final Learnable hiddenWeight;
     private final Learnable hiddenBias;
@@ -94,7 +101,10 @@ final class Network implements AutoCloseable {
             long seed) {
         this.shape = shape;
         this.clipGrad = clipGrad;
-        this.bounds = new NeuronBounds(config, learned);
+        // A threshold that is fixed because its steps are 0 (NeuronPreset) stays where one that adapts would be.
+        this.ranges = config.toBuilder()
+                .adaptiveThreshold(QlifConfig.AdaptiveThreshold::on)
+                .build();
         this.kernel = kernel;
         this.manager = TorchEngine.open(threads);
         SplittableRandom random = new SplittableRandom(Seeds.of(seed, Seeds.Purpose.WEIGHTS, 0));
@@ -105,7 +115,9 @@ final class Network implements AutoCloseable {
         outputWeight.value.setRequiresGradient(true);
         outputBias.value.setRequiresGradient(true);
         parameters = Parameters.none(config);
+        statistics = config.homeostasis().enabled() ? Statistics.initial(config, shape.hidden()) : null;
         gradParameters = Parameters.none(config);
+        this.learned = Parameters.none(config);
         for (QlifParameter parameter : config.parameters()) {
             addNeuronParameter(config, parameter, learned.contains(parameter));
         }
@@ -131,6 +143,7 @@ final class Network implements AutoCloseable {
         if (learned) {
             SharedArray gradient = SharedArray.zeros(arena, manager, shape.hidden());
             gradParameters.set(parameter, gradient.tensor());
+            this.learned.set(parameter, value.tensor());
             learnable(parameter.symbol(), value).gradient = gradient.array();
         }
     }
@@ -141,6 +154,11 @@ final class Network implements AutoCloseable {
         return learnable;
     }
 
+    /** The statistics of homeostasis, or null. */
+    Statistics statistics() {
+        return statistics;
+    }
+
     List<Learnable> learnables() {
         return List.copyOf(learnables);
     }
@@ -148,17 +166,22 @@ final class Network implements AutoCloseable {
     /** The memory for training steps of this batch size. */
     Workspace trainingWorkspace(int batch) {
         return training.computeIfAbsent(
-                batch, b -> new Workspace(arena, manager, kernel, shape, b, parameters, gradParameters));
+                batch,
+                b -> new Workspace(arena, manager, kernel, shape, b, parameters, gradParameters, statistics != null));
     }
 
     /** The memory for tests of this batch size. */
     Workspace testWorkspace(int batch) {
-        return testing.computeIfAbsent(batch, b -> new Workspace(arena, manager, kernel, shape, b, parameters, null));
+        return testing.computeIfAbsent(
+                batch, b -> new Workspace(arena, manager, kernel, shape, b, parameters, null, statistics != null));
     }
 
     /** One step of Adam on the workspace's spikes; after a divergence, which the outcome tells, nothing here can be used. */
     Outcome train(Workspace work, int[] labels, DrawStream draws) {
         Outcome outcome = gradients(work, labels, draws);
+        if (statistics != null) {
+            statistics.update(work.end);
+        }
         double norm = gradientNorm();
         if (!Double.isFinite(norm)) {
             outcome = outcome.diverged("the norm of the gradients is " + norm);
@@ -168,9 +191,11 @@ final class Network implements AutoCloseable {
             for (Learnable learnable : learnables) {
                 optimizer.update(learnable.name, learnable.value, learnable.gradient);
             }
-            // Before the bounds, which would make a number of an infinity.
+            // Before the values are clamped, which would make a number of an infinity.
             outcome = outcome.diverged(unbounded());
-            bounds.apply(parameters);
+            if (outcome.divergence() == null) {
+                learned.clamp(ranges);
+            }
         }
         closeGradients();
         return outcome;
@@ -269,6 +294,9 @@ final class Network implements AutoCloseable {
         work.forward
                 .input(SharedArray.view(current, shape.steps(), work.batch, shape.hidden()))
                 .draws(draws);
+        if (statistics != null) {
+            statistics.applyTo(work.start);
+        }
         long start = System.nanoTime();
         kernel.forward(work.forward);
         return System.nanoTime() - start;

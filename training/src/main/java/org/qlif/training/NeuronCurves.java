@@ -155,7 +155,7 @@ public final class NeuronCurves {
         try (Kernel kernel = Kernel.open(config, device, options)) {
             for (int done = 0; done < steps; done += CHUNK) {
                 int chunk = Math.min(CHUNK, steps - done);
-                if (call.input() == null || call.steps() != chunk) {
+                if (done == 0 || call.steps() != chunk) {
                     call.input(constant(currents, chunk, rows)).spikes(Tensor.zeros(DType.U8, chunk, rows, neurons));
                 }
                 kernel.forward(call);

@@ -2,11 +2,17 @@ package org.qlif.training;
 
 import ai.djl.ndarray.NDManager;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.Forward;
 import org.qlif.Kernel;
+import org.qlif.NeuronConfig;
 import org.qlif.Parameters;
+import org.qlif.State;
+import org.qlif.StateVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 
@@ -19,6 +25,12 @@ final class Workspace implements AutoCloseable {
     final SharedArray values;
 
     final Forward forward;
+
+    /** What each run starts from; null if no homeostasis has statistics to carry. */
+    final State start;
+
+    /** Where a training run ends; null if this is for testing, or nothing is carried. */
+    final State end;
 
     /** (T * B, N): the gradient of the input current; null if this is for testing. */
     final SharedArray gradCurrent;
@@ -35,12 +47,19 @@ final class Workspace implements AutoCloseable {
             NetworkShape shape,
             int batch,
             Parameters parameters,
-            Parameters gradParameters) {
+            Parameters gradParameters,
+            boolean carries) {
         this.batch = batch;
         long rows = (long) shape.steps() * batch;
         spikes = SharedArray.zeros(arena, manager, rows, shape.inputs());
         values = SharedArray.zeros(arena, manager, shape.steps(), batch, shape.hidden());
-        forward = new Forward().parameters(parameters).spikeValues(values.tensor());
+        start = carries ? state(arena, kernel.config(), shape) : null;
+        end = carries && gradParameters != null ? state(arena, kernel.config(), shape) : null;
+        forward = new Forward()
+                .parameters(parameters)
+                .spikeValues(values.tensor())
+                .initialState(start)
+                .finalState(end);
         if (gradParameters == null) {
             gradCurrent = null;
             backward = null;
@@ -55,6 +74,17 @@ final class Workspace implements AutoCloseable {
                     .gradInput(gradInput)
                     .gradParameters(gradParameters);
         }
+    }
+
+    private State state(Arena arena, NeuronConfig config, NetworkShape shape) {
+        List<Tensor> tensors = new ArrayList<>();
+        for (StateVariable variable : config.stateVariables()) {
+            MemorySegment memory = arena.allocate(Tensor.byteSize(DType.F32, batch, shape.hidden()), 64);
+            Tensor tensor = Tensor.of(DType.F32, memory, batch, shape.hidden());
+            tensor.fill(variable.initialValue());
+            tensors.add(tensor);
+        }
+        return State.of(config, tensors);
     }
 
     @Override

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.foreign.ValueLayout;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
@@ -15,10 +16,13 @@ import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.ParameterRange;
+import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
+import org.qlif.QlifVariable;
 
 class NetworkTest {
     private static final NetworkShape SHAPE = new NetworkShape(4, 6, 5, 3);
@@ -189,6 +193,78 @@ class NetworkTest {
             assertThat(network.train(workspace(network), LABELS, DRAWS).divergence())
                     .isEqualTo("the norm of hidden.weight is Infinity");
         }
+    }
+
+    /** Adam's first step is the learning rate: far beyond every bound. A fixed threshold has those that one that adapts would have. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void keepsWhatIsLearnedInItsUsefulRange(boolean adapts) {
+        QlifConfig config = SMOOTH.toBuilder()
+                .dt(2)
+                .tau(1)
+                .adaptiveThreshold(threshold -> threshold.withEnabled(adapts))
+                .build();
+        Set<QlifParameter> learned = EnumSet.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
+        try (Kernel own = Kernel.open(config, Device.of("cpu"), new KernelOptions(1));
+                Network network = new Network(SHAPE, config, learned, own, 1, 1e4, 0, 3)) {
+            Workspace work = workspace(network);
+            assertThat(network.train(work, LABELS, DRAWS).divergence()).isNull();
+            Parameters parameters = work.forward.parameters();
+            for (QlifParameter parameter : learned) {
+                ParameterRange range = SMOOTH.usefulRange(parameter);
+                for (float value : parameters.get(parameter).toFloatArray()) {
+                    assertThat(value).as(parameter.symbol()).isIn(range.least(), range.most());
+                }
+            }
+            assertThat(parameters.get(QlifParameter.TAU).toFloatArray()).containsOnly(1f);
+        }
+    }
+
+    /** From step to step of training, whatever its batch; tests start from them and leave them. */
+    @Test
+    void carriesTheStatisticsOfHomeostasis() {
+        QlifConfig config = SMOOTH.toBuilder()
+                .homeostasis(homeostasis -> homeostasis.on().withTau(3).withLearningRate(0.1))
+                .build();
+        try (Kernel own = Kernel.open(config, Device.of("cpu"), new KernelOptions(1));
+                Network network = new Network(SHAPE, config, EnumSet.of(QlifParameter.V_TH), own, 1, 1e-2, 0, 3)) {
+            Workspace work = workspace(network);
+            float[] before = offsets(network);
+            assertThat(before).containsOnly(0f);
+            for (int step = 0; step < 3; step++) {
+                fillWithSpikes(work);
+                network.train(work, LABELS, DRAWS);
+                float[] started = work.start.get(QlifVariable.HOMEOSTASIS).toFloatArray();
+                float[] ended = work.end.get(QlifVariable.HOMEOSTASIS).toFloatArray();
+                float[] after = offsets(network);
+                for (int n = 0; n < before.length; n++) {
+                    double sum = 0;
+                    for (int b = 0; b < LABELS.length; b++) {
+                        assertThat(started[b * before.length + n]).isEqualTo(before[n]);
+                        sum += ended[b * before.length + n];
+                    }
+                    assertThat(after[n])
+                            .isEqualTo((float) (sum / LABELS.length))
+                            .isNotEqualTo(before[n]);
+                }
+                before = after;
+            }
+            Workspace single = network.testWorkspace(1);
+            network.test(single, new int[] {0}, DRAWS);
+            assertThat(single.forward
+                            .initialState()
+                            .get(QlifVariable.HOMEOSTASIS)
+                            .toFloatArray())
+                    .isEqualTo(before);
+            assertThat(offsets(network)).isEqualTo(before);
+        }
+        try (Network network = network(0)) {
+            assertThat(workspace(network).forward.initialState()).isNull();
+        }
+    }
+
+    private static float[] offsets(Network network) {
+        return network.statistics().get(QlifVariable.HOMEOSTASIS).toFloatArray();
     }
 
     @Test

@@ -16,7 +16,10 @@ public final class GradientScratch implements AutoCloseable {
     private final int parameters;
     private final GradientSums adder = new GradientSums();
     private Arena arena = Arena.ofShared();
-    private MemorySegment memory = arena.allocate(0);
+    private MemorySegment own = arena.allocate(0);
+    /** What the call works in: {@link #own}, or what it lends. */
+    private MemorySegment memory = own;
+
     private long elements;
     /** Whether the call has nothing to run. */
     private boolean empty;
@@ -31,8 +34,34 @@ public final class GradientScratch implements AutoCloseable {
         this.parameters = parameters;
     }
 
+    /** The bytes that {@code call} needs here. */
+    public long bytes(Backward call) {
+        return isEmpty(call)
+                ? 0
+                : Math.addExact(sumBytes(call), stepBytes(call, Broadcast.of(call.gradModulation(), null)));
+    }
+
+    private static boolean isEmpty(Backward call) {
+        return call.forward().elements() == 0 || (call.forward().steps() == 0 && call.gradInitialState() == null);
+    }
+
+    private long sumBytes(Backward call) {
+        return Math.multiplyExact(call.forward().elements(), (parameters + 1) * 4L);
+    }
+
+    /** For the gradient at every step of a modulation that varies over time, if it is shared. */
+    private static long stepBytes(Backward call, @Nullable Broadcast modulation) {
+        Tensor gradient = call.gradModulation();
+        if (gradient == null || modulation == null || modulation.strideT() == 0) {
+            return 0;
+        }
+        long full = Math.multiplyExact(call.forward().steps(), call.forward().elements());
+        return gradient.elements() == full ? 0 : Math.multiplyExact(full, 4);
+    }
+
     /**
-     * Makes room for {@code call}. What is there is not cleared: every element that is summed is written by the run.
+     * Makes room for {@code call}, unless it lends what it needs. What is there is not cleared: every element that is summed is written by
+     * the run.
      *
      * @return whether there is anything to run; if not, {@link #finish} writes the sums of nothing
      * @throws org.qlif.NativeException if memory runs out
@@ -40,21 +69,27 @@ public final class GradientScratch implements AutoCloseable {
     public boolean prepare(Backward call) {
         elements = call.forward().elements();
         results = call.gradParameters();
-        Tensor gradModulation = call.gradModulation();
-        modulation = Broadcast.of(gradModulation, modulation);
-        empty = elements == 0 || (call.forward().steps() == 0 && call.gradInitialState() == null);
+        modulation = Broadcast.of(call.gradModulation(), modulation);
+        empty = isEmpty(call);
         if (empty) {
             return false;
         }
-        Tensor varying = modulation == null || modulation.strideT() == 0 ? null : gradModulation;
-        boolean shared = varying != null
-                && varying.elements() != Math.multiplyExact(call.forward().steps(), elements);
-        long sumBytes = Math.multiplyExact(elements, (parameters + 1) * 4L);
-        long stepBytes = shared ? Math.multiplyExact(call.forward().steps(), elements * 4) : 0;
-        if (memory.byteSize() - sumBytes < stepBytes) {
+        long sumBytes = sumBytes(call);
+        long stepBytes = stepBytes(call, modulation);
+        Tensor lent = call.scratch();
+        memory = lent == null ? roomFor(Math.addExact(sumBytes, stepBytes)) : lent.segment();
+        boolean varies = modulation != null && modulation.strideT() != 0;
+        Tensor gradModulation = call.gradModulation();
+        modulationSteps = stepBytes > 0 ? memory : varies && gradModulation != null ? gradModulation.segment() : null;
+        modulationStepsIndex = stepBytes > 0 ? sumBytes / 4 : 0;
+        return true;
+    }
+
+    private MemorySegment roomFor(long bytes) {
+        if (own.byteSize() < bytes) {
             Arena larger = Arena.ofShared();
             try {
-                memory = HostMemory.allocate(larger, Math.addExact(sumBytes, stepBytes), "a backward call's scratch");
+                own = HostMemory.allocate(larger, bytes, "a backward call's scratch");
             } catch (Throwable failure) {
                 larger.close();
                 throw failure;
@@ -62,9 +97,7 @@ public final class GradientScratch implements AutoCloseable {
             arena.close();
             arena = larger;
         }
-        modulationSteps = shared ? memory : varying == null ? null : varying.segment();
-        modulationStepsIndex = shared ? sumBytes / 4 : 0;
-        return true;
+        return own;
     }
 
     /** The sums over time, {@code float (parameters + 1, elements)}; the last row is the modulation's. */
@@ -110,8 +143,15 @@ public final class GradientScratch implements AutoCloseable {
     public void finish(Backward call) {
         if (empty) {
             writeZeros(call);
-            return;
+        } else {
+            writeSums(call);
         }
+        // What was lent is let go of.
+        memory = own;
+        modulationSteps = null;
+    }
+
+    private void writeSums(Backward call) {
         long batch = call.forward().batch();
         long neurons = call.forward().neurons();
         for (int ordinal = 0; ordinal < parameters; ordinal++) {

@@ -8,7 +8,7 @@ import org.qlif.Tape;
 import org.qlif.spi.TapeStorage;
 
 /**
- * A tape in host memory: spikes as bits, a checkpoint of the state before every 64th step of the run except the first, and with
+ * A tape in host memory, its own or lent: spikes as bits, a checkpoint of the state before every 64th step of the run except the first, and with
  * {@link Tape.Mode#VOLTAGE} the potential before the reset. The state before the first step is not on it: the backward pass is
  * lent it again.
  *
@@ -20,7 +20,13 @@ public final class HostTape implements TapeStorage {
     /** Steps from one checkpoint to the next. */
     public static final int SEGMENT = 64;
 
-    private final Arena arena = Arena.ofShared();
+    /** Where a part of the tape may begin: at a cache line, if the memory does. */
+    private static final long ALIGNMENT = 64;
+
+    /** Owns the memory; null if it is lent. */
+    private final @Nullable Arena arena;
+
+    private final MemorySegment memory;
     private final @Nullable MemorySegment voltages;
     private final MemorySegment bits;
     private final MemorySegment checkpoints;
@@ -33,26 +39,59 @@ public final class HostTape implements TapeStorage {
      * A tape for {@code steps} steps of {@code elements} neurons with {@code variables} state variables in a checkpoint.
      *
      * @param block the elements of a block, a multiple of 64; the last block may have fewer
+     * @param lent memory of at least {@link #bytes}, aligned to 8, that its owner keeps alive; null for memory of the tape's own
      * @throws org.qlif.NativeException if memory runs out
      */
-    public HostTape(Tape.Mode mode, long steps, long elements, int variables, int block) {
+    public HostTape(Tape.Mode mode, long steps, long elements, int variables, int block, @Nullable MemorySegment lent) {
         this.elements = elements;
         this.variables = variables;
         this.steps = steps;
         this.block = block;
-        try {
-            long count = steps == 0 ? 0 : (steps - 1) / SEGMENT;
-            bits = allocate(Math.multiplyExact(steps, ((elements + 63) >>> 6) * 8));
-            checkpoints = allocate(Math.multiplyExact(count, Math.multiplyExact(elements, variables * 4L)));
-            voltages = mode == Tape.Mode.VOLTAGE ? allocate(Math.multiplyExact(steps, elements * 4)) : null;
-        } catch (Throwable failure) {
-            arena.close();
-            throw failure;
+        long bytes = bytes(mode, steps, elements, variables);
+        if (lent == null) {
+            arena = Arena.ofShared();
+            try {
+                memory = HostMemory.allocate(arena, bytes, "a tape");
+            } catch (Throwable failure) {
+                arena.close();
+                throw failure;
+            }
+        } else {
+            arena = null;
+            memory = lent.asSlice(0, bytes);
         }
+        long bitBytes = bitBytes(steps, elements);
+        long checkpointBytes = checkpointBytes(steps, elements, variables);
+        long checkpointsAt = aligned(bitBytes);
+        bits = memory.asSlice(0, bitBytes);
+        checkpoints = memory.asSlice(checkpointsAt, checkpointBytes);
+        voltages = mode == Tape.Mode.VOLTAGE
+                ? memory.asSlice(checkpointsAt + aligned(checkpointBytes), voltageBytes(steps, elements))
+                : null;
     }
 
-    private MemorySegment allocate(long bytes) {
-        return HostMemory.allocate(arena, bytes, "a tape");
+    /** The bytes that such a tape takes. */
+    public static long bytes(Tape.Mode mode, long steps, long elements, int variables) {
+        return aligned(bitBytes(steps, elements))
+                + aligned(checkpointBytes(steps, elements, variables))
+                + (mode == Tape.Mode.VOLTAGE ? voltageBytes(steps, elements) : 0);
+    }
+
+    private static long bitBytes(long steps, long elements) {
+        return Math.multiplyExact(steps, ((elements + 63) >>> 6) * 8);
+    }
+
+    private static long checkpointBytes(long steps, long elements, int variables) {
+        long count = steps == 0 ? 0 : (steps - 1) / SEGMENT;
+        return Math.multiplyExact(count, Math.multiplyExact(elements, variables * 4L));
+    }
+
+    private static long voltageBytes(long steps, long elements) {
+        return Math.multiplyExact(steps, elements * 4);
+    }
+
+    private static long aligned(long bytes) {
+        return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
     }
 
     /** Whether the potentials are kept. */
@@ -102,11 +141,13 @@ public final class HostTape implements TapeStorage {
 
     @Override
     public long byteSize() {
-        return bits.byteSize() + checkpoints.byteSize() + (voltages == null ? 0 : voltages.byteSize());
+        return memory.byteSize();
     }
 
     @Override
     public void close() {
-        arena.close();
+        if (arena != null) {
+            arena.close();
+        }
     }
 }
