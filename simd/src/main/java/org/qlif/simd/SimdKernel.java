@@ -138,7 +138,7 @@ final class SimdKernel implements BackendKernel {
 
     @Override
     public long scratchBytes(Backward call) {
-        return scratch.bytes(call);
+        return gradients.bytes(call);
     }
 
     @Override
