@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include <chrono>
 #include <mutex>
@@ -46,6 +47,16 @@ class SignalsBlocked {
  private:
   sigset_t before_;
 };
+
+/** Gives the calling thread the name of a helper, as debuggers and top show it. */
+void nameHelper([[maybe_unused]] int member) {
+#if defined(__linux__)
+  // The system takes 15 characters.
+  char name[16];
+  snprintf(name, sizeof name, "qlif-helper-%d", member);
+  pthread_setname_np(pthread_self(), name);
+#endif
+}
 
 /** The team while there is one. Never destroyed: kernels may be open when the process ends. */
 struct Shared {
@@ -151,6 +162,7 @@ void Team::work(int member) {
 }
 
 void Team::help(int member) {
+  nameHelper(member);
   FloatEnvironment environment;
   Helper &helper = *helpers_[member - 1];
   uint32_t seen = 0;

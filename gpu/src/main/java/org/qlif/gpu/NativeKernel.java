@@ -116,7 +116,7 @@ final class NativeKernel implements BackendKernel {
             setSizes();
             MemorySegment out = arena.allocate(qlif_h.C_POINTER);
             Status.check(
-                    qlif_h.qlif_kernel_open(site.number(), NativeConfig.of(config, arena), struct(options), out),
+                    qlif_h.qlif_kernel_open(site.number(), NativeConfig.of(config, arena), struct(options, arena), out),
                     "qlif_kernel_open");
             opened = out.get(qlif_h.C_POINTER, 0);
             MemorySegment text = arena.allocate(512);
@@ -131,7 +131,7 @@ final class NativeKernel implements BackendKernel {
     }
 
     /** The options as the library takes them; a thread factory is none of them. */
-    private MemorySegment struct(KernelOptions options) {
+    static MemorySegment struct(KernelOptions options, Arena arena) {
         MemorySegment struct = arena.allocate(qlif_kernel_options.layout());
         qlif_kernel_options.size(struct, (int) struct.byteSize());
         qlif_kernel_options.threads(struct, options.threads());
