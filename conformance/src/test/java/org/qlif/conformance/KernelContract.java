@@ -13,6 +13,7 @@ import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
@@ -952,15 +953,16 @@ abstract class KernelContract {
     }
 
     /**
-     * The fewest bytes a call over rounds of 200. Vectors are boxed until the compiler has seen enough, and how long that takes
-     * depends on the machine's load, so there are many rounds; the first one that is clean ends them.
+     * The fewest bytes a call over rounds of 200. Vectors are boxed until the compiler is done, a second or more after the first calls
+     * on a busy machine, so rounds go on for a minute if need be; the first one that is clean ends them.
      */
     private static long allocatedPerCall(Runnable call) {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         threads.setThreadAllocatedMemoryEnabled(true);
         int calls = 200;
         long fewest = Long.MAX_VALUE;
-        for (int round = 0; round < 60 && fewest > 4L * calls; round++) {
+        long patience = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+        while (fewest > 4L * calls && System.nanoTime() < patience) {
             long before = threads.getCurrentThreadAllocatedBytes();
             for (int i = 0; i < calls; i++) {
                 call.run();
