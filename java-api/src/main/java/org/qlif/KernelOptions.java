@@ -44,7 +44,12 @@ public final class KernelOptions {
         return new KernelOptions(Math.min(MOST_THREADS, processors), null, DEFAULT_SPIN);
     }
 
-    /** These options with {@code threads} threads that share a call, the calling one among them: 1 to 1024. */
+    /**
+     * These options with so many threads that share a call.
+     *
+     * @param threads how many, the calling one among them: 1 to 1024
+     * @throws IllegalArgumentException if it is another number
+     */
     public KernelOptions withThreads(int threads) {
         Range.wholeWithin(1, MOST_THREADS).require("threads", threads);
         return new KernelOptions(threads, threadFactory, spin);
@@ -52,16 +57,21 @@ public final class KernelOptions {
 
     /**
      * These options with a team of the kernel's own, whose helper threads {@code factory} makes when the kernel is opened; they end when it
-     * is closed or reclaimed. The factory must return an unstarted thread of the platform each time, and decides whether it is a daemon.
-     * {@code cpu:native}, whose threads are made in C++, refuses it.
+     * is closed or reclaimed.
+     *
+     * @param factory must return an unstarted thread of the platform each time, else the kernel is not opened; decides whether it is a
+     *     daemon. {@code cpu:native}, whose threads are made in C++, takes none: it is passed over, or if asked for by name refuses
      */
     public KernelOptions withThreadFactory(ThreadFactory factory) {
         return new KernelOptions(threads, Objects.requireNonNull(factory, "factory"), spin);
     }
 
     /**
-     * These options with helpers that look for the next call this long after one of this kernel before they sleep: from zero, which saves
-     * the most power, to one second. To wake a sleeping helper takes some microseconds, in which the caller already works.
+     * These options with helpers that look for the next call this long after one of this kernel before they sleep. To wake a sleeping helper
+     * takes some microseconds, in which the caller already works.
+     *
+     * @param spin from zero, which saves the most power, to one second
+     * @throws IllegalArgumentException if it is negative or longer
      */
     public KernelOptions withSpin(Duration spin) {
         if (spin.isNegative() || spin.compareTo(LONGEST_SPIN) > 0) {

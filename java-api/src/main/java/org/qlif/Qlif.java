@@ -5,7 +5,13 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.Properties;
 
-/** What there is to know of this library as a whole. */
+/**
+ * What there is to know of this library as a whole.
+ *
+ * <pre>{@code
+ * System.out.println("QLIF " + Qlif.version() + " with " + Devices.list());
+ * }</pre>
+ */
 public final class Qlif {
     private static final String FILE = "version.properties";
 
