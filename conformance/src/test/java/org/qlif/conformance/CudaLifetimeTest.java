@@ -3,11 +3,9 @@ package org.qlif.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.sun.management.ThreadMXBean;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.management.ManagementFactory;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -486,18 +484,12 @@ class CudaLifetimeTest {
             control(kernel).stream(ahead ? stream : null);
             Forward forward = onDevice(buffers).tape(tape);
             Backward backward = new Backward(forward);
-            ThreadMXBean bean = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-            int calls = 50;
-            long fewest = Long.MAX_VALUE;
-            for (int round = 0; round < 60 && fewest > 4L * calls; round++) {
-                long start = bean.getCurrentThreadAllocatedBytes();
-                for (int i = 0; i < calls; i++) {
-                    kernel.forward(forward);
-                    kernel.backward(backward);
-                }
-                fewest = Math.min(fewest, bean.getCurrentThreadAllocatedBytes() - start);
-            }
-            assertThat(fewest / calls).as("bytes a pair of calls").isLessThanOrEqualTo(4);
+            assertThat(Allocation.perCall(60, () -> {
+                        kernel.forward(forward);
+                        kernel.backward(backward);
+                    }))
+                    .as("bytes a pair of calls")
+                    .isLessThanOrEqualTo(Allocation.NONE);
         }
         buffers.forEach(DeviceBuffer::close);
     }

@@ -300,4 +300,15 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(Long.parseLong(output.line(0))).as("KiB of metaspace").isLessThan(2 << 10);
         assertThat(output.line(1)).as("classes for what is open already").isEqualTo("0");
     }
+
+    /** Kernels of many configurations in one process: none of them keeps the compiler from making good code of another. */
+    @ParameterizedTest
+    @ValueSource(ints = {64, 32})
+    void allocatesNothingWhateverElseRuns(int vectorBytes) throws Exception {
+        List<String> command = with(VECTORS, "-XX:MaxVectorSize=" + vectorBytes);
+        command.addAll(List.of("-cp", classPath(_ -> true), ForkedBoxing.class.getName()));
+        Output output = run(command, "cpu:simd", "60");
+        assertThat(Integer.parseInt(output.line(0))).as("kernels").isGreaterThan(50);
+        assertThat(output.line(1)).as("bytes a call").isEqualTo("[]");
+    }
 }

@@ -5,15 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
-import com.sun.management.ThreadMXBean;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.management.ManagementFactory;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
@@ -647,7 +644,7 @@ abstract class KernelContract {
     @TestModel.Each
     void dropsATypeOfSpikes(TestModel model) {
         NeuronConfig config = model.defaults();
-        Scenario scenario = healthy(config, new Shape(9, 2, 33));
+        Scenario scenario = Scenario.healthy(config, new Shape(9, 2, 33));
         Result expected = oracle(scenario);
         for (DType dropped : DType.SPIKES) {
             try (Kernel kernel = open(config, 1);
@@ -703,8 +700,8 @@ abstract class KernelContract {
         int sick = 20;
         Shape shape = new Shape(67, 2, 37);
         for (NeuronConfig config : everyKind()) {
-            Scenario healthy = healthy(config, shape);
-            Scenario ill = healthy(config, shape);
+            Scenario healthy = Scenario.healthy(config, shape);
+            Scenario ill = Scenario.healthy(config, shape);
             for (int t = 5; t < shape.steps(); t += 7) {
                 for (int b = 0; b < shape.batch(); b++) {
                     int index = t * shape.elements() + b * shape.neurons() + sick;
@@ -731,33 +728,6 @@ abstract class KernelContract {
         }
     }
 
-    /** A scenario whose parameters are all per neuron, so that no gradient is shared between neurons. */
-    private static Scenario healthy(NeuronConfig config, Shape shape) {
-        RandomGenerator random = Seeds.random(7);
-        TestModel model = TestModel.of(config);
-        List<float[]> parameters = new ArrayList<>();
-        for (NeuronParameter parameter : config.parameters()) {
-            float[] values = new float[shape.neurons()];
-            Arrays.fill(values, config.defaultValue(parameter));
-            parameters.add(values);
-        }
-        return new Scenario(
-                config,
-                shape,
-                Scenario.gaussian(random, shape.size(), model.meanInput(), model.inputDeviation()),
-                parameters,
-                null,
-                null,
-                null,
-                new DrawStream(3, 4),
-                null,
-                0,
-                null,
-                Scenario.gaussian(random, shape.size(), 0, 1),
-                Scenario.gaussian(random, shape.size(), 0, 1),
-                null);
-    }
-
     /** A gap of exactly 0 is a spike of QLIF and none of LIF; what is no number is none of either, and stays. */
     @Test
     void decidesAtTheThresholdItself() {
@@ -769,7 +739,7 @@ abstract class KernelContract {
                     .orElseThrow();
             // As many neurons as make whole vectors, some left over.
             int neurons = 67;
-            Scenario scenario = healthy(config, new Shape(1, 1, neurons));
+            Scenario scenario = Scenario.healthy(config, new Shape(1, 1, neurons));
             Arrays.fill(scenario.parameters().get(threshold.ordinal()), 0f);
             Arrays.fill(scenario.input(), 0f);
             scenario.input()[5] = Float.NaN;
@@ -921,15 +891,12 @@ abstract class KernelContract {
         }
     }
 
-    /**
-     * Descriptions run again allocate nothing. The bound is not 0 because the JVM's own doings may fall on the calling thread;
-     * an object a call would take at least 16 bytes.
-     */
+    /** Descriptions run again allocate nothing. */
     @ParameterizedTest
     @EnumSource(Tape.Mode.class)
     void allocatesNothingInTheSteadyState(Tape.Mode mode) {
         for (NeuronConfig config : List.of(QlifConfig.defaults(), LifConfig.defaults())) {
-            Scenario scenario = healthy(config, new Shape(20, 2, 128)).withRowIndex(new long[] {5, 2});
+            Scenario scenario = Scenario.healthy(config, new Shape(20, 2, 128)).withRowIndex(new long[] {5, 2});
             try (Kernel kernel = open(scenario.config(), 1);
                     Memory memory = new Memory(Memory.Kind.ALIGNED);
                     Tape tape = kernel.newTape(mode, 20, 2, 128);
@@ -941,35 +908,15 @@ abstract class KernelContract {
                     if (lends) {
                         room.scratch(kernel, backward);
                     }
-                    assertThat(allocatedPerCall(() -> kernel.forward(forward)))
+                    assertThat(Allocation.perCall(60, () -> kernel.forward(forward)))
                             .as("bytes a forward call, lends: %s, %s", lends, config)
-                            .isLessThanOrEqualTo(4);
-                    assertThat(allocatedPerCall(() -> kernel.backward(backward)))
+                            .isLessThanOrEqualTo(Allocation.NONE);
+                    assertThat(Allocation.perCall(60, () -> kernel.backward(backward)))
                             .as("bytes a backward call, lends: %s, %s", lends, config)
-                            .isLessThanOrEqualTo(4);
+                            .isLessThanOrEqualTo(Allocation.NONE);
                 }
             }
         }
-    }
-
-    /**
-     * The fewest bytes a call over rounds of 200. Vectors are boxed until the compiler is done, a second or more after the first calls
-     * on a busy machine, so rounds go on for a minute if need be; the first one that is clean ends them.
-     */
-    private static long allocatedPerCall(Runnable call) {
-        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        threads.setThreadAllocatedMemoryEnabled(true);
-        int calls = 200;
-        long fewest = Long.MAX_VALUE;
-        long patience = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
-        while (fewest > 4L * calls && System.nanoTime() < patience) {
-            long before = threads.getCurrentThreadAllocatedBytes();
-            for (int i = 0; i < calls; i++) {
-                call.run();
-            }
-            fewest = Math.min(fewest, threads.getCurrentThreadAllocatedBytes() - before);
-        }
-        return fewest / calls;
     }
 
     static Result oracle(Scenario scenario) {

@@ -64,6 +64,33 @@ record Scenario(
                 || name.equals("grad.input");
     }
 
+    /** A scenario whose parameters are all per neuron, so that no gradient is shared between neurons. */
+    static Scenario healthy(NeuronConfig config, Shape shape) {
+        RandomGenerator random = Seeds.random(7);
+        TestModel model = TestModel.of(config);
+        List<float[]> parameters = new ArrayList<>();
+        for (NeuronParameter parameter : config.parameters()) {
+            float[] values = new float[shape.neurons()];
+            Arrays.fill(values, config.defaultValue(parameter));
+            parameters.add(values);
+        }
+        return new Scenario(
+                config,
+                shape,
+                gaussian(random, shape.size(), model.meanInput(), model.inputDeviation()),
+                parameters,
+                null,
+                null,
+                null,
+                new DrawStream(3, 4),
+                null,
+                0,
+                null,
+                gaussian(random, shape.size(), 0, 1),
+                gaussian(random, shape.size(), 0, 1),
+                null);
+    }
+
     /** A scenario for {@code config} of about {@code budget} neuron-steps at most, with awkward extents. */
     static Scenario random(RandomGenerator random, NeuronConfig config, int budget) {
         int[] neurons = {0, 1, 15, 16, 17, 63, 64, 65, 255, 256, 257, 521};

@@ -17,7 +17,7 @@ import org.qlif.spi.host.LifConstants;
  * <p>Never used by its own name: {@link ProgramClasses} defines this class anew for every specialisation.
  */
 final class LifProgram implements LifPasses {
-    private static final Specialisation MADE_FOR = ProgramClasses.specialisationOf(MethodHandles.lookup());
+    private static final Specialisation MADE_FOR = ProgramClasses.madeFor(MethodHandles.lookup(), Specialisation.class);
     private static final SimdSurrogate SURROGATE =
             MADE_FOR == null ? null : SimdSurrogate.of(((LifStructure) MADE_FOR.structure()).surrogate());
 
@@ -27,13 +27,13 @@ final class LifProgram implements LifPasses {
         this.k = constants;
     }
 
-    @Override
-    public void rate(Tile tile) {
+    /** From tau_syn_inv or tau_mem_inv in line OUT to dt times it. */
+    void rate(Tile tile) {
         scale(tile, Layout.OUT);
     }
 
-    @Override
-    public void rateBackward(Tile tile) {
+    /** From the gradient of that in line AUX to that of the parameter in line OUT. */
+    void rateBackward(Tile tile) {
         scale(tile, Layout.AUX);
     }
 
@@ -77,8 +77,8 @@ final class LifProgram implements LifPasses {
         return delta.compare(GT, 0f);
     }
 
-    @Override
-    public void step(Tile tile) {
+    /** From the input to the spikes' bits and the state after the step. */
+    void step(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int inputs = tile.input;
@@ -99,11 +99,11 @@ final class LifProgram implements LifPasses {
     }
 
     /**
-     * Two vectors at a time, since each step waits for the one before it. With the second of an odd number of vectors, lanes past
-     * the tile's last are computed and dropped.
+     * As many steps as the tile says, from their inputs to their bits and the state after the last. Two vectors at a time, since each
+     * step waits for the one before it. With the second of an odd number of vectors, lanes past the tile's last are computed and
+     * dropped.
      */
-    @Override
-    public void steps(Tile tile) {
+    void steps(Tile tile) {
         float[] m = tile.m;
         float[] inputs = tile.inputs;
         int firstInput = tile.firstInput;
@@ -146,8 +146,8 @@ final class LifProgram implements LifPasses {
         }
     }
 
-    @Override
-    public void traceDelta(Tile tile) {
+    /** The gap, to line OUT; after {@link #step}. */
+    void traceDelta(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
@@ -160,8 +160,8 @@ final class LifProgram implements LifPasses {
 
     // ---------------------------------------------------------------- backward
 
-    @Override
-    public void stepAgain(Tile tile) {
+    /** A step again, from its bits, keeping what its adjoint reads. */
+    void stepAgain(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         long[] bits = tile.bits;
@@ -181,8 +181,8 @@ final class LifProgram implements LifPasses {
         }
     }
 
-    @Override
-    public void stepBackward(Tile tile) {
+    /** The adjoint of {@link #step}; the input's gradient goes to line OUT. */
+    void stepBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int gradY = tile.gradY;

@@ -1,5 +1,6 @@
 package org.qlif.simd;
 
+import java.util.stream.Stream;
 import org.qlif.NeuronParameter;
 import org.qlif.Trace;
 
@@ -14,6 +15,11 @@ import org.qlif.Trace;
 interface Program {
     /** No pass. */
     Pass[] NONE = {};
+
+    /** The passes that the methods of these names are, which take a {@link Tile}. */
+    default Pass[] passes(String... names) {
+        return Stream.of(names).map(name -> ProgramClasses.pass(this, name)).toArray(Pass[]::new);
+    }
 
     /** From a parameter's values in line OUT to what the steps use in their place, in line OUT. */
     Pass[] derive(NeuronParameter parameter);

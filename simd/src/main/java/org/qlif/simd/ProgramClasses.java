@@ -11,9 +11,10 @@ import java.lang.ref.WeakReference;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The classes of programs, one for each specialisation in use. Kernels of one specialisation share its class and what the JVM has
+ * The classes of programs, one for each specialisation in use, and of their passes. Kernels of one specialisation share its class and what the JVM has
  * compiled for it. A class goes once no kernel uses it, so that a process that meets ever new configurations does not fill up with
  * them; the latest stay a while, for who closes a kernel and opens its like again.
  */
@@ -36,25 +37,47 @@ final class ProgramClasses {
         }
     };
 
+    /** The bytes of the classes that others are made from. */
+    private static final ClassValue<byte[]> BYTES = new ClassValue<>() {
+        @Override
+        protected byte[] computeValue(Class<?> template) {
+            String name = template.getSimpleName() + ".class";
+            try (InputStream in = template.getResourceAsStream(name)) {
+                return in.readAllBytes();
+            } catch (IOException failure) {
+                throw new UncheckedIOException("can't read " + name, failure);
+            }
+        }
+    };
+
+    /** The constructors of a program class's passes, by the names of its methods; they live as long as that class. */
+    private static final ClassValue<Map<String, MethodHandle>> PASSES = new ClassValue<>() {
+        @Override
+        protected Map<String, MethodHandle> computeValue(Class<?> program) {
+            return new ConcurrentHashMap<>();
+        }
+    };
+
     private ProgramClasses() {}
 
     /** A program of this specialisation, made by its one constructor, which takes the model's numbers. */
     static Program program(Specialisation specialisation, Record constants) {
-        try {
-            MethodHandle constructor = LOOKUP.findConstructor(
-                    classOf(specialisation), MethodType.methodType(void.class, constants.getClass()));
-            return (Program) constructor.invoke(constants);
-        } catch (RuntimeException | Error failure) {
-            throw failure;
-        } catch (Throwable impossible) {
-            throw new LinkageError("can't make a program for " + specialisation, impossible);
-        }
+        return (Program) make(constructor(classOf(specialisation), constants.getClass()), constants);
     }
 
-    /** What {@code program}, a class made here, was made for; null for the class it was made from. */
-    static Specialisation specialisationOf(MethodHandles.Lookup program) {
+    /** The pass that {@code program}'s method {@code name} is. */
+    static Pass pass(Program program, String name) {
+        MethodHandle constructor = PASSES.get(program.getClass()).computeIfAbsent(name, _ -> {
+            MethodHandle body = method(program.getClass(), name);
+            return constructor(define(ProgramPass.class, body), Program.class);
+        });
+        return (Pass) make(constructor, program);
+    }
+
+    /** What the class whose lookup this is was made for; null for the class it was made from. */
+    static <T> T madeFor(MethodHandles.Lookup made, Class<T> type) {
         try {
-            return MethodHandles.classData(program, ConstantDescs.DEFAULT_NAME, Specialisation.class);
+            return MethodHandles.classData(made, ConstantDescs.DEFAULT_NAME, type);
         } catch (IllegalAccessException impossible) {
             throw new LinkageError("class data", impossible);
         }
@@ -65,22 +88,46 @@ final class ProgramClasses {
         Class<?> program = known == null ? null : known.get();
         if (program == null) {
             LIVING.values().removeIf(reference -> reference.refersTo(null));
-            program = define(specialisation);
+            program = define(specialisation.program(), specialisation);
             LIVING.put(specialisation, new WeakReference<>(program));
         }
         LATEST.put(specialisation, program);
         return program;
     }
 
-    private static Class<?> define(Specialisation specialisation) {
-        String name = specialisation.program().getSimpleName() + ".class";
-        try (InputStream in = specialisation.program().getResourceAsStream(name)) {
-            return LOOKUP.defineHiddenClassWithClassData(in.readAllBytes(), specialisation, true)
+    private static Class<?> define(Class<?> template, Object madeFor) {
+        try {
+            return LOOKUP.defineHiddenClassWithClassData(BYTES.get(template), madeFor, true)
                     .lookupClass();
-        } catch (IOException failure) {
-            throw new UncheckedIOException("can't read " + name, failure);
         } catch (ReflectiveOperationException failure) {
-            throw new LinkageError("can't define " + name + " for " + specialisation, failure);
+            throw new LinkageError("can't define " + template + " for " + madeFor, failure);
+        }
+    }
+
+    private static MethodHandle method(Class<?> program, String name) {
+        try {
+            return LOOKUP.findVirtual(program, name, MethodType.methodType(void.class, Tile.class))
+                    .asType(MethodType.methodType(void.class, Program.class, Tile.class));
+        } catch (ReflectiveOperationException failure) {
+            throw new LinkageError("no pass " + name + " in " + program, failure);
+        }
+    }
+
+    private static MethodHandle constructor(Class<?> made, Class<?> argument) {
+        try {
+            return LOOKUP.findConstructor(made, MethodType.methodType(void.class, argument));
+        } catch (ReflectiveOperationException failure) {
+            throw new LinkageError("no constructor of " + made + " takes " + argument, failure);
+        }
+    }
+
+    private static Object make(MethodHandle constructor, Object argument) {
+        try {
+            return constructor.invoke(argument);
+        } catch (RuntimeException | Error failure) {
+            throw failure;
+        } catch (Throwable impossible) {
+            throw new AssertionError(impossible);
         }
     }
 }

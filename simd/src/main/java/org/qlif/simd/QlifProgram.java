@@ -25,7 +25,7 @@ import org.qlif.spi.host.QlifConstants;
  * reason that {@link Pass} gives.
  */
 final class QlifProgram implements QlifPasses {
-    private static final Specialisation MADE_FOR = ProgramClasses.specialisationOf(MethodHandles.lookup());
+    private static final Specialisation MADE_FOR = ProgramClasses.madeFor(MethodHandles.lookup(), Specialisation.class);
     private static final QlifStructure C = MADE_FOR == null ? null : (QlifStructure) MADE_FOR.structure();
     private static final boolean RECORDS = MADE_FOR != null && MADE_FOR.mode() != Mode.RUN;
     /** Whether a replay comes by p, so that the backward step finds in the frame what it would have to compute again. */
@@ -48,8 +48,8 @@ final class QlifProgram implements QlifPasses {
 
     // ---------------------------------------------------------------- parameters, docs/model.md, section 1
 
-    @Override
-    public void leak(Tile tile) {
+    /** From tau in line OUT to dt / tau. */
+    void leak(Tile tile) {
         float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
@@ -58,8 +58,8 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    @Override
-    public void leakBackward(Tile tile) {
+    /** From the gradient of dt / tau in line AUX, and tau in line OUT, to that of tau: times -(dt / tau) / tau. */
+    void leakBackward(Tile tile) {
         float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
@@ -70,8 +70,8 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    @Override
-    public void restAngle(Tile tile) {
+    /** From beta in line OUT to beta - l. */
+    void restAngle(Tile tile) {
         float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
@@ -82,8 +82,8 @@ final class QlifProgram implements QlifPasses {
 
     // ---------------------------------------------------------------- forward, docs/model.md, section 3
 
-    @Override
-    public void transform(Tile tile) {
+    /** The SIGMOID transform: M and its slope from the external modulation in line OUT. */
+    void transform(Tile tile) {
         float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
@@ -99,8 +99,8 @@ final class QlifProgram implements QlifPasses {
         return fromArray(F, m, i + QlifLayout.M).fma(broadcast(F, k.kappa()), broadcast(F, 1f));
     }
 
-    @Override
-    public void integrate(Tile tile) {
+    /** From the input to V', Theta and the gap. */
+    void integrate(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int inputs = tile.input;
@@ -169,8 +169,8 @@ final class QlifProgram implements QlifPasses {
                 : theta;
     }
 
-    @Override
-    public void traceThreshold(Tile tile) {
+    /** theta, to line OUT; after {@link #integrate}. */
+    void traceThreshold(Tile tile) {
         float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
@@ -179,8 +179,8 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    @Override
-    public void decide(Tile tile) {
+    /** D, and the slope's quotient; in a backward run also exp(-R). Left out where there is none of them. */
+    void decide(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
@@ -213,8 +213,8 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    @Override
-    public void turn(Tile tile) {
+    /** phi, or the SIGMOID's argument, unless it is a linear angle: that is done where it is read. */
+    void turn(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
@@ -258,8 +258,8 @@ final class QlifProgram implements QlifPasses {
                 : fromArray(F, m, QlifLayout.ANGLE + v * Lanes.LENGTH);
     }
 
-    @Override
-    public void chance(Tile tile) {
+    /** p before refractory damping. */
+    void chance(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
@@ -320,8 +320,8 @@ final class QlifProgram implements QlifPasses {
         return C.clampsProbability() ? SimdMath.clamp(p, k.floor(), k.ceiling()) : p;
     }
 
-    @Override
-    public void traceSlope(Tile tile) {
+    /** The slope as it is traced, to line OUT; after {@link #decide}. */
+    void traceSlope(Tile tile) {
         float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
@@ -337,8 +337,8 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    @Override
-    public void damp(Tile tile) {
+    /** Damps p by exp(-R). */
+    void damp(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
@@ -355,8 +355,8 @@ final class QlifProgram implements QlifPasses {
         return fromArray(F, m, j + QlifLayout.FRAME_P).mul(damping);
     }
 
-    @Override
-    public void decideSpikes(Tile tile) {
+    /** The spikes' bits; damps p first where nothing else reads it. */
+    void decideSpikes(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         long[] bits = tile.bits;
@@ -391,8 +391,8 @@ final class QlifProgram implements QlifPasses {
         return fromArray(F, m, lane).compare(LT, p);
     }
 
-    @Override
-    public void settle(Tile tile) {
+    /** From the spike to the state after the step. */
+    void settle(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         long[] bits = tile.bits;
@@ -463,8 +463,8 @@ final class QlifProgram implements QlifPasses {
 
     // ---------------------------------------------------------------- backward, docs/model.md, section 6
 
-    @Override
-    public void settleBackward(Tile tile) {
+    /** The adjoint of {@link #settle(Tile)}. */
+    void settleBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int gradY = tile.gradY;
@@ -528,8 +528,8 @@ final class QlifProgram implements QlifPasses {
         return broadcast(F, 0f).blend(value, x.compare(GE, low).and(x.compare(LE, high)));
     }
 
-    @Override
-    public void chanceBackward(Tile tile) {
+    /** The adjoint of {@link #chance} and {@link #damp}. */
+    void chanceBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
@@ -558,8 +558,8 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    @Override
-    public void turnBackward(Tile tile) {
+    /** The adjoint of {@link #turn}. */
+    void turnBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
@@ -590,8 +590,8 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    @Override
-    public void decideBackward(Tile tile) {
+    /** The adjoint of {@link #decide}, or of a threshold's decision; a slope that never moves is {@link #turnBackward}'s. */
+    void decideBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
@@ -633,8 +633,8 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    @Override
-    public void integrateBackward(Tile tile) {
+    /** The adjoint of {@link #integrate}; the input's gradient goes to line OUT. */
+    void integrateBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int vectors = tile.vectors;
@@ -689,8 +689,8 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    @Override
-    public void transformBackward(Tile tile) {
+    /** The adjoint of the modulation's transform: its gradient goes to line OUT and is summed. */
+    void transformBackward(Tile tile) {
         float[] m = tile.m;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {

@@ -11,7 +11,7 @@ record Traced(Pass[] passes, int frameLine) {
         return new Traced(Program.NONE, line);
     }
 
-    static Traced by(Pass pass) {
-        return new Traced(new Pass[] {pass}, -1);
+    static Traced by(Pass... passes) {
+        return new Traced(passes, -1);
     }
 }
