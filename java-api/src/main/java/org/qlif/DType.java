@@ -2,7 +2,14 @@ package org.qlif;
 
 import java.util.List;
 
-/** The element types that a {@link Tensor} can have. */
+/**
+ * The element types that a {@link Tensor} can have.
+ *
+ * <pre>{@code
+ * Tensor bits = Tensor.zeros(DType.BIT, 100, 32, 130);
+ * long bytes = Tensor.byteSize(DType.BIT, 100, 32, 130); // a step takes 32 * 130 / 64 = 65 words of 8 bytes
+ * }</pre>
+ */
 public enum DType {
     /** IEEE 754 binary32, native byte order, 4-byte aligned. */
     F32,

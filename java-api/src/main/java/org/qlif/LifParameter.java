@@ -1,6 +1,13 @@
 package org.qlif;
 
-/** The differentiable parameters of the LIF model, each of length N or 1. */
+/**
+ * The differentiable parameters of the LIF model, each of length N or 1.
+ *
+ * <pre>{@code
+ * Parameters parameters = Parameters.shared(LifConfig.defaults());
+ * parameters.get(LifParameter.V_TH).fill(0.5f);
+ * }</pre>
+ */
 public enum LifParameter implements NeuronParameter {
     /** tau_syn_inv, the inverse of the synaptic time constant; above 0, and at most 1 when multiplied by dt. */
     TAU_SYN_INV("tau_syn_inv"),

@@ -2,7 +2,13 @@ package org.qlif;
 
 import org.jspecify.annotations.Nullable;
 
-/** What a LIF forward call can write for every neuron-step besides spikes, spike values and potentials. */
+/**
+ * What a LIF forward call can write for every neuron-step besides spikes, spike values and potentials.
+ *
+ * <pre>{@code
+ * forward.trace(LifTrace.CURRENT, Tensor.zeros(DType.F32, steps, batch, neurons));
+ * }</pre>
+ */
 public enum LifTrace implements Trace {
     /** The gap V' - V_th that the decision saw. */
     DELTA("delta", null),

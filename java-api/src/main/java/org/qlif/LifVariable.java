@@ -4,7 +4,14 @@ import static org.qlif.Trait.AVERAGED;
 import static org.qlif.Trait.FLUSHED;
 import static org.qlif.Trait.GRADIENT;
 
-/** The state variables of the LIF model, in the order of docs/model.md, section 11. */
+/**
+ * The state variables of the LIF model, in the order of docs/model.md, section 11.
+ *
+ * <pre>{@code
+ * State state = State.initial(LifConfig.defaults(), batch, neurons);
+ * state.get(LifVariable.CURRENT).setFloat(0, 0.2f); // of neuron 0 in row 0
+ * }</pre>
+ */
 public enum LifVariable implements StateVariable {
     /** V, the membrane potential. */
     MEMBRANE("v", 0f, GRADIENT, FLUSHED),

@@ -1,6 +1,14 @@
 package org.qlif;
 
-/** A differentiable parameter of a neuron model, one value for all neurons or one for each; see {@link QlifParameter}. */
+/**
+ * A differentiable parameter of a neuron model, one value for all neurons or one for each; see {@link QlifParameter}.
+ *
+ * <pre>{@code
+ * for (NeuronParameter parameter : config.parameters()) {
+ *     System.out.println(parameter.symbol() + ": " + config.usefulRange(parameter).expected());
+ * }
+ * }</pre>
+ */
 public interface NeuronParameter {
     /** The position in the model's list of parameters. */
     int ordinal();

@@ -4,6 +4,11 @@ package org.qlif;
  * Values of a parameter of a model, from a least to a most: those that it can have ({@link NeuronConfig#parameterRange}), or those that
  * it had better have ({@link NeuronConfig#usefulRange}).
  *
+ * <pre>{@code
+ * ParameterRange range = QlifConfig.defaults().usefulRange(QlifParameter.TAU);
+ * float tau = range.nearest(0.001f); // dt, the least that is useful
+ * }</pre>
+ *
  * @param least the least value
  * @param most the most value
  * @param expected the range in words, for messages

@@ -1,6 +1,13 @@
 package org.qlif;
 
-/** The differentiable parameters of the QLIF model, each of length N or 1. */
+/**
+ * The differentiable parameters of the QLIF model, each of length N or 1.
+ *
+ * <pre>{@code
+ * QlifLayer layer = QlifLayer.builder(128).learn(QlifParameter.V_TH, QlifParameter.TAU).build();
+ * float start = layer.config().defaultValue(QlifParameter.TAU);
+ * }</pre>
+ */
 public enum QlifParameter implements NeuronParameter {
     /** V_th, the base threshold. */
     V_TH("v_th"),

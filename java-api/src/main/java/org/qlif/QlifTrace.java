@@ -5,6 +5,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a QLIF forward call can write for every neuron-step besides spikes, spike values and potentials. State variables are
  * traced after the step, so that the last row is the final state.
+ *
+ * <pre>{@code
+ * Tensor thresholds = Tensor.zeros(DType.F32, steps, batch, neurons);
+ * kernel.forward(forward.trace(QlifTrace.THRESHOLD, thresholds));
+ * }</pre>
  */
 public enum QlifTrace implements Trace {
     /** p, the spike probability after clamping and refractory damping; the spike itself in THRESHOLD mode. */

@@ -4,7 +4,15 @@ import static org.qlif.Trait.AVERAGED;
 import static org.qlif.Trait.FLUSHED;
 import static org.qlif.Trait.GRADIENT;
 
-/** The state variables of the QLIF model, in the order of docs/model.md, section 2. */
+/**
+ * The state variables of the QLIF model, in the order of docs/model.md, section 2.
+ *
+ * <pre>{@code
+ * for (StateVariable variable : QlifVariable.values()) {
+ *     System.out.println(variable.symbol() + " is " + layer.state().get(variable).getFloat(0) + " in neuron 0 of row 0");
+ * }
+ * }</pre>
+ */
 public enum QlifVariable implements StateVariable {
     /** V, the membrane potential. */
     MEMBRANE("v", 0f, GRADIENT, FLUSHED),

@@ -1,6 +1,13 @@
 package org.qlif;
 
-/** What happens to a layer's state between its forward calls. */
+/**
+ * What happens to a layer's state between its forward calls.
+ *
+ * <pre>{@code
+ * QlifLayer stream = QlifLayer.builder(128).state(StatePolicy.KEEP).batch(1).build();
+ * stream.forward(input); // later calls go on where this one ended, until reset()
+ * }</pre>
+ */
 public enum StatePolicy {
     /** Each call starts from a fresh state: initial values, and the statistics of a layer of QLIF neurons. */
     RESET,

@@ -1,6 +1,15 @@
 package org.qlif;
 
-/** A state variable of a neuron model, one value for each {@code (b, n)}; see {@link QlifVariable}. */
+/**
+ * A state variable of a neuron model, one value for each {@code (b, n)}; see {@link QlifVariable}.
+ *
+ * <pre>{@code
+ * State state = State.initial(config, batch, neurons);
+ * for (StateVariable variable : state.variables()) {
+ *     System.out.println(variable.symbol() + " starts at " + variable.initialValue());
+ * }
+ * }</pre>
+ */
 public interface StateVariable {
     /** The position in the model's list of state variables. */
     int ordinal();

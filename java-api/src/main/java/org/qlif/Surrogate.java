@@ -3,6 +3,10 @@ package org.qlif;
 /**
  * What stands in for the derivative of a spike with respect to the gap x between potential and threshold, where the decision itself has
  * none; {@code a} is the configuration's {@code surrogateAlpha}.
+ *
+ * <pre>{@code
+ * LifConfig sharp = LifConfig.builder().surrogate(Surrogate.ARCTAN).surrogateAlpha(5).build();
+ * }</pre>
  */
 public enum Surrogate {
     /** max(0, 1 - a|x|). */

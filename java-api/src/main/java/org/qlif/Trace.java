@@ -2,7 +2,15 @@ package org.qlif;
 
 import org.jspecify.annotations.Nullable;
 
-/** A quantity that a forward call writes for every neuron-step when asked to; see {@link QlifTrace}. */
+/**
+ * A quantity that a forward call writes for every neuron-step when asked to; see {@link QlifTrace}.
+ *
+ * <pre>{@code
+ * for (Trace trace : config.traces()) {
+ *     forward.trace(trace, Tensor.zeros(DType.F32, steps, batch, neurons));
+ * }
+ * }</pre>
+ */
 public interface Trace {
     /** The position in the model's list of traces. */
     int ordinal();
