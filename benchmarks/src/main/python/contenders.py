@@ -294,6 +294,8 @@ class Triton(Contender):
                 times.append(settled_seconds(machine, replayed.run))
             finally:
                 replayed.close()
+            # Triton's compiler takes up to half a minute for one.
+            warn(f"Triton, {len(times)} of {len(tunings)}: {tuning}, {1e3 * times[-1]:.3g} ms")
         chosen = tunings[times.index(min(times))]
         self._model = None
         self._model = self._build(configuration, chosen)
