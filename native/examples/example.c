@@ -31,7 +31,7 @@ int main(void) {
   config.surrogate_alpha = 2;
 
   qlif_kernel *kernel;
-  check(qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel), "qlif_kernel_open");
+  check(qlif_kernel_open(QLIF_HOST, &config.header, NULL, &kernel), "qlif_kernel_open");
   char description[256];
   check(qlif_kernel_describe(kernel, description, sizeof description), "qlif_kernel_describe");
   printf("LIF on %s\n", description);

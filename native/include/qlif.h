@@ -8,7 +8,7 @@
  *
  *     qlif_lif_config config;
  *     qlif_lif_defaults(&config, sizeof config);                    // then change what should differ
- *     qlif_kernel_open(QLIF_HOST, &config.header, threads, &kernel);
+ *     qlif_kernel_open(QLIF_HOST, &config.header, NULL, &kernel);
  *     qlif_tape_open(kernel, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, T, B, N, &tape);
  *     qlif_forward(kernel, &forward_args, NULL);                    // with forward_args.tape = tape
  *     qlif_backward(kernel, &backward_args, NULL);                  // with backward_args.forward = &forward_args
@@ -85,7 +85,7 @@ extern "C" {
 #endif
 
 /* Rises with every change that an older caller could not survive. */
-#define QLIF_ABI_VERSION 2
+#define QLIF_ABI_VERSION 3
 
 /* The device number of the host; CUDA devices are numbered from 0. */
 #define QLIF_HOST (-1)
@@ -382,11 +382,22 @@ typedef struct qlif_device_info {
   int32_t compute_minor;
   int32_t multiprocessors;    /* hardware threads of the host */
   int32_t driver_version;     /* of CUDA, 1000 * major + 10 * minor; 0 for the host */
-  int32_t reserved;
+  int32_t vector_bits;        /* of the host's kernels, such as 512; 0 where the compiler chose, and for a GPU */
   uint64_t memory_bytes;
   /* UTF-8, ends with 0. The host's ends with what its kernels use of the CPU: "(x86-64-v4)", "(x86-64-v3)", elsewhere "(baseline)". */
   char name[256];
 } qlif_device_info;
+
+/* How a kernel runs on QLIF_HOST, which never changes what it computes; on CUDA it is checked and else ignored.
+ *
+ * The kernels of a process share one team of helper threads and the memory that these work in. It grows to the most threads that a kernel
+ * asks for, and ends with the last kernel. A call that finds it at work for another kernel runs on its calling thread alone: no call waits
+ * for another. A child that a process forks has a team of its own; it may not use kernels that were in a call when it was forked. */
+typedef struct qlif_kernel_options {
+  uint32_t size;      /* sizeof(qlif_kernel_options) */
+  int32_t threads;    /* that share a call, 1 to 1024, the calling one among them; 0: one for each processor */
+  int64_t spin_nanos; /* how long helpers look for the next call before they sleep, up to 10^9; 0: 20000; -1: not at all */
+} qlif_kernel_options;
 
 /* Handles of a neuron model's kernel on one device, and of a tape, which is what a forward call leaves for its backward call. */
 typedef struct qlif_kernel qlif_kernel;
@@ -549,9 +560,9 @@ QLIF_API const char *qlif_constant_name(int32_t model, int32_t number);
  * names, AVX2, FMA, BMI2 and what comes with them, and the text lists what the CPU lacks. */
 QLIF_API qlif_status qlif_device_describe(int32_t device, qlif_device_info *info);
 
-/* A kernel of a configuration, which is copied, on a device. threads: how many share a call on QLIF_HOST, 1 to 1024, the calling one among
- * them; ignored on CUDA. */
-QLIF_API qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t threads, qlif_kernel **kernel);
+/* A kernel of a configuration, which is copied, on a device. options: NULL is as good as a struct with nothing but its size. */
+QLIF_API qlif_status qlif_kernel_open(
+    int32_t device, const qlif_config *config, const qlif_kernel_options *options, qlif_kernel **kernel);
 
 /* Waits for the kernel's calls and frees it; captured calls it can't wait for. NULL is ignored. QLIF_BUSY, and nothing is changed, if
  * another thread is in a call on it; see "Handles". Tapes that it opened stay open. */

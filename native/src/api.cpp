@@ -166,6 +166,21 @@ ModelConfig checked(const AnyConfig &config) {
   return modelConfigOf(config);
 }
 
+constexpr int64_t MOST_SPIN_NANOS = 1000000000;
+
+int threadsOf(const qlif_kernel_options &options) {
+  if (options.threads > 0) {
+    return options.threads;
+  }
+  const unsigned processors = std::thread::hardware_concurrency();
+  return processors < 1 ? 1 : processors > MOST_THREADS ? MOST_THREADS : (int)processors;
+}
+
+int64_t spinOf(const qlif_kernel_options &options) {
+  constexpr int64_t DEFAULT_NANOS = 20000;
+  return options.spin_nanos > 0 ? options.spin_nanos : options.spin_nanos < 0 ? 0 : DEFAULT_NANOS;
+}
+
 void requireType(const char *name, int32_t type) {
   if (type != QLIF_TYPE_F32) {
     fail(QLIF_INVALID_ARGUMENT, "%s: got %d, expected QLIF_TYPE_F32 (0): fp16 and bf16 have their place here and come later", name, type);
@@ -719,16 +734,21 @@ qlif_status qlif_device_describe(int32_t device, qlif_device_info *info) {
   });
 }
 
-qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t threads, qlif_kernel **kernel) {
+qlif_status qlif_kernel_open(
+    int32_t device, const qlif_config *config, const qlif_kernel_options *given, qlif_kernel **kernel) {
   return guarded([&] {
     requireGiven("config", config);
     requireGiven("kernel", kernel);
     requireRange("device", device, QLIF_HOST, INT32_MAX);
     ModelConfig read = checked(readConfig(config));
-    if (device == QLIF_HOST) {
-      requireRange("threads", threads, 1, 1024);
+    const qlif_kernel_options options =
+        given == nullptr ? qlif_kernel_options{} : readStruct("qlif_kernel_options", given);
+    requireRange("threads", options.threads, 0, MOST_THREADS);
+    if (options.spin_nanos < -1 || options.spin_nanos > MOST_SPIN_NANOS) {
+      fail(QLIF_INVALID_ARGUMENT, "spin_nanos: got %lld, expected -1 to %lld", (long long)options.spin_nanos, (long long)MOST_SPIN_NANOS);
     }
-    std::unique_ptr<DeviceKernel> made = device == QLIF_HOST ? openHostKernel(read, threads) : openCudaKernel(device, read);
+    std::unique_ptr<DeviceKernel> made =
+        device == QLIF_HOST ? openHostKernel(read, threadsOf(options), spinOf(options)) : openCudaKernel(device, read);
     *kernel = opened(std::make_unique<OpenKernel>(device, read, std::move(made)));
   });
 }

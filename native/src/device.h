@@ -137,7 +137,7 @@ int32_t constantCount(int32_t model);
 const char *constantName(int32_t model, int32_t index);
 float constantValue(const ModelConfig &config, int32_t index);
 
-std::unique_ptr<DeviceKernel> openHostKernel(const ModelConfig &config, int threads);
+std::unique_ptr<DeviceKernel> openHostKernel(const ModelConfig &config, int threads, int64_t spinNanos);
 void describeHost(qlif_device_info &info);
 
 std::unique_ptr<DeviceKernel> openCudaKernel(int device, const ModelConfig &config);

@@ -9,6 +9,7 @@
 
 #include "checks.h"
 #include "host_kernels.h"
+#include "memory.h"
 #include "team.h"
 
 namespace qlif {
@@ -16,42 +17,6 @@ namespace {
 
 /** Work, in neuron-steps, below which waking a helper costs more than it saves. */
 constexpr int64_t ALONE = 16384;
-
-/** Memory aligned to a cache line, not touched before it is used. */
-class Memory {
- public:
-  Memory() = default;
-  explicit Memory(uint64_t bytes) : bytes_(bytes) {
-    if (bytes > 0) {
-      data_ = aligned_alloc(64, (size_t)((bytes + 63) / 64 * 64));
-      if (data_ == nullptr) {
-        fail(QLIF_OUT_OF_MEMORY, "no room for %llu bytes of host memory", (unsigned long long)bytes);
-      }
-    }
-  }
-  ~Memory() { free(data_); }
-  Memory(Memory &&other) noexcept : data_(other.data_), bytes_(other.bytes_) { other.data_ = nullptr; }
-  Memory &operator=(Memory &&other) noexcept {
-    if (this != &other) {
-      free(data_);
-      data_ = other.data_;
-      bytes_ = other.bytes_;
-      other.data_ = nullptr;
-      other.bytes_ = 0;
-    }
-    return *this;
-  }
-
-  template <class T>
-  T *as() const {
-    return (T *)data_;
-  }
-  uint64_t bytes() const { return bytes_; }
-
- private:
-  void *data_ = nullptr;
-  uint64_t bytes_ = 0;
-};
 
 /** What a tape holds, one after another; all of it aligned as its values are. */
 struct TapeLayout {
@@ -190,13 +155,17 @@ const char *instructionSet() {
   return hasAll(v4, sizeof v4 / sizeof v4[0], missing, sizeof missing) ? "x86-64-v4" : "x86-64-v3";
 }
 
-HostProgram programOf(const ModelConfig &config) {
-  return instructionSet()[8] == '4' ? hostProgramV4(config) : hostProgramV3(config);
-}
+bool hasV4() { return instructionSet()[8] == '4'; }
+
+int32_t vectorBits() { return hasV4() ? 512 : 256; }
+
+HostProgram programOf(const ModelConfig &config) { return hasV4() ? hostProgramV4(config) : hostProgramV3(config); }
 
 #else
 
 const char *instructionSet() { return "baseline"; }
+
+int32_t vectorBits() { return 0; }
 
 HostProgram programOf(const ModelConfig &config) { return hostProgramBaseline(config); }
 
@@ -266,10 +235,9 @@ float dtOf(const ModelConfig &config) {
 
 class HostKernel final : public DeviceKernel {
  public:
-  HostKernel(const ModelConfig &config, int threads)
+  HostKernel(const ModelConfig &config, int threads, int64_t spinNanos)
       : config_(config), parameters_(config.table().parameters.count), program_(programOf(config)),
-        workerBytes_((program_.workerBytes + 63) / 64 * 64), workers_((uint64_t)threads * workerBytes_), sums_(new GradientSums),
-        team_(std::make_unique<Team>(threads)) {
+        sums_(new GradientSums), crew_(threads, spinNanos) {
     for (int parameter = 0; parameter < parameters_; parameter++) {
       legal_[parameter] = legalBits(config.table().parameters[parameter].range, dtOf(config));
     }
@@ -290,18 +258,22 @@ class HostKernel final : public DeviceKernel {
       }
     };
     int64_t longest = args.per_neuron_parameters != 0 ? args.neurons : 1;
-    team_->run(job, &check, longest / ALONE + 1, team_->size());
+    const int64_t parts = longest / ALONE + 1;
+    Muster(crew_, parts).run(job, &check, parts);
     if (!check.legal.load(std::memory_order_relaxed)) {
       refuseParameters(args);
     }
   }
 
   void describe(char *text, size_t length) override {
-    snprintf(text, length, "C++, %s, %d %s", instructionSet(), team_->size(), team_->size() == 1 ? "thread" : "threads");
+    snprintf(text, length, "C++, %s, %d %s", instructionSet(), crew_.size(), crew_.size() == 1 ? "thread" : "threads");
   }
 
   void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
     makeRoom(steps, batch * neurons, modulationSteps);
+    // Whether the team will be free or not.
+    Muster(crew_, 1).reserve(program_.workerBytes);
+    Muster(crew_, crew_.size()).reserve(program_.workerBytes);
   }
 
   void forward(const ForwardCall &call, void *) override {
@@ -309,7 +281,7 @@ class HostKernel final : public DeviceKernel {
     share([](void *context, int member, int64_t part) {
       Job<HostForward> &job = *(Job<HostForward> *)context;
       const Blocks blocks = job.blocks(part);
-      job.kernel.program_.forward(job.call, blocks.first, blocks.count, job.kernel.worker(member));
+      job.kernel.program_.forward(job.call, blocks.first, blocks.count, job.muster.scratch(member));
     }, forward, call.elements, call.args.steps, program_.blocks);
   }
 
@@ -328,7 +300,7 @@ class HostKernel final : public DeviceKernel {
     share([](void *context, int member, int64_t part) {
       Job<HostBackward> &job = *(Job<HostBackward> *)context;
       const Blocks blocks = job.blocks(part);
-      job.kernel.program_.backward(job.call, blocks.first, blocks.count, job.kernel.worker(member));
+      job.kernel.program_.backward(job.call, blocks.first, blocks.count, job.muster.scratch(member));
     }, backward, elements, args.steps, program_.blocks);
 
     FloatEnvironment environment;
@@ -363,7 +335,7 @@ class HostKernel final : public DeviceKernel {
     HostDraw draw{args};
     share([](void *context, int member, int64_t part) {
       Job<HostDraw> &job = *(Job<HostDraw> *)context;
-      job.kernel.program_.draw(job.call, part, job.kernel.worker(member));
+      job.kernel.program_.draw(job.call, part, job.muster.scratch(member));
     }, draw, args.elements, args.steps, 1);
   }
 
@@ -389,9 +361,8 @@ class HostKernel final : public DeviceKernel {
   }
 
   void release() override {
-    team_.reset();
+    crew_.release();
     scratch_ = Memory();
-    workers_ = Memory();
   }
 
  private:
@@ -404,6 +375,7 @@ class HostKernel final : public DeviceKernel {
   struct Job {
     HostKernel &kernel;
     const Call &call;
+    const Muster &muster;
     const int64_t all;     // blocks
     const int64_t atOnce;  // in a part, but for the last
 
@@ -445,19 +417,18 @@ class HostKernel final : public DeviceKernel {
   template <class Call>
   void share(Team::Job job, const Call &call, int64_t elements, int64_t steps, int most) {
     FloatEnvironment environment;
-    const int members = elements * (steps > 0 ? steps : 1) < ALONE ? 1 : team_->size();
     const int64_t blocks = wordsOf(elements);
+    Muster muster(crew_, elements * (steps > 0 ? steps : 1) < ALONE ? 1 : blocks);
+    muster.reserve(program_.workerBytes);
     // As many parts for each member, where there are blocks enough.
-    const int64_t turns = quotientUp(blocks, (int64_t)members * most);
-    const int64_t atOnce = blocks == 0 ? 1 : quotientUp(blocks, turns * members);
-    Job<Call> context{*this, call, blocks, atOnce};
-    team_->run(job, &context, quotientUp(blocks, atOnce), members);
+    const int64_t turns = quotientUp(blocks, (int64_t)muster.members() * most);
+    const int64_t atOnce = blocks == 0 ? 1 : quotientUp(blocks, turns * muster.members());
+    Job<Call> context{*this, call, muster, blocks, atOnce};
+    muster.run(job, &context, quotientUp(blocks, atOnce));
   }
 
   /** a / b, rounded up. */
   static int64_t quotientUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-  void *worker(int member) const { return workers_.as<char>() + (size_t)member * workerBytes_; }
 
   HostForward forwardOf(const ForwardCall &call) const {
     HostTapeView tape = call.tape == nullptr ? HostTapeView{} : ((HostTape *)call.tape)->view();
@@ -474,27 +445,22 @@ class HostKernel final : public DeviceKernel {
   }
 
   void makeRoom(int64_t steps, int64_t elements, bool modulationSteps) {
-    uint64_t bytes = scratchBytes(steps, elements, modulationSteps);
-    if (scratch_.bytes() < bytes) {
-      scratch_ = Memory(bytes);
-    }
+    scratch_.reserve(scratchBytes(steps, elements, modulationSteps));
   }
 
   const ModelConfig config_;
   const int parameters_;
   const HostProgram program_;
-  const size_t workerBytes_;
   BitRange legal_[QLIF_MAX_PARAMETERS];  // of the values of each parameter
-  Memory workers_;
   Memory scratch_;
   std::unique_ptr<GradientSums> sums_;
-  std::unique_ptr<Team> team_;
+  Crew crew_;
 };
 
 }  // namespace
 
-std::unique_ptr<DeviceKernel> openHostKernel(const ModelConfig &config, int threads) {
-  return std::make_unique<HostKernel>(config, threads);
+std::unique_ptr<DeviceKernel> openHostKernel(const ModelConfig &config, int threads, int64_t spinNanos) {
+  return std::make_unique<HostKernel>(config, threads, spinNanos);
 }
 
 void describeHost(qlif_device_info &info) {
@@ -514,6 +480,7 @@ void describeHost(qlif_device_info &info) {
   info.compute_minor = 0;
   info.multiprocessors = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
   info.driver_version = 0;
+  info.vector_bits = vectorBits();
   info.memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
 }
 

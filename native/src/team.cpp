@@ -1,14 +1,25 @@
 #include "team.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+
+#include <chrono>
+#include <mutex>
 
 namespace qlif {
 
 namespace {
 
-// A helper that has just finished looks for the next job for about this many pauses before it sleeps: a few microseconds, the time
-// between the calls of a caller that streams.
-constexpr int SPINS = 200;
+// How often a member that waits looks before it sleeps.
+constexpr int LOOKS = 200;
+
+constexpr int PARTS_BITS = 52;
+constexpr uint64_t PARTS_MASK = ((uint64_t)1 << PARTS_BITS) - 1;
+
+int64_t nanos() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -37,59 +48,98 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+/** Gives the calling thread the name of a helper, as debuggers and top show it. */
+void nameHelper([[maybe_unused]] int member) {
+#if defined(__linux__)
+  // The system takes 15 characters.
+  char name[16];
+  snprintf(name, sizeof name, "qlif-helper-%d", member);
+  pthread_setname_np(pthread_self(), name);
+#endif
+}
+
+/** The team while there is one. Never destroyed: kernels may be open when the process ends. */
+struct Shared {
+  std::mutex mutex;
+  std::weak_ptr<Team> team;
+
+  Shared() {
+    // A child has none of its parent's helpers, and so needs a team of its own.
+    pthread_atfork([] { get().mutex.lock(); }, [] { get().mutex.unlock(); },
+        [] {
+          get().team.reset();
+          get().mutex.unlock();
+        });
+  }
+
+  static Shared &get() {
+    static Shared *shared = new Shared;
+    return *shared;
+  }
+};
+
 }  // namespace
 
-Team::Team(int size) {
-  helpers_.reserve((size_t)size - 1);
+std::shared_ptr<Team> Team::shared(int size) {
+  Shared &shared = Shared::get();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  std::shared_ptr<Team> team = shared.team.lock();
+  if (team == nullptr) {
+    team = std::make_shared<Team>();
+  }
+  team->grow(size);
+  shared.team = team;
+  return team;
+}
+
+void Team::grow(int size) {
   SignalsBlocked blocked;
-  try {
-    for (int member = 1; member < size; member++) {
-      helpers_.emplace_back([this, member] { help(member); });
+  for (; count_ < size - 1; count_++) {
+    std::unique_ptr<Helper> helper = std::make_unique<Helper>();
+    helpers_[count_] = std::move(helper);
+    try {
+      helpers_[count_]->thread = std::thread([this, member = count_ + 1] { help(member); });
+    } catch (...) {
+      helpers_[count_].reset();
+      throw;
     }
-  } catch (...) {
-    end();
-    throw;
   }
 }
 
-Team::~Team() { end(); }
-
-void Team::end() {
-  closed_.store(true);
-  jobs_.fetch_add(1);
-  jobs_.notify_all();
-  for (std::thread &helper : helpers_) {
-    helper.join();
-  }
-  helpers_.clear();
-}
-
-void Team::run(Job job, void *context, int64_t parts, int members) {
-  if (members <= 1 || helpers_.empty() || parts <= 1) {
-    for (int64_t part = 0; part < parts; part++) {
-      job(context, 0, part);
+Team::~Team() {
+  if (getpid() != process_) {
+    // A child's copy of its parent's team: there are no such threads here, and what stood for them can't be destroyed.
+    for (int i = 0; i < count_; i++) {
+      helpers_[i]->scratch = Memory();
+      (void)helpers_[i].release();
     }
     return;
   }
+  closed_.store(true);
+  jobs_.fetch_add(1);
+  for (int i = 0; i < count_; i++) {
+    wake(*helpers_[i]);
+    helpers_[i]->thread.join();
+  }
+}
+
+void Team::run(Job job, void *context, int64_t parts, int members, int64_t spinNanos) {
   job_ = job;
   context_ = context;
-  remaining_.store(parts);
+  parts_ = parts;
+  spinNanos_.store(spinNanos, std::memory_order_relaxed);
+  tickets_.store((uint64_t)members << PARTS_BITS | (uint64_t)parts);
   jobs_.fetch_add(1);
-  int64_t wanted = members - 1 < parts - 1 ? members - 1 : parts - 1;
-  if (wanted >= (int64_t)helpers_.size()) {
-    jobs_.notify_all();
-  } else {
-    for (int64_t i = 0; i < wanted; i++) {
-      jobs_.notify_one();
-    }
+  for (int i = 0; i < members - 1 && i < parts - 1; i++) {
+    wake(*helpers_[i]);
   }
   work(0);
-  for (int spins = 0;; spins++) {
+  for (int looks = 0;; looks++) {
     int32_t busy = busy_.load();
     if (busy == 0) {
       break;
     }
-    if (spins < SPINS) {
+    if (looks < LOOKS) {
       pause();
     } else {
       busy_.wait(busy);
@@ -98,24 +148,26 @@ void Team::run(Job job, void *context, int64_t parts, int members) {
 }
 
 void Team::work(int member) {
+  uint64_t ticket = tickets_.load();
   while (true) {
-    int64_t part = remaining_.fetch_sub(1);
-    if (part <= 0) {
+    const uint64_t left = ticket & PARTS_MASK;
+    if (left == 0 || (uint64_t)member >= ticket >> PARTS_BITS) {
       return;
     }
-    job_(context_, member, part - 1);
+    if (tickets_.compare_exchange_weak(ticket, ticket - 1)) {
+      job_(context_, member, parts_ - (int64_t)left);
+      ticket = tickets_.load();
+    }
   }
 }
 
 void Team::help(int member) {
+  nameHelper(member);
   FloatEnvironment environment;
+  Helper &helper = *helpers_[member - 1];
   uint32_t seen = 0;
   while (true) {
-    for (int spins = 0; spins < SPINS && jobs_.load() == seen; spins++) {
-      pause();
-    }
-    jobs_.wait(seen);
-    seen = jobs_.load();
+    seen = awaitJob(helper, seen);
     if (closed_.load()) {
       return;
     }
@@ -125,6 +177,24 @@ void Team::help(int member) {
       busy_.notify_one();
     }
   }
+}
+
+uint32_t Team::awaitJob(Helper &helper, uint32_t seen) {
+  const int64_t start = nanos();
+  for (int looks = 0; jobs_.load() == seen; looks++) {
+    // The clock takes longer than a look.
+    if (looks % 32 != 0 || nanos() - start < spinNanos_.load(std::memory_order_relaxed)) {
+      pause();
+      continue;
+    }
+    helper.asleep.store(1);
+    while (jobs_.load() == seen) {
+      helper.asleep.wait(1);
+      helper.asleep.store(1);
+    }
+    helper.asleep.store(0);
+  }
+  return jobs_.load();
 }
 
 #if defined(__x86_64__)

@@ -1,45 +1,155 @@
-// A fixed team of threads that share out the parts of one job at a time.
+// Threads that share out the parts of one job at a time, and the memory they work in.
 #ifndef QLIF_TEAM_H
 #define QLIF_TEAM_H
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <thread>
-#include <vector>
+
+#include "memory.h"
 
 namespace qlif {
 
-/** The calling thread is a member; helpers sleep between jobs. One job at a time. */
+/** The most threads that share a call. */
+constexpr int MOST_THREADS = 1024;
+
+/**
+ * The team of all kernels in the process: whoever has a job takes it, if it is free, and is its member 0; helpers look a while for the next
+ * job and then sleep. It lives as long as any kernel on the host, and grows to what the largest needs. docs/architecture.md tells of its
+ * twin in Java.
+ */
 class Team {
  public:
-  /** Does part `part` as member `member`, 0 to size - 1; a member does one part at a time. Must not throw. */
+  /** Does part `part` as member `member`, 0 to members - 1; a member does one part at a time. Must not throw. */
   using Job = void (*)(void *context, int member, int64_t part);
 
-  /** Throws std::system_error if a thread can't be started. */
-  explicit Team(int size);
+  /** The team, of at least `size` members. Throws std::system_error if a thread can't be started. */
+  static std::shared_ptr<Team> shared(int size);
+
+  Team() = default;
   ~Team();
   Team(const Team &) = delete;
   Team &operator=(const Team &) = delete;
 
-  int size() const { return (int)helpers_.size() + 1; }
+  /** Takes the team if it is free, until release(). Never waits. */
+  bool take() { return !taken_.load(std::memory_order_relaxed) && !taken_.exchange(true, std::memory_order_acquire); }
+  void release() { taken_.store(false, std::memory_order_release); }
 
-  /** Runs parts 0 to parts - 1 and returns when all are done. members: how many may share them. */
-  void run(Job job, void *context, int64_t parts, int members);
+  /** What a member works in; what it holds is anyone's. For who has taken the team. */
+  Memory &scratch(int member) { return member == 0 ? scratch_ : helpers_[member - 1]->scratch; }
+
+  /** Runs parts 0 to parts - 1 and returns when all are done. members: how many may share them. For who has taken the team. */
+  void run(Job job, void *context, int64_t parts, int members, int64_t spinNanos);
 
  private:
+  struct alignas(64) Helper {
+    std::atomic<uint32_t> asleep{0};
+    Memory scratch;
+    std::thread thread;
+  };
+
+  void grow(int size);
   void help(int member);
   void work(int member);
-  void end();
+  uint32_t awaitJob(Helper &helper, uint32_t seen);
 
-  std::vector<std::thread> helpers_;
-  // Parts not yet taken; counts down, so that a late helper takes nothing once it has passed 0.
-  alignas(64) std::atomic<int64_t> remaining_{0};
+  static void wake(Helper &helper) {
+    if (helper.asleep.exchange(0) != 0) {
+      helper.asleep.notify_one();
+    }
+  }
+
+  // The parts not yet begun, and above them how many members may begin one. In one word: a helper that is late for a job must not take a part
+  // of the next one if that has fewer members.
+  alignas(64) std::atomic<uint64_t> tickets_{0};
   // Helpers that may be at work. Raised before a part is taken, so that 0 after the last part was taken means that all are done.
   alignas(64) std::atomic<int32_t> busy_{0};
   alignas(64) std::atomic<uint32_t> jobs_{0};
   std::atomic<bool> closed_{false};
+  std::atomic<int64_t> spinNanos_{0};
   Job job_ = nullptr;
   void *context_ = nullptr;
+  int64_t parts_ = 0;
+  alignas(64) std::atomic<bool> taken_{false};
+  Memory scratch_;
+  // Members 1 and up: what a kernel's own members stand in does not move when the team grows for another.
+  std::unique_ptr<Helper> helpers_[MOST_THREADS - 1];
+  int count_ = 0;
+  const pid_t process_ = getpid();
+};
+
+/** The members that a kernel's calls may have. */
+class Crew {
+ public:
+  Crew(int size, int64_t spinNanos) : team_(Team::shared(size)), size_(size), spinNanos_(spinNanos) {}
+
+  /** The most threads that share a call, the calling one among them. */
+  int size() const { return size_; }
+
+  /** Gives the team up; the last to do so ends its threads. */
+  void release() {
+    team_.reset();
+    scratch_ = Memory();
+  }
+
+ private:
+  friend class Muster;
+
+  std::shared_ptr<Team> team_;
+  const int size_;
+  const int64_t spinNanos_;
+  Memory scratch_;  // of the calling thread when it is alone
+};
+
+/**
+ * The members that share a call, for as long as this lives: the calling thread alone if it wants no more, or if the team is at work for
+ * another kernel, for which it does not wait.
+ */
+class Muster {
+ public:
+  /** most: how many members may have a part. */
+  Muster(Crew &crew, int64_t most) : crew_(crew) {
+    const int wanted = most < crew.size_ ? (int)most : crew.size_;
+    members_ = wanted > 1 && crew.team_->take() ? wanted : 1;
+  }
+  ~Muster() {
+    if (members_ > 1) {
+      crew_.team_->release();
+    }
+  }
+  Muster(const Muster &) = delete;
+  Muster &operator=(const Muster &) = delete;
+
+  int members() const { return members_; }
+
+  /** Makes room for each member to work in. Throws a Failure if there is none. */
+  void reserve(uint64_t bytes) {
+    for (int member = 0; member < members_; member++) {
+      memory(member).reserve(bytes);
+    }
+  }
+
+  void *scratch(int member) const { return memory(member).as<void>(); }
+
+  /** Runs parts 0 to parts - 1 and returns when all are done. */
+  void run(Team::Job job, void *context, int64_t parts) const {
+    if (members_ > 1) {
+      crew_.team_->run(job, context, parts, members_, crew_.spinNanos_);
+      return;
+    }
+    for (int64_t part = 0; part < parts; part++) {
+      job(context, 0, part);
+    }
+  }
+
+ private:
+  Memory &memory(int member) const { return members_ > 1 ? crew_.team_->scratch(member) : crew_.scratch_; }
+
+  Crew &crew_;
+  int members_;
 };
 
 /** IEEE arithmetic as the library needs it, whatever the calling thread had set, for as long as this lives. */

@@ -56,7 +56,7 @@ static void test_shuffled_rows(int device, int rounds) {
     whole.row_index = rows;
     int64_t elements = elements_of(&s);
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(device, &s.config.header, 2, &kernel));
+    CHECK_OK(open_kernel(device, &s.config.header, 2, &kernel));
     CHECK_OK(qlif_forward(kernel, &whole, NULL));
     for (int64_t b = 0; b < whole.batch; b++) {
       qlif_forward_args a = whole;
@@ -113,7 +113,7 @@ static void test_rows_of_draws(int device, int rounds) {
     for (int64_t b = 0; b < batch; b++) rows[b] = random_bits() >> 20;
     qlif_qlif_config config = default_config();
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(device, &config.header, 1, &kernel));
+    CHECK_OK(open_kernel(device, &config.header, 1, &kernel));
     qlif_draw_args draw;
     memset(&draw, 0, sizeof draw);
     draw.size = sizeof draw;
@@ -197,7 +197,7 @@ static void test_lent_memory(int device, int rounds) {
     qlif_tape *tape = NULL;
     uint64_t tape_bytes = 1;
     uint64_t scratch_bytes = 1;
-    CHECK_OK(qlif_kernel_open(device, &mine.config.header, 2, &kernel));
+    CHECK_OK(open_kernel(device, &mine.config.header, 2, &kernel));
     CHECK_OK(qlif_tape_bytes_for(kernel, mine.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape_bytes));
     CHECK_OK(qlif_scratch_bytes(kernel, f->steps, f->batch, f->neurons, 1, &scratch_bytes));
     CHECK(tape_bytes > 0 && scratch_bytes > 0);
@@ -240,7 +240,7 @@ static void test_lent_memory(int device, int rounds) {
     CHECK_OK(qlif_tape_close(tape));
     CHECK_OK(qlif_kernel_close(kernel));
     take_back(&a);
-    CHECK_OK(qlif_kernel_open(device, &mine.config.header, 1, &kernel));
+    CHECK_OK(open_kernel(device, &mine.config.header, 1, &kernel));
     CHECK_OK(OPEN_IN(b.memory, tape_bytes, 1));
     f->tape = tape;
     for (int round = 0; round < 2; round++) {
@@ -294,7 +294,7 @@ static void test_keys(int device, int rounds) {
     /* Another key, at the same place: what a graph that is launched again finds. */
     qlif_kernel *kernel;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(device, &keyed.config.header, 1, &kernel));
+    CHECK_OK(open_kernel(device, &keyed.config.header, 1, &kernel));
     CHECK_OK(qlif_tape_open(kernel, keyed.mode, 0, f->steps, f->batch, f->neurons, &tape));
     f->tape = tape;
     CHECK_OK(qlif_forward(kernel, f, NULL));
@@ -399,7 +399,7 @@ static void run_lif(lif_call *c, int device, int mode) {
   qlif_kernel *kernel;
   qlif_tape *tape;
   qlif_forward_args *f = &c->forward;
-  CHECK_OK(qlif_kernel_open(device, &c->config.header, 2, &kernel));
+  CHECK_OK(open_kernel(device, &c->config.header, 2, &kernel));
   CHECK_OK(qlif_tape_open(kernel, mode, 0, f->steps, f->batch, f->neurons, &tape));
   f->tape = tape;
   CHECK_OK(qlif_forward(kernel, f, NULL));
@@ -465,7 +465,7 @@ static void test_lif(int device, int rounds) {
     same_bytes("gradients by device", gradient, c.args.grad_input, rows, 4);
 
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(device, &c.config.header, 1, &kernel));
+    CHECK_OK(open_kernel(device, &c.config.header, 1, &kernel));
 #define LIF_REFUSED(word, change)                                \
   do {                                                           \
     qlif_forward_args a = *f;                                    \
@@ -489,7 +489,7 @@ static void test_lif(int device, int rounds) {
     qlif_qlif_config qlif = default_config();
     qlif_kernel *other;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(device, &qlif.header, 1, &other));
+    CHECK_OK(open_kernel(device, &qlif.header, 1, &other));
     CHECK_OK(qlif_tape_open(other, 0, 0, f->steps, f->batch, f->neurons, &tape));
     LIF_REFUSED("tape: was opened by a kernel of another configuration", a.tape = tape);
     CHECK_OK(qlif_tape_close(tape));

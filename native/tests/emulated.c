@@ -53,7 +53,7 @@ static void test_graphs(int rounds) {
     qlif_draw_key key = {1, 2, 3, 0};
     qlif_kernel *kernel;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(0, &graph.config.header, 1, &kernel));
+    CHECK_OK(open_kernel(0, &graph.config.header, 1, &kernel));
     CHECK_OK(qlif_kernel_reserve(kernel, f->steps, f->batch, f->neurons, 1));
     CHECK_OK(qlif_tape_open(kernel, graph.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
     f->tape = tape;
@@ -111,7 +111,7 @@ static void test_draws(int rounds) {
       qlif_kernel *kernel;
       draw.uniforms = values[device][0];
       draw.normals = values[device][1];
-      CHECK_OK(qlif_kernel_open(device - 1, &config.header, 1, &kernel));
+      CHECK_OK(open_kernel(device - 1, &config.header, 1, &kernel));
       CHECK_OK(qlif_draw(kernel, &draw, NULL));
       CHECK_OK(qlif_kernel_close(kernel));
     }
@@ -130,13 +130,13 @@ static void test_contexts(void) {
   qlif_kernel *kernel;
   qlif_tape *tape;
   qlif_emulation_fail("cudaGetDriverEntryPointByVersion", 1);
-  EXPECT(QLIF_UNAVAILABLE, "cuDeviceGet", qlif_kernel_open(0, &config.header, 1, &kernel));
+  EXPECT(QLIF_UNAVAILABLE, "cuDeviceGet", open_kernel(0, &config.header, 1, &kernel));
   qlif_emulation_fail("cuDevicePrimaryCtxRetain", 2);
-  EXPECT(QLIF_OUT_OF_MEMORY, "primary context", qlif_kernel_open(0, &config.header, 1, &kernel));
+  EXPECT(QLIF_OUT_OF_MEMORY, "primary context", open_kernel(0, &config.header, 1, &kernel));
   qlif_emulation_fail("cuCtxPushCurrent", 709);
-  EXPECT(QLIF_DEVICE_FAULT, "primary context", qlif_kernel_open(0, &config.header, 1, &kernel));
+  EXPECT(QLIF_DEVICE_FAULT, "primary context", open_kernel(0, &config.header, 1, &kernel));
   CHECK(qlif_emulation_holds() == 0);
-  CHECK_OK(qlif_kernel_open(0, &config.header, 1, &kernel));
+  CHECK_OK(open_kernel(0, &config.header, 1, &kernel));
   CHECK(qlif_emulation_holds() == 1);
   qlif_emulation_fail("cudaMalloc", 2);
   EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, QLIF_TYPE_F32, 4, 5, 6, &tape));
@@ -159,8 +159,8 @@ static void test_errors(void) {
   EXPECT(QLIF_UNAVAILABLE, "counting", qlif_device_count(&count));
   CHECK(qlif_last_cuda_error() == 35);
   qlif_emulation_fail("cudaGetDeviceCount", 100);
-  EXPECT(QLIF_UNAVAILABLE, "counting", qlif_kernel_open(0, &config.header, 1, &kernel));
-  CHECK_OK(qlif_kernel_open(0, &config.header, 1, &kernel));
+  EXPECT(QLIF_UNAVAILABLE, "counting", open_kernel(0, &config.header, 1, &kernel));
+  CHECK_OK(open_kernel(0, &config.header, 1, &kernel));
   qlif_emulation_fail("cudaMalloc", 2);
   EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, QLIF_TYPE_F32, 4, 5, 6, &tape));
   CHECK(qlif_last_cuda_error() == 2);
@@ -172,7 +172,7 @@ static void test_errors(void) {
   }
   qlif_forward_args *f = &s.forward;
   CHECK_OK(qlif_kernel_close(kernel));
-  CHECK_OK(qlif_kernel_open(0, &s.config.header, 1, &kernel));
+  CHECK_OK(open_kernel(0, &s.config.header, 1, &kernel));
   CHECK_OK(qlif_tape_open(kernel, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
   CHECK(qlif_tape_bytes(tape) == qlif_emulation_memory());
   f->tape = tape;
@@ -188,7 +188,7 @@ static void test_errors(void) {
 
   /* Calls that are captured into a graph: no allocation, and what the graph holds stays. */
   CHECK_OK(qlif_kernel_close(kernel));
-  CHECK_OK(qlif_kernel_open(0, &s.config.header, 1, &kernel));
+  CHECK_OK(open_kernel(0, &s.config.header, 1, &kernel));
   uint64_t before = qlif_emulation_memory();
   qlif_emulation_capture(1);
   EXPECT(QLIF_INVALID_ARGUMENT, "qlif_kernel_reserve", qlif_backward(kernel, BACKWARD_OF(&s), NULL));
@@ -221,7 +221,7 @@ static void test_empty_calls(void) {
   qlif_kernel *kernel;
   qlif_tape *tape;
   alarm(300);
-  CHECK_OK(qlif_kernel_open(0, &config.header, 1, &kernel));
+  CHECK_OK(open_kernel(0, &config.header, 1, &kernel));
   for (int i = 0; i < 3; i++) {
     float dummy[1] = {1};
     float grads[QLIF_PARAMETERS + 1] = {7, 7, 7, 7, 7, 7};
@@ -277,8 +277,8 @@ static void test_what_is_the_devices(void) {
   qlif_forward_args *f = &s.forward;
   qlif_kernel *cuda;
   qlif_kernel *host;
-  CHECK_OK(qlif_kernel_open(0, &s.config.header, 1, &cuda));
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.header, 1, &host));
+  CHECK_OK(open_kernel(0, &s.config.header, 1, &cuda));
+  CHECK_OK(open_kernel(QLIF_HOST, &s.config.header, 1, &host));
   CHECK_OK(qlif_tape_open(host, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &f->tape));
   EXPECT(QLIF_INVALID_ARGUMENT, "tape: is of device -1, expected the kernel's, 0", qlif_forward(cuda, f, NULL));
   CHECK_OK(qlif_tape_close(f->tape));

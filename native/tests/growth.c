@@ -174,7 +174,7 @@ static qlif_status starts_of(void *given) {
 static qlif_status open_with(void *given) {
   qlif_kernel *opened = NULL;
   each_output(&s, poison, NULL);
-  qlif_status status = qlif_kernel_open(QLIF_HOST, given, 1, &opened);
+  qlif_status status = open_kernel(QLIF_HOST, given, 1, &opened);
   if (status == QLIF_SUCCESS) {
     if (((const qlif_config *)given)->model == QLIF_MODEL_QLIF) {
       qlif_forward_args args = s.forward;
@@ -281,7 +281,7 @@ int main(void) {
     }
     free_scenario(&s);
   } while (1);
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.header, 1, &kernel));
+  CHECK_OK(open_kernel(QLIF_HOST, &s.config.header, 1, &kernel));
   test_written();
   test_configs();
   qlif_forward_args *f = &s.forward;

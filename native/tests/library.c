@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "calls.h"
@@ -48,13 +49,13 @@ static void test_devices(void) {
     CHECK(status == QLIF_UNAVAILABLE && count == -5 && strstr(qlif_last_error(), "CUDA") != NULL);
     printf("no CUDA here: %s\n", qlif_last_error());
     EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_device_describe(0, &info));
-    EXPECT(QLIF_UNAVAILABLE, "CUDA", qlif_kernel_open(0, &config.header, 1, &kernel));
+    EXPECT(QLIF_UNAVAILABLE, "CUDA", open_kernel(0, &config.header, 1, &kernel));
     CHECK(kernel == NULL);
     return;
   }
-  EXPECT(QLIF_UNAVAILABLE, "device", qlif_kernel_open(count, &config.header, 1, &kernel));
+  EXPECT(QLIF_UNAVAILABLE, "device", open_kernel(count, &config.header, 1, &kernel));
   char text[16];
-  CHECK_OK(qlif_kernel_open(0, &config.header, 0, &kernel));
+  CHECK_OK(open_kernel(0, &config.header, 0, &kernel));
   CHECK_OK(qlif_kernel_describe(kernel, text, sizeof text));
   CHECK(strlen(text) == sizeof text - 1);
   CHECK_OK(qlif_kernel_close(kernel));
@@ -129,27 +130,33 @@ static void test_config_refusals(void) {
       *field = side ? fields[i].high : fields[i].low;
       CHECK_OK(qlif_constants(&config.header, NULL));
       *field += side ? 1 : -1;
-      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+      REFUSED(fields[i].name, open_kernel(QLIF_HOST, &config.header, 1, &kernel));
       *field = side ? INT32_MAX : INT32_MIN;
-      REFUSED(fields[i].name, qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+      REFUSED(fields[i].name, open_kernel(QLIF_HOST, &config.header, 1, &kernel));
     }
   }
   qlif_qlif_config config = default_config();
-  REFUSED("device", qlif_kernel_open(-2, &config.header, 1, &kernel));
-  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config.header, 0, &kernel));
-  REFUSED("threads", qlif_kernel_open(QLIF_HOST, &config.header, 1025, &kernel));
-  REFUSED("config", qlif_kernel_open(QLIF_HOST, NULL, 1, &kernel));
-  REFUSED("kernel", qlif_kernel_open(QLIF_HOST, &config.header, 1, NULL));
+  REFUSED("device", open_kernel(-2, &config.header, 1, &kernel));
+  REFUSED("threads", open_kernel(QLIF_HOST, &config.header, -1, &kernel));
+  REFUSED("threads", open_kernel(QLIF_HOST, &config.header, 1025, &kernel));
+  qlif_kernel_options options = {.size = sizeof options, .spin_nanos = -2};
+  REFUSED("spin_nanos", qlif_kernel_open(QLIF_HOST, &config.header, &options, &kernel));
+  options.spin_nanos = 1000000001;
+  REFUSED("spin_nanos", qlif_kernel_open(QLIF_HOST, &config.header, &options, &kernel));
+  options = (qlif_kernel_options){.size = 3};
+  REFUSED("qlif_kernel_options.size", qlif_kernel_open(QLIF_HOST, &config.header, &options, &kernel));
+  REFUSED("config", open_kernel(QLIF_HOST, NULL, 1, &kernel));
+  REFUSED("kernel", open_kernel(QLIF_HOST, &config.header, 1, NULL));
   config.header.size--;
-  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+  REFUSED("size", open_kernel(QLIF_HOST, &config.header, 1, &kernel));
   config = default_config();
   config.header.model = 2;
-  REFUSED("model: got 2,", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+  REFUSED("model: got 2,", open_kernel(QLIF_HOST, &config.header, 1, &kernel));
   config.header.model = -1;
-  REFUSED("model: got -1,", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+  REFUSED("model: got -1,", open_kernel(QLIF_HOST, &config.header, 1, &kernel));
   /* A whole struct of the other model: its size tells. */
   config.header.model = QLIF_MODEL_LIF;
-  REFUSED("size", qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+  REFUSED("size", open_kernel(QLIF_HOST, &config.header, 1, &kernel));
   REFUSED("config", qlif_qlif_defaults(NULL, sizeof config));
   REFUSED("config", qlif_lif_defaults(NULL, 16));
   REFUSED("config", qlif_qlif_preset(NULL, sizeof config, "plain-lif"));
@@ -163,11 +170,11 @@ static void test_config_refusals(void) {
   CHECK(lif.header.size == sizeof lif && lif.header.model == QLIF_MODEL_LIF && lif.reserved == 0);
   CHECK_OK(qlif_constants(&lif.header, NULL));
   lif.reserved = 1;
-  REFUSED("reserved", qlif_kernel_open(QLIF_HOST, &lif.header, 1, &kernel));
+  REFUSED("reserved", open_kernel(QLIF_HOST, &lif.header, 1, &kernel));
   for (int32_t surrogate = -1; surrogate < 5; surrogate += 5) {
     CHECK_OK(qlif_lif_defaults(&lif, sizeof lif));
     lif.surrogate = surrogate;
-    REFUSED("surrogate", qlif_kernel_open(QLIF_HOST, &lif.header, 1, &kernel));
+    REFUSED("surrogate", open_kernel(QLIF_HOST, &lif.header, 1, &kernel));
   }
   CHECK(kernel == NULL);
 }
@@ -219,7 +226,7 @@ static void try_number(const qlif_config *config, size_t size, const char *name,
   snprintf(start, sizeof start, "%s: got ", name);
   REFUSED(start, qlif_constants(&c.header, NULL));
   CHECK(strncmp(qlif_last_error(), start, strlen(start)) == 0 && strstr(qlif_last_error(), "expected a") != NULL);
-  REFUSED(start, qlif_kernel_open(QLIF_HOST, &c.header, 1, &kernel));
+  REFUSED(start, open_kernel(QLIF_HOST, &c.header, 1, &kernel));
   CHECK(kernel == NULL);
 }
 
@@ -473,7 +480,7 @@ static fixture open_fixture(void) {
     free_scenario(&x.s);
   } while (1);
   qlif_forward_args *f = &x.s.forward;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.header, 1, &x.kernel));
+  CHECK_OK(open_kernel(QLIF_HOST, &x.s.config.header, 1, &x.kernel));
   CHECK_OK(qlif_tape_open(x.kernel, QLIF_TAPE_VOLTAGE, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &x.tape));
   return x;
 }
@@ -551,7 +558,7 @@ static void test_forward_refusals(void) {
 
   qlif_qlif_config plain = plain_config();
   qlif_kernel *other;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &plain.header, 1, &other));
+  CHECK_OK(open_kernel(QLIF_HOST, &plain.header, 1, &other));
   a = good;
   a.uniforms = a.input;
   REFUSED("uniforms", qlif_forward(other, &a, NULL));
@@ -668,7 +675,7 @@ static void test_handles(void) {
   qlif_tape *tape;
   CHECK_OK(qlif_kernel_close(NULL));
   CHECK_OK(qlif_tape_close(NULL));
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 2, &kernel));
+  CHECK_OK(open_kernel(QLIF_HOST, &config.header, 2, &kernel));
   CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, 100, 3, 5, &tape));
   qlif_draw_args draw;
   memset(&draw, 0, sizeof draw);
@@ -701,7 +708,7 @@ static void test_handles(void) {
   }
   CHECK(none == NULL);
   CHECK(qlif_tape_bytes(tape) > 0);
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+  CHECK_OK(open_kernel(QLIF_HOST, &config.header, 1, &kernel));
   for (int round = 0; round < 2; round++) {
     const char *why = round == 0 ? "tape: got a kernel's handle" : "tape: got a handle that has been closed";
     qlif_tape *wrong = tape;
@@ -730,7 +737,7 @@ static void test_handles(void) {
   CHECK_OK(qlif_kernel_close(closed));
   for (int i = 0; i < 1000; i++) {
     qlif_kernel *next;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 1, &next));
+    CHECK_OK(open_kernel(QLIF_HOST, &config.header, 1, &next));
     CHECK_OK(qlif_tape_open(next, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, 3, 2, 2, &tape));
     REFUSED("has been closed", qlif_kernel_close(closed));
     REFUSED("tape's handle", qlif_kernel_close((qlif_kernel *)tape));
@@ -766,7 +773,7 @@ static void test_tapes_of_other_kernels(void) {
       *(double *)field *= 0.875;
     }
     qlif_kernel *other;
-    if (memcmp(&config, &x.s.config, sizeof config) == 0 || qlif_kernel_open(QLIF_HOST, &config.header, 1, &other) != QLIF_SUCCESS) {
+    if (memcmp(&config, &x.s.config, sizeof config) == 0 || open_kernel(QLIF_HOST, &config.header, 1, &other) != QLIF_SUCCESS) {
       continue;
     }
     int differs = 0;
@@ -793,7 +800,7 @@ static void test_tapes_of_other_kernels(void) {
   /* Nothing was written to the tape, which goes from kernel to kernel, also where parameters start elsewhere. */
   x.s.config.v_th += 1;
   CHECK_OK(qlif_kernel_close(x.kernel));
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &x.s.config.header, 3, &x.kernel));
+  CHECK_OK(open_kernel(QLIF_HOST, &x.s.config.header, 3, &x.kernel));
   CHECK_OK(qlif_backward(x.kernel, BACKWARD_OF(&good), NULL));
   scenario expected = again(&x.s);
   run_on(&expected, QLIF_HOST, 1);
@@ -828,7 +835,7 @@ static void test_parameters(void) {
     static const float odd[] = {3.4e38f, -3.4e38f, 1e-45f, -0.0f};
     qlif_kernel *kernel;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.header, 3, &kernel));
+    CHECK_OK(open_kernel(QLIF_HOST, &s.config.header, 3, &kernel));
     CHECK_OK(qlif_tape_open(kernel, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
     f->tape = tape;
     for (int parameter = 0; parameter < QLIF_PARAMETERS; parameter++) {
@@ -880,7 +887,7 @@ static void test_parameters(void) {
   const int64_t many = 100003;
   qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 3, &kernel));
+  CHECK_OK(open_kernel(QLIF_HOST, &config.header, 3, &kernel));
   qlif_forward_args f;
   memset(&f, 0, sizeof f);
   f.size = sizeof f;
@@ -947,7 +954,7 @@ static void test_empty_calls(void) {
   for (int mode = 0; mode < 2; mode++) {
     qlif_qlif_config config = mode == 0 ? default_config() : plain_config();
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 2, &kernel));
+    CHECK_OK(open_kernel(QLIF_HOST, &config.header, 2, &kernel));
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
       for (int modulated = 0; modulated < 9; modulated++) {
         qlif_tape *tape;
@@ -1065,12 +1072,107 @@ static void *contend(void *given) {
 
 static void test_contention(void) {
   qlif_qlif_config config = default_config();
-  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 3, &shared_kernel));
+  CHECK_OK(open_kernel(QLIF_HOST, &config.header, 3, &shared_kernel));
   pthread_t threads[3];
   for (int i = 0; i < 3; i++) CHECK(pthread_create(&threads[i], NULL, contend, NULL) == 0);
   for (int i = 0; i < 3; i++) CHECK(pthread_join(threads[i], NULL) == 0);
   CHECK_OK(qlif_kernel_close(shared_kernel));
   printf("calls that found the kernel busy: %d of 900\n", busy_seen);
+}
+
+/* Kernels that run at the same time, with options of their own: one has the team, the others are alone, and all give the same bits. */
+static void *run_kernels(void *given) {
+  const scenario *like = given;
+  for (int i = 0; i < 30; i++) {
+    scenario s = again(like);
+    const qlif_kernel_options options = {.size = sizeof options, .threads = 1 + i % 4, .spin_nanos = i % 3 == 0 ? -1 : i % 3 * 50000};
+    qlif_kernel *kernel;
+    qlif_tape *tape;
+    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.header, &options, &kernel));
+    CHECK_OK(qlif_tape_open(kernel, s.mode, QLIF_TYPE_F32, s.forward.steps, s.forward.batch, s.forward.neurons, &tape));
+    s.forward.tape = tape;
+    for (int call = 0; call < 3; call++) {
+      CHECK_OK(qlif_forward(kernel, &s.forward, NULL));
+      CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&s), NULL));
+    }
+    CHECK_OK(qlif_kernel_close(kernel));
+    CHECK_OK(qlif_tape_close(tape));
+    same_results(like, &s);
+    free_outputs(&s);
+  }
+  return NULL;
+}
+
+static void test_kernels_at_the_same_time(int rounds) {
+  for (int i = 0; i < rounds; i++) {
+    scenario s = random_scenario(60000);
+    run_on(&s, QLIF_HOST, 1);
+    pthread_t threads[4];
+    for (int j = 0; j < 4; j++) CHECK(pthread_create(&threads[j], NULL, run_kernels, &s) == 0);
+    for (int j = 0; j < 4; j++) CHECK(pthread_join(threads[j], NULL) == 0);
+    free_scenario(&s);
+  }
+}
+
+static int thread_count(void) {
+  FILE *file = fopen("/proc/self/status", "r");
+  CHECK(file != NULL);
+  char line[256];
+  int threads = 0;
+  while (fgets(line, sizeof line, file) != NULL) {
+    if (sscanf(line, "Threads: %d", &threads) == 1) break;
+  }
+  fclose(file);
+  CHECK(threads > 0);
+  return threads;
+}
+
+/* Kernels share their helpers, which end with the last kernel. */
+static void test_team(void) {
+  const qlif_qlif_config config = default_config();
+  const int before = thread_count();
+  qlif_kernel *kernels[4];
+  const int threads[4] = {2, 5, 3, 1};
+  for (int i = 0; i < 4; i++) {
+    CHECK_OK(open_kernel(QLIF_HOST, &config.header, threads[i], &kernels[i]));
+    CHECK(thread_count() - before == (i == 0 ? 1 : 4));
+  }
+  for (int i = 0; i < 4; i++) {
+    CHECK(thread_count() - before == 4);
+    CHECK_OK(qlif_kernel_close(kernels[i]));
+  }
+  /* A thread that has been joined may be listed a moment longer. */
+  while (thread_count() > before) usleep(1000);
+  CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, NULL, &kernels[0]));
+  CHECK_OK(qlif_kernel_close(kernels[0]));
+}
+
+/* A child of a process that has a team makes one of its own, and may close what it was left. ThreadSanitizer forbids that. */
+static void test_fork(void) {
+#ifndef __SANITIZE_THREAD__
+  scenario s = random_scenario(60000);
+  run_on(&s, QLIF_HOST, 1);
+  qlif_kernel *kernel;
+  CHECK_OK(open_kernel(QLIF_HOST, &s.config.header, 3, &kernel));
+  fflush(stdout);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    scenario other = again(&s);
+    qlif_kernel *own;
+    CHECK_OK(open_kernel(QLIF_HOST, &s.config.header, 3, &own));
+    CHECK(thread_count() == 3);
+    run_on(&other, QLIF_HOST, 3);
+    same_results(&s, &other);
+    CHECK_OK(qlif_kernel_close(kernel));
+    CHECK_OK(qlif_kernel_close(own));
+    _exit(0);
+  }
+  int status;
+  CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  CHECK_OK(qlif_kernel_close(kernel));
+  free_scenario(&s);
+#endif
 }
 
 static long resident_kilobytes(void) {
@@ -1115,7 +1217,7 @@ static void test_closing_during_calls(int rounds) {
   for (int i = 0; i < rounds; i++) {
     if (i == rounds / 4) before = resident_kilobytes();
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &c.s.config.header, random_int(1, 3), &c.kernel));
+    CHECK_OK(open_kernel(QLIF_HOST, &c.s.config.header, random_int(1, 3), &c.kernel));
     CHECK_OK(qlif_tape_open(c.kernel, c.s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
     uint64_t bytes = qlif_tape_bytes(tape);
     f->tape = tape;
@@ -1164,7 +1266,7 @@ static void test_many_kernels(void) {
     }
     qlif_kernel *kernel;
     qlif_tape *tape;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, 1, &kernel));
+    CHECK_OK(open_kernel(QLIF_HOST, &config.header, 1, &kernel));
     CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_VOLTAGE, QLIF_TYPE_F32, 20, 3, 50, &tape));
     CHECK_OK(qlif_tape_close(tape));
     CHECK_OK(qlif_kernel_close(kernel));
@@ -1198,7 +1300,7 @@ static void test_lent_draws(int rounds) {
     float *uniforms = wires > 0 ? floats(rows_of(&drawn) * wires) : NULL;
     float *normals = drawn.config.stochastic ? floats(rows_of(&drawn)) : NULL;
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &drawn.config.header, 2, &kernel));
+    CHECK_OK(open_kernel(QLIF_HOST, &drawn.config.header, 2, &kernel));
     qlif_draw_args draw = {sizeof draw, f->stream, f->seed, f->element_offset, f->first_step, f->steps, wires > 0 ? wires : 1,
                            elements_of(&drawn), 0, NULL, uniforms, normals};
     CHECK_OK(qlif_draw(kernel, &draw, NULL));
@@ -1223,7 +1325,7 @@ static void test_splits(int rounds) {
     scenario s = random_scenario(20000);
     qlif_forward_args whole = s.forward;
     qlif_kernel *kernel;
-    CHECK_OK(qlif_kernel_open(QLIF_HOST, &s.config.header, 2, &kernel));
+    CHECK_OK(open_kernel(QLIF_HOST, &s.config.header, 2, &kernel));
     CHECK_OK(qlif_forward(kernel, &whole, NULL));
     int64_t cut = random_int(0, (int)whole.steps);
     int64_t elements = elements_of(&s);
@@ -1321,6 +1423,9 @@ int main(void) {
   test_nan_stays(40);
   test_empty_calls();
   test_contention();
+  test_kernels_at_the_same_time(8);
+  test_team();
+  test_fork();
   test_closing_during_calls(200);
   test_threads(120);
   test_lent_draws(60);

@@ -33,6 +33,12 @@
 
 #define INVALID(word, expression) FAILS(QLIF_INVALID_ARGUMENT, word, expression)
 
+/* A kernel with so many threads. */
+static inline qlif_status open_kernel(int32_t device, const qlif_config *config, int32_t threads, qlif_kernel **kernel) {
+  const qlif_kernel_options options = {.size = sizeof options, .threads = threads};
+  return qlif_kernel_open(device, config, &options, kernel);
+}
+
 static uint64_t random_state = 1;
 
 /* splitmix64 */
@@ -326,7 +332,7 @@ static void free_scenario(scenario *s) {
 /* Runs forward alone, without a tape, on a device whose memory is the process's. */
 static inline void run_forward_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
-  CHECK_OK(qlif_kernel_open(device, &s->config.header, threads, &kernel));
+  CHECK_OK(open_kernel(device, &s->config.header, threads, &kernel));
   CHECK_OK(qlif_forward(kernel, &s->forward, NULL));
   CHECK_OK(qlif_kernel_close(kernel));
 }
@@ -336,7 +342,7 @@ static inline void run_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
   qlif_tape *tape;
   qlif_forward_args *f = &s->forward;
-  CHECK_OK(qlif_kernel_open(device, &s->config.header, threads, &kernel));
+  CHECK_OK(open_kernel(device, &s->config.header, threads, &kernel));
   CHECK_OK(qlif_tape_open(kernel, s->mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
   f->tape = tape;
   CHECK_OK(qlif_forward(kernel, f, NULL));

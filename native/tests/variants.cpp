@@ -370,7 +370,7 @@ void testLif(int surrogate, int rounds) {
   any.lif.v_leak = 0.125;
   any.lif.v_reset = -0.25;
   const ModelConfig config = modelConfigOf(any);
-  const std::unique_ptr<DeviceKernel> host = openHostKernel(config, 2);
+  const std::unique_ptr<DeviceKernel> host = openHostKernel(config, 2, 0);
   const std::unique_ptr<DeviceKernel> cuda = openCudaKernel(0, config);
   for (int round = 0; round < rounds; round++) {
     const Inputs in = randomInputs(config, round % 2);
@@ -408,7 +408,7 @@ void testQlif(const char *name, qlif_qlif_config given, Variant variant, int rou
     exit(1);
   }
   const std::unique_ptr<DeviceKernel> kernels[] = {
-      openHostKernel(generic, 2), openHostKernel(config, 2), openCudaKernel(0, config), openCudaKernel(0, generic)};
+      openHostKernel(generic, 2, 0), openHostKernel(config, 2, 0), openCudaKernel(0, config), openCudaKernel(0, generic)};
   for (int round = 0; round < rounds; round++) {
     const Inputs in = randomInputs(config, round % 2);
     const Results expected = run(*kernels[0], config.table(), in, {});

@@ -25,7 +25,7 @@ class Machine:
 
     def __init__(self, name: str):
         self.name = name
-        self.is_host = name == "host"
+        self.is_host = name == "cpu:native"
         self.device = "cpu" if self.is_host else name
         self.number = native.HOST if self.is_host else int(name.split(":")[1])
         if not self.is_host:

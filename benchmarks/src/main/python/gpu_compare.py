@@ -2,7 +2,7 @@
 
 For each shape, configuration and pass: checks that all contenders compute the same, then times them in turn, and where
 ceilings were measured says which share of the floor is reached. Prints Markdown and writes JSON; exit code 1 if a
-contender disagrees or fails. What can't run is listed with the reason. On device `host` it compares on the CPU, to see
+contender disagrees or fails. What can't run is listed with the reason. On device `cpu:native` it compares on the CPU, to see
 that it works.
 """
 
@@ -67,9 +67,9 @@ def some_of(known: Sequence[str]):
 
 
 def device_of(text: str) -> str:
-    if text == "host" or (text.startswith("cuda:") and text[5:].isdigit()):
+    if text == "cpu:native" or (text.startswith("cuda:") and text[5:].isdigit()):
         return text
-    raise argparse.ArgumentTypeError(f"got '{text}', expected host or cuda:N")
+    raise argparse.ArgumentTypeError(f"got '{text}', expected cpu:native or cuda:N")
 
 
 def positive(text: str) -> int:
@@ -81,7 +81,7 @@ def positive(text: str) -> int:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gpu_compare.py", description=__doc__.split("\n\n")[0])
     parser.add_argument("--library", required=True, metavar="FILE", help="libqlif.so")
-    parser.add_argument("--device", type=device_of, default="cuda:0", help="cuda:N or host (default: %(default)s)")
+    parser.add_argument("--device", type=device_of, default="cuda:0", help="cuda:N or cpu:native (default: %(default)s)")
     parser.add_argument(
         "--shape", type=shape_of, action="append", metavar="T,B,N", help="may be repeated (default: five shapes)"
     )
@@ -112,9 +112,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         file = getattr(options, name)
         if file is not None and not Path(file).is_file():
             parser.error(f"--{name}: there is no file '{file}'")
-    if options.device != "host" and not torch.cuda.is_available():
+    if options.device != "cpu:native" and not torch.cuda.is_available():
         parser.error(f"--device: PyTorch {torch.__version__} sees no GPU")
-    if options.device != "host" and int(options.device[5:]) >= torch.cuda.device_count():
+    if options.device != "cpu:native" and int(options.device[5:]) >= torch.cuda.device_count():
         parser.error(f"--device: got {options.device}, but PyTorch sees {torch.cuda.device_count()} GPUs")
     if "qlif" not in options.contenders:
         parser.error("--contenders: 'qlif' must be among them, the others are held against it")

@@ -12,7 +12,7 @@ from typing import Any, Mapping, Optional, Sequence
 import constants as k
 
 HOST = -1
-ABI_VERSION = 2
+ABI_VERSION = 3
 OUT_OF_MEMORY = 2
 MAX_STATE_VARIABLES = 32
 MAX_PARAMETERS = 16
@@ -65,6 +65,12 @@ def config_of(library: "Library", configuration: str) -> Config:
     else:
         library.call("qlif_qlif_preset", ctypes.byref(config), ctypes.sizeof(config), b"plain-lif")
     return config
+
+
+class KernelOptions(ctypes.Structure):
+    """qlif_kernel_options."""
+
+    _fields_ = [("size", ctypes.c_uint32), ("threads", ctypes.c_int32), ("spin_nanos", ctypes.c_int64)]
 
 
 class Broadcast(ctypes.Structure):
@@ -225,7 +231,7 @@ class Library:
         pointer, integer = ctypes.c_void_p, ctypes.c_int64
         self._library.qlif_tape_bytes.argtypes = [pointer]
         for name, types in {
-            "qlif_kernel_open": [ctypes.c_int32, pointer, ctypes.c_int32, pointer],
+            "qlif_kernel_open": [ctypes.c_int32, pointer, pointer, pointer],
             "qlif_kernel_close": [pointer],
             "qlif_kernel_describe": [pointer, ctypes.c_char_p, ctypes.c_size_t],
             "qlif_kernel_reserve": [pointer, integer, integer, integer, ctypes.c_int32],
@@ -284,7 +290,10 @@ class Kernel(_Owner):
 
     def __init__(self, library: Library, device: int, config: Config, threads: int = 1):
         super().__init__(library)
-        library.call("qlif_kernel_open", device, ctypes.byref(config), threads, ctypes.byref(self.handle))
+        options = KernelOptions(size=ctypes.sizeof(KernelOptions), threads=threads)
+        library.call(
+            "qlif_kernel_open", device, ctypes.byref(config), ctypes.byref(options), ctypes.byref(self.handle)
+        )
 
     def describe(self) -> str:
         text = ctypes.create_string_buffer(256)

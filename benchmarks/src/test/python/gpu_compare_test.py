@@ -80,7 +80,7 @@ class PretendedReplay(contenders.Replayed):
 
 class PretendedGpu(contenders.Machine):
     def __init__(self, name: str):
-        super().__init__("host")
+        super().__init__("cpu:native")
         self.name, self.is_host = name, False
 
 
@@ -253,11 +253,11 @@ class GpuCompareTest(unittest.TestCase):
 
     def test_arguments_are_refused_with_the_reason(self):
         for arguments, reason in (
-            (["--device", "gpu"], "expected host or cuda:N"),
+            (["--device", "gpu"], "expected cpu:native or cuda:N"),
             (["--shape", "1,2"], "expected T,B,N"),
             (["--rounds", "0"], "above 0"),
-            (["--contenders", "eager", "--device", "host"], "'qlif' must be among them"),
-            (["--ceilings", __file__, "--device", "host"], "floors need both"),
+            (["--contenders", "eager", "--device", "cpu:native"], "'qlif' must be among them"),
+            (["--ceilings", __file__, "--device", "cpu:native"], "floors need both"),
             (["--library", "/nowhere"], "there is no file"),
         ):
             with self.subTest(arguments=arguments):
@@ -271,7 +271,7 @@ class HostTest(unittest.TestCase):
     def test_runs_on_the_host(self):
         with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.redirect_stderr(io.StringIO()):
             code = gpu_compare.main(
-                ["--library", os.environ["QLIF_LIBRARY"], "--device", "host", "--shape", SHAPES[0], "--rounds", "1"]
+                ["--library", os.environ["QLIF_LIBRARY"], "--device", "cpu:native", "--shape", SHAPES[0], "--rounds", "1"]
                 + ["--sample-ms", "1"]
             )
         self.assertEqual(0, code)

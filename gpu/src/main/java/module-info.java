@@ -1,8 +1,9 @@
+import org.qlif.gpu.CudaBackend;
 import org.qlif.gpu.NativeBackend;
 import org.qlif.spi.Backend;
 
 /**
- * The backend in C and CUDA: devices {@code cuda:0}, {@code cuda:1} and so on, and {@code host}, the same library on the CPU. Beside
+ * The backend in C and CUDA: devices {@code cuda:0}, {@code cuda:1} and so on, and {@code cpu:native}, the same library on the CPU. Beside
  * it stand memory, streams, events and graphs of a GPU.
  */
 module org.qlif.gpu {
@@ -11,5 +12,6 @@ module org.qlif.gpu {
     exports org.qlif.gpu;
 
     provides Backend with
+            CudaBackend,
             NativeBackend;
 }

@@ -3,7 +3,7 @@ package org.qlif;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
-import org.qlif.spi.host.Team;
+import org.qlif.spi.host.Crew;
 
 /**
  * Lets one call at a time use an object, and closes it between calls: the one behaviour of everything here that has a {@code
@@ -78,7 +78,7 @@ final class CallGuard {
 
     /** Throws if the caller is inside the call that runs, on its thread or on one of those that help it. */
     void requireClosable() {
-        if (use.get() == BUSY && (user == Thread.currentThread() || Team.isHelper(Thread.currentThread()))) {
+        if (use.get() == BUSY && (user == Thread.currentThread() || Crew.isHelper(Thread.currentThread()))) {
             throw new IllegalStateException(
                     what + " is in a call that this thread takes part in, and can't be closed from there");
         }

@@ -1,38 +1,117 @@
 package org.qlif;
 
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
 /**
- * What a backend says of one of its devices.
+ * What a backend says of one of its devices: whether and how well it runs here, and facts about it, each absent where it has no meaning or
+ * isn't known. Immutable.
  *
- * @param device the full name, with its qualifier
- * @param description what it is, such as the instruction set in use; may be empty if it can't run
- * @param priority the automatic choice takes the highest that can run, and one with cautions only if there is no other
- * @param obstacles why it can't run here, one actionable sentence each; empty if it can
- * @param cautions why it runs here but is many times slower than it should be, one actionable sentence each; usually empty
- * @param present whether there is reason to think that the machine has the hardware: that the automatic choice passes over a device
- *     is worth telling only of one that is there
+ * <pre>{@code
+ * for (DeviceInfo info : Devices.list()) {
+ *     System.out.println(info.device() + (info.available() ? ": " + info.description() : " can't run: " + info.obstacles()));
+ * }
+ * }</pre>
  */
-public record DeviceInfo(
-        Device device,
-        String description,
-        int priority,
-        List<String> obstacles,
-        List<String> cautions,
-        boolean present) {
+public final class DeviceInfo {
     private static final Pattern NOT_PRINTABLE = Pattern.compile("[\\p{Cntrl}\\u2028\\u2029\\s]+");
 
-    /** Copies the lists, and makes one printable line of each text. */
-    public DeviceInfo {
-        description = line(description);
-        obstacles = obstacles.stream().map(DeviceInfo::line).toList();
-        cautions = cautions.stream().map(DeviceInfo::line).toList();
+    private final Device device;
+    private final String description;
+    private final int priority;
+    private final List<String> obstacles;
+    private final List<String> cautions;
+    private final boolean present;
+    private final OptionalInt vectorBits;
+    private final OptionalInt threads;
+    private final OptionalLong memoryBytes;
+    private final Optional<String> computeCapability;
+    private final Optional<String> driverVersion;
+
+    private DeviceInfo(Builder builder) {
+        this.device = builder.device;
+        this.description = builder.description;
+        this.priority = builder.priority;
+        this.obstacles = builder.obstacles;
+        this.cautions = builder.cautions;
+        this.present = builder.present;
+        this.vectorBits = builder.vectorBits;
+        this.threads = builder.threads;
+        this.memoryBytes = builder.memoryBytes;
+        this.computeCapability = builder.computeCapability;
+        this.driverVersion = builder.driverVersion;
     }
 
-    /** A device without cautions whose hardware the machine has. */
-    public DeviceInfo(Device device, String description, int priority, List<String> obstacles) {
-        this(device, description, priority, obstacles, List.of(), true);
+    /**
+     * For backends: a device that can run here, without cautions, whose hardware the machine has, until the builder is told otherwise.
+     *
+     * @param device the full name, with its qualifier
+     * @param priority the automatic choice takes the highest that can run, and one with cautions only if there is no other
+     */
+    public static Builder builder(Device device, int priority) {
+        return new Builder(device, priority);
+    }
+
+    /** The full name, with its qualifier. */
+    public Device device() {
+        return device;
+    }
+
+    /** What it is, such as the instruction set in use; may be empty if it can't run. */
+    public String description() {
+        return description;
+    }
+
+    /** The automatic choice takes the highest that can run, and one with cautions only if there is no other. */
+    public int priority() {
+        return priority;
+    }
+
+    /** Why it can't run here, one actionable sentence each; empty if it can. */
+    public List<String> obstacles() {
+        return obstacles;
+    }
+
+    /** Why it runs here but is many times slower than it should be, one actionable sentence each; usually empty. */
+    public List<String> cautions() {
+        return cautions;
+    }
+
+    /**
+     * Whether there is reason to think that the machine has the hardware: that the automatic choice passes over a device is worth telling
+     * only of one that is there.
+     */
+    public boolean present() {
+        return present;
+    }
+
+    /** The width of its vectors in bits, such as 512. */
+    public OptionalInt vectorBits() {
+        return vectorBits;
+    }
+
+    /** How many threads a CPU runs at a time, as far as this process may use them. */
+    public OptionalInt threads() {
+        return threads;
+    }
+
+    /** The size of its memory in bytes; of a CPU, the machine's or the container's. */
+    public OptionalLong memoryBytes() {
+        return memoryBytes;
+    }
+
+    /** A GPU's compute capability, such as {@code 9.0}. */
+    public Optional<String> computeCapability() {
+        return computeCapability;
+    }
+
+    /** The newest CUDA version that a GPU's driver knows, such as {@code 13.0}. */
+    public Optional<String> driverVersion() {
+        return driverVersion;
     }
 
     /** Whether it can run here. */
@@ -40,13 +119,97 @@ public record DeviceInfo(
         return obstacles.isEmpty();
     }
 
-    /** Whether it can run here and nothing is to be said against it. */
-    boolean recommended() {
-        return obstacles.isEmpty() && cautions.isEmpty();
+    /** The device and its description, or why it can't run. */
+    @Override
+    public String toString() {
+        return device + (available() ? ": " + description : " can't run: " + String.join("; ", obstacles));
     }
 
     /** {@code text} on one line, whatever it quotes: it goes to logs and terminals. */
     static String line(String text) {
         return NOT_PRINTABLE.matcher(text).replaceAll(" ").strip();
+    }
+
+    private static List<String> lines(List<String> texts) {
+        return texts.stream().map(DeviceInfo::line).toList();
+    }
+
+    /** Collects what a backend says of a device. Of each text it makes one printable line. */
+    public static final class Builder {
+        private final Device device;
+        private final int priority;
+        private String description = "";
+        private List<String> obstacles = List.of();
+        private List<String> cautions = List.of();
+        private boolean present = true;
+        private OptionalInt vectorBits = OptionalInt.empty();
+        private OptionalInt threads = OptionalInt.empty();
+        private OptionalLong memoryBytes = OptionalLong.empty();
+        private Optional<String> computeCapability = Optional.empty();
+        private Optional<String> driverVersion = Optional.empty();
+
+        private Builder(Device device, int priority) {
+            this.device = Objects.requireNonNull(device, "device");
+            this.priority = priority;
+        }
+
+        /** Sets {@link DeviceInfo#description()}. */
+        public Builder description(String description) {
+            this.description = line(description);
+            return this;
+        }
+
+        /** Sets {@link DeviceInfo#obstacles()}. */
+        public Builder obstacles(List<String> obstacles) {
+            this.obstacles = lines(obstacles);
+            return this;
+        }
+
+        /** Sets {@link DeviceInfo#cautions()}. */
+        public Builder cautions(List<String> cautions) {
+            this.cautions = lines(cautions);
+            return this;
+        }
+
+        /** Sets {@link DeviceInfo#present()}. */
+        public Builder present(boolean present) {
+            this.present = present;
+            return this;
+        }
+
+        /** Sets {@link DeviceInfo#vectorBits()}. */
+        public Builder vectorBits(int vectorBits) {
+            this.vectorBits = OptionalInt.of(vectorBits);
+            return this;
+        }
+
+        /** Sets {@link DeviceInfo#threads()}. */
+        public Builder threads(int threads) {
+            this.threads = OptionalInt.of(threads);
+            return this;
+        }
+
+        /** Sets {@link DeviceInfo#memoryBytes()}; empty if it isn't known. */
+        public Builder memoryBytes(OptionalLong memoryBytes) {
+            this.memoryBytes = Objects.requireNonNull(memoryBytes, "memoryBytes");
+            return this;
+        }
+
+        /** Sets {@link DeviceInfo#computeCapability()}. */
+        public Builder computeCapability(String computeCapability) {
+            this.computeCapability = Optional.of(line(computeCapability));
+            return this;
+        }
+
+        /** Sets {@link DeviceInfo#driverVersion()}. */
+        public Builder driverVersion(String driverVersion) {
+            this.driverVersion = Optional.of(line(driverVersion));
+            return this;
+        }
+
+        /** What was collected. */
+        public DeviceInfo build() {
+            return new DeviceInfo(this);
+        }
     }
 }

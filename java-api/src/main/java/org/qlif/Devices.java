@@ -9,12 +9,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -33,10 +33,9 @@ import org.qlif.spi.Backend;
  */
 public final class Devices {
     private static final System.Logger LOG = System.getLogger("org.qlif");
-    private static final AtomicBoolean FALLBACK_LOGGED = new AtomicBoolean();
 
-    /** What was warned of so far. */
-    private static final Set<String> WARNED = ConcurrentHashMap.newKeySet();
+    /** What was said so far. */
+    private static final Set<String> SAID = ConcurrentHashMap.newKeySet();
 
     /** The priority of a device that nothing is known of: the log has said already why it is passed over. */
     private static final int LOST = Integer.MIN_VALUE;
@@ -46,13 +45,36 @@ public final class Devices {
 
     /** A device, and the backend that offers it; none if the device was lost with its backend. */
     record Choice(@Nullable Backend backend, DeviceInfo info) {
+        /** The backend of a device that can run. */
+        Backend requireBackend() {
+            return Objects.requireNonNull(backend);
+        }
+
         Device device() {
             return info.device();
         }
+
+        /** Whether it can run here at all. */
+        boolean available() {
+            return info.available();
+        }
     }
 
-    /** What a name means: the devices, best first, and the one to take, if any can run. */
-    private record Meaning(List<Choice> matching, Optional<Choice> taken) {}
+    /** What a kernel is to run. */
+    private record Task(NeuronConfig config, KernelOptions options) {
+        /** Why {@code candidate}, which can run here, can't run this. */
+        List<String> obstacles(Choice candidate) {
+            Backend backend = candidate.requireBackend();
+            try {
+                return backend.obstacles(config, options, candidate.device()).stream()
+                        .map(DeviceInfo::line)
+                        .toList();
+            } catch (RuntimeException | LinkageError failure) {
+                return List.of(
+                        DeviceInfo.line(backend.getClass().getName() + " can't say whether it runs this: " + failure));
+            }
+        }
+    }
 
     /** The backends, and the devices of those that were found but can't be used. */
     private record Installation(List<Backend> backends, List<DeviceInfo> lost) {}
@@ -82,42 +104,63 @@ public final class Devices {
      * @throws DeviceUnavailableException if it can't run here, or no backend is installed
      */
     public static DeviceInfo resolve(Device device) {
-        return choose(device).info();
+        return choose(device, matching(device), null).info();
     }
 
     /** What {@link #resolve} would return, without a word in the log; empty where it would throw. */
     public static Optional<DeviceInfo> find(Device device) {
         try {
-            return meaning(device).taken().map(Choice::info);
+            return matching(device).stream()
+                    .filter(Choice::available)
+                    .findFirst()
+                    .map(Choice::info);
         } catch (IllegalArgumentException | DeviceUnavailableException none) {
             return Optional.empty();
         }
     }
 
-    static Choice choose(Device device) {
-        Meaning meaning = meaning(device);
-        if (meaning.matching().isEmpty()) {
-            throw unknown(device);
-        }
-        Choice taken = meaning.taken()
-                .orElseThrow(() -> new DeviceUnavailableException(
-                        "device '" + device + "' can't run here: " + reasons(device, meaning.matching())));
-        tell(device, meaning.matching(), taken);
-        return taken;
+    /**
+     * The device to take for a kernel of {@code config}.
+     *
+     * @throws IllegalArgumentException as {@link #resolve}, or if none of those that can run here can run the configuration
+     * @throws DeviceUnavailableException as {@link #resolve}
+     */
+    static Choice choose(Device device, NeuronConfig config, KernelOptions options) {
+        return choose(device, matching(device), new Task(config, options));
     }
 
-    private static Meaning meaning(Device device) {
+    private static Choice choose(Device device, List<Choice> matching, @Nullable Task task) {
+        if (matching.isEmpty()) {
+            throw unknown(device);
+        }
+        Map<Choice, List<String>> refusals = new LinkedHashMap<>();
+        // Best first, so those with cautions come last.
+        for (Choice candidate : matching) {
+            if (!candidate.available()) {
+                continue;
+            }
+            List<String> refusal = task == null ? List.of() : task.obstacles(candidate);
+            if (refusal.isEmpty()) {
+                tell(device, matching, candidate, refusals);
+                return candidate;
+            }
+            refusals.put(candidate, refusal);
+        }
+        if (refusals.isEmpty()) {
+            throw new DeviceUnavailableException(
+                    "device '" + device + "' can't run here: " + reasons(device, matching, refusals));
+        }
+        throw new IllegalArgumentException("device '" + device + "' can't run this configuration: "
+                + reasons(device, List.copyOf(refusals.keySet()), refusals));
+    }
+
+    /** The devices that {@code device} can mean, best first. */
+    private static List<Choice> matching(Device device) {
         Predicate<Backend> concerned = backend -> backend.concerns(device);
         installation().backends().stream().filter(concerned).forEach(backend -> backend.requireKnownSettings(device));
-        List<Choice> matching = candidates(concerned).stream()
+        return candidates(concerned).stream()
                 .filter(candidate -> matches(device, candidate.device()))
                 .toList();
-        // Best first, so those with cautions come last.
-        return new Meaning(
-                matching,
-                matching.stream()
-                        .filter(candidate -> candidate.info().available())
-                        .findFirst());
     }
 
     /** The exception for a name that is none of a device here. */
@@ -130,6 +173,10 @@ public final class Devices {
             }
         }
         List<DeviceInfo> all = list();
+        if (all.stream().allMatch(info -> info.priority() == LOST)) {
+            throw new DeviceUnavailableException("device '" + device + "' can't run here: no backend can be used; "
+                    + all.stream().map(DeviceInfo::toString).collect(Collectors.joining("; ")));
+        }
         String offered = all.stream()
                 .filter(info -> info.priority() != LOST)
                 .flatMap(info -> Stream.of(info.device().kind(), info.device().text()))
@@ -260,7 +307,9 @@ public final class Devices {
 
     private static List<DeviceInfo> lost(List<Device> devices, String reason) {
         return devices.stream()
-                .map(device -> new DeviceInfo(device, "", LOST, List.of(reason)))
+                .map(device -> DeviceInfo.builder(device, LOST)
+                        .obstacles(List.of(reason))
+                        .build())
                 .toList();
     }
 
@@ -284,44 +333,48 @@ public final class Devices {
                 || asked.text().equals(offered.kind());
     }
 
-    /** Says what is to be said of a choice: once that a device is slow, and once that better ones were passed over. */
-    private static void tell(Device asked, List<Choice> matching, Choice taken) {
+    /** Says once what is to be said of a choice: that a device is slow, or which one was taken, and why none of the better ones. */
+    private static void tell(Device asked, List<Choice> matching, Choice taken, Map<Choice, List<String>> refusals) {
         if (!taken.info().cautions().isEmpty()) {
             warnOnce("device '" + taken.device() + "' is slow here: "
                     + String.join("; ", taken.info().cautions()));
             return;
         }
-        List<Choice> before = matching.subList(0, matching.indexOf(taken));
-        List<Choice> better = matching.stream()
-                .filter(candidate -> candidate.info().available()
-                        ? !candidate.info().cautions().isEmpty()
-                        : before.contains(candidate))
-                .toList();
-        if (better.isEmpty()) {
+        if (asked.equals(taken.device())) {
             return;
         }
-        // Most machines have no GPU, which is not worth a line at every start.
-        List<Choice> present =
-                better.stream().filter(candidate -> candidate.info().present()).toList();
-        boolean tell = !present.isEmpty() && FALLBACK_LOGGED.compareAndSet(false, true);
-        List<Choice> passedOver = tell ? present : better;
-        LOG.log(
-                tell ? System.Logger.Level.INFO : System.Logger.Level.DEBUG,
-                () -> "device '" + asked + "' is " + taken.device() + "; passed over: " + reasons(asked, passedOver)
-                        + " (ask for '" + taken.device() + "' by name to silence this)");
+        List<Choice> before = matching.subList(0, matching.indexOf(taken));
+        // Most machines have no GPU, which is not worth a word at every start.
+        List<Choice> passedOver = matching.stream()
+                .filter(candidate -> before.contains(candidate)
+                        || candidate.available() && !candidate.info().cautions().isEmpty())
+                .filter(candidate -> candidate.info().present())
+                .toList();
+        String outcome = taken.device()
+                + (passedOver.isEmpty()
+                        ? ""
+                        : "; passed over: " + reasons(asked, passedOver, refusals) + " (ask for '" + taken.device()
+                                + "' by name to silence this)");
+        if (SAID.add(outcome)) {
+            LOG.log(System.Logger.Level.INFO, "device '" + asked + "' is " + outcome);
+        }
     }
 
     private static void warnOnce(String message) {
-        if (WARNED.add(message)) {
+        if (SAID.add(message)) {
             LOG.log(System.Logger.Level.WARNING, DeviceInfo.line(message));
         }
     }
 
     /** What is to be said against {@code candidates}: each reason once, after its devices unless that is the one asked for. */
-    private static String reasons(Device asked, List<Choice> candidates) {
+    private static String reasons(Device asked, List<Choice> candidates, Map<Choice, List<String>> refusals) {
         Map<String, List<String>> devices = new LinkedHashMap<>();
         for (Choice candidate : candidates) {
-            Stream.concat(candidate.info().obstacles().stream(), candidate.info().cautions().stream())
+            Stream.of(
+                            candidate.info().obstacles(),
+                            candidate.info().cautions(),
+                            refusals.getOrDefault(candidate, List.of()))
+                    .flatMap(List::stream)
                     .forEach(reason -> devices.computeIfAbsent(reason, _ -> new ArrayList<>())
                             .add(candidate.device().text()));
         }

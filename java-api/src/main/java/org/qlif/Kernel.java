@@ -17,9 +17,10 @@ import org.qlif.spi.TapeStorage;
  * before anything is written, the values of parameters in the host's memory among them ({@link Parameters#requireValid}). Input,
  * modulation and a given state may hold NaN, which stays in its neuron.
  *
- * <p>A kernel owns scratch memory and helper threads and serves one call at a time: a call from a second thread meanwhile, or after
- * {@link #close()}, throws {@link IllegalStateException}. Open one kernel for each thread that calls. A kernel that is forgotten is
- * closed some time after it has become unreachable.
+ * <p>A kernel serves one call at a time, from any thread, a virtual one too: a call from a second thread meanwhile, or after
+ * {@link #close()}, throws {@link IllegalStateException}. Open one kernel for each thread that calls; kernels
+ * share helper threads, see {@link KernelOptions}. An interrupt neither ends a call nor gets lost. A kernel that is forgotten is closed some
+ * time after it has become unreachable.
  *
  * <pre>{@code
  * try (Kernel kernel = Kernel.open(QlifConfig.defaults(), "cpu")) {
@@ -59,8 +60,8 @@ public final class Kernel implements AutoCloseable {
     /**
      * A kernel of {@code config} on the device of this name, with {@link KernelOptions#defaults()}; see {@link Device}.
      *
-     * @throws IllegalArgumentException if the name has not the form of one, no installed backend knows the device, or it can't run the configuration
-     * @throws DeviceUnavailableException if the device can't run here
+     * @throws IllegalArgumentException if the name has not the form of one, or as {@link #open(NeuronConfig, Device, KernelOptions)} does
+     * @throws DeviceUnavailableException if the device can't run here, or no backend can be used
      * @throws NativeException if the device fails
      */
     public static Kernel open(NeuronConfig config, String device) {
@@ -68,20 +69,19 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * A kernel of {@code config} on {@code device}.
+     * A kernel of {@code config} on {@code device}. If that leaves a choice, as {@code auto} and {@code cpu} do, it is among those that can
+     * run the configuration; what is taken is logged once (INFO, logger {@code org.qlif}) for each outcome, and {@link #device()} tells it.
      *
-     * @throws IllegalArgumentException if no installed backend knows the device, or it can't run the configuration
-     * @throws DeviceUnavailableException if the device can't run here
+     * @throws IllegalArgumentException if no installed backend knows the device, or none that the name can mean can run the configuration
+     *     with these options
+     * @throws DeviceUnavailableException if the device can't run here, or no backend can be used
      * @throws NativeException if the device fails
      */
     public static Kernel open(NeuronConfig config, Device device, KernelOptions options) {
         Objects.requireNonNull(config, "config");
         Objects.requireNonNull(options, "options");
-        Devices.Choice choice = Devices.choose(Objects.requireNonNull(device, "device"));
-        return new Kernel(
-                config,
-                choice.device(),
-                Objects.requireNonNull(choice.backend()).open(config, choice.device(), options));
+        Devices.Choice choice = Devices.choose(Objects.requireNonNull(device, "device"), config, options);
+        return new Kernel(config, choice.device(), choice.requireBackend().open(config, choice.device(), options));
     }
 
     /** The configuration. */
@@ -89,7 +89,7 @@ public final class Kernel implements AutoCloseable {
         return config;
     }
 
-    /** The device that runs, by its full name. */
+    /** The device that runs, by its full name, such as {@code cpu:simd}. */
     public Device device() {
         return device;
     }
@@ -432,7 +432,7 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * Releases helper threads and memory, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
+     * Releases memory, and helper threads that no other kernel uses, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
      *
      * @throws IllegalStateException if the caller is inside a call of this kernel, such as in a transform function; nothing is changed
      */

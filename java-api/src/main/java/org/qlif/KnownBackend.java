@@ -14,7 +14,8 @@ import org.qlif.spi.Backend;
 enum KnownBackend {
     SIMD("simd.SimdBackend", "qlif-simd", List.of("cpu:simd"), "cpu(:simd)?"),
     SCALAR("scalar.ScalarBackend", "qlif-scalar", List.of("cpu:scalar"), "cpu(:scalar)?"),
-    NATIVE("gpu.NativeBackend", "qlif-gpu", List.of("cuda:0", "host"), "cuda(:\\d+)?|host");
+    NATIVE("gpu.NativeBackend", "qlif-gpu", List.of("cpu:native"), "cpu:native"),
+    CUDA("gpu.CudaBackend", "qlif-gpu", List.of("cuda:0"), "cuda(:\\d+)?");
 
     private final String className;
     private final String artifact;
@@ -59,7 +60,7 @@ enum KnownBackend {
                 .filter(known -> known.names.matcher(device.text()).matches())
                 .findFirst()
                 .map(known -> "'" + device + "' comes with the artifact " + known.artifact
-                        + (known == NATIVE
+                        + (known == NATIVE || known == CUDA
                                 ? ", which is needed twice, as it is and with the classifier linux-x86_64"
                                 : "")
                         + "; add it to the class path or module path");

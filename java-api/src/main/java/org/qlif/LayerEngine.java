@@ -38,7 +38,7 @@ final class LayerEngine implements AutoCloseable {
         }
 
         void threads(int threads) {
-            this.options = new KernelOptions(threads);
+            this.options = options.withThreads(threads);
         }
 
         void state(StatePolicy policy) {

@@ -24,16 +24,16 @@ public enum ContenderKind {
         }
     },
     /** Our kernel in C++, on memory that it reaches as it lies. */
-    HOST("QLIF host (the GPU's library on the CPU)", every(), every(), true) {
+    NATIVE("QLIF cpu:native (the GPU's library on the CPU)", every(), every(), true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
-            return new KernelContender("host", workload, threads, pass, Storage.ALIGNED);
+            return new KernelContender("cpu:native", workload, threads, pass, Storage.ALIGNED);
         }
 
         @Override
         Optional<String> obstacle() {
             try {
-                Devices.resolve(Device.of("host"));
+                Devices.resolve(Device.of("cpu:native"));
                 return Optional.empty();
             } catch (DeviceUnavailableException reason) {
                 return Optional.of(reason.getMessage());

@@ -46,7 +46,10 @@ public class DrawBenchmark extends NeuronBenchmark {
     @Setup
     public void open() {
         Shape extents = Shape.parse(shape);
-        kernel = Kernel.open(QlifConfig.defaults(), Device.of(device), new KernelOptions(1));
+        kernel = Kernel.open(
+                QlifConfig.defaults(),
+                Device.of(device),
+                KernelOptions.defaults().withThreads(1));
         uniforms = Tensor.zeros(DType.F32, extents.steps(), extents.batch(), extents.neurons());
         if (numbers == Numbers.UNIFORMS_AND_NORMALS) {
             normals = Tensor.zeros(DType.F32, uniforms.shape());

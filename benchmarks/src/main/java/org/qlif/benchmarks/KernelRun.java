@@ -29,7 +29,8 @@ final class KernelRun implements AutoCloseable {
     }
 
     KernelRun(String device, int threads, Workload workload, Pass pass, Storage storage) {
-        kernel = Kernel.open(workload.config(), Device.of(device), new KernelOptions(threads));
+        kernel = Kernel.open(
+                workload.config(), Device.of(device), KernelOptions.defaults().withThreads(threads));
         long t = workload.shape().steps();
         long b = workload.shape().batch();
         long n = workload.shape().neurons();

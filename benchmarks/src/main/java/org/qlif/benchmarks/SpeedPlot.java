@@ -26,7 +26,7 @@ final class SpeedPlot {
     private static final Map<ContenderKind, Color> COLOURS = Map.of(
             ContenderKind.SIMD, new Color(0x1B5E9E),
             ContenderKind.SCALAR, new Color(0x7FB3E0),
-            ContenderKind.HOST, new Color(0x2E8B57),
+            ContenderKind.NATIVE, new Color(0x2E8B57),
             ContenderKind.TORCH, new Color(0xE07B39),
             ContenderKind.C, new Color(0x4D4D4D),
             ContenderKind.C_LIBM, new Color(0xA6A6A6));

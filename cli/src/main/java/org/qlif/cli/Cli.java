@@ -9,7 +9,6 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.ServiceConfigurationError;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
@@ -82,7 +81,7 @@ final class Cli {
             int exitCode = commandLine.execute(arguments);
             commandLine.getOut().flush();
             return exitCode;
-        } catch (StandardOutput.Failure | OutOfMemoryError | ServiceConfigurationError | LinkageError error) {
+        } catch (StandardOutput.Failure | OutOfMemoryError | LinkageError error) {
             // Errors that say something of the output, the machine or the installation; picocli hands on any Error as
             // it is.
             return failure(error);
@@ -161,7 +160,7 @@ final class Cli {
             case AccessDeniedException _ -> "access denied: " + message;
             case OutOfMemoryError _ -> "not enough memory (" + message + "); try something smaller";
             case StandardOutput.Failure _, TrainingDivergedException _ -> message;
-            case IOException _, DeviceUnavailableException _, IllegalArgumentException _, ServiceConfigurationError _
+            case IOException _, DeviceUnavailableException _, IllegalArgumentException _
             when message != null -> message;
             default -> "unexpected " + cause + " (--debug shows where)";
         };

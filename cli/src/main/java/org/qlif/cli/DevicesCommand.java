@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -32,13 +33,13 @@ final class DevicesCommand implements Runnable {
         List<DeviceInfo> devices = Devices.list();
         Map<String, Device> choices = choices(devices);
         List<List<String>> rows = new ArrayList<>();
-        rows.add(List.of("DEVICE", "CHOSEN BY", "DESCRIPTION"));
+        rows.add(List.of("DEVICE", "CHOSEN BY", "DESCRIPTION", "FACTS"));
         for (DeviceInfo info : devices) {
             if (info.available()) {
                 List<String> chosenBy = choices.keySet().stream()
                         .filter(name -> choices.get(name).equals(info.device()))
                         .toList();
-                rows.add(List.of(info.device().text(), String.join(", ", chosenBy), info.description()));
+                rows.add(List.of(info.device().text(), String.join(", ", chosenBy), info.description(), facts(info)));
             }
         }
         PrintWriter out = spec.commandLine().getOut();
@@ -46,6 +47,17 @@ final class DevicesCommand implements Runnable {
         print(out, "Slow here:", devices, DeviceInfo::cautions);
         print(out, "Can't run here:", devices, DeviceInfo::obstacles);
         out.flush();
+    }
+
+    private static String facts(DeviceInfo info) {
+        List<String> facts = new ArrayList<>();
+        info.vectorBits().ifPresent(bits -> facts.add(bits + "-bit vectors"));
+        info.threads().ifPresent(threads -> facts.add(threads + (threads == 1 ? " thread" : " threads")));
+        info.memoryBytes()
+                .ifPresent(bytes -> facts.add(String.format(Locale.ROOT, "%.1f GiB", bytes / (double) (1L << 30))));
+        info.computeCapability().ifPresent(capability -> facts.add("compute capability " + capability));
+        info.driverVersion().ifPresent(version -> facts.add("CUDA " + version + " driver"));
+        return String.join(", ", facts);
     }
 
     /** Lists what is to be said against devices, if anything is. */

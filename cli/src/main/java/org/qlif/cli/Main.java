@@ -3,6 +3,8 @@ package org.qlif.cli;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.qlif.training.ConsoleListener;
 import org.qlif.training.TrainingListener;
 
@@ -15,6 +17,9 @@ public final class Main {
     private static final Benchmark.Timing TIMING =
             new Benchmark.Timing(Duration.ofSeconds(2), Duration.ofSeconds(15), 15, Duration.ofMillis(50));
 
+    /** Held, since loggers that nobody holds forget their settings. */
+    private static Logger logger;
+
     private Main() {}
 
     /** Runs the command line and exits with its code. */
@@ -22,6 +27,10 @@ public final class Main {
         if (System.getProperty(LOG_FORMAT) == null) {
             System.setProperty(LOG_FORMAT, "qlif: %5$s%n");
         }
+        // Commands name the device that runs; only what a choice passed over is news.
+        logger = Logger.getLogger("org.qlif");
+        logger.setFilter(
+                record -> record.getLevel() != Level.INFO || record.getMessage().contains("passed over"));
         StandardOutput output = StandardOutput.install();
         boolean debug = !System.getenv().getOrDefault("QLIF_DEBUG", "").isEmpty();
         Cli cli = new Cli(

@@ -1,5 +1,6 @@
 package org.qlif.cli;
 
+import org.qlif.Qlif;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Option;
@@ -41,13 +42,12 @@ final class QlifCommand {
         return debug || debugByDefault;
     }
 
-    /** The version in the jar's manifest, and of the Java that runs. */
+    /** The library's version, and that of the Java that runs. */
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = QlifCommand.class.getPackage().getImplementationVersion();
             return new String[] {
-                "qlif " + (version == null ? "(not packaged)" : version),
+                "qlif " + Qlif.version(),
                 "Java " + Runtime.version() + ", " + System.getProperty("os.name") + " " + System.getProperty("os.arch")
             };
         }

@@ -35,6 +35,6 @@ final class ThreadsOption {
             throw new ParameterException(
                     command.commandLine(), "--threads: got " + threads + ", expected a whole number from 1 to " + MOST);
         }
-        return new KernelOptions(threads);
+        return KernelOptions.defaults().withThreads(threads);
     }
 }

@@ -16,8 +16,13 @@ public final class AbsentBackend implements Backend {
     @Override
     public List<DeviceInfo> devices() {
         return List.of(
-                new DeviceInfo(Device.of("absent:test"), "", -1, List.of(OBSTACLE)),
-                new DeviceInfo(Device.of("slow:test"), "brass", 100, List.of(), List.of(CAUTION), true));
+                DeviceInfo.builder(Device.of("absent:test"), -1)
+                        .obstacles(List.of(OBSTACLE))
+                        .build(),
+                DeviceInfo.builder(Device.of("slow:test"), 100)
+                        .description("brass")
+                        .cautions(List.of(CAUTION))
+                        .build());
     }
 
     @Override

@@ -16,10 +16,10 @@ class DevicesCommandTest {
         String best = Devices.resolve(Device.AUTO).device().text();
         String cpu = Devices.resolve(Device.of("cpu")).device().text();
         List<String> lines = devices.out().lines().toList();
-        assertThat(lines.getFirst()).matches("DEVICE +CHOSEN BY +DESCRIPTION");
+        assertThat(lines.getFirst()).matches("DEVICE +CHOSEN BY +DESCRIPTION +FACTS");
         assertThat(lines.get(1)).matches(best + " +auto, [a-z]+ +.*");
         assertThat(lines).anyMatch(line -> line.matches(cpu + " +(auto, )?cpu +.*"));
-        assertThat(devices.out()).contains("cpu:scalar", "cuda:0", "host");
+        assertThat(devices.out()).contains("cpu:scalar", "cuda:0", "cpu:native");
     }
 
     @Test
@@ -30,6 +30,25 @@ class DevicesCommandTest {
                 .allSatisfy(line ->
                         assertThat(line.substring(description - 2, description)).isBlank())
                 .allSatisfy(line -> assertThat(line.charAt(description)).isNotEqualTo(' '));
+    }
+
+    /** What {@link org.qlif.DeviceInfo} knows, and nothing of a device that tells none. */
+    @Test
+    void tellsTheFacts() {
+        List<String> lines = Invocation.of("devices").out().lines().toList();
+        int facts = lines.getFirst().indexOf("FACTS");
+        String scalar = lines.stream()
+                .filter(line -> line.startsWith("cpu:scalar "))
+                .findFirst()
+                .orElseThrow();
+        int threads = Runtime.getRuntime().availableProcessors();
+        assertThat(scalar.substring(facts))
+                .matches(threads + (threads == 1 ? " thread" : " threads") + ", \\d+\\.\\d GiB");
+        String slow = lines.stream()
+                .filter(line -> line.startsWith("slow:test "))
+                .findFirst()
+                .orElseThrow();
+        assertThat(slow.length()).isLessThanOrEqualTo(facts);
     }
 
     @Test

@@ -123,7 +123,8 @@ public final class GoldenVerifier {
     /** A kernel for runs over {@code shape}. */
     private Kernel open(NeuronConfig config, long[] shape) {
         long useful = Math.max(1, Math.ceilDiv(shape[1] * shape[2], NEURONS_PER_THREAD));
-        return Kernel.open(config, device, new KernelOptions((int) Math.min(options.threads(), useful)));
+        return Kernel.open(
+                config, device, KernelOptions.defaults().withThreads((int) Math.min(options.threads(), useful)));
     }
 
     private GoldenResult verifyDraws(GoldenCase golden, long[] shape, Arena arena) {

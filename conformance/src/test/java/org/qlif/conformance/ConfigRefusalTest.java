@@ -213,7 +213,7 @@ class ConfigRefusalTest {
     @Test
     void refusesThreadsOutOfRange() {
         for (int bad : new int[] {0, -1, 1025}) {
-            assertThatThrownBy(() -> new KernelOptions(bad))
+            assertThatThrownBy(() -> KernelOptions.defaults().withThreads(bad))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("threads");
         }

@@ -83,7 +83,7 @@ class CudaLifetimeTest {
     }
 
     private static Kernel kernel() {
-        return Kernel.open(CONFIG, DEVICE, new KernelOptions(1));
+        return Kernel.open(CONFIG, DEVICE, KernelOptions.defaults().withThreads(1));
     }
 
     private static CudaKernel control(Kernel kernel) {

@@ -38,7 +38,7 @@ import org.qlif.gpu.PinnedBuffer;
 class CudaMemoryTest {
     private static final Device DEVICE = Device.of("cuda:0");
     private static final Device ORACLE = Device.of("cpu:scalar");
-    private static final KernelOptions ONE_THREAD = new KernelOptions(1);
+    private static final KernelOptions ONE_THREAD = KernelOptions.defaults().withThreads(1);
     private static final QlifConfig CONFIG = QlifConfig.defaults();
 
     private CudaDevice device;

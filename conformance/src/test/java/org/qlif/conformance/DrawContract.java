@@ -46,7 +46,8 @@ abstract class DrawContract {
     }
 
     private Kernel open() {
-        return Kernel.open(QlifConfig.defaults(), device, new KernelOptions(2));
+        return Kernel.open(
+                QlifConfig.defaults(), device, KernelOptions.defaults().withThreads(2));
     }
 
     /** Mean 1/2, variance 1/12; their standard errors are sqrt(1/12n) and sqrt(1/180n). */
@@ -179,7 +180,8 @@ abstract class DrawContract {
         for (NeuronConfig config : List.of(QlifConfig.plainLif(), LifConfig.defaults())) {
             Tensor uniforms = Tensor.zeros(DType.F32, 6, 3, 17);
             Tensor normals = Tensor.zeros(DType.F32, 6, 3, 17);
-            try (Kernel kernel = Kernel.open(config, device, new KernelOptions(2))) {
+            try (Kernel kernel =
+                    Kernel.open(config, device, KernelOptions.defaults().withThreads(2))) {
                 kernel.draw(stream, 1001, uniforms, normals);
             }
             Result.Bits.assertSame(expected.uniforms(), uniforms.toFloatArray(), "uniforms of " + config.model());

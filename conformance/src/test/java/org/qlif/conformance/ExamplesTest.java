@@ -31,8 +31,9 @@ class ExamplesTest {
         /** The lines of {@link #source} before the example's first. */
         private static final int HEADER = 2;
 
-        private static final String IMPORTS = "import java.lang.foreign.*; import java.nio.file.*; import java.util.*;"
-                + " import org.qlif.*; import org.qlif.conformance.*; import org.qlif.gpu.*; ";
+        private static final String IMPORTS =
+                "import java.lang.foreign.*; import java.nio.file.*; import java.time.*; import java.util.*;"
+                        + " import org.qlif.*; import org.qlif.conformance.*; import org.qlif.gpu.*; ";
 
         JavaFileObject source(String name) {
             String imports = lines.stream().filter(Example::isImport).collect(Collectors.joining());

@@ -48,7 +48,8 @@ final class ForkedArenas {
     }
 
     public static void main(String[] arguments) throws Exception {
-        try (Kernel kernel = Kernel.open(CONFIG, Device.of(arguments[0]), new KernelOptions(2))) {
+        try (Kernel kernel = Kernel.open(
+                CONFIG, Device.of(arguments[0]), KernelOptions.defaults().withThreads(2))) {
             ForkedArenas calls = new ForkedArenas(kernel);
             calls.repeat("forward", calls::forward);
             calls.repeat("backward", calls::backward);

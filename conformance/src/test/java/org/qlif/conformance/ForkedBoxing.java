@@ -47,7 +47,8 @@ final class ForkedBoxing {
 
     private Calls open(String name, NeuronConfig config, String device, Tape.Mode mode) {
         Scenario scenario = Scenario.healthy(config, SHAPE);
-        Kernel kernel = Kernel.open(config, Device.of(device), new KernelOptions(1));
+        Kernel kernel =
+                Kernel.open(config, Device.of(device), KernelOptions.defaults().withThreads(1));
         // Without voltages and traces, a model may do several steps in one pass.
         boolean everything = mode == Tape.Mode.VOLTAGE;
         Forward forward = scenario.forward(memory, result -> everything || result.startsWith("spikes"))

@@ -42,7 +42,8 @@ final class ForkedConfigurations {
     }
 
     private static void run(QlifConfig config, Device device) {
-        try (Kernel kernel = Kernel.open(config, device, new KernelOptions(1));
+        try (Kernel kernel =
+                        Kernel.open(config, device, KernelOptions.defaults().withThreads(1));
                 Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, 3, 1, 17)) {
             run(kernel, tape);
         }
@@ -60,7 +61,8 @@ final class ForkedConfigurations {
 
     private static long classesForTheSame(Device device) {
         QlifConfig config = QlifConfig.defaults();
-        try (Kernel kernel = Kernel.open(config, device, new KernelOptions(1));
+        try (Kernel kernel =
+                        Kernel.open(config, device, KernelOptions.defaults().withThreads(1));
                 Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, 3, 1, 17)) {
             run(kernel, tape);
             run(config, device);

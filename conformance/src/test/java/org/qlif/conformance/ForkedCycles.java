@@ -15,7 +15,7 @@ import org.qlif.Tape;
 import org.qlif.Tensor;
 
 /**
- * Opens, uses and closes kernels and tapes on {@code host}, and prints by how many KiB the process has grown since it was warm. Run
+ * Opens, uses and closes kernels and tapes on {@code cpu:native}, and prints by how many KiB the process has grown since it was warm. Run
  * in a JVM whose heap is all there from the start.
  */
 final class ForkedCycles {
@@ -32,9 +32,10 @@ final class ForkedCycles {
     }
 
     private static void cycle(int count) {
-        Device host = Device.of("host");
+        Device device = Device.of("cpu:native");
         for (int i = 0; i < count; i++) {
-            try (Kernel kernel = Kernel.open(CONFIG, host, new KernelOptions(1 + i % 2));
+            try (Kernel kernel =
+                            Kernel.open(CONFIG, device, KernelOptions.defaults().withThreads(1 + i % 2));
                     Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, 65, 2, 64)) {
                 kernel.forward(new Forward()
                         .input(Tensor.zeros(DType.F32, 65, 2, 64))

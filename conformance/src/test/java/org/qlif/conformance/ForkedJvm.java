@@ -51,6 +51,11 @@ abstract class ForkedJvm {
             return err.stream().filter(line -> line.startsWith("INFO")).toList();
         }
 
+        /** What was said of devices that a choice passed over. */
+        List<String> passedOver() {
+            return infos().stream().filter(line -> line.contains("passed over")).toList();
+        }
+
         /** Those at WARNING: the JVM has its own, which speak of no device. */
         List<String> warnings() {
             return err.stream()
@@ -59,12 +64,12 @@ abstract class ForkedJvm {
         }
     }
 
-    static void assumeHost() {
-        DeviceInfo host = Devices.list().stream()
-                .filter(info -> info.device().text().equals("host"))
+    static void assumeNative() {
+        DeviceInfo library = Devices.list().stream()
+                .filter(info -> info.device().text().equals("cpu:native"))
                 .findFirst()
                 .orElseThrow();
-        assumeTrue(host.available(), () -> "host can't run here: " + host.obstacles());
+        assumeTrue(library.available(), () -> "cpu:native can't run here: " + library.obstacles());
     }
 
     static String goldenCase() {

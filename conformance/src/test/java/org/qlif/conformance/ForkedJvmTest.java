@@ -12,6 +12,7 @@ import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.qlif.Qlif;
 
 /** The choice of a device under JVM options that can't be changed in this JVM. */
 class ForkedJvmTest extends ForkedJvm {
@@ -28,6 +29,40 @@ class ForkedJvmTest extends ForkedJvm {
                 .contains("--add-modules jdk.incubator.vector");
     }
 
+    /** Once for each outcome, however it was asked for; a full name leaves no choice to tell. */
+    @Test
+    void saysWhatItChoseOnce() throws Exception {
+        Output output = onClassPath(VECTORS, "cpu:simd", "cpu", "cpu", "auto", "cpu:scalar");
+        assertThat(output.infos()).singleElement().asString().endsWith("device 'cpu' is cpu:simd");
+    }
+
+    /** The choice is among what can run the configuration; what is asked for by name says why it can't. */
+    @ParameterizedTest
+    @ValueSource(strings = {"transform", "factory"})
+    void passesOverWhatCantRunTheConfiguration(String demand) throws Exception {
+        assumeNative();
+        Output output = withNative(
+                NATIVE, _ -> true, "cpu", "cpu+" + demand, "cpu+" + demand, "auto+" + demand, "cpu:native+" + demand);
+        assertThat(output.line(0)).startsWith("cpu:native |");
+        for (int i = 1; i < 4; i++) {
+            assertThat(output.line(i)).startsWith("cpu:scalar |");
+        }
+        assertThat(output.line(4))
+                .startsWith("IllegalArgumentException | device 'cpu:native' can't run this configuration: ")
+                .contains(demand.equals("transform") ? "neuromod_transform: got a function" : "threadFactory: got one");
+        assertThat(output.infos()).hasSize(2);
+        assertThat(output.infos().getLast()).contains("'cpu' is cpu:scalar", "cpu:native: ", "this device");
+    }
+
+    @Test
+    void tellsItsVersionOnBothPaths() throws Exception {
+        assertThat(Qlif.version()).matches("\\d+\\.\\d+\\.\\d+.*");
+        assertThat(onClassPath(List.of(), "version").line(0)).isEqualTo(Qlif.version());
+        assertThat(onModulePath(List.of(), name -> !name.startsWith(GPU), "version")
+                        .line(0))
+                .isEqualTo(Qlif.version());
+    }
+
     @Test
     void refusesTheVectorBackendWithoutTheIncubatorModule() throws Exception {
         Output output = onClassPath(List.of(), "cpu:simd", "cpu:scalar");
@@ -36,7 +71,7 @@ class ForkedJvmTest extends ForkedJvm {
                 .contains("cpu:simd")
                 .contains("--add-modules jdk.incubator.vector");
         assertThat(output.line(1)).startsWith("cpu:scalar |");
-        assertThat(output.infos()).as("nothing fell back").isEmpty();
+        assertThat(output.passedOver()).as("nothing fell back").isEmpty();
     }
 
     @ParameterizedTest
@@ -57,7 +92,7 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(output.line(1)).startsWith("cpu:simd |");
         assertThat(output.line(2)).startsWith("cpu:simd |").containsPattern("\\d+-bit");
         assertThat(output.line(3)).startsWith("cpu:scalar |");
-        assertThat(output.infos()).isEmpty();
+        assertThat(output.passedOver()).isEmpty();
     }
 
     @Test
@@ -99,7 +134,7 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(output.line(0)).startsWith("cpu:simd |");
         assertThat(output.line(1)).startsWith("cpu:scalar |");
         assertThat(output.line(2)).startsWith("PASSED ").contains("rng-philox-000.safetensors: ");
-        assertThat(output.infos()).isEmpty();
+        assertThat(output.passedOver()).isEmpty();
     }
 
     @Test
@@ -113,21 +148,22 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(output.line(0)).startsWith("cpu:scalar |");
         assertThat(output.line(1)).startsWith("IllegalArgumentException |");
         assertThat(output.line(2)).startsWith("PASSED ").contains("rng-philox-000.safetensors: ");
-        assertThat(output.infos()).as("there is nothing better to miss").isEmpty();
+        assertThat(output.passedOver()).as("there is nothing better to miss").isEmpty();
     }
 
     /** The library comes out of its jar, on both paths, and the flag that the JVM asks for is the only one. */
     @Test
     void runsTheNativeLibrary() throws Exception {
-        assumeHost();
-        Output classPath = withNative(NATIVE, _ -> true, "host", "cpu:scalar");
-        assertThat(classPath.line(0)).startsWith("host |").contains("thread");
+        assumeNative();
+        Output classPath = withNative(NATIVE, _ -> true, "cpu:native", "cpu:scalar");
+        assertThat(classPath.line(0)).startsWith("cpu:native |").contains("thread");
         assertThat(classPath.line(1)).startsWith("cpu:scalar |");
         assertThat(classPath.err()).isEmpty();
-        Output modulePath = onModulePath(List.of("--enable-native-access=" + GPU), _ -> true, "host", "cpu:scalar");
-        assertThat(modulePath.line(0)).startsWith("host |").contains("thread");
+        Output modulePath =
+                onModulePath(List.of("--enable-native-access=" + GPU), _ -> true, "cpu:native", "cpu:scalar");
+        assertThat(modulePath.line(0)).startsWith("cpu:native |").contains("thread");
         assertThat(modulePath.err()).noneMatch(line -> line.contains("restricted"));
-        assertThat(withNative(List.of(), _ -> true, "host").err())
+        assertThat(withNative(List.of(), _ -> true, "cpu:native").err())
                 .as("without the flag, the JVM's own warning")
                 .anyMatch(line -> line.contains("--enable-native-access"));
     }
@@ -141,16 +177,21 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(withNative(NATIVE, _ -> true, "cpu:avx").line(0))
                 .as("an unknown name is answered with all there are")
                 .startsWith("IllegalArgumentException |")
-                .contains("cuda:0", "host");
+                .contains("cuda:0", "cpu:native");
     }
 
     @Test
     void saysWhatIsMissingWithoutTheLibrary() throws Exception {
         Predicate<String> present = name -> !name.equals(LIBRARY);
         for (Output output : List.of(
-                withNative(NATIVE, present, "host", "cuda:0", "cuda:7", "cpu:scalar"),
+                withNative(NATIVE, present, "cpu:native", "cuda:0", "cuda:7", "cpu:scalar"),
                 onModulePath(
-                        List.of("--enable-native-access=" + GPU), present, "host", "cuda:0", "cuda:7", "cpu:scalar"))) {
+                        List.of("--enable-native-access=" + GPU),
+                        present,
+                        "cpu:native",
+                        "cuda:0",
+                        "cuda:7",
+                        "cpu:scalar"))) {
             for (int i = 0; i < 3; i++) {
                 assertThat(output.line(i))
                         .startsWith("DeviceUnavailableException |")
@@ -187,9 +228,10 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(library(other.toString())).contains("4711", "one release");
     }
 
-    /** What opening {@code host} says if {@code library} is named, and that the CPU does not mind. */
+    /** What opening {@code cpu:native} says if {@code library} is named, and that the CPU does not mind. */
     private String library(String library) throws Exception {
-        Output output = withNative(with(NATIVE, "-Dqlif.library=" + library), _ -> true, "host", "host", "cpu:scalar");
+        Output output = withNative(
+                with(NATIVE, "-Dqlif.library=" + library), _ -> true, "cpu:native", "cpu:native", "cpu:scalar");
         assertThat(output.line(0)).startsWith("DeviceUnavailableException |").isEqualTo(output.line(1));
         assertThat(output.line(2)).startsWith("cpu:scalar |");
         return output.line(0);
@@ -197,8 +239,9 @@ class ForkedJvmTest extends ForkedJvm {
 
     @Test
     void refusesNativeAccessThatTheJvmDenies() throws Exception {
-        assumeHost();
-        Output output = withNative(List.of("--illegal-native-access=deny"), _ -> true, "host", "cuda:0", "cpu:scalar");
+        assumeNative();
+        Output output =
+                withNative(List.of("--illegal-native-access=deny"), _ -> true, "cpu:native", "cuda:0", "cpu:scalar");
         assertThat(output.line(0)).startsWith("DeviceUnavailableException |").contains("--enable-native-access");
         assertThat(output.line(1)).startsWith("DeviceUnavailableException |").contains("--enable-native-access");
         assertThat(output.line(2)).startsWith("cpu:scalar |");
@@ -215,7 +258,7 @@ class ForkedJvmTest extends ForkedJvm {
                 "cuda:1",
                 "cuda");
         assertThat(output.line(0)).startsWith("cpu:simd |");
-        assertThat(output.infos()).isEmpty();
+        assertThat(output.passedOver()).isEmpty();
         for (int i = 1; i < 4; i++) {
             assertThat(output.line(i))
                     .startsWith("DeviceUnavailableException |")
@@ -232,10 +275,10 @@ class ForkedJvmTest extends ForkedJvm {
         assertThat(output.line(1)).startsWith("cpu:scalar |");
     }
 
-    /** The kernels and tapes of {@code host} come from outside the Java heap. */
+    /** The kernels and tapes of {@code cpu:native} come from outside the Java heap. */
     @Test
     void closesWhatItOpens() throws Exception {
-        assumeHost();
+        assumeNative();
         int cycles = Integer.getInteger("qlif.test.cycles", 10_000);
         List<String> command = new ArrayList<>(NATIVE);
         command.addAll(List.of("-Xms64m", "-Xmx64m", "-XX:+AlwaysPreTouch", "-cp", classPath(_ -> true)));

@@ -1,15 +1,20 @@
 package org.qlif.conformance;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.qlif.Device;
 import org.qlif.Devices;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.Qlif;
 import org.qlif.QlifConfig;
 
-/** What a forked JVM runs: opens each device, or verifies each golden file, that it is told, or lists all devices, and prints what came. */
+/**
+ * What a forked JVM runs: opens each device, or verifies each golden file, that it is told, or lists all devices, or tells the version, and
+ * prints what came. After a device's name, {@code +transform} asks for a function of the caller's, {@code +factory} for the caller's threads.
+ */
 final class ForkedMain {
     private ForkedMain() {}
 
@@ -17,6 +22,7 @@ final class ForkedMain {
         for (String argument : arguments) {
             String came = switch (argument) {
                 case "list" -> list();
+                case "version" -> Qlif.version();
                 case String file when file.endsWith(".safetensors") -> verify(file);
                 default -> open(argument);
             };
@@ -42,8 +48,18 @@ final class ForkedMain {
         }
     }
 
-    private static String open(String device) {
-        try (Kernel kernel = Kernel.open(QlifConfig.defaults(), device)) {
+    private static String open(String asked) {
+        List<String> words = List.of(asked.split("\\+"));
+        QlifConfig config = words.contains("transform")
+                ? QlifConfig.builder()
+                        .neuromodulation(m -> m.withTransform(RandomConfigs.RATIONAL))
+                        .build()
+                : QlifConfig.defaults();
+        KernelOptions options = words.contains("factory")
+                ? KernelOptions.defaults()
+                        .withThreadFactory(Thread.ofPlatform().daemon().factory())
+                : KernelOptions.defaults();
+        try (Kernel kernel = Kernel.open(config, Device.of(words.getFirst()), options)) {
             return kernel.device() + " | " + kernel.description();
         } catch (RuntimeException refused) {
             return refused.getClass().getSimpleName() + " | " + refused.getMessage();

@@ -18,7 +18,8 @@ final class ForkedScratch {
     private ForkedScratch() {}
 
     public static void main(String[] arguments) {
-        try (Kernel kernel = Kernel.open(CONFIG, Device.of(arguments[0]), new KernelOptions(1))) {
+        try (Kernel kernel = Kernel.open(
+                CONFIG, Device.of(arguments[0]), KernelOptions.defaults().withThreads(1))) {
             kernel.forward(forward(1));
             try {
                 kernel.forward(forward(1 << 10));

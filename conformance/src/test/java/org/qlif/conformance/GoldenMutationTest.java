@@ -38,7 +38,8 @@ class GoldenMutationTest {
     private static final List<String> NAMES =
             List.of("expect_v", "expect_bogus", "input", "a\nb", "\u001B[31m", "uniforms", "normals", "modulation", "");
 
-    private final GoldenVerifier verifier = new GoldenVerifier(Device.of("cpu:scalar"), new KernelOptions(1));
+    private final GoldenVerifier verifier =
+            new GoldenVerifier(Device.of("cpu:scalar"), KernelOptions.defaults().withThreads(1));
 
     @TempDir
     private Path folder;

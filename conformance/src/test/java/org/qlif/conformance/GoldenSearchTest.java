@@ -21,7 +21,8 @@ import org.qlif.KernelOptions;
 class GoldenSearchTest {
     private static final String CASE = "spec-003-qubit-single_qubit";
 
-    private final GoldenVerifier verifier = new GoldenVerifier(Device.of("cpu:scalar"), new KernelOptions(1));
+    private final GoldenVerifier verifier =
+            new GoldenVerifier(Device.of("cpu:scalar"), KernelOptions.defaults().withThreads(1));
     private final List<String> lines = new ArrayList<>();
 
     @TempDir

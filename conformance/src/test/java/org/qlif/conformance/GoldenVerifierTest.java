@@ -29,7 +29,8 @@ import org.qlif.Tensor;
 class GoldenVerifierTest {
     private static final String CASE = "spec-000-qubit-multi_qubit.safetensors";
 
-    private final GoldenVerifier verifier = new GoldenVerifier(Device.of("cpu:scalar"), new KernelOptions(1));
+    private final GoldenVerifier verifier =
+            new GoldenVerifier(Device.of("cpu:scalar"), KernelOptions.defaults().withThreads(1));
 
     @TempDir
     private Path folder;
@@ -504,7 +505,8 @@ class GoldenVerifierTest {
 
     @Test
     void startsNoMoreThreadsThanThereIsWorkFor() throws IOException {
-        GoldenVerifier crowded = new GoldenVerifier(Device.of("cpu:scalar"), new KernelOptions(1024));
+        GoldenVerifier crowded = new GoldenVerifier(
+                Device.of("cpu:scalar"), KernelOptions.defaults().withThreads(1024));
         ThreadMXBean threads = ManagementFactory.getThreadMXBean();
         long before = threads.getTotalStartedThreadCount();
         Path file = CaseFile.of("spec-003-qubit-single_qubit").write(folder.resolve("case.safetensors"));

@@ -105,7 +105,8 @@ abstract class GradientContract {
         Tensor input = Tensor.of(Scenario.gaussian(Seeds.random(11), neurons, 0, 4e4), 1, 1, neurons);
         Tensor delta = Tensor.zeros(DType.F32, 1, 1, neurons);
         Tensor p = Tensor.zeros(DType.F32, 1, 1, neurons);
-        try (Kernel kernel = Kernel.open(config, device, new KernelOptions(1))) {
+        try (Kernel kernel =
+                Kernel.open(config, device, KernelOptions.defaults().withThreads(1))) {
             kernel.forward(new Forward()
                     .input(input)
                     .parameters(Parameters.shared(config))
@@ -138,7 +139,8 @@ abstract class GradientContract {
         if (drawn.initial() != null) {
             TestModel.of(config).moveFromBends(drawn.initial());
         }
-        try (Kernel kernel = Kernel.open(config, device, new KernelOptions(1))) {
+        try (Kernel kernel =
+                Kernel.open(config, device, KernelOptions.defaults().withThreads(1))) {
             Scenario scenario = drawn.lendingDraws(kernel);
             ReferenceModel model = TestModel.of(config).reference(scenario);
             ReferenceModel.Trajectory base = model.run(model.base(), null);

@@ -79,7 +79,7 @@ class InstallationTest extends ForkedJvm {
     @Test
     void saysWhatAFatJarHasLost() throws Exception {
         Path jar = fatJar(_ -> true, "org.qlif.scalar.ScalarBackend\n");
-        Output output = fromJar(jar, "cpu", "auto", "cpu:simd", "host", "list");
+        Output output = fromJar(jar, "cpu", "auto", "cpu:simd", "cpu:native", "list");
         assertThat(output.line(0)).startsWith("cpu:scalar |");
         assertThat(output.line(1)).startsWith("cpu:scalar |");
         for (int i = 2; i < 4; i++) {
@@ -91,30 +91,31 @@ class InstallationTest extends ForkedJvm {
         assertThat(output.warnings())
                 .singleElement()
                 .asString()
-                .contains("cpu:simd", "cuda:0", "host", "SimdBackend", SERVICES, "ServicesResourceTransformer");
-        assertThat(output.infos()).isEmpty();
+                .contains("cpu:simd", "cuda:0", "cpu:native", "SimdBackend", SERVICES, "ServicesResourceTransformer");
+        assertThat(output.passedOver()).isEmpty();
     }
 
     @Test
     void saysWhatAFatJarWithoutRegistrationsHasLost() throws Exception {
-        Output output = fromJar(fatJar(_ -> true, null), "auto", "cpu", "host", "list");
+        Output output = fromJar(fatJar(_ -> true, null), "auto", "cpu", "cpu:native", "list");
         for (int i = 0; i < 3; i++) {
             assertThat(output.line(i))
                     .startsWith("DeviceUnavailableException |")
                     .contains(SERVICES);
         }
-        assertThat(output.line(3)).contains("cpu:simd can't run", "cpu:scalar can't run", "host can't run");
+        assertThat(output.line(3)).contains("cpu:simd can't run", "cpu:scalar can't run", "cpu:native can't run");
         assertThat(output.warnings()).singleElement();
     }
 
     @Test
     void runsAFatJarWhoseRegistrationsWereMerged() throws Exception {
         Path jar = fatJar(
-                _ -> true, "org.qlif.scalar.ScalarBackend\norg.qlif.simd.SimdBackend\norg.qlif.gpu.NativeBackend\n");
+                _ -> true,
+                "org.qlif.scalar.ScalarBackend\norg.qlif.simd.SimdBackend\norg.qlif.gpu.CudaBackend\norg.qlif.gpu.NativeBackend\n");
         Output output = fromJar(jar, "cpu", "cpu:scalar");
         assertThat(output.line(0)).startsWith("cpu:simd |");
         assertThat(output.warnings()).isEmpty();
-        assertThat(output.infos()).isEmpty();
+        assertThat(output.passedOver()).isEmpty();
     }
 
     /** A fat jar beside the jars that went into it: all is registered twice, or once and there twice. */
@@ -122,7 +123,7 @@ class InstallationTest extends ForkedJvm {
     @ValueSource(
             strings = {
                 "org.qlif.scalar.ScalarBackend\n",
-                "org.qlif.scalar.ScalarBackend\norg.qlif.simd.SimdBackend\norg.qlif.gpu.NativeBackend\n"
+                "org.qlif.scalar.ScalarBackend\norg.qlif.simd.SimdBackend\norg.qlif.gpu.CudaBackend\norg.qlif.gpu.NativeBackend\n"
             })
     void listsADeviceOnce(String registered) throws Exception {
         Path jar = fatJar(_ -> true, registered);
@@ -136,7 +137,7 @@ class InstallationTest extends ForkedJvm {
             List<String> devices = Stream.of(output.line(0).split(" \\| "))
                     .map(info -> info.replaceFirst(" .*", ""))
                     .toList();
-            assertThat(devices).doesNotHaveDuplicates().contains("cpu:simd", "cpu:scalar", "host");
+            assertThat(devices).doesNotHaveDuplicates().contains("cpu:simd", "cpu:scalar", "cpu:native");
             assertThat(output.warnings()).isEmpty();
         }
     }
@@ -155,7 +156,7 @@ class InstallationTest extends ForkedJvm {
     @Test
     void namesTheArtifactOfADeviceThatIsNotInstalled() throws Exception {
         Predicate<String> scalarOnly = name -> !name.startsWith(GPU) && !name.equals("org.qlif.simd");
-        Output output = withNative(VECTORS, scalarOnly, "cuda:0", "cuda", "cuda:3", "host", "cpu:simd", "tpu");
+        Output output = withNative(VECTORS, scalarOnly, "cuda:0", "cuda", "cuda:3", "cpu:native", "cpu:simd", "tpu");
         for (int i = 0; i < 4; i++) {
             assertThat(output.line(i)).contains("qlif-gpu", "linux-x86_64").doesNotContain("qlif-simd");
         }
@@ -173,18 +174,37 @@ class InstallationTest extends ForkedJvm {
         assertThat(output.line(1)).containsOnlyOnce("cpu:simd");
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"exception", "error", "null", "constructor"})
-    void goesOnWithoutABackendThatFails(String failure) throws Exception {
+    private List<String> withBroken(String failure, Predicate<String> present) throws IOException {
         Path services = Files.createDirectories(folder.resolve("broken/META-INF/services"));
         Files.writeString(services.resolve("org.qlif.spi.Backend"), BrokenBackend.class.getName() + "\n");
         List<String> command = new ArrayList<>(VECTORS);
         command.add("-Dqlif.test.failure=" + failure);
         command.addAll(List.of(
                 "-cp",
-                folder.resolve("broken") + java.io.File.pathSeparator + classPath(name -> !name.startsWith(GPU)),
+                folder.resolve("broken") + java.io.File.pathSeparator + classPath(present),
                 ForkedMain.class.getName()));
-        Output output = run(command, "list", "auto", "cpu", "list");
+        return command;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exception", "constructor"})
+    void saysThatThereAreBrokenBackendsOnly(String failure) throws Exception {
+        Predicate<String> api = name -> !name.matches("org[.]qlif[.](simd|scalar|gpu.*)");
+        Output output = run(withBroken(failure, api), "auto", "cpu", "cpu:simd");
+        assertThat(output.line(0))
+                .startsWith("DeviceUnavailableException | device 'auto' can't run here: ")
+                .contains("BrokenBackend");
+        for (int i = 1; i < 3; i++) {
+            assertThat(output.line(i))
+                    .startsWith("DeviceUnavailableException |")
+                    .contains("no backend can be used", "BrokenBackend");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exception", "error", "null", "constructor"})
+    void goesOnWithoutABackendThatFails(String failure) throws Exception {
+        Output output = run(withBroken(failure, name -> !name.startsWith(GPU)), "list", "auto", "cpu", "list");
         assertThat(output.line(0)).contains("cpu:simd [] |", "unknown:broken", "can't run", "BrokenBackend");
         assertThat(output.line(1)).startsWith("cpu:simd |");
         assertThat(output.line(2)).startsWith("cpu:simd |");
@@ -206,10 +226,8 @@ class InstallationTest extends ForkedJvm {
         Output output = withNative(options, _ -> true, "list", "auto", "cpu", "cpu:simd", "cuda:0", "cpu:scalar");
         assertThat(output.line(0))
                 .contains(
-                        "cpu:scalar [] |",
-                        "cpu:simd can't run [system property qlif.simd: got 'of'",
-                        "cuda:0 can't run")
-                .contains("system property qlif.cuda: got 'of'", "host can't run [system property qlif.library");
+                        "cpu:scalar []", "cpu:simd can't run [system property qlif.simd: got 'of'", "cuda:0 can't run")
+                .contains("system property qlif.cuda: got 'of'", "cpu:native can't run [system property qlif.library");
         for (int i = 1; i < 5; i++) {
             assertThat(output.line(i)).startsWith("IllegalArgumentException | system property qlif.");
         }
@@ -217,26 +235,26 @@ class InstallationTest extends ForkedJvm {
         assertThat(output.warnings()).isEmpty();
     }
 
-    /** The host's device has nothing to do with the GPUs' setting. */
+    /** The library on the CPU has nothing to do with the GPUs' setting. */
     @Test
-    void runsTheHostWhateverTheSettingOfTheGpus() throws Exception {
-        assumeHost();
+    void runsTheLibraryWhateverTheSettingOfTheGpus() throws Exception {
+        assumeNative();
         List<String> options = new ArrayList<>(NATIVE);
         options.add("-Dqlif.cuda=of");
-        assertThat(withNative(options, _ -> true, "host").line(0)).startsWith("host |");
+        assertThat(withNative(options, _ -> true, "cpu:native").line(0)).startsWith("cpu:native |");
     }
 
     /** The JVM then knows no characters for the name of the library's folder, nor for that of the working folder. */
     @Test
     void loadsALibraryWhoseNameTheJvmCantExpress() throws Exception {
-        assumeHost();
+        assumeNative();
         Path script = Files.writeString(folder.resolve("run.sh"), """
                 umlaut=$(printf '\\303\\244')
                 mkdir -p "$1/$umlaut"
                 cp "$2" "$1/$umlaut/libqlif.so"
                 java=$3 path=$4 main=$5
                 other=$(printf '\\303\\266')
-                run() { LC_ALL=C "$java" -Xmx256m --enable-native-access=ALL-UNNAMED "$1" -cp "$path" "$main" host list; }
+                run() { LC_ALL=C "$java" -Xmx256m --enable-native-access=ALL-UNNAMED "$1" -cp "$path" "$main" cpu:native list; }
                 run "-Dqlif.library=$1/$umlaut/libqlif.so"
                 run "-Dqlif.library=$1/$other/libqlif.so"
                 cd "$1/$umlaut"
@@ -265,11 +283,11 @@ class InstallationTest extends ForkedJvm {
         List<String> lines = Files.readAllLines(out);
         assertThat(lines).hasSize(8);
         for (int found : List.of(0, 4, 6)) {
-            assertThat(lines.get(found)).startsWith("host -> host |");
+            assertThat(lines.get(found)).startsWith("cpu:native -> cpu:native |");
         }
         assertThat(lines.get(2))
-                .startsWith("host -> DeviceUnavailableException |")
+                .startsWith("cpu:native -> DeviceUnavailableException |")
                 .contains("qlif.library");
-        assertThat(lines.get(3)).contains("cpu:scalar [] |", "host can't run [system property qlif.library");
+        assertThat(lines.get(3)).contains("cpu:scalar []", "cpu:native can't run [system property qlif.library");
     }
 }

@@ -47,7 +47,7 @@ import org.qlif.Trace;
  */
 abstract class KernelContract {
     private static final Device ORACLE = Device.of("cpu:scalar");
-    private static final KernelOptions ONE_THREAD = new KernelOptions(1);
+    private static final KernelOptions ONE_THREAD = KernelOptions.defaults().withThreads(1);
     private static final int SMALL = 4_000;
     private static final Predicate<String> EVERYTHING = _ -> true;
 
@@ -58,13 +58,14 @@ abstract class KernelContract {
     }
 
     Kernel open(NeuronConfig config, int threads) {
-        return Kernel.open(config, device, new KernelOptions(threads));
+        return Kernel.open(config, device, KernelOptions.defaults().withThreads(threads));
     }
 
     @TestFactory
     @Tag("narrow")
     Stream<DynamicTest> agreesWithGoldenCases() throws IOException {
-        GoldenVerifier verifier = new GoldenVerifier(device, new KernelOptions(2));
+        GoldenVerifier verifier =
+                new GoldenVerifier(device, KernelOptions.defaults().withThreads(2));
         return Golden.files().stream()
                 .map(file -> dynamicTest(file.getFileName().toString(), () -> {
                     GoldenResult result = verifier.verify(file);

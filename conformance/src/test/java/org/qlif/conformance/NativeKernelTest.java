@@ -38,13 +38,13 @@ import org.qlif.Tensor;
 import org.qlif.gpu.CudaKernel;
 
 /** What is special about calls that leave Java: nothing wrong may get there, since nothing there would catch it. */
-@RequiresDevice("host")
+@RequiresDevice("cpu:native")
 class NativeKernelTest {
-    private static final Device DEVICE = Device.of("host");
+    private static final Device DEVICE = Device.of("cpu:native");
     private static final QlifConfig CONFIG = QlifConfig.defaults();
 
     private static Kernel open() {
-        return Kernel.open(CONFIG, DEVICE, new KernelOptions(2));
+        return Kernel.open(CONFIG, DEVICE, KernelOptions.defaults().withThreads(2));
     }
 
     /** Valid calls of random shapes, in each of which one tensor is then swapped for one that is wrong in some way. */
@@ -209,7 +209,8 @@ class NativeKernelTest {
                 continue;
             }
             legal++;
-            try (Kernel kernel = Kernel.open(config, DEVICE, new KernelOptions(1))) {
+            try (Kernel kernel =
+                    Kernel.open(config, DEVICE, KernelOptions.defaults().withThreads(1))) {
                 kernel.forward(new Forward()
                         .input(Tensor.zeros(DType.F32, 2, 1, 3))
                         .parameters(Parameters.shared(

@@ -43,7 +43,8 @@ abstract class OptionContract {
     }
 
     private Result run(Scenario scenario) {
-        try (Kernel kernel = Kernel.open(scenario.config(), device, new KernelOptions(2))) {
+        try (Kernel kernel =
+                Kernel.open(scenario.config(), device, KernelOptions.defaults().withThreads(2))) {
             return scenario.run(kernel, Tape.Mode.COMPACT);
         }
     }

@@ -101,11 +101,11 @@ class PlaceTest {
                 .findFirst()
                 .orElseThrow();
         assumeTrue(info.available(), () -> device + " can't run here: " + info.obstacles());
-        return Kernel.open(CONFIG, Device.of(device), new KernelOptions(2));
+        return Kernel.open(CONFIG, Device.of(device), KernelOptions.defaults().withThreads(2));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cpu:scalar", "cpu:simd", "host"})
+    @ValueSource(strings = {"cpu:scalar", "cpu:simd", "cpu:native"})
     void kernelsOfTheHostRefuseIt(String device) {
         try (Kernel kernel = open(device);
                 Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, T, B, N)) {

@@ -31,7 +31,7 @@ final class RandomConfigs {
 
     /** Whether kernels on {@code device} call functions of the caller's: those that are not written in Java can't. */
     static boolean callsJava(Device device) {
-        return device.kind().equals("cpu");
+        return device.kind().equals("cpu") && !device.equals(Device.of("cpu:native"));
     }
 
     /** A configuration that {@code device} can run. */

@@ -68,7 +68,7 @@ abstract class RefusalContract {
     }
 
     private Kernel open(NeuronConfig config) {
-        return Kernel.open(config, device, new KernelOptions(2));
+        return Kernel.open(config, device, KernelOptions.defaults().withThreads(2));
     }
 
     /** Spoils a valid call. */

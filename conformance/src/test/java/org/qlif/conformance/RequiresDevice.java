@@ -16,7 +16,7 @@ import org.qlif.DeviceInfo;
 import org.qlif.Devices;
 
 /**
- * Skips tests where a device can't run, and says why. Where {@code -Dqlif.test.require=cuda:0,host} names the device, the tests
+ * Skips tests where a device can't run, and says why. Where {@code -Dqlif.test.require=cuda:0,cpu:native} names the device, the tests
  * fail instead: a run that is meant to test it must not pass without it.
  */
 @Target(ElementType.TYPE)

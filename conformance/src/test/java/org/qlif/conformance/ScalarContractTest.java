@@ -51,4 +51,11 @@ class ScalarContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Threads extends ThreadContract {
+        Threads() {
+            super(DEVICE);
+        }
+    }
 }

@@ -47,7 +47,10 @@ class SeededRunsTest {
         }
         Map<String, String> actual = new TreeMap<>();
         runs().forEach((name, scenario) -> {
-            try (Kernel kernel = Kernel.open(scenario.config(), Device.of("cpu:scalar"), new KernelOptions(1))) {
+            try (Kernel kernel = Kernel.open(
+                    scenario.config(),
+                    Device.of("cpu:scalar"),
+                    KernelOptions.defaults().withThreads(1))) {
                 actual.put(name, "%016x".formatted(hash(scenario.run(kernel, Tape.Mode.VOLTAGE))));
             }
         });

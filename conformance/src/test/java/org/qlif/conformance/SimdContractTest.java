@@ -118,4 +118,11 @@ class SimdContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Threads extends ThreadContract {
+        Threads() {
+            super(DEVICE);
+        }
+    }
 }

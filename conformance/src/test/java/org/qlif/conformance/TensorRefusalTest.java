@@ -79,7 +79,7 @@ class TensorRefusalTest {
 
     @Test
     void namesWholeNumbersAsWholeNumbers() {
-        assertThatThrownBy(() -> new KernelOptions(0))
+        assertThatThrownBy(() -> KernelOptions.defaults().withThreads(0))
                 .isExactlyInstanceOf(IllegalArgumentException.class)
                 .hasMessage("threads: got 0, expected a whole number in [1, 1024]");
     }

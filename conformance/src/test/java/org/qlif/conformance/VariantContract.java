@@ -42,7 +42,8 @@ abstract class VariantContract {
     }
 
     private void hasTheOraclesBits(NeuronConfig config) {
-        try (Kernel kernel = Kernel.open(config, device, new KernelOptions(2))) {
+        try (Kernel kernel =
+                Kernel.open(config, device, KernelOptions.defaults().withThreads(2))) {
             // No more where the cases of all tests are many: this runs for every variant.
             for (int i = 0; i < Math.min(SCENARIOS, Seeds.cases(SCENARIOS)); i++) {
                 long seed = Seeds.of(i);

@@ -64,7 +64,7 @@ public final class CudaDevice implements AutoCloseable {
         if (ordinal < 0) {
             throw new IllegalArgumentException("ordinal: got " + ordinal + ", expected at least 0");
         }
-        Device device = NativeBackend.cuda(ordinal);
+        Device device = CudaBackend.cuda(ordinal);
         // Says why, if it can't run.
         Devices.resolve(device);
         return new CudaDevice(device, NativeDevice.describe(ordinal), Context.retain(ordinal));

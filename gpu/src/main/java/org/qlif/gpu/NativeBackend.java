@@ -1,10 +1,7 @@
 package org.qlif.gpu;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.qlif.Device;
 import org.qlif.DeviceInfo;
 import org.qlif.DeviceUnavailableException;
@@ -15,173 +12,49 @@ import org.qlif.gpu.ffi.qlif.qlif_h;
 import org.qlif.spi.Backend;
 import org.qlif.spi.BackendKernel;
 
-/**
- * Offers the devices {@code cuda:0} and up, one for each GPU, and {@code host}, the same native library on the CPU. Where no GPU can
- * run there is still {@code cuda:0}, with the reason. The system property {@code qlif.cuda} turns the GPUs off ({@code off}) or leaves
- * them to the machine ({@code auto}).
- */
+/** Offers the device {@code cpu:native}: the native library on the CPU. */
 public final class NativeBackend implements Backend {
-    private static final String PROPERTY = "qlif.cuda";
-    private static final String CUDA = "cuda";
-    private static final Device HOST = Device.of("host");
+    private static final Device DEVICE = Device.of("cpu:native");
 
-    /** Above every CPU. */
-    private static final int CUDA_PRIORITY = 30;
-
-    /** Below every backend in Java: it is there to be asked for, to compare with and to test what GPUs share. */
-    private static final int HOST_PRIORITY = 5;
+    /** Below the Vector API, which needs no native code, and above plain Java. */
+    private static final int PRIORITY = 15;
 
     /** For {@link java.util.ServiceLoader}. */
     public NativeBackend() {}
 
-    /** The name of the GPU of this number. */
-    static Device cuda(int ordinal) {
-        return Device.of(CUDA + ":" + ordinal);
-    }
-
     @Override
     public boolean concerns(Device asked) {
-        return asked.equals(Device.AUTO)
-                || asked.kind().equals(CUDA)
-                || asked.kind().equals(HOST.kind());
-    }
-
-    @Override
-    public void requireKnownSettings(Device asked) {
-        if (!asked.equals(HOST)) {
-            refusal().ifPresent(refusal -> {
-                throw new IllegalArgumentException(refusal);
-            });
-        }
-    }
-
-    private static Optional<String> refusal() {
-        String setting = System.getProperty(PROPERTY, "auto");
-        return setting.equals("auto") || setting.equals("off")
-                ? Optional.empty()
-                : Optional.of("system property " + PROPERTY + ": got '" + setting + "', expected 'auto' or 'off'");
+        return asked.equals(Device.AUTO) || asked.equals(DEVICE) || asked.text().equals(DEVICE.kind());
     }
 
     @Override
     public List<DeviceInfo> devices() {
-        List<DeviceInfo> devices = new ArrayList<>(gpus());
-        devices.add(host());
-        return devices;
-    }
-
-    private static DeviceInfo host() {
+        DeviceInfo.Builder info = DeviceInfo.builder(DEVICE, PRIORITY);
         String obstacle = NativeLibrary.get().obstacle();
-        String description = "";
         if (obstacle == null) {
             try {
-                description = NativeDevice.describe(qlif_h.QLIF_HOST()).name() + ", C library "
-                        + NativeLibrary.get().version();
+                NativeDevice.describe(qlif_h.QLIF_HOST()).tell(info);
             } catch (DeviceUnavailableException | NativeException reason) {
                 obstacle = reason.getMessage();
             } catch (RuntimeException | LinkageError failure) {
                 obstacle = "the native library can't be asked: " + failure;
             }
         }
-        return new DeviceInfo(HOST, description, HOST_PRIORITY, obstacle == null ? List.of() : List.of(obstacle));
-    }
-
-    private static List<DeviceInfo> gpus() {
-        Optional<String> refusal = refusal();
-        if (refusal.isPresent()) {
-            return List.of(absentGpu(List.of(refusal.get()), true));
-        }
-        if (System.getProperty(PROPERTY, "auto").equals("off")) {
-            // Not even looked for.
-            return List.of(absentGpu(List.of("turned off by -D" + PROPERTY + "=off; drop that to use it"), false));
-        }
-        try {
-            return lookForGpus();
-        } catch (RuntimeException | LinkageError failure) {
-            // What goes wrong with GPUs must not take the host's device along.
-            return List.of(absentGpu(List.of("the GPUs can't be asked for: " + failure), true));
-        }
-    }
-
-    private static DeviceInfo absentGpu(List<String> obstacles, boolean present) {
-        return new DeviceInfo(cuda(0), "", CUDA_PRIORITY, obstacles, List.of(), present);
-    }
-
-    private static List<DeviceInfo> lookForGpus() {
-        List<String> obstacles = new ArrayList<>();
-        String library = NativeLibrary.get().obstacle();
-        if (library != null) {
-            obstacles.add(library);
-        }
-        String driver = Driver.get().obstacle();
-        if (driver != null) {
-            obstacles.add(driver);
-        }
-        if (library == null) {
-            int count = count(obstacles, driver != null);
-            if (obstacles.isEmpty()) {
-                List<DeviceInfo> devices = new ArrayList<>();
-                for (int ordinal = 0; ordinal < count; ordinal++) {
-                    devices.add(gpu(ordinal));
-                }
-                return devices;
-            }
-        }
-        return List.of(absentGpu(obstacles, Driver.get().gpuPresent()));
-    }
-
-    /** How many GPUs the library sees; if none, an obstacle more, unless it only says again that there is no driver. */
-    private static int count(List<String> obstacles, boolean noDriver) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment count = arena.allocate(qlif_h.C_INT);
-            int status = qlif_h.qlif_device_count(count);
-            if (status != qlif_h.QLIF_SUCCESS()) {
-                if (!noDriver || qlif_h.qlif_last_cuda_error() == 0) {
-                    obstacles.add(Status.lastError());
-                }
-                return 0;
-            }
-            if (count.get(qlif_h.C_INT, 0) == 0) {
-                obstacles.add("NVIDIA's driver knows no GPU");
-            }
-            return count.get(qlif_h.C_INT, 0);
-        }
-    }
-
-    private static DeviceInfo gpu(int ordinal) {
-        try {
-            return new DeviceInfo(
-                    cuda(ordinal), NativeDevice.describe(ordinal).describeGpu(), CUDA_PRIORITY, List.of());
-        } catch (DeviceUnavailableException | NativeException reason) {
-            return new DeviceInfo(cuda(ordinal), "", CUDA_PRIORITY, List.of(reason.getMessage()));
-        }
+        return List.of(
+                info.obstacles(obstacle == null ? List.of() : List.of(obstacle)).build());
     }
 
     @Override
-    public Optional<String> absence(Device device) {
-        if (!device.text().matches(CUDA + ":\\d+")) {
-            return Optional.empty();
+    public List<String> obstacles(NeuronConfig config, KernelOptions options, Device device) {
+        List<String> obstacles = new ArrayList<>(NativeConfig.obstacles(config));
+        if (options.threadFactory().isPresent()) {
+            obstacles.add("threadFactory: got one, expected none, since this device makes its threads itself");
         }
-        List<DeviceInfo> gpus = gpus();
-        DeviceInfo first = gpus.getFirst();
-        if (!first.obstacles().isEmpty() && gpus.size() == 1) {
-            return Optional.of(String.join("; ", first.obstacles()));
-        }
-        return Optional.of("the machine has " + gpus.size() + (gpus.size() == 1 ? " GPU, " : " GPUs, up to ")
-                + gpus.getLast().device());
+        return obstacles;
     }
 
     @Override
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
-        NativeKernel.Site site = device.equals(HOST) ? new HostSite() : new CudaSite(device, ordinal(device));
-        try {
-            return new NativeKernel(config, options.threads(), site);
-        } catch (Throwable failure) {
-            site.close();
-            throw failure;
-        }
-    }
-
-    private static int ordinal(Device device) {
-        return Integer.parseInt(device.text().substring(CUDA.length() + 1));
+        return NativeKernel.open(config, options, new HostSite());
     }
 }

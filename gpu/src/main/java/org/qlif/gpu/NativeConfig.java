@@ -44,11 +44,7 @@ final class NativeConfig {
         return new Field(option, layout.byteOffset(path), layout.select(path) instanceof ValueLayout.OfDouble);
     }
 
-    /**
-     * The struct of {@code config}, which begins with a {@code qlif_config}.
-     *
-     * @throws IllegalArgumentException if the modulation is transformed by a Java function, which no native code can call
-     */
+    /** The struct of {@code config}, which begins with a {@code qlif_config} and has no {@link #obstacles}. */
     static MemorySegment of(NeuronConfig config, Arena arena) {
         MemorySegment struct = arena.allocate(of(config).size, Double.BYTES);
         set(struct, config);
@@ -62,7 +58,16 @@ final class NativeConfig {
         };
     }
 
-    /** Fills the struct of the model of {@code config}. */
+    /** Why the library can't run {@code config}: functions of the caller's, which no native code can call. */
+    static List<String> obstacles(NeuronConfig config) {
+        return of(config).fields.stream()
+                .filter(field -> field.option.kind() == ConfigOption.Kind.CHOICE && field.option.number(config) < 0)
+                .map(field -> field.option.name() + ": got a function of the caller's, expected "
+                        + field.option.expected() + ", since this device can't call Java")
+                .toList();
+    }
+
+    /** Fills the struct of the model of {@code config}, which has no {@link #obstacles}. */
     static void set(MemorySegment struct, NeuronConfig config) {
         NativeConfig row = of(config);
         qlif_config.size(struct, (int) row.size);
@@ -71,9 +76,6 @@ final class NativeConfig {
             double value = field.option.number(config);
             if (field.wide) {
                 struct.set(ValueLayout.JAVA_DOUBLE, field.offset, value);
-            } else if (field.option.kind() == ConfigOption.Kind.CHOICE && value < 0) {
-                throw new IllegalArgumentException(field.option.name() + ": got a function of the caller's, expected "
-                        + field.option.expected() + ", since this device can't call Java");
             } else {
                 struct.set(ValueLayout.JAVA_INT, field.offset, (int) value);
             }

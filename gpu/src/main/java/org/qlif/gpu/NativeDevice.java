@@ -2,21 +2,30 @@ package org.qlif.gpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Locale;
+import java.util.OptionalLong;
+import org.qlif.DeviceInfo;
 import org.qlif.gpu.ffi.qlif.qlif_device_info;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
 /**
  * What the library says of a device.
  *
+ * @param number the library's number of it
  * @param name its own name
  * @param computeCapability such as 9.0
  * @param multiprocessors of a GPU; hardware threads of the host
  * @param driverVersion the newest CUDA version that the driver knows, such as 13.0
  * @param memoryBytes the size of its memory
+ * @param vectorBits the width of the vectors of the host's kernels, 0 if it isn't known
  */
 record NativeDevice(
-        String name, String computeCapability, int multiprocessors, String driverVersion, long memoryBytes) {
+        int number,
+        String name,
+        String computeCapability,
+        int multiprocessors,
+        String driverVersion,
+        long memoryBytes,
+        int vectorBits) {
     /**
      * What the device of this number is.
      *
@@ -28,23 +37,34 @@ record NativeDevice(
             Status.check(qlif_h.qlif_device_describe(number, info), "qlif_device_describe");
             int driver = qlif_device_info.driver_version(info);
             return new NativeDevice(
+                    number,
                     qlif_device_info.name(info).getString(0),
                     qlif_device_info.compute_major(info) + "." + qlif_device_info.compute_minor(info),
                     qlif_device_info.multiprocessors(info),
                     driver / 1000 + "." + driver % 1000 / 10,
-                    qlif_device_info.memory_bytes(info));
+                    qlif_device_info.memory_bytes(info),
+                    qlif_device_info.vector_bits(info));
         }
     }
 
-    /** The description of a GPU, for people. */
-    String describeGpu() {
-        return String.format(
-                Locale.ROOT,
-                "%s, compute capability %s, %d multiprocessors, %.1f GiB, CUDA %s driver",
-                name,
-                computeCapability,
-                multiprocessors,
-                memoryBytes / (double) (1L << 30),
-                driverVersion);
+    /** Tells all of it. */
+    void tell(DeviceInfo.Builder info) {
+        info.memoryBytes(OptionalLong.of(memoryBytes));
+        if (isHost()) {
+            info.description(name + ", C library " + NativeLibrary.get().version())
+                    .threads(multiprocessors);
+            if (vectorBits > 0) {
+                info.vectorBits(vectorBits);
+            }
+        } else {
+            info.description(name + ", " + multiprocessors + " multiprocessors")
+                    .computeCapability(computeCapability)
+                    .driverVersion(driverVersion);
+        }
+    }
+
+    /** Whether it is no GPU. */
+    private boolean isHost() {
+        return number == qlif_h.QLIF_HOST();
     }
 }

@@ -11,6 +11,7 @@ import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
+import org.qlif.KernelOptions;
 import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
@@ -25,6 +26,7 @@ import org.qlif.gpu.ffi.qlif.qlif_broadcast;
 import org.qlif.gpu.ffi.qlif.qlif_draw_args;
 import org.qlif.gpu.ffi.qlif.qlif_forward_args;
 import org.qlif.gpu.ffi.qlif.qlif_h;
+import org.qlif.gpu.ffi.qlif.qlif_kernel_options;
 import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.Broadcast;
@@ -92,7 +94,17 @@ final class NativeKernel implements BackendKernel {
         void close();
     }
 
-    NativeKernel(NeuronConfig config, int threads, Site site) {
+    /** A kernel on {@code site}, which it closes with itself, or if it can't be opened. */
+    static NativeKernel open(NeuronConfig config, KernelOptions options, Site site) {
+        try {
+            return new NativeKernel(config, options, site);
+        } catch (Throwable failure) {
+            site.close();
+            throw failure;
+        }
+    }
+
+    private NativeKernel(NeuronConfig config, KernelOptions options, Site site) {
         this.config = config;
         this.variables = config.stateVariables().toArray(StateVariable[]::new);
         this.parameters = config.parameters().toArray(NeuronParameter[]::new);
@@ -104,7 +116,7 @@ final class NativeKernel implements BackendKernel {
             setSizes();
             MemorySegment out = arena.allocate(qlif_h.C_POINTER);
             Status.check(
-                    qlif_h.qlif_kernel_open(site.number(), NativeConfig.of(config, arena), threads, out),
+                    qlif_h.qlif_kernel_open(site.number(), NativeConfig.of(config, arena), struct(options, arena), out),
                     "qlif_kernel_open");
             opened = out.get(qlif_h.C_POINTER, 0);
             MemorySegment text = arena.allocate(512);
@@ -116,6 +128,17 @@ final class NativeKernel implements BackendKernel {
             throw failure;
         }
         handle = opened;
+    }
+
+    /** The options as the library takes them; a thread factory is none of them. */
+    static MemorySegment struct(KernelOptions options, Arena arena) {
+        MemorySegment struct = arena.allocate(qlif_kernel_options.layout());
+        qlif_kernel_options.size(struct, (int) struct.byteSize());
+        qlif_kernel_options.threads(struct, options.threads());
+        long spin = options.spin().toNanos();
+        // 0 would be the library's default.
+        qlif_kernel_options.spin_nanos(struct, spin == 0 ? -1 : spin);
+        return struct;
     }
 
     private void setSizes() {

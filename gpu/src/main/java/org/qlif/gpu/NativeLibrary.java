@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.qlif.KernelOptions;
 import org.qlif.QlifConfig;
 import org.qlif.gpu.ffi.qlif.qlif_device_info;
 import org.qlif.gpu.ffi.qlif.qlif_h;
@@ -280,7 +281,9 @@ final class NativeLibrary {
             int status = qlif_h.qlif_device_describe(qlif_h.QLIF_HOST(), newDeviceInfo(arena));
             if (status == qlif_h.QLIF_SUCCESS()) {
                 MemorySegment config = NativeConfig.of(QlifConfig.defaults(), arena);
-                status = qlif_h.qlif_kernel_open(qlif_h.QLIF_HOST(), config, 1, kernel);
+                MemorySegment options =
+                        NativeKernel.struct(KernelOptions.defaults().withThreads(1), arena);
+                status = qlif_h.qlif_kernel_open(qlif_h.QLIF_HOST(), config, options, kernel);
             }
             if (status == qlif_h.QLIF_SUCCESS()) {
                 status = qlif_h.qlif_kernel_close(kernel.get(qlif_h.C_POINTER, 0));

@@ -1,7 +1,6 @@
 package org.qlif.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.GroupLayout;
@@ -24,6 +23,7 @@ import org.qlif.NeuromodTransform;
 import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.ParameterRange;
+import org.qlif.Qlif;
 import org.qlif.QlifConfig;
 import org.qlif.StateVariable;
 import org.qlif.Surrogate;
@@ -562,10 +562,15 @@ class LibraryTest {
                     }
                 }))
                 .build();
-        try (Arena arena = Arena.ofConfined()) {
-            assertThatThrownBy(() -> NativeConfig.of(config, arena))
-                    .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageStartingWith("neuromod_transform: got a function");
-        }
+        assertThat(NativeConfig.obstacles(config))
+                .singleElement()
+                .asString()
+                .startsWith("neuromod_transform: got a function");
+        assertThat(NativeConfig.obstacles(QlifConfig.defaults())).isEmpty();
+    }
+
+    @Test
+    void libraryAndJarAreOfOneVersion() {
+        assertThat(NativeLibrary.get().version()).isEqualTo(Qlif.version());
     }
 }

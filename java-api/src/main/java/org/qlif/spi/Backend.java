@@ -44,9 +44,17 @@ public interface Backend {
     }
 
     /**
-     * A kernel for {@code config} on {@code device}, which is one of {@link #devices()} and can run.
+     * Why {@code device}, one of {@link #devices()} that can run, can't run {@code config} with {@code options}, one sentence each; empty if
+     * it can, as unless a backend says otherwise. The automatic choice then passes over the device. What this throws becomes such a reason.
+     */
+    default List<String> obstacles(NeuronConfig config, KernelOptions options, Device device) {
+        return List.of();
+    }
+
+    /**
+     * A kernel for {@code config} on {@code device}, which is one of {@link #devices()}, can run, and has no {@link #obstacles} to this
+     * configuration.
      *
-     * @throws IllegalArgumentException if the backend can't run this configuration
      * @throws org.qlif.NativeException if the device fails
      */
     BackendKernel open(NeuronConfig config, Device device, KernelOptions options);

@@ -15,6 +15,9 @@ import org.qlif.spi.host.HostJvm;
 public final class ScalarBackend implements Backend {
     private static final Device DEVICE = Device.of("cpu:scalar");
 
+    /** Below what uses vectors. */
+    private static final int PRIORITY = 10;
+
     /** For {@link java.util.ServiceLoader}. */
     public ScalarBackend() {}
 
@@ -25,15 +28,19 @@ public final class ScalarBackend implements Backend {
 
     @Override
     public List<DeviceInfo> devices() {
-        return List.of(new DeviceInfo(
-                DEVICE, "plain Java on " + System.getProperty("os.arch"), 10, List.of(), HostJvm.cautions(), true));
+        return List.of(DeviceInfo.builder(DEVICE, PRIORITY)
+                .description("plain Java on " + System.getProperty("os.arch"))
+                .cautions(HostJvm.cautions())
+                .threads(Runtime.getRuntime().availableProcessors())
+                .memoryBytes(HostJvm.memoryBytes())
+                .build());
     }
 
     @Override
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
         return switch (config) {
-            case QlifConfig qlif -> new ScalarKernel<>(qlif, () -> new QlifNeuron(qlif), options.threads());
-            case LifConfig lif -> new ScalarKernel<>(lif, () -> new LifNeuron(lif), options.threads());
+            case QlifConfig qlif -> new ScalarKernel<>(qlif, () -> new QlifNeuron(qlif), options);
+            case LifConfig lif -> new ScalarKernel<>(lif, () -> new LifNeuron(lif), options);
         };
     }
 }

@@ -11,6 +11,7 @@ import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
+import org.qlif.KernelOptions;
 import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.State;
@@ -21,12 +22,12 @@ import org.qlif.Trace;
 import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.Broadcast;
+import org.qlif.spi.host.Crew;
 import org.qlif.spi.host.Denormals;
 import org.qlif.spi.host.ElementNumbers;
 import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
-import org.qlif.spi.host.Team;
 
 /**
  * Runs a {@link ScalarNeuron} over elements and steps: one element through all steps, then the next. What belongs to a model is the
@@ -43,24 +44,24 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
     private final StateVariable[] variables;
     private final NeuronParameter[] parameters;
     private final Trace[] traces;
-    private final Team team;
+    private final Crew crew;
     private final List<Worker> workers = new ArrayList<>();
     private final GradientScratch scratch;
     private Backward backwardCall;
-    private final Team.Job forwardJob = (member, part) -> workers().get(member).forwardPart(part);
-    private final Team.Job backwardJob = (member, part) -> workers().get(member).backwardPart(part);
+    private final Crew.Job forwardJob = (member, part) -> workers().get(member).forwardPart(part);
+    private final Crew.Job backwardJob = (member, part) -> workers().get(member).backwardPart(part);
 
-    ScalarKernel(NeuronConfig config, Supplier<ScalarNeuron<S>> model, int threads) {
+    ScalarKernel(NeuronConfig config, Supplier<ScalarNeuron<S>> model, KernelOptions options) {
         this.config = config;
         this.variables = config.stateVariables().toArray(StateVariable[]::new);
         this.parameters = config.parameters().toArray(NeuronParameter[]::new);
         this.traces = config.traces().toArray(Trace[]::new);
         this.scratch = new GradientScratch(parameters.length);
-        for (int i = 0; i < threads; i++) {
+        for (int i = 0; i < options.threads(); i++) {
             workers.add(new Worker(model.get()));
         }
         // Last: nothing that can fail comes after the threads have started.
-        this.team = new Team(threads);
+        this.crew = new Crew(options);
     }
 
     private List<Worker> workers() {
@@ -69,18 +70,23 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
 
     @Override
     public String description() {
-        return "plain Java, " + team.size() + (team.size() == 1 ? " thread" : " threads");
+        return "plain Java, " + crew.description();
     }
 
     @Override
     public void forward(Forward call) {
-        bind(call);
-        team.run(forwardJob, HostWork.parts(call, PART), call.threadBound());
+        run(forwardJob, call, HostWork.parts(call, PART));
     }
 
-    private void bind(Forward call) {
-        for (int i = 0; i < workers.size(); i++) {
-            workers.get(i).bind(call);
+    private void run(Crew.Job job, Forward call, long parts) {
+        int members = crew.muster(parts, call.threadBound());
+        try {
+            for (int i = 0; i < members; i++) {
+                workers.get(i).bind(call);
+            }
+            crew.run(job, parts, members);
+        } finally {
+            crew.dismiss(members);
         }
     }
 
@@ -88,8 +94,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
     public void backward(Backward call) {
         if (scratch.prepare(call)) {
             backwardCall = call;
-            bind(call.forward());
-            team.run(backwardJob, HostWork.parts(call.forward().elements(), PART), call.threadBound());
+            run(backwardJob, call.forward(), HostWork.parts(call.forward().elements(), PART));
         }
         scratch.finish(call);
     }
@@ -142,7 +147,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
 
     @Override
     public void close() {
-        team.close();
+        crew.close();
         scratch.close();
     }
 

@@ -11,6 +11,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.spi.Backend;
 import org.qlif.spi.BackendKernel;
+import org.qlif.spi.host.HostJvm;
 
 /**
  * Offers the device {@code cpu:simd}. It can't run where the incubator module {@code jdk.incubator.vector} is not resolved, so
@@ -60,11 +61,17 @@ public final class SimdBackend implements Backend {
             obstacles.add("the Vector API is not there; start Java with --add-modules " + MODULE);
         }
         if (!obstacles.isEmpty()) {
-            return List.of(new DeviceInfo(DEVICE, "", PRIORITY, obstacles));
+            return List.of(
+                    DeviceInfo.builder(DEVICE, PRIORITY).obstacles(obstacles).build());
         }
         List<String> cautions = VectorCompilation.cautions();
-        return List.of(new DeviceInfo(
-                DEVICE, Lanes.describe(), cautions.isEmpty() ? PRIORITY : SLOW_PRIORITY, List.of(), cautions, true));
+        return List.of(DeviceInfo.builder(DEVICE, cautions.isEmpty() ? PRIORITY : SLOW_PRIORITY)
+                .description(Lanes.describe())
+                .cautions(cautions)
+                .vectorBits(Lanes.F.vectorBitSize())
+                .threads(Runtime.getRuntime().availableProcessors())
+                .memoryBytes(HostJvm.memoryBytes())
+                .build());
     }
 
     @Override
@@ -73,6 +80,6 @@ public final class SimdBackend implements Backend {
             case QlifConfig qlif -> new QlifModel(qlif);
             case LifConfig lif -> new LifModel(lif);
         };
-        return new SimdKernel(model, options.threads());
+        return new SimdKernel(model, options);
     }
 }

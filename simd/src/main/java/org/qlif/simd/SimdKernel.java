@@ -5,36 +5,37 @@ import java.lang.foreign.ValueLayout;
 import org.qlif.Backward;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
+import org.qlif.KernelOptions;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
+import org.qlif.spi.host.Crew;
 import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
-import org.qlif.spi.host.Team;
 
-/** Shares the tiles of a call out to a team, each member with a {@link TileWorker} of its own. */
+/** Shares the tiles of a call out to a crew, each member with a {@link TileWorker} of its own. */
 final class SimdKernel implements BackendKernel {
     /** Neuron-steps from which a call is split into tiles of less than {@link Lanes#TILE} neurons: some ten microseconds' work. */
     private static final long WORTH_SHARING = 4096;
 
-    private final Team team;
+    private final Crew crew;
     private final TileWorker[] workers;
     private final SimdModel model;
-    private final GradientScratch scratch;
-    private final Team.Job forwardJob = (member, tile) -> worker(member).forward(tile);
-    private final Team.Job backwardJob = (member, tile) -> worker(member).backward(tile);
+    private final GradientScratch gradients;
+    private final Crew.Job forwardJob = (member, tile) -> worker(member).forward(tile);
+    private final Crew.Job backwardJob = (member, tile) -> worker(member).backward(tile);
 
-    SimdKernel(SimdModel model, int threads) {
+    SimdKernel(SimdModel model, KernelOptions options) {
         this.model = model;
-        scratch = new GradientScratch(model.config().parameters().size());
-        workers = new TileWorker[threads];
-        for (int i = 0; i < threads; i++) {
+        gradients = new GradientScratch(model.config().parameters().size());
+        workers = new TileWorker[options.threads()];
+        for (int i = 0; i < workers.length; i++) {
             workers[i] = new TileWorker(model);
         }
         // Last: nothing that can fail comes after the threads have started.
-        team = new Team(threads);
+        crew = new Crew(options);
     }
 
     private TileWorker worker(int member) {
@@ -43,28 +44,46 @@ final class SimdKernel implements BackendKernel {
 
     @Override
     public String description() {
-        return Lanes.describe() + ", " + team.size() + (team.size() == 1 ? " thread" : " threads");
+        return Lanes.describe() + ", " + crew.description();
     }
 
     @Override
     public void forward(Forward call) {
-        int width = width(call);
-        for (TileWorker worker : workers) {
-            worker.bind(call, width);
+        int members = muster(call);
+        try {
+            int width = width(call, members);
+            for (int i = 0; i < members; i++) {
+                workers[i].bind(call, width, scratch(i, members));
+            }
+            crew.run(forwardJob, HostWork.parts(call, width), members);
+        } finally {
+            crew.dismiss(members);
         }
-        team.run(forwardJob, HostWork.parts(call, width), call.threadBound());
     }
 
     @Override
     public void backward(Backward call) {
-        if (scratch.prepare(call)) {
-            int width = width(call.forward());
-            for (TileWorker worker : workers) {
-                worker.bind(call, scratch, width);
+        if (gradients.prepare(call)) {
+            int members = muster(call.forward());
+            try {
+                int width = width(call.forward(), members);
+                for (int i = 0; i < members; i++) {
+                    workers[i].bind(call, gradients, width, scratch(i, members));
+                }
+                crew.run(backwardJob, HostWork.parts(call.forward().elements(), width), members);
+            } finally {
+                crew.dismiss(members);
             }
-            team.run(backwardJob, HostWork.parts(call.forward().elements(), width), call.threadBound());
         }
-        scratch.finish(call);
+        gradients.finish(call);
+    }
+
+    private int muster(Forward call) {
+        return crew.muster(HostWork.parts(call.elements(), width(call, crew.size())), call.threadBound());
+    }
+
+    private float[] scratch(int member, int members) {
+        return crew.scratch(member, members, workers[member].scratchSize());
     }
 
     @Override
@@ -76,7 +95,8 @@ final class SimdKernel implements BackendKernel {
         int wires = any.rank() == 4 ? (int) any.extent(1) : 1;
         long neurons = any.extent(any.rank() - 1);
         long elements = any.extent(any.rank() - 2) * neurons;
-        Tile tile = new Tile(Layout.MODEL);
+        Tile tile = new Tile();
+        tile.m = crew.scratch(0, 1, Layout.MODEL);
         TileDraws draws = new TileDraws(tile, wires, ModelLayout.NONE);
         draws.stream(stream.seed(), stream.stream());
         for (long e = 0; e < elements; e += Lanes.TILE) {
@@ -118,26 +138,26 @@ final class SimdKernel implements BackendKernel {
 
     @Override
     public long scratchBytes(Backward call) {
-        return scratch.bytes(call);
+        return gradients.bytes(call);
     }
 
     @Override
     public void close() {
-        team.close();
-        scratch.close();
+        crew.close();
+        gradients.close();
     }
 
     /**
-     * Neurons in a tile: {@link Lanes#TILE}, or as many fewer as give every thread a tile, where the run is long enough to be worth
+     * Neurons in a tile: {@link Lanes#TILE}, or as many fewer as give every member a tile, where the run is long enough to be worth
      * waking a helper. A power of two, so that a tile stays within a block of the tape.
      */
-    private int width(Forward call) {
+    private int width(Forward call, int members) {
         long elements = call.elements();
         if (call.steps() * elements < WORTH_SHARING) {
             return Lanes.TILE;
         }
         int width = Lanes.TILE;
-        while (width > 64 && width / 2 * (long) team.size() >= elements) {
+        while (width > 64 && width / 2 * (long) members >= elements) {
             width /= 2;
         }
         return width;

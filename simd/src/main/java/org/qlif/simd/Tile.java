@@ -4,11 +4,8 @@ import org.qlif.spi.host.HostTape;
 
 /** The scratch of a tile of neurons, and where its passes find things in it; see {@link Layout}. Not thread-safe. */
 final class Tile {
-    /** Floats from which on G1 gives an array regions of its own, at its default region size for heaps of up to 8 GiB. */
-    private static final int ALIGNED = 1 << 19;
-
-    /** The scratch: lines, blocks and frames. */
-    final float[] m;
+    /** The scratch: lines, blocks and frames. It is lent for a call; what it holds then is anyone's. */
+    float[] m;
 
     /** Spikes, 64 to a word: of the step in a forward run, of each step of the segment in a backward run. */
     final long[] bits = new long[HostTape.SEGMENT * Layout.WORDS];
@@ -46,9 +43,4 @@ final class Tile {
     int lanes;
 
     int vectors;
-
-    /** A tile with a scratch of {@code floats}. */
-    Tile(int floats) {
-        m = new float[Math.max(floats, ALIGNED)];
-    }
 }

@@ -147,13 +147,19 @@ final class TileWorker {
                 .map(trace -> trace.variable() == null ? program.traced(trace) : null)
                 .toArray(Traced[]::new);
         traceTensors = new Tensor[traces.length];
-        tile = new Tile(layout.end(frameSize));
+        tile = new Tile();
         draws = new TileDraws(tile, wires, model.counted());
     }
 
-    /** Takes up {@code call}, in tiles of {@code width} neurons. */
-    void bind(Forward call, int width) {
+    /** The floats of scratch that it works in. */
+    int scratchSize() {
+        return layout.end(frameSize);
+    }
+
+    /** Takes up {@code call}, in tiles of {@code width} neurons, to work in {@code lent}. */
+    void bind(Forward call, int width, float[] lent) {
         this.call = call;
+        tile.m = lent;
         this.width = width;
         tape = call.tape() == null ? null : (HostTape) call.tape().storage();
         steps = call.steps();
@@ -175,8 +181,8 @@ final class TileWorker {
         }
     }
 
-    void bind(Backward call, GradientScratch scratch, int width) {
-        bind(call.forward(), width);
+    void bind(Backward call, GradientScratch scratch, int width, float[] lent) {
+        bind(call.forward(), width, lent);
         backwardCall = call;
         this.scratch = scratch;
         gradYStride = call.gradSpikeValuesStride();

@@ -94,7 +94,8 @@ public final class Training {
     private TrainingResult run() throws IOException {
         TorchEngine.load();
         QlifConfig neuron = options.neuronConfig();
-        try (Kernel kernel = Kernel.open(neuron, options.device(), new KernelOptions(options.threads()));
+        try (Kernel kernel = Kernel.open(
+                        neuron, options.device(), KernelOptions.defaults().withThreads(options.threads()));
                 Network network = new Network(
                         shape,
                         neuron,

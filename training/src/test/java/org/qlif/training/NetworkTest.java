@@ -39,7 +39,8 @@ class NetworkTest {
             .eta(0.1)
             .build();
 
-    private final Kernel kernel = Kernel.open(SMOOTH, Device.of("cpu"), new KernelOptions(1));
+    private final Kernel kernel =
+            Kernel.open(SMOOTH, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
 
     @AfterEach
     void closeKernel() {
@@ -204,7 +205,8 @@ class NetworkTest {
                 .adaptiveThreshold(threshold -> threshold.withEnabled(adapts))
                 .build();
         Set<QlifParameter> learned = EnumSet.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
-        try (Kernel own = Kernel.open(config, Device.of("cpu"), new KernelOptions(1));
+        try (Kernel own = Kernel.open(
+                        config, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
                 Network network = new Network(SHAPE, config, learned, own, 1, 1e4, 0, 3)) {
             Workspace work = workspace(network);
             assertThat(network.train(work, LABELS, DRAWS).divergence()).isNull();
@@ -225,7 +227,8 @@ class NetworkTest {
         QlifConfig config = SMOOTH.toBuilder()
                 .homeostasis(homeostasis -> homeostasis.on().withTau(3).withLearningRate(0.1))
                 .build();
-        try (Kernel own = Kernel.open(config, Device.of("cpu"), new KernelOptions(1));
+        try (Kernel own = Kernel.open(
+                        config, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
                 Network network = new Network(SHAPE, config, EnumSet.of(QlifParameter.V_TH), own, 1, 1e-2, 0, 3)) {
             Workspace work = workspace(network);
             float[] before = offsets(network);

@@ -1,12 +1,14 @@
 package org.qlif.spi.host;
 
 import com.sun.management.HotSpotDiagnosticMXBean;
+import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -41,11 +43,12 @@ public final class HostJvm {
         }
         if (!fuses()) {
             String options = given("-XX:(UseAVX|UseSSE)=.|-XX:-(UseFMA|InlineNatives)");
-            cautions.add("this JVM has no instruction for fused multiply-adds" + options
-                    + " and works each out in software; "
-                    + (options.isEmpty()
-                            ? "run on a CPU that has one, or show it to the virtual machine"
-                            : "start Java without that, or ask for device 'host', the native library of qlif-gpu"));
+            cautions.add(
+                    "this JVM has no instruction for fused multiply-adds" + options
+                            + " and works each out in software; "
+                            + (options.isEmpty()
+                                    ? "run on a CPU that has one, or show it to the virtual machine"
+                                    : "start Java without that, or ask for device 'cpu:native', the native library of qlif-gpu"));
         }
         return cautions;
     }
@@ -149,6 +152,11 @@ public final class HostJvm {
                         .orElseGet(System::nanoTime);
     }
 
+    /** The memory of the machine, or of the container, in bytes; empty where the JVM doesn't tell. */
+    public static OptionalLong memoryBytes() {
+        return tellsFlags() ? Management.memoryBytes() : OptionalLong.empty();
+    }
+
     private static boolean tellsFlags() {
         return ModuleLayer.boot()
                 .findModule("jdk.management")
@@ -209,6 +217,11 @@ public final class HostJvm {
         private static long threadNanos() {
             ThreadMXBean threads = ManagementFactory.getThreadMXBean();
             return threads.isCurrentThreadCpuTimeSupported() ? threads.getCurrentThreadCpuTime() : -1;
+        }
+
+        private static OptionalLong memoryBytes() {
+            OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+            return system == null ? OptionalLong.empty() : OptionalLong.of(system.getTotalMemorySize());
         }
 
         private static List<String> options() {

@@ -9,7 +9,18 @@ public final class HostMemory {
     /** A cache line, and the widest vector. */
     private static final long ALIGNMENT = 64;
 
+    /** Floats from which on G1 gives an array regions of its own, at its default region size for heaps of up to 8 GiB. */
+    private static final int OWN_REGIONS = 1 << 19;
+
     private HostMemory() {}
+
+    /**
+     * {@code given} if it has as many floats, else a new array that has. It is large enough to start at a region of the heap, so that where
+     * its elements lie relative to cache lines is known.
+     */
+    public static float[] atLeast(int floats, float[] given) {
+        return given.length >= floats ? given : new float[Math.max(floats, OWN_REGIONS)];
+    }
 
     /**
      * Zero-filled memory of {@code arena}.

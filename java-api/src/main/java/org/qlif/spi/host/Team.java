@@ -1,111 +1,194 @@
 package org.qlif.spi.host;
 
+import java.util.Arrays;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A fixed team of threads that share out the parts of one job at a time. The calling thread is a member; helpers spin for a
- * few microseconds after a job and then park. A job allocates nothing.
+ * Threads that share out the parts of one job at a time, and the scratch memory they work in. Whoever has a job takes the team, if it is
+ * free, and is its member 0; helpers look a while for the next job and then sleep. Kernels share one team ({@link #shared}), which lives as
+ * long as any of them; it grows, but never shrinks. A job allocates nothing.
  */
-public final class Team implements AutoCloseable {
-    /** The parts of a job. */
-    @FunctionalInterface
-    public interface Job {
-        /**
-         * Does part {@code part}.
-         *
-         * @param member which member of the team does it, 0 to size - 1; a member does one part at a time
-         */
-        void run(int member, long part);
-    }
+final class Team {
+    /** How often a member that waits looks before it does more than that. */
+    private static final int LOOKS = 2000;
 
-    /** About 20 microseconds of pause instructions. */
-    private static final int SPINS = 2000;
+    /** A bit past the number of parts in {@link #tickets}. */
+    private static final int PARTS_BITS = 52;
 
-    private final Helper[] helpers;
+    private static final long PARTS_MASK = (1L << PARTS_BITS) - 1;
 
-    /** Parts not yet taken; counts down, so that a late helper takes nothing once it has passed 0. */
-    private final AtomicLong remaining = new AtomicLong();
+    /** The threads of all teams until they end. */
+    private static final Set<Thread> HELPERS = ConcurrentHashMap.newKeySet();
+
+    /** The team of all kernels that don't ask for one of their own; null while there is none. Guarded by the class. */
+    private static @Nullable Team shared;
+
+    /** Makes the helpers' threads; null for daemons of our own. */
+    private final @Nullable ThreadFactory factory;
+
+    /** How many kernels hold it. Guarded by the class, but while a team of its own is made. */
+    private int users;
+
+    /** Members 1 and up. */
+    private volatile Helper[] helpers = {};
+
+    /** Member 0's. Touched by who has taken the team. */
+    private float[] scratch = {};
+
+    private final AtomicBoolean taken = new AtomicBoolean();
+
+    /**
+     * The parts not yet begun, and above them how many members may begin one. In one word: a helper that is late for a job must not take a
+     * part of the next one if that has fewer members.
+     */
+    private final AtomicLong tickets = new AtomicLong();
 
     /** Helpers that may be at work. Raised before a part is taken, so that 0 after the last part means all is done. */
     private final AtomicInteger busy = new AtomicInteger();
 
     private final AtomicInteger jobs = new AtomicInteger();
-    private @Nullable Job job;
+    private Crew.@Nullable Job job;
     private long parts;
+    private volatile long spinNanos;
     private volatile @Nullable Throwable failure;
     private volatile boolean closed;
 
-    /** A team of {@code size} members, at least 1. */
-    public Team(int size) {
-        helpers = new Helper[size - 1];
-        for (int i = 0; i < helpers.length; i++) {
-            helpers[i] = new Helper(i + 1);
-        }
-        try {
-            for (Helper helper : helpers) {
-                helper.start();
-            }
-        } catch (Throwable noThread) {
-            end();
-            throw noThread;
+    private Team(@Nullable ThreadFactory factory) {
+        this.factory = factory;
+    }
+
+    /** The team that kernels share, of at least {@code size} members, until {@link #leave()}. */
+    static Team shared(int size) {
+        synchronized (Team.class) {
+            Team team = shared == null ? new Team(null) : shared;
+            team.join(size);
+            shared = team;
+            return team;
         }
     }
 
-    /** The number of members. */
-    public int size() {
-        return helpers.length + 1;
+    /** A team of its own, of {@code size} members, until {@link #leave()}. */
+    static Team own(int size, ThreadFactory factory) {
+        // Not under the lock: the factory is the caller's code.
+        Team team = new Team(factory);
+        team.join(size);
+        return team;
+    }
+
+    private void join(int size) {
+        try {
+            while (helpers.length < size - 1) {
+                Helper helper = new Helper(helpers.length + 1);
+                Helper[] more = Arrays.copyOf(helpers, helpers.length + 1);
+                more[helpers.length] = helper;
+                helper.start();
+                helpers = more;
+            }
+        } catch (Throwable noThread) {
+            if (users == 0) {
+                end();
+            }
+            throw noThread;
+        }
+        users++;
+    }
+
+    /** Gives the team up; the last to do so ends it. */
+    void leave() {
+        synchronized (Team.class) {
+            users--;
+            if (users > 0) {
+                return;
+            }
+            if (this == shared) {
+                shared = null;
+            }
+        }
+        end();
+    }
+
+    /** Takes the team if it is free, until {@link #release()}. Never waits. */
+    boolean take() {
+        return !taken.get() && taken.compareAndSet(false, true);
+    }
+
+    /** Lets the team go. */
+    void release() {
+        taken.setRelease(false);
+    }
+
+    /** The scratch of {@code member}, at least this long; what it holds is anyone's. For who has taken the team. */
+    float[] scratch(int member, int floats) {
+        if (member == 0) {
+            scratch = HostMemory.atLeast(floats, scratch);
+            return scratch;
+        }
+        Helper helper = helpers[member - 1];
+        helper.scratch = HostMemory.atLeast(floats, helper.scratch);
+        return helper.scratch;
     }
 
     /**
      * Runs parts 0 to {@code parts} - 1 of {@code job} and returns when all are done. If some fail, the first failure is thrown
-     * when the others have ended.
+     * when the others have ended. For who has taken the team.
      *
-     * @param alone whether only the calling thread may work
+     * @param members how many may share them, the calling thread among them
+     * @param spinNanos how long helpers look for the next job before they sleep
      */
-    public void run(Job job, long parts, boolean alone) {
-        if (alone || helpers.length == 0 || parts <= 1) {
-            for (long part = 0; part < parts; part++) {
-                job.run(0, part);
-            }
-            return;
-        }
+    void run(Crew.Job job, long parts, int members, long spinNanos) {
         this.job = job;
-        failure = null;
         this.parts = parts;
-        remaining.set(parts);
+        this.spinNanos = spinNanos;
+        failure = null;
+        tickets.set((long) members << PARTS_BITS | parts);
         jobs.incrementAndGet();
-        for (int i = 0; i < helpers.length && i < parts - 1; i++) {
-            if (helpers[i].parked) {
-                LockSupport.unpark(helpers[i]);
+        Helper[] all = helpers;
+        for (int i = 0; i < members - 1 && i < parts - 1; i++) {
+            if (all[i].parked) {
+                LockSupport.unpark(all[i].thread);
             }
         }
         work(0);
-        for (int spins = 0; busy.get() != 0; spins++) {
-            if (spins < SPINS) {
+        for (int looks = 0; busy.get() != 0; looks++) {
+            if (looks < LOOKS) {
                 Thread.onSpinWait();
             } else {
                 Thread.yield();
             }
         }
         this.job = null;
-        if (failure != null) {
-            throw sneaky(failure);
+        Throwable thrown = failure;
+        if (thrown != null) {
+            failure = null;
+            throw sneaky(thrown);
         }
     }
 
     private void work(int member) {
-        for (long part = remaining.getAndDecrement(); part > 0; part = remaining.getAndDecrement()) {
-            try {
-                Objects.requireNonNull(job).run(member, inTurn(parts - part));
-            } catch (Throwable thrown) {
-                if (failure == null) {
-                    failure = thrown;
+        while (true) {
+            long ticket = tickets.get();
+            long left = ticket & PARTS_MASK;
+            int members = (int) (ticket >>> PARTS_BITS);
+            if (left == 0 || member >= members) {
+                return;
+            }
+            if (tickets.compareAndSet(ticket, ticket - 1)) {
+                try {
+                    Objects.requireNonNull(job).run(member, inTurn(parts - left, members));
+                } catch (Throwable thrown) {
+                    if (failure == null) {
+                        failure = thrown;
+                    }
+                    tickets.set(0);
                 }
-                remaining.set(0);
             }
         }
     }
@@ -115,9 +198,9 @@ public final class Team implements AutoCloseable {
      * done at the same time lie far apart, where no two members write to one cache line. A member mostly stays within a stretch and
      * goes from its first part to its last: a processor's prefetcher runs ahead of rising addresses, not of falling ones.
      */
-    private long inTurn(long turn) {
-        long stretch = turn % size();
-        return stretch * (parts / size()) + Math.min(stretch, parts % size()) + turn / size();
+    private long inTurn(long turn, int members) {
+        long stretch = turn % members;
+        return stretch * (parts / members) + Math.min(stretch, parts % members) + turn / members;
     }
 
     /** Throws any throwable as it is: the caller shall see the identity that the part threw. */
@@ -127,53 +210,84 @@ public final class Team implements AutoCloseable {
     }
 
     /** Whether {@code thread} is a helper of some team. */
-    public static boolean isHelper(Thread thread) {
-        return thread instanceof Helper;
-    }
-
-    /** Ends the helpers. */
-    @Override
-    public void close() {
-        end();
+    static boolean isHelper(Thread thread) {
+        return HELPERS.contains(thread);
     }
 
     private void end() {
         closed = true;
         jobs.incrementAndGet();
         for (Helper helper : helpers) {
-            LockSupport.unpark(helper);
+            LockSupport.unpark(helper.thread);
         }
     }
 
-    private final class Helper extends Thread {
+    private final class Helper implements Runnable {
         private final int member;
+        private final Thread thread;
         private volatile boolean parked;
 
+        /** Touched by who has taken the team. */
+        private float[] scratch = {};
+
         Helper(int member) {
-            // Without the thread-locals of whoever opened the kernel: the helper may outlive what they refer to.
-            super(null, null, "qlif-" + member, 0, false);
             this.member = member;
-            setDaemon(true);
+            this.thread = factory == null ? newThread(this) : factory.newThread(this);
+            if (thread == null || thread.isVirtual() || thread.getState() != Thread.State.NEW) {
+                throw new IllegalArgumentException(
+                        "threadFactory: got " + thread + ", expected a thread of the platform that is not started yet");
+            }
+        }
+
+        void start() {
+            HELPERS.add(thread);
+            try {
+                thread.start();
+            } catch (Throwable noThread) {
+                HELPERS.remove(thread);
+                throw noThread;
+            }
+        }
+
+        private static Thread newThread(Helper helper) {
+            // Without the thread-locals and the class loader of whoever opened the kernel: the helper may outlive what
+            // they refer to.
+            return Thread.ofPlatform()
+                    .name("qlif-helper-" + helper.member)
+                    .daemon()
+                    .inheritInheritableThreadLocals(false)
+                    .unstarted(helper);
         }
 
         @Override
         public void run() {
-            int seen = 0;
-            while (!closed) {
-                seen = awaitJob(seen);
-                busy.incrementAndGet();
-                work(member);
-                busy.decrementAndGet();
+            try {
+                int seen = 0;
+                while (!closed) {
+                    seen = awaitJob(seen);
+                    busy.incrementAndGet();
+                    work(member);
+                    busy.decrementAndGet();
+                }
+            } finally {
+                HELPERS.remove(thread);
             }
         }
 
         private int awaitJob(int seen) {
-            for (int spins = 0; spins < SPINS; spins++) {
-                if (jobs.get() != seen) {
-                    return jobs.get();
+            long start = System.nanoTime();
+            for (int looks = 0; jobs.get() == seen; looks++) {
+                // The clock takes longer than a look.
+                if (looks % 32 == 0 && System.nanoTime() - start >= spinNanos) {
+                    sleep(seen);
+                } else {
+                    Thread.onSpinWait();
                 }
-                Thread.onSpinWait();
             }
+            return jobs.get();
+        }
+
+        private void sleep(int seen) {
             parked = true;
             while (jobs.get() == seen) {
                 LockSupport.park(Team.this);
@@ -182,7 +296,6 @@ public final class Team implements AutoCloseable {
                 Thread.interrupted();
             }
             parked = false;
-            return jobs.get();
         }
     }
 }

@@ -20,7 +20,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int32_t compute_minor;
  *     int32_t multiprocessors;
  *     int32_t driver_version;
- *     int32_t reserved;
+ *     int32_t vector_bits;
  *     uint64_t memory_bytes;
  *     char name[256];
  * }
@@ -38,7 +38,7 @@ public class qlif_device_info {
         qlif_h.C_INT.withName("compute_minor"),
         qlif_h.C_INT.withName("multiprocessors"),
         qlif_h.C_INT.withName("driver_version"),
-        qlif_h.C_INT.withName("reserved"),
+        qlif_h.C_INT.withName("vector_bits"),
         qlif_h.C_LONG.withName("memory_bytes"),
         MemoryLayout.sequenceLayout(256, qlif_h.C_CHAR).withName("name")
     ).withName("qlif_device_info");
@@ -270,48 +270,48 @@ public class qlif_device_info {
         struct.set(driver_version$LAYOUT, driver_version$OFFSET, fieldValue);
     }
 
-    private static final OfInt reserved$LAYOUT = (OfInt)$LAYOUT.select(groupElement("reserved"));
+    private static final OfInt vector_bits$LAYOUT = (OfInt)$LAYOUT.select(groupElement("vector_bits"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * int32_t reserved
+     * int32_t vector_bits
      * }
      */
-    public static final OfInt reserved$layout() {
-        return reserved$LAYOUT;
+    public static final OfInt vector_bits$layout() {
+        return vector_bits$LAYOUT;
     }
 
-    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+    private static final long vector_bits$OFFSET = $LAYOUT.byteOffset(groupElement("vector_bits"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * int32_t reserved
+     * int32_t vector_bits
      * }
      */
-    public static final long reserved$offset() {
-        return reserved$OFFSET;
+    public static final long vector_bits$offset() {
+        return vector_bits$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * int32_t reserved
+     * int32_t vector_bits
      * }
      */
-    public static int reserved(MemorySegment struct) {
-        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    public static int vector_bits(MemorySegment struct) {
+        return struct.get(vector_bits$LAYOUT, vector_bits$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * int32_t reserved
+     * int32_t vector_bits
      * }
      */
-    public static void reserved(MemorySegment struct, int fieldValue) {
-        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
+    public static void vector_bits(MemorySegment struct, int fieldValue) {
+        struct.set(vector_bits$LAYOUT, vector_bits$OFFSET, fieldValue);
     }
 
     private static final OfLong memory_bytes$LAYOUT = (OfLong)$LAYOUT.select(groupElement("memory_bytes"));

@@ -23,10 +23,10 @@ public class qlif_h extends qlif_h$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int QLIF_ABI_VERSION = (int)2L;
+    private static final int QLIF_ABI_VERSION = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define QLIF_ABI_VERSION 2
+     * #define QLIF_ABI_VERSION 3
      * }
      */
     public static int QLIF_ABI_VERSION() {
@@ -1964,7 +1964,7 @@ public class qlif_h extends qlif_h$shared {
             qlif_h.C_INT,
             qlif_h.C_INT,
             qlif_h.C_POINTER,
-            qlif_h.C_INT,
+            qlif_h.C_POINTER,
             qlif_h.C_POINTER
         );
 
@@ -1976,7 +1976,7 @@ public class qlif_h extends qlif_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t threads, qlif_kernel **kernel)
+     * qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, const qlif_kernel_options *options, qlif_kernel **kernel)
      * }
      */
     public static FunctionDescriptor qlif_kernel_open$descriptor() {
@@ -1986,7 +1986,7 @@ public class qlif_h extends qlif_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t threads, qlif_kernel **kernel)
+     * qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, const qlif_kernel_options *options, qlif_kernel **kernel)
      * }
      */
     public static MethodHandle qlif_kernel_open$handle() {
@@ -1996,7 +1996,7 @@ public class qlif_h extends qlif_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t threads, qlif_kernel **kernel)
+     * qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, const qlif_kernel_options *options, qlif_kernel **kernel)
      * }
      */
     public static MemorySegment qlif_kernel_open$address() {
@@ -2005,16 +2005,16 @@ public class qlif_h extends qlif_h$shared {
 
     /**
      * {@snippet lang=c :
-     * qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, int32_t threads, qlif_kernel **kernel)
+     * qlif_status qlif_kernel_open(int32_t device, const qlif_config *config, const qlif_kernel_options *options, qlif_kernel **kernel)
      * }
      */
-    public static int qlif_kernel_open(int device, MemorySegment config, int threads, MemorySegment kernel) {
+    public static int qlif_kernel_open(int device, MemorySegment config, MemorySegment options, MemorySegment kernel) {
         var mh$ = qlif_kernel_open.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("qlif_kernel_open", device, config, threads, kernel);
+                traceDowncall("qlif_kernel_open", device, config, options, kernel);
             }
-            return (int)mh$.invokeExact(device, config, threads, kernel);
+            return (int)mh$.invokeExact(device, config, options, kernel);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -3,11 +3,11 @@ package org.qlif.conformance;
 import org.junit.jupiter.api.Nested;
 
 /** The native library on the CPU: bit for bit what the GPU shall compute, and all of the way there but the device. */
-@RequiresDevice("host")
-class HostContractTest extends KernelContract {
-    private static final String DEVICE = "host";
+@RequiresDevice("cpu:native")
+class NativeContractTest extends KernelContract {
+    private static final String DEVICE = "cpu:native";
 
-    HostContractTest() {
+    NativeContractTest() {
         super(DEVICE);
     }
 
@@ -49,6 +49,13 @@ class HostContractTest extends KernelContract {
     @Nested
     class Lifetimes extends LifetimeContract {
         Lifetimes() {
+            super(DEVICE);
+        }
+    }
+
+    @Nested
+    class Threads extends ThreadContract {
+        Threads() {
             super(DEVICE);
         }
     }
