@@ -37,8 +37,8 @@ final class LayerEngine implements AutoCloseable {
             this.device = Device.of(device);
         }
 
-        void threads(int threads) {
-            this.options = options.withThreads(threads);
+        void options(KernelOptions options) {
+            this.options = Objects.requireNonNull(options, "options");
         }
 
         void state(StatePolicy policy) {

@@ -202,9 +202,9 @@ public final class LifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Sets how many threads share a call, 1 to 1024; all processors unless set. */
-        public Builder threads(int threads) {
-            settings.threads(threads);
+        /** Sets how the kernel runs, threads among it; {@link KernelOptions#defaults()} unless set. */
+        public Builder options(KernelOptions options) {
+            settings.options(options);
             return this;
         }
 

@@ -12,6 +12,7 @@ import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.Forward;
 import org.qlif.Kernel;
+import org.qlif.KernelOptions;
 import org.qlif.LifConfig;
 import org.qlif.LifLayer;
 import org.qlif.LifParameter;
@@ -47,7 +48,10 @@ final class LifLayerTest {
     }
 
     private static LifLayer.Builder layer() {
-        return LifLayer.builder(NEURONS).config(CONFIG).device("cpu:scalar").threads(1);
+        return LifLayer.builder(NEURONS)
+                .config(CONFIG)
+                .device("cpu:scalar")
+                .options(KernelOptions.defaults().withThreads(1));
     }
 
     /** Forward and backward, in every output. */

@@ -239,7 +239,7 @@ abstract class LifetimeContract {
             if (model == TestModel.LIF) {
                 LifLayer layer = LifLayer.builder(NEURONS)
                         .device(device.text())
-                        .threads(threads)
+                        .options(KernelOptions.defaults().withThreads(threads))
                         .training(Tape.Mode.VOLTAGE)
                         .build();
                 return new Layer(
@@ -247,7 +247,7 @@ abstract class LifetimeContract {
             }
             QlifLayer layer = QlifLayer.builder(NEURONS)
                     .device(device.text())
-                    .threads(threads)
+                    .options(KernelOptions.defaults().withThreads(threads))
                     .training(Tape.Mode.VOLTAGE)
                     .build();
             return new Layer(
@@ -353,7 +353,7 @@ abstract class LifetimeContract {
         }
         try (QlifLayer layer = QlifLayer.builder(NEURONS)
                 .device(device.text())
-                .threads(2)
+                .options(KernelOptions.defaults().withThreads(2))
                 .config(config)
                 .build()) {
             closing.set(layer::close);

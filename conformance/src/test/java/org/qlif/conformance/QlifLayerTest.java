@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.qlif.DType;
+import org.qlif.KernelOptions;
 import org.qlif.LifConfig;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
@@ -51,7 +52,10 @@ final class QlifLayerTest {
     }
 
     private static QlifLayer.Builder layer() {
-        return QlifLayer.builder(NEURONS).device("cpu:scalar").threads(1).seed(42);
+        return QlifLayer.builder(NEURONS)
+                .device("cpu:scalar")
+                .options(KernelOptions.defaults().withThreads(1))
+                .seed(42);
     }
 
     @Test
@@ -508,8 +512,9 @@ final class QlifLayerTest {
     /** Whoever gives no seed gets numbers that no other layer has; the seed that was made up repeats them. */
     @Test
     void layersWithoutASeedDrawTheirOwnNumbers() {
-        QlifLayer.Builder seedless =
-                QlifLayer.builder(NEURONS).device("cpu:scalar").threads(1);
+        QlifLayer.Builder seedless = QlifLayer.builder(NEURONS)
+                .device("cpu:scalar")
+                .options(KernelOptions.defaults().withThreads(1));
         try (QlifLayer first = seedless.build();
                 QlifLayer second = seedless.build();
                 QlifLayer again = layer().seed(first.seed()).build()) {
