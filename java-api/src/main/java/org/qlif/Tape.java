@@ -45,7 +45,7 @@ public final class Tape implements AutoCloseable {
     private final long steps;
     private final long batch;
     private final long neurons;
-    private @Nullable Forward recorded;
+    private volatile @Nullable Forward recorded;
     private long recordedFirstStep;
     private long recordedChanges;
     private final CallGuard guard = new CallGuard("tape:", "give each run that is under way a tape of its own");
@@ -126,9 +126,10 @@ public final class Tape implements AutoCloseable {
     }
 
     void requireRecorded(Forward forward) {
-        requireOpen();
         boolean same =
                 recorded == forward && recordedFirstStep == forward.firstStep() && recordedChanges == forward.changes();
+        // Only now: a thread that closes meanwhile forgets the run.
+        requireOpen();
         if (!same) {
             throw new IllegalStateException(
                     "tape: does not hold this forward run; expected Kernel.forward to have run it last,"
