@@ -11,10 +11,13 @@ import java.util.Arrays;
  * the blocks sends the sums of its largest subtrees, and who adds them gets the bits of one who has all blocks.
  *
  * <pre>{@code
+ * import org.qlif.spi.host.BlockTree;
  * BlockTree tree = new BlockTree();
- * tree.start(values.length, 0);
- * for (long block = 0; block < BlockTree.blocks(rows); block++) {
- *     tree.add(sumOf(block), 0);
+ * tree.start(10, 0);
+ * for (long block = 0; block < BlockTree.blocks(batch); block++) {
+ *     float[] sums = tree.next();
+ *     // Fill the first 10 with the sums of the block's rows here.
+ *     tree.addNext();
  * }
  * float[] sum = tree.sum();
  * }</pre>
