@@ -24,6 +24,9 @@ final class LinearWorker {
     /** The most rows of a part. */
     static final int ROWS = 1024;
 
+    /** The most columns of a part that sums blocks. */
+    static final int MOST_COLUMNS = 16 * WIDTH;
+
     /** Numbers that the terms of a part have at most, so that they fit the second-level cache or nearly so. */
     private static final int PART = 1 << 19;
 
@@ -31,7 +34,7 @@ final class LinearWorker {
     private static final double DENSE_SPIKES = 0.7;
 
     /** The same where their factors differ. */
-    private static final double DENSE_NUMBERS = 0.4;
+    private static final double DENSE_NUMBERS = 0.6;
 
     private static final int WEIGHTS = Layout.START;
     private static final int SUMS = WEIGHTS + SpikeTerms.BLOCK * WIDTH;

@@ -4,6 +4,7 @@ import org.qlif.KernelOptions;
 import org.qlif.LinearBackward;
 import org.qlif.LinearForward;
 import org.qlif.spi.BackendLinear;
+import org.qlif.spi.host.BlockTree;
 import org.qlif.spi.host.Crew;
 
 /**
@@ -16,6 +17,9 @@ final class SimdLinear implements BackendLinear {
 
     /** Parts for each member, so that one that is held up holds up nobody. */
     private static final int PARTS = 2;
+
+    /** Rows of a part, below which columns are split. */
+    private static final int FEWEST_ROWS = 64;
 
     private final Crew crew;
     private final LinearWorker[] workers;
@@ -50,7 +54,7 @@ final class SimdLinear implements BackendLinear {
     public void forward(LinearForward call) {
         forward = call;
         try {
-            split(call.steps() * call.batch(), call.inputs(), call.outputs(), false);
+            split(call.steps() * call.batch(), call.inputs(), call.inputs(), call.outputs(), PARTS * crew.size());
             run(forwardJob, call.threadBound());
         } finally {
             forward = null;
@@ -64,10 +68,13 @@ final class SimdLinear implements BackendLinear {
         try {
             long summed = forward.steps() * forward.batch();
             long gradients = (call.gradWeights() == null ? 0 : forward.inputs()) + (call.gradBias() == null ? 0 : 1);
-            split(gradients, summed, forward.outputs(), true);
+            long held = forward.steps() * Math.min(BlockTree.ROWS, forward.batch());
+            split(gradients, held, summed, forward.outputs(), crew.size());
+            // Of all columns of a part at once, the sums of several blocks are kept.
+            columnsPerPart = Math.min(columnsPerPart, LinearWorker.MOST_COLUMNS);
             run(weightsJob, call.threadBound());
             if (call.gradInput() != null) {
-                split(summed, forward.outputs(), forward.inputs(), false);
+                split(summed, forward.outputs(), forward.outputs(), forward.inputs(), PARTS * crew.size());
                 run(inputJob, call.threadBound());
             }
         } finally {
@@ -77,30 +84,26 @@ final class SimdLinear implements BackendLinear {
     }
 
     /**
-     * Splits sums of {@code terms} terms each into parts that keep every member busy.
+     * Splits sums into parts that keep every member busy.
      *
-     * @param columnsFirst whether a part should have all rows rather than all columns
+     * @param held how many terms a part holds of each row at a time
+     * @param terms how many there are
+     * @param wanted how many parts would be best
      */
-    private void split(long rows, long terms, long columns, boolean columnsFirst) {
+    private void split(long rows, long held, long terms, long columns, int wanted) {
         this.rows = rows;
         this.columns = columns;
-        rowsPerPart = LinearWorker.mostRows(terms);
+        rowsPerPart = LinearWorker.mostRows(held);
         columnsPerPart = Math.max(1, columns);
         if ((double) rows * terms * columns < WORTH_SHARING || crew.size() == 1) {
             return;
         }
-        long wanted = (long) crew.size() * PARTS;
-        long panels = parts(columns, LinearWorker.WIDTH);
-        if (columnsFirst && panels >= crew.size()) {
-            columnsPerPart = parts(panels, Math.min(panels, wanted)) * LinearWorker.WIDTH;
-            return;
-        }
-        long rowParts = Math.max(wanted, parts(rows, rowsPerPart));
-        // A part of some rows packs all weights it needs, which should be little beside what it does with them.
-        rowsPerPart =
-                (int) Math.min(rowsPerPart, Math.max(64, parts(rows, parts(rowParts, crew.size()) * crew.size())));
-        rowParts = parts(rows, rowsPerPart);
-        if (rowParts < crew.size()) {
+        // As many for one member as for another. A part packs all weights that it needs, which should be little beside
+        // what it does.
+        long rowParts = parts(Math.max(wanted, parts(rows, rowsPerPart)), crew.size()) * crew.size();
+        rowsPerPart = (int) Math.min(rowsPerPart, Math.max(FEWEST_ROWS, parts(rows, rowParts)));
+        if (parts(rows, rowsPerPart) < crew.size()) {
+            long panels = parts(columns, LinearWorker.WIDTH);
             columnsPerPart = parts(panels, Math.min(panels, crew.size())) * LinearWorker.WIDTH;
         }
     }
