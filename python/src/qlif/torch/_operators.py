@@ -31,7 +31,7 @@ _SCHEMAS = {
     "run_backward": "(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, "
     "Tensor[] parameters, Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, "
     "Tensor? normals, Tensor tape, str config, int wanted) -> Tensor[]",
-    "start": "(Generator? generator=None) -> Tensor",
+    "start": "(Tensor after, Generator? generator=None) -> Tensor",
     "batch_sums": "(Tensor values) -> Tensor",
     "batch_means": "(Tensor values) -> Tensor",
 }
@@ -100,7 +100,7 @@ def _fake_run_backward(
     return [*made, result(modulation, WANTED_MODULATION), result(state, WANTED_STATE)]
 
 
-def _fake_start(generator=None):
+def _fake_start(after, generator=None):
     return torch.empty([4], dtype=torch.int64, device="cpu")
 
 
@@ -270,7 +270,7 @@ def _run_backward(
     return results
 
 
-def _start(generator=None):
+def _start(after, generator=None):
     draws = torch.zeros(4, dtype=torch.int64)
     draws[:1].random_(-(2**63), None, generator=generator)
     return draws

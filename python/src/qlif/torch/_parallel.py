@@ -21,7 +21,7 @@ class Group:
         self._device = _device_of(group)
         self._rank = distributed.get_rank(group)
         self._size = distributed.get_world_size(group)
-        seed = torch.ops.qlif.start(generator)[:1].to(self._device)
+        seed = torch.ops.qlif.start(torch.zeros(4, dtype=torch.int64), generator)[:1].to(self._device)
         distributed.broadcast(seed, distributed.get_global_rank(group, 0), group=group)
         self._seed = int(seed)
         self._runs = 0

@@ -299,6 +299,7 @@ class QLIF(nn.Module):
         self.homeostasis_frozen = False
         self._training_run = False
         self._group = None
+        self._draws = torch.zeros(4, dtype=torch.int64)
         self.resize(batch_size)
 
     def _configure(self, arguments: Dict[str, Any]) -> None:
@@ -369,7 +370,7 @@ class QLIF(nn.Module):
 
     def _start_draws(self, rows: int, row_index: Optional[Tensor] = None) -> Tensor:
         if self.process_group is None:
-            return torch.ops.qlif.start(self.generator)
+            return torch.ops.qlif.start(self._draws, self.generator)
         if self._group is None:
             self._group = _parallel.Group(self.process_group, self.generator)
         return self._group.draws(rows, self.num_neurons, row_index)

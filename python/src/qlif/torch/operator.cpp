@@ -686,7 +686,8 @@ RunResult runAutograd(const Tensor &input, TensorList parameters, const Optional
 
 // ---------------------------------------------------------------- draws and statistics
 
-Tensor start(std::optional<at::Generator> generator) {
+// after is not read. It makes two runs that start in one compiled graph two operations, which are not one common subexpression.
+Tensor start(const Tensor &after, std::optional<at::Generator> generator) {
   auto *drawn = at::get_generator_or_default<at::CPUGeneratorImpl>(generator, at::detail::getDefaultCPUGenerator());
   Tensor draws = at::zeros({4}, at::kLong);
   std::lock_guard<std::mutex> lock(drawn->mutex_);
@@ -752,7 +753,7 @@ TORCH_LIBRARY(qlif, m) {
   m.def("run_backward(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, Tensor[] parameters, "
         "Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, Tensor? normals, Tensor tape, "
         "str config, int wanted) -> Tensor[]");
-  m.def("start(Generator? generator=None) -> Tensor", {at::Tag::nondeterministic_seeded});
+  m.def("start(Tensor after, Generator? generator=None) -> Tensor", {at::Tag::nondeterministic_seeded});
   m.def("batch_sums(Tensor values) -> Tensor");
   m.def("batch_means(Tensor values) -> Tensor");
 }
