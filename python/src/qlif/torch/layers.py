@@ -457,6 +457,12 @@ class QLIF(nn.Module):
         """
         current = _input("I", I, "BN", self.num_neurons, self._fresh)
         if current.shape[0] != self._state.shape[1]:
+            if self.process_group is not None:
+                # Another rank may go on with the batch that it had, and wait for this one for ever.
+                raise ValueError(
+                    f"I: got a batch of {current.shape[0]}, expected the state's {self._state.shape[1]}: "
+                    "with a process_group, call resize on every rank"
+                )
             self._begin(current.shape[0])
         modulation = self._modulation(external_modulation)
         if modulation is not None and modulation.dim() > 2:
@@ -634,8 +640,9 @@ class QLIFLayer(nn.Module):
     Every call starts from a fresh state, with a seed of its own drawn from PyTorch's CPU generator (or `generator`).
 
     process_group: of torch.distributed, for data-parallel training: each rank gives its part of the batch, rank 0's first, and R ranks
-    fire the spikes of one process with the whole batch, bit for bit. Rank 0's seed is sent to all once and calls are counted, so that every
-    rank must make the same calls; homeostasis' means are those of all rows of all ranks. `row_index` says where rows stand if not in order.
+    fire the spikes of one process with the whole batch, bit for bit. Rank 0's seed is sent to all once and runs are counted, so that every
+    rank must make the same layers and calls, resets among them; homeostasis' means are those of all rows of all ranks. `row_index` says where
+    rows stand if not in order. Gradients are each rank's own, for DistributedDataParallel or all_reduce to add up.
     """
 
     def __init__(self, num_neurons: int, *arguments: Any, **named: Any):
