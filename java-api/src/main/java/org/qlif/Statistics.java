@@ -30,7 +30,10 @@ public final class Statistics {
      * taken in units of 2^-60, which is all of it from a magnitude of 2^-37 on. Not thread-safe.
      *
      * <pre>{@code
+     * Statistics statistics = Statistics.initial(config, 128);
      * Statistics.Sums sums = statistics.newSums();
+     * State start = State.initial(config, 32, 128);
+     * State end = State.zeros(config, 32, 128);
      * for (int part = 0; part < 4; part++) {
      *     statistics.applyTo(start);
      *     kernel.forward(forward.initialState(start).finalState(end).draws(new DrawStream(42, part)));
