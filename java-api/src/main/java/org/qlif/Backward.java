@@ -207,7 +207,7 @@ public final class Backward {
             checkedChanges = forward.changes();
             checkedGradients = gradients;
         }
-        lending.requireReachable(kernel);
+        lending.requireReachable(kernel.device(), kernel.reachable());
         forward.checkValues(config, kernel);
     }
 
