@@ -205,7 +205,7 @@ public final class Backward {
             checkedChanges = forward.changes();
             checkedGradients = gradients;
         }
-        lending.requireReachable(kernel);
+        lending.requireReachable(kernel.device(), kernel.reachable());
         forward.checkValues(config, kernel);
     }
 

@@ -15,6 +15,7 @@ import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiFunction;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -60,13 +61,18 @@ public final class Devices {
         }
     }
 
-    /** What a kernel is to run. */
-    private record Task(NeuronConfig config, KernelOptions options) {
+    /**
+     * What a device is to run.
+     *
+     * @param what it is, in messages
+     * @param asked what stands in the way of a backend's device
+     */
+    private record Task(String what, BiFunction<Backend, Device, List<String>> asked) {
         /** Why {@code candidate}, which can run here, can't run this. */
         List<String> obstacles(Choice candidate) {
             Backend backend = candidate.requireBackend();
             try {
-                return backend.obstacles(config, options, candidate.device()).stream()
+                return asked.apply(backend, candidate.device()).stream()
                         .map(DeviceInfo::line)
                         .toList();
             } catch (RuntimeException | LinkageError failure) {
@@ -126,7 +132,23 @@ public final class Devices {
      * @throws DeviceUnavailableException as {@link #resolve}
      */
     static Choice choose(Device device, NeuronConfig config, KernelOptions options) {
-        return choose(device, matching(device), new Task(config, options));
+        return choose(
+                device,
+                matching(device),
+                new Task("this configuration", (backend, candidate) -> backend.obstacles(config, options, candidate)));
+    }
+
+    /**
+     * The device to take for a linear layer.
+     *
+     * @throws IllegalArgumentException as {@link #resolve}, or if none of those that can run here has such layers
+     * @throws DeviceUnavailableException as {@link #resolve}
+     */
+    static Choice chooseLinear(Device device, KernelOptions options) {
+        return choose(
+                device,
+                matching(device),
+                new Task("a SpikeLinear", (backend, candidate) -> backend.linearObstacles(options, candidate)));
     }
 
     private static Choice choose(Device device, List<Choice> matching, @Nullable Task task) {
@@ -146,11 +168,11 @@ public final class Devices {
             }
             refusals.put(candidate, refusal);
         }
-        if (refusals.isEmpty()) {
+        if (task == null || refusals.isEmpty()) {
             throw new DeviceUnavailableException(
                     "device '" + device + "' can't run here: " + reasons(device, matching, refusals));
         }
-        throw new IllegalArgumentException("device '" + device + "' can't run this configuration: "
+        throw new IllegalArgumentException("device '" + device + "' can't run " + task.what() + ": "
                 + reasons(device, List.copyOf(refusals.keySet()), refusals));
     }
 

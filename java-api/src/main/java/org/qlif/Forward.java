@@ -352,7 +352,7 @@ public final class Forward {
             checkedFor = config;
             checkedParameters = parameters().changes();
         }
-        lending.requireReachable(kernel);
+        lending.requireReachable(kernel.device(), kernel.reachable());
         checkValues(config, kernel);
     }
 
@@ -495,8 +495,8 @@ public final class Forward {
         }
     }
 
-    private static void require(String name, Tensor tensor, DType type, long... shape) {
-        if (tensor.type() != type || !tensor.hasShape(shape)) {
+    static void require(String name, @Nullable Tensor tensor, DType type, long... shape) {
+        if (tensor == null || tensor.type() != type || !tensor.hasShape(shape)) {
             throw new IllegalArgumentException(
                     name + ": got " + tensor + ", expected " + type + Arrays.toString(shape));
         }

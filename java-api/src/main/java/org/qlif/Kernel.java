@@ -5,6 +5,7 @@ import java.lang.ref.Reference;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
@@ -42,6 +43,7 @@ public final class Kernel implements AutoCloseable {
     private final NeuronConfig config;
     private final Device device;
     private final BackendKernel backend;
+    private final Predicate<Device> reachable;
     private final ParameterChecks parameterChecks;
     private final CallGuard guard =
             new CallGuard("this kernel", "it serves one at a time: open one kernel for each thread that calls");
@@ -53,6 +55,7 @@ public final class Kernel implements AutoCloseable {
         this.config = config;
         this.device = device;
         this.backend = backend;
+        this.reachable = backend::reaches;
         this.parameterChecks = new ParameterChecks(config);
         this.resources = Reclaimer.register(this, backend::close);
     }
@@ -223,7 +226,7 @@ public final class Kernel implements AutoCloseable {
                 }
                 lending.write("normals", normals);
             }
-            lending.requireReachable(this);
+            lending.requireReachable(device, reachable);
             Tensor any = uniforms != null ? uniforms : normals;
             if (any == null) {
                 return;
@@ -250,9 +253,9 @@ public final class Kernel implements AutoCloseable {
         return backend.extension(type);
     }
 
-    /** Whether this kernel can reach memory of the device {@code place}. */
-    boolean reaches(Device place) {
-        return backend.reaches(place);
+    /** Whether this kernel reaches memory of a device. */
+    Predicate<Device> reachable() {
+        return reachable;
     }
 
     /** Whether {@code parameters} hold what the model can run with; see {@link Parameters#requireValid}. */
@@ -329,7 +332,7 @@ public final class Kernel implements AutoCloseable {
             requireRoom("memory", memory, backend.tapeBytes(kept, steps, batch, neurons));
             Lending lending = new Lending();
             lending.write("memory", memory);
-            lending.requireReachable(this);
+            lending.requireReachable(device, reachable);
         }
         TapeStorage storage = backend.newTape(kept, steps, batch, neurons, memory);
         return new Tape(tapeOwner, storage, memory, mode, steps, batch, neurons);
@@ -391,7 +394,7 @@ public final class Kernel implements AutoCloseable {
         if (memory.type() != DType.U8) {
             throw new IllegalArgumentException(name + ": got " + memory + ", expected U8");
         }
-        Device expected = reaches(device) ? device : null;
+        Device expected = backend.reaches(device) ? device : null;
         if (!Objects.equals(memory.place(), expected)) {
             throw new IllegalArgumentException(
                     name + ": got memory of " + name(memory.place()) + ", expected memory of " + name(expected));

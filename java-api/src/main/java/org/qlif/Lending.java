@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -92,15 +93,16 @@ final class Lending {
     }
 
     /**
-     * Throws unless the calling thread, and the device that {@code kernel} runs on, can reach all memory. Allocates nothing, so that
-     * every call can afford it.
+     * Throws unless the calling thread, and {@code device}, can reach all memory. Allocates nothing, so that every call can afford it.
+     *
+     * @param reachable whether the device reaches memory of another
      */
-    void requireReachable(Kernel kernel) {
+    void requireReachable(Device device, Predicate<Device> reachable) {
         for (int i = 0; beyondHost && i < places.size(); i++) {
             Device place = places.get(i);
-            if (place != null && !kernel.reaches(place)) {
+            if (place != null && !reachable.test(place)) {
                 throw new IllegalArgumentException(names.get(i) + ": got memory of " + place
-                        + ", expected memory that a kernel on " + kernel.device() + " can reach");
+                        + ", expected memory that a kernel on " + device + " can reach");
             }
         }
         Thread caller = Thread.currentThread();

@@ -1,6 +1,11 @@
 package org.qlif.conformance;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.qlif.SpikeLinear;
 
 /** The first GPU, through memory of the host. */
 @RequiresDevice("cuda:0")
@@ -9,6 +14,17 @@ class CudaContractTest extends KernelContract {
 
     CudaContractTest() {
         super(DEVICE);
+    }
+
+    /** Asked for by name it is refused; left to choose, a device that has one is taken. */
+    @Test
+    void hasNoLinearLayer() {
+        assertThatThrownBy(() -> SpikeLinear.open(DEVICE))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("device 'cuda:0' can't run a SpikeLinear: it has no linear layer");
+        try (SpikeLinear layer = SpikeLinear.open("auto")) {
+            assertThat(layer.device().kind()).isEqualTo("cpu");
+        }
     }
 
     @Nested

@@ -58,4 +58,11 @@ class ScalarContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Linear extends LinearContract {
+        Linear() {
+            super(DEVICE);
+        }
+    }
 }

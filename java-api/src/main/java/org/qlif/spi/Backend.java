@@ -58,4 +58,22 @@ public interface Backend {
      * @throws org.qlif.NativeException if the device fails
      */
     BackendKernel open(NeuronConfig config, Device device, KernelOptions options);
+
+    /**
+     * Why {@code device}, one of {@link #devices()} that can run, has no linear layer driven by spikes with {@code options}, one sentence
+     * each; empty if it has. Unless a backend says otherwise, it has none. The automatic choice then passes over the device. What this throws
+     * becomes such a reason.
+     */
+    default List<String> linearObstacles(KernelOptions options, Device device) {
+        return List.of("it has no linear layer driven by spikes; take a device of the CPU");
+    }
+
+    /**
+     * A linear layer on {@code device}, which is one of {@link #devices()}, can run, and has no {@link #linearObstacles}.
+     *
+     * @throws org.qlif.NativeException if the device fails
+     */
+    default BackendLinear openLinear(Device device, KernelOptions options) {
+        throw new UnsupportedOperationException(device + " has no linear layer driven by spikes");
+    }
 }

@@ -9,6 +9,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.spi.Backend;
 import org.qlif.spi.BackendKernel;
+import org.qlif.spi.BackendLinear;
 import org.qlif.spi.host.HostJvm;
 
 /** Offers the device {@code cpu:scalar}, which runs wherever Java 25 does. */
@@ -42,5 +43,15 @@ public final class ScalarBackend implements Backend {
             case QlifConfig qlif -> new ScalarKernel<>(qlif, () -> new QlifNeuron(qlif), options);
             case LifConfig lif -> new ScalarKernel<>(lif, () -> new LifNeuron(lif), options);
         };
+    }
+
+    @Override
+    public List<String> linearObstacles(KernelOptions options, Device device) {
+        return List.of();
+    }
+
+    @Override
+    public BackendLinear openLinear(Device device, KernelOptions options) {
+        return new ScalarLinear();
     }
 }

@@ -1,0 +1,159 @@
+package org.qlif.scalar;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import org.qlif.DType;
+import org.qlif.LinearBackward;
+import org.qlif.LinearForward;
+import org.qlif.Tensor;
+import org.qlif.spi.BackendLinear;
+import org.qlif.spi.host.BlockTree;
+
+/**
+ * The definition of the linear layer, as plainly as it can be put: one thread, and for each row and each input in turn, the outputs that
+ * it adds to.
+ */
+final class ScalarLinear implements BackendLinear {
+    /** Columns that are taken at a time, so that what is summed needs memory of a known size. */
+    private static final int COLUMNS = 1024;
+
+    private final float[] terms = new float[COLUMNS];
+    private final float[] sums = new float[COLUMNS];
+    private final BlockTree tree = new BlockTree();
+
+    @Override
+    public String description() {
+        return "plain Java, 1 thread";
+    }
+
+    @Override
+    public void forward(LinearForward call) {
+        long rows = call.steps() * call.batch();
+        for (long row = 0; row < rows; row++) {
+            for (long m = 0; m < call.outputs(); m += COLUMNS) {
+                forward(call, row, m, (int) Math.min(COLUMNS, call.outputs() - m));
+            }
+        }
+    }
+
+    private void forward(LinearForward call, long row, long m, int columns) {
+        if (call.bias() == null) {
+            Arrays.fill(sums, 0, columns, 0f);
+        } else {
+            fetch(call.bias(), m, sums, columns);
+        }
+        for (long k = 0; k < call.inputs(); k++) {
+            float x = value(call, row, k);
+            if (x != 0) {
+                fetch(call.weights(), k * call.outputs() + m, terms, columns);
+                addProducts(x, sums, columns);
+            }
+        }
+        store(sums, columns, call.output(), row * call.outputs() + m);
+    }
+
+    @Override
+    public void backward(LinearBackward call) {
+        long outputs = call.forward().outputs();
+        for (long m = 0; m < outputs; m += COLUMNS) {
+            int columns = (int) Math.min(COLUMNS, outputs - m);
+            for (long k = 0; call.gradWeights() != null && k < call.forward().inputs(); k++) {
+                sumOverBatch(call, k, m, columns);
+                store(tree.sum(), columns, call.gradWeights(), k * outputs + m);
+            }
+            if (call.gradBias() != null) {
+                sumOverBatch(call, -1, m, columns);
+                store(tree.sum(), columns, call.gradBias(), m);
+            }
+        }
+        if (call.gradInput() != null) {
+            gradInput(call);
+        }
+    }
+
+    /** Sums the gradient of input {@code k}'s weights, or of the bias if that is negative. */
+    private void sumOverBatch(LinearBackward call, long k, long m, int columns) {
+        LinearForward forward = call.forward();
+        tree.start(columns, 0);
+        for (long first = 0; first < forward.batch(); first += BlockTree.ROWS) {
+            long end = Math.min(first + BlockTree.ROWS, forward.batch());
+            float[] block = tree.next();
+            Arrays.fill(block, 0, columns, 0f);
+            for (long t = 0; t < forward.steps(); t++) {
+                for (long b = first; b < end; b++) {
+                    float x = k < 0 ? 1f : value(forward, t * forward.batch() + b, k);
+                    if (x != 0) {
+                        fetch(call.gradOutput(), gradientIndex(call, t, b) + m, terms, columns);
+                        addProducts(x, block, columns);
+                    }
+                }
+            }
+            tree.addNext();
+        }
+    }
+
+    private void gradInput(LinearBackward call) {
+        LinearForward forward = call.forward();
+        long inputs = forward.inputs();
+        long outputs = forward.outputs();
+        for (long t = 0; t < forward.steps(); t++) {
+            for (long b = 0; b < forward.batch(); b++) {
+                long from = gradientIndex(call, t, b);
+                long to = (t * forward.batch() + b) * inputs;
+                for (long k = 0; k < inputs; k++) {
+                    float sum = 0;
+                    for (long m = 0; m < outputs; m++) {
+                        sum = Math.fma(get(call.gradOutput(), from + m), get(forward.weights(), k * outputs + m), sum);
+                    }
+                    call.gradInput().segment().setAtIndex(ValueLayout.JAVA_FLOAT, to + k, sum);
+                }
+            }
+        }
+    }
+
+    private static long gradientIndex(LinearBackward call, long t, long b) {
+        return t * call.gradOutputStride() + b * call.forward().outputs();
+    }
+
+    private void addProducts(float x, float[] sums, int columns) {
+        for (int i = 0; i < columns; i++) {
+            sums[i] = Math.fma(x, terms[i], sums[i]);
+        }
+    }
+
+    /** Input {@code k} of a row, which is t * B + b, as a number. */
+    private static float value(LinearForward call, long row, long k) {
+        MemorySegment input = call.input().segment();
+        long index = row * call.inputs() + k;
+        return switch (call.input().type()) {
+            case F32 -> input.getAtIndex(ValueLayout.JAVA_FLOAT, index);
+            case U8 -> input.get(ValueLayout.JAVA_BYTE, index) == 0 ? 0f : 1f;
+            case BIT -> bit(call, row, k) ? 1f : 0f;
+            case I64 -> throw new AssertionError(DType.I64);
+        };
+    }
+
+    /** Each step's bits begin with a word. */
+    private static boolean bit(LinearForward call, long row, long k) {
+        long stepBits = call.batch() * call.inputs();
+        long index = row % call.batch() * call.inputs() + k;
+        long word = row / call.batch() * ((stepBits + 63) / 64) + index / 64;
+        return (call.input().segment().getAtIndex(ValueLayout.JAVA_LONG, word) >>> index & 1) != 0;
+    }
+
+    private static float get(Tensor tensor, long index) {
+        return tensor.segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
+    }
+
+    private static void fetch(Tensor tensor, long index, float[] to, int columns) {
+        MemorySegment.copy(tensor.segment(), ValueLayout.JAVA_FLOAT, index * 4, to, 0, columns);
+    }
+
+    private static void store(float[] sums, int columns, Tensor tensor, long index) {
+        MemorySegment.copy(sums, 0, tensor.segment(), ValueLayout.JAVA_FLOAT, index * 4, columns);
+    }
+
+    @Override
+    public void close() {}
+}
