@@ -1,16 +1,15 @@
 package org.qlif.network;
 
-
 /**
  * Adam (Kingma, Ba 2015), with bias correction. A step t = 1, 2, … does, for each value w with gradient g, in float32:
  *
- * <pre>
- * m = β₁ m + (1 - β₁) g
- * v = β₂ v + (1 - β₂) g²
- * w = w - (rate / (1 - β₁ᵗ)) · m / (√v · (1 / √(1 - β₂ᵗ)) + ε)
- * </pre>
+ * <ul>
+ *   <li>m = β₁ m + (1 - β₁) g
+ *   <li>v = β₂ v + (1 - β₂) g²
+ *   <li>w = w - rate / (1 - β₁ᵗ) · m / (√v · (1 / √(1 - β₂ᵗ)) + ε)
+ * </ul>
  *
- * <p>the factors that do not depend on w computed in float64 and rounded once; nothing is fused. One object serves one {@link Trainer}: it
+ * <p>The factors that do not depend on w are computed in float64 and rounded once; nothing is fused. One object serves one {@link Trainer}: it
  * holds that network's moments. Not thread-safe.
  *
  * <pre>{@code
@@ -164,6 +163,7 @@ public final class Adam {
     /** What it was made with, and its steps, for people. */
     @Override
     public String toString() {
-        return "Adam[rate=" + rate + ", beta1=" + beta1 + ", beta2=" + beta2 + ", epsilon=" + epsilon + ", steps=" + steps + "]";
+        return "Adam[rate=" + rate + ", beta1=" + beta1 + ", beta2=" + beta2 + ", epsilon=" + epsilon + ", steps="
+                + steps + "]";
     }
 }

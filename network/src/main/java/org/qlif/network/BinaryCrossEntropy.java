@@ -9,8 +9,8 @@ record BinaryCrossEntropy(float[] targets, int outputs) implements Loss {
         Objects.requireNonNull(targets, "targets");
         Checks.atLeast("outputs", outputs, 1);
         if (targets.length % outputs != 0) {
-            throw new IllegalArgumentException(
-                    "targets: got " + targets.length + ", expected a multiple of " + outputs + ", the outputs of a row");
+            throw new IllegalArgumentException("targets: got " + targets.length + ", expected a multiple of " + outputs
+                    + ", the outputs of a row");
         }
         for (int i = 0; i < targets.length; i++) {
             if (!(targets[i] >= 0 && targets[i] <= 1)) {

@@ -13,8 +13,9 @@ import org.qlif.spi.host.BlockTree;
  * of one that has done the whole batch alone.
  *
  * <pre>{@code
- * BlockSums mine = trainer.gradients(step, 0, 2);
- * BlockSums theirs = other.gradients(step, 2, step.blocks()); // of a network with the same values
+ * Batch batch = new Batch(encoder, loss, rows);
+ * BlockSums mine = trainer.gradients(batch, 0, 2);
+ * BlockSums theirs = other.gradients(batch, 2, batch.blocks()); // of a network with the same values
  * StepResult result = trainer.update(mine.append(theirs));
  * }</pre>
  *

@@ -20,8 +20,7 @@ final class LinearStage {
      * @param gradOutput what its backward run reads, of the output's shape
      * @param gradInput where the gradient of the input goes; null where nothing below learns
      */
-    LinearStage(
-            Layer.Linear layer, SpikeLinear linear, Tensor input, Tensor gradOutput, @Nullable Tensor gradInput) {
+    LinearStage(Layer.Linear layer, SpikeLinear linear, Tensor input, Tensor gradOutput, @Nullable Tensor gradInput) {
         this.layer = layer;
         this.linear = linear;
         output = Tensor.zeros(DType.F32, gradOutput.shape());
@@ -42,7 +41,6 @@ final class LinearStage {
     }
 
     void backward(Gradients gradients) {
-        linear.backward(
-                backward.gradWeights(gradients.of(layer.weights())).gradBias(gradients.of(layer.biases())));
+        linear.backward(backward.gradWeights(gradients.of(layer.weights())).gradBias(gradients.of(layer.biases())));
     }
 }

@@ -80,7 +80,8 @@ public final class Network {
             tensor.fill(plan.config().defaultValue(learned.parameter()));
             parameters.set(learned.parameter(), tensor);
         }
-        boolean carries = plan.config() instanceof QlifConfig qlif && qlif.homeostasis().enabled();
+        boolean carries =
+                plan.config() instanceof QlifConfig qlif && qlif.homeostasis().enabled();
         Statistics statistics = carries ? Statistics.initial(plan.config(), plan.neurons()) : null;
         return new Layer.Neurons(
                 plan.position(), plan.config(), plan.neurons(), parameters, plan.learned(), statistics);
@@ -262,8 +263,8 @@ public final class Network {
             }
             Set<NeuronParameter> distinct = new LinkedHashSet<>(Arrays.asList(learned));
             if (distinct.size() < learned.length || !config.parameters().containsAll(distinct)) {
-                throw new IllegalArgumentException("learned: got " + Arrays.toString(learned)
-                        + ", expected some of " + config.parameters() + ", each once");
+                throw new IllegalArgumentException("learned: got " + Arrays.toString(learned) + ", expected some of "
+                        + config.parameters() + ", each once");
             }
             int position = plans.size();
             List<Layer.Learned> named = new ArrayList<>();

@@ -87,7 +87,7 @@ public final class Trainer implements AutoCloseable {
         gradient = new float[network.values().length];
         partialSums = new double[Math.ceilDiv(gradient.length, CHUNK)];
         crew = new Crew(builder.options);
-        
+
         wave = Math.max(LEAST_WAVE, Integer.highestOneBit(4 * crew.size() - 1));
         try {
             for (int i = 0; i < crew.size(); i++) {
@@ -316,8 +316,7 @@ public final class Trainer implements AutoCloseable {
         for (Learnable learnable : network.learnables()) {
             for (int i = learnable.at(); i < learnable.at() + learnable.length(); i++) {
                 if (!Float.isFinite(values[i])) {
-                    throw new DivergenceException(
-                            learnable.name() + "[" + (i - learnable.at()) + "] is " + values[i]);
+                    throw new DivergenceException(learnable.name() + "[" + (i - learnable.at()) + "] is " + values[i]);
                 }
             }
         }
@@ -390,13 +389,7 @@ public final class Trainer implements AutoCloseable {
         Layer.Neurons neurons = network.neurons(position);
         Tensor spikes = Tensor.zeros(DType.U8, batch.input().steps(), batch.rowsOf(0), neurons.neurons());
         workers.getFirst()
-                .spikes(
-                        batch,
-                        0,
-                        Mix.key(seed, TEST_SPIKES, 0),
-                        Mix.key(seed, TEST_DRAWS, 0),
-                        position / 2,
-                        spikes);
+                .spikes(batch, 0, Mix.key(seed, TEST_SPIKES, 0), Mix.key(seed, TEST_DRAWS, 0), position / 2, spikes);
         return spikes;
     }
 
@@ -404,8 +397,8 @@ public final class Trainer implements AutoCloseable {
         requireOpen();
         SpikeInput input = batch.input();
         if (input.width() != network.inputs()) {
-            throw new IllegalArgumentException("input: has width " + input.width() + ", expected "
-                    + network.inputs() + ", the inputs of the network");
+            throw new IllegalArgumentException("input: has width " + input.width() + ", expected " + network.inputs()
+                    + ", the inputs of the network");
         }
         Checks.atLeast("steps of the input", input.steps(), 1);
         batch.loss().requireOutputs(network.outputs());

@@ -48,8 +48,8 @@ final class Workspace {
             gradBelow = last
                     ? Tensor.of(gradMean, 1, rows, width)
                     : Tensor.zeros(DType.F32, steps, rows, weights.outputs());
-            NeuronStage fire = new NeuronStage(
-                    cells, kernels.get(i / 2), stage.output(), rowIndex, last, gradBelow, gradCurrent);
+            NeuronStage fire =
+                    new NeuronStage(cells, kernels.get(i / 2), stage.output(), rowIndex, last, gradBelow, gradCurrent);
             linears.add(stage);
             neurons.add(fire);
             below = fire.output();

@@ -60,9 +60,7 @@ class LossTest {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void gradientIsTheSlope(boolean binary) {
-        Loss loss = binary
-                ? Loss.binaryCrossEntropy(new float[] {1, 0, 0.25f}, 3)
-                : Loss.crossEntropy(new int[] {1});
+        Loss loss = binary ? Loss.binaryCrossEntropy(new float[] {1, 0, 0.25f}, 3) : Loss.crossEntropy(new int[] {1});
         float[] gradient = new float[LOGITS.length];
         double weight = 1.0 / 7;
         loss.of(0, LOGITS, AT, 3, gradient, weight);

@@ -30,8 +30,7 @@ class NetworkTest {
     void namesWhatIsLearnedByPosition() {
         Network network = deep().build();
         assertThat(network.names())
-                .containsExactly(
-                        "0.weight", "0.bias", "2.weight", "2.bias", "3.v_th", "3.tau", "4.weight", "4.bias");
+                .containsExactly("0.weight", "0.bias", "2.weight", "2.bias", "3.v_th", "3.tau", "4.weight", "4.bias");
         assertThat(network.get("0.weight").shape()).containsExactly(6, 5);
         assertThat(network.get("2.weight").shape()).containsExactly(5, 4);
         assertThat(network.get("3.tau").shape()).containsExactly(4);
@@ -43,7 +42,12 @@ class NetworkTest {
 
     @Test
     void startsWhereLayersAndNeuronsDo() {
-        Network network = Network.builder(100).linear(50).neurons(STEADY).readout(10).seed(3).build();
+        Network network = Network.builder(100)
+                .linear(50)
+                .neurons(STEADY)
+                .readout(10)
+                .seed(3)
+                .build();
         float[] weights = network.get("0.weight").toFloatArray();
         double sum = 0;
         double squares = 0;
@@ -117,9 +121,7 @@ class NetworkTest {
                 .isThrownBy(() -> Network.builder(3).linear(2).neurons(LifConfig.defaults(), QlifParameter.TAU))
                 .withMessageStartingWith("learned: got [TAU], expected some of ");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> Network.builder(3)
-                        .linear(2)
-                        .neurons(STEADY, QlifParameter.TAU, QlifParameter.TAU))
+                .isThrownBy(() -> Network.builder(3).linear(2).neurons(STEADY, QlifParameter.TAU, QlifParameter.TAU))
                 .withMessageStartingWith("learned: got [TAU, TAU], expected some of ");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> deep().build().get("1.weight"))

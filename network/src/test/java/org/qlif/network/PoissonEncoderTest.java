@@ -112,8 +112,7 @@ class PoissonEncoderTest {
                 beside += spikes[t][0][128] && spikes[t][0][128 + lag] ? 1 : 0;
             }
             assertThat(inTime / (steps - lag)).isCloseTo(Math.pow(128 / 255.0, 2), Offset.offset(0.0125));
-            assertThat(beside / (steps - lag))
-                    .isCloseTo(128 / 255.0 * (128 + lag) / 255.0, Offset.offset(0.0125));
+            assertThat(beside / (steps - lag)).isCloseTo(128 / 255.0 * (128 + lag) / 255.0, Offset.offset(0.0125));
         }
     }
 

@@ -124,10 +124,7 @@ final class ReferenceNetwork {
                         - NEURON.qubit().leak()
                         + parameter(position, QlifParameter.Q_SCALE, n) * gap;
                 double p = (1 - Math.cos(angle)) / 2;
-                v[n] = before
-                        + p
-                                * NEURON.reset().fraction()
-                                * (NEURON.reset().potential() - before);
+                v[n] = before + p * NEURON.reset().fraction() * (NEURON.reset().potential() - before);
                 output[t][n] = p;
             }
         }

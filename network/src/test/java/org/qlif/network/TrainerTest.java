@@ -35,7 +35,8 @@ class TrainerTest {
             .homeostasis(homeostasis -> homeostasis.on().withTau(3).withLearningRate(0.1))
             .build();
 
-    private static final int[] LABELS = IntStream.range(0, ROWS).map(row -> row % CLASSES).toArray();
+    private static final int[] LABELS =
+            IntStream.range(0, ROWS).map(row -> row % CLASSES).toArray();
 
     /** Each class lights a third of the inputs. */
     private static final PoissonEncoder ENCODER = new PoissonEncoder(intensities(), INPUTS, STEPS);
@@ -120,8 +121,8 @@ class TrainerTest {
             for (int epoch = 0; epoch < 12; epoch++) {
                 int[] rows = order.epoch(epoch);
                 for (int from = 0; from < ROWS; from += 50) {
-                    trainer.train(new Batch(
-                            ENCODER, Loss.crossEntropy(LABELS), Arrays.copyOfRange(rows, from, from + 50)));
+                    trainer.train(
+                            new Batch(ENCODER, Loss.crossEntropy(LABELS), Arrays.copyOfRange(rows, from, from + 50)));
                 }
             }
             StepResult after = trainer.test(batch(ROWS));
@@ -225,7 +226,8 @@ class TrainerTest {
                         .isEqualTo(one.statistics(3).get(variable).toFloatArray());
             }
             assertThat(shared.outputs(batch(rows))).isEqualTo(alone.outputs(batch(rows)));
-            assertThat(shared.test(batch(rows)).loss()).isEqualTo(alone.test(batch(rows)).loss());
+            assertThat(shared.test(batch(rows)).loss())
+                    .isEqualTo(alone.test(batch(rows)).loss());
         }
     }
 
@@ -252,7 +254,9 @@ class TrainerTest {
                 assertSame(left, whole);
                 assertSame(right, whole);
                 assertThat(right.statistics(3).get(QlifVariable.HOMEOSTASIS).toFloatArray())
-                        .isEqualTo(whole.statistics(3).get(QlifVariable.HOMEOSTASIS).toFloatArray());
+                        .isEqualTo(whole.statistics(3)
+                                .get(QlifVariable.HOMEOSTASIS)
+                                .toFloatArray());
             }
         }
     }
@@ -293,7 +297,8 @@ class TrainerTest {
         try (Trainer trainer = on(network, 2).build()) {
             trainer.train(batch(64));
             Map<String, float[]> before = values(network);
-            float[] offsets = network.statistics(3).get(QlifVariable.HOMEOSTASIS).toFloatArray();
+            float[] offsets =
+                    network.statistics(3).get(QlifVariable.HOMEOSTASIS).toFloatArray();
             assertThat(offsets).isNotEqualTo(new float[offsets.length]);
             float[] together = trainer.outputs(batch(70));
             for (int row : new int[] {0, 31, 32, 69}) {
@@ -394,7 +399,10 @@ class TrainerTest {
 
     @ParameterizedTest
     @CsvSource({
-        "0.weight, NaN", "0.bias, Infinity", "2.weight, -Infinity", "2.bias, NaN",
+        "0.weight, NaN",
+        "0.bias, Infinity",
+        "2.weight, -Infinity",
+        "2.bias, NaN",
     })
     void divergenceIsTold(String name, float value) {
         Network network = network(DRAWN);
@@ -508,7 +516,8 @@ class TrainerTest {
                 .isThrownBy(() -> new Batch(ENCODER, Loss.crossEntropy(new int[5]), new int[1]))
                 .withMessage("loss: knows 5 rows, expected 300, as many as the input has");
         Network narrow = Network.builder(19).linear(3).neurons(DRAWN).readout(2).build();
-        Network few = Network.builder(INPUTS).linear(3).neurons(DRAWN).readout(2).build();
+        Network few =
+                Network.builder(INPUTS).linear(3).neurons(DRAWN).readout(2).build();
         try (Trainer trainer = on(narrow, 1).build();
                 Trainer other = on(few, 1).build()) {
             assertThatIllegalArgumentException()
