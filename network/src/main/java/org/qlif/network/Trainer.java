@@ -130,8 +130,8 @@ public final class Trainer implements AutoCloseable {
      *
      * @return what the network made of the batch before it learned from it
      * @throws IllegalArgumentException if input or loss don't fit the network
-     * @throws DivergenceException if the loss, an output, the gradient or anything that is learned is not finite; in the first three cases
-     *     nothing has been learned from this batch
+     * @throws DivergenceException if the loss, an output, the gradient, the square of its norm (in float32), or anything that is learned is
+     *     not finite; but for the last, nothing has been learned from this batch
      * @throws IllegalStateException if the trainer is closed
      */
     public StepResult train(Batch batch) {
@@ -248,7 +248,9 @@ public final class Trainer implements AutoCloseable {
             throw new DivergenceException("the loss is " + loss);
         }
         double norm = norm(sum);
-        if (!Double.isFinite(norm)) {
+        boolean cut = clip != 0 && norm > clip;
+        // Adam's second moments would be infinite, and what they belong to would never move again.
+        if (!(Math.pow(cut ? clip : norm, 2) <= Float.MAX_VALUE)) {
             throw new DivergenceException("the norm of the gradients is " + norm);
         }
         // The statistics and the values change from here on.
@@ -260,7 +262,7 @@ public final class Trainer implements AutoCloseable {
             }
         }
         adam.begin(gradient.length);
-        float scale = clip != 0 && norm > clip ? (float) (clip / norm) : 1;
+        float scale = cut ? (float) (clip / norm) : 1;
         chunks((_, at, count) -> adam.update(network.values(), sum, scale, at, at + count));
         requireFinite();
         clamp();
@@ -498,10 +500,10 @@ public final class Trainer implements AutoCloseable {
         /**
          * The norm that all gradients together are cut to; 0, as it is unless set, for no cut.
          *
-         * @throws IllegalArgumentException if it is negative or not finite
+         * @throws IllegalArgumentException if it is negative, or not finite in float32
          */
         public Builder clip(double norm) {
-            if (!(norm >= 0 && norm < Double.POSITIVE_INFINITY)) {
+            if (!(norm >= 0 && (float) norm < Float.POSITIVE_INFINITY)) {
                 throw new IllegalArgumentException("norm: got " + norm + ", expected a finite norm, or 0 for no cut");
             }
             this.clip = norm;

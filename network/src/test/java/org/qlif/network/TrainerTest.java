@@ -421,6 +421,46 @@ class TrainerTest {
         }
     }
 
+    /** Of finite gradients, whose squares are not: where they are cut there is no harm in it. */
+    @Test
+    void gradientsThatCantBeSquaredAreTold() {
+        for (double clip : new double[] {0, 1}) {
+            Network network = network(DRAWN);
+            network.get("2.weight").fill(1e25f);
+            network.get("2.weight").setFloat(0, -1e25f);
+            Loss flat = new Loss() {
+                @Override
+                public int rows() {
+                    return ROWS;
+                }
+
+                @Override
+                public void requireOutputs(int outputs) {}
+
+                @Override
+                public double of(int row, float[] logits, int at, int outputs, float[] gradient, double weight) {
+                    Arrays.fill(gradient, at, at + outputs, 1);
+                    return 0;
+                }
+
+                @Override
+                public boolean isRight(int row, float[] logits, int at, int outputs) {
+                    return true;
+                }
+            };
+            try (Trainer trainer = on(network, 1).clip(clip).build()) {
+                Batch batch = new Batch(ENCODER, flat, batch(64).rows());
+                if (clip == 0) {
+                    assertThatExceptionOfType(DivergenceException.class)
+                            .isThrownBy(() -> trainer.train(batch))
+                            .withMessageMatching("the norm of the gradients is \\d.*E2\\d");
+                } else {
+                    assertThat(trainer.train(batch).accuracy()).isEqualTo(1);
+                }
+            }
+        }
+    }
+
     @Test
     void anUpdateThatLeavesTheFiniteNumbersIsTold() {
         try (Trainer trainer = on(network(DRAWN), 1).adam(new Adam(3e38)).build()) {

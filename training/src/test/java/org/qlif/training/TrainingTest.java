@@ -187,7 +187,7 @@ class TrainingTest {
     @EnumSource(names = {"DEFAULT", "SNAPSHOT_2025_08_15"})
     void divergenceIsNoticedInTheLastStepToo(NeuronPreset neuron) {
         TrainingOptions.Builder wild = tiny().neuron(neuron)
-                .steps(100)
+                .steps(300)
                 .hidden(8)
                 .batch(TRAINING_IMAGES)
                 .learningRate(1)
