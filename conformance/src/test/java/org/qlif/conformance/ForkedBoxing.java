@@ -4,15 +4,19 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.qlif.Backward;
+import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.LinearBackward;
+import org.qlif.LinearForward;
 import org.qlif.NeuronConfig;
+import org.qlif.SpikeLinear;
 import org.qlif.Tape;
 
 /**
- * Opens kernels of several configurations on a device, one after another, runs each until it allocates nothing, at most some seconds
+ * Opens kernels of several configurations, and linear layers, on a device, one after another, runs each until it allocates nothing, at most some seconds
  * long, then the earlier ones again: what the compiler learns from one must not undo what it made of another. Prints what allocates.
  */
 final class ForkedBoxing {
@@ -40,6 +44,13 @@ final class ForkedBoxing {
                 boxing.run(calls, seconds);
             }
         }
+        for (LinearCase.Values values : LinearCase.Values.values()) {
+            for (double share : new double[] {0.1, 0.95}) {
+                Calls calls = boxing.open(arguments[0], values, share);
+                opened.add(calls);
+                boxing.run(calls, seconds);
+            }
+        }
         opened.forEach(calls -> boxing.run(calls, seconds));
         System.out.println("opened -> " + opened.size());
         System.out.println("allocating -> " + boxing.allocating);
@@ -55,6 +66,17 @@ final class ForkedBoxing {
                 .tape(kernel.newTape(mode, SHAPE.steps(), SHAPE.batch(), SHAPE.neurons()));
         Backward backward = scenario.backward(forward, memory, _ -> true);
         return new Calls(name, () -> kernel.forward(forward), () -> kernel.backward(backward));
+    }
+
+    /** A linear layer whose output needs panels of every width. */
+    private Calls open(String device, LinearCase.Values values, double share) {
+        LinearCase linear = new LinearCase(Seeds.random(1), 2, 33, 70, 125, DType.F32, share, values, true, false);
+        SpikeLinear layer =
+                SpikeLinear.open(Device.of(device), KernelOptions.defaults().withThreads(1));
+        LinearForward forward = linear.forward(memory);
+        LinearBackward backward = linear.backward(forward, memory, LinearCase.EVERYTHING);
+        return new Calls(
+                "linear " + values + " " + share, () -> layer.forward(forward), () -> layer.backward(backward));
     }
 
     private void run(Calls calls, long seconds) {

@@ -145,6 +145,28 @@ abstract class LinearContract {
         }
     }
 
+    /** More inputs, steps, rows and outputs than are worked on at a time. */
+    @ParameterizedTest
+    @ValueSource(strings = {"1,5,9000,30", "300,33,20,24", "1,3000,20,20", "2,35,9,2100"})
+    @Tag("narrow")
+    void sumsOfManyTerms(String extents) {
+        int[] shape = extents(extents);
+        RandomGenerator random = Seeds.random(Seeds.of(0));
+        try (SpikeLinear layer = open(2)) {
+            for (double share : new double[] {0.1, 0.95}) {
+                for (LinearCase.Values values : LinearCase.Values.values()) {
+                    LinearCase tested = new LinearCase(
+                            random, shape[0], shape[1], shape[2], shape[3], DType.F32, share, values, true, false);
+                    assertRight(layer, tested, share + " set, " + values);
+                }
+            }
+        }
+    }
+
+    private static int[] extents(String text) {
+        return Arrays.stream(text.split(",")).mapToInt(Integer::parseInt).toArray();
+    }
+
     /** A part of the batch that is a subtree has its gradient to itself: the whole is the sum of such parts. */
     @Test
     void gradientsOfPartsOfABatchAddUp() {

@@ -125,4 +125,11 @@ class SimdContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Linear extends LinearContract {
+        Linear() {
+            super(DEVICE);
+        }
+    }
 }

@@ -12,7 +12,7 @@ final class Layout {
      * Floats before the first line. An array's elements start 16 bytes after the object; a large array starts at a region of the
      * heap, so that from here on lines fall on 64-byte boundaries, and no access to a vector touches two cache lines.
      */
-    private static final int START = 12;
+    static final int START = 12;
 
     /** Lines: the decision uniforms of the even and the odd step of a pair. */
     static final int UNIFORM = START + 0 * Lanes.TILE;

@@ -11,6 +11,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.spi.Backend;
 import org.qlif.spi.BackendKernel;
+import org.qlif.spi.BackendLinear;
 import org.qlif.spi.host.HostJvm;
 
 /**
@@ -81,5 +82,15 @@ public final class SimdBackend implements Backend {
             case LifConfig lif -> new LifModel(lif);
         };
         return new SimdKernel(model, options);
+    }
+
+    @Override
+    public List<String> linearObstacles(KernelOptions options, Device device) {
+        return List.of();
+    }
+
+    @Override
+    public BackendLinear openLinear(Device device, KernelOptions options) {
+        return new SimdLinear(options);
     }
 }

@@ -1,0 +1,384 @@
+package org.qlif.simd;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.qlif.LinearBackward;
+import org.qlif.LinearForward;
+import org.qlif.Tensor;
+import org.qlif.spi.host.BlockTree;
+
+/**
+ * What one member of the team does of a linear layer's calls: the sums of some rows in some columns. It goes panel by panel of columns,
+ * whose sums and whose block of weights stay in the caches near the processor, and block by block of terms. Not thread-safe.
+ */
+final class LinearWorker {
+    /** The most vectors that a panel is wide. */
+    static final int PANEL = Math.max(2, Math.min(8, 64 / Lanes.LENGTH));
+
+    /** Columns of the widest panel. */
+    static final int WIDTH = PANEL * Lanes.LENGTH;
+
+    /** Terms that are held at a time: whole blocks. */
+    static final int SLAB = 36 * SpikeTerms.BLOCK;
+
+    /** The most rows of a part. */
+    static final int ROWS = 1024;
+
+    /** The most columns of a part that sums blocks. */
+    static final int MOST_COLUMNS = 16 * WIDTH;
+
+    /** Numbers that the terms of a part have at most, so that they fit the second-level cache or nearly so. */
+    private static final int PART = 1 << 19;
+
+    /** From which share of terms that count on it is faster to take them all. */
+    private static final double DENSE_SPIKES = 0.7;
+
+    /** The same where their factors differ. */
+    private static final double DENSE_NUMBERS = 0.6;
+
+    private static final int WEIGHTS = Layout.START;
+    private static final int SUMS = WEIGHTS + SpikeTerms.BLOCK * WIDTH;
+
+    /** Floats of scratch that a member needs. */
+    static final int SCRATCH = SUMS + (ROWS + LinearPasses.DENSE_ROWS) * WIDTH;
+
+    private static final float[] NONE = {};
+
+    private final SpikeTerms terms = new SpikeTerms();
+    private BlockTree[] trees = {};
+    private int[] doubtful = {};
+    private float[] saved = NONE;
+    private float[] gradients = NONE;
+    private float[] row = NONE;
+
+    // Where the weights of the terms are: those of term i begin at first + i / group * groupStride + i % group *
+    // stride.
+    private MemorySegment weights = MemorySegment.NULL;
+    private long first;
+    private int group;
+    private long groupStride;
+    private long stride;
+
+    private float[] scratch = NONE;
+    /** The panel. */
+    private int vectors;
+
+    private int columns;
+
+    /** Lends the scratch for the next parts. */
+    void bind(float[] scratch) {
+        this.scratch = scratch;
+    }
+
+    /** The most rows that a part may have if each has so many terms. */
+    static int mostRows(long terms) {
+        return Math.clamp(PART / Math.clamp(terms, 1, SLAB), LinearPasses.DENSE_ROWS, ROWS);
+    }
+
+    private void panel(long left) {
+        int needed = (int) Math.min(PANEL, (left + Lanes.LENGTH - 1) / Lanes.LENGTH);
+        vectors = Integer.highestOneBit(needed);
+        columns = (int) Math.min(left, width());
+    }
+
+    private int width() {
+        return vectors * Lanes.LENGTH;
+    }
+
+    /** The output of rows {@code row} and following, counted over all steps, in columns {@code from} to {@code to}. */
+    void forward(LinearForward call, long row, int rows, long from, long to) {
+        long outputs = call.outputs();
+        MemorySegment output = call.output().segment();
+        weights = call.weights().segment();
+        stride = outputs;
+        group = SLAB;
+        for (long k = 0; k == 0 || k < call.inputs(); k += SLAB) {
+            terms.ofRows(call, row, rows, k, (int) Math.min(SLAB, call.inputs() - k));
+            boolean dense = choose();
+            for (long m = from; m < to; m += columns) {
+                panel(to - m);
+                if (k == 0) {
+                    start(call.bias(), m, rows);
+                } else {
+                    fetchRows(output, row * outputs + m, outputs, rows);
+                }
+                first = k * outputs + m;
+                product(dense, scratch, SUMS);
+                storeRows(scratch, SUMS, rows, output, row * outputs + m, outputs);
+            }
+        }
+    }
+
+    /** Sums start from the bias. */
+    private void start(Tensor bias, long m, int rows) {
+        Arrays.fill(scratch, SUMS, SUMS + width(), 0f);
+        if (bias != null) {
+            SimdKernel.fetch(bias.segment(), m, scratch, SUMS, columns);
+        }
+        for (int i = 1; i < rows; i++) {
+            System.arraycopy(scratch, SUMS, scratch, SUMS + i * width(), width());
+        }
+    }
+
+    private void fetchRows(MemorySegment from, long index, long stride, int rows) {
+        for (int i = 0; i < rows; i++) {
+            SimdKernel.fetch(from, index + i * stride, scratch, SUMS + i * width(), columns);
+        }
+    }
+
+    private void storeRows(float[] sums, int at, int rows, MemorySegment to, long index, long stride) {
+        for (int i = 0; i < rows; i++) {
+            SimdKernel.store(sums, at + i * width(), to, index + i * stride, columns);
+        }
+    }
+
+    /**
+     * The gradients of the weights of inputs {@code k} to {@code k + inputs}, and of the bias if {@code bias}, in columns {@code from} to
+     * {@code to}.
+     */
+    void gradWeights(LinearBackward call, long k, int inputs, boolean bias, long from, long to) {
+        int rows = inputs + (bias ? 1 : 0);
+        startTrees(from, to, rows);
+        long batch = call.forward().batch();
+        for (long b = 0; b < batch; b += BlockTree.ROWS) {
+            addBlock(call, b, (int) Math.min(BlockTree.ROWS, batch - b), k, inputs, bias, from, to);
+        }
+        long outputs = call.forward().outputs();
+        int tree = 0;
+        for (long m = from; m < to; m += columns, tree++) {
+            panel(to - m);
+            float[] sums = trees[tree].sum();
+            if (inputs > 0) {
+                storeRows(sums, 0, inputs, call.gradWeights().segment(), k * outputs + m, outputs);
+            }
+            if (bias) {
+                SimdKernel.store(sums, inputs * width(), call.gradBias().segment(), m, columns);
+            }
+        }
+    }
+
+    private void startTrees(long from, long to, int rows) {
+        int tree = 0;
+        for (long m = from; m < to; m += columns, tree++) {
+            panel(to - m);
+            if (tree == trees.length) {
+                trees = Arrays.copyOf(trees, tree + 1);
+                trees[tree] = new BlockTree();
+            }
+            trees[tree].start((rows + LinearPasses.DENSE_ROWS) * width(), 0);
+        }
+    }
+
+    private void addBlock(
+            LinearBackward call, long b, int batch, long k, int inputs, boolean bias, long from, long to) {
+        LinearForward forward = call.forward();
+        weights = call.gradOutput().segment();
+        stride = forward.outputs();
+        group = batch;
+        groupStride = call.gradOutputStride();
+        int stepsAtATime = SLAB / batch;
+        for (long t = 0; t == 0 || t < forward.steps(); t += stepsAtATime) {
+            int steps = (int) Math.min(stepsAtATime, forward.steps() - t);
+            terms.ofColumns(forward, t, steps, b, batch, k, inputs, bias);
+            boolean dense = choose();
+            int tree = 0;
+            for (long m = from; m < to; m += columns, tree++) {
+                panel(to - m);
+                float[] sums = trees[tree].next();
+                if (t == 0) {
+                    Arrays.fill(sums, 0, (terms.rows() + LinearPasses.DENSE_ROWS) * width(), 0f);
+                }
+                first = t * groupStride + b * stride + m;
+                product(dense, sums, 0);
+            }
+        }
+        int tree = 0;
+        for (long m = from; m < to; m += columns, tree++) {
+            panel(to - m);
+            trees[tree].addNext();
+        }
+    }
+
+    /** The gradient of the input of rows {@code row} and following, counted over all steps, in columns {@code from} to {@code to}. */
+    void gradInput(LinearBackward call, long row, int rows, long from, long to) {
+        LinearForward forward = call.forward();
+        long inputs = forward.inputs();
+        long outputs = forward.outputs();
+        MemorySegment result = call.gradInput().segment();
+        weights = forward.weights().segment();
+        for (long m = 0; m == 0 || m < outputs; m += SLAB) {
+            int count = (int) Math.min(SLAB, outputs - m);
+            fetchGradients(call, row, rows, m, count);
+            for (long k = from; k < to; k += columns) {
+                panel(to - k);
+                // A dense pass takes two vectors at a time.
+                vectors = Math.max(2, vectors);
+                if (m == 0) {
+                    Arrays.fill(scratch, SUMS, SUMS + rows * width(), 0f);
+                } else {
+                    fetchRows(result, row * inputs + k, inputs, rows);
+                }
+                for (int term = 0; term < count; term += SpikeTerms.BLOCK) {
+                    int here = Math.min(SpikeTerms.BLOCK, count - term);
+                    packTransposed(m + term, here, k, outputs);
+                    LinearPasses.addDense(
+                            vectors, scratch, WEIGHTS, here, gradients, term, count, padded(rows), scratch, SUMS);
+                }
+                storeRows(scratch, SUMS, rows, result, row * inputs + k, inputs);
+            }
+        }
+    }
+
+    private void fetchGradients(LinearBackward call, long row, int rows, long m, int count) {
+        if (gradients.length < padded(rows) * count) {
+            gradients = new float[padded(rows) * count];
+        }
+        long batch = call.forward().batch();
+        for (int i = 0; i < rows; i++) {
+            long index = (row + i) / batch * call.gradOutputStride()
+                    + (row + i) % batch * call.forward().outputs();
+            SimdKernel.fetch(call.gradOutput().segment(), index + m, gradients, i * count, count);
+        }
+    }
+
+    private static int padded(int rows) {
+        return (rows + LinearPasses.DENSE_ROWS - 1) / LinearPasses.DENSE_ROWS * LinearPasses.DENSE_ROWS;
+    }
+
+    /** Makes what the terms are read from. Returns whether all of them are taken. */
+    private boolean choose() {
+        double share = (double) terms.set() / Math.max(1, (long) terms.rows() * terms.terms());
+        boolean dense = share > (terms.general() ? DENSE_NUMBERS : DENSE_SPIKES);
+        if (dense) {
+            terms.makeDense();
+        } else {
+            terms.makeLists();
+        }
+        return dense;
+    }
+
+    /** Adds all terms to the rows' sums in the panel. */
+    private void product(boolean dense, float[] sums, int at) {
+        if (dense) {
+            denseProduct(sums, at);
+            return;
+        }
+        for (int block = 0; block < terms.blocks(); block++) {
+            pack(block);
+            if (terms.general()) {
+                LinearPasses.addProducts(vectors, scratch, WEIGHTS, terms, block, sums, at);
+            } else {
+                LinearPasses.add(vectors, scratch, WEIGHTS, terms, block, sums, at);
+            }
+        }
+    }
+
+    /**
+     * Takes terms with a factor of 0, too. They change a sum only if their weight is not finite, which makes it no number, or where -0
+     * becomes +0, which any later term but a zero makes good. So the rows whose sums then are no number or 0 are summed again, properly.
+     */
+    private void denseProduct(float[] sums, int at) {
+        int rows = terms.rows();
+        boolean all = terms.set() == (long) rows * terms.terms();
+        if (vectors == 1) {
+            for (int block = 0; block < terms.blocks(); block++) {
+                pack(block);
+                for (int i = 0; i < rows; i++) {
+                    addCounting(block, i, sums, at);
+                }
+            }
+            return;
+        }
+        if (!all) {
+            if (saved.length < rows * width()) {
+                saved = new float[rows * width()];
+            }
+            System.arraycopy(sums, at, saved, 0, rows * width());
+        }
+        for (int block = 0; block < terms.blocks(); block++) {
+            pack(block);
+            LinearPasses.addDense(
+                    vectors,
+                    scratch,
+                    WEIGHTS,
+                    length(block),
+                    terms.dense,
+                    block * SpikeTerms.BLOCK,
+                    terms.denseStride,
+                    padded(rows),
+                    sums,
+                    at);
+        }
+        if (!all) {
+            correct(sums, at);
+        }
+    }
+
+    private void correct(float[] sums, int at) {
+        int rows = terms.rows();
+        if (doubtful.length < rows) {
+            doubtful = new int[rows];
+        }
+        int count = 0;
+        for (int i = 0; i < rows; i++) {
+            if (LinearPasses.isDoubtful(sums, at + i * width(), columns)) {
+                System.arraycopy(saved, i * width(), sums, at + i * width(), width());
+                doubtful[count++] = i;
+            }
+        }
+        for (int block = 0; count > 0 && block < terms.blocks(); block++) {
+            pack(block);
+            for (int i = 0; i < count; i++) {
+                addCounting(block, doubtful[i], sums, at);
+            }
+        }
+    }
+
+    private void addCounting(int block, int row, float[] sums, int at) {
+        LinearPasses.addCounting(
+                vectors,
+                scratch,
+                WEIGHTS,
+                length(block),
+                terms.dense,
+                row * terms.denseStride + block * SpikeTerms.BLOCK,
+                sums,
+                at + row * width());
+    }
+
+    private int length(int block) {
+        return Math.min(SpikeTerms.BLOCK, terms.terms() - block * SpikeTerms.BLOCK);
+    }
+
+    /** Copies the panel's weights of a block of terms to scratch, one term's after another's. */
+    private void pack(int block) {
+        int width = width();
+        int to = WEIGHTS;
+        int end = block * SpikeTerms.BLOCK + length(block);
+        for (int term = block * SpikeTerms.BLOCK; term < end; term++, to += width) {
+            long index = first + term / group * groupStride + term % group * stride;
+            SimdKernel.fetch(weights, index, scratch, to, columns);
+            if (columns < width) {
+                Arrays.fill(scratch, to + columns, to + width, 0f);
+            }
+        }
+    }
+
+    /** Copies the weights of outputs {@code m} to {@code m + count}, the terms, and of the panel's inputs from {@code k} on, the columns. */
+    private void packTransposed(long m, int count, long k, long outputs) {
+        int width = width();
+        if (row.length < SpikeTerms.BLOCK) {
+            row = new float[SpikeTerms.BLOCK];
+        }
+        for (int column = 0; column < width; column++) {
+            if (column < columns) {
+                SimdKernel.fetch(weights, (k + column) * outputs + m, row, 0, count);
+            } else {
+                Arrays.fill(row, 0f);
+            }
+            for (int term = 0; term < count; term++) {
+                scratch[WEIGHTS + term * width + column] = row[term];
+            }
+        }
+    }
+}

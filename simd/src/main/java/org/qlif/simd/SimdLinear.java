@@ -1,0 +1,172 @@
+package org.qlif.simd;
+
+import org.qlif.KernelOptions;
+import org.qlif.LinearBackward;
+import org.qlif.LinearForward;
+import org.qlif.spi.BackendLinear;
+import org.qlif.spi.host.BlockTree;
+import org.qlif.spi.host.Crew;
+
+/**
+ * Shares the rows and columns of a linear layer's sums out to a crew, each member with a {@link LinearWorker} of its own. No sum is ever
+ * shared, so its additions stay in order.
+ */
+final class SimdLinear implements BackendLinear {
+    /** Products, counting those with 0, from which a call is split: some ten microseconds' work. */
+    private static final double WORTH_SHARING = 200_000;
+
+    /** Parts for each member, so that one that is held up holds up nobody. */
+    private static final int PARTS = 2;
+
+    /** Rows of a part, below which columns are split. */
+    private static final int FEWEST_ROWS = 64;
+
+    private final Crew crew;
+    private final LinearWorker[] workers;
+    private final Crew.Job forwardJob = this::forwardPart;
+    private final Crew.Job weightsJob = this::weightsPart;
+    private final Crew.Job inputJob = this::inputPart;
+
+    // How the job is split: parts of so many rows, and of so many columns.
+    private long rows;
+    private int rowsPerPart;
+    private long columns;
+    private long columnsPerPart;
+
+    private LinearForward forward;
+    private LinearBackward backward;
+
+    SimdLinear(KernelOptions options) {
+        workers = new LinearWorker[options.threads()];
+        for (int i = 0; i < workers.length; i++) {
+            workers[i] = new LinearWorker();
+        }
+        // Last: nothing that can fail comes after the threads have started.
+        crew = new Crew(options);
+    }
+
+    @Override
+    public String description() {
+        return Lanes.describe() + ", " + crew.description();
+    }
+
+    @Override
+    public void forward(LinearForward call) {
+        forward = call;
+        try {
+            split(call.steps() * call.batch(), call.inputs(), call.inputs(), call.outputs(), PARTS * crew.size());
+            run(forwardJob, call.threadBound());
+        } finally {
+            forward = null;
+        }
+    }
+
+    @Override
+    public void backward(LinearBackward call) {
+        backward = call;
+        forward = call.forward();
+        try {
+            long summed = forward.steps() * forward.batch();
+            long gradients = (call.gradWeights() == null ? 0 : forward.inputs()) + (call.gradBias() == null ? 0 : 1);
+            long held = forward.steps() * Math.min(BlockTree.ROWS, forward.batch());
+            split(gradients, held, summed, forward.outputs(), crew.size());
+            // Of all columns of a part at once, the sums of several blocks are kept.
+            columnsPerPart = Math.min(columnsPerPart, LinearWorker.MOST_COLUMNS);
+            run(weightsJob, call.threadBound());
+            if (call.gradInput() != null) {
+                split(summed, forward.outputs(), forward.outputs(), forward.inputs(), PARTS * crew.size());
+                run(inputJob, call.threadBound());
+            }
+        } finally {
+            backward = null;
+            forward = null;
+        }
+    }
+
+    /**
+     * Splits sums into parts that keep every member busy.
+     *
+     * @param held how many terms a part holds of each row at a time
+     * @param terms how many there are
+     * @param wanted how many parts would be best
+     */
+    private void split(long rows, long held, long terms, long columns, int wanted) {
+        this.rows = rows;
+        this.columns = columns;
+        rowsPerPart = LinearWorker.mostRows(held);
+        columnsPerPart = Math.max(1, columns);
+        if ((double) rows * terms * columns < WORTH_SHARING || crew.size() == 1) {
+            return;
+        }
+        // As many for one member as for another. A part packs all weights that it needs, which should be little beside
+        // what it does.
+        long rowParts = parts(Math.max(wanted, parts(rows, rowsPerPart)), crew.size()) * crew.size();
+        rowsPerPart = (int) Math.min(rowsPerPart, Math.max(FEWEST_ROWS, parts(rows, rowParts)));
+        if (parts(rows, rowsPerPart) < crew.size()) {
+            long panels = parts(columns, LinearWorker.WIDTH);
+            columnsPerPart = parts(panels, Math.min(panels, crew.size())) * LinearWorker.WIDTH;
+        }
+    }
+
+    private static long parts(long all, long size) {
+        return (all + size - 1) / size;
+    }
+
+    private void run(Crew.Job job, boolean threadBound) {
+        long count = parts(rows, rowsPerPart) * parts(columns, columnsPerPart);
+        if (count == 0) {
+            return;
+        }
+        int members = crew.muster(count, threadBound);
+        try {
+            for (int i = 0; i < members; i++) {
+                workers[i].bind(crew.scratch(i, members, LinearWorker.SCRATCH));
+            }
+            crew.run(job, count, members);
+        } finally {
+            crew.dismiss(members);
+        }
+    }
+
+    private long firstRow(long part) {
+        return part / parts(columns, columnsPerPart) * rowsPerPart;
+    }
+
+    private int rowsFrom(long row) {
+        return (int) Math.min(rowsPerPart, rows - row);
+    }
+
+    private long firstColumn(long part) {
+        return part % parts(columns, columnsPerPart) * columnsPerPart;
+    }
+
+    private long lastColumn(long column) {
+        return Math.min(columns, column + columnsPerPart);
+    }
+
+    private void forwardPart(int member, long part) {
+        long row = firstRow(part);
+        long column = firstColumn(part);
+        workers[member].forward(forward, row, rowsFrom(row), column, lastColumn(column));
+    }
+
+    private void weightsPart(int member, long part) {
+        long row = firstRow(part);
+        long column = firstColumn(part);
+        int count = rowsFrom(row);
+        // The bias comes last.
+        boolean bias = backward.gradBias() != null && row + count == rows;
+        workers[member].gradWeights(backward, row, bias ? count - 1 : count, bias, column, lastColumn(column));
+    }
+
+    private void inputPart(int member, long part) {
+        long row = firstRow(part);
+        long column = firstColumn(part);
+        workers[member].gradInput(backward, row, rowsFrom(row), column, lastColumn(column));
+    }
+
+    @Override
+    public void close() {
+        crew.close();
+    }
+}

@@ -1,0 +1,415 @@
+package org.qlif.simd;
+
+import static org.qlif.simd.Lanes.F;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+import org.qlif.DType;
+import org.qlif.LinearForward;
+import org.qlif.Tensor;
+
+/**
+ * Which terms count in the sums of some rows: those whose factor, an input, is not 0. A row is either a row of the input and its terms
+ * are the inputs, or the other way round. Holds the input as bits, and as numbers if some are neither 0 nor 1; from these it makes what
+ * passes read: of each row and each block of {@link #BLOCK} terms the list of those that count, or all factors as numbers. Not thread-safe.
+ */
+final class SpikeTerms {
+    /** Terms in a block: as many as make a panel's block of weights stay in the first-level cache, and a byte can count. */
+    static final int BLOCK = 112;
+
+    private static final VectorSpecies<Byte> BYTES = VectorSpecies.of(byte.class, F.vectorShape());
+    private static final int WORD = 64;
+
+    private int rows;
+    private int terms;
+
+    /** The input's bits as they were read: of each source row, the words of its source columns. */
+    private long[] source = {};
+
+    private int sourceRows;
+    private int sourceWords;
+    /** The input's numbers, by source row and column; only if {@link #general}. */
+    private float[] numbers = {};
+
+    private int numbersStride;
+    private boolean transposed;
+    private boolean general;
+
+    /** The bits by row and term, if rows are columns of the input. */
+    private long[] bits = {};
+
+    /** The bits by row and term. */
+    private long[] counting = {};
+
+    private int words;
+    private long set;
+
+    /** What a source row's memory is copied to. */
+    private float[] floatRow = {};
+
+    private byte[] byteRow = {};
+    private long[] wordRow = {};
+    private final long[] square = new long[WORD];
+
+    /** The terms that count, each within its block, row by row. */
+    byte[] list = {};
+    /** Where in {@link #list} a row's terms of a block begin, by row and block; they end where the next begin. */
+    int[] starts = {};
+    /** The factors of the listed terms, if {@link #general}. */
+    float[] factors = {};
+
+    /** All factors, by row and term, each row of {@link #denseStride} floats. */
+    float[] dense = {};
+
+    private float[] ownDense = {};
+    int denseStride;
+
+    int rows() {
+        return rows;
+    }
+
+    int terms() {
+        return terms;
+    }
+
+    int blocks() {
+        return (terms + BLOCK - 1) / BLOCK;
+    }
+
+    /** Whether some factor is neither 0 nor 1. */
+    boolean general() {
+        return general;
+    }
+
+    /** How many terms count, of all rows. */
+    long set() {
+        return set;
+    }
+
+    /**
+     * The terms of output rows: rows of the input from {@code row} on, their columns from {@code column} on.
+     *
+     * @param row counted over all steps, t * B + b
+     */
+    void ofRows(LinearForward call, long row, int rows, long column, int terms) {
+        this.rows = rows;
+        this.terms = terms;
+        transposed = false;
+        begin(rows, terms);
+        long batch = call.batch();
+        for (boolean numbers = false; ; numbers = true) {
+            for (int i = 0; i < rows; i++) {
+                read(call, (row + i) / batch, (row + i) % batch, column, i, numbers);
+            }
+            if (numbers || !general) {
+                break;
+            }
+        }
+        words = sourceWords;
+        counting = source;
+        count();
+    }
+
+    /**
+     * The terms of gradients: a row for each column of the input from {@code column} on, and its terms are the rows {@code b} to
+     * {@code b + batch} of all steps from {@code step} on, step by step.
+     *
+     * @param bias whether a last row is added in which every term counts, with a factor of 1
+     */
+    void ofColumns(
+            LinearForward call, long step, int steps, long b, int batch, long column, int columns, boolean bias) {
+        rows = columns + (bias ? 1 : 0);
+        terms = steps * batch;
+        transposed = true;
+        begin(terms, columns);
+        for (boolean numbers = false; ; numbers = true) {
+            for (int t = 0; t < steps; t++) {
+                for (int i = 0; i < batch; i++) {
+                    read(call, step + t, b + i, column, t * batch + i, numbers);
+                }
+            }
+            if (numbers || !general) {
+                break;
+            }
+        }
+        transpose(columns);
+        if (bias) {
+            for (int word = 0; word < words; word++) {
+                int there = Math.min(WORD, terms - word * WORD);
+                bits[columns * words + word] = there == WORD ? -1L : (1L << there) - 1;
+            }
+        }
+        counting = bits;
+        count();
+    }
+
+    private void begin(int sourceRows, int sourceColumns) {
+        this.sourceRows = sourceRows;
+        sourceWords = words(sourceColumns);
+        source = ensure(source, sourceRows * sourceWords);
+        numbersStride = sourceColumns;
+        general = false;
+    }
+
+    private static int words(int bits) {
+        return (bits + WORD - 1) / WORD;
+    }
+
+    private static long[] ensure(long[] array, int length) {
+        return array.length >= length ? array : new long[length];
+    }
+
+    private static float[] ensure(float[] array, int length) {
+        return array.length >= length ? array : new float[length];
+    }
+
+    private void count() {
+        long sum = 0;
+        for (int i = 0; i < rows * words; i++) {
+            sum += Long.bitCount(counting[i]);
+        }
+        set = sum;
+    }
+
+    /** Reads a row of the input as source row {@code to}: its bits, or its numbers, too. */
+    private void read(LinearForward call, long t, long b, long column, int to, boolean asNumbers) {
+        Tensor input = call.input();
+        long index = b * call.inputs() + column;
+        int columns = numbersStride;
+        if (input.type() == DType.BIT) {
+            long stepWords = (call.batch() * call.inputs() + WORD - 1) / WORD;
+            readBits(input.segment(), t * stepWords, index, columns, to);
+            return;
+        }
+        index += t * call.batch() * call.inputs();
+        if (input.type() == DType.U8) {
+            readBytes(input.segment(), index, columns, to);
+            return;
+        }
+        if (asNumbers) {
+            // With room for the rows that dense passes add.
+            numbers = ensure(numbers, (sourceRows + LinearPasses.DENSE_ROWS) * columns);
+            MemorySegment.copy(input.segment(), ValueLayout.JAVA_FLOAT, index * 4, numbers, to * columns, columns);
+        } else {
+            readFloats(input.segment(), index, columns, to);
+        }
+    }
+
+    private void readBits(MemorySegment from, long firstWord, long index, int columns, int to) {
+        int shift = (int) (index % WORD);
+        int count = words(shift + columns);
+        if (wordRow.length < count + 1) {
+            wordRow = new long[count + 1];
+        }
+        MemorySegment.copy(from, ValueLayout.JAVA_LONG, (firstWord + index / WORD) * 8, wordRow, 0, count);
+        wordRow[count] = 0;
+        int at = to * sourceWords;
+        for (int word = 0; word < sourceWords; word++) {
+            // A shift by 64 would be one by 0.
+            long high = shift == 0 ? 0 : wordRow[word + 1] << (WORD - shift);
+            source[at + word] = wordRow[word] >>> shift | high;
+        }
+        clearTail(at, columns);
+    }
+
+    private void clearTail(int at, int columns) {
+        if (columns % WORD != 0) {
+            source[at + sourceWords - 1] &= (1L << columns % WORD) - 1;
+        }
+    }
+
+    private void readBytes(MemorySegment from, long index, int columns, int to) {
+        if (byteRow.length < sourceWords * WORD) {
+            byteRow = new byte[sourceWords * WORD];
+        }
+        MemorySegment.copy(from, ValueLayout.JAVA_BYTE, index, byteRow, 0, columns);
+        int at = to * sourceWords;
+        bitsOfBytes(byteRow, source, at, sourceWords);
+        clearTail(at, columns);
+    }
+
+    private static void bitsOfBytes(byte[] from, long[] to, int at, int words) {
+        for (int word = 0; word < words; word++) {
+            long bits = 0;
+            for (int i = 0; i < WORD; i += BYTES.length()) {
+                bits |= ByteVector.fromArray(BYTES, from, word * WORD + i)
+                                .compare(VectorOperators.NE, (byte) 0)
+                                .toLong()
+                        << i;
+            }
+            to[at + word] = bits;
+        }
+    }
+
+    private void readFloats(MemorySegment from, long index, int columns, int to) {
+        if (floatRow.length < sourceWords * WORD) {
+            floatRow = new float[sourceWords * WORD];
+        }
+        MemorySegment.copy(from, ValueLayout.JAVA_FLOAT, index * 4, floatRow, 0, columns);
+        Arrays.fill(floatRow, columns, sourceWords * WORD, 0f);
+        general |= bitsOfFloats(floatRow, source, to * sourceWords, sourceWords) != 0;
+    }
+
+    /** Returns whether some are neither 0 nor 1: not 0 if so. */
+    private static long bitsOfFloats(float[] from, long[] to, int at, int words) {
+        long others = 0;
+        for (int word = 0; word < words; word++) {
+            long bits = 0;
+            for (int i = 0; i < WORD; i += Lanes.LENGTH) {
+                FloatVector x = FloatVector.fromArray(F, from, word * WORD + i);
+                VectorMask<Float> counts = x.compare(VectorOperators.NE, 0f);
+                bits |= counts.toLong() << i;
+                others |= counts.toLong() & x.compare(VectorOperators.NE, 1f).toLong();
+            }
+            to[at + word] = bits;
+        }
+        return others;
+    }
+
+    private void transpose(int columns) {
+        words = words(terms);
+        bits = ensure(bits, rows * words);
+        for (int sourceWord = 0; sourceWord < sourceWords; sourceWord++) {
+            int wide = Math.min(WORD, columns - sourceWord * WORD);
+            for (int word = 0; word < words; word++) {
+                int high = Math.min(WORD, terms - word * WORD);
+                for (int i = 0; i < high; i++) {
+                    square[i] = source[(word * WORD + i) * sourceWords + sourceWord];
+                }
+                Arrays.fill(square, high, WORD, 0);
+                transpose(square);
+                for (int i = 0; i < wide; i++) {
+                    bits[(sourceWord * WORD + i) * words + word] = square[i];
+                }
+            }
+        }
+    }
+
+    /** Swaps rows and columns of 64 by 64 bits: ever smaller quarters, the upper right for the lower left. */
+    private static void transpose(long[] square) {
+        long mask = 0xFFFFFFFFL;
+        for (int half = WORD / 2; half > 0; half >>= 1, mask ^= mask << half) {
+            for (int i = 0; i < WORD; i = ((i | half) + 1) & ~half) {
+                long swapped = ((square[i] >>> half) ^ square[i | half]) & mask;
+                square[i | half] ^= swapped;
+                square[i] ^= swapped << half;
+            }
+        }
+    }
+
+    /** Makes {@link #list}, and {@link #factors} if some are not 1. */
+    void makeLists() {
+        int blocks = blocks();
+        int length = (int) set;
+        if (list.length < length) {
+            // As long as it can get, so that the next calls have nothing to make.
+            list = new byte[rows * terms];
+        }
+        if (starts.length < rows * blocks + 1) {
+            starts = new int[rows * blocks + 1];
+        }
+        int end = listTerms(counting, rows, words, terms, list, starts);
+        starts[rows * blocks] = end;
+        if (general) {
+            makeFactors(blocks);
+        }
+    }
+
+    private static int listTerms(long[] bits, int rows, int words, int terms, byte[] list, int[] starts) {
+        int end = 0;
+        int start = 0;
+        for (int row = 0; row < rows; row++) {
+            int at = row * words;
+            for (int term = 0; term < terms; term += BLOCK) {
+                starts[start++] = end;
+                int stop = Math.min(term + BLOCK, terms);
+                for (int from = term; from < stop; ) {
+                    // The rest of a word, as far as it belongs to the block.
+                    int in = from % WORD;
+                    int next = Math.min(stop, from - in + WORD);
+                    long left = bits[at + from / WORD] >>> in << in;
+                    if (next % WORD != 0) {
+                        left &= (1L << next % WORD) - 1;
+                    }
+                    int base = from - in - term;
+                    while (left != 0) {
+                        list[end++] = (byte) (base + Long.numberOfTrailingZeros(left));
+                        left &= left - 1;
+                    }
+                    from = next;
+                }
+            }
+        }
+        return end;
+    }
+
+    private void makeFactors(int blocks) {
+        if (factors.length < set) {
+            factors = new float[rows * terms];
+        }
+        for (int row = 0; row < rows; row++) {
+            for (int block = 0; block < blocks; block++) {
+                int start = row * blocks + block;
+                for (int i = starts[start]; i < starts[start + 1]; i++) {
+                    factors[i] = factor(row, block * BLOCK + list[i]);
+                }
+            }
+        }
+    }
+
+    /** The factor of a term that counts. */
+    private float factor(int row, int term) {
+        if (!general) {
+            return 1f;
+        }
+        if (!transposed) {
+            return numbers[row * numbersStride + term];
+        }
+        // The row of the bias is no column of the input.
+        return row == numbersStride ? 1f : numbers[term * numbersStride + row];
+    }
+
+    /** Makes {@link #dense}, with rows of anything added up to a multiple of {@link LinearPasses#DENSE_ROWS}. */
+    void makeDense() {
+        if (general && !transposed) {
+            dense = numbers;
+            denseStride = numbersStride;
+            return;
+        }
+        denseStride = words * WORD;
+        ownDense = ensure(ownDense, (rows + LinearPasses.DENSE_ROWS) * denseStride);
+        dense = ownDense;
+        if (general) {
+            transposeNumbers();
+        } else {
+            numbersOfBits(counting, rows * words, dense);
+        }
+    }
+
+    private static void numbersOfBits(long[] bits, int words, float[] to) {
+        for (int word = 0; word < words; word++) {
+            for (int i = 0; i < WORD; i += Lanes.LENGTH) {
+                VectorMask<Float> counts = VectorMask.fromLong(F, bits[word] >>> i);
+                FloatVector.zero(F).blend(1f, counts).intoArray(to, word * WORD + i);
+            }
+        }
+    }
+
+    private void transposeNumbers() {
+        int columns = numbersStride;
+        for (int term = 0; term < terms; term++) {
+            for (int row = 0; row < columns; row++) {
+                dense[row * denseStride + term] = numbers[term * columns + row];
+            }
+        }
+        if (rows > columns) {
+            Arrays.fill(dense, columns * denseStride, columns * denseStride + terms, 1f);
+        }
+    }
+}
