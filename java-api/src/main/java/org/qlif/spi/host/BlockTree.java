@@ -10,6 +10,18 @@ import java.util.Arrays;
  * one has a number that 2^k divides, a subtree, have a sum of their own in it, whatever stands before and after them: whoever has some of
  * the blocks sends the sums of its largest subtrees, and who adds them gets the bits of one who has all blocks.
  *
+ * <pre>{@code
+ * import org.qlif.spi.host.BlockTree;
+ * BlockTree tree = new BlockTree();
+ * tree.start(10, 0);
+ * for (long block = 0; block < BlockTree.blocks(batch); block++) {
+ *     float[] sums = tree.next();
+ *     // Fill the first 10 with the sums of the block's rows here.
+ *     tree.addNext();
+ * }
+ * float[] sum = tree.sum();
+ * }</pre>
+ *
  * <p>Keeps the sums of about log2(n) subtrees, in arrays that serve again after {@link #start}. Not thread-safe.
  */
 public final class BlockTree {
