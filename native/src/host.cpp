@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "block_tree.h"
 #include "checks.h"
 #include "host_kernels.h"
 #include "memory.h"
@@ -65,41 +66,66 @@ class GradientSums {
     int64_t groups = overBatch ? 1 : batch;
     int64_t rows = overBatch ? batch : 1;
     for (int64_t group = 0; group < groups; group++) {
-      for (double &lane : lanes_) {
-        lane = 0;
-      }
-      for (int64_t n = 0; n < neurons; n += CHUNK) {
-        int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
-        sumRows(values + group * neurons + n, rows, neurons, width);
-        for (int i = 0; i < width; i++) {
-          if (overNeurons) {
-            // A chunk starts at a multiple of the lanes.
-            lanes_[i % LANES] += sums_[i];
-          } else {
-            result[group * neurons + n + i] = (float)sums_[i];
-          }
-        }
-      }
       if (overNeurons) {
-        for (int half = LANES / 2; half > 0; half /= 2) {
-          for (int i = 0; i < half; i++) {
-            lanes_[i] += lanes_[i + half];
-          }
-        }
-        result[group] = (float)lanes_[0];
+        result[group] = sumOverNeurons(values + group * neurons, rows, neurons);
+      } else {
+        sumEachNeuron(values + group * neurons, rows, neurons, result + group * neurons);
       }
     }
   }
 
  private:
   static constexpr int LANES = 256;
-  static constexpr int CHUNK = 4096;
+  static constexpr int CHUNK = 1024;
 
-  void sumRows(const float *values, int64_t rows, int64_t stride, int width) {
+  float sumOverNeurons(const float *values, int64_t rows, int64_t neurons) {
+    BlockTree blocks(trees_, 1);
+    for (int64_t b = 0; b < rows; b += BLOCK_ROWS) {
+      for (double &lane : lanes_) {
+        lane = 0;
+      }
+      for (int64_t n = 0; n < neurons; n += CHUNK) {
+        const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
+        sumBlock(values + n, b, rows, neurons, width);
+        for (int i = 0; i < width; i++) {
+          // A chunk starts at a multiple of the lanes.
+          lanes_[i % LANES] += sums_[i];
+        }
+      }
+      for (int half = LANES / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) {
+          lanes_[i] += lanes_[i + half];
+        }
+      }
+      blocks.next()[0] = (float)lanes_[0];
+      blocks.add();
+    }
+    return blocks.sum()[0];
+  }
+
+  void sumEachNeuron(const float *values, int64_t rows, int64_t neurons, float *result) {
+    for (int64_t n = 0; n < neurons; n += CHUNK) {
+      const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
+      BlockTree blocks(trees_, width);
+      for (int64_t b = 0; b < rows; b += BLOCK_ROWS) {
+        sumBlock(values + n, b, rows, neurons, width);
+        float *block = blocks.next();
+        for (int i = 0; i < width; i++) {
+          block[i] = (float)sums_[i];
+        }
+        blocks.add();
+      }
+      memcpy(result + n, blocks.sum(), (size_t)width * sizeof(float));
+    }
+  }
+
+  /** Sums of a block's rows, from row `first` on. */
+  void sumBlock(const float *values, int64_t first, int64_t rows, int64_t stride, int width) {
     for (int i = 0; i < width; i++) {
       sums_[i] = 0;
     }
-    for (int64_t b = 0; b < rows; b++) {
+    const int64_t end = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;
+    for (int64_t b = first; b < end; b++) {
       for (int i = 0; i < width; i++) {
         sums_[i] += values[b * stride + i];
       }
@@ -108,6 +134,8 @@ class GradientSums {
 
   double sums_[CHUNK];
   double lanes_[LANES];
+  // For any number of blocks; only what a call reaches is ever touched.
+  float trees_[64 * CHUNK];
 };
 
 #if defined(__x86_64__)

@@ -18,7 +18,7 @@ import java.util.Optional;
 import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
-import org.qlif.training.TorchFolder;
+import org.qlif.training.djl.TorchFolder;
 
 /**
  * The default configuration composed of DJL's tensor operations on PyTorch, eager, in a loop over time: what a JVM user would

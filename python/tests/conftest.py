@@ -1,0 +1,60 @@
+"""What several tests need: random configurations and the folder of golden cases."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of golden cases."""
+    return REPOSITORY / "golden"
+
+
+def random_options(seed: int) -> dict:
+    """Options of QlifConfig, each at a value of its own in about half of all cases."""
+    chance = random.Random(seed)
+
+    def pick(*values):
+        return chance.choice(values)
+
+    options = {
+        "decision": pick("QUBIT", "QUBIT", "SIGMOID", "THRESHOLD"),
+        "sampling": pick("DRAW", "ROUND"),
+        "spike_value": pick("SAMPLE", "EXPECTED"),
+        "angle_map": pick("LINEAR", "TANH"),
+        "readout": pick("SINGLE_QUBIT", "MULTI_QUBIT", "EXPECTATION"),
+        "surrogate": pick("HEAVISIDE", "FAST_SIGMOID", "GAUSSIAN", "ARCTAN"),
+        "neuromod_mode": pick("GAIN", "THRESHOLD", "PROB_SLOPE", "OFF"),
+        "neuromod_transform": pick("SIGMOID", "IDENTITY"),
+        "neuromod_strength": pick(1.0, 0.4),
+        "reset_fraction": pick(1.0, 0.3),
+        "noise_std": pick(0.1, 0.0, 0.3),
+        "quantum_wires": pick(4, 1, 7),
+        "quantum_threshold": pick(0.7, 0.2),
+        "probability_floor": pick(0.0, 1e-3),
+        "tau": pick(20.0, 3.0),
+        "initial_probability": pick(0.02, 0.3),
+        "homeostasis_lr": pick(1e-3, 0.05),
+        "homeostasis_tau": pick(1000.0, 10.0),
+        "g_ahp": pick(0.2, 0.5),
+        "depression_rate": pick(0.1, 0.4),
+    }
+    for name in (
+        "detach_reset",
+        "stochastic",
+        "dynamic_probability",
+        "refractory",
+        "use_adaptation",
+        "use_depression",
+        "use_ahp",
+        "use_adaptive_threshold",
+        "homeostasis_enabled",
+    ):
+        options[name] = chance.random() < 0.6
+    return options
