@@ -10,6 +10,9 @@ import org.qlif.Tensor;
 
 /** The calls of a whole network on blocks of so many rows and steps, and the memory between its layers. */
 final class Workspace {
+    /** How many values are averaged at a time: few enough for the first-level cache. */
+    private static final int LINE = 2048;
+
     final int steps;
     final int rows;
     /** What an encoder writes, {@code BIT (T, B, K)}. */
@@ -26,6 +29,8 @@ final class Workspace {
     private final float[] values;
     private final float[] mean;
     private final float[] gradMean;
+    private final float[] sum = new float[LINE];
+    private final float[] line = new float[LINE];
 
     Workspace(Network network, SpikeLinear linear, List<Kernel> kernels, int steps, int rows) {
         this.steps = steps;
@@ -81,26 +86,32 @@ final class Workspace {
     /** The mean of the last spike values over time: their sum in float32, from the first step to the last, divided by T. */
     void average() {
         int size = mean.length;
-        System.arraycopy(values, 0, mean, 0, size);
-        for (int t = 1; t < steps; t++) {
-            add(mean, values, t * size);
+        for (int at = 0; at < size; at += LINE) {
+            int count = Math.min(LINE, size - at);
+            System.arraycopy(values, at, sum, 0, count);
+            for (int t = 1; t < steps; t++) {
+                System.arraycopy(values, t * size + at, line, 0, count);
+                add(sum, line, count);
+            }
+            divide(sum, count, steps);
+            System.arraycopy(sum, 0, mean, at, count);
         }
-        divide(mean, steps);
     }
 
     /** Makes of the gradient of the mean that of the spike values, which all steps share. */
     void shareGradient() {
-        divide(gradMean, steps);
+        divide(gradMean, gradMean.length, steps);
     }
 
-    private static void add(float[] sum, float[] values, int offset) {
-        for (int i = 0; i < sum.length; i++) {
-            sum[i] += values[offset + i];
+    /** Both from their first element on, or the compiler could not tell that they may be added several at a time. */
+    private static void add(float[] sum, float[] values, int count) {
+        for (int i = 0; i < count; i++) {
+            sum[i] += values[i];
         }
     }
 
-    private static void divide(float[] values, float divisor) {
-        for (int i = 0; i < values.length; i++) {
+    private static void divide(float[] values, int count, float divisor) {
+        for (int i = 0; i < count; i++) {
             values[i] /= divisor;
         }
     }

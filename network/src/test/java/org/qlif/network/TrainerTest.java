@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.zip.CRC32;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -229,6 +231,26 @@ class TrainerTest {
             assertThat(shared.test(batch(rows)).loss())
                     .isEqualTo(alone.test(batch(rows)).loss());
         }
+    }
+
+    /** The same on every device and machine; whoever changes the definition changes this number, and says so in docs/numerics.md. */
+    @ParameterizedTest
+    @ValueSource(strings = {"cpu:scalar", "cpu:simd"})
+    void learnsTheBitsThatAreStored(String device) {
+        Network network = deep();
+        try (Trainer trainer = on(network, 2).device(device).build()) {
+            for (int step = 0; step < 5; step++) {
+                trainer.train(batch(step * 50, step * 50 + 100));
+            }
+        }
+        CRC32 crc = new CRC32();
+        for (String name : network.names()) {
+            crc.update(network.get(name).segment().toArray(ValueLayout.JAVA_BYTE));
+        }
+        for (QlifVariable variable : new QlifVariable[] {QlifVariable.RATE, QlifVariable.HOMEOSTASIS}) {
+            crc.update(network.statistics(3).get(variable).segment().toArray(ValueLayout.JAVA_BYTE));
+        }
+        assertThat(Long.toHexString(crc.getValue())).isEqualTo("89ffaf14");
     }
 
     /** Cuts that are subtrees of blocks and cuts that are not; several threads do more blocks at a time than one. */
