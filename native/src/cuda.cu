@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 #include <stdio.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -509,6 +510,7 @@ class CudaKernel final : public DeviceKernel {
     load(readKeyKernel<Backward>);
     load(sumRowsKernel);
     load(sumNeuronsKernel);
+    load(sumBlocksKernel);
     load(drawKernel);
     // Last, since it must be destroyed on the device.
     lastCall_ = std::make_shared<LastCall>();
@@ -531,7 +533,7 @@ class CudaKernel final : public DeviceKernel {
 
   void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
     OnDevice on(context_);
-    Layout layout(steps, batch * neurons, neurons, modulationSteps, true);
+    Layout layout(steps, batch, neurons, modulationSteps, true);
     if (layout.bytes > scratchBytes_) {
       grow(layout.bytes);
     }
@@ -568,23 +570,24 @@ class CudaKernel final : public DeviceKernel {
     const ModulationSum &modulation = call.modulation;
     // What can be refused is, before anything is launched.
     unsigned grid = blocks(elements, BACKWARD_THREADS);
-    Layout layout(args.steps, elements, args.neurons, modulation.keepsSteps(), args.key != nullptr);
+    Layout layout(args.steps, args.batch, args.neurons, modulation.keepsSteps(), args.key != nullptr);
     bool capturing = isCapturing(stream);
     char *scratch = scratchOf(call.scratch, layout.bytes, capturing);
     float *sums = (float *)scratch;
     float *keptSteps = (float *)(scratch + layout.steps);
-    double *partial = (double *)(scratch + layout.partial);
+    float *partial = (float *)(scratch + layout.partial);
+    const int64_t rowBlocks = blocksOf(args.batch);
 
     SumJobs parameterJobs{};
     for (int parameter = 0; parameter < PARAMETERS; parameter++) {
       parameterJobs.jobs[parameter] = sumJob(sums + parameter * elements, 1, args.batch, args.neurons, true,
-          call.sumsOverNeurons(parameter), partial + parameter * args.neurons, call.args.grad_parameters[parameter]);
+          call.sumsOverNeurons(parameter), partial + parameter * rowBlocks, call.args.grad_parameters[parameter]);
     }
     SumJobs modulationJobs{};
     if (modulation.result != nullptr && !modulation.direct) {
       int64_t times = modulation.overTime ? 1 : args.steps;
       modulationJobs.jobs[0] = sumJob(modulation.overTime ? sums + PARAMETERS * elements : keptSteps, times, args.batch, args.neurons,
-          modulation.overBatch, modulation.overNeurons, partial + PARAMETERS * args.neurons, modulation.result);
+          modulation.overBatch, modulation.overNeurons, partial + PARAMETERS * rowBlocks, modulation.result);
     }
     SumGrid parameterGrid = gridOf(parameterJobs);
     SumGrid modulationGrid = gridOf(modulationJobs);
@@ -655,7 +658,7 @@ class CudaKernel final : public DeviceKernel {
   }
 
   uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
-    return Layout(steps, batch * neurons, neurons, modulationSteps, true).bytes;
+    return Layout(steps, batch, neurons, modulationSteps, true).bytes;
   }
 
   uint64_t forwardScratch(const ForwardCall &call) override { return call.args.key != nullptr ? sizeof(Forward) : 0; }
@@ -665,7 +668,7 @@ class CudaKernel final : public DeviceKernel {
     if (args.steps == 0 || call.forward.elements == 0) {
       return 0;
     }
-    return Layout(args.steps, call.forward.elements, args.neurons, call.modulation.keepsSteps(), args.key != nullptr).bytes;
+    return Layout(args.steps, args.batch, args.neurons, call.modulation.keepsSteps(), args.key != nullptr).bytes;
   }
 
   void release() override {
@@ -701,14 +704,15 @@ class CudaKernel final : public DeviceKernel {
     uint64_t key;
     uint64_t bytes;
 
-    Layout(int64_t time, int64_t elements, int64_t neurons, bool modulationSteps, bool keyed) {
+    Layout(int64_t time, int64_t batch, int64_t neurons, bool modulationSteps, bool keyed) {
       constexpr int PARAMETERS = Model::PARAMETERS;
       const char *name = "scratch memory";
+      const int64_t elements = product(name, batch, neurons);
       steps = aligned(name, product(name, elements, (PARAMETERS + 1) * sizeof(float)));
       uint64_t kept = modulationSteps ? aligned(name, product(name, product(name, time, elements), sizeof(float))) : 0;
       partial = (uint64_t)sum(name, (int64_t)steps, (int64_t)kept);
       int64_t groups = PARAMETERS + (modulationSteps ? time : 1);
-      uint64_t sums = aligned(name, product(name, product(name, groups, neurons), sizeof(double)));
+      uint64_t sums = aligned(name, product(name, product(name, groups, blocksOf(batch)), sizeof(float)));
       key = (uint64_t)sum(name, (int64_t)partial, (int64_t)sums);
       bytes = (uint64_t)sum(name, (int64_t)key, keyed ? sizeof(Backward) : 0);
     }
@@ -717,26 +721,29 @@ class CudaKernel final : public DeviceKernel {
   // A forward call with a key takes less than a backward call with one.
   static_assert(sizeof(Forward) <= sizeof(Backward) && sizeof(Forward) <= 4096, "qlif_scratch_bytes says so");
 
+  /** x 0: nothing to launch. */
   struct SumGrid {
-    dim3 rows;     // x 0: nothing to launch
-    dim3 neurons;  // x 0: nothing to launch
+    dim3 rows;
+    dim3 neurons;
+    dim3 blocks;
   };
 
   static SumJob sumJob(const float *values, int64_t times, int64_t batch, int64_t neurons, bool overBatch, bool overNeurons,
-      double *partial, float *result) {
+      float *partial, float *result) {
     SumJob job{};
     job.values = values;
     job.groups = overBatch ? times : times * batch;
     job.rows = overBatch ? batch : 1;
     job.neurons = neurons;
     job.overNeurons = overNeurons;
-    job.partial = overNeurons && job.rows > 1 ? partial : nullptr;
+    job.partial = overNeurons && blocksOf(job.rows) > 1 ? partial : nullptr;
     job.result = result;
     return job;
   }
 
   static SumGrid gridOf(const SumJobs &jobs) {
     int64_t rows = 0;
+    int64_t neurons = 0;
     int64_t groups = 0;
     unsigned count = 1;
     for (int i = 0; i < Model::PARAMETERS; i++) {
@@ -745,14 +752,16 @@ class CudaKernel final : public DeviceKernel {
         continue;
       }
       count = (unsigned)i + 1;
-      if (!job.overNeurons || job.partial != nullptr) {
-        rows = job.groups * job.neurons > rows ? job.groups * job.neurons : rows;
+      if (!job.overNeurons) {
+        rows = std::max(rows, job.groups * job.neurons);
+      } else {
+        neurons = std::max(neurons, job.groups * blocksOf(job.rows));
       }
-      if (job.overNeurons) {
-        groups = job.groups > groups ? job.groups : groups;
+      if (job.partial != nullptr) {
+        groups = std::max(groups, job.groups);
       }
     }
-    return SumGrid{dim3(blocks(rows, ROW_COLUMNS), count), dim3(blocks(groups * SUM_THREADS, SUM_THREADS), count)};
+    return SumGrid{dim3(blocks(rows, ROW_COLUMNS), count), dim3(blocks(neurons, 1), count), dim3(blocks(groups, 1), count)};
   }
 
   static void addUp(const SumJobs &jobs, const SumGrid &grid, cudaStream_t stream) {
@@ -761,6 +770,9 @@ class CudaKernel final : public DeviceKernel {
     }
     if (grid.neurons.x > 0) {
       launch(sumNeuronsKernel, grid.neurons, SUM_THREADS, jobs, stream, "launching the sum over neurons");
+    }
+    if (grid.blocks.x > 0) {
+      launch(sumBlocksKernel, grid.blocks, SUM_THREADS, jobs, stream, "launching the sum over blocks");
     }
   }
 

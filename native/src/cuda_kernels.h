@@ -11,6 +11,7 @@
 #define QLIF_CUDA_KERNELS_H
 
 #include "arguments.h"
+#include "block_tree.h"
 #include "models.h"
 
 #define QLIF_DEVICE_FN __device__ __forceinline__
@@ -36,8 +37,13 @@ constexpr int ROW_COLUMNS = 32;
 constexpr int ROW_LINES = 8;
 constexpr int ROW_TILE = 128;
 
+/** The levels of a tree of blocks: more rows fill no memory. */
+constexpr int TREE_LEVELS = 40;
+
 /** Values that a sum over neurons has under way. */
-constexpr int SUM_AHEAD = 32;
+constexpr int SUM_AHEAD = BLOCK_ROWS;
+
+static_assert(ROW_TILE % BLOCK_ROWS == 0 && ROW_TILE / BLOCK_ROWS <= ROW_LINES, "a line adds a block");
 
 /** Steps whose spikes are in one word of a tape. */
 constexpr int WORD = 32;
@@ -133,8 +139,8 @@ struct SumJob {
   int64_t rows;
   int64_t neurons;
   bool overNeurons;
-  double *partial;  // (groups, neurons): the sums over rows, on the way to those over neurons; null where there is one row
-  float *result;    // null: no job
+  float *partial;  // (groups, blocks of rows): the blocks' sums over neurons; null where there is one block
+  float *result;   // null: no job
 };
 
 struct SumJobs {
@@ -1020,15 +1026,14 @@ __global__ void __launch_bounds__(BACKWARD_THREADS) keyedBackwardKernel(const Cu
 // ---------------------------------------------------------------- sums, in the fixed order of docs/numerics.md
 
 /** The sum of so many values, `stride` apart, one after another; SUM_AHEAD of them are under way at a time. */
-template <class T>
-QLIF_DEVICE_FN double addInOrder(const T *values, int64_t count, int64_t stride) {
+QLIF_DEVICE_FN double addInOrder(const float *values, int64_t count, int64_t stride) {
   double sum = 0;
 #pragma unroll 1
   for (int64_t done = 0; done < count; done += SUM_AHEAD) {
-    T ahead[SUM_AHEAD];
+    float ahead[SUM_AHEAD];
 #pragma unroll
     for (int i = 0; i < SUM_AHEAD; i++) {
-      ahead[i] = done + i < count ? __ldg(values + (done + i) * stride) : T(0);
+      ahead[i] = done + i < count ? __ldg(values + (done + i) * stride) : 0.0f;
     }
     // A sum that began with +0 is never -0, so that adding a 0 past the last value changes nothing.
 #pragma unroll
@@ -1040,13 +1045,16 @@ QLIF_DEVICE_FN double addInOrder(const T *values, int64_t count, int64_t stride)
 }
 
 /**
- * Over the rows of the batch: one column of a block a group and neuron, in grid y a job. Without a sum over neurons to come, that is the
- * result. All threads read, so that a tile of rows is under way at once, and the first of each column adds.
+ * Over the rows of the batch, for each neuron: one column of a block a group and neuron, in grid y a job. All threads read, so that a tile
+ * of rows is under way at once; the first of a column add a block of rows each, and the first of all adds the blocks.
  */
 static __global__ void __launch_bounds__(ROW_COLUMNS *ROW_LINES) sumRowsKernel(const __grid_constant__ SumJobs jobs) {
   __shared__ float tile[ROW_TILE][ROW_COLUMNS];
+  __shared__ float blocks[ROW_TILE / BLOCK_ROWS][ROW_COLUMNS];
+  // The sum of the last subtree of 2^level blocks.
+  __shared__ float subtrees[TREE_LEVELS][ROW_COLUMNS];
   const SumJob &job = jobs.jobs[blockIdx.y];
-  if (job.result == nullptr || (job.overNeurons && job.partial == nullptr)) {
+  if (job.result == nullptr || job.overNeurons) {
     return;  // with the whole block
   }
   const int column = (int)threadIdx.x % ROW_COLUMNS;
@@ -1055,7 +1063,7 @@ static __global__ void __launch_bounds__(ROW_COLUMNS *ROW_LINES) sumRowsKernel(c
   const bool active = index < job.groups * job.neurons;
   const int64_t group = index / job.neurons;
   const float *values = job.values + group * job.rows * job.neurons + (index - group * job.neurons);
-  double sum = 0;
+  int64_t added = 0;
 #pragma unroll 1
   for (int64_t first = 0; first < job.rows; first += ROW_TILE) {
     const int count = (int)(job.rows - first < ROW_TILE ? job.rows - first : ROW_TILE);
@@ -1070,39 +1078,71 @@ static __global__ void __launch_bounds__(ROW_COLUMNS *ROW_LINES) sumRowsKernel(c
       tile[i * ROW_LINES + line][column] = ahead[i];
     }
     __syncthreads();
-    if (line == 0) {
+    if (line * BLOCK_ROWS < count) {
+      double sum = 0;
+      // Past the last row are zeros, which change no sum that began with +0.
 #pragma unroll 16
-      for (int row = 0; row < count; row++) {
-        sum += (double)tile[row][column];
+      for (int row = 0; row < BLOCK_ROWS; row++) {
+        sum += (double)tile[line * BLOCK_ROWS + row][column];
       }
+      blocks[line][column] = (float)sum;
     }
     __syncthreads();
+    if (line > 0) {
+      continue;
+    }
+    // A binary counter of subtrees.
+    for (int block = 0; block * BLOCK_ROWS < count; block++) {
+      float sum = blocks[block][column];
+      int level = 0;
+      for (; added >> level & 1; level++) {
+        sum = subtrees[level][column] + sum;
+      }
+      subtrees[level][column] = sum;
+      added++;
+    }
   }
   if (line > 0 || !active) {
     return;
   }
-  if (job.overNeurons) {
-    job.partial[index] = sum;
-  } else {
-    job.result[index] = (float)sum;
+  float sum = 0;
+  bool none = true;
+  for (int level = 0; added >> level != 0; level++) {
+    if (added >> level & 1) {
+      sum = none ? subtrees[level][column] : subtrees[level][column] + sum;
+      none = false;
+    }
   }
+  job.result[index] = sum;
 }
 
-/** Over neurons: one block a group, in grid y a job; thread i adds neurons i, i + 256, ..., and then the threads by halving. */
+/**
+ * Over the rows of a block and over neurons: a block of threads each, in grid y a job. Thread i adds neurons i, i + 256, ..., each of them
+ * over the rows, and then the threads by halving.
+ */
 static __global__ void __launch_bounds__(SUM_THREADS) sumNeuronsKernel(const __grid_constant__ SumJobs jobs) {
   __shared__ double lanes[SUM_THREADS];
   const SumJob &job = jobs.jobs[blockIdx.y];
-  const int64_t group = blockIdx.x;
-  if (job.result == nullptr || !job.overNeurons || group >= job.groups) {
+  const int64_t blocks = blocksOf(job.rows);
+  const int64_t index = blockIdx.x;
+  if (job.result == nullptr || !job.overNeurons || index >= job.groups * blocks) {
     return;  // with the whole block
   }
+  const int64_t group = index / blocks;
+  const int64_t row = (index - group * blocks) * BLOCK_ROWS;
+  const int rows = (int)(job.rows - row < BLOCK_ROWS ? job.rows - row : BLOCK_ROWS);
+  const float *values = job.values + (group * job.rows + row) * job.neurons;
   const int lane = (int)threadIdx.x;
-  // Without sums over rows, there is one row or none.
-  const int64_t values = job.partial != nullptr ? job.neurons : job.neurons * job.rows;
-  const int64_t count = lane < values ? (values - lane + SUM_THREADS - 1) / SUM_THREADS : 0;
-  const int64_t first = group * job.neurons + lane;
-  lanes[lane] = job.partial != nullptr ? addInOrder(job.partial + first, count, SUM_THREADS)
-                                       : addInOrder(job.values + first, count, SUM_THREADS);
+  double sum = 0;
+  if (rows == 1) {
+    sum = addInOrder(values + lane, lane < job.neurons ? (job.neurons - lane + SUM_THREADS - 1) / SUM_THREADS : 0, SUM_THREADS);
+  } else {
+#pragma unroll 1
+    for (int64_t n = lane; n < job.neurons; n += SUM_THREADS) {
+      sum += addInOrder(values + n, rows, job.neurons);
+    }
+  }
+  lanes[lane] = sum;
   for (int half = SUM_THREADS / 2; half > 0; half /= 2) {
     __syncthreads();
     if (lane < half) {
@@ -1110,7 +1150,29 @@ static __global__ void __launch_bounds__(SUM_THREADS) sumNeuronsKernel(const __g
     }
   }
   if (lane == 0) {
-    job.result[group] = (float)lanes[0];
+    *(job.partial != nullptr ? job.partial + index : job.result + group) = (float)lanes[0];
+  }
+}
+
+/** Over the blocks of a group: a block of threads each, in grid y a job. Neighbours add up in place, then neighbours of those. */
+static __global__ void __launch_bounds__(SUM_THREADS) sumBlocksKernel(const __grid_constant__ SumJobs jobs) {
+  const SumJob &job = jobs.jobs[blockIdx.y];
+  const int64_t group = blockIdx.x;
+  if (job.result == nullptr || job.partial == nullptr || group >= job.groups) {
+    return;  // with the whole block
+  }
+  const int64_t blocks = blocksOf(job.rows);
+  float *sums = job.partial + group * blocks;
+#pragma unroll 1
+  for (int64_t stride = 1; stride < blocks; stride *= 2) {
+#pragma unroll 1
+    for (int64_t i = (int64_t)threadIdx.x * 2 * stride; i + stride < blocks; i += SUM_THREADS * 2 * stride) {
+      sums[i] += sums[i + stride];
+    }
+    __syncthreads();
+  }
+  if (threadIdx.x == 0) {
+    job.result[group] = sums[0];
   }
 }
 

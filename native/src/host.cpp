@@ -5,10 +5,11 @@
 
 #include <atomic>
 #include <new>
-#include <utility>
 
+#include "block_tree.h"
 #include "checks.h"
 #include "host_kernels.h"
+#include "instructions.h"
 #include "memory.h"
 #include "team.h"
 
@@ -65,41 +66,66 @@ class GradientSums {
     int64_t groups = overBatch ? 1 : batch;
     int64_t rows = overBatch ? batch : 1;
     for (int64_t group = 0; group < groups; group++) {
-      for (double &lane : lanes_) {
-        lane = 0;
-      }
-      for (int64_t n = 0; n < neurons; n += CHUNK) {
-        int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
-        sumRows(values + group * neurons + n, rows, neurons, width);
-        for (int i = 0; i < width; i++) {
-          if (overNeurons) {
-            // A chunk starts at a multiple of the lanes.
-            lanes_[i % LANES] += sums_[i];
-          } else {
-            result[group * neurons + n + i] = (float)sums_[i];
-          }
-        }
-      }
       if (overNeurons) {
-        for (int half = LANES / 2; half > 0; half /= 2) {
-          for (int i = 0; i < half; i++) {
-            lanes_[i] += lanes_[i + half];
-          }
-        }
-        result[group] = (float)lanes_[0];
+        result[group] = sumOverNeurons(values + group * neurons, rows, neurons);
+      } else {
+        sumEachNeuron(values + group * neurons, rows, neurons, result + group * neurons);
       }
     }
   }
 
  private:
   static constexpr int LANES = 256;
-  static constexpr int CHUNK = 4096;
+  static constexpr int CHUNK = 1024;
 
-  void sumRows(const float *values, int64_t rows, int64_t stride, int width) {
+  float sumOverNeurons(const float *values, int64_t rows, int64_t neurons) {
+    BlockTree blocks(trees_, 1);
+    for (int64_t b = 0; b < rows; b += BLOCK_ROWS) {
+      for (double &lane : lanes_) {
+        lane = 0;
+      }
+      for (int64_t n = 0; n < neurons; n += CHUNK) {
+        const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
+        sumBlock(values + n, b, rows, neurons, width);
+        for (int i = 0; i < width; i++) {
+          // A chunk starts at a multiple of the lanes.
+          lanes_[i % LANES] += sums_[i];
+        }
+      }
+      for (int half = LANES / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) {
+          lanes_[i] += lanes_[i + half];
+        }
+      }
+      blocks.next()[0] = (float)lanes_[0];
+      blocks.add();
+    }
+    return blocks.sum()[0];
+  }
+
+  void sumEachNeuron(const float *values, int64_t rows, int64_t neurons, float *result) {
+    for (int64_t n = 0; n < neurons; n += CHUNK) {
+      const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
+      BlockTree blocks(trees_, width);
+      for (int64_t b = 0; b < rows; b += BLOCK_ROWS) {
+        sumBlock(values + n, b, rows, neurons, width);
+        float *block = blocks.next();
+        for (int i = 0; i < width; i++) {
+          block[i] = (float)sums_[i];
+        }
+        blocks.add();
+      }
+      memcpy(result + n, blocks.sum(), (size_t)width * sizeof(float));
+    }
+  }
+
+  /** Sums of a block's rows, from row `first` on. */
+  void sumBlock(const float *values, int64_t first, int64_t rows, int64_t stride, int width) {
     for (int i = 0; i < width; i++) {
       sums_[i] = 0;
     }
-    for (int64_t b = 0; b < rows; b++) {
+    const int64_t end = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;
+    for (int64_t b = first; b < end; b++) {
       for (int i = 0; i < width; i++) {
         sums_[i] += values[b * stride + i];
       }
@@ -108,62 +134,17 @@ class GradientSums {
 
   double sums_[CHUNK];
   double lanes_[LANES];
+  // For any number of blocks; only what a call reaches is ever touched.
+  float trees_[64 * CHUNK];
 };
 
 #if defined(__x86_64__)
-
-/** Whether a CPU has all of these features; writes the names of those that it lacks. */
-bool hasAll(const std::pair<const char *, bool> *features, int count, char *missing, size_t length) {
-  size_t end = 0;
-  missing[0] = 0;
-  for (int i = 0; i < count; i++) {
-    if (!features[i].second && end < length) {
-      end += (size_t)snprintf(missing + end, length - end, "%s%s", end == 0 ? "" : ", ", features[i].first);
-    }
-  }
-  return end == 0;
-}
-
-/** What the host's kernels are run as: there is no code for less than x86-64-v3, since a fused multiply-add in software is no use. */
-const char *instructionSet() {
-  __builtin_cpu_init();
-  // All that the compiler may use of each level, past what every x86-64 has.
-  const std::pair<const char *, bool> v3[] = {
-      {"SSE4.2", __builtin_cpu_supports("sse4.2")},
-      {"POPCNT", __builtin_cpu_supports("popcnt")},
-      {"AVX", __builtin_cpu_supports("avx")},
-      {"AVX2", __builtin_cpu_supports("avx2")},
-      {"FMA", __builtin_cpu_supports("fma")},
-      {"BMI1", __builtin_cpu_supports("bmi")},
-      {"BMI2", __builtin_cpu_supports("bmi2")},
-      {"F16C", __builtin_cpu_supports("f16c")},
-      {"LZCNT", __builtin_cpu_supports("lzcnt")},
-      {"MOVBE", __builtin_cpu_supports("movbe")},
-  };
-  const std::pair<const char *, bool> v4[] = {
-      {"AVX512F", __builtin_cpu_supports("avx512f")},
-      {"AVX512BW", __builtin_cpu_supports("avx512bw")},
-      {"AVX512CD", __builtin_cpu_supports("avx512cd")},
-      {"AVX512DQ", __builtin_cpu_supports("avx512dq")},
-      {"AVX512VL", __builtin_cpu_supports("avx512vl")},
-  };
-  char missing[128];
-  if (!hasAll(v3, sizeof v3 / sizeof v3[0], missing, sizeof missing)) {
-    fail(QLIF_UNAVAILABLE, "the host's CPU lacks %s, which the library's host kernels need: they are compiled for x86-64-v3 and v4",
-        missing);
-  }
-  return hasAll(v4, sizeof v4 / sizeof v4[0], missing, sizeof missing) ? "x86-64-v4" : "x86-64-v3";
-}
-
-bool hasV4() { return instructionSet()[8] == '4'; }
 
 int32_t vectorBits() { return hasV4() ? 512 : 256; }
 
 HostProgram programOf(const ModelConfig &config) { return hasV4() ? hostProgramV4(config) : hostProgramV3(config); }
 
 #else
-
-const char *instructionSet() { return "baseline"; }
 
 int32_t vectorBits() { return 0; }
 

@@ -252,7 +252,8 @@ static scenario random_scenario(int64_t budget) {
   f->size = sizeof *f;
   do {
     f->steps = times[random_int(random_int(0, 7) > 0, 12)];
-    f->batch = random_int(random_int(0, 7) > 0, 5);
+    /* Now and then several blocks of 32 rows. */
+    f->batch = random_int(0, 5) > 0 ? random_int(random_int(0, 7) > 0, 5) : random_int(30, 300);
     f->neurons = extents[random_int(random_int(0, 7) > 0, 12)];
   } while (rows_of(&s) > budget);
   f->first_step = random_int(0, 2) > 0 ? random_int(0, 200) : ((int64_t)1 << 32) + random_int(0, 9);

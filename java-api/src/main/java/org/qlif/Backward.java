@@ -12,9 +12,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Absent upstream gradients count as 0; absent results are not computed. Results are overwritten, not added to. A
  * description can be run any number of times; running it again allocates nothing. Setters return {@code this}. Not thread-safe.
  *
- * <p>Gradients of shared values are summed in a fixed order: over time from the last step to the first in float32, then over
- * the batch from the first row to the last in float64, then over neurons in float64, in 256 partial sums by {@code n mod 256}
- * that are added by halving. So they do not depend on threads, vector width or backend.
+ * <p>Gradients of shared values are summed in a fixed order: over time from the last step to the first in float32, then over the
+ * batch in blocks of 32 rows. In a block, rows are added from first to last in float64, then neurons in float64, in 256 partial sums by
+ * {@code n mod 256} that are added by halving; the block's sum is rounded to float32. Blocks are added in float32 by a fixed binary tree:
+ * n blocks are the first p and the rest, p the largest power of two below n. So gradients do not depend on threads, vector width or
+ * backend; and calls on blocks of 32 rows, added by that tree, give those of one call on all rows.
  *
  * <pre>{@code
  * Parameters gradients = Parameters.zerosLike(parameters);

@@ -1,7 +1,10 @@
 package org.qlif;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The means over the batch, one {@link DType#F32} tensor {@code (N)} each, of the state variables that steer a neuron as a whole: QLIF's
@@ -21,10 +24,193 @@ import java.util.List;
  * }</pre>
  */
 public final class Statistics {
+    /**
+     * Sums over rows from which {@link Statistics#update(Sums)} takes means, for runs whose batch is cut into parts: each part adds its final
+     * state to sums of its own, and these are added. They are exact, so neither the order of rows nor the cuts change a bit. A value is
+     * taken in units of 2^-60, which is all of it from a magnitude of 2^-37 on. Not thread-safe.
+     *
+     * <pre>{@code
+     * Statistics statistics = Statistics.initial(config, 128);
+     * Statistics.Sums sums = statistics.newSums();
+     * State start = State.initial(config, 32, 128);
+     * State end = State.zeros(config, 32, 128);
+     * for (int part = 0; part < 4; part++) {
+     *     statistics.applyTo(start);
+     *     kernel.forward(forward.initialState(start).finalState(end).draws(new DrawStream(42, part)));
+     *     sums.add(end);
+     * }
+     * statistics.update(sums);
+     * }</pre>
+     */
+    public static final class Sums {
+        /** The greatest magnitude of a value that can be summed. */
+        private static final float LIMIT = 0x1p18f;
+
+        private static final long MAX_ROWS = 1L << 23;
+
+        /** A value is a number of these and, of what is left, a number of those: each fits a long, however many rows there may be. */
+        private static final double COARSE = 0x1p-20;
+
+        private static final double FINE = 0x1p-60;
+
+        /** To add and subtract these leaves a whole number of a unit: their last place is one. */
+        private static final double TO_COARSE = 0x1.8p52 * COARSE;
+
+        private static final double TO_FINE = 0x1.8p52 * FINE;
+
+        /** So many rows are a whole number of units in float64, too. */
+        private static final long ROWS_AT_ONCE = 1 << 14;
+
+        private static final int CHUNK = 1024;
+
+        private final NeuronConfig config;
+        private final List<? extends StateVariable> variables;
+        private final long neurons;
+        /** By variable and neuron. */
+        private final long[][] coarse;
+
+        private final long[][] fine;
+        private final float[][] largest;
+        private long rows;
+
+        private final float[] row = new float[CHUNK];
+        private final double[] coarseRows = new double[CHUNK];
+        private final double[] fineRows = new double[CHUNK];
+
+        private Sums(Statistics statistics) {
+            config = statistics.config;
+            variables = statistics.variables;
+            neurons = statistics.neurons;
+            int count = variables.size();
+            coarse = new long[count][Math.toIntExact(neurons)];
+            fine = new long[count][Math.toIntExact(neurons)];
+            largest = new float[count][Math.toIntExact(neurons)];
+        }
+
+        /** The number of rows that have been added. */
+        public long rows() {
+            return rows;
+        }
+
+        /** Forgets all rows. */
+        public Sums clear() {
+            for (int i = 0; i < variables.size(); i++) {
+                Arrays.fill(coarse[i], 0);
+                Arrays.fill(fine[i], 0);
+                Arrays.fill(largest[i], 0);
+            }
+            rows = 0;
+            return this;
+        }
+
+        /**
+         * Adds the rows of {@code state}.
+         *
+         * @throws IllegalArgumentException if it is of another model or number of neurons, or there would be more than 2^23 rows
+         * @throws IllegalStateException if one of the variables is in a device's memory
+         */
+        public Sums add(State state) {
+            Forward.requireState("state", state, config, state.batch(), neurons);
+            requireRoom("state", state.batch());
+            for (int i = 0; i < variables.size(); i++) {
+                // All are asked before the first is added.
+                state.get(variables.get(i)).segment();
+            }
+            for (int i = 0; i < variables.size(); i++) {
+                MemorySegment values = state.get(variables.get(i)).segment();
+                for (long b = 0; b < state.batch(); b += ROWS_AT_ONCE) {
+                    long end = Math.min(state.batch(), b + ROWS_AT_ONCE);
+                    for (int n = 0; n < neurons; n += CHUNK) {
+                        add(i, values, b, end, n, (int) Math.min(CHUNK, neurons - n));
+                    }
+                }
+            }
+            rows += state.batch();
+            return this;
+        }
+
+        /**
+         * Adds the rows of {@code other}, of the same model and number of neurons.
+         *
+         * @throws IllegalArgumentException if it is of another, or there would be more than 2^23 rows
+         */
+        public Sums add(Sums other) {
+            if (!other.variables.equals(variables) || other.neurons != neurons) {
+                throw new IllegalArgumentException(
+                        "other: got " + other + ", expected sums of " + neurons + " neurons of " + config.model());
+            }
+            requireRoom("other", other.rows);
+            for (int i = 0; i < variables.size(); i++) {
+                for (int n = 0; n < neurons; n++) {
+                    coarse[i][n] += other.coarse[i][n];
+                    fine[i][n] += other.fine[i][n];
+                    largest[i][n] = Math.max(largest[i][n], other.largest[i][n]);
+                }
+            }
+            rows += other.rows;
+            return this;
+        }
+
+        private void requireRoom(String name, long more) {
+            if (more > MAX_ROWS - rows) {
+                throw new IllegalArgumentException(name + ": got " + more + " rows, expected at most "
+                        + (MAX_ROWS - rows) + " more: sums hold 2^23");
+            }
+        }
+
+        /** Rows [{@code b}, {@code end}) of neurons {@code n} to {@code n + width - 1}. */
+        private void add(int variable, MemorySegment values, long b, long end, int n, int width) {
+            Arrays.fill(coarseRows, 0, width, 0);
+            Arrays.fill(fineRows, 0, width, 0);
+            for (long at = b; at < end; at++) {
+                MemorySegment.copy(values, ValueLayout.JAVA_FLOAT, (at * neurons + n) * Float.BYTES, row, 0, width);
+                addRow(width);
+                for (int i = 0; i < width; i++) {
+                    largest[variable][n + i] = Math.max(largest[variable][n + i], Math.abs(row[i]));
+                }
+            }
+            for (int i = 0; i < width; i++) {
+                coarse[variable][n + i] += (long) (coarseRows[i] / COARSE);
+                fine[variable][n + i] += (long) (fineRows[i] / FINE);
+            }
+        }
+
+        private void addRow(int width) {
+            for (int i = 0; i < width; i++) {
+                double value = row[i];
+                double whole = value + TO_COARSE - TO_COARSE;
+                coarseRows[i] += whole;
+                fineRows[i] += value - whole + TO_FINE - TO_FINE;
+            }
+        }
+
+        private float mean(int variable, int n) {
+            if (!(largest[variable][n] <= LIMIT)) {
+                return Float.NaN;
+            }
+            return (float) ((coarse[variable][n] * COARSE + fine[variable][n] * FINE) / rows);
+        }
+
+        /** Model, number of neurons, variables and rows, for people. */
+        @Override
+        public String toString() {
+            return new Description("Sums")
+                    .add(config.model())
+                    .add("N", neurons)
+                    .add(
+                            "variables",
+                            variables.stream().map(StateVariable::symbol).toList())
+                    .add("rows", rows)
+                    .toString();
+        }
+    }
+
     private final NeuronConfig config;
     private final List<? extends StateVariable> variables;
     private final Tensor[] tensors;
     private final long neurons;
+    /** For the rows of one state, once they are asked for. */
+    private @Nullable Sums ofState;
 
     private Statistics(NeuronConfig config, long neurons) {
         this.config = config;
@@ -67,24 +253,39 @@ public final class Statistics {
         return neurons;
     }
 
+    /** Sums of no row, to {@link #update(Sums)} these from. */
+    public Sums newSums() {
+        return new Sums(this);
+    }
+
     /**
-     * Takes the means over the rows of {@code state}, summed in float64 from the first row to the last. A state without rows changes
-     * nothing.
+     * Takes the means over the rows of {@code state}, by {@link Sums}. A state without rows changes nothing.
      *
-     * @throws IllegalArgumentException if it is of another model or number of neurons
+     * @throws IllegalArgumentException if it is of another model or number of neurons, or has more than 2^23 rows
      * @throws IllegalStateException if one of the variables is in a device's memory
      */
     public void update(State state) {
-        requireFits(state);
-        for (StateVariable variable : state.batch() == 0 ? List.<StateVariable>of() : variables) {
-            Tensor rows = state.get(variable);
-            Tensor means = get(variable);
-            for (long n = 0; n < neurons; n++) {
-                double sum = 0;
-                for (long b = 0; b < state.batch(); b++) {
-                    sum += rows.getFloat(b * neurons + n);
-                }
-                means.setFloat(n, (float) (sum / state.batch()));
+        if (ofState == null) {
+            ofState = newSums();
+        }
+        update(ofState.clear().add(state));
+    }
+
+    /**
+     * Takes the means over the rows that were added to {@code sums}: the sum over their number in float64, rounded to float32, which is the
+     * value itself where all rows have the same. A variable that was NaN, infinite or of a magnitude above 2^18 in one of a neuron's rows gets NaN as its mean. Sums of
+     * no row change nothing.
+     *
+     * @throws IllegalArgumentException if they are of another model or number of neurons
+     */
+    public void update(Sums sums) {
+        if (!sums.variables.equals(variables) || sums.neurons != neurons) {
+            throw new IllegalArgumentException(
+                    "sums: got " + sums + ", expected those of " + neurons + " neurons of " + config.model());
+        }
+        for (int i = 0; i < (sums.rows == 0 ? 0 : tensors.length); i++) {
+            for (int n = 0; n < neurons; n++) {
+                tensors[i].setFloat(n, sums.mean(i, n));
             }
         }
     }

@@ -423,6 +423,58 @@ abstract class KernelContract {
         }
     }
 
+    /**
+     * A call's sums over the batch are those of calls on its blocks of 32 rows, added by the tree: docs/numerics.md. Batches at which blocks
+     * begin and end, and of several levels.
+     */
+    @TestModel.Each
+    @Tag("narrow")
+    void addsBlocksOfRowsByATree(TestModel model) {
+        List<Shape> shapes = new ArrayList<>();
+        for (int batch : new int[] {1, 31, 32, 33, 64, 100, 129, 1000}) {
+            shapes.add(new Shape(2, batch, 1));
+            shapes.add(new Shape(2, batch, 7));
+        }
+        // More neurons than a sum over them has lanes.
+        shapes.add(new Shape(2, 33, 300));
+        shapes.add(new Shape(1, 129, 300));
+        for (int i = 0; i < shapes.size(); i++) {
+            long seed = Seeds.of(2_000_000 + i);
+            RandomGenerator random = Seeds.random(seed);
+            NeuronConfig config = model.random(random, device);
+            Scenario whole = Scenario.random(random, config, shapes.get(i));
+            String context = Seeds.replay(seed) + " on " + device + ": " + whole;
+            try (Kernel kernel = open(config, 2)) {
+                Result result = whole.run(kernel, Tape.Mode.VOLTAGE);
+                result.assertSameBits(oracle(whole), context);
+                List<Result> blocks = new ArrayList<>();
+                int batch = whole.shape().batch();
+                for (int from = 0; from < batch; from += 32) {
+                    blocks.add(whole.rows(from, Math.min(batch, from + 32)).run(kernel, Tape.Mode.VOLTAGE));
+                }
+                for (String name : result.values().keySet()) {
+                    if (whole.isOverBatch(name)) {
+                        Result.Bits.assertSame(sumByTree(blocks, name), result.floats(name), name + "; " + context);
+                    }
+                }
+            }
+        }
+    }
+
+    private static float[] sumByTree(List<Result> blocks, String name) {
+        int count = blocks.size();
+        if (count == 1) {
+            return blocks.getFirst().floats(name).clone();
+        }
+        int split = Integer.highestOneBit(count - 1);
+        float[] sum = sumByTree(blocks.subList(0, split), name);
+        float[] rest = sumByTree(blocks.subList(split, count), name);
+        for (int i = 0; i < sum.length; i++) {
+            sum[i] += rest[i];
+        }
+        return sum;
+    }
+
     /** Memory of every kind, with nothing around it touched. */
     @ParameterizedTest
     @EnumSource(Memory.Kind.class)

@@ -55,6 +55,15 @@ record Scenario(
         return name.startsWith("grad.parameter.") || name.equals("grad.modulation");
     }
 
+    /** Whether results of this name are sums over the rows of the batch. */
+    boolean isOverBatch(String name) {
+        if (!name.equals("grad.modulation")) {
+            return isSum(name);
+        }
+        long[] extents = modulation.shape();
+        return extents.length < 2 || extents[extents.length - 2] == 1;
+    }
+
     /** Whether results of this name have the shape (T, B, N). */
     static boolean isPerStep(String name) {
         return name.startsWith("spikes.")

@@ -6,9 +6,10 @@ import java.util.Arrays;
 import org.qlif.Tensor;
 
 /**
- * The fixed order in which gradients of shared values are summed, as {@link org.qlif.Backward} documents it: rows of the batch
- * from first to last in float64, then neurons in 256 float64 partial sums by {@code n mod 256}, which are added by halving; then
- * rounded once to float32. Holds scratch; not thread-safe.
+ * The fixed order in which gradients of shared values are summed, as {@link org.qlif.Backward} documents it. In a block of
+ * {@link BlockTree#ROWS} rows of the batch, rows are added from first to last in float64, then neurons in 256 float64 partial sums by
+ * {@code n mod 256}, which are added by halving; the block's sum is rounded to float32, and blocks are added by {@link BlockTree}. Holds
+ * scratch; not thread-safe.
  */
 public final class GradientSums {
     private static final int LANES = 256;
@@ -17,6 +18,7 @@ public final class GradientSums {
     private final float[] row = new float[CHUNK];
     private final double[] sums = new double[CHUNK];
     private final double[] lanes = new double[LANES];
+    private final BlockTree blocks = new BlockTree();
 
     /** Scratch for sums. */
     public GradientSums() {}
@@ -42,23 +44,44 @@ public final class GradientSums {
         long rows = overBatch ? batch : 1;
         for (long group = 0; group < groups; group++) {
             long first = valuesIndex + group * neurons;
+            if (overNeurons) {
+                float sum = sumOverNeurons(values, first, rows, neurons);
+                result.setAtIndex(ValueLayout.JAVA_FLOAT, resultIndex + group, sum);
+            } else {
+                sumEachNeuron(values, first, rows, neurons, result, resultIndex + group * neurons);
+            }
+        }
+    }
+
+    private float sumOverNeurons(MemorySegment values, long index, long rows, long neurons) {
+        blocks.start(1, 0);
+        for (long b = 0; b < rows; b += BlockTree.ROWS) {
             Arrays.fill(lanes, 0);
             for (long n = 0; n < neurons; n += CHUNK) {
                 int width = (int) Math.min(CHUNK, neurons - n);
-                sumRows(values, first + n, rows, neurons, width);
-                if (overNeurons) {
-                    addToLanes(width);
-                } else {
-                    for (int i = 0; i < width; i++) {
-                        row[i] = (float) sums[i];
-                    }
-                    MemorySegment.copy(
-                            row, 0, result, ValueLayout.JAVA_FLOAT, (resultIndex + group * neurons + n) * 4, width);
+                sumBlock(values, index + n, b, rows, neurons, width);
+                addToLanes(width);
+            }
+            blocks.next()[0] = (float) halve();
+            blocks.addNext();
+        }
+        return blocks.sum()[0];
+    }
+
+    private void sumEachNeuron(
+            MemorySegment values, long index, long rows, long neurons, MemorySegment result, long resultIndex) {
+        for (long n = 0; n < neurons; n += CHUNK) {
+            int width = (int) Math.min(CHUNK, neurons - n);
+            blocks.start(width, 0);
+            for (long b = 0; b < rows; b += BlockTree.ROWS) {
+                sumBlock(values, index + n, b, rows, neurons, width);
+                float[] block = blocks.next();
+                for (int i = 0; i < width; i++) {
+                    block[i] = (float) sums[i];
                 }
+                blocks.addNext();
             }
-            if (overNeurons) {
-                result.setAtIndex(ValueLayout.JAVA_FLOAT, resultIndex + group, (float) halve());
-            }
+            MemorySegment.copy(blocks.sum(), 0, result, ValueLayout.JAVA_FLOAT, (resultIndex + n) * Float.BYTES, width);
         }
     }
 
@@ -75,10 +98,12 @@ public final class GradientSums {
                 0);
     }
 
-    private void sumRows(MemorySegment values, long index, long rows, long stride, int width) {
+    /** Sums of the block's rows, from row {@code first} on, to {@link #sums}. */
+    private void sumBlock(MemorySegment values, long index, long first, long rows, long stride, int width) {
         Arrays.fill(sums, 0, width, 0);
-        for (long b = 0; b < rows; b++) {
-            MemorySegment.copy(values, ValueLayout.JAVA_FLOAT, (index + b * stride) * 4, row, 0, width);
+        long end = Math.min(rows, first + BlockTree.ROWS);
+        for (long b = first; b < end; b++) {
+            MemorySegment.copy(values, ValueLayout.JAVA_FLOAT, (index + b * stride) * Float.BYTES, row, 0, width);
             for (int i = 0; i < width; i++) {
                 sums[i] += row[i];
             }
