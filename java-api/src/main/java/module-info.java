@@ -15,7 +15,8 @@ module org.qlif {
     exports org.qlif.spi.host to
             org.qlif.scalar,
             org.qlif.simd,
-            org.qlif.gpu;
+            org.qlif.gpu,
+            org.qlif.network;
 
     uses org.qlif.spi.Backend;
 }

@@ -42,8 +42,17 @@ final class All implements Callable<Integer> {
     public Integer call() throws IOException, RunnerException {
         Files.createDirectories(out);
         List<RunResult> results = new ArrayList<>();
-        results.addAll(run(options().exclude(ContenderBenchmark.class.getSimpleName())));
-        List<ContenderKind> able = Contenders.able(List.of(ContenderKind.values()));
+        results.addAll(run(options()
+                .exclude(ContenderBenchmark.class.getSimpleName())
+                .exclude(SpikeLinearBenchmark.class.getSimpleName())));
+        results.addAll(run(options()
+                .include(SpikeLinearBenchmark.class.getSimpleName())
+                .param(
+                        "contender",
+                        Able.of(List.of(LinearContenderKind.values())).stream()
+                                .map(Enum::name)
+                                .toArray(String[]::new))));
+        List<ContenderKind> able = Able.of(List.of(ContenderKind.values()));
         for (Model model : Model.values()) {
             for (Pass pass : List.of(Pass.FORWARD, Pass.TRAIN)) {
                 String[] its = able.stream()

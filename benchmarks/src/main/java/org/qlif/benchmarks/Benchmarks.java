@@ -14,19 +14,19 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * The entry: {@code compare}, {@code all}, or a pattern of benchmarks with JMH's options, such as {@code BackendBenchmark -p
+ * The entry: {@code compare}, {@code linear}, {@code all}, or a pattern of benchmarks with JMH's options, such as {@code BackendBenchmark -p
  * shape=20x128x512 -prof gc}, whose scores are then shown as neuron-steps a second too.
  */
 @Command(
         name = "benchmark",
-        subcommands = {Compare.class, All.class},
+        subcommands = {Compare.class, Linear.class, All.class},
         description = {
             "Times QLIF. Besides the commands below: a pattern of benchmarks and JMH's options, such as",
             "  benchmark BackendBenchmark -p shape=20x128x512 -p pass=FORWARD -prof gc",
             "-l lists the benchmarks, -lp their parameters, -prof gc counts the bytes that a call allocates."
         })
 public final class Benchmarks {
-    private static final List<String> OWN = List.of("compare", "all", "--help");
+    private static final List<String> OWN = List.of("compare", "linear", "all", "--help");
 
     @Option(names = "--help", usageHelp = true, description = "Shows this.")
     private boolean help;

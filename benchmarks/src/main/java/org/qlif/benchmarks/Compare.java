@@ -100,7 +100,7 @@ final class Compare implements Callable<Integer> {
             throw new IllegalArgumentException("plot: got " + plot + ", expected a path that ends in .png");
         }
         OutputFile picture = Pictures.prepare("plot", plot);
-        List<ContenderKind> able = Contenders.able(contenders);
+        List<ContenderKind> able = Able.of(contenders);
         List<Score> scores = new ArrayList<>();
         for (Pass pass : List.of(Pass.FORWARD, Pass.TRAIN)) {
             List<ContenderKind> its =
@@ -132,9 +132,9 @@ final class Compare implements Callable<Integer> {
         return Score.of(run(new OptionsBuilder()
                 .include(Contenders.method(pass))
                 .param(Contenders.MODEL, model.name())
-                .param("contender", texts(its))
-                .param(NeuronBenchmark.SHAPE, texts(shapes))
-                .param("threads", texts(threads))));
+                .param("contender", Contenders.texts(its))
+                .param(NeuronBenchmark.SHAPE, Contenders.texts(shapes))
+                .param("threads", Contenders.texts(threads))));
     }
 
     private Ceiling ceiling() throws RunnerException {
@@ -145,10 +145,6 @@ final class Compare implements Callable<Integer> {
 
     private Collection<RunResult> run(ChainedOptionsBuilder options) throws RunnerException {
         return new Runner(repetitions.apply(options).shouldFailOnError(true).build()).run();
-    }
-
-    private static String[] texts(List<?> values) {
-        return values.stream().map(Object::toString).toArray(String[]::new);
     }
 
     private String block(Comparison comparison, String ceiling) {

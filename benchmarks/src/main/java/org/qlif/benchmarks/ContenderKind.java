@@ -8,7 +8,7 @@ import org.qlif.DeviceUnavailableException;
 import org.qlif.Devices;
 
 /** The contenders of {@link ContenderBenchmark}. */
-public enum ContenderKind {
+public enum ContenderKind implements Able {
     /** Our kernel on the Vector API. */
     SIMD("QLIF cpu:simd (Vector API)", every(), every(), true) {
         @Override
@@ -31,7 +31,7 @@ public enum ContenderKind {
         }
 
         @Override
-        Optional<String> obstacle() {
+        public Optional<String> obstacle() {
             try {
                 Devices.resolve(Device.of("cpu:native"));
                 return Optional.empty();
@@ -48,7 +48,7 @@ public enum ContenderKind {
         }
 
         @Override
-        Optional<String> obstacle() {
+        public Optional<String> obstacle() {
             return TorchContender.obstacle();
         }
     },
@@ -60,7 +60,7 @@ public enum ContenderKind {
         }
 
         @Override
-        Optional<String> obstacle() {
+        public Optional<String> obstacle() {
             return CLibrary.obstacle();
         }
     },
@@ -72,7 +72,7 @@ public enum ContenderKind {
         }
 
         @Override
-        Optional<String> obstacle() {
+        public Optional<String> obstacle() {
             return CLibrary.obstacle();
         }
     };
@@ -116,11 +116,6 @@ public enum ContenderKind {
     /** Whether its own draws are those of docs/model.md, so that it fires where our kernels do. */
     boolean drawsAsSpecified() {
         return drawsAsSpecified;
-    }
-
-    /** Why it can't run here, if so. */
-    Optional<String> obstacle() {
-        return Optional.empty();
     }
 
     /** Opens it, to be closed by the caller. */

@@ -46,4 +46,16 @@ final class Converters {
             }
         }
     }
+
+    /** A {@link LinearShape}. */
+    static final class Layers implements ITypeConverter<LinearShape> {
+        @Override
+        public LinearShape convert(String text) {
+            try {
+                return LinearShape.parse(text);
+            } catch (IllegalArgumentException refused) {
+                throw new TypeConversionException(refused.getMessage());
+            }
+        }
+    }
 }

@@ -18,7 +18,7 @@ import java.util.Optional;
 import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
-import org.qlif.training.TorchFolder;
+import org.qlif.training.djl.TorchFolder;
 
 /**
  * The default configuration composed of DJL's tensor operations on PyTorch, eager, in a loop over time: what a JVM user would
@@ -64,12 +64,7 @@ final class TorchContender implements Contender {
         }
         this.workload = workload;
         this.pass = pass;
-        // Read when the engine loads: nothing is downloaded, nobody is told.
-        System.setProperty("ai.djl.offline", "true");
-        System.setProperty("OPT_OUT_TRACKING", "true");
-        Engine engine = Engine.getEngine("PyTorch");
-        JniUtils.setNumThreads(threads);
-        manager = engine.newBaseManager(Device.cpu());
+        manager = newManager(threads);
         Shape shape = workload.shape();
         whole = new ai.djl.ndarray.types.Shape(shape.steps(), shape.batch(), shape.neurons());
         row = new ai.djl.ndarray.types.Shape(1, shape.batch(), shape.neurons());
@@ -80,10 +75,25 @@ final class TorchContender implements Contender {
         }
     }
 
-    @Override
-    public String description() {
+    /** A manager of tensors on the CPU, for operations on so many threads. */
+    static NDManager newManager(int threads) {
+        // Read when the engine loads: nothing is downloaded, nobody is told.
+        System.setProperty("ai.djl.offline", "true");
+        System.setProperty("OPT_OUT_TRACKING", "true");
+        Engine engine = Engine.getEngine("PyTorch");
+        JniUtils.setNumThreads(threads);
+        return engine.newBaseManager(Device.cpu());
+    }
+
+    /** The engine and its threads, for people. */
+    static String engine() {
         return "PyTorch " + Engine.getEngine("PyTorch").getVersion() + " through DJL " + Engine.getDjlVersion() + ", "
                 + JniUtils.getNumThreads() + " threads";
+    }
+
+    @Override
+    public String description() {
+        return engine();
     }
 
     @Override

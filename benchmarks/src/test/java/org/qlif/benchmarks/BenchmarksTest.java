@@ -17,6 +17,9 @@ class BenchmarksTest {
         "compare, --threads, 0, expected a whole number of at least 1",
         "compare, --forks, 0, expected a whole number of at least 1",
         "all, --iterations, few, expected a whole number of at least 1",
+        "linear, --layer, 20x128x784, expected TxBxKxM of positive whole numbers",
+        "linear, --layer, 9999x9999x9999x1, at most 2147483647",
+        "linear, --into, no-such-file.md, no such file",
         "compare, --readme, no-such-file.md, no such file",
     })
     void refusesWhatItCanNotMeasure(String command, String option, String value, String said) {

@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 import org.qlif.DeviceUnavailableException;
 import org.qlif.training.NeuronPreset;
 import org.qlif.training.TrainingDivergedException;
+import org.qlif.training.TrainingEngine;
 import org.qlif.training.TrainingListener;
 import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
@@ -62,6 +63,7 @@ final class Cli {
                 .registerConverter(BenchWorkload.Model.class, new NameConverter<>(BenchWorkload.Model.class))
                 .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
                 .registerConverter(NeuronPreset.class, new NameConverter<>(NeuronPreset.class))
+                .registerConverter(TrainingEngine.Name.class, new NameConverter<>(TrainingEngine.Name.class))
                 .registerConverter(int.class, number("a whole number", Integer::valueOf))
                 .registerConverter(Integer.class, number("a whole number", Integer::valueOf))
                 .registerConverter(long.class, number("a whole number of 64 bits", Long::valueOf))

@@ -22,6 +22,24 @@ final class DeviceOption {
     private String name;
 
     /**
+     * The device as the option names it, which may leave a choice.
+     *
+     * @throws ParameterException as {@link #resolve}
+     * @throws org.qlif.DeviceUnavailableException as {@link #resolve}
+     */
+    Device named() {
+        try {
+            Device device = Device.of(name);
+            if (Devices.find(device).isPresent()) {
+                return device;
+            }
+        } catch (IllegalArgumentException malformed) {
+            // Told below.
+        }
+        return resolve().device();
+    }
+
+    /**
      * The device that the option's value stands for.
      *
      * @throws ParameterException if no installed backend knows the name, or a setting that decides about it has an unknown value

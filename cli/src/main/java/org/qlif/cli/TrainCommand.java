@@ -8,6 +8,7 @@ import org.qlif.Device;
 import org.qlif.training.NeuronPreset;
 import org.qlif.training.OptionException;
 import org.qlif.training.Training;
+import org.qlif.training.TrainingEngine;
 import org.qlif.training.TrainingListener;
 import org.qlif.training.TrainingOptions;
 import picocli.CommandLine.Command;
@@ -22,7 +23,7 @@ import picocli.CommandLine.Spec;
         description = {
             "Trains a network with one hidden layer of QLIF neurons to tell handwritten digits apart, and tests it"
                     + " after each epoch.",
-            "The same options give the same numbers on the same machine."
+            "The same options give the same numbers, with engine qlif on every machine and for any number of threads."
         },
         mixinStandardHelpOptions = true,
         versionProvider = QlifCommand.Version.class,
@@ -32,6 +33,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  ./qlif train",
             "  ./qlif train --lr 2e-3 --plot curves.png",
+            "  ./qlif train --engine djl",
             "  ./qlif train --set spike_value=SAMPLE --set use_ahp=false",
             "  ./qlif train --neuron default --epochs 1 --train-images 1000 --test-images 1000"
         })
@@ -123,6 +125,15 @@ final class TrainCommand implements Callable<Integer> {
     private long seed = DEFAULTS.seed();
 
     @Option(
+            names = "--engine",
+            paramLabel = "NAME",
+            description = {
+                "What trains: qlif, on the JDK alone, or djl, for the linear layers and Adam of DJL with PyTorch,"
+                        + " which it downloads and unpacks on first use, 450 MB" + SHOW_DEFAULT
+            })
+    private TrainingEngine.Name engine = DEFAULTS.engine();
+
+    @Option(
             names = "--plot",
             paramLabel = "FILE.png",
             description = "Write the learning curves and a spike raster to this file, when all is done.")
@@ -141,7 +152,10 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Device chosen = device.resolve().device();
+        // The kit looks for one that runs the whole network.
+        Device chosen = engine == TrainingEngine.Name.QLIF
+                ? device.named()
+                : device.resolve().device();
         try {
             Training.run(options(chosen), listener.get());
         } catch (OptionException refusal) {
@@ -165,6 +179,7 @@ final class TrainCommand implements Callable<Integer> {
                 .tau(tau)
                 .settings(set.settings())
                 .seed(seed)
+                .engine(engine)
                 .plot(plot)
                 .device(chosen)
                 .threads(threads.options().threads())

@@ -241,4 +241,30 @@ class QlifScriptTest {
                         .strip())
                 .isEqualTo("-Dqlif.stderr.columns=61");
     }
+
+    /** Its libraries are downloaded by that build and no other. */
+    @ParameterizedTest
+    @ValueSource(strings = {"--engine djl", "--engine=djl", "--lr 1e-3 --engine DJL --epochs 1"})
+    void buildsTheOtherEngineOnlyWhereItIsAskedFor(String options) throws Exception {
+        checkout.maven("""
+                printf '%s\n' "$*" >>../stub/arguments
+                case "$*" in
+                  *" -pl training-djl "*)
+                    mkdir -p training-djl/target/lib
+                    echo a jar >training-djl/target/qlif-training-djl.jar
+                    echo a library >training-djl/target/lib/other.jar ;;
+                  *)
+                """ + Checkout.BUILD + ";; esac");
+        checkout.java("printf '%s\\n' \"$@\" | grep jar");
+        String own = checkout.root + "/cli/target/qlif-cli.jar\n";
+        for (String other : new String[] {"train", "train --engine qlif", "train --data djl", "devices --engine"}) {
+            assertThat(checkout.shell("\"$QLIF\" " + other).out()).isEqualTo(own);
+        }
+        assertThat(checkout.shell("grep -c training-djl arguments").out()).isEqualTo("0\n");
+        String both = own.strip() + ":" + checkout.root + "/training-djl/target/qlif-training-djl.jar\n";
+        assertThat(checkout.shell("\"$QLIF\" train " + options)).isEqualTo(new Invocation(0, both, FIRST_BUILD));
+        assertThat(checkout.shell("\"$QLIF\" train " + options)).isEqualTo(new Invocation(0, both, ""));
+        assertThat(checkout.shell("\"$QLIF\" train").out()).isEqualTo(own);
+        assertThat(checkout.builds()).isEqualTo(2);
+    }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -88,6 +89,8 @@ class TrainCommandTest {
         "--neuron, 2020-01-01, 'got ''2020-01-01'', expected one of default, 2025-08-15, 2025-08-24'",
         "--device, tpu, --device: got 'tpu'",
         "--plot, curves.jpg, --plot: got curves.jpg",
+        "--engine, torch, 'got ''torch'', expected one of qlif, djl'",
+        "--engine, djl, '--engine: got djl, expected qlif, or for that the module training-djl'",
     })
     void refusesValuesByTheNameOfTheirOption(String option, String value, String message) {
         Invocation train =
@@ -114,6 +117,28 @@ class TrainCommandTest {
                 .asString()
                 .startsWith("qlif: training diverged at step ")
                 .endsWith("; try a smaller --lr");
+    }
+
+    /** No GPU runs the whole network, so one is refused by name, whether it is there or not; the choice takes the CPU. */
+    @Test
+    void takesTheCpuAndRefusesAGpu() {
+        String[] arguments = ("train --data DIR --hidden 8 --steps 2 --train-images 32 --test-images 1 --epochs 1"
+                        + " --device")
+                .split(" ");
+        arguments[2] = Repository.file("data/mnist").toString();
+        Invocation auto = Invocation.of(append(arguments, "auto"));
+        assertThat(auto.exitCode()).isZero();
+        assertThat(auto.out()).containsPattern("device  cpu:\\w+ ").contains("network kit");
+        Invocation gpu = Invocation.of(append(arguments, "cuda:0"));
+        assertThat(gpu.exitCode()).isEqualTo(Cli.FAILED);
+        assertThat(gpu.out()).isEmpty();
+        assertThat(gpu.err().lines()).singleElement().asString().contains("device 'cuda:0' can't run");
+    }
+
+    private static String[] append(String[] arguments, String last) {
+        String[] all = Arrays.copyOf(arguments, arguments.length + 1);
+        all[arguments.length] = last;
+        return all;
     }
 
     @Test

@@ -13,6 +13,11 @@ import org.qlif.Tensor;
 import org.qlif.gpu.CudaDevice;
 import org.qlif.gpu.CudaStream;
 import org.qlif.gpu.DeviceBuffer;
+import org.qlif.network.Adam;
+import org.qlif.network.Loss;
+import org.qlif.network.Network;
+import org.qlif.network.PoissonEncoder;
+import org.qlif.network.Trainer;
 
 /** What the examples in the README and the Javadoc assume to be there: {@link ExamplesTest}. */
 public abstract class ExampleVariables {
@@ -41,4 +46,16 @@ public abstract class ExampleVariables {
     protected long steps;
     protected long batch;
     protected long neurons;
+    protected byte[] pixels;
+    protected int[] labels;
+    protected PoissonEncoder encoder;
+    protected PoissonEncoder testEncoder;
+    protected Loss testLoss;
+    protected int[] testRows;
+    protected Loss loss;
+    protected int[] rows;
+    protected Network network;
+    protected Adam adam;
+    protected Trainer trainer;
+    protected Trainer other;
 }

@@ -20,9 +20,10 @@ class ExportsTest {
                 .containsExactlyInAnyOrder(
                         "org.qlif: org.qlif",
                         "org.qlif: org.qlif.spi",
-                        "org.qlif: org.qlif.spi.host to org.qlif.gpu, org.qlif.scalar, org.qlif.simd",
+                        "org.qlif: org.qlif.spi.host to org.qlif.gpu, org.qlif.network, org.qlif.scalar, org.qlif.simd",
                         "org.qlif.conformance: org.qlif.conformance",
                         "org.qlif.gpu: org.qlif.gpu",
+                        "org.qlif.network: org.qlif.network",
                         "org.qlif.scalar: org.qlif.scalar to org.qlif",
                         "org.qlif.simd: org.qlif.simd to org.qlif");
     }

@@ -40,16 +40,21 @@ class JavadocTest {
             "org.qlif.NeuronParameter",
             "org.qlif.ParameterRange",
             "org.qlif.StateVariable",
-            "org.qlif.Trace");
+            "org.qlif.Trace",
+            "org.qlif.network.DivergenceException",
+            "org.qlif.network.StepResult",
+            "org.qlif.network.StepTimes");
 
-    private static final Set<String> WITH_EXAMPLES = Set.of("org.qlif", "org.qlif.gpu");
+    private static final Set<String> WITH_EXAMPLES = Set.of("org.qlif", "org.qlif.gpu", "org.qlif.network");
 
     @Test
     void describesEverything() {
         Path root = Golden.folder().toAbsolutePath().getParent();
-        List<String> options = new ArrayList<>(List.of("--module", "org.qlif,org.qlif.gpu,org.qlif.conformance"));
+        List<String> options =
+                new ArrayList<>(List.of("--module", "org.qlif,org.qlif.gpu,org.qlif.network,org.qlif.conformance"));
         source(options, "org.qlif", root.resolve("java-api/src/main/java"));
         source(options, "org.qlif.gpu", root.resolve("gpu/src/main/java"), root.resolve("gpu/src/generated/java"));
+        source(options, "org.qlif.network", root.resolve("network/src/main/java"));
         source(options, "org.qlif.conformance", root.resolve("conformance/src/main/java"));
         options.addAll(List.of("--module-path", libraries()));
         Faults.found.clear();

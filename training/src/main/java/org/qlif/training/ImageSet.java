@@ -12,7 +12,7 @@ import org.qlif.spi.Printable;
  * @param labels one byte an image
  * @param labelFile where the labels came from
  */
-record ImageSet(int rows, int columns, byte[] pixels, byte[] labels, Path labelFile) {
+public record ImageSet(int rows, int columns, byte[] pixels, byte[] labels, Path labelFile) {
     /** The training images of {@code folder}. */
     static ImageSet training(Path folder) throws IdxException {
         return load(folder, "train");
@@ -48,15 +48,18 @@ record ImageSet(int rows, int columns, byte[] pixels, byte[] labels, Path labelF
         return new ImageSet(images.shape()[1], images.shape()[2], images.elements(), labels.elements(), labels.file());
     }
 
-    int count() {
+    /** How many images there are. */
+    public int count() {
         return labels.length;
     }
 
-    int pixelsPerImage() {
+    /** The pixels of an image. */
+    public int pixelsPerImage() {
         return rows * columns;
     }
 
-    int label(int image) {
+    /** The class of an image. */
+    public int label(int image) {
         return labels[image] & 0xff;
     }
 

@@ -15,7 +15,7 @@ import org.qlif.QlifParameter;
 /**
  * The neuron of the hidden layer: QLIF in qubit mode, or a plain LIF to compare with; without membrane noise, which slows learning
  * here. A threshold whose steps are
- * 0 stays where it is as long as V_th is within its bounds, where {@link Network} keeps it; so it need not adapt: the same
+ * 0 stays where it is as long as V_th is within its bounds, where training keeps it; so it need not adapt: the same
  * spikes, the same gradients but for their rounding, in less time.
  */
 public enum NeuronPreset {

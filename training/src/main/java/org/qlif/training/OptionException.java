@@ -9,7 +9,8 @@ public final class OptionException extends IllegalArgumentException {
         super(name + ": " + refusal.getMessage(), refusal);
     }
 
-    OptionException(String name, Object got, String expected) {
+    /** The option {@code name} was {@code got}. */
+    public OptionException(String name, Object got, String expected) {
         super(name + ": got " + got + ", expected " + expected);
     }
 }

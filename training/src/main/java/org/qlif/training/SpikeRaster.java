@@ -9,7 +9,7 @@ package org.qlif.training;
  * @param label the image's class
  * @param right whether the network says so too
  */
-record SpikeRaster(int steps, int neurons, byte[] spikes, int label, boolean right) {
+public record SpikeRaster(int steps, int neurons, byte[] spikes, int label, boolean right) {
     boolean spike(int step, int neuron) {
         return spikes[step * neurons + neuron] != 0;
     }

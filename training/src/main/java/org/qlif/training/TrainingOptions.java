@@ -21,8 +21,9 @@ import org.qlif.QlifConfig;
  *     read, except for {@value #DEFAULT_TRAIN_IMAGES}, the default, which then stands for all
  * @param testImages how many of the first test images to use; 0 for all. More than there are is refused when they have been read
  * @param seed what every random number follows from: initial weights, order, spike trains, the neurons' draws
+ * @param engine what trains
  * @param threads for the engine and the kernel, 1 to {@value #MAX_THREADS}
- * @param device where the neurons run
+ * @param device where the neurons run, and with engine {@code qlif} the whole network
  * @param neuron which neuron
  * @param tau the neurons' membrane time constant in time steps, 1 to 1e6
  * @param settings what is changed of the neuron's configuration, each a text such as {@code use_ahp=false}
@@ -39,6 +40,7 @@ public record TrainingOptions(
         int trainImages,
         int testImages,
         long seed,
+        TrainingEngine.Name engine,
         int threads,
         Device device,
         NeuronPreset neuron,
@@ -83,6 +85,7 @@ public record TrainingOptions(
         requireWithin("epochs", epochs, 1, MAX_EPOCHS);
         requireAtLeastZero("trainImages", trainImages);
         requireAtLeastZero("testImages", testImages);
+        Objects.requireNonNull(engine, "engine");
         requireWithin("threads", threads, 1, MAX_THREADS);
         Objects.requireNonNull(device, "device");
         Objects.requireNonNull(neuron, "neuron");
@@ -134,6 +137,7 @@ public record TrainingOptions(
         private int trainImages = DEFAULT_TRAIN_IMAGES;
         private int testImages;
         private long seed = 1;
+        private TrainingEngine.Name engine = TrainingEngine.Name.QLIF;
         private int threads = Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors());
         private Device device = Device.AUTO;
         private NeuronPreset neuron = NeuronPreset.SNAPSHOT_2025_08_24;
@@ -203,13 +207,19 @@ public record TrainingOptions(
             return this;
         }
 
+        /** Sets what trains. */
+        public Builder engine(TrainingEngine.Name engine) {
+            this.engine = engine;
+            return this;
+        }
+
         /** Sets the threads of engine and kernel. */
         public Builder threads(int threads) {
             this.threads = threads;
             return this;
         }
 
-        /** Sets where the neurons run. */
+        /** Sets where the neurons, or the whole network, run. */
         public Builder device(Device device) {
             this.device = device;
             return this;
@@ -252,6 +262,7 @@ public record TrainingOptions(
                     trainImages,
                     testImages,
                     seed,
+                    engine,
                     threads,
                     device,
                     neuron,

@@ -187,7 +187,7 @@ class TrainingTest {
     @EnumSource(names = {"DEFAULT", "SNAPSHOT_2025_08_15"})
     void divergenceIsNoticedInTheLastStepToo(NeuronPreset neuron) {
         TrainingOptions.Builder wild = tiny().neuron(neuron)
-                .steps(100)
+                .steps(300)
                 .hidden(8)
                 .batch(TRAINING_IMAGES)
                 .learningRate(1)
@@ -235,11 +235,35 @@ class TrainingTest {
     }
 
     @Test
-    void refusesBuffersThatTheEngineCannotAddress() {
-        TrainingOptions huge = tiny().hidden(65_536).batch(4096).steps(100).build();
-        assertThatIllegalArgumentException()
+    void refusesLayersThatAnArrayCannotHold() throws IOException {
+        for (String prefix : List.of("train", "t10k")) {
+            Files.write(
+                    folder.resolve(prefix + "-images-idx3-ubyte"), TestData.images(1, 200, 200, new byte[200 * 200]));
+            Files.deleteIfExists(folder.resolve(prefix + "-labels-idx1-ubyte.gz"));
+            Files.write(folder.resolve(prefix + "-labels-idx1-ubyte"), TestData.labels((byte) 0));
+        }
+        TrainingOptions huge = tiny().hidden(65_536).build();
+        assertThatExceptionOfType(OptionException.class)
                 .isThrownBy(() -> Training.run(huge, SILENT))
-                .withMessageContainingAll("batch: got 4096", "a smaller batch");
+                .withMessageContainingAll("hidden: got 65536", "a smaller hidden layer", "40000 pixels");
+    }
+
+    @Test
+    void theNumberOfThreadsChangesNoBit() throws IOException {
+        TrainingResult one = Training.run(tiny().batch(70).threads(1).build(), SILENT);
+        TrainingResult three = Training.run(tiny().batch(70).threads(3).build(), SILENT);
+        assertThat(three.stepLosses()).isEqualTo(one.stepLosses());
+        assertThat(three.epochs().getLast().testLoss())
+                .isEqualTo(one.epochs().getLast().testLoss());
+    }
+
+    /** In this module there is none but its own. */
+    @Test
+    void anEngineThatIsNotThereIsRefused() {
+        assertThatExceptionOfType(OptionException.class)
+                .isThrownBy(() ->
+                        Training.run(tiny().engine(TrainingEngine.Name.DJL).build(), SILENT))
+                .withMessageContainingAll("engine: got djl, expected qlif", "training-djl");
     }
 
     @Test

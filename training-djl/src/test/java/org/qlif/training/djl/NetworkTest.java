@@ -1,4 +1,4 @@
-package org.qlif.training;
+package org.qlif.training.djl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -23,6 +23,7 @@ import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
 import org.qlif.QlifVariable;
+import org.qlif.training.NetworkShape;
 
 class NetworkTest {
     private static final NetworkShape SHAPE = new NetworkShape(4, 6, 5, 3);

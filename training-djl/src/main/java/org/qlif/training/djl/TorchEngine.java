@@ -1,4 +1,4 @@
-package org.qlif.training;
+package org.qlif.training.djl;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;

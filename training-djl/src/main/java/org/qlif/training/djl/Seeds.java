@@ -1,4 +1,4 @@
-package org.qlif.training;
+package org.qlif.training.djl;
 
 /** Independent 64-bit seeds from the one that the caller gives, and the mixing function that random bits come from. */
 final class Seeds {

@@ -1,4 +1,4 @@
-package org.qlif.training;
+package org.qlif.training.djl;
 
 import ai.djl.ndarray.NDManager;
 import java.lang.foreign.Arena;
@@ -15,6 +15,7 @@ import org.qlif.State;
 import org.qlif.StateVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
+import org.qlif.training.NetworkShape;
 
 /** The memory and the call descriptions of one batch size, used again at every step. */
 final class Workspace implements AutoCloseable {

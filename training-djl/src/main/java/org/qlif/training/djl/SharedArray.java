@@ -1,4 +1,4 @@
-package org.qlif.training;
+package org.qlif.training.djl;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;

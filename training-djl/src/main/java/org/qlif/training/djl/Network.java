@@ -1,4 +1,4 @@
-package org.qlif.training;
+package org.qlif.training.djl;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -25,6 +25,7 @@ import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
 import org.qlif.Statistics;
 import org.qlif.Tensor;
+import org.qlif.training.NetworkShape;
 
 /**
  * Linear, QLIF, mean over time, linear, cross-entropy. The second linear layer comes after the mean, which is the same as the

@@ -1,4 +1,4 @@
-package org.qlif.training;
+package org.qlif.training.djl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -9,6 +9,7 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.qlif.training.ImageSet;
 
 class SpikeEncoderTest {
     private static final int PIXELS = 256;

@@ -1,8 +1,9 @@
-package org.qlif.training;
+package org.qlif.training.djl;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import org.qlif.training.ImageSet;
 
 /**
  * Rate coding: at each time step a pixel spikes with probability intensity / 255, to within 2^-17.

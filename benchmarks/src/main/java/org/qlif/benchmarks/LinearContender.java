@@ -1,0 +1,16 @@
+package org.qlif.benchmarks;
+
+/** One way to compute a linear layer's output or gradient, ready to be timed. */
+interface LinearContender extends AutoCloseable {
+    /** What runs, for people. */
+    String description();
+
+    /** Does it once. */
+    Object run();
+
+    /** What the last run computed. */
+    float[] result();
+
+    @Override
+    void close();
+}

@@ -1,0 +1,69 @@
+package org.qlif.network;
+
+import java.util.Arrays;
+import java.util.Objects;
+
+/**
+ * Rows of the data that go through a network together: those of a training step, or of a test.
+ *
+ * <pre>{@code
+ * Batch batch = new Batch(encoder, Loss.crossEntropy(labels), new int[] {3, 1, 4, 1, 5});
+ * }</pre>
+ *
+ * @param input the data as spikes
+ * @param loss what the network is to get right of it
+ * @param rows the numbers of the rows, at least one; the order counts where sums are rounded. Read, not copied
+ */
+public record Batch(SpikeInput input, Loss loss, int[] rows) {
+    /**
+     * Checks the rows.
+     *
+     * @throws IllegalArgumentException if there are none, the data has no such row, or data and loss differ in their number of rows
+     */
+    public Batch {
+        Objects.requireNonNull(input, "input");
+        Objects.requireNonNull(loss, "loss");
+        if (loss.rows() != input.rows()) {
+            throw new IllegalArgumentException(
+                    "loss: knows " + loss.rows() + " rows, expected " + input.rows() + ", as many as the input has");
+        }
+        if (rows.length == 0) {
+            throw new IllegalArgumentException("rows: got none, expected at least one");
+        }
+        for (int i = 0; i < rows.length; i++) {
+            if (rows[i] < 0 || rows[i] >= input.rows()) {
+                throw new IllegalArgumentException("rows[" + i + "]: got " + rows[i] + ", expected 0 to "
+                        + (input.rows() - 1) + ", the rows of the data");
+            }
+        }
+    }
+
+    /** How many blocks of {@value Trainer#BLOCK} rows these are; the last may have fewer. */
+    public int blocks() {
+        return Math.ceilDiv(rows.length, Trainer.BLOCK);
+    }
+
+    /** How many rows block {@code block} has. */
+    int rowsOf(int block) {
+        return Math.min(Trainer.BLOCK, rows.length - block * Trainer.BLOCK);
+    }
+
+    /** Input, loss and number of rows, for people. */
+    @Override
+    public String toString() {
+        return "Batch[" + rows.length + " rows of " + input + ", " + loss + "]";
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Batch batch
+                && input.equals(batch.input)
+                && loss.equals(batch.loss)
+                && Arrays.equals(rows, batch.rows);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(input, loss, Arrays.hashCode(rows));
+    }
+}

@@ -1,0 +1,135 @@
+package org.qlif.network;
+
+import org.jspecify.annotations.Nullable;
+import org.qlif.Backward;
+import org.qlif.DType;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Kernel;
+import org.qlif.Parameters;
+import org.qlif.QlifConfig;
+import org.qlif.State;
+import org.qlif.Statistics;
+import org.qlif.Tape;
+import org.qlif.Tensor;
+
+/** Neurons on the rows of a block. */
+final class NeuronStage {
+    private final Layer.Neurons layer;
+    private final Kernel kernel;
+    private final Tensor output;
+    private final @Nullable State start;
+    private final @Nullable State end;
+    /** Runs that leave nothing. */
+    private final Forward tested;
+    /** Runs that a backward run follows. */
+    private final Forward trained;
+
+    private final Backward backward;
+    private final Parameters gradParameters;
+    private @Nullable Tape tape;
+
+    /**
+     * @param input the current, {@code F32 (T, B, N)}
+     * @param rowIndex the rows' numbers
+     * @param last whether the readout is above, which takes the mean of the spike values, or a linear layer
+     * @param gradOutput what its backward run reads: {@code (1, B, N)} for the same at every step
+     * @param gradInput where the gradient of the current goes
+     */
+    NeuronStage(
+            Layer.Neurons layer,
+            Kernel kernel,
+            Tensor input,
+            Tensor rowIndex,
+            boolean last,
+            Tensor gradOutput,
+            Tensor gradInput) {
+        this.layer = layer;
+        this.kernel = kernel;
+        long batch = input.extent(1);
+        boolean carries = layer.statistics() != null;
+        start = carries ? State.initial(layer.config(), batch, layer.neurons()) : null;
+        end = carries ? State.zeros(layer.config(), batch, layer.neurons()) : null;
+        // A linear layer takes them as bits where they are nothing else.
+        boolean bits = !last && spikesAreValues(layer);
+        output = Tensor.zeros(bits ? DType.BIT : DType.F32, input.shape());
+        tested = describe(input, rowIndex, bits);
+        trained = describe(input, rowIndex, bits).finalState(end);
+        gradParameters = Parameters.none(layer.config());
+        backward = new Backward(trained)
+                .gradSpikeValues(gradOutput)
+                .gradInput(gradInput)
+                .gradParameters(gradParameters);
+    }
+
+    private static boolean spikesAreValues(Layer.Neurons layer) {
+        return !(layer.config() instanceof QlifConfig qlif) || qlif.spikeValue() == QlifConfig.SpikeValue.SAMPLE;
+    }
+
+    private Forward describe(Tensor input, Tensor rowIndex, boolean bits) {
+        Forward forward = new Forward()
+                .input(input)
+                .parameters(layer.parameters())
+                .rowIndex(rowIndex)
+                .initialState(start);
+        return bits ? forward.spikes(output) : forward.spikeValues(output);
+    }
+
+    /** The spike values, {@code (T, B, N)}: F32, or BIT. */
+    Tensor output() {
+        return output;
+    }
+
+    /** Adds where the last recorded run ended to {@code sums}, if something of it is carried on. */
+    void addEnd(Statistics.@Nullable Sums sums) {
+        if (end != null && sums != null) {
+            sums.add(end);
+        }
+    }
+
+    /**
+     * Runs the neurons.
+     *
+     * @param recorded whether {@link #backward} follows
+     * @param drawKey what draws follow from
+     */
+    void forward(boolean recorded, long drawKey) {
+        if (start != null && layer.statistics() != null) {
+            layer.statistics().applyTo(start);
+        }
+        Forward call = recorded ? trained : tested;
+        if (recorded && tape == null) {
+            Tensor input = call.input();
+            tape = kernel.newTape(Tape.Mode.VOLTAGE, input.extent(0), input.extent(1), input.extent(2));
+            call.tape(tape);
+        }
+        kernel.forward(call.draws(draws(drawKey)));
+    }
+
+    /** As in a test; writes the spikes, {@code U8 (T, B, N)}, too. */
+    void forward(long drawKey, Tensor spikes) {
+        tested.spikes(spikes);
+        try {
+            forward(false, drawKey);
+        } finally {
+            tested.dropSpikes(DType.U8);
+        }
+    }
+
+    private DrawStream draws(long key) {
+        return new DrawStream(key, layer.position());
+    }
+
+    void backward(Gradients gradients) {
+        for (Layer.Learned learned : layer.learned()) {
+            gradParameters.set(learned.parameter(), gradients.of(learned.learnable()));
+        }
+        kernel.backward(backward);
+    }
+
+    void close() {
+        if (tape != null) {
+            tape.close();
+        }
+    }
+}

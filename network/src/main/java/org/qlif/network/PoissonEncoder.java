@@ -1,0 +1,170 @@
+package org.qlif.network;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Objects;
+import org.qlif.DType;
+import org.qlif.Tensor;
+
+/**
+ * Rate coding: at each time step an input spikes with probability intensity / 255, to within 2^-17, independently of all others. Whether it
+ * does depends on the key, the row's number, the step and the input's position alone. Thread-safe.
+ *
+ * <pre>{@code
+ * byte[] pixels = new byte[60_000 * 784]; // row by row
+ * PoissonEncoder encoder = new PoissonEncoder(pixels, 784, 20);
+ * Tensor bits = Tensor.zeros(DType.BIT, 20, 2, 784);
+ * encoder.encode(42, new int[] {7, 59_999}, 0, 2, bits);
+ * }</pre>
+ */
+public final class PoissonEncoder implements SpikeInput {
+    /** Steps that share one 64-bit draw, 16 bits each. */
+    private static final int STEPS_PER_DRAW = 4;
+
+    private static final int LEVELS = 256;
+    private static final int[] THRESHOLDS = new int[LEVELS];
+
+    static {
+        for (int level = 0; level < LEVELS; level++) {
+            THRESHOLDS[level] = (int) Math.round(level * 65_536.0 / 255);
+        }
+    }
+
+    private final byte[] intensities;
+    private final int width;
+    private final int steps;
+    private final int rows;
+
+    /**
+     * An encoder of these intensities, which are read, not copied.
+     *
+     * @param intensities one unsigned byte an input, row by row
+     * @param width the inputs of a row, at least 1
+     * @param steps the time steps T that a row is shown, at least 1
+     * @throws IllegalArgumentException if {@code width} or {@code steps} is smaller, or the intensities are no whole number of rows
+     */
+    public PoissonEncoder(byte[] intensities, int width, int steps) {
+        Objects.requireNonNull(intensities, "intensities");
+        Checks.atLeast("width", width, 1);
+        Checks.atLeast("steps", steps, 1);
+        if (intensities.length % width != 0) {
+            throw new IllegalArgumentException("intensities: got " + intensities.length
+                    + " bytes, expected a multiple of " + width + ", the width of a row");
+        }
+        this.intensities = intensities;
+        this.width = width;
+        this.steps = steps;
+        this.rows = intensities.length / width;
+    }
+
+    @Override
+    public int rows() {
+        return rows;
+    }
+
+    @Override
+    public int steps() {
+        return steps;
+    }
+
+    @Override
+    public int width() {
+        return width;
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws IllegalArgumentException if {@code spikes} is not {@code BIT (T, count, K)}
+     * @throws IndexOutOfBoundsException if there is no such row or position
+     */
+    @Override
+    public void encode(long key, int[] rows, int from, int count, Tensor spikes) {
+        Objects.checkFromIndexSize(from, count, rows.length);
+        for (int i = from; i < from + count; i++) {
+            Objects.checkIndex(rows[i], this.rows);
+        }
+        Checks.tensor("spikes", spikes, DType.BIT, steps, count, width);
+        MemorySegment memory = spikes.segment();
+        memory.fill((byte) 0);
+        Lit lit = new Lit(width);
+        long stepBytes = memory.byteSize() / steps;
+        for (int b = 0; b < count; b++) {
+            int row = rows[from + b];
+            lit.find(intensities, row * width);
+            long rowKey = Mix.bits(key, row);
+            for (int draw = 0; draw * STEPS_PER_DRAW < steps; draw++) {
+                encode(rowKey, draw, lit, (long) b * width, memory, stepBytes);
+            }
+        }
+    }
+
+    /** Four steps of a row, whose first input is bit {@code first} of each step. */
+    private void encode(long rowKey, int draw, Lit lit, long first, MemorySegment memory, long stepBytes) {
+        int step = draw * STEPS_PER_DRAW;
+        int written = Math.min(STEPS_PER_DRAW, steps - step);
+        long counter = (long) draw * width;
+        for (int i = 0; i < lit.count; ) {
+            long bit = first + lit.inputs[i];
+            long word = bit >>> 6;
+            long end = (word + 1) << 6;
+            long word0 = 0;
+            long word1 = 0;
+            long word2 = 0;
+            long word3 = 0;
+            do {
+                int threshold = lit.thresholds[i];
+                long bits = Mix.bits(rowKey, counter + lit.inputs[i]);
+                word0 |= below(bits & 0xffff, threshold) << bit;
+                word1 |= below(bits >>> 16 & 0xffff, threshold) << bit;
+                word2 |= below(bits >>> 32 & 0xffff, threshold) << bit;
+                word3 |= below(bits >>> 48, threshold) << bit;
+                i++;
+                bit = i < lit.count ? first + lit.inputs[i] : end;
+            } while (bit < end);
+            long at = step * stepBytes + word * 8;
+            // A word may hold the end of the row before.
+            add(memory, at, word0);
+            if (written > 1) {
+                add(memory, at + stepBytes, word1);
+            }
+            if (written > 2) {
+                add(memory, at + 2 * stepBytes, word2);
+            }
+            if (written > 3) {
+                add(memory, at + 3 * stepBytes, word3);
+            }
+        }
+    }
+
+    private static void add(MemorySegment memory, long at, long word) {
+        memory.set(ValueLayout.JAVA_LONG, at, memory.get(ValueLayout.JAVA_LONG, at) | word);
+    }
+
+    /** 1 if {@code uniform < threshold}, else 0, without a branch that could not be predicted. */
+    private static long below(long uniform, int threshold) {
+        return (uniform - threshold) >>> 63;
+    }
+
+    /** The inputs of a row that can spike: most of an image is black, and what is black needs no draw. */
+    private static final class Lit {
+        private final int[] inputs;
+        private final int[] thresholds;
+        private int count;
+
+        Lit(int width) {
+            inputs = new int[width];
+            thresholds = new int[width];
+        }
+
+        void find(byte[] intensities, int offset) {
+            count = 0;
+            for (int k = 0; k < inputs.length; k++) {
+                int level = intensities[offset + k] & 0xff;
+                inputs[count] = k;
+                thresholds[count] = THRESHOLDS[level];
+                count += level == 0 ? 0 : 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+package org.qlif.network;
+
+import org.qlif.Tensor;
+
+/**
+ * Data as spikes: rows, each a train of {@link #steps} time steps over {@link #width} inputs. {@link PoissonEncoder} makes them of
+ * intensities. Implementations are called from several threads at once, each with memory of its own.
+ *
+ * <pre>{@code
+ * SpikeInput regular = new SpikeInput() { // input k of each row spikes at every (k + 1)th step
+ *     public int rows() { return 1000; }
+ *     public int steps() { return 20; }
+ *     public int width() { return 64; }
+ *     public void encode(long key, int[] rows, int from, int count, Tensor spikes) {
+ *         long[] words = new long[20 * count];
+ *         for (int t = 0; t < 20; t++) {
+ *             for (int k = 0; k < 64; k++) {
+ *                 words[t * count] |= (t + 1) % (k + 1) == 0 ? 1L << k : 0;
+ *             }
+ *             Arrays.fill(words, t * count, (t + 1) * count, words[t * count]); // a row is a word here
+ *         }
+ *         spikes.copyFrom(Tensor.of(words, 20, count, 64));
+ *     }
+ * };
+ * }</pre>
+ */
+public interface SpikeInput {
+    /** How many rows there are. */
+    int rows();
+
+    /** The time steps T of each. */
+    int steps();
+
+    /** The inputs K of a step. */
+    int width();
+
+    /**
+     * Writes the spikes of some rows. What a row's spikes are must depend on the key and the row's number alone, not on the rows beside
+     * it.
+     *
+     * @param key what random numbers follow from
+     * @param rows the numbers of rows, each from 0 to {@link #rows} - 1
+     * @param from the position in {@code rows} of the first
+     * @param count how many
+     * @param spikes where they go, {@code BIT (T, count, K)}; all of it is to be written
+     */
+    void encode(long key, int[] rows, int from, int count, Tensor spikes);
+}

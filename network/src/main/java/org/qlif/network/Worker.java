@@ -1,0 +1,182 @@
+package org.qlif.network;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.qlif.Device;
+import org.qlif.Kernel;
+import org.qlif.KernelOptions;
+import org.qlif.SpikeLinear;
+import org.qlif.Statistics;
+import org.qlif.Tensor;
+import org.qlif.spi.host.BlockTree;
+
+/** What a thread takes blocks through a network with: kernels of its own, which use no other thread, and memory of its own. */
+final class Worker implements AutoCloseable {
+    private static final KernelOptions ALONE = KernelOptions.defaults().withThreads(1);
+
+    private final Network network;
+    private final SpikeLinear linear;
+    private final List<Kernel> kernels = new ArrayList<>();
+    /** Of what training carries from step to step, a layer after the other; null for one with nothing of the kind. */
+    private final List<Statistics.@Nullable Sums> sums = new ArrayList<>();
+    /** Of whole blocks. */
+    private @Nullable Workspace whole;
+    /** Of the last block that was not whole. */
+    private @Nullable Workspace rest;
+
+    /** Adds up parts of blocks' gradients. */
+    final BlockTree tree = new BlockTree();
+
+    long encodingNanos;
+    long linearNanos;
+    long neuronNanos;
+
+    private long clock;
+
+    Worker(Network network, Device device) {
+        this.network = network;
+        linear = SpikeLinear.open(device, ALONE);
+        try {
+            for (Layer layer : network.layers()) {
+                if (layer instanceof Layer.Neurons neurons) {
+                    // Of all that the name of a device can mean, the one that has linear layers.
+                    kernels.add(Kernel.open(neurons.config(), linear.device(), ALONE));
+                    sums.add(neurons.newSums());
+                }
+            }
+        } catch (Throwable failure) {
+            close();
+            throw failure;
+        }
+    }
+
+    Device device() {
+        return linear.device();
+    }
+
+    String description() {
+        return kernels.getFirst().description();
+    }
+
+    /** Forgets times and sums of what it did before. */
+    void start() {
+        encodingNanos = 0;
+        linearNanos = 0;
+        neuronNanos = 0;
+        for (Statistics.Sums each : sums) {
+            if (each != null) {
+                each.clear();
+            }
+        }
+    }
+
+    /** The sums over the rows trained on since {@link #start}, a layer of neurons after the other. */
+    List<Statistics.@Nullable Sums> sums() {
+        return sums;
+    }
+
+    /** The gradient of a block of a batch. */
+    void train(Batch batch, int block, long spikeKey, long drawKey, BlockScore score, Gradients gradients) {
+        Workspace work = encoded(batch, block, spikeKey);
+        for (int i = 0; i < work.neurons.size(); i++) {
+            forward(work, i, true, drawKey);
+            work.neurons.get(i).addEnd(sums.get(i));
+        }
+        readOut(work);
+        score.rate(batch, block, work.logits, network.outputs(), work.gradLogits);
+        LinearStage readout = work.linears.getLast();
+        clock = System.nanoTime();
+        readout.backward(gradients);
+        work.shareGradient();
+        linearNanos += lap();
+        for (int i = work.neurons.size() - 1; i >= 0; i--) {
+            work.neurons.get(i).backward(gradients);
+            neuronNanos += lap();
+            work.linears.get(i).backward(gradients);
+            linearNanos += lap();
+        }
+    }
+
+    /** What the network makes of a block of a batch. */
+    Workspace test(Batch batch, int block, long spikeKey, long drawKey, @Nullable BlockScore score) {
+        Workspace work = encoded(batch, block, spikeKey);
+        for (int i = 0; i < work.neurons.size(); i++) {
+            forward(work, i, false, drawKey);
+        }
+        readOut(work);
+        if (score != null) {
+            score.rate(batch, block, work.logits, network.outputs(), null);
+        }
+        return work;
+    }
+
+    /** As {@link #test}, up to the neurons of index {@code index}, whose spikes are written, {@code U8 (T, B, N)}. */
+    void spikes(Batch batch, int block, long spikeKey, long drawKey, int index, Tensor spikes) {
+        Workspace work = encoded(batch, block, spikeKey);
+        for (int i = 0; i < index; i++) {
+            forward(work, i, false, drawKey);
+        }
+        work.linears.get(index).forward();
+        work.neurons.get(index).forward(drawKey, spikes);
+    }
+
+    private Workspace encoded(Batch batch, int block, long spikeKey) {
+        clock = System.nanoTime();
+        Workspace work = workspace(batch.input().steps(), batch.rowsOf(block));
+        int from = block * Trainer.BLOCK;
+        work.number(batch.rows(), from);
+        batch.input().encode(spikeKey, batch.rows(), from, work.rows, work.input);
+        encodingNanos += lap();
+        return work;
+    }
+
+    private void forward(Workspace work, int index, boolean recorded, long drawKey) {
+        work.linears.get(index).forward();
+        linearNanos += lap();
+        work.neurons.get(index).forward(recorded, drawKey);
+        neuronNanos += lap();
+    }
+
+    private void readOut(Workspace work) {
+        work.average();
+        work.linears.getLast().forward();
+        linearNanos += lap();
+    }
+
+    private long lap() {
+        long now = System.nanoTime();
+        long nanos = now - clock;
+        clock = now;
+        return nanos;
+    }
+
+    private Workspace workspace(int steps, int rows) {
+        Workspace kept = rows == Trainer.BLOCK ? whole : rest;
+        if (kept != null && kept.steps == steps && kept.rows == rows) {
+            return kept;
+        }
+        Workspace made = new Workspace(network, linear, kernels, steps, rows);
+        if (kept != null) {
+            kept.close();
+        }
+        if (rows == Trainer.BLOCK) {
+            whole = made;
+        } else {
+            rest = made;
+        }
+        return made;
+    }
+
+    @Override
+    public void close() {
+        List<AutoCloseable> held = new ArrayList<>(kernels);
+        held.add(linear);
+        for (Workspace work : new Workspace[] {whole, rest}) {
+            if (work != null) {
+                held.add(work::close);
+            }
+        }
+        Closing.all(held);
+    }
+}

@@ -1,0 +1,11 @@
+/**
+ * A small kit for networks of spiking neurons: linear layers over spikes, neurons, a readout by the mean over time. {@link
+ * org.qlif.network.Network} holds what is learned, {@link org.qlif.network.Trainer} trains and tests it. It stays small on purpose.
+ *
+ * <p>Whatever is summed over the rows of a training step is summed in blocks of {@value org.qlif.network.Trainer#BLOCK} rows and a fixed order,
+ * docs/numerics.md, so that the bits of what is learned depend neither on the number of threads nor on which machine does which blocks.
+ */
+@NullMarked
+package org.qlif.network;
+
+import org.jspecify.annotations.NullMarked;
