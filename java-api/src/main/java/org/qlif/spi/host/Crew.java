@@ -19,14 +19,12 @@ public final class Crew implements AutoCloseable {
         void run(int member, long part);
     }
 
-    private static final float[] NONE = {};
-
     private final Team team;
     private final int size;
     private final long spinNanos;
 
     /** Borrowed by a calling thread that is alone. */
-    private float[] scratch = NONE;
+    private float[] scratch = Team.NONE;
 
     /** Those that {@code options} ask for; more of a team are started if need be. */
     public Crew(KernelOptions options) {
@@ -87,7 +85,7 @@ public final class Crew implements AutoCloseable {
             team.release();
         } else if (scratch.length > 0) {
             team.giveBack(scratch);
-            scratch = NONE;
+            scratch = Team.NONE;
         }
     }
 

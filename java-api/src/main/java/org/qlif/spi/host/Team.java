@@ -26,6 +26,8 @@ final class Team {
 
     private static final long PARTS_MASK = (1L << PARTS_BITS) - 1;
 
+    static final float[] NONE = {};
+
     /** The most scratch memories that are kept for callers alone. */
     private static final int SPARE = 16;
 
@@ -45,7 +47,7 @@ final class Team {
     private volatile Helper[] helpers = {};
 
     /** Member 0's. Touched by who has taken the team. */
-    private float[] scratch = {};
+    private float[] scratch = NONE;
 
     private final AtomicBoolean taken = new AtomicBoolean();
 
@@ -145,7 +147,7 @@ final class Team {
 
     /** Scratch for a caller alone, at least this long, until {@link #giveBack}; what it holds is anyone's. */
     float[] borrow(int floats) {
-        float[] given = {};
+        float[] given = NONE;
         for (int i = 0; i < SPARE && given.length == 0; i++) {
             float[] found = spare.get(i) == null ? null : spare.getAndSet(i, null);
             given = found == null ? given : found;
@@ -254,7 +256,7 @@ final class Team {
         private volatile boolean parked;
 
         /** Touched by who has taken the team. */
-        private float[] scratch = {};
+        private float[] scratch = NONE;
 
         Helper(int member) {
             this.member = member;
