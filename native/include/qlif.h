@@ -44,8 +44,8 @@
  *     gradients of parameters and of the modulation; if T is 0, the initial state as the final one, and its gradient likewise.
  *
  * Handles
- *   - A qlif_kernel * and a qlif_tape * are numbers, not addresses. No number is given out twice in a process, and a kernel's is never a
- *     tape's. What is not the handle of an open object of the right kind is refused with QLIF_INVALID_ARGUMENT and no memory is touched:
+ *   - A qlif_kernel *, a qlif_tape * and a qlif_linear * are numbers, not addresses. No number is given out twice in a process, and one
+ *     that is of a kernel is never of a tape. What is not the handle of an open object of the right kind is refused with QLIF_INVALID_ARGUMENT and no memory is touched:
  *     NULL, a handle that has been closed, a handle of the other kind, any other number. Closing NULL does nothing and succeeds.
  *   - Any thread may close. While another thread is in a call on the object, closing gives QLIF_BUSY and changes nothing: the handle is
  *     open as before, and closing can be tried again. Otherwise the handle is closed and everything is freed, also when the work on the
@@ -513,6 +513,48 @@ typedef struct qlif_draw_args {
   float *normals;  /* (T, elements), or NULL */
 } qlif_draw_args;
 
+/* ---------------------------------------------------------------- a linear layer driven by spikes */
+
+/* What the input of a linear layer is: numbers; bytes, of which any but 0 is a spike; or bits. A spike counts as 1. */
+enum { QLIF_INPUT_F32 = 0, QLIF_INPUT_U8 = 1, QLIF_INPUT_BIT = 2 };
+
+/* Handle of a linear layer, on the host alone so far. It keeps neither weights nor inputs, only what calls work in. */
+typedef struct qlif_linear qlif_linear;
+
+/* output[t, b, m] is bias[m], or 0, and then, k ascending, input[t, b, k] * weights[k, m] is added by a fused multiply-add for each element
+ * of the input that is not 0. So a NaN among the weights stays in the outputs that it feeds. Any extent may be 0: without inputs, the output is the bias. */
+typedef struct qlif_linear_forward_args {
+  uint32_t size;      /* sizeof(qlif_linear_forward_args) */
+  int32_t input_type; /* QLIF_INPUT_ */
+  int64_t steps;      /* T >= 0 */
+  int64_t batch;      /* B >= 0 */
+  int64_t inputs;     /* K >= 0 */
+  int64_t outputs;    /* M >= 0 */
+
+  const void *input;    /* (T, B, K); as bits (T, ceil(B K / 64)): element e = b * K + k of a step is bit e mod 64 of word e div 64 */
+  const float *weights; /* (K, M) */
+  const float *bias;    /* (M); NULL: 0 */
+  float *output;        /* (T, B, M) */
+} qlif_linear_forward_args;
+
+/* Gradients of weights and bias: in each block of 32 rows of the batch, t ascending, then b ascending, input * grad_output is added by fused
+ * multiply-adds in float32 for each element of the input that is not 0 (for the bias: grad_output is added); the blocks by the tree of docs/numerics.md.
+ * That of the input: m ascending, grad_output * weights by fused multiply-adds, for every element. */
+typedef struct qlif_linear_backward_args {
+  uint32_t size;              /* sizeof(qlif_linear_backward_args) */
+  int32_t grad_output_shared; /* 0: one for each step; 1: one for all */
+
+  /* The forward call. Read again are its shape, its input for grad_weights and its weights for grad_input; what is not read may be NULL. */
+  const qlif_linear_forward_args *forward;
+
+  const float *grad_output; /* (T, B, M), or (B, M) for all steps */
+
+  /* Results, overwritten; NULL: not computed. */
+  float *grad_weights; /* (K, M) */
+  float *grad_bias;    /* (M) */
+  float *grad_input;   /* (T, B, K) */
+} qlif_linear_backward_args;
+
 /* QLIF_ABI_VERSION of the library. */
 QLIF_API uint32_t qlif_abi_version(void);
 
@@ -617,6 +659,21 @@ QLIF_API uint64_t qlif_tape_bytes(const qlif_tape *tape);
 /* Waits for the last call on the tape and frees it; captured calls it can't wait for. One in the caller's memory is just forgotten. NULL is
  * ignored. QLIF_BUSY, and nothing is changed, if another thread is in a call on it; see "Handles". */
 QLIF_API qlif_status qlif_tape_close(qlif_tape *tape);
+
+/* A linear layer on QLIF_HOST; another device gives QLIF_UNAVAILABLE. options: as for a kernel, with which it shares the team of threads. */
+QLIF_API qlif_status qlif_linear_open(int32_t device, const qlif_kernel_options *options, qlif_linear **linear);
+
+/* Frees it. NULL is ignored. QLIF_BUSY, and nothing is changed, if another thread is in a call on it; see "Handles". */
+QLIF_API qlif_status qlif_linear_close(qlif_linear *linear);
+
+/* What runs, for people, at most length bytes with the closing 0. */
+QLIF_API qlif_status qlif_linear_describe(qlif_linear *linear, char *text, size_t length);
+
+/* Computes the output. stream: NULL. */
+QLIF_API qlif_status qlif_linear_forward(qlif_linear *linear, const qlif_linear_forward_args *args, void *stream);
+
+/* Computes the gradients that are asked for. stream: NULL. */
+QLIF_API qlif_status qlif_linear_backward(qlif_linear *linear, const qlif_linear_backward_args *args, void *stream);
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,10 @@ QLIF_API qlif_status qlif_held_backward(qlif_kernel *kernel, const qlif_backward
 
 QLIF_API qlif_status qlif_held_draw(qlif_kernel *kernel, const qlif_draw_args *args, void *stream, ...);
 
+QLIF_API qlif_status qlif_held_linear_forward(qlif_linear *linear, const qlif_linear_forward_args *args, void *stream, ...);
+
+QLIF_API qlif_status qlif_held_linear_backward(qlif_linear *linear, const qlif_linear_backward_args *args, void *stream, ...);
+
 #ifdef __cplusplus
 }
 #endif

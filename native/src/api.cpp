@@ -2,13 +2,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include <new>
 #include <optional>
-#include <system_error>
 
-#include "checks.h"
-#include "handles.h"
-#include "team.h"
+#include "interface.h"
 
 #ifndef QLIF_VERSION
 #error "QLIF_VERSION is the build's to give"
@@ -30,32 +26,15 @@ namespace {
 thread_local char lastError[sizeof(Failure::text)] = "";
 thread_local int32_t lastCudaError = 0;
 
+}  // namespace
+
 qlif_status remember(qlif_status status, int32_t cudaError, const char *text) noexcept {
   snprintf(lastError, sizeof lastError, "%s", text);
   lastCudaError = cudaError;
   return status;
 }
 
-/** Runs a function of the interface: no exception leaves the library. */
-template <class Body>
-qlif_status guarded(Body body) noexcept {
-  try {
-    body();
-    return QLIF_SUCCESS;
-  } catch (const Failure &failure) {
-    return remember(failure.status, failure.cudaError, failure.text);
-  } catch (const std::bad_alloc &) {
-    return remember(QLIF_OUT_OF_MEMORY, 0, "host memory ran out");
-  } catch (const std::system_error &error) {
-    char text[256];
-    snprintf(text, sizeof text, "the system refused a thread: %s", error.what());
-    return remember(QLIF_INTERNAL, 0, text);
-  } catch (const std::exception &error) {
-    return remember(QLIF_INTERNAL, 0, error.what());
-  } catch (...) {
-    return remember(QLIF_INTERNAL, 0, "an unknown failure");
-  }
-}
+namespace {
 
 // ---------------------------------------------------------------- what handles stand for
 
@@ -98,53 +77,6 @@ struct OpenTape : Handled {
 /** Where the counter of the draws ends. */
 constexpr int64_t MAX_STEP = (int64_t)1 << 33;
 
-void requireGiven(const char *name, const void *pointer) {
-  if (pointer == nullptr) {
-    fail(QLIF_INVALID_ARGUMENT, "%s: got NULL, expected an address", name);
-  }
-}
-
-/** Whether a caller can have meant it; see qlif.h on how structs grow. */
-void requireSize(const char *name, uint32_t size, size_t known) {
-  constexpr size_t GROWTH = 4096;
-  if (size % 8 != 0 || size == 0 || size > known + GROWTH) {
-    fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected the struct's size, %zu in this version of qlif.h", name, size, known);
-  }
-}
-
-/** Takes over what a caller's struct has; the rest of the copy stays. */
-void readBytes(const char *name, const void *given, uint32_t size, void *copy, size_t known) {
-  requireSize(name, size, known);
-  memcpy(copy, given, size < known ? size : known);
-  for (size_t i = known; i < size; i++) {
-    if (((const unsigned char *)given)[i] != 0) {
-      fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected %zu or zeros past that: a field is set that this version of the library does"
-          " not have", name, size, known);
-    }
-  }
-}
-
-template <class Struct>
-Struct readStruct(const char *name, const Struct *given) {
-  Struct copy{};
-  readBytes(name, given, given->size, &copy, sizeof copy);
-  return copy;
-}
-
-/** Fills in what a caller's struct has room for. */
-void writeBytes(void *to, uint32_t size, const void *filled, size_t known) {
-  memcpy(to, filled, size < known ? size : known);
-  if (size > known) {
-    memset((char *)to + known, 0, size - known);
-  }
-}
-
-template <class Info>
-void writeInfo(Info *to, Info filled) {
-  filled.size = to->size;
-  writeBytes(to, filled.size, &filled, sizeof filled);
-}
-
 template <class Config>
 void writeConfig(Config *to, uint32_t size, Config filled) {
   requireSize(MODELS[filled.header.model].configName, size, sizeof filled);
@@ -166,30 +98,9 @@ ModelConfig checked(const AnyConfig &config) {
   return modelConfigOf(config);
 }
 
-constexpr int64_t MOST_SPIN_NANOS = 1000000000;
-
-int threadsOf(const qlif_kernel_options &options) {
-  if (options.threads > 0) {
-    return options.threads;
-  }
-  const unsigned processors = std::thread::hardware_concurrency();
-  return processors < 1 ? 1 : processors > MOST_THREADS ? MOST_THREADS : (int)processors;
-}
-
-int64_t spinOf(const qlif_kernel_options &options) {
-  constexpr int64_t DEFAULT_NANOS = 20000;
-  return options.spin_nanos > 0 ? options.spin_nanos : options.spin_nanos < 0 ? 0 : DEFAULT_NANOS;
-}
-
 void requireType(const char *name, int32_t type) {
   if (type != QLIF_TYPE_F32) {
     fail(QLIF_INVALID_ARGUMENT, "%s: got %d, expected QLIF_TYPE_F32 (0): fp16 and bf16 have their place here and come later", name, type);
-  }
-}
-
-void requireZero(const char *name, int32_t reserved) {
-  if (reserved != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "%s: got %d, expected 0", name, reserved);
   }
 }
 
@@ -200,35 +111,12 @@ void requireZeroBeside(const char *name, uint64_t value, const char *other) {
   }
 }
 
-void requireNotNegative(const char *name, int64_t value) {
-  if (value < 0) {
-    fail(QLIF_INVALID_ARGUMENT, "%s: got %lld, expected 0 or more", name, (long long)value);
-  }
-}
-
-void requireAligned(const char *name, const void *pointer, size_t alignment) {
-  if ((uintptr_t)pointer % alignment != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "%s: got %p, expected an address aligned to %zu bytes", name, pointer, alignment);
-  }
-}
-
-/** A tensor that may be absent. */
-void requireTensor(const char *name, const void *pointer) { requireAligned(name, pointer, alignof(float)); }
-
 void requireNumberedTensor(const char *name, int number, const float *pointer) {
   if ((uintptr_t)pointer % alignof(float) != 0) {
     char text[64];
     snprintf(text, sizeof text, "%s[%d]", name, number);
     requireTensor(text, pointer);
   }
-}
-
-/** A tensor of so many elements that must be there, unless it has none. */
-void requireTensor(const char *name, const void *pointer, int64_t elements) {
-  if (elements > 0) {
-    requireGiven(name, pointer);
-  }
-  requireTensor(name, pointer);
 }
 
 /** B * N. That and T * B * N must be numbers; an array that is lent must be one that can be addressed, which is checked with it. */
@@ -298,8 +186,8 @@ const Row &rowOf(const Table<Row> &table, int32_t number) {
 }
 
 void requireStream(const OpenKernel &kernel, void *stream) {
-  if (kernel.device == QLIF_HOST && stream != nullptr) {
-    fail(QLIF_INVALID_ARGUMENT, "stream: got %p, expected NULL on the host", stream);
+  if (kernel.device == QLIF_HOST) {
+    requireNoStream(stream);
   }
 }
 
@@ -741,12 +629,7 @@ qlif_status qlif_kernel_open(
     requireGiven("kernel", kernel);
     requireRange("device", device, QLIF_HOST, INT32_MAX);
     ModelConfig read = checked(readConfig(config));
-    const qlif_kernel_options options =
-        given == nullptr ? qlif_kernel_options{} : readStruct("qlif_kernel_options", given);
-    requireRange("threads", options.threads, 0, MOST_THREADS);
-    if (options.spin_nanos < -1 || options.spin_nanos > MOST_SPIN_NANOS) {
-      fail(QLIF_INVALID_ARGUMENT, "spin_nanos: got %lld, expected -1 to %lld", (long long)options.spin_nanos, (long long)MOST_SPIN_NANOS);
-    }
+    const qlif_kernel_options options = optionsOf(given);
     std::unique_ptr<DeviceKernel> made =
         device == QLIF_HOST ? openHostKernel(read, threadsOf(options), spinOf(options)) : openCudaKernel(device, read);
     *kernel = opened(std::make_unique<OpenKernel>(device, read, std::move(made)));
@@ -759,10 +642,7 @@ qlif_status qlif_kernel_close(qlif_kernel *kernel) {
 
 qlif_status qlif_kernel_describe(qlif_kernel *kernel, char *text, size_t length) {
   return guarded([&] {
-    requireGiven("text", text);
-    if (length == 0) {
-      fail(QLIF_INVALID_ARGUMENT, "length: got 0, expected room for the closing 0 at least");
-    }
+    requireText(text, length);
     Held<OpenKernel> held("kernel", kernel);
     held->kernel->describe(text, length);
   });

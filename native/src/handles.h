@@ -12,9 +12,27 @@
 namespace qlif {
 
 /** What a handle is of: its two lowest bits, which are 0 in the address of any struct. */
-enum class Kind : uint64_t { KERNEL = 1, TAPE = 2 };
+enum class Kind : uint64_t { KERNEL = 1, TAPE = 2, LINEAR = 3 };
 
 constexpr int KIND_BITS = 2;
+
+/** Whose handle it is, for people. */
+inline const char *nameOf(Kind kind) {
+  switch (kind) {
+    case Kind::KERNEL:
+      return "a kernel's";
+    case Kind::TAPE:
+      return "a tape's";
+    case Kind::LINEAR:
+      return "a linear layer's";
+  }
+  return nullptr;
+}
+
+/** The same, of one that is open. */
+inline const char *openNameOf(Kind kind) {
+  return kind == Kind::KERNEL ? "an open kernel's" : kind == Kind::TAPE ? "an open tape's" : "an open linear layer's";
+}
 
 static_assert(sizeof(void *) == sizeof(uint64_t), "a handle has 64 bits");
 
@@ -41,18 +59,18 @@ struct Registry {
     if (found != open.end() && kindOf(handle) == kind) {
       return found->second;
     }
-    const char *expected = kind == Kind::KERNEL ? "an open kernel's" : "an open tape's";
+    const char *expected = openNameOf(kind);
     uint64_t serial = handle >> KIND_BITS;
     if (handle == 0) {
       fail(QLIF_INVALID_ARGUMENT, "%s: got NULL, expected %s handle", name, expected);
     }
-    if (serial == 0 || serial > last || (kindOf(handle) != Kind::KERNEL && kindOf(handle) != Kind::TAPE)) {
+    if (serial == 0 || serial > last || nameOf(kindOf(handle)) == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "%s: got 0x%llx, which this library never gave out, expected %s handle", name,
           (unsigned long long)handle, expected);
     }
     if (kindOf(handle) != kind) {
-      fail(QLIF_INVALID_ARGUMENT, "%s: got a %s's handle, 0x%llx, expected %s", name, kind == Kind::KERNEL ? "tape" : "kernel",
-          (unsigned long long)handle, expected);
+      fail(QLIF_INVALID_ARGUMENT, "%s: got %s handle, 0x%llx, expected %s", name, nameOf(kindOf(handle)), (unsigned long long)handle,
+          expected);
     }
     fail(QLIF_INVALID_ARGUMENT, "%s: got a handle that has been closed, 0x%llx, expected %s", name, (unsigned long long)handle,
         expected);

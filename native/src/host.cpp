@@ -5,11 +5,11 @@
 
 #include <atomic>
 #include <new>
-#include <utility>
 
 #include "block_tree.h"
 #include "checks.h"
 #include "host_kernels.h"
+#include "instructions.h"
 #include "memory.h"
 #include "team.h"
 
@@ -140,58 +140,11 @@ class GradientSums {
 
 #if defined(__x86_64__)
 
-/** Whether a CPU has all of these features; writes the names of those that it lacks. */
-bool hasAll(const std::pair<const char *, bool> *features, int count, char *missing, size_t length) {
-  size_t end = 0;
-  missing[0] = 0;
-  for (int i = 0; i < count; i++) {
-    if (!features[i].second && end < length) {
-      end += (size_t)snprintf(missing + end, length - end, "%s%s", end == 0 ? "" : ", ", features[i].first);
-    }
-  }
-  return end == 0;
-}
-
-/** What the host's kernels are run as: there is no code for less than x86-64-v3, since a fused multiply-add in software is no use. */
-const char *instructionSet() {
-  __builtin_cpu_init();
-  // All that the compiler may use of each level, past what every x86-64 has.
-  const std::pair<const char *, bool> v3[] = {
-      {"SSE4.2", __builtin_cpu_supports("sse4.2")},
-      {"POPCNT", __builtin_cpu_supports("popcnt")},
-      {"AVX", __builtin_cpu_supports("avx")},
-      {"AVX2", __builtin_cpu_supports("avx2")},
-      {"FMA", __builtin_cpu_supports("fma")},
-      {"BMI1", __builtin_cpu_supports("bmi")},
-      {"BMI2", __builtin_cpu_supports("bmi2")},
-      {"F16C", __builtin_cpu_supports("f16c")},
-      {"LZCNT", __builtin_cpu_supports("lzcnt")},
-      {"MOVBE", __builtin_cpu_supports("movbe")},
-  };
-  const std::pair<const char *, bool> v4[] = {
-      {"AVX512F", __builtin_cpu_supports("avx512f")},
-      {"AVX512BW", __builtin_cpu_supports("avx512bw")},
-      {"AVX512CD", __builtin_cpu_supports("avx512cd")},
-      {"AVX512DQ", __builtin_cpu_supports("avx512dq")},
-      {"AVX512VL", __builtin_cpu_supports("avx512vl")},
-  };
-  char missing[128];
-  if (!hasAll(v3, sizeof v3 / sizeof v3[0], missing, sizeof missing)) {
-    fail(QLIF_UNAVAILABLE, "the host's CPU lacks %s, which the library's host kernels need: they are compiled for x86-64-v3 and v4",
-        missing);
-  }
-  return hasAll(v4, sizeof v4 / sizeof v4[0], missing, sizeof missing) ? "x86-64-v4" : "x86-64-v3";
-}
-
-bool hasV4() { return instructionSet()[8] == '4'; }
-
 int32_t vectorBits() { return hasV4() ? 512 : 256; }
 
 HostProgram programOf(const ModelConfig &config) { return hasV4() ? hostProgramV4(config) : hostProgramV3(config); }
 
 #else
-
-const char *instructionSet() { return "baseline"; }
 
 int32_t vectorBits() { return 0; }
 

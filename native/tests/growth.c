@@ -272,6 +272,73 @@ static void test_arguments(void) {
   reads("qlif_draw_args", draw_with, &draw, sizeof draw, NULL);
 }
 
+/* ---------------------------------------------------------------- the linear layer */
+
+enum { ROWS = 3 * 2, INPUTS = 5, OUTPUTS = 4 };
+static qlif_linear *linear;
+static float linear_output[ROWS * OUTPUTS];
+static float linear_gradients[INPUTS * OUTPUTS + OUTPUTS + ROWS * INPUTS];
+static qlif_linear_backward_args linear_backward;
+
+static qlif_status linear_forward_with(void *given) {
+  memset(linear_output, 0xa5, sizeof linear_output);
+  qlif_status status = qlif_linear_forward(linear, given, NULL);
+  add_to_hash(&written, linear_output, sizeof linear_output);
+  return status;
+}
+
+static qlif_status linear_backward_with(void *given) {
+  memset(linear_gradients, 0xa5, sizeof linear_gradients);
+  qlif_status status = qlif_linear_backward(linear, given, NULL);
+  add_to_hash(&written, linear_gradients, sizeof linear_gradients);
+  return status;
+}
+
+static qlif_status linear_backward_of_forward(void *given) {
+  qlif_linear_backward_args args = linear_backward;
+  args.forward = given;
+  return linear_backward_with(&args);
+}
+
+static qlif_status linear_open_with(void *given) {
+  qlif_linear *opened = NULL;
+  char text[100] = "";
+  qlif_status status = qlif_linear_open(QLIF_HOST, given, &opened);
+  if (status == QLIF_SUCCESS) {
+    CHECK_OK(qlif_linear_describe(opened, text, sizeof text));
+    CHECK_OK(qlif_linear_close(opened));
+  }
+  add_to_hash(&written, text, sizeof text);
+  return status;
+}
+
+static void test_linear(void) {
+  const qlif_kernel_options options = {.size = sizeof options, .threads = 3, .spin_nanos = 5};
+  reads("qlif_kernel_options", linear_open_with, &options, sizeof options, NULL);
+  const uint8_t input[ROWS * INPUTS] = {1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1};
+  float weights[INPUTS * OUTPUTS];
+  float grad_output[ROWS * OUTPUTS];
+  const float bias[OUTPUTS] = {1, 2, 3, 4};
+  for (int i = 0; i < INPUTS * OUTPUTS; i++) weights[i] = random_float(-1, 1);
+  for (int i = 0; i < ROWS * OUTPUTS; i++) grad_output[i] = random_float(-1, 1);
+  CHECK_OK(qlif_linear_open(QLIF_HOST, NULL, &linear));
+  qlif_linear_forward_args f = {.size = sizeof f, .input_type = QLIF_INPUT_U8, .steps = 3, .batch = 2, .inputs = INPUTS, .outputs = OUTPUTS};
+  f.input = input;
+  f.weights = weights;
+  f.bias = bias;
+  f.output = linear_output;
+  reads("qlif_linear_forward_args", linear_forward_with, &f, sizeof f, NULL);
+  linear_backward.size = sizeof linear_backward;
+  linear_backward.forward = &f;
+  linear_backward.grad_output = grad_output;
+  linear_backward.grad_weights = linear_gradients;
+  linear_backward.grad_bias = linear_gradients + INPUTS * OUTPUTS;
+  linear_backward.grad_input = linear_gradients + INPUTS * OUTPUTS + OUTPUTS;
+  reads("qlif_linear_backward_args", linear_backward_with, &linear_backward, sizeof linear_backward, NULL);
+  reads("qlif_linear_forward_args", linear_backward_of_forward, &f, sizeof f, NULL);
+  CHECK_OK(qlif_linear_close(linear));
+}
+
 int main(void) {
   do {
     s = random_scenario(600);
@@ -290,6 +357,7 @@ int main(void) {
   CHECK_OK(qlif_tape_close(f->tape));
   CHECK_OK(qlif_kernel_close(kernel));
   free_scenario(&s);
+  test_linear();
   puts("all passed");
   return 0;
 }

@@ -724,7 +724,7 @@ static void test_handles(void) {
     CHECK(qlif_tape_bytes(wrong) == 0 && strstr(qlif_last_error(), why) != NULL);
   }
   /* What no one gave out: addresses, numbers ahead of the last one, of no kind. */
-  uintptr_t garbage[] = {(uintptr_t)&config, (uintptr_t)&config + 1, 1, 2, 3, (uintptr_t)kernel + 4, (uintptr_t)kernel + 2, UINTPTR_MAX};
+  uintptr_t garbage[] = {(uintptr_t)&config, (uintptr_t)&config + 1, 1, 2, 3, (uintptr_t)kernel + 4, (uintptr_t)kernel - 1, UINTPTR_MAX};
   for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
     REFUSED("kernel: got 0x", qlif_kernel_close((qlif_kernel *)garbage[i]));
     REFUSED("tape: got 0x", qlif_tape_close((qlif_tape *)garbage[i]));

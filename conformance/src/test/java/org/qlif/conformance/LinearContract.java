@@ -103,7 +103,9 @@ abstract class LinearContract {
             {5, 7, 1, 64},
             {2, 40, 64, 1},
             {1, 600, 130, 40},
-            {4, 32, 1000, 24}
+            {4, 32, 1000, 24},
+            {2, 70, 300, 129},
+            {1, 3, 3000, 1000}
         };
         try (SpikeLinear layer = open(2)) {
             for (int[] shape : shapes) {

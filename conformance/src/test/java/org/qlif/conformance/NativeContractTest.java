@@ -59,4 +59,11 @@ class NativeContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Linear extends LinearContract {
+        Linear() {
+            super(DEVICE);
+        }
+    }
 }

@@ -22,12 +22,16 @@ final class HeldCalls {
         static final MethodHandle FORWARD = link("forward", 4);
         static final MethodHandle BACKWARD = link("backward", 4);
         static final MethodHandle DRAW = link("draw", 4);
+        static final MethodHandle LINEAR_FORWARD = link("linear_forward", 4);
+        static final MethodHandle LINEAR_BACKWARD = link("linear_backward", 4);
     }
 
     private static final class Sixteen {
         static final MethodHandle FORWARD = link("forward", 16);
         static final MethodHandle BACKWARD = link("backward", 16);
         static final MethodHandle DRAW = link("draw", 16);
+        static final MethodHandle LINEAR_FORWARD = link("linear_forward", 16);
+        static final MethodHandle LINEAR_BACKWARD = link("linear_backward", 16);
     }
 
     private static final class ThirtyTwo {
@@ -47,7 +51,7 @@ final class HeldCalls {
         return SIZES.clone();
     }
 
-    /** A handle of type (kernel, args, stream, held segments). */
+    /** A handle of type (kernel or layer, args, stream, held segments). */
     private static MethodHandle link(String call, int held) {
         FunctionDescriptor function =
                 FunctionDescriptor.of(qlif_h.C_INT, qlif_h.C_POINTER, qlif_h.C_POINTER, qlif_h.C_POINTER);
@@ -98,6 +102,30 @@ final class HeldCalls {
                 case 16 -> (int) Sixteen.DRAW.invokeExact(kernel, args, stream, held);
                 case 32 -> (int) ThirtyTwo.DRAW.invokeExact(kernel, args, stream, held);
                 default -> (int) Most.DRAW.invokeExact(kernel, args, stream, held);
+            };
+        } catch (Throwable failure) {
+            throw unchecked(failure);
+        }
+    }
+
+    /** {@code qlif_linear_forward}, which lends memory of no more than 16 arenas: its status. */
+    static int linearForward(MemorySegment linear, MemorySegment args, MemorySegment[] held) {
+        try {
+            return switch (held.length) {
+                case 4 -> (int) Four.LINEAR_FORWARD.invokeExact(linear, args, MemorySegment.NULL, held);
+                default -> (int) Sixteen.LINEAR_FORWARD.invokeExact(linear, args, MemorySegment.NULL, held);
+            };
+        } catch (Throwable failure) {
+            throw unchecked(failure);
+        }
+    }
+
+    /** {@code qlif_linear_backward}, likewise. */
+    static int linearBackward(MemorySegment linear, MemorySegment args, MemorySegment[] held) {
+        try {
+            return switch (held.length) {
+                case 4 -> (int) Four.LINEAR_BACKWARD.invokeExact(linear, args, MemorySegment.NULL, held);
+                default -> (int) Sixteen.LINEAR_BACKWARD.invokeExact(linear, args, MemorySegment.NULL, held);
             };
         } catch (Throwable failure) {
             throw unchecked(failure);

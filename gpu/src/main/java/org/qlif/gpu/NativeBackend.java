@@ -11,6 +11,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 import org.qlif.spi.Backend;
 import org.qlif.spi.BackendKernel;
+import org.qlif.spi.BackendLinear;
 
 /** Offers the device {@code cpu:native}: the native library on the CPU. */
 public final class NativeBackend implements Backend {
@@ -47,14 +48,24 @@ public final class NativeBackend implements Backend {
     @Override
     public List<String> obstacles(NeuronConfig config, KernelOptions options, Device device) {
         List<String> obstacles = new ArrayList<>(NativeConfig.obstacles(config));
-        if (options.threadFactory().isPresent()) {
-            obstacles.add("threadFactory: got one, expected none, since this device makes its threads itself");
-        }
+        obstacles.addAll(linearObstacles(options, device));
         return obstacles;
     }
 
     @Override
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
         return NativeKernel.open(config, options, new HostSite());
+    }
+
+    @Override
+    public List<String> linearObstacles(KernelOptions options, Device device) {
+        return options.threadFactory().isEmpty()
+                ? List.of()
+                : List.of("threadFactory: got one, expected none, since this device makes its threads itself");
+    }
+
+    @Override
+    public BackendLinear openLinear(Device device, KernelOptions options) {
+        return new NativeLinear(options);
     }
 }

@@ -263,8 +263,14 @@ final class LinearWorker {
             denseProduct(sums, at);
             return;
         }
+        // Where there are few rows, most weights are of no use.
+        boolean few = terms.set() < terms.terms();
         for (int block = 0; block < terms.blocks(); block++) {
-            pack(block);
+            if (few) {
+                packListed(block);
+            } else {
+                pack(block);
+            }
             if (terms.general()) {
                 LinearPasses.addProducts(vectors, scratch, WEIGHTS, terms, block, sums, at);
             } else {
@@ -352,15 +358,37 @@ final class LinearWorker {
 
     /** Copies the panel's weights of a block of terms to scratch, one term's after another's. */
     private void pack(int block) {
-        int width = width();
-        int to = WEIGHTS;
-        int end = block * SpikeTerms.BLOCK + length(block);
-        for (int term = block * SpikeTerms.BLOCK; term < end; term++, to += width) {
-            long index = first + term / group * groupStride + term % group * stride;
-            SimdKernel.fetch(weights, index, scratch, to, columns);
-            if (columns < width) {
-                Arrays.fill(scratch, to + columns, to + width, 0f);
+        for (int term = 0; term < length(block); term++) {
+            packTerm(block, term);
+        }
+    }
+
+    /** The same for the terms that some row lists. */
+    private void packListed(int block) {
+        int blocks = terms.blocks();
+        long there = 0;
+        long thereAbove = 0;
+        for (int start = block; start < terms.rows() * blocks; start += blocks) {
+            for (int i = terms.starts[start]; i < terms.starts[start + 1]; i++) {
+                int term = terms.list[i];
+                long before = term < Long.SIZE ? there : thereAbove;
+                if ((before >>> term & 1) == 0) {
+                    packTerm(block, term);
+                    there |= term < Long.SIZE ? 1L << term : 0;
+                    thereAbove |= term < Long.SIZE ? 0 : 1L << term;
+                }
             }
+        }
+    }
+
+    private void packTerm(int block, int inBlock) {
+        int width = width();
+        int to = WEIGHTS + inBlock * width;
+        int term = block * SpikeTerms.BLOCK + inBlock;
+        long index = first + term / group * groupStride + term % group * stride;
+        SimdKernel.fetch(weights, index, scratch, to, columns);
+        if (columns < width) {
+            Arrays.fill(scratch, to + columns, to + width, 0f);
         }
     }
 

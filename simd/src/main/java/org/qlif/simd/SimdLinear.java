@@ -12,8 +12,8 @@ import org.qlif.spi.host.Crew;
  * shared, so its additions stay in order.
  */
 final class SimdLinear implements BackendLinear {
-    /** Products, counting those with 0, from which a call is split: some ten microseconds' work. */
-    private static final double WORTH_SHARING = 200_000;
+    /** Products, counting those with 0, from which a call is split: some microseconds' work, ten if all count. */
+    private static final double WORTH_SHARING = 1_000_000;
 
     /** Parts for each member, so that one that is held up holds up nobody. */
     private static final int PARTS = 2;

@@ -4,6 +4,9 @@ import static org.qlif.simd.Lanes.F;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -20,11 +23,20 @@ import org.qlif.Tensor;
  * passes read: of each row and each block of {@link #BLOCK} terms the list of those that count, or all factors as numbers. Not thread-safe.
  */
 final class SpikeTerms {
-    /** Terms in a block: as many as make a panel's block of weights stay in the first-level cache, and a byte can count. */
+    /**
+     * Terms in a block: as many as make a panel's block of weights stay in the first-level cache, and a byte can count; a multiple of eight.
+     */
     static final int BLOCK = 112;
 
     private static final VectorSpecies<Byte> BYTES = VectorSpecies.of(byte.class, F.vectorShape());
     private static final int WORD = 64;
+
+    private static final VarHandle BYTES_AS_LONG =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final long[] PLACES = places();
+
+    /** Eight more in each byte. */
+    private static final long EIGHT_ON = 0x0808080808080808L;
 
     private int rows;
     private int terms;
@@ -307,9 +319,9 @@ final class SpikeTerms {
     void makeLists() {
         int blocks = blocks();
         int length = (int) set;
-        if (list.length < length) {
+        if (list.length < length + Long.BYTES) {
             // As long as it can get, so that the next calls have nothing to make.
-            list = new byte[rows * terms];
+            list = new byte[rows * terms + Long.BYTES];
         }
         if (starts.length < rows * blocks + 1) {
             starts = new int[rows * blocks + 1];
@@ -321,6 +333,10 @@ final class SpikeTerms {
         }
     }
 
+    /**
+     * Eight bits at a time, whatever they are: a table tells the places of those that are set, all eight bytes of it are stored, and the next
+     * eight go over those that are too many. To look for one set bit after another would take a mispredicted branch for each word.
+     */
     private static int listTerms(long[] bits, int rows, int words, int terms, byte[] list, int[] starts) {
         int end = 0;
         int start = 0;
@@ -328,25 +344,31 @@ final class SpikeTerms {
             int at = row * words;
             for (int term = 0; term < terms; term += BLOCK) {
                 starts[start++] = end;
+                long base = 0;
                 int stop = Math.min(term + BLOCK, terms);
-                for (int from = term; from < stop; ) {
-                    // The rest of a word, as far as it belongs to the block.
-                    int in = from % WORD;
-                    int next = Math.min(stop, from - in + WORD);
-                    long left = bits[at + from / WORD] >>> in << in;
-                    if (next % WORD != 0) {
-                        left &= (1L << next % WORD) - 1;
-                    }
-                    int base = from - in - term;
-                    while (left != 0) {
-                        list[end++] = (byte) (base + Long.numberOfTrailingZeros(left));
-                        left &= left - 1;
-                    }
-                    from = next;
+                for (int from = term; from < stop; from += Byte.SIZE, base += EIGHT_ON) {
+                    int eight = (int) (bits[at + from / WORD] >>> from) & 0xFF;
+                    BYTES_AS_LONG.set(list, end, PLACES[eight] + base);
+                    end += Integer.bitCount(eight);
                 }
             }
         }
         return end;
+    }
+
+    /** Of each eight bits the places of those that are set, one a byte, the first one lowest. */
+    private static long[] places() {
+        long[] places = new long[1 << Byte.SIZE];
+        for (int eight = 0; eight < places.length; eight++) {
+            int to = 0;
+            for (int bit = 0; bit < Byte.SIZE; bit++) {
+                if ((eight >>> bit & 1) != 0) {
+                    places[eight] |= (long) bit << to;
+                    to += Byte.SIZE;
+                }
+            }
+        }
+        return places;
     }
 
     private void makeFactors(int blocks) {

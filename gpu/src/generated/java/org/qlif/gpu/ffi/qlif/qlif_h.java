@@ -866,6 +866,33 @@ public class qlif_h extends qlif_h$shared {
     public static int QLIF_TYPE_F32() {
         return QLIF_TYPE_F32;
     }
+    private static final int QLIF_INPUT_F32 = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_INPUT_F32 = 0
+     * }
+     */
+    public static int QLIF_INPUT_F32() {
+        return QLIF_INPUT_F32;
+    }
+    private static final int QLIF_INPUT_U8 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_INPUT_U8 = 1
+     * }
+     */
+    public static int QLIF_INPUT_U8() {
+        return QLIF_INPUT_U8;
+    }
+    private static final int QLIF_INPUT_BIT = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_INPUT_BIT = 2
+     * }
+     */
+    public static int QLIF_INPUT_BIT() {
+        return QLIF_INPUT_BIT;
+    }
 
     private static class qlif_abi_version {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
@@ -2773,6 +2800,314 @@ public class qlif_h extends qlif_h$shared {
                 traceDowncall("qlif_tape_close", tape);
             }
             return (int)mh$.invokeExact(tape);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_linear_open {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_linear_open");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_open(int32_t device, const qlif_kernel_options *options, qlif_linear **linear)
+     * }
+     */
+    public static FunctionDescriptor qlif_linear_open$descriptor() {
+        return qlif_linear_open.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_open(int32_t device, const qlif_kernel_options *options, qlif_linear **linear)
+     * }
+     */
+    public static MethodHandle qlif_linear_open$handle() {
+        return qlif_linear_open.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_open(int32_t device, const qlif_kernel_options *options, qlif_linear **linear)
+     * }
+     */
+    public static MemorySegment qlif_linear_open$address() {
+        return qlif_linear_open.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_open(int32_t device, const qlif_kernel_options *options, qlif_linear **linear)
+     * }
+     */
+    public static int qlif_linear_open(int device, MemorySegment options, MemorySegment linear) {
+        var mh$ = qlif_linear_open.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_linear_open", device, options, linear);
+            }
+            return (int)mh$.invokeExact(device, options, linear);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_linear_close {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_linear_close");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_close(qlif_linear *linear)
+     * }
+     */
+    public static FunctionDescriptor qlif_linear_close$descriptor() {
+        return qlif_linear_close.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_close(qlif_linear *linear)
+     * }
+     */
+    public static MethodHandle qlif_linear_close$handle() {
+        return qlif_linear_close.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_close(qlif_linear *linear)
+     * }
+     */
+    public static MemorySegment qlif_linear_close$address() {
+        return qlif_linear_close.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_close(qlif_linear *linear)
+     * }
+     */
+    public static int qlif_linear_close(MemorySegment linear) {
+        var mh$ = qlif_linear_close.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_linear_close", linear);
+            }
+            return (int)mh$.invokeExact(linear);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_linear_describe {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_POINTER,
+            qlif_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_linear_describe");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_describe(qlif_linear *linear, char *text, size_t length)
+     * }
+     */
+    public static FunctionDescriptor qlif_linear_describe$descriptor() {
+        return qlif_linear_describe.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_describe(qlif_linear *linear, char *text, size_t length)
+     * }
+     */
+    public static MethodHandle qlif_linear_describe$handle() {
+        return qlif_linear_describe.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_describe(qlif_linear *linear, char *text, size_t length)
+     * }
+     */
+    public static MemorySegment qlif_linear_describe$address() {
+        return qlif_linear_describe.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_describe(qlif_linear *linear, char *text, size_t length)
+     * }
+     */
+    public static int qlif_linear_describe(MemorySegment linear, MemorySegment text, long length) {
+        var mh$ = qlif_linear_describe.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_linear_describe", linear, text, length);
+            }
+            return (int)mh$.invokeExact(linear, text, length);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_linear_forward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_POINTER,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_linear_forward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_forward(qlif_linear *linear, const qlif_linear_forward_args *args, void *stream)
+     * }
+     */
+    public static FunctionDescriptor qlif_linear_forward$descriptor() {
+        return qlif_linear_forward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_forward(qlif_linear *linear, const qlif_linear_forward_args *args, void *stream)
+     * }
+     */
+    public static MethodHandle qlif_linear_forward$handle() {
+        return qlif_linear_forward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_forward(qlif_linear *linear, const qlif_linear_forward_args *args, void *stream)
+     * }
+     */
+    public static MemorySegment qlif_linear_forward$address() {
+        return qlif_linear_forward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_forward(qlif_linear *linear, const qlif_linear_forward_args *args, void *stream)
+     * }
+     */
+    public static int qlif_linear_forward(MemorySegment linear, MemorySegment args, MemorySegment stream) {
+        var mh$ = qlif_linear_forward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_linear_forward", linear, args, stream);
+            }
+            return (int)mh$.invokeExact(linear, args, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class qlif_linear_backward {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            qlif_h.C_INT,
+            qlif_h.C_POINTER,
+            qlif_h.C_POINTER,
+            qlif_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("qlif_linear_backward");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_backward(qlif_linear *linear, const qlif_linear_backward_args *args, void *stream)
+     * }
+     */
+    public static FunctionDescriptor qlif_linear_backward$descriptor() {
+        return qlif_linear_backward.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_backward(qlif_linear *linear, const qlif_linear_backward_args *args, void *stream)
+     * }
+     */
+    public static MethodHandle qlif_linear_backward$handle() {
+        return qlif_linear_backward.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_backward(qlif_linear *linear, const qlif_linear_backward_args *args, void *stream)
+     * }
+     */
+    public static MemorySegment qlif_linear_backward$address() {
+        return qlif_linear_backward.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * qlif_status qlif_linear_backward(qlif_linear *linear, const qlif_linear_backward_args *args, void *stream)
+     * }
+     */
+    public static int qlif_linear_backward(MemorySegment linear, MemorySegment args, MemorySegment stream) {
+        var mh$ = qlif_linear_backward.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("qlif_linear_backward", linear, args, stream);
+            }
+            return (int)mh$.invokeExact(linear, args, stream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

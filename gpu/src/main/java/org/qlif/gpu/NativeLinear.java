@@ -1,0 +1,132 @@
+package org.qlif.gpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import org.jspecify.annotations.Nullable;
+import org.qlif.DType;
+import org.qlif.KernelOptions;
+import org.qlif.LinearBackward;
+import org.qlif.LinearForward;
+import org.qlif.Tensor;
+import org.qlif.gpu.Staging.Use;
+import org.qlif.gpu.ffi.qlif.qlif_h;
+import org.qlif.gpu.ffi.qlif.qlif_linear_backward_args;
+import org.qlif.gpu.ffi.qlif.qlif_linear_forward_args;
+import org.qlif.spi.BackendLinear;
+
+/** A linear layer of the library on the host: fills the argument structs from descriptions and calls. */
+final class NativeLinear implements BackendLinear {
+    /** Native code on other threads reads it, and layers pass from thread to thread. */
+    private final Arena arena = Arena.ofShared();
+
+    private final MemorySegment forwardArgs = arena.allocate(qlif_linear_forward_args.layout());
+    private final MemorySegment backwardArgs = arena.allocate(qlif_linear_backward_args.layout());
+    private final MemorySegment backwardsForward = arena.allocate(qlif_linear_forward_args.layout());
+    private final HostStaging staging = new HostStaging();
+    private final MemorySegment handle;
+    private final String description;
+
+    NativeLinear(KernelOptions options) {
+        MemorySegment opened = MemorySegment.NULL;
+        try {
+            qlif_linear_forward_args.size(forwardArgs, (int) forwardArgs.byteSize());
+            qlif_linear_forward_args.size(backwardsForward, (int) backwardsForward.byteSize());
+            qlif_linear_backward_args.size(backwardArgs, (int) backwardArgs.byteSize());
+            qlif_linear_backward_args.forward(backwardArgs, backwardsForward);
+            MemorySegment out = arena.allocate(qlif_h.C_POINTER);
+            Status.check(
+                    qlif_h.qlif_linear_open(qlif_h.QLIF_HOST(), NativeKernel.struct(options, arena), out),
+                    "qlif_linear_open");
+            opened = out.get(qlif_h.C_POINTER, 0);
+            MemorySegment text = arena.allocate(512);
+            Status.check(qlif_h.qlif_linear_describe(opened, text, text.byteSize()), "qlif_linear_describe");
+            description = text.getString(0);
+        } catch (Throwable failure) {
+            qlif_h.qlif_linear_close(opened);
+            arena.close();
+            throw failure;
+        }
+        handle = opened;
+    }
+
+    @Override
+    public String description() {
+        return description;
+    }
+
+    @Override
+    public void forward(LinearForward call) {
+        try {
+            bind(forwardArgs, call, call.input(), call.weights());
+            staging.bind(forwardArgs, qlif_linear_forward_args.bias$offset(), call.bias(), Use.READ);
+            staging.bind(forwardArgs, qlif_linear_forward_args.output$offset(), call.output(), Use.WRITE);
+            staging.load();
+            Status.check(
+                    HeldCalls.linearForward(handle, forwardArgs, staging.holds().segments()), "qlif_linear_forward");
+            staging.store();
+        } finally {
+            end(call);
+        }
+    }
+
+    @Override
+    public void backward(LinearBackward call) {
+        LinearForward forward = call.forward();
+        try {
+            // What is not read is not copied either.
+            bind(
+                    backwardsForward,
+                    forward,
+                    call.gradWeights() == null ? null : forward.input(),
+                    call.gradInput() == null ? null : forward.weights());
+            MemorySegment args = backwardArgs;
+            // Where steps share a gradient that is empty or the only one, it makes no difference.
+            qlif_linear_backward_args.grad_output_shared(args, call.gradOutputStride() == 0 ? 1 : 0);
+            staging.bind(args, qlif_linear_backward_args.grad_output$offset(), call.gradOutput(), Use.READ);
+            staging.bind(args, qlif_linear_backward_args.grad_weights$offset(), call.gradWeights(), Use.WRITE);
+            staging.bind(args, qlif_linear_backward_args.grad_bias$offset(), call.gradBias(), Use.WRITE);
+            staging.bind(args, qlif_linear_backward_args.grad_input$offset(), call.gradInput(), Use.WRITE);
+            staging.load();
+            Status.check(HeldCalls.linearBackward(handle, args, staging.holds().segments()), "qlif_linear_backward");
+            staging.store();
+        } finally {
+            end(call);
+        }
+    }
+
+    /** The shape of a call, and what both directions may read. */
+    private void bind(MemorySegment args, LinearForward call, @Nullable Tensor input, @Nullable Tensor weights) {
+        qlif_linear_forward_args.input_type(args, number(call.input().type()));
+        qlif_linear_forward_args.steps(args, call.steps());
+        qlif_linear_forward_args.batch(args, call.batch());
+        qlif_linear_forward_args.inputs(args, call.inputs());
+        qlif_linear_forward_args.outputs(args, call.outputs());
+        staging.bind(args, qlif_linear_forward_args.input$offset(), input, Use.READ);
+        staging.bind(args, qlif_linear_forward_args.weights$offset(), weights, Use.READ);
+    }
+
+    private static int number(DType type) {
+        return switch (type) {
+            case F32 -> qlif_h.QLIF_INPUT_F32();
+            case U8 -> qlif_h.QLIF_INPUT_U8();
+            case BIT -> qlif_h.QLIF_INPUT_BIT();
+            case I64 -> throw new AssertionError("a checked call has no such input");
+        };
+    }
+
+    /** Ends a call, which lends memory that the garbage collector may own, and that native code has used until here. */
+    private void end(Object call) {
+        staging.clear();
+        Reference.reachabilityFence(call);
+    }
+
+    @Override
+    public void close() {
+        // Each even if the one before it fails.
+        try (arena;
+                staging) {
+            Status.close("qlif_linear_close", () -> qlif_h.qlif_linear_close(handle));
+        }
+    }
+}

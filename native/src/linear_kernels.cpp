@@ -1,0 +1,666 @@
+// The linear layer's kernels on the host: docs/numerics.md, "The linear layer", says what they compute, in which order.
+//
+// A product of few columns and many rows at a time, so that what is read again and again stays in the first cache: a panel of the right
+// matrix's columns, a block of its rows, copied to be contiguous. The left matrix is mostly zeros: the places of its other elements are
+// listed once for each row and block, and what stands there in the panel is added up. The forward product and the weights' gradient are
+// the same routine: one has the input on its left and the weights on its right, the other the input transposed and the output's gradient.
+//
+// Compiled once for each instruction set, with QLIF_PROGRAM naming the result. Nothing here may have a copy that another object shares.
+#include "linear_kernels.h"
+
+#include <string.h>
+
+#include "block_tree.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace qlif {
+namespace {
+
+// ---------------------------------------------------------------- masks
+
+QLIF_FN uint64_t lowest(int bits) { return bits < 64 ? ((uint64_t)1 << bits) - 1 : ~(uint64_t)0; }
+
+/** Of up to 64 values, a bit each: whether it counts, as all but 0 do, NaN among them; and whether it counts as 1. */
+struct Mask {
+  uint64_t counts;
+  uint64_t ones;
+};
+
+template <class T>
+QLIF_FN int lookAtOne(const T *values, int i, Mask &mask) {
+  mask.counts |= (uint64_t)(values[i] != 0) << i;
+  mask.ones |= (uint64_t)(sizeof(T) == 1 ? values[i] != 0 : values[i] == 1) << i;
+  return 1;
+}
+
+// ---------------------------------------------------------------- vectors
+
+#if defined(__AVX512F__)
+
+struct Vector {
+  static constexpr int LANES = 16;
+  __m512 v;
+  QLIF_FN static Vector load(const float *from) { return Vector{_mm512_loadu_ps(from)}; }
+  QLIF_FN static Vector all(float x) { return Vector{_mm512_set1_ps(x)}; }
+  QLIF_FN void store(float *to) const { _mm512_storeu_ps(to, v); }
+  QLIF_FN Vector operator+(Vector b) const { return Vector{_mm512_add_ps(v, b.v)}; }
+  QLIF_FN Vector plus(Vector a, Vector b) const { return Vector{_mm512_fmadd_ps(a.v, b.v, v)}; }
+};
+
+/** The next of up to 64 values, from value i on; how many they are. */
+QLIF_FN int look(const float *values, int i, int count, Mask &mask) {
+  const __m512 x =
+      count - i < 16 ? _mm512_maskz_loadu_ps((__mmask16)lowest(count - i), values + i) : _mm512_loadu_ps(values + i);
+  mask.counts |= (uint64_t)_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NEQ_UQ) << i;
+  mask.ones |= (uint64_t)_mm512_cmp_ps_mask(x, _mm512_set1_ps(1), _CMP_EQ_OQ) << i;
+  return 16;
+}
+
+QLIF_FN int look(const uint8_t *values, int, int count, Mask &mask) {
+  const __m512i bytes = _mm512_maskz_loadu_epi8(lowest(count), values);
+  mask.counts = mask.ones = _mm512_test_epi8_mask(bytes, bytes);
+  return count;
+}
+
+#elif defined(__AVX2__)
+
+struct Vector {
+  static constexpr int LANES = 8;
+  __m256 v;
+  QLIF_FN static Vector load(const float *from) { return Vector{_mm256_loadu_ps(from)}; }
+  QLIF_FN static Vector all(float x) { return Vector{_mm256_set1_ps(x)}; }
+  QLIF_FN void store(float *to) const { _mm256_storeu_ps(to, v); }
+  QLIF_FN Vector operator+(Vector b) const { return Vector{_mm256_add_ps(v, b.v)}; }
+  QLIF_FN Vector plus(Vector a, Vector b) const { return Vector{_mm256_fmadd_ps(a.v, b.v, v)}; }
+};
+
+QLIF_FN int look(const float *values, int i, int count, Mask &mask) {
+  if (count - i < 8) {
+    return lookAtOne(values, i, mask);
+  }
+  const __m256 x = _mm256_loadu_ps(values + i);
+  mask.counts |= (uint64_t)_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NEQ_UQ)) << i;
+  mask.ones |= (uint64_t)_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_set1_ps(1), _CMP_EQ_OQ)) << i;
+  return 8;
+}
+
+QLIF_FN int look(const uint8_t *values, int i, int count, Mask &mask) {
+  if (count - i < 16) {
+    return lookAtOne(values, i, mask);
+  }
+  const __m128i bytes = _mm_loadu_si128((const __m128i *)(values + i));
+  const uint64_t counts = 0xffff & ~(uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128()));
+  mask.counts |= counts << i;
+  mask.ones |= counts << i;
+  return 16;
+}
+
+#else
+
+struct Vector {
+  static constexpr int LANES = 8;
+  float v[LANES];
+  template <class Lane>
+  QLIF_FN static Vector of(Lane lane) {
+    Vector result;
+    for (int i = 0; i < LANES; i++) {
+      result.v[i] = lane(i);
+    }
+    return result;
+  }
+  QLIF_FN static Vector load(const float *from) {
+    return of([=](int i) { return from[i]; });
+  }
+  QLIF_FN static Vector all(float x) {
+    return of([=](int) { return x; });
+  }
+  QLIF_FN void store(float *to) const { memcpy(to, v, sizeof v); }
+  QLIF_FN Vector operator+(Vector b) const {
+    return of([&](int i) { return v[i] + b.v[i]; });
+  }
+  QLIF_FN Vector plus(Vector a, Vector b) const {
+    return of([&](int i) { return fma(a.v[i], b.v[i], v[i]); });
+  }
+};
+
+template <class T>
+QLIF_FN int look(const T *values, int i, int, Mask &mask) {
+  return lookAtOne(values, i, mask);
+}
+
+#endif
+
+// ---------------------------------------------------------------- sizes
+
+/** Vectors side by side in a panel: as many sums are under way as hide an addition's latency. */
+#if defined(__AVX512F__)
+constexpr int PANEL_VECTORS = 4;
+#else
+constexpr int PANEL_VECTORS = 8;
+#endif
+constexpr int PANEL = PANEL_VECTORS * Vector::LANES;
+
+/** Rows of the right matrix that are worked through at once: with their panel, 28 KB. */
+constexpr int INNER = 28672 / (PANEL * (int)sizeof(float));
+
+/** Rows of the right matrix for which places are listed at once, in which blocks of both instruction sets divide. */
+constexpr int CHUNK = 1120;
+
+/** Rows of the left matrix whose sums are under way at once: their panel stays in the second cache. */
+constexpr int64_t TILE = 256;
+
+/** Rows of a forward call up to which copying the weights would take longer than adding them up. */
+constexpr int64_t FEW = 12;
+
+static_assert(CHUNK % INNER == 0 && INNER * PANEL * sizeof(float) < 65536, "a place fits 16 bits");
+
+// ---------------------------------------------------------------- the left matrix
+
+/** Bit i: bit `at` + i of words, of which there are `count`; what is past them is anything. */
+QLIF_FN uint64_t bitsAt(const uint64_t *words, int64_t count, int64_t at) {
+  const int64_t word = at / 64;
+  const int shift = (int)(at % 64);
+  uint64_t bits = words[word] >> shift;
+  if (shift > 0 && word + 1 < count) {
+    bits |= words[word + 1] << (64 - shift);
+  }
+  return bits;
+}
+
+template <class T>
+QLIF_FN Mask maskOf(const T *values, int count) {
+  Mask mask{};
+  for (int i = 0; i < count;) {
+    i += look(values, i, count, mask);
+  }
+  return mask;
+}
+
+/** The input, row by row: row t * B + b. */
+struct Input {
+  const LinearArgs &args;
+  int64_t words;  // of a step's bits
+
+  explicit Input(const LinearArgs &args) : args(args), words((args.batch * args.inputs + 63) / 64) {}
+
+  const float *floats(int64_t row) const { return (const float *)args.input + row * args.inputs; }
+
+  /** Bit i: whether element k + i of a row counts, for the next `count` of up to 64. plain: cleared if one is neither 0 nor 1. */
+  QLIF_FN uint64_t bits(int64_t row, int64_t k, int count, bool &plain) const {
+    switch (args.inputType) {
+      case QLIF_INPUT_BIT: {
+        const int64_t t = row / args.batch;
+        const uint64_t *step = (const uint64_t *)args.input + t * words;
+        return bitsAt(step, words, (row - t * args.batch) * args.inputs + k) & lowest(count);
+      }
+      case QLIF_INPUT_U8:
+        return maskOf((const uint8_t *)args.input + row * args.inputs + k, count).counts;
+      default: {
+        const Mask mask = maskOf(floats(row) + k, count);
+        plain = plain && mask.counts == mask.ones;
+        return mask.counts;
+      }
+    }
+  }
+};
+
+// ---------------------------------------------------------------- places
+
+/** The places of the left matrix's elements that count: for each block of the inner dimension, for each row. */
+struct Places {
+  uint32_t *starts;   // (blocks, rows) and the end: where a list begins
+  uint16_t *offsets;  // of the right matrix's row in its block, in bytes
+  float *values;      // the elements; null: all are 1
+  int rows;
+
+  static size_t bytes(size_t rows, bool withValues) {
+    const size_t places = rows * CHUNK;
+    return (rows * (CHUNK / INNER) + 1) * sizeof(uint32_t) + places * sizeof(uint16_t) + (withValues ? places * sizeof(float) : 0) +
+           3 * 64;
+  }
+};
+
+/** Hands out memory that begins at a cache line. */
+struct Room {
+  char *at;
+
+  template <class T>
+  T *take(size_t count) {
+    T *taken = (T *)at;
+    at += (count * sizeof(T) + 63) / 64 * 64;
+    return taken;
+  }
+};
+
+Places placesIn(Room &room, int64_t rows, bool withValues) {
+  Places places{};
+  places.starts = room.take<uint32_t>((size_t)rows * (CHUNK / INNER) + 1);
+  places.offsets = room.take<uint16_t>((size_t)rows * CHUNK);
+  places.values = withValues ? room.take<float>((size_t)rows * CHUNK) : nullptr;
+  return places;
+}
+
+/** Lists the places of `inner` columns; bits(row, at, count): a mask of the next up to 64; value(row, at): an element that is not 1. */
+template <bool VALUES, class Bits, class Value>
+void listPlaces(Places &places, int rows, int inner, Bits bits, Value value) {
+  places.rows = rows;
+  uint32_t end = 0;
+  uint32_t *start = places.starts;
+  for (int from = 0; from < inner; from += INNER) {
+    const int to = inner - from < INNER ? inner : from + INNER;
+    for (int row = 0; row < rows; row++) {
+      *start++ = end;
+      uint16_t *offsets = places.offsets + end;
+      for (int at = from; at < to; at += 64) {
+        uint64_t mask = bits(row, at, to - at < 64 ? to - at : 64);
+        while (mask != 0) {
+          const int place = at + __builtin_ctzll(mask);
+          if (VALUES) {
+            places.values[offsets - places.offsets] = value(row, place);
+          }
+          *offsets++ = (uint16_t)((place - from) * (PANEL * (int)sizeof(float)));
+          mask &= mask - 1;
+        }
+      }
+      end = (uint32_t)(offsets - places.offsets);
+    }
+  }
+  *start = end;
+}
+
+// ---------------------------------------------------------------- sums
+
+/** Adds to the sums of rows what their lists name in a block of the right matrix. */
+template <int VECTORS, bool VALUES>
+void addBlock(const Places &places, int block, const float *right, float *sums) {
+  const uint32_t *starts = places.starts + (int64_t)block * places.rows;
+  for (int row = 0; row < places.rows; row++, sums += PANEL) {
+    const uint16_t *offset = places.offsets + starts[row];
+    const uint16_t *const end = places.offsets + starts[row + 1];
+    if (offset == end) {
+      continue;
+    }
+    const float *value = VALUES ? places.values + starts[row] : nullptr;
+    Vector sum[VECTORS];
+#pragma GCC unroll 8
+    for (int v = 0; v < VECTORS; v++) {
+      sum[v] = Vector::load(sums + v * Vector::LANES);
+    }
+#pragma GCC unroll 1
+    do {
+      const float *from = (const float *)((const char *)right + *offset++);
+      if constexpr (VALUES) {
+        const Vector x = Vector::all(*value++);
+#pragma GCC unroll 8
+        for (int v = 0; v < VECTORS; v++) {
+          sum[v] = sum[v].plus(x, Vector::load(from + v * Vector::LANES));
+        }
+      } else {
+#pragma GCC unroll 8
+        for (int v = 0; v < VECTORS; v++) {
+          sum[v] = sum[v] + Vector::load(from + v * Vector::LANES);
+        }
+      }
+    } while (offset != end);
+#pragma GCC unroll 8
+    for (int v = 0; v < VECTORS; v++) {
+      sum[v].store(sums + v * Vector::LANES);
+    }
+  }
+}
+
+template <bool VALUES>
+void addBlock(int vectors, const Places &places, int block, const float *right, float *sums) {
+  switch (vectors) {
+    case 1:
+      return addBlock<1, VALUES>(places, block, right, sums);
+    case 2:
+      return addBlock<2, VALUES>(places, block, right, sums);
+    case 3:
+    case 4:
+      return addBlock<4, VALUES>(places, block, right, sums);
+    default:
+      return addBlock<PANEL_VECTORS, VALUES>(places, block, right, sums);
+  }
+}
+
+/** The vectors that a panel from column `column` on needs. */
+int vectorsOf(int64_t columns, int64_t column) {
+  const int64_t left = columns - column;
+  return left >= PANEL ? PANEL_VECTORS : (int)((left + Vector::LANES - 1) / Vector::LANES);
+}
+
+int widthOf(int64_t columns, int64_t column) { return columns - column < PANEL ? (int)(columns - column) : PANEL; }
+
+/** Copies part of a row into a panel's, zeros behind it. */
+QLIF_FN void copyRow(float *to, const float *from, int width) {
+  if (width == PANEL) {
+    memcpy(to, from, PANEL * sizeof(float));
+  } else {
+    memcpy(to, from, (size_t)width * sizeof(float));
+    memset(to + width, 0, (size_t)(PANEL - width) * sizeof(float));
+  }
+}
+
+/**
+ * Adds the product of `inner` columns of the left matrix, whose places are listed, and as many rows of the right one to `rows` rows of
+ * sums. before(row): what a row of sums is so far, or null for zeros; after(row): where it goes, which may be the same.
+ */
+template <class Right, class Before, class After>
+void addProduct(const Places &places, bool values, int inner, int64_t columns, float *block, float *sums, Right right, Before before,
+    After after) {
+  for (int64_t column = 0; column < columns; column += PANEL) {
+    const int vectors = vectorsOf(columns, column);
+    const int width = widthOf(columns, column);
+    for (int row = 0; row < places.rows; row++) {
+      const float *from = before(row);
+      if (from == nullptr) {
+        memset(sums + row * PANEL, 0, PANEL * sizeof(float));
+      } else {
+        copyRow(sums + row * PANEL, from + column, width);
+      }
+    }
+    for (int at = 0; at < inner; at += INNER) {
+      const int count = inner - at < INNER ? inner - at : INNER;
+      for (int i = 0; i < count; i++) {
+        copyRow(block + i * PANEL, right(at + i) + column, width);
+      }
+      if (values) {
+        addBlock<true>(vectors, places, at / INNER, block, sums);
+      } else {
+        addBlock<false>(vectors, places, at / INNER, block, sums);
+      }
+    }
+    for (int row = 0; row < places.rows; row++) {
+      memcpy(after(row) + column, sums + row * PANEL, (size_t)width * sizeof(float));
+    }
+  }
+}
+
+// ---------------------------------------------------------------- forward
+
+bool mayHaveValues(const LinearArgs &args) { return args.inputType == QLIF_INPUT_F32; }
+
+size_t forwardBytes(const LinearJob &job) {
+  const size_t rows = (size_t)job.mostRows();
+  return Places::bytes(rows, mayHaveValues(job.args)) + (INNER + rows) * PANEL * sizeof(float) + 2 * 64;
+}
+
+/** Few rows: the weights are added where they are. */
+void forwardRow(const LinearArgs &args, const Input &input, int64_t row, Room room) {
+  uint32_t *const places = room.take<uint32_t>(CHUNK);
+  float *const values = room.take<float>(CHUNK);
+  float *const output = args.output + row * args.outputs;
+  for (int64_t m = 0; m < args.outputs; m++) {
+    output[m] = args.bias != nullptr ? args.bias[m] : 0.0f;
+  }
+  for (int64_t from = 0; from < args.inputs; from += CHUNK) {
+    const int64_t to = args.inputs - from < CHUNK ? args.inputs : from + CHUNK;
+    bool plain = true;
+    int count = 0;
+    for (int64_t k = from; k < to; k += 64) {
+      uint64_t mask = input.bits(row, k, to - k < 64 ? (int)(to - k) : 64, plain);
+      for (; mask != 0; mask &= mask - 1) {
+        const int64_t place = k + __builtin_ctzll(mask);
+        places[count] = (uint32_t)(place - from);
+        values[count++] = mayHaveValues(args) ? input.floats(row)[place] : 1.0f;
+      }
+    }
+    const float *const weights = args.weights + from * args.outputs;
+    int64_t m = 0;
+    for (; m + 4 * Vector::LANES <= args.outputs; m += 4 * Vector::LANES) {
+      Vector sum[4];
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; v++) {
+        sum[v] = Vector::load(output + m + v * Vector::LANES);
+      }
+      for (int i = 0; i < count; i++) {
+        const float *line = weights + (int64_t)places[i] * args.outputs + m;
+        const Vector x = Vector::all(values[i]);
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; v++) {
+          sum[v] = sum[v].plus(x, Vector::load(line + v * Vector::LANES));
+        }
+      }
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; v++) {
+        sum[v].store(output + m + v * Vector::LANES);
+      }
+    }
+    for (int i = 0; i < count && m < args.outputs; i++) {
+      const float *line = weights + (int64_t)places[i] * args.outputs;
+#pragma GCC ivdep
+      for (int64_t n = m; n < args.outputs; n++) {
+        output[n] = fma(values[i], line[n], output[n]);
+      }
+    }
+  }
+}
+
+void forward(const LinearJob &job, int64_t part, void *worker) {
+  const LinearArgs &args = job.args;
+  const Input input(args);
+  const int64_t first = job.parts.first(part);
+  const int rows = (int)(job.parts.first(part + 1) - first);
+  if (rows <= FEW || args.inputs == 0) {
+    for (int row = 0; row < rows; row++) {
+      forwardRow(args, input, first + row, Room{(char *)worker});
+    }
+    return;
+  }
+  Room room{(char *)worker};
+  float *const block = room.take<float>(INNER * PANEL);
+  float *const sums = room.take<float>((size_t)rows * PANEL);
+  Places places = placesIn(room, rows, mayHaveValues(args));
+  for (int64_t from = 0; from < args.inputs; from += CHUNK) {
+    const int inner = (int)(args.inputs - from < CHUNK ? args.inputs - from : CHUNK);
+    bool plain = true;
+    const auto bits = [&](int row, int at, int count) { return input.bits(first + row, from + at, count, plain); };
+    listPlaces<false>(places, rows, inner, bits, [](int, int) { return 1.0f; });
+    if (!plain) {
+      listPlaces<true>(places, rows, inner, bits, [&](int row, int at) { return input.floats(first + row)[from + at]; });
+    }
+    const auto output = [&](int row) { return args.output + (first + row) * args.outputs; };
+    addProduct(places, !plain, inner, args.outputs, block, sums, [&](int at) { return args.weights + (from + at) * args.outputs; },
+        [&](int row) { return from == 0 ? args.bias : (const float *)output(row); }, output);
+  }
+}
+
+// ---------------------------------------------------------------- the gradients of weights and bias
+
+/** Rows of the weights, whose sums for all columns are under way at once, log2 of the blocks of rows times. */
+int64_t weightRows(const LinearArgs &args) {
+  constexpr int64_t FLOATS = 1 << 17;
+  const int64_t rows = args.outputs == 0 ? TILE : FLOATS / args.outputs;
+  return rows < 16 ? 16 : rows > TILE ? TILE : rows;
+}
+
+constexpr int CHUNK_WORDS = (CHUNK + 63) / 64;
+
+size_t weightsBytes(const LinearJob &job) {
+  const size_t rows = (size_t)job.mostRows();
+  const size_t width = rows * (size_t)job.args.outputs;
+  const size_t words = (rows + 63) / 64 * 64 * (CHUNK_WORDS + 1);
+  return Places::bytes(rows, mayHaveValues(job.args)) + (INNER + rows) * PANEL * sizeof(float) + words * sizeof(uint64_t) +
+         width * (size_t)BlockTree::room(blocksOf(job.args.batch)) * sizeof(float) + 5 * 64;
+}
+
+/** Turns a square of bits around: bit i of word j becomes bit j of word i. */
+void transpose(uint64_t (&words)[64]) {
+  uint64_t mask = 0x00000000ffffffffu;
+  for (int half = 32; half > 0; half /= 2, mask ^= mask << half) {
+    for (int i = 0; i < 64; i = ((i | half) + 1) & ~half) {
+      const uint64_t swapped = (words[i] >> half ^ words[i | half]) & mask;
+      words[i] ^= swapped << half;
+      words[i | half] ^= swapped;
+    }
+  }
+}
+
+void weights(const LinearJob &job, int64_t part, void *worker) {
+  const LinearArgs &args = job.args;
+  const Input input(args);
+  const int64_t first = job.parts.first(part);
+  const int rows = (int)(job.parts.first(part + 1) - first);
+  // The last row is the bias's, for which every row of the batch counts.
+  const int64_t ofWeights = args.gradWeights == nullptr ? 0 : args.inputs;
+  const int spikes = (int)(ofWeights - first < rows ? (ofWeights > first ? ofWeights - first : 0) : rows);
+  const int64_t width = (int64_t)rows * args.outputs;
+
+  Room room{(char *)worker};
+  float *const block = room.take<float>(INNER * PANEL);
+  float *const sums = room.take<float>((size_t)rows * PANEL);
+  uint64_t *const turned = room.take<uint64_t>((size_t)(rows + 63) / 64 * 64 * (CHUNK_WORDS + 1));
+  Places places = placesIn(room, rows, mayHaveValues(args));
+  BlockTree tree(room.take<float>(0), width);
+
+  for (int64_t b = 0; b < args.batch; b += BLOCK_ROWS) {
+    const int batch = (int)(args.batch - b < BLOCK_ROWS ? args.batch - b : BLOCK_ROWS);
+    float *const total = tree.next();
+    const int64_t stepsAtOnce = CHUNK / batch;
+    for (int64_t t = 0; t < args.steps || t == 0; t += stepsAtOnce) {
+      const int64_t steps = args.steps - t < stepsAtOnce ? args.steps - t : stepsAtOnce;
+      const int inner = (int)steps * batch;
+      const auto rowOf = [&](int at) { return (t + at / batch) * args.batch + b + at % batch; };
+      bool plain = true;
+      // Word (i, at): of row i of the weights, the inner rows from 64 * at on.
+      for (int from = 0; from < spikes; from += 64) {
+        const int count = spikes - from < 64 ? spikes - from : 64;
+        for (int at = 0; at < inner; at += 64) {
+          uint64_t square[64];
+          for (int i = 0; i < 64; i++) {
+            square[i] = at + i < inner ? input.bits(rowOf(at + i), first + from, count, plain) : 0;
+          }
+          transpose(square);
+          for (int i = 0; i < 64; i++) {
+            turned[(from + i) * (CHUNK_WORDS + 1) + at / 64] = square[i];
+          }
+        }
+      }
+      const auto bits = [&](int row, int at, int count) {
+        return (row < spikes ? bitsAt(turned + row * (CHUNK_WORDS + 1), CHUNK_WORDS, at) : ~(uint64_t)0) & lowest(count);
+      };
+      if (plain) {
+        listPlaces<false>(places, rows, inner, bits, [](int, int) { return 1.0f; });
+      } else {
+        listPlaces<true>(places, rows, inner, bits,
+            [&](int row, int at) { return row < spikes ? input.floats(rowOf(at))[first + row] : 1.0f; });
+      }
+      addProduct(places, !plain, inner, args.outputs, block, sums,
+          [&](int at) {
+            return args.gradOutput + (args.gradOutputShared ? b + at % batch : rowOf(at)) * args.outputs;
+          },
+          [&](int row) { return t == 0 ? nullptr : (const float *)total + row * args.outputs; },
+          [&](int row) { return total + row * args.outputs; });
+    }
+    tree.add();
+  }
+  const float *const total = tree.sum();
+  if (spikes > 0) {
+    memcpy(args.gradWeights + first * args.outputs, total, (size_t)spikes * args.outputs * sizeof(float));
+  }
+  if (spikes < rows) {
+    memcpy(args.gradBias, total + (int64_t)spikes * args.outputs, (size_t)args.outputs * sizeof(float));
+  }
+}
+
+// ---------------------------------------------------------------- the gradient of the input
+
+/** Rows and vectors of a dense product whose sums are in registers at once. */
+constexpr int DENSE_ROWS = 4;
+#if defined(__AVX512F__)
+constexpr int DENSE_VECTORS = 4;
+#else
+constexpr int DENSE_VECTORS = 2;
+#endif
+
+static_assert(PANEL_VECTORS % DENSE_VECTORS == 0, "a panel is a number of them");
+
+size_t inputBytes(const LinearJob &job) {
+  return (INNER + (size_t)job.mostRows() + DENSE_ROWS) * PANEL * sizeof(float) + 2 * 64;
+}
+
+/** Adds a dense product to the sums of ROWS rows: `count` columns of the left matrix, from left(row) on, and as many rows of a block. */
+template <int ROWS>
+void addDense(const float *const (&left)[DENSE_ROWS], int count, int vectors, const float *right, float *sums) {
+  for (int from = 0; from < vectors; from += DENSE_VECTORS) {
+    Vector sum[ROWS][DENSE_VECTORS];
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; r++) {
+#pragma GCC unroll 8
+      for (int v = 0; v < DENSE_VECTORS; v++) {
+        sum[r][v] = Vector::load(sums + r * PANEL + (from + v) * Vector::LANES);
+      }
+    }
+    const float *line = right + from * Vector::LANES;
+#pragma GCC unroll 1
+    for (int i = 0; i < count; i++, line += PANEL) {
+      Vector factor[DENSE_VECTORS];
+#pragma GCC unroll 8
+      for (int v = 0; v < DENSE_VECTORS; v++) {
+        factor[v] = Vector::load(line + v * Vector::LANES);
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < ROWS; r++) {
+        const Vector x = Vector::all(left[r][i]);
+#pragma GCC unroll 8
+        for (int v = 0; v < DENSE_VECTORS; v++) {
+          sum[r][v] = sum[r][v].plus(x, factor[v]);
+        }
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; r++) {
+#pragma GCC unroll 8
+      for (int v = 0; v < DENSE_VECTORS; v++) {
+        sum[r][v].store(sums + r * PANEL + (from + v) * Vector::LANES);
+      }
+    }
+  }
+}
+
+void gradientOfInput(const LinearJob &job, int64_t part, void *worker) {
+  const LinearArgs &args = job.args;
+  const int64_t first = job.parts.first(part);
+  const int rows = (int)(job.parts.first(part + 1) - first);
+  Room room{(char *)worker};
+  float *const block = room.take<float>(INNER * PANEL);
+  float *const sums = room.take<float>((size_t)(rows + DENSE_ROWS) * PANEL);
+  for (int64_t column = 0; column < args.inputs; column += PANEL) {
+    const int width = widthOf(args.inputs, column);
+    const int vectors = (vectorsOf(args.inputs, column) + DENSE_VECTORS - 1) / DENSE_VECTORS * DENSE_VECTORS;
+    memset(sums, 0, (size_t)(rows + DENSE_ROWS) * PANEL * sizeof(float));
+    for (int64_t from = 0; from < args.outputs; from += INNER) {
+      const int count = (int)(args.outputs - from < INNER ? args.outputs - from : INNER);
+      // The weights' columns as rows; what is past the last column is made something of, too, which goes nowhere.
+      for (int k = 0; k < vectors * Vector::LANES; k++) {
+        const float *line = args.weights + (column + (k < width ? k : 0)) * args.outputs + from;
+        for (int m = 0; m < count; m++) {
+          block[m * PANEL + k] = line[m];
+        }
+      }
+      for (int row = 0; row < rows; row += DENSE_ROWS) {
+        const float *left[DENSE_ROWS];
+        for (int r = 0; r < DENSE_ROWS; r++) {
+          // Past the last row is the last one again.
+          left[r] = args.gradOutput + (first + (row + r < rows ? row + r : rows - 1)) * args.outputs + from;
+        }
+        addDense<DENSE_ROWS>(left, count, vectors, block, sums + (int64_t)row * PANEL);
+      }
+    }
+    for (int row = 0; row < rows; row++) {
+      memcpy(args.gradInput + (first + row) * args.inputs + column, sums + row * PANEL, (size_t)width * sizeof(float));
+    }
+  }
+}
+
+}  // namespace
+
+LinearProgram QLIF_PROGRAM() {
+  return LinearProgram{TILE, weightRows, forwardBytes, weightsBytes, inputBytes, forward, weights, gradientOfInput};
+}
+
+}  // namespace qlif

@@ -1,0 +1,72 @@
+// The linear layer's kernels on the host, compiled once for each instruction set from linear_kernels.cpp.
+#ifndef QLIF_LINEAR_KERNELS_H
+#define QLIF_LINEAR_KERNELS_H
+
+#include <stddef.h>
+
+#include "arguments.h"
+
+namespace qlif {
+
+/** A call's arguments, checked; output is null in a backward call. */
+struct LinearArgs {
+  int64_t steps;
+  int64_t batch;
+  int64_t inputs;
+  int64_t outputs;
+  int32_t inputType;  // QLIF_INPUT_
+  const void *input;
+  const float *weights;
+  const float *bias;  // null: none
+  float *output;
+  // Of a backward call.
+  const float *gradOutput;
+  bool gradOutputShared;  // one (B, M) for all steps
+  float *gradWeights;
+  float *gradBias;
+  float *gradInput;
+};
+
+/** How a job's rows are shared out: part i is rows first(i) to first(i + 1) - 1, as even as can be. */
+struct LinearParts {
+  int64_t rows;
+  int64_t count;
+
+  int64_t first(int64_t part) const { return part * (rows / count) + (part < rows % count ? part : rows % count); }
+};
+
+/** One of the products of a call, in parts for threads to do; it has a row at least. */
+struct LinearJob {
+  const LinearArgs &args;
+  LinearParts parts;
+
+  /** The rows of the largest part. */
+  int64_t mostRows() const { return (parts.rows + parts.count - 1) / parts.count; }
+};
+
+struct LinearProgram {
+  /** The most rows that a part of a job may have: of the input, of the weights. */
+  int64_t inputRows;
+  int64_t (*weightRows)(const LinearArgs &args);
+  /** Bytes that each thread works with, aligned to a cache line. */
+  size_t (*forwardBytes)(const LinearJob &job);
+  size_t (*weightsBytes)(const LinearJob &job);
+  size_t (*inputBytes)(const LinearJob &job);
+  /** Rows are those of the input. */
+  void (*forward)(const LinearJob &job, int64_t part, void *worker);
+  /** Rows are those of the weights, and one more for the bias. */
+  void (*weights)(const LinearJob &job, int64_t part, void *worker);
+  /** Rows are those of the input, of the first step alone where all steps share the gradient. */
+  void (*input)(const LinearJob &job, int64_t part, void *worker);
+};
+
+#if defined(__x86_64__)
+LinearProgram linearProgramV3();
+LinearProgram linearProgramV4();
+#else
+LinearProgram linearProgramBaseline();
+#endif
+
+}  // namespace qlif
+
+#endif
