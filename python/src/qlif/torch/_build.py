@@ -56,7 +56,8 @@ def _path(header: Path) -> Path:
     return cache_folder() / f"operator-torch-{torch.__version__}-abi{abi}-{platform.machine()}-{content}.so"
 
 
-def _compile(header: Path, target: Path) -> None:
+def compile_operators(source: Path, include_folder: Path, target: Path) -> None:
+    """Compiles operators against the installed PyTorch. Raises BuildError."""
     compiler = _compiler()
     installed = Path(torch.__file__).resolve().parent
     include = installed / "include"
@@ -77,10 +78,10 @@ def _compile(header: Path, target: Path) -> None:
             "-shared",
             "-fvisibility=hidden",
             f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
-            f"-I{header.parent}",
+            f"-I{include_folder}",
             f"-I{include}",
             f"-I{include}/torch/csrc/api/include",
-            str(_SOURCE),
+            str(source),
             "-o",
             made,
             f"-L{installed}/lib",
@@ -120,6 +121,6 @@ def load() -> Path:
     header = _header()
     path = _path(header)
     if not path.is_file():
-        _compile(header, path)
+        compile_operators(_SOURCE, header.parent, path)
     _load(path)
     return path
