@@ -307,6 +307,20 @@ def test_threads():
     assert failures == []
 
 
+def test_many_configurations():
+    """More than are kept open; the first ones work again after it."""
+    input = current(0, (2, 1, 3))
+
+    def values(tau):
+        config = qlif.QlifConfig(tau=tau)
+        return call(config, input, parameters_of(config, 3))[1]
+
+    first = values(1.0)
+    for i in range(200):
+        values(2.0 + i)
+    assert torch.equal(values(1.0), first)
+
+
 def test_means_know_no_order():
     values = torch.randn(2, 1001, 5)
     sums = torch.ops.qlif.batch_sums(values)

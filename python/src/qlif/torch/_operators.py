@@ -148,10 +148,13 @@ def _fake_move_statistics(fresh, state, first, count):
 
 
 class _Kernels:
-    """Idle kernels by configuration, device and threads: one serves one call at a time."""
+    """Idle kernels, with configuration, device and threads: one serves one call at a time. More than some are closed, those
+    first that were used longest ago."""
+
+    _KEPT = 64
 
     def __init__(self) -> None:
-        self._idle: Dict[Any, List[Kernel]] = {}
+        self._idle: List[Tuple[Any, Kernel]] = []
         self._lock = threading.Lock()
         os.register_at_fork(
             before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
@@ -159,14 +162,17 @@ class _Kernels:
 
     def take(self, key: Tuple[str, str, Optional[int]]) -> Kernel:
         with self._lock:
-            idle = self._idle.setdefault(key, [])
-            if idle:
-                return idle.pop()
+            for i in reversed(range(len(self._idle))):
+                if self._idle[i][0] == key:
+                    return self._idle.pop(i)[1]
         return Kernel(_model(key[0]).config, key[1], key[2])
 
     def give(self, key: Tuple[str, str, Optional[int]], kernel: Kernel) -> None:
         with self._lock:
-            self._idle[key].append(kernel)
+            self._idle.append((key, kernel))
+            oldest = self._idle.pop(0)[1] if len(self._idle) > self._KEPT else None
+        if oldest is not None:
+            oldest.close()
 
 
 _kernels = _Kernels()
