@@ -473,9 +473,9 @@ void forward(const LinearJob &job, int64_t part, void *worker) {
 
 /** Rows of the weights, whose sums for all columns are under way at once, log2 of the blocks of rows times. */
 int64_t weightRows(const LinearArgs &args) {
-  constexpr int64_t FLOATS = 1 << 17;
+  constexpr int64_t FLOATS = 1 << 18;
   const int64_t rows = args.outputs == 0 ? TILE : FLOATS / args.outputs;
-  return rows < 16 ? 16 : rows > TILE ? TILE : rows;
+  return rows < 16 ? 16 : rows > 2 * TILE ? 2 * TILE : rows;
 }
 
 constexpr int CHUNK_WORDS = (CHUNK + 63) / 64;
