@@ -393,13 +393,17 @@ _LOCK = threading.Lock()
 _library: Optional[Library] = None
 
 
+def package_folders() -> List[Path]:
+    """The package's folders: an editable install has the sources in one and what was built in another."""
+    return [Path(folder) for folder in sys.modules[__package__].__path__]
+
+
 def library_path() -> str:
     """Where the package's library is; the environment variable QLIF_LIBRARY names another one."""
     named = os.environ.get("QLIF_LIBRARY")
     if named:
         return named
-    # An editable install has the sources in one folder and the library in another.
-    folders = [Path(folder) for folder in sys.modules[__package__].__path__]
+    folders = package_folders()
     found = [folder / "libqlif.so" for folder in folders if (folder / "libqlif.so").is_file()]
     return str(found[0] if found else folders[0] / "libqlif.so")
 

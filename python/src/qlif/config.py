@@ -61,8 +61,9 @@ class NeuronConfig:
 
     _MODEL = ""
 
-    __slots__ = ("_values", "_struct")
+    __slots__ = ("_values", "_struct", "_text")
 
+    _text: str
     _values: Dict[str, Any]
     _struct: ctypes.Array
 
@@ -89,6 +90,12 @@ class NeuronConfig:
             _write(struct, option, _number_of(option, value))
         native.library().call("qlif_constants", ctypes.addressof(struct), None)
         values = {name: _value_of(option, _read(struct, option)) for name, option in table.items()}
+        words = [self._MODEL]
+        for name, option in table.items():
+            number, default = _read(struct, option), option.default
+            if number != default and not (math.isnan(number) and math.isnan(default)):
+                words.append(f"{name}={_text_of(option, number)}")
+        object.__setattr__(self, "_text", " ".join(words))
         object.__setattr__(self, "_struct", struct)
         object.__setattr__(self, "_values", values)
 
@@ -165,23 +172,17 @@ class NeuronConfig:
         return [*super().__dir__(), *self._model().options]
 
     def __str__(self) -> str:
-        words = [self._MODEL]
-        for name, option in self._model().options.items():
-            number = _read(self._struct, option)
-            default = option.default
-            if number != default and not (math.isnan(number) and math.isnan(default)):
-                words.append(f"{name}={_text_of(option, number)}")
-        return " ".join(words)
+        return self._text
 
     def __repr__(self) -> str:
         words = str(self).split()[1:]
         return f"<{type(self).__name__}{''.join(' ' + word for word in words)}>"
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and str(self) == str(other)
+        return type(self) is type(other) and self._text == other._text
 
     def __hash__(self) -> int:
-        return hash(str(self))
+        return hash(self._text)
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return _parse, (str(self),)

@@ -53,13 +53,12 @@ class _Call:
     """A forward call's arguments, for its backward call."""
 
     args: native.ForwardArgs
-    keep: List[Any]
-    reads: List[Tuple[str, Optional[Array]]]
-    shape: Tuple[int, int, int]
+    reads: List[Tuple[str, Optional[Array]]]  # what keeps them alive
+    shape: Tuple[int, ...]
     parameter_shapes: Dict[str, Tuple[int, ...]]
     modulation_shape: Optional[Tuple[int, ...]]
-    tape: Optional[Array]
-    tape_mode: int
+    tape: Optional[Array] = None
+    tape_mode: int = native.TAPE_VOLTAGE
 
 
 class Kernel:
@@ -162,6 +161,89 @@ class Kernel:
         written when ValueError is raised.
         """
         handle = self._open()
+        call = self._call(
+            input, parameters, modulation, state, seed, stream, first_step, element_offset, row_index, uniforms, normals, cuda_stream
+        )
+        args, shape = call.args, call.shape
+        writes: List[Tuple[str, Optional[Array]]] = []
+        outputs = _Outputs(self.device, out or {}, writes, cuda_stream)
+        spikes = outputs.get("spikes", shape, np.uint8)
+        values = outputs.get("spike_values", shape, np.float32)
+        voltages = outputs.get("voltages", shape, np.float32)
+        args.spikes_u8, args.spike_values, args.voltages = (_address(a) for a in (spikes, values, voltages))
+        traced = {}
+        symbols = [trace.symbol for trace in self._model.traces]
+        for symbol in traces:
+            if symbol not in symbols:
+                raise ValueError(f"traces: got {symbol!r}, expected some of {', '.join(symbols)}")
+            traced[symbol] = outputs.get(f"trace.{symbol}", shape, np.float32)
+            args.traces[symbols.index(symbol)] = _address(traced[symbol])
+        final = {}
+        variables = [variable.symbol for variable in self._model.variables]
+        if self.device.is_host or any(f"state.{symbol}" in (out or {}) for symbol in variables):
+            for i, symbol in enumerate(variables):
+                final[symbol] = outputs.get(f"state.{symbol}", shape[1:], np.float32)
+                if final[symbol] is None:
+                    raise ValueError(f"out: got no 'state.{symbol}', expected all of the state or none of it")
+                args.final_state[i] = _address(final[symbol])
+
+        call.tape_mode = self._tape_mode(record)
+        if record:
+            call.tape = outputs.bytes("tape", self._tape_bytes(call.tape_mode, shape))
+        outputs.require_used()
+        require_apart(call.reads, writes)
+        handle_of_tape = self._tape(call.tape_mode, shape, call.tape, False) if record else None
+        try:
+            args.tape = handle_of_tape
+            self._library.call("qlif_forward", handle, ctypes.byref(args), cuda_stream)
+        finally:
+            args.tape = None
+            self._close_tape(handle_of_tape)
+        return Forward(
+            _owner(spikes),
+            _owner(values),
+            _owner(voltages),
+            {symbol: _owner(array) for symbol, array in final.items()} or None,
+            {symbol: _owner(array) for symbol, array in traced.items()},
+            _owner(call.tape),
+            call if record else None,
+        )
+
+    def recorded(
+        self,
+        input: Any,
+        *,
+        tape: Any,
+        parameters: Optional[Mapping[str, Any]] = None,
+        modulation: Any = None,
+        state: Optional[Mapping[str, Any]] = None,
+        seed: int = 0,
+        stream: int = 0,
+        first_step: int = 0,
+        element_offset: int = 0,
+        row_index: Any = None,
+        uniforms: Any = None,
+        normals: Any = None,
+        record: Union[bool, str] = True,
+        cuda_stream: int = 0,
+    ) -> Forward:
+        """A forward call that was made before, of the arguments that it had and the memory of its tape, wherever that has been since:
+        for `backward`. Its results are None."""
+        call = self._call(
+            input, parameters, modulation, state, seed, stream, first_step, element_offset, row_index, uniforms, normals, cuda_stream
+        )
+        call.tape_mode = self._tape_mode(record)
+        bytes_of_tape = self._tape_bytes(call.tape_mode, call.shape)
+        memory = lent("tape", tape, self.device, np.uint8, cuda_stream)
+        if memory.shape != (bytes_of_tape,) or memory.bytes and memory.address % native.ALIGNMENT:
+            raise ValueError(f"tape: got the shape {memory.shape}, expected {bytes_of_tape} bytes aligned to {native.ALIGNMENT}")
+        call.tape = memory
+        return Forward(None, None, None, None, {}, tape, call)
+
+    def _call(
+        self, input, parameters, modulation, state, seed, stream, first_step, element_offset, row_index, uniforms, normals, cuda_stream
+    ) -> _Call:
+        """What a forward call reads."""
         device = self.device
         run = lent("input", input, device, np.float32, cuda_stream)
         if len(run.shape) != 3:
@@ -183,61 +265,13 @@ class Kernel:
             input=run.address,
         )
         reads: List[Tuple[str, Optional[Array]]] = [("input", run)]
-        writes: List[Tuple[str, Optional[Array]]] = []
-        keep: List[Any] = [run]
-        outputs = _Outputs(device, out or {}, writes, cuda_stream)
-
         parameter_shapes = self._lend_parameters(args, parameters or {}, neurons, reads, cuda_stream)
         modulation_shape = self._lend_modulation(args, modulation, run.shape, reads, cuda_stream)
         self._lend_draws(args, row_index, uniforms, normals, run.shape, reads, cuda_stream)
         if state is not None:
             for i, array in enumerate(self._states("state", state, (batch, neurons), True, reads, cuda_stream)):
                 args.initial_state[i] = array.address
-
-        spikes = outputs.get("spikes", run.shape, np.uint8)
-        values = outputs.get("spike_values", run.shape, np.float32)
-        voltages = outputs.get("voltages", run.shape, np.float32)
-        args.spikes_u8, args.spike_values, args.voltages = (_address(a) for a in (spikes, values, voltages))
-        traced = {}
-        symbols = [trace.symbol for trace in self._model.traces]
-        for symbol in traces:
-            if symbol not in symbols:
-                raise ValueError(f"traces: got {symbol!r}, expected some of {', '.join(symbols)}")
-            traced[symbol] = outputs.get(f"trace.{symbol}", run.shape, np.float32)
-            args.traces[symbols.index(symbol)] = _address(traced[symbol])
-        final = {}
-        variables = [variable.symbol for variable in self._model.variables]
-        if device.is_host or any(f"state.{symbol}" in (out or {}) for symbol in variables):
-            for i, symbol in enumerate(variables):
-                final[symbol] = outputs.get(f"state.{symbol}", (batch, neurons), np.float32)
-                if final[symbol] is None:
-                    raise ValueError(f"out: got no 'state.{symbol}', expected all of the state or none of it")
-                args.final_state[i] = _address(final[symbol])
-
-        mode = self._tape_mode(record)
-        tape = None
-        if record:
-            tape = outputs.bytes("tape", self._tape_bytes(mode, run.shape))
-        outputs.require_used()
-        require_apart(reads, writes)
-        keep.extend(array for _, array in reads)
-        handle_of_tape = self._tape(mode, run.shape, tape, False) if record else None
-        try:
-            args.tape = handle_of_tape
-            self._library.call("qlif_forward", handle, ctypes.byref(args), cuda_stream)
-        finally:
-            args.tape = None
-            self._close_tape(handle_of_tape)
-        call = _Call(args, keep, reads, run.shape, parameter_shapes, modulation_shape, tape, mode) if record else None
-        return Forward(
-            _owner(spikes),
-            _owner(values),
-            _owner(voltages),
-            {symbol: _owner(array) for symbol, array in final.items()} or None,
-            {symbol: _owner(array) for symbol, array in traced.items()},
-            _owner(tape),
-            call,
-        )
+        return _Call(args, reads, run.shape, parameter_shapes, modulation_shape)
 
     def _lend_parameters(self, args, given, neurons, reads, stream) -> Dict[str, Tuple[int, ...]]:
         unknown = [name for name in given if name not in self._model.parameters]

@@ -15,9 +15,15 @@
 #define TERMS 112
 #define ROWS 512
 
-/* 16 floats: one register, or two where they are narrower; and the same for memory that is aligned for floats alone. */
-typedef float vec __attribute__((vector_size(64)));
-typedef float loose __attribute__((vector_size(64), aligned(4), may_alias));
+/* A register of floats; and the same for memory that is aligned for floats alone. */
+#ifdef __AVX512F__
+#define BYTES 64
+#else
+#define BYTES 32
+#endif
+#define VECTORS (PANEL * 4 / BYTES)
+typedef float vec __attribute__((vector_size(BYTES), may_alias));
+typedef float loose __attribute__((vector_size(BYTES), aligned(4), may_alias));
 
 typedef struct {
     uint8_t *list; /* each row's terms that count, as indices in their block */
@@ -59,13 +65,13 @@ static int32_t list_row(lists *to, int row, int32_t end, const uint64_t *words, 
 static void add_block(const float *block_of_weights, const lists *terms, int block, float *sums) {
     for (int row = 0; row < terms->rows; row++) {
         int32_t at = terms->start[row * terms->blocks + block], end = terms->start[row * terms->blocks + block + 1];
-        vec *sum = (vec *)(sums + (long)row * PANEL);
-        vec a = sum[0], b = sum[1], c = sum[2], d = sum[3];
+        vec *to = (vec *)(sums + (long)row * PANEL), sum[VECTORS];
+        for (int i = 0; i < VECTORS; i++) sum[i] = to[i];
         for (; at < end; at++) {
             const vec *w = (const vec *)(block_of_weights + terms->list[at] * PANEL);
-            a += w[0], b += w[1], c += w[2], d += w[3];
+            for (int i = 0; i < VECTORS; i++) sum[i] += w[i];
         }
-        sum[0] = a, sum[1] = b, sum[2] = c, sum[3] = d;
+        for (int i = 0; i < VECTORS; i++) to[i] = sum[i];
     }
 }
 
@@ -73,7 +79,7 @@ static void add_block(const float *block_of_weights, const lists *terms, int blo
 static void pack(const float *from, long stride, int rows, int columns, float *to) {
     for (int row = 0; row < rows; row++, from += stride, to += PANEL) {
         if (columns == PANEL) {
-            for (int i = 0; i < PANEL; i += 16) *(vec *)(to + i) = *(const loose *)(from + i);
+            for (int i = 0; i < VECTORS; i++) ((vec *)to)[i] = ((const loose *)from)[i];
         } else {
             memset(to, 0, PANEL * sizeof(float));
             memcpy(to, from, columns * sizeof(float));

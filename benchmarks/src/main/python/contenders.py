@@ -447,8 +447,6 @@ def single_calls(machine: Machine, contender: Contender, count: int = 200) -> Me
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, native.QlifError):
-        return error.status == native.OUT_OF_MEMORY
     kinds = tuple(
         kind
         for kind in (getattr(torch, "OutOfMemoryError", None), getattr(torch.cuda, "OutOfMemoryError", None))

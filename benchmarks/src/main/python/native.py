@@ -1,4 +1,4 @@
-"""The part of libqlif.so's C interface (native/include/qlif.h) that the comparison needs, on raw addresses.
+"""libqlif.so's C interface as the comparison calls it, over the binding of the Python package (python/src/qlif).
 
 Arrays are torch tensors or numpy arrays, contiguous, on the kernel's device; whoever calls keeps them alive until the
 work is done.
@@ -7,158 +7,44 @@ work is done.
 from __future__ import annotations
 
 import ctypes
+import sys
+from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence
 
 import constants as k
 
-HOST = -1
-ABI_VERSION = 3
-OUT_OF_MEMORY = 2
-MAX_STATE_VARIABLES = 32
-MAX_PARAMETERS = 16
-MAX_TRACES = 32
-TAPE_VOLTAGE = 0
-TAPE_COMPACT = 1
-TYPE_F32 = 0
+_HERE = Path(__file__).resolve().parent
+if not (_HERE / "qlif").is_dir():
+    # In a checkout; scripts/gpu-check copies the package beside this file.
+    sys.path.insert(0, str(_HERE.parents[3] / "python" / "src"))
 
-_c_pointer = ctypes.c_void_p
+from qlif._library import (  # noqa: E402
+    HOST,
+    TAPE_COMPACT,
+    TAPE_VOLTAGE,
+    TYPE_F32,
+    BackwardArgs,
+    DrawArgs,
+    ForwardArgs,
+    KernelOptions,
+    Library,
+    sized,
+)
 
-
-class QlifError(RuntimeError):
-    """A call that did not return QLIF_SUCCESS."""
-
-    def __init__(self, call: str, status: int, text: str):
-        super().__init__(f"{call}: status {status}: {text}")
-        self.status = status
-
-
-_OPTIONS = """
-    detach_reset stochastic decision sampling spike_value angle_map readout quantum_wires surrogate dynamic_probability
-    refractory use_adaptation use_depression use_ahp use_adaptive_threshold homeostasis_enabled neuromod_mode
-    neuromod_transform
-"""
-_NUMBERS = """
-    v_reset reset_fraction dt noise_std theta_max quantum_leak quantum_threshold probability_floor surrogate_alpha
-    base_alpha dsp_decay dsp_jump min_alpha max_alpha tau_ref r_jump adaptation_decay spike_increase depression_rate
-    recovery_rate tau_ahp ahp_jump g_ahp ahp_max min_threshold max_threshold homeostasis_target_rate homeostasis_lr
-    homeostasis_tau neuromod_strength v_th tau eta q_scale q_bias tau_adapt initial_probability initial_slope
-"""
+__all__ = ["HOST", "TAPE_COMPACT", "TAPE_VOLTAGE", "Kernel", "Library", "Tape", "backward_args", "config_of", "forward_args"]
 
 
-class Config(ctypes.Structure):
-    """qlif_qlif_config."""
-
-    _fields_ = (
-        [("size", ctypes.c_uint32), ("model", ctypes.c_int32)]
-        + [(name, ctypes.c_int32) for name in _OPTIONS.split()]
-        + [(name, ctypes.c_double) for name in _NUMBERS.split()]
-    )
-
-
-def config_of(library: "Library", configuration: str) -> Config:
-    """The qlif_qlif_config of a configuration in constants.CONFIGURATIONS."""
+def config_of(library: Library, configuration: str) -> ctypes.Array:
+    """The struct of a configuration in constants.CONFIGURATIONS."""
     if configuration not in k.CONFIGURATIONS:
         raise ValueError(f"configuration: got '{configuration}', expected one of {', '.join(k.CONFIGURATIONS)}")
-    config = Config()
+    size = library.models[0].config_size
+    config = (ctypes.c_uint64 * ((size + 7) // 8))()
     if configuration == "full":
-        library.call("qlif_qlif_defaults", ctypes.byref(config), ctypes.sizeof(config))
+        library.call("qlif_qlif_defaults", ctypes.byref(config), size)
     else:
-        library.call("qlif_qlif_preset", ctypes.byref(config), ctypes.sizeof(config), b"plain-lif")
+        library.call("qlif_qlif_preset", ctypes.byref(config), size, b"plain-lif")
     return config
-
-
-class KernelOptions(ctypes.Structure):
-    """qlif_kernel_options."""
-
-    _fields_ = [("size", ctypes.c_uint32), ("threads", ctypes.c_int32), ("spin_nanos", ctypes.c_int64)]
-
-
-class Broadcast(ctypes.Structure):
-    """qlif_broadcast."""
-
-    _fields_ = [
-        ("data", _c_pointer),
-        ("stride_t", ctypes.c_int64),
-        ("stride_b", ctypes.c_int64),
-        ("stride_n", ctypes.c_int64),
-    ]
-
-
-class ForwardArgs(ctypes.Structure):
-    """qlif_forward_args."""
-
-    _fields_ = [
-        ("size", ctypes.c_uint32),
-        ("input_type", ctypes.c_int32),
-        ("spike_value_type", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
-        ("steps", ctypes.c_int64),
-        ("batch", ctypes.c_int64),
-        ("neurons", ctypes.c_int64),
-        ("first_step", ctypes.c_int64),
-        ("seed", ctypes.c_uint64),
-        ("element_offset", ctypes.c_int64),
-        ("stream", ctypes.c_uint32),
-        ("per_neuron_parameters", ctypes.c_uint32),
-        ("key", _c_pointer),
-        ("row_index", _c_pointer),
-        ("input", _c_pointer),
-        ("parameters", _c_pointer * MAX_PARAMETERS),
-        ("modulation", Broadcast),
-        ("uniforms", _c_pointer),
-        ("normals", _c_pointer),
-        ("initial_state", _c_pointer * MAX_STATE_VARIABLES),
-        ("final_state", _c_pointer * MAX_STATE_VARIABLES),
-        ("spikes_f32", _c_pointer),
-        ("spikes_u8", _c_pointer),
-        ("spikes_bit", _c_pointer),
-        ("spike_values", _c_pointer),
-        ("voltages", _c_pointer),
-        ("traces", _c_pointer * MAX_TRACES),
-        ("tape", _c_pointer),
-        ("scratch", _c_pointer),
-        ("scratch_bytes", ctypes.c_uint64),
-    ]
-
-
-class BackwardArgs(ctypes.Structure):
-    """qlif_backward_args."""
-
-    _fields_ = [
-        ("size", ctypes.c_uint32),
-        ("grad_type", ctypes.c_int32),
-        ("forward", ctypes.POINTER(ForwardArgs)),
-        ("grad_spike_values", _c_pointer),
-        ("grad_spike_values_shared", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
-        ("grad_voltages", _c_pointer),
-        ("grad_final_state", _c_pointer * MAX_STATE_VARIABLES),
-        ("grad_input", _c_pointer),
-        ("grad_modulation", _c_pointer),
-        ("grad_parameters", _c_pointer * MAX_PARAMETERS),
-        ("grad_initial_state", _c_pointer * MAX_STATE_VARIABLES),
-        ("scratch", _c_pointer),
-        ("scratch_bytes", ctypes.c_uint64),
-    ]
-
-
-class DrawArgs(ctypes.Structure):
-    """qlif_draw_args."""
-
-    _fields_ = [
-        ("size", ctypes.c_uint32),
-        ("stream", ctypes.c_uint32),
-        ("seed", ctypes.c_uint64),
-        ("element_offset", ctypes.c_int64),
-        ("first_step", ctypes.c_int64),
-        ("steps", ctypes.c_int64),
-        ("wires", ctypes.c_int64),
-        ("elements", ctypes.c_int64),
-        ("neurons", ctypes.c_int64),
-        ("row_index", _c_pointer),
-        ("uniforms", _c_pointer),
-        ("normals", _c_pointer),
-    ]
 
 
 def address(array: Any) -> Optional[int]:
@@ -181,8 +67,8 @@ def forward_args(
 ) -> ForwardArgs:
     """A forward call of T x B x N with per-neuron parameters from the initial state, spikes out as bytes."""
     steps, batch, neurons = shape
-    args = ForwardArgs(
-        size=ctypes.sizeof(ForwardArgs),
+    args = sized(
+        ForwardArgs,
         steps=steps,
         batch=batch,
         neurons=neurons,
@@ -205,8 +91,8 @@ def backward_args(
     forward: ForwardArgs, upstream: Any, grad_input: Any, grad_parameters: Mapping[str, Any]
 ) -> BackwardArgs:
     """The backward call of a forward call, from the gradient of the spike values."""
-    args = BackwardArgs(
-        size=ctypes.sizeof(BackwardArgs),
+    args = sized(
+        BackwardArgs,
         forward=ctypes.pointer(forward),
         grad_spike_values=address(upstream),
         grad_input=address(grad_input),
@@ -214,51 +100,6 @@ def backward_args(
     for i, name in enumerate(k.PARAMETERS):
         args.grad_parameters[i] = address(grad_parameters[name])
     return args
-
-
-class Library:
-    """libqlif.so."""
-
-    def __init__(self, path: str):
-        self._library = ctypes.CDLL(path)
-        self._library.qlif_abi_version.restype = ctypes.c_uint32
-        self._library.qlif_last_error.restype = ctypes.c_char_p
-        self._library.qlif_version.restype = ctypes.c_char_p
-        found = self._library.qlif_abi_version()
-        if found != ABI_VERSION:
-            raise RuntimeError(f"{path}: has ABI version {found}, expected {ABI_VERSION}")
-        self._library.qlif_tape_bytes.restype = ctypes.c_uint64
-        pointer, integer = ctypes.c_void_p, ctypes.c_int64
-        self._library.qlif_tape_bytes.argtypes = [pointer]
-        for name, types in {
-            "qlif_kernel_open": [ctypes.c_int32, pointer, pointer, pointer],
-            "qlif_kernel_close": [pointer],
-            "qlif_kernel_describe": [pointer, ctypes.c_char_p, ctypes.c_size_t],
-            "qlif_kernel_reserve": [pointer, integer, integer, integer, ctypes.c_int32],
-            "qlif_forward": [pointer, pointer, pointer],
-            "qlif_backward": [pointer, pointer, pointer],
-            "qlif_draw": [pointer, pointer, pointer],
-            "qlif_qlif_defaults": [pointer, ctypes.c_uint32],
-            "qlif_qlif_preset": [pointer, ctypes.c_uint32, ctypes.c_char_p],
-            "qlif_tape_open": [pointer, ctypes.c_int32, ctypes.c_int32, integer, integer, integer, pointer],
-            "qlif_tape_close": [pointer],
-        }.items():
-            function = getattr(self._library, name)
-            function.argtypes = types
-            function.restype = ctypes.c_int32
-
-    @property
-    def version(self) -> str:
-        return self._library.qlif_version().decode()
-
-    def call(self, name: str, *arguments: Any) -> None:
-        """Calls a function that returns a status; raises QlifError unless that is 0."""
-        status = getattr(self._library, name)(*arguments)
-        if status != 0:
-            raise QlifError(name, status, self._library.qlif_last_error().decode())
-
-    def tape_bytes(self, handle: ctypes.c_void_p) -> int:
-        return self._library.qlif_tape_bytes(handle)
 
 
 class _Owner:
@@ -288,9 +129,9 @@ class Kernel(_Owner):
 
     _close = "qlif_kernel_close"
 
-    def __init__(self, library: Library, device: int, config: Config, threads: int = 1):
+    def __init__(self, library: Library, device: int, config: ctypes.Array, threads: int = 1):
         super().__init__(library)
-        options = KernelOptions(size=ctypes.sizeof(KernelOptions), threads=threads)
+        options = sized(KernelOptions, threads=threads)
         library.call(
             "qlif_kernel_open", device, ctypes.byref(config), ctypes.byref(options), ctypes.byref(self.handle)
         )
@@ -312,8 +153,8 @@ class Kernel(_Owner):
     def draw(self, shape: Sequence[int], uniforms: Any, normals: Any, stream: int = 0) -> None:
         """Writes the numbers that a run of T x B x N would draw."""
         steps, batch, neurons = shape
-        args = DrawArgs(
-            size=ctypes.sizeof(DrawArgs),
+        args = sized(
+            DrawArgs,
             stream=k.STREAM,
             seed=k.SEED,
             steps=steps,

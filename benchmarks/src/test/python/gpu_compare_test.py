@@ -231,7 +231,7 @@ class GpuCompareTest(unittest.TestCase):
     @pretended
     def test_out_of_memory_is_said_and_no_failure(self):
         def too_much(self):
-            raise native.QlifError("qlif_forward", native.OUT_OF_MEMORY, "no memory")
+            raise MemoryError("no memory")
 
         with mock.patch.object(contenders.Eager, "run", too_much):
             code, text, results = self.compare("--shape", SHAPES[0], "--passes", "forward")

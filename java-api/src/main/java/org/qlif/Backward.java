@@ -10,7 +10,12 @@ import org.jspecify.annotations.Nullable;
  * modulation, lent draws, row indices and initial state are read again. Its outputs are not, and may be gone.
  *
  * <p>Absent upstream gradients count as 0; absent results are not computed. Results are overwritten, not added to. A
- * description can be run any number of times; running it again allocates nothing. Setters return {@code this}. Not thread-safe.
+ * description can be run any number of times; running it again allocates nothing, once the JVM has compiled what runs. Setters return
+ * {@code this}. Not thread-safe.
+ *
+ * <p>What is not differentiated counts as constant: the spikes that SAMPLE draws or a threshold decides have a surrogate or a straight-through
+ * gradient, H and homeostasis none. So finite differences agree with these gradients only for a smooth configuration: spike value EXPECTED
+ * of a QUBIT or SIGMOID decision, its AHP and homeostasis off, {@code reset(reset -> reset.withDetached(false))}.
  *
  * <p>Gradients of shared values are summed in a fixed order: over time from the last step to the first in float32, then over the
  * batch in blocks of 32 rows. In a block, rows are added from first to last in float64, then neurons in float64, in 256 partial sums by

@@ -1,5 +1,6 @@
 package org.qlif;
 
+import java.util.Objects;
 import java.util.regex.Pattern;
 
 /**
@@ -28,9 +29,11 @@ public record Device(String text) {
      *     lower-case letters and digits
      */
     public Device {
+        Objects.requireNonNull(text, "device");
         if (!GRAMMAR.matcher(text).matches()) {
-            throw new IllegalArgumentException("device: got '" + text
-                    + "', expected 'auto', a kind such as 'cpu', or kind:qualifier such as 'cpu:simd'");
+            throw new IllegalArgumentException(
+                    "device: got '" + text
+                            + "', expected 'auto', a kind such as 'cpu', or kind:qualifier such as 'cpu:simd', in lower-case letters and, after the colon, digits");
         }
     }
 

@@ -135,7 +135,9 @@ public final class Devices {
         return choose(
                 device,
                 matching(device),
-                new Task("this configuration", (backend, candidate) -> backend.obstacles(config, options, candidate)));
+                new Task(
+                        "this configuration with these options",
+                        (backend, candidate) -> backend.obstacles(config, options, candidate)));
     }
 
     /**

@@ -75,7 +75,8 @@ public final class Forward {
     }
 
     /**
-     * Lends the decision uniforms, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for W wires, each in [0, 1); null to draw them.
+     * Lends the decision uniforms, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for W wires, each in [0, 1); null to draw them. Their
+     * values are not checked: one that is not below p, NaN among them, means no spike.
      */
     public Forward uniforms(@Nullable Tensor uniforms) {
         this.uniforms = uniforms;
@@ -105,8 +106,9 @@ public final class Forward {
     }
 
     /**
-     * Sets the absolute index of the run's first step, counted from the start of the stream: at least 0. Unless set it is that
-     * of the initial state, or 0.
+     * Sets the absolute index of the run's first step, counted from the start of the stream: at least 0, and such that the run ends at
+     * 2^33 at most, where the counter of the draws does. Unless set it is that of the initial state, or 0; once set it counts before the
+     * state's, so a description that streams on through a state leaves it unset.
      *
      * @throws IllegalArgumentException if it is negative
      */
@@ -147,8 +149,15 @@ public final class Forward {
         return changed();
     }
 
-    /** Drops the spikes of this type. */
+    /**
+     * Drops the spikes of this type.
+     *
+     * @throws IllegalArgumentException if it is not a type of spikes
+     */
     public Forward dropSpikes(DType type) {
+        if (!DType.SPIKES.contains(Objects.requireNonNull(type, "type"))) {
+            throw new IllegalArgumentException("type: got " + type + ", expected one of " + DType.SPIKES);
+        }
         spikes[type.ordinal()] = null;
         return changed();
     }
@@ -286,17 +295,25 @@ public final class Forward {
 
     /** The number of time steps T. */
     public long steps() {
-        return input().extent(0);
+        return extent(0);
     }
 
     /** The batch size B. */
     public long batch() {
-        return input().extent(1);
+        return extent(1);
     }
 
     /** The number of neurons N. */
     public long neurons() {
-        return input().extent(2);
+        return extent(2);
+    }
+
+    /** Of an input of another rank, which {@link Kernel} refuses, too. */
+    private long extent(int axis) {
+        if (input().rank() != 3) {
+            throw new IllegalStateException("input: got " + input() + ", expected F32 of shape (T, B, N)");
+        }
+        return input().extent(axis);
     }
 
     /** The number of elements, B * N. */

@@ -16,7 +16,8 @@ import org.qlif.spi.TapeStorage;
  * <p>Every backend returns the same bits for any number of threads, and for any split of a run over time or batch, except that
  * gradients of shared values are sums of a call (a NaN is a NaN: its payload is not part of that promise). Arguments are checked
  * before anything is written, the values of parameters in the host's memory among them ({@link Parameters#requireValid}). Input,
- * modulation and a given state may hold NaN, which stays in its neuron.
+ * modulation and a given state may hold NaN, which stays in its neuron. Lent memory must stay open until a call returns: an arena that is
+ * closed meanwhile refuses to close, or ends the call with an exception when a part of the outputs is written.
  *
  * <p>A kernel serves one call at a time, from any thread, a virtual one too: a call from a second thread meanwhile, or after
  * {@link #close()}, throws {@link IllegalStateException}. Open one kernel for each thread that calls; kernels
@@ -171,7 +172,8 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * Writes the numbers that a run of this kernel would draw: the same bits on every backend.
+     * Writes the numbers that a run would draw: the same bits on every backend, whatever the configuration, which decides only what of
+     * them it draws.
      *
      * @param stream which numbers
      * @param firstStep the absolute index of the first step, at least 0
@@ -185,7 +187,7 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * Writes the numbers that a run of this kernel would draw for rows from anywhere in the whole batch.
+     * Writes the numbers that a run would draw for rows from anywhere in the whole batch.
      *
      * @param stream which numbers; with row indices its offset is 0
      * @param firstStep the absolute index of the first step
@@ -250,7 +252,7 @@ public final class Kernel implements AutoCloseable {
      * bound to this kernel, to be used from one thread at a time, not during a call, and until {@link #close()}.
      */
     public <T> Optional<T> extension(Class<T> type) {
-        return backend.extension(type);
+        return backend.extension(Objects.requireNonNull(type, "type"));
     }
 
     /** Whether this kernel reaches memory of a device. */
@@ -418,6 +420,9 @@ public final class Kernel implements AutoCloseable {
 
     /** Throws unless the sizes of a tape of this shape are numbers, whatever backend makes it and however it lays it out. */
     private void requireTapeSize(long steps, long batch, long neurons) {
+        Tensor.requireExtent("steps", steps);
+        Tensor.requireExtent("batch", batch);
+        Tensor.requireExtent("neurons", neurons);
         Tensor.byteSize(DType.F32, steps, batch, neurons);
         // A potential and a bit for each step, padded to words, and a state for some steps.
         long most = 4 + 1 + 4L * config.stateVariables().size();

@@ -11,8 +11,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The kernels of a process on the CPU share one team of helper threads, and the scratch memory that goes with them, about 2 MiB a
  * thread. A kernel uses as many members of the team as its options say, the calling thread among them; the team grows to the largest number
- * that a kernel has asked for. A call that finds the team at another kernel's work runs on its calling thread alone: no call waits for
- * another. The helpers are daemon threads, sleep between calls, and end when the last kernel is closed or reclaimed. {@code cpu:native}
+ * that a kernel has asked for, and does not shrink while a kernel is open. A call that finds the team at another kernel's work, or is too
+ * small to share, runs on its calling thread alone, in scratch that such calls hand on to each other: no call waits for another. The helpers
+ * are daemon threads, sleep between calls, and end when the last kernel is closed or reclaimed. {@code cpu:native}
  * has such a team of its own, in C++.
  *
  * <p>Backends off the CPU have no helper threads and ignore all this.
@@ -74,7 +75,7 @@ public final class KernelOptions {
      * @throws IllegalArgumentException if it is negative or longer
      */
     public KernelOptions withSpin(Duration spin) {
-        if (spin.isNegative() || spin.compareTo(LONGEST_SPIN) > 0) {
+        if (Objects.requireNonNull(spin, "spin").isNegative() || spin.compareTo(LONGEST_SPIN) > 0) {
             throw new IllegalArgumentException("spin: got " + spin + ", expected from PT0S to " + LONGEST_SPIN);
         }
         return new KernelOptions(threads, threadFactory, spin);

@@ -25,6 +25,7 @@ final class LayerEngine implements AutoCloseable {
         private @Nullable State state;
         private @Nullable Statistics statistics;
         private int episode;
+        private int evaluations;
 
         Settings(long neurons) {
             if (neurons < 1) {
@@ -86,6 +87,13 @@ final class LayerEngine implements AutoCloseable {
             this.episode = episode;
         }
 
+        void evaluations(int evaluations) {
+            if (evaluations < 0) {
+                throw new IllegalArgumentException("evaluations: got " + evaluations + ", expected at least 0");
+            }
+            this.evaluations = evaluations;
+        }
+
         /** The parameters of a layer, which are those that were given. */
         private Parameters parametersFor(NeuronConfig config) {
             if (parameters == null) {
@@ -115,13 +123,16 @@ final class LayerEngine implements AutoCloseable {
         private Statistics statisticsFor(NeuronConfig config, boolean moved) {
             Statistics own = Statistics.initial(config, neurons);
             if (statistics != null) {
-                own.copyFrom(statistics);
+                own.copyFrom("statistics", statistics);
             } else if (moved && state != null) {
                 own.update(state);
             }
             return own;
         }
     }
+
+    /** What any JVM makes an array of. */
+    private static final long MOST_ELEMENTS = Integer.MAX_VALUE - 8;
 
     private final NeuronConfig config;
     private final long neurons;
@@ -181,6 +192,7 @@ final class LayerEngine implements AutoCloseable {
         this.draws = draws;
         this.batch = settings.batch;
         this.episode = settings.episode;
+        this.evaluations = settings.evaluations;
         this.parameters = settings.parametersFor(config);
         this.state = settings.stateFor(config);
         this.movesStatistics = steered && tapeMode != null;
@@ -202,6 +214,9 @@ final class LayerEngine implements AutoCloseable {
 
     private Forward run(Tensor input, @Nullable Tensor modulation) {
         requireInput(input);
+        if (policy == StatePolicy.RESET) {
+            requireMore("episodes", episode);
+        }
         State last = startOf(input);
         State next =
                 policy == StatePolicy.RESET && !movesStatistics ? null : State.zeros(config, input.extent(1), neurons);
@@ -224,6 +239,14 @@ final class LayerEngine implements AutoCloseable {
         return call;
     }
 
+    /** Whether the index after this one is an index, too: at most so many runs draw different numbers. */
+    private static void requireMore(String what, int index) {
+        if (index == Integer.MAX_VALUE) {
+            throw new IllegalStateException("this layer has had all its " + what
+                    + ", whose index ends at 2^31 - 1; build one with another seed or stream");
+        }
+    }
+
     /** Does with the means over the batch of {@code next}, where a run has ended, what the policy and training ask for. */
     private void carry(State next) {
         if (movesStatistics || policy == StatePolicy.KEEP) {
@@ -239,6 +262,7 @@ final class LayerEngine implements AutoCloseable {
         guard.enter();
         try {
             requireInput(input);
+            requireMore("evaluations", evaluations);
             // Counted down, where no episode of a forward call gets to.
             Forward call = describe(input, modulation, freshOrNull(input.extent(1)), -1 - evaluations);
             kernel.forward(call);
@@ -254,6 +278,10 @@ final class LayerEngine implements AutoCloseable {
         if (input.rank() != 3 || input.extent(2) != neurons) {
             throw new IllegalArgumentException(
                     "input: got " + input + ", expected F32 of shape (T, B, " + neurons + ")");
+        }
+        if (input.elements() > MOST_ELEMENTS) {
+            throw new IllegalArgumentException("input: got " + input + ", expected at most " + MOST_ELEMENTS
+                    + " elements, since a layer's outputs are Java arrays; a Kernel takes memory of any size");
         }
     }
 
@@ -353,6 +381,11 @@ final class LayerEngine implements AutoCloseable {
         if (lastCall == null) {
             throw new IllegalStateException("there was no forward call");
         }
+        if (tape == null || !tape.holds(lastCall)) {
+            throw new IllegalStateException(
+                    "the last forward call can't be followed: it failed in the middle, or a parameter's tensor was replaced since;"
+                            + " expected another forward call first");
+        }
         Tensor modulation = lastCall.modulation();
         Backward call = new Backward(lastCall)
                 .gradSpikeValues(gradSpikeValues)
@@ -366,14 +399,24 @@ final class LayerEngine implements AutoCloseable {
 
     /** Forgets the state: the next call starts an episode, another one if this one has drawn numbers. */
     void reset() {
-        if (state != null && state.step() > 0) {
-            episode++;
+        guard.enter();
+        try {
+            if (state != null && state.step() > 0) {
+                requireMore("episodes", episode);
+                episode++;
+            }
+            state = null;
+        } finally {
+            guard.exit();
         }
-        state = null;
     }
 
     int episode() {
         return episode;
+    }
+
+    int evaluations() {
+        return evaluations;
     }
 
     Parameters parameters() {
@@ -417,6 +460,7 @@ final class LayerEngine implements AutoCloseable {
     /** Releases the kernel and the tape, after waiting for a call that runs. */
     @Override
     public void close() {
+        guard.requireClosable();
         kernel.requireClosable();
         guard.close(() -> {
             lastCall = null;

@@ -143,10 +143,14 @@ public record LifConfig(
         return TRACES;
     }
 
+    private static LifParameter own(NeuronParameter parameter) {
+        return PARAMETERS.get(Ordinals.of("parameter", PARAMETERS, parameter, parameter.ordinal()));
+    }
+
     @Override
     public float defaultValue(NeuronParameter parameter) {
         return (float)
-                switch ((LifParameter) parameter) {
+                switch (own(parameter)) {
                     case TAU_SYN_INV -> tauSynInv;
                     case TAU_MEM_INV -> tauMemInv;
                     case V_TH -> vTh;
@@ -155,7 +159,7 @@ public record LifConfig(
 
     @Override
     public ParameterRange parameterRange(NeuronParameter parameter) {
-        return switch ((LifParameter) parameter) {
+        return switch (own(parameter)) {
             case TAU_SYN_INV, TAU_MEM_INV -> ParameterRange.rate(parameter.symbol(), (float) dt);
             case V_TH -> ParameterRange.FINITE;
         };
@@ -168,7 +172,7 @@ public record LifConfig(
      */
     @Override
     public ParameterRange usefulRange(NeuronParameter parameter) {
-        return switch ((LifParameter) parameter) {
+        return switch (own(parameter)) {
             case TAU_SYN_INV, TAU_MEM_INV -> {
                 float most = parameterRange(parameter).most();
                 yield ParameterRange.between(most / ParameterRange.SLOWEST, most);

@@ -110,8 +110,8 @@ public final class LifLayer implements AutoCloseable {
      * @param gradSpikeValues the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is
      *     the same at every step; null for 0
      * @param gradVoltages the gradient with respect to the voltages, {@code F32 (T, B, N)}; null for 0
-     * @throws IllegalStateException if the layer was not built for training, there was no forward call, a parameter was replaced
-     *     since, or the layer is closed or in a call
+     * @throws IllegalStateException if the layer was not built for training, there was no forward call, the last one failed after it had
+     *     begun to write, a parameter was replaced since, or the layer is closed or in a call
      */
     public Gradients backward(@Nullable Tensor gradSpikeValues, @Nullable Tensor gradVoltages) {
         Backward call = engine.backward(gradSpikeValues, gradVoltages);
@@ -120,6 +120,8 @@ public final class LifLayer implements AutoCloseable {
 
     /**
      * Forgets the state: the next call starts from a fresh one, and, if steps were run since the last fresh one, in another episode.
+     *
+     * @throws IllegalStateException if the layer is closed or in a call
      */
     public void reset() {
         engine.reset();

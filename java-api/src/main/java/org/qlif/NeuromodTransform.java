@@ -3,7 +3,8 @@ package org.qlif;
 /**
  * What is applied to an external modulation before it becomes the state variable M. The built-in transforms run inside the
  * kernels; any other implementation is called back for each element, from the kernel's threads, so it must be thread-safe and
- * pure. Backends outside Java, on a GPU or not, refuse user functions.
+ * pure. Backends outside Java, on a GPU or not, refuse user functions. What a function throws ends the call and reaches its caller
+ * unchanged, when a part of the outputs is written.
  *
  * <pre>{@code
  * NeuromodTransform softsign = new NeuromodTransform() {
@@ -30,9 +31,9 @@ public interface NeuromodTransform {
     /** M = m. */
     NeuromodTransform IDENTITY = BuiltInTransform.IDENTITY;
 
-    /** M for a modulation {@code m}. */
+    /** M for a modulation {@code m}: asked for in forward calls, and again in backward calls. */
     float apply(float m);
 
-    /** dM/dm, given {@code m} and the {@code value} that {@link #apply} returned for it. */
+    /** dM/dm, given {@code m} and the {@code value} that {@link #apply} returned for it: asked for in backward calls alone. */
     float derivative(float m, float value);
 }

@@ -1,6 +1,7 @@
 package org.qlif;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Positions in a model's lists of parameters, state variables and traces, which are open interfaces: anybody can implement them. */
 final class Ordinals {
@@ -13,8 +14,15 @@ final class Ordinals {
      */
     static <T> int of(String name, List<? extends T> all, T item, int ordinal) {
         if (ordinal < 0 || ordinal >= all.size() || all.get(ordinal) != item) {
-            throw new IllegalArgumentException(name + ": got " + item + ", expected one of " + all);
+            throw new IllegalArgumentException(name + ": got " + named(item) + ", expected one of " + all);
         }
         return ordinal;
+    }
+
+    /** With its type where it has one of our own: two models have parameters of the same name. */
+    private static String named(@Nullable Object item) {
+        return item instanceof Enum<?> constant
+                ? constant.getDeclaringClass().getSimpleName() + "." + constant.name()
+                : String.valueOf(item);
     }
 }

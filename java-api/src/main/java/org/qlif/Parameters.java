@@ -1,5 +1,6 @@
 package org.qlif;
 
+import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +37,7 @@ public final class Parameters {
      * @throws IllegalArgumentException if {@code neurons} is negative, or more than an array can have
      */
     public static Parameters perNeuron(NeuronConfig config, long neurons) {
+        Tensor.requireExtent("neurons", neurons);
         return filled(config, neurons);
     }
 
@@ -91,25 +93,35 @@ public final class Parameters {
 
     /**
      * Moves each value to the nearest that is in its {@link NeuronConfig#usefulRange}, as one does after a step of an optimizer: a V_th
-     * outside the bounds of an adapting threshold has no gradient, without a word, and would stay there. Absent tensors are passed over; to
-     * clamp some parameters only, put their tensors into a set of their own.
-     *
-     * <pre>{@code
-     * Parameters learned = Parameters.none(config).set(QlifParameter.V_TH, parameters.get(QlifParameter.V_TH));
-     * long moved = learned.clamp(config);
-     * }</pre>
+     * outside the bounds of an adapting threshold has no gradient, without a word, and would stay there. Absent tensors are passed over.
      *
      * @return how many values moved
      * @throws IllegalArgumentException if these are another model's, a value is NaN, or a tensor is read-only; nothing is changed
      * @throws IllegalStateException if a tensor is in a device's memory; nothing is changed
      */
     public long clamp(NeuronConfig config) {
+        return clamp(config, parameters);
+    }
+
+    /**
+     * Clamps, as {@link #clamp(NeuronConfig)} does, some parameters only: those that an optimizer changes.
+     *
+     * <pre>{@code
+     * layer.parameters().clamp(layer.config(), layer.learnable());
+     * }</pre>
+     *
+     * @param learned which parameters
+     * @return how many values moved
+     * @throws IllegalArgumentException if the model has no such parameter, and as {@link #clamp(NeuronConfig)}; nothing is changed
+     * @throws IllegalStateException if a tensor is in a device's memory; nothing is changed
+     */
+    public long clamp(NeuronConfig config, Collection<? extends NeuronParameter> learned) {
         requireModel("parameters", config);
-        for (NeuronParameter parameter : parameters) {
+        for (NeuronParameter parameter : learned) {
             requireNumbers(parameter, get(parameter));
         }
         long moved = 0;
-        for (NeuronParameter parameter : parameters) {
+        for (NeuronParameter parameter : learned) {
             Tensor tensor = get(parameter);
             ParameterRange range = config.usefulRange(parameter);
             for (long i = 0; tensor != null && i < tensor.elements(); i++) {

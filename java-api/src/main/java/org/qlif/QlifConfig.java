@@ -16,7 +16,8 @@ import java.util.function.UnaryOperator;
  *         .build();
  * }</pre>
  *
- * <p>or from text, {@code QlifConfig.parse("QLIF tau=10 angle_map=TANH homeostasis_enabled=false")}, which {@link #toString} gives back.
+ * <p>or from text, {@code QlifConfig.parse("QLIF tau=10 angle_map=TANH homeostasis_enabled=false")}. {@link #toString} gives such a text,
+ * of what differs from the defaults in the order of docs/model.md, which {@link #parse} reads back.
  * Values are checked when the configuration is made: one outside its range, a NaN or an infinity is refused by the name that it has in
  * text, value and range. Ranges of numbers are meant in float32, in which kernels compute.
  *
@@ -722,10 +723,14 @@ public record QlifConfig(
         return TRACES;
     }
 
+    private static QlifParameter own(NeuronParameter parameter) {
+        return PARAMETERS.get(Ordinals.of("parameter", PARAMETERS, parameter, parameter.ordinal()));
+    }
+
     @Override
     public float defaultValue(NeuronParameter parameter) {
         return (float)
-                switch ((QlifParameter) parameter) {
+                switch (own(parameter)) {
                     case V_TH -> start.vTh;
                     case TAU -> start.tau;
                     case ETA -> start.eta;
@@ -736,7 +741,7 @@ public record QlifConfig(
 
     @Override
     public ParameterRange parameterRange(NeuronParameter parameter) {
-        return switch ((QlifParameter) parameter) {
+        return switch (own(parameter)) {
             case V_TH, ETA, Q_SCALE, Q_BIAS -> ParameterRange.FINITE;
             case TAU -> ParameterRange.timeConstant("tau", (float) dt);
         };
@@ -747,11 +752,11 @@ public record QlifConfig(
      *
      * <p>V_th: the bounds of a threshold that adapts, outside of which it has no gradient and could not come back; a fixed one may be any
      * finite number. tau: from dt, below which the Euler step overshoots, to a million of it. eta: 0 to 1, a step towards the spike. The
-     * qubit's scale: 0.001 to 1000; a negative one makes a neuron that current silences. Its bias: within one turn of the qubit.
+     * qubit's scale: 0.001 to 1000; a negative one makes a neuron that current silences. Its bias: within half a turn of the leak.
      */
     @Override
     public ParameterRange usefulRange(NeuronParameter parameter) {
-        return switch ((QlifParameter) parameter) {
+        return switch (own(parameter)) {
             case V_TH ->
                 adaptiveThreshold.enabled
                         ? ParameterRange.between((float) adaptiveThreshold.min, (float) adaptiveThreshold.max)

@@ -33,7 +33,7 @@ import org.qlif.spi.host.Philox;
  * layer.forward(input);
  * QlifLayer.Gradients gradients = layer.backward(gradSpikeValues, null);
  * // Only now may an optimizer change the values of layer.parameters().
- * layer.parameters().clamp(layer.config());
+ * layer.parameters().clamp(layer.config(), layer.learnable());
  * float[] tested = layer.evaluate(testInput).spikeValues().toFloatArray();
  * }</pre>
  *
@@ -42,8 +42,9 @@ import org.qlif.spi.host.Philox;
  * on; a layer that is given no seed makes one up, which {@link #seed()} tells. Each episode, which is a run from a fresh state to the
  * next, has numbers of its own.
  *
- * <p>A layer that is built with the parameters, the state, the statistics, the episode, the seed and the stream of another goes on exactly where that one
- * is:
+ * <p>A layer that is built as another was, and with the parameters, the state, the statistics, the episode, the evaluations, the seed and
+ * the stream of that one, goes on exactly where that one is. Here the first was built with {@code training} and {@link StatePolicy#KEEP};
+ * lent parameters are shared, so copy them if both are to go on:
  *
  * <pre>{@code
  * QlifLayer again = QlifLayer.builder(128)
@@ -52,9 +53,11 @@ import org.qlif.spi.host.Philox;
  *         .state(layer.state())
  *         .statistics(layer.statistics())
  *         .episode(layer.episode())
+ *         .evaluations(layer.evaluations())
  *         .seed(layer.seed())
  *         .stream(layer.stream())
  *         .state(StatePolicy.KEEP)
+ *         .training(Tape.Mode.VOLTAGE)
  *         .build();
  * }</pre>
  *
@@ -147,8 +150,8 @@ public final class QlifLayer implements AutoCloseable {
     /**
      * Runs all steps of {@code input} from a fresh state, to test what a layer has learned: nothing is recorded, and nothing of the layer
      * changes, neither state nor episode nor statistics, so that {@link #backward} still follows the last forward call, and training goes
-     * on with the bits that it would have had. The numbers that it draws are its own, too: the first evaluation of a layer draws the same
-     * as the first of another with the same seed and stream, the second as the second.
+     * on with the bits that it would have had. The numbers that it draws are its own, too, by how many {@link #evaluations} there were: the
+     * first evaluation of a layer draws the same as the first of another with the same seed and stream, the second as the second.
      *
      * @param input the current, {@code F32 (T, B, N)}, of any batch size
      * @param modulation {@code F32} of any shape that broadcasts to the input's; null for none
@@ -170,8 +173,8 @@ public final class QlifLayer implements AutoCloseable {
      * @param gradSpikeValues the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is
      *     the same at every step; null for 0
      * @param gradVoltages the gradient with respect to the voltages, {@code F32 (T, B, N)}; null for 0
-     * @throws IllegalStateException if the layer was not built for training, there was no forward call, a parameter was replaced
-     *     since, or the layer is closed or in a call
+     * @throws IllegalStateException if the layer was not built for training, there was no forward call, the last one failed after it had
+     *     begun to write, a parameter was replaced since, or the layer is closed or in a call
      */
     public Gradients backward(@Nullable Tensor gradSpikeValues, @Nullable Tensor gradVoltages) {
         Backward call = engine.backward(gradSpikeValues, gradVoltages);
@@ -183,6 +186,8 @@ public final class QlifLayer implements AutoCloseable {
 
     /**
      * Forgets the state: the next call starts from a fresh one, and, if steps were run since the last fresh one, in another episode.
+     *
+     * @throws IllegalStateException if the layer is closed or in a call
      */
     public void reset() {
         engine.reset();
@@ -220,6 +225,19 @@ public final class QlifLayer implements AutoCloseable {
      */
     public int episode() {
         return engine.episode();
+    }
+
+    /** How many times {@link #evaluate} was called: the index of what the next evaluation draws. */
+    public int evaluations() {
+        return engine.evaluations();
+    }
+
+    /**
+     * What the next forward call draws: the numbers of this episode. A {@link Kernel} that is given them, for rows of the batch by an
+     * {@link DrawStream#elementOffset} or {@link Forward#rowIndex}, draws what the layer would, so that a batch can be split over kernels.
+     */
+    public DrawStream draws() {
+        return new DrawStream(Philox.layerKey(seed, stream), engine.episode());
     }
 
     /** The seed of the layer's draws: the builder's, or the one that the layer made up. */
@@ -363,6 +381,16 @@ public final class QlifLayer implements AutoCloseable {
          */
         public Builder episode(int episode) {
             settings.episode(episode);
+            return this;
+        }
+
+        /**
+         * Sets how many evaluations there were, at least 0: the next one draws as the one after so many; 0 unless set.
+         *
+         * @throws IllegalArgumentException if it is negative
+         */
+        public Builder evaluations(int evaluations) {
+            settings.evaluations(evaluations);
             return this;
         }
 

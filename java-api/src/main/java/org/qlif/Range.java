@@ -30,7 +30,9 @@ record Range(DoublePredicate contains, String expected) {
     /** Throws unless {@code value} is in the range. */
     void require(String name, double value) {
         if (!contains.test(value)) {
-            throw refusal(name, value, expected);
+            float single = (float) value;
+            boolean changes = single == 0 ? value != 0 : Float.isInfinite(single) && Double.isFinite(value);
+            throw refusal(name, value, expected + (changes ? "; in float32 it is " + single : ""));
         }
     }
 

@@ -56,6 +56,8 @@ public final class State {
      * @throws IllegalArgumentException if an extent is negative, or {@code batch * neurons} more than an array can have
      */
     public static State zeros(NeuronConfig config, long batch, long neurons) {
+        Tensor.requireExtent("batch", batch);
+        Tensor.requireExtent("neurons", neurons);
         Tensor[] tensors = new Tensor[config.stateVariables().size()];
         Arrays.setAll(tensors, i -> Tensor.zeros(DType.F32, batch, neurons));
         return new State(config.stateVariables(), tensors, batch, neurons);
@@ -146,10 +148,18 @@ public final class State {
     /**
      * Copies values and step of {@code source}, a state of the same model and shape.
      *
-     * @throws IllegalArgumentException if it has another shape
-     * @throws IllegalStateException if a variable of either is in a device's memory
+     * @throws IllegalArgumentException if it is of another model or shape; nothing is changed
+     * @throws IllegalStateException if a variable of either is in a device's memory; nothing is changed
      */
     public void copyFrom(State source) {
+        if (source.variables != variables || source.batch != batch || source.neurons != neurons) {
+            throw new IllegalArgumentException("source: got " + source + ", expected the model and shape of " + this);
+        }
+        for (int i = 0; i < tensors.length; i++) {
+            // All are asked before the first is written.
+            tensors[i].segment();
+            source.tensors[i].segment();
+        }
         for (int i = 0; i < tensors.length; i++) {
             tensors[i].copyFrom(source.tensors[i]);
         }

@@ -227,6 +227,7 @@ public final class Statistics {
      * @throws IllegalArgumentException if {@code neurons} is negative, or more than an array can have
      */
     public static Statistics initial(NeuronConfig config, long neurons) {
+        Tensor.requireExtent("neurons", neurons);
         Statistics statistics = new Statistics(config, neurons);
         for (StateVariable variable : statistics.variables) {
             statistics.get(variable).fill(variable.initialValue());
@@ -312,9 +313,14 @@ public final class Statistics {
      * @throws IllegalArgumentException if it is of another
      */
     public void copyFrom(Statistics source) {
+        copyFrom("source", source);
+    }
+
+    /** Copies what the argument {@code name} has. */
+    void copyFrom(String name, Statistics source) {
         if (!source.variables.equals(variables) || source.neurons != neurons) {
-            throw new IllegalArgumentException(
-                    "statistics: got " + source + ", expected those of " + neurons + " neurons of " + config.model());
+            throw new IllegalArgumentException(name + ": got " + source + ", expected those of " + neurons
+                    + (neurons == 1 ? " neuron" : " neurons") + " of " + config.model());
         }
         for (int i = 0; i < tensors.length; i++) {
             tensors[i].copyFrom(source.tensors[i]);

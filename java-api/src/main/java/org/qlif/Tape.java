@@ -125,9 +125,13 @@ public final class Tape implements AutoCloseable {
         recordedChanges = forward.changes();
     }
 
+    /** Whether {@code forward} was run last on this tape, to its end, and its description has not changed since. */
+    boolean holds(Forward forward) {
+        return recorded == forward && recordedFirstStep == forward.firstStep() && recordedChanges == forward.changes();
+    }
+
     void requireRecorded(Forward forward) {
-        boolean same =
-                recorded == forward && recordedFirstStep == forward.firstStep() && recordedChanges == forward.changes();
+        boolean same = holds(forward);
         // Only now: a thread that closes meanwhile forgets the run.
         requireOpen();
         if (!same) {

@@ -59,10 +59,15 @@ public final class Tensor {
      * @param address where the elements are: a native segment exactly as long as type and shape ask for, whose scope says how
      *     long the memory lives, and which is never read or written here
      * @param shape extents, each at least 0; none for a scalar
-     * @throws IllegalArgumentException as {@link #of(DType, MemorySegment, long...)}, or if the segment is on the Java heap
+     * @throws IllegalArgumentException as {@link #of(DType, MemorySegment, long...)}, or if the segment is on the Java heap, or the place
+     *     is the CPU
      */
     public static Tensor on(Device place, DType type, MemorySegment address, long... shape) {
         Objects.requireNonNull(place, "place");
+        if (place.kind().equals("cpu") || place.equals(Device.AUTO)) {
+            throw new IllegalArgumentException("place: got " + place
+                    + ", expected a device with memory of its own, such as cuda:0; Tensor.of is for the host's");
+        }
         if (!address.isNative()) {
             throw new IllegalArgumentException("address: is on the Java heap, expected memory of " + place);
         }
@@ -84,7 +89,8 @@ public final class Tensor {
             if (segment.maxByteAlignment() < alignment || (segment.address() & (alignment - 1)) != 0) {
                 throw new IllegalArgumentException("segment: address or array type is not " + alignment
                         + "-byte aligned as " + type + " asks; got address 0x" + Long.toHexString(segment.address())
-                        + ", guaranteed alignment " + segment.maxByteAlignment());
+                        + ", guaranteed alignment " + segment.maxByteAlignment()
+                        + (segment.isNative() ? "" : "; native memory, such as a direct buffer's, can be aligned"));
             }
         }
         this.type = type;
@@ -100,7 +106,8 @@ public final class Tensor {
      * @throws IllegalArgumentException if an extent is negative, or the array has another length
      */
     public static Tensor of(float[] values, long... shape) {
-        return of(DType.F32, MemorySegment.ofArray(values), shape);
+        Objects.requireNonNull(values, "values");
+        return ofArray("values", DType.F32, MemorySegment.ofArray(values), values.length, shape);
     }
 
     /**
@@ -109,7 +116,8 @@ public final class Tensor {
      * @throws IllegalArgumentException if an extent is negative, or the array has another length
      */
     public static Tensor of(byte[] values, long... shape) {
-        return of(DType.U8, MemorySegment.ofArray(values), shape);
+        Objects.requireNonNull(values, "values");
+        return ofArray("values", DType.U8, MemorySegment.ofArray(values), values.length, shape);
     }
 
     /**
@@ -118,7 +126,17 @@ public final class Tensor {
      * @throws IllegalArgumentException if an extent is negative, or the array has another length
      */
     public static Tensor of(long[] words, long... shape) {
-        return of(DType.BIT, MemorySegment.ofArray(words), shape);
+        Objects.requireNonNull(words, "words");
+        return ofArray("words", DType.BIT, MemorySegment.ofArray(words), words.length, shape);
+    }
+
+    private static Tensor ofArray(String name, DType type, MemorySegment array, int length, long[] shape) {
+        long bytes = checkedByteSize(type, shape);
+        if (array.byteSize() != bytes) {
+            throw new IllegalArgumentException(name + ": got an array of length " + length + ", expected "
+                    + bytes / type.alignment() + " for " + type + Arrays.toString(shape));
+        }
+        return of(type, array, shape);
     }
 
     /**
@@ -134,7 +152,7 @@ public final class Tensor {
 
     /**
      * A tensor of {@code type} over the buffer from its position to its limit. Its byte order setting plays no part: elements
-     * are in native order.
+     * are in native order. A buffer on the heap serves for {@link DType#U8} alone, since nothing aligns it further: use a direct one.
      *
      * @throws IllegalArgumentException if the buffer is not exactly as long as type and shape ask for, or not aligned for the type, or an
      *     extent is negative
@@ -206,6 +224,10 @@ public final class Tensor {
      * @throws IndexOutOfBoundsException if there is no such dimension
      */
     public long extent(int axis) {
+        if (axis < 0 || axis >= shape.length) {
+            throw new IndexOutOfBoundsException(
+                    "axis: got " + axis + " of " + this + ", whose rank is " + shape.length);
+        }
         return shape[axis];
     }
 
@@ -410,6 +432,13 @@ public final class Tensor {
                     name + ": got B = " + batch + " and N = " + neurons + ", expected a B * N of at most 2^57");
         }
         return batch * neurons;
+    }
+
+    /** Throws unless {@code extent}, the argument {@code name}, can be a tensor's. */
+    static void requireExtent(String name, long extent) {
+        if (extent < 0) {
+            throw new IllegalArgumentException(name + ": got " + extent + ", expected at least 0");
+        }
     }
 
     private static int arrayLength(long length) {

@@ -578,11 +578,13 @@ abstract class LifetimeContract {
     })
     @Timeout(10)
     void refusesTapesWhoseSizeIsNoNumber(long steps, long batch, long neurons) {
+        String named =
+                steps < 0 ? "steps: got -1" : batch < 0 ? "batch: got -2" : neurons < 0 ? "neurons: got -3" : "shape";
         try (Kernel kernel = open(CONFIG)) {
             for (Tape.Mode mode : Tape.Mode.values()) {
                 assertThatThrownBy(() -> kernel.newTape(mode, steps, batch, neurons))
                         .isExactlyInstanceOf(IllegalArgumentException.class)
-                        .hasMessageContaining("shape");
+                        .hasMessageContaining(named);
             }
         }
     }

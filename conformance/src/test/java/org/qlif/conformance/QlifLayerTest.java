@@ -7,12 +7,21 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.DType;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Kernel;
 import org.qlif.KernelOptions;
 import org.qlif.LifConfig;
+import org.qlif.LifParameter;
+import org.qlif.LifVariable;
+import org.qlif.NeuromodTransform;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifLayer;
@@ -263,6 +272,154 @@ final class QlifLayerTest {
                         .isEqualTo(untested.statistics().get(QlifVariable.RATE).toFloatArray());
             }
         }
+    }
+
+    @Test
+    void evaluationsGoOnWhereTheyWere() {
+        try (QlifLayer layer = layer().build()) {
+            layer.evaluate(input(STEPS));
+            layer.evaluate(input(STEPS));
+            assertThat(layer.evaluations()).isEqualTo(2);
+            try (QlifLayer again = layer().evaluations(layer.evaluations()).build()) {
+                assertThat(again.evaluate(input(STEPS)).voltages().toFloatArray())
+                        .isEqualTo(layer.evaluate(input(STEPS)).voltages().toFloatArray());
+            }
+        }
+        assertThatThrownBy(() -> layer().evaluations(-1)).hasMessage("evaluations: got -1, expected at least 0");
+    }
+
+    @Test
+    void aKernelDrawsWhatTheLayerWould() {
+        QlifConfig config = QlifConfig.defaults();
+        try (QlifLayer layer = layer().build();
+                Kernel kernel = Kernel.open(config, "cpu:scalar")) {
+            for (int call = 0; call < 2; call++) {
+                DrawStream draws = layer.draws();
+                float[] whole = voltages(layer);
+                // The second row by itself.
+                float[] current = current(STEPS);
+                Tensor row = Tensor.zeros(DType.F32, STEPS, 1, NEURONS);
+                Tensor voltages = Tensor.zeros(DType.F32, STEPS, 1, NEURONS);
+                for (int i = 0; i < STEPS * NEURONS; i++) {
+                    row.setFloat(i, current[(i / NEURONS * BATCH + 1) * NEURONS + i % NEURONS]);
+                }
+                kernel.forward(new Forward()
+                        .input(row)
+                        .parameters(Parameters.shared(config))
+                        .draws(new DrawStream(draws.seed(), draws.stream(), NEURONS))
+                        .voltages(voltages));
+                for (int i = 0; i < STEPS * NEURONS; i++) {
+                    assertThat(voltages.getFloat(i))
+                            .isEqualTo(whole[(i / NEURONS * BATCH + 1) * NEURONS + i % NEURONS]);
+                }
+            }
+        }
+    }
+
+    /** An index that wrapped round would draw the numbers of evaluations, and could not be saved. */
+    @Test
+    void episodesAndEvaluationsEnd() {
+        try (QlifLayer layer = layer().episode(Integer.MAX_VALUE - 1).build()) {
+            layer.forward(input(1));
+            assertThatThrownBy(() -> layer.forward(input(1)))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageStartingWith("this layer has had all its episodes");
+            assertThat(layer.episode()).isEqualTo(Integer.MAX_VALUE);
+        }
+        try (QlifLayer layer =
+                layer().state(StatePolicy.STREAM).episode(Integer.MAX_VALUE).build()) {
+            layer.forward(input(1));
+            layer.forward(input(1));
+            assertThatThrownBy(layer::reset).hasMessageStartingWith("this layer has had all its episodes");
+        }
+        try (QlifLayer layer = layer().evaluations(Integer.MAX_VALUE).build()) {
+            assertThatThrownBy(() -> layer.evaluate(input(1)))
+                    .hasMessageStartingWith("this layer has had all its evaluations");
+        }
+    }
+
+    /** A transform of the caller's: asked for its slope in backward calls alone, and free to fail. */
+    @ParameterizedTest
+    @ValueSource(strings = {"cpu:scalar", "cpu:simd"})
+    void asksATransformForWhatItNeeds(String device) {
+        AtomicInteger slopes = new AtomicInteger();
+        AtomicBoolean fails = new AtomicBoolean();
+        NeuromodTransform twice = new NeuromodTransform() {
+            @Override
+            public float apply(float m) {
+                if (fails.get()) {
+                    throw new ArithmeticException("mine");
+                }
+                return 2 * m;
+            }
+
+            @Override
+            public float derivative(float m, float value) {
+                slopes.incrementAndGet();
+                return 2;
+            }
+        };
+        QlifConfig config = QlifConfig.builder()
+                .neuromodulation(n -> n.withTransform(twice))
+                .build();
+        Tensor modulation = Tensor.of(new float[] {0.25f}, 1);
+        Tensor ones = Tensor.zeros(DType.F32, STEPS, BATCH, NEURONS);
+        ones.fill(1);
+        try (QlifLayer layer = layer().config(config)
+                .device(device)
+                .training(Tape.Mode.COMPACT)
+                .build()) {
+            layer.evaluate(input(STEPS), modulation);
+            layer.forward(input(STEPS), modulation);
+            assertThat(slopes).hasValue(0);
+            layer.backward(ones, null);
+            assertThat(slopes.get()).isPositive();
+            fails.set(true);
+            assertThatThrownBy(() -> layer.forward(input(STEPS), modulation))
+                    .isInstanceOf(ArithmeticException.class)
+                    .hasMessage("mine");
+            assertThatThrownBy(() -> layer.backward(ones, null))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageStartingWith("the last forward call can't be followed: it failed in the middle");
+            fails.set(false);
+            layer.forward(input(STEPS), modulation);
+            layer.backward(ones, null);
+            layer.parameters().set(QlifParameter.TAU, Tensor.of(new float[] {3}, 1));
+            assertThatThrownBy(() -> layer.backward(ones, null)).hasMessageContaining("was replaced since");
+        }
+    }
+
+    @Test
+    void clampsWhatIsLearnedAlone() {
+        QlifConfig config = QlifConfig.builder().vTh(3).eta(-0.5).build();
+        try (QlifLayer layer = layer().config(config).learn(QlifParameter.ETA).build()) {
+            assertThat(layer.parameters().clamp(config, layer.learnable())).isEqualTo(NEURONS);
+            assertThat(layer.parameters().get(QlifParameter.ETA).getFloat(0)).isZero();
+            assertThat(layer.parameters().get(QlifParameter.V_TH).getFloat(0)).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void aStateTakesNoOtherModels() {
+        State lif = State.initial(LifConfig.defaults(), 1, 1);
+        State qlif = State.initial(QlifConfig.defaults(), 1, 1);
+        qlif.get(QlifVariable.ADAPTATION).fill(6);
+        assertThatThrownBy(() -> lif.copyFrom(qlif)).hasMessageStartingWith("source: got State[B=1, N=1");
+        assertThatThrownBy(() -> qlif.copyFrom(lif)).hasMessageStartingWith("source: got State[B=1, N=1");
+        assertThat(qlif.get(QlifVariable.ADAPTATION).getFloat(0)).isEqualTo(6);
+        assertThat(lif.get(LifVariable.CURRENT).getFloat(0)).isZero();
+    }
+
+    @Test
+    void saysWhoseParameterItGot() {
+        QlifConfig config = QlifConfig.defaults();
+        assertThatThrownBy(() -> config.usefulRange(LifParameter.V_TH))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("parameter: got LifParameter.V_TH, expected one of [V_TH, ");
+        assertThatThrownBy(() -> Parameters.shared(config).get(LifParameter.V_TH))
+                .hasMessageStartingWith("parameter: got LifParameter.V_TH");
+        assertThatThrownBy(() -> QlifConfig.builder().tau(1e-50).build())
+                .hasMessage("tau: got 1.0E-50, expected a finite number > 0; in float32 it is 0.0");
     }
 
     /** What training found is where inference starts, each time. */
@@ -551,7 +708,7 @@ final class QlifLayerTest {
             layer.parameters().set(QlifParameter.ETA, Tensor.zeros(DType.F32, NEURONS));
             assertThatThrownBy(() -> layer.backward(null, null))
                     .isExactlyInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining("tape");
+                    .hasMessageContaining("a parameter's tensor was replaced since");
         }
     }
 

@@ -10,11 +10,16 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.qlif.DType;
+import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.Kernel;
+import org.qlif.KernelOptions;
+import org.qlif.LinearBackward;
+import org.qlif.LinearForward;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
+import org.qlif.SpikeLinear;
 import org.qlif.Tensor;
 
 /**
@@ -75,6 +80,61 @@ class SimdContractTest extends KernelContract {
             }
             assertThat(expected).as("neurons that spike").contains((byte) 1);
         }
+    }
+
+    /** The same for a linear layer: rows past 2^31 bytes of output, whose gradients are those of the whole, since all others are 0. */
+    @Test
+    void linearLayersOfMoreThanTwoGibibytes() {
+        int before = 1 << 23;
+        int inputs = 3;
+        int outputs = 65;
+        LinearCase last = new LinearCase(
+                Seeds.random(1), 1, 131, inputs, outputs, DType.BIT, 0.5, LinearCase.Values.SPIKES, true, false);
+        long rows = before + last.batch;
+        Result expected = last.expected();
+        try (Arena arena = Arena.ofShared();
+                Memory memory = new Memory(Memory.Kind.ALIGNED);
+                SpikeLinear layer = SpikeLinear.open(
+                        Device.of(DEVICE), KernelOptions.defaults().withThreads(2))) {
+            Tensor output = native32(arena, 1, rows, outputs);
+            Tensor input = Tensor.of(
+                    DType.BIT, arena.allocate(Tensor.byteSize(DType.BIT, 1, rows, inputs), 8), 1, rows, inputs);
+            // A whole number of words before them.
+            MemorySegment bits = last.input(memory).segment();
+            MemorySegment.copy(bits, 0, input.segment(), (long) before * inputs / 8, bits.byteSize());
+            LinearForward forward = new LinearForward()
+                    .input(input)
+                    .weights(Tensor.of(last.weights, inputs, outputs))
+                    .bias(Tensor.of(last.bias, outputs))
+                    .output(output);
+            layer.forward(forward);
+            Result.Bits.assertSame(expected.floats("output"), end(output, last.batch * outputs), "output");
+            output.segment().fill((byte) 0);
+            MemorySegment.copy(
+                    last.gradOutput,
+                    0,
+                    output.segment(),
+                    ValueLayout.JAVA_FLOAT,
+                    4L * before * outputs,
+                    last.gradOutput.length);
+            Tensor gradInput = native32(arena, 1, rows, inputs);
+            Tensor gradWeights = Tensor.zeros(DType.F32, inputs, outputs);
+            layer.backward(new LinearBackward(forward.output(null))
+                    .gradOutput(output)
+                    .gradWeights(gradWeights)
+                    .gradInput(gradInput));
+            Result.Bits.assertSame(expected.floats("gradWeights"), gradWeights.toFloatArray(), "gradWeights");
+            Result.Bits.assertSame(expected.floats("gradInput"), end(gradInput, last.batch * inputs), "gradInput");
+        }
+    }
+
+    private static Tensor native32(Arena arena, long... shape) {
+        return Tensor.of(DType.F32, arena.allocate(Tensor.byteSize(DType.F32, shape), 64), shape);
+    }
+
+    private static float[] end(Tensor tensor, int floats) {
+        MemorySegment segment = tensor.segment();
+        return segment.asSlice(segment.byteSize() - 4L * floats).toArray(ValueLayout.JAVA_FLOAT);
     }
 
     @Nested

@@ -63,8 +63,8 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         float input;
         /** M at the step. */
         float m;
-        /** dM/dm, where an external modulation was given. */
-        float modulationSlope;
+        /** m, where an external modulation was given. */
+        float external;
         /** S before the step. */
         float efficiency;
         /** g. */
@@ -114,15 +114,8 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
     @Override
     void modulate(Step x, float external) {
         NeuromodTransform transform = config.neuromodulation().transform();
-        float m;
-        if (transform == NeuromodTransform.SIGMOID) {
-            m = ScalarMath.sigmoid(external);
-            x.modulationSlope = m * (1f - m);
-        } else {
-            m = transform.apply(external);
-            x.modulationSlope = transform.derivative(external, m);
-        }
-        state[M] = m;
+        x.external = external;
+        state[M] = transform == NeuromodTransform.SIGMOID ? ScalarMath.sigmoid(external) : transform.apply(external);
     }
 
     @Override
@@ -439,7 +432,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         float bM = adjoint[M];
         // The step's M came from outside, not from the state before it.
         adjoint[M] = 0f;
-        return bM * x.modulationSlope;
+        return bM * config.neuromodulation().transform().derivative(x.external, x.m);
     }
 
     /** The gradient of tau from that of dt / tau. */

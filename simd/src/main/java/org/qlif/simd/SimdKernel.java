@@ -96,7 +96,7 @@ final class SimdKernel implements BackendKernel {
         long neurons = any.extent(any.rank() - 1);
         long elements = any.extent(any.rank() - 2) * neurons;
         Tile tile = new Tile();
-        tile.m = crew.scratch(0, 1, Layout.MODEL);
+        tile.m = new float[Layout.MODEL];
         TileDraws draws = new TileDraws(tile, wires, ModelLayout.NONE);
         draws.stream(stream.seed(), stream.stream());
         for (long e = 0; e < elements; e += Lanes.TILE) {

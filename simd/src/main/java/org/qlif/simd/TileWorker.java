@@ -349,7 +349,7 @@ final class TileWorker {
         }
     }
 
-    /** M and its slope for step {@code t}; only once a segment where the modulation does not vary over time. */
+    /** M for step {@code t}, and in a replay its slope; only once a segment where the modulation does not vary over time. */
     private void modulate(Common program, long t) {
         MemorySegment external = call.modulation().segment();
         long row = t * modulation.strideT();
@@ -365,10 +365,14 @@ final class TileWorker {
             float m = tile.m[Layout.OUT + i];
             float value = transform.apply(m);
             tile.m[Layout.OUT + i] = value;
-            tile.m[Layout.AUX + i] = transform.derivative(m, value);
+            if (program != run) {
+                tile.m[Layout.AUX + i] = transform.derivative(m, value);
+            }
         }
         Block.scatter(tile, Layout.OUT, stride, modulationLines.value());
-        Block.scatter(tile, Layout.AUX, stride, modulationLines.slope());
+        if (program != run) {
+            Block.scatter(tile, Layout.AUX, stride, modulationLines.slope());
+        }
     }
 
     /** The bits of the spikes of step {@code t}. */

@@ -5,7 +5,7 @@ import org.qlif.KernelOptions;
 /**
  * The threads that may share a kernel's calls, as its options say: members of the team that kernels share, or a team of its own. A call
  * musters members, readies and runs its job, and dismisses them; one that finds the team at work for another kernel has its calling thread
- * alone, and scratch that is made then. Calls come one at a time.
+ * alone, and scratch that it borrows. Calls come one at a time.
  */
 public final class Crew implements AutoCloseable {
     /** The parts of a job. */
@@ -23,8 +23,8 @@ public final class Crew implements AutoCloseable {
     private final int size;
     private final long spinNanos;
 
-    /** Of the calling thread when it is alone. */
-    private float[] scratch = {};
+    /** Borrowed by a calling thread that is alone. */
+    private float[] scratch = Team.NONE;
 
     /** Those that {@code options} ask for; more of a team are started if need be. */
     public Crew(KernelOptions options) {
@@ -59,7 +59,9 @@ public final class Crew implements AutoCloseable {
         if (members > 1) {
             return team.scratch(member, floats);
         }
-        scratch = HostMemory.atLeast(floats, scratch);
+        if (scratch.length < floats) {
+            scratch = team.borrow(floats);
+        }
         return scratch;
     }
 
@@ -81,6 +83,9 @@ public final class Crew implements AutoCloseable {
     public void dismiss(int members) {
         if (members > 1) {
             team.release();
+        } else if (scratch.length > 0) {
+            team.giveBack(scratch);
+            scratch = Team.NONE;
         }
     }
 

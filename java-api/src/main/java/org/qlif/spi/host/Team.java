@@ -8,6 +8,7 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +26,11 @@ final class Team {
 
     private static final long PARTS_MASK = (1L << PARTS_BITS) - 1;
 
+    static final float[] NONE = {};
+
+    /** The most scratch memories that are kept for callers alone. */
+    private static final int SPARE = 16;
+
     /** The threads of all teams until they end. */
     private static final Set<Thread> HELPERS = ConcurrentHashMap.newKeySet();
 
@@ -41,9 +47,12 @@ final class Team {
     private volatile Helper[] helpers = {};
 
     /** Member 0's. Touched by who has taken the team. */
-    private float[] scratch = {};
+    private float[] scratch = NONE;
 
     private final AtomicBoolean taken = new AtomicBoolean();
+
+    /** Scratch of callers that were alone, for those that will be: none of it belongs to a kernel. */
+    private final AtomicReferenceArray<float @Nullable []> spare = new AtomicReferenceArray<>(SPARE);
 
     /**
      * The parts not yet begun, and above them how many members may begin one. In one word: a helper that is late for a job must not take a
@@ -134,6 +143,25 @@ final class Team {
         Helper helper = helpers[member - 1];
         helper.scratch = HostMemory.atLeast(floats, helper.scratch);
         return helper.scratch;
+    }
+
+    /** Scratch for a caller alone, at least this long, until {@link #giveBack}; what it holds is anyone's. */
+    float[] borrow(int floats) {
+        float[] given = NONE;
+        for (int i = 0; i < SPARE && given.length == 0; i++) {
+            float[] found = spare.get(i) == null ? null : spare.getAndSet(i, null);
+            given = found == null ? given : found;
+        }
+        return HostMemory.atLeast(floats, given);
+    }
+
+    /** Takes back what was borrowed, or leaves it to the collector if there is enough. */
+    void giveBack(float[] borrowed) {
+        for (int i = 0; i < SPARE; i++) {
+            if (spare.get(i) == null && spare.compareAndSet(i, null, borrowed)) {
+                return;
+            }
+        }
     }
 
     /**
@@ -228,12 +256,15 @@ final class Team {
         private volatile boolean parked;
 
         /** Touched by who has taken the team. */
-        private float[] scratch = {};
+        private float[] scratch = NONE;
 
         Helper(int member) {
             this.member = member;
             this.thread = factory == null ? newThread(this) : factory.newThread(this);
             if (thread == null || thread.isVirtual() || thread.getState() != Thread.State.NEW) {
+                end();
+                // One that was started already runs this helper, which nobody else will ever wake.
+                LockSupport.unpark(thread);
                 throw new IllegalArgumentException(
                         "threadFactory: got " + thread + ", expected a thread of the platform that is not started yet");
             }

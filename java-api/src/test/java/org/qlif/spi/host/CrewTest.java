@@ -43,6 +43,31 @@ final class CrewTest {
         return members;
     }
 
+    /** What a caller alone works in is no crew's own: a thousand small kernels need no thousand scratch memories. */
+    @Test
+    void callersAloneHandScratchOn() {
+        try (Crew first = crew(2);
+                Crew second = crew(1)) {
+            float[][] found = new float[3][];
+            for (int i = 0; i < 3; i++) {
+                Crew crew = i == 1 ? second : first;
+                assertThat(crew.muster(1, false)).isEqualTo(1);
+                found[i] = crew.scratch(0, 1, 1000);
+                assertThat(crew.scratch(0, 1, 500)).isSameAs(found[i]);
+                crew.dismiss(1);
+            }
+            assertThat(found[1]).isSameAs(found[0]);
+            assertThat(found[2]).isSameAs(found[0]);
+            // Two that are alone at the same time have one each.
+            first.muster(1, false);
+            second.muster(1, false);
+            float[] one = first.scratch(0, 1, 1000);
+            assertThat(second.scratch(0, 1, 1000)).isNotSameAs(one);
+            second.dismiss(1);
+            first.dismiss(1);
+        }
+    }
+
     private static void runAndCheck(Crew crew, int parts) {
         AtomicIntegerArray done = new AtomicIntegerArray(parts);
         AtomicReference<Object> wrong = new AtomicReference<>();

@@ -1,0 +1,437 @@
+"""The operators that the layers are made of: in C++ (operator.cpp) where they can be compiled, else in Python, with the same results.
+
+qlif::run does all steps of a batch; its autograd calls qlif::run_backward. State is one tensor (S, B, N), in the order of the model's variables; the
+tape is plain memory that PyTorch owns. draws is four int64 on the CPU: seed, stream, first step, element offset. Both take a configuration
+as its text.
+
+The environment variable QLIF_OPERATOR insists on one kind: cpp or python.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import warnings
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+from .. import _library as native
+from ..config import NeuronConfig, parse
+from ..kernel import Kernel
+from . import _build
+
+# As operator.cpp has them.
+_SCHEMAS = {
+    "run": "(Tensor input, Tensor[] parameters, Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, "
+    "Tensor? uniforms, Tensor? normals, str config, int traces, bool record=False) -> (Tensor spikes, Tensor spike_values, "
+    "Tensor voltages, Tensor state, Tensor traces, Tensor draws, Tensor tape)",
+    "run_backward": "(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, "
+    "Tensor[] parameters, Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, "
+    "Tensor? normals, Tensor tape, str config, int wanted) -> Tensor[]",
+    "start": "(Tensor after, Generator? generator=None) -> Tensor",
+    "batch_sums": "(Tensor values) -> Tensor",
+    "batch_means": "(Tensor values) -> Tensor",
+}
+
+WANTED_INPUT = 1
+WANTED_MODULATION = 2
+WANTED_STATE = 4
+WANTED_PARAMETERS = 8
+
+# Statistics are summed in fixed point, in units of 2^-36, so that the sum knows no order.
+SCALE = 2.0**36
+_LARGEST = 1024.0
+
+
+class _Model(NamedTuple):
+    config: NeuronConfig
+    variables: int
+    normals: bool
+
+
+@functools.lru_cache(maxsize=256)
+def _model(text: str) -> _Model:
+    config = parse(text)
+    return _Model(config, len(config._model().variables), config.draws_normals)
+
+
+def _tape_bytes(model: _Model, shape: Sequence[Any], host: bool) -> Any:
+    """The formula of operator.cpp, for extents that may be symbols."""
+    steps, batch, neurons = shape
+    elements = batch * neurons
+    checkpoints = torch.sym_max((steps + native.SEGMENT - 1) // native.SEGMENT - 1, 0)
+    kept = (steps if model.normals else 0) + checkpoints * model.variables
+    if host:
+        return (elements + 63) // 64 * (256 * kept + 8 * steps)
+    return elements * 4 * (kept + (steps + 31) // 32) + 768
+
+
+# ---------------------------------------------------------------- shapes of results, for tracing
+
+
+def _fake_run(input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False):
+    model = _model(config)
+    torch._check_value(input.dim() == 3, lambda: f"input: got the shape {tuple(input.shape)}, expected (T, B, N)")
+    shape = list(input.shape)
+    host = input.device.type == "cpu"
+    return (
+        input.new_empty(shape, dtype=torch.bool),
+        input.new_empty(shape),
+        input.new_empty(shape),
+        input.new_empty([model.variables, *shape[1:]]),
+        input.new_empty([bin(traces).count("1"), *shape]),
+        torch.empty([4], dtype=torch.int64, device="cpu"),
+        input.new_empty([_tape_bytes(model, shape, host) if record else 0], dtype=torch.uint8),
+    )
+
+
+def _fake_run_backward(
+    grad_spike_values, grad_voltages, grad_state, input, parameters, modulation, state, draws, row_index, uniforms,
+    normals, tape, config, wanted,
+):  # fmt: skip
+    def result(like, bit):
+        return input.new_empty(list(like.shape) if like is not None and wanted & bit else [0])
+
+    made = [result(input, WANTED_INPUT)]
+    made += [result(parameter, WANTED_PARAMETERS << i) for i, parameter in enumerate(parameters)]
+    return [*made, result(modulation, WANTED_MODULATION), result(state, WANTED_STATE)]
+
+
+def _fake_start(after, generator=None):
+    return torch.empty([4], dtype=torch.int64, device="cpu")
+
+
+def _fake_batch_sums(values):
+    return values.new_empty([values.shape[0], values.shape[2]], dtype=torch.int64)
+
+
+def _fake_batch_means(values):
+    return values.new_empty([values.shape[0], values.shape[2]])
+
+
+# ---------------------------------------------------------------- the operators in Python
+
+
+class _Kernels:
+    """Idle kernels by configuration, device and threads: one serves one call at a time."""
+
+    def __init__(self) -> None:
+        self._idle: Dict[Any, List[Kernel]] = {}
+        self._lock = threading.Lock()
+        os.register_at_fork(
+            before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
+        )
+
+    def take(self, key: Tuple[str, str, Optional[int]]) -> Kernel:
+        with self._lock:
+            idle = self._idle.setdefault(key, [])
+            if idle:
+                return idle.pop()
+        return Kernel(_model(key[0]).config, key[1], key[2])
+
+    def give(self, key: Tuple[str, str, Optional[int]], kernel: Kernel) -> None:
+        with self._lock:
+            self._idle[key].append(kernel)
+
+
+_kernels = _Kernels()
+
+
+class _Lease:
+    """A kernel for a call on a tensor's device."""
+
+    def __init__(self, config: str, input: Tensor):
+        host = input.device.type == "cpu"
+        threads = min(torch.get_num_threads(), 1024) if host else None
+        self.key = (config, "cpu" if host else f"cuda:{input.device.index}", threads)
+        self.stream = 0 if host else torch.cuda.current_stream(input.device).cuda_stream
+
+    def __enter__(self) -> Kernel:
+        self.kernel = _kernels.take(self.key)
+        return self.kernel
+
+    def __exit__(self, *_: Any) -> None:
+        _kernels.give(self.key, self.kernel)
+
+
+def _lent(tensor: Optional[Tensor]) -> Any:
+    if tensor is None:
+        return None
+    return tensor.detach().contiguous()
+
+
+def _require(name: str, tensor: Optional[Tensor], input: Tensor, dtype: torch.dtype = torch.float32) -> None:
+    if tensor is None:
+        return
+    if tensor.layout is not torch.strided:
+        raise ValueError(f"{name}: got a tensor of layout {tensor.layout}, expected a dense one")
+    if tensor.device != input.device:
+        raise ValueError(f"{name}: got a tensor on {tensor.device}, expected one on {input.device}, where the input is")
+    if tensor.dtype is not dtype:
+        raise ValueError(f"{name}: got {tensor.dtype}, expected {dtype}")
+
+
+def _arguments(model, input, parameters, modulation, state, draws, row_index, uniforms, normals) -> Dict[str, Any]:
+    """A forward call's arguments for `Kernel.forward`."""
+    _require("input", input, input)
+    table = model.config._model()
+    if draws.device.type != "cpu" or draws.dtype is not torch.int64 or tuple(draws.shape) != (4,):
+        raise ValueError(f"draws: got {draws.dtype} of shape {tuple(draws.shape)} on {draws.device}, expected 4 numbers of int64 on the CPU")
+    if len(parameters) != len(table.parameters):
+        raise ValueError(f"parameters: got {len(parameters)}, expected {len(table.parameters)}")
+    for parameter in parameters:
+        _require("parameters", parameter, input)
+    for name, tensor in (("modulation", modulation), ("state", state), ("uniforms", uniforms), ("normals", normals)):
+        _require(name, tensor, input)
+    _require("row_index", row_index, input, torch.int64)
+    seed, stream, first_step, element_offset = draws.tolist()
+    if state is not None and (state.dim() != 3 or tuple(state.shape) != (model.variables, *input.shape[1:])):
+        raise ValueError(f"state: got the shape {tuple(state.shape)}, expected {(model.variables, *input.shape[1:])}")
+    rows = None if row_index is None else row_index.view(torch.uint64) if input.device.type != "cpu" else _lent(row_index)
+    return {
+        "input": _lent(input),
+        "parameters": {symbol: _lent(each) for symbol, each in zip(table.parameters, parameters)},
+        "modulation": _lent(modulation),
+        "state": None if state is None else {v.symbol: _lent(state[i]) for i, v in enumerate(table.variables)},
+        "seed": seed,
+        "stream": stream % 2**32,
+        "first_step": first_step,
+        "element_offset": 0 if row_index is not None else element_offset,
+        "row_index": rows,
+        "uniforms": _lent(uniforms),
+        "normals": _lent(normals),
+    }
+
+
+def _run(input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False):
+    model = _model(config)
+    table = model.config._model()
+    arguments = _arguments(model, input, parameters, modulation, state, draws, row_index, uniforms, normals)
+    if input.dim() != 3:
+        raise ValueError(f"input: got the shape {tuple(input.shape)}, expected (T, B, N)")
+    if not 0 <= traces < 1 << len(table.traces):
+        raise ValueError(f"traces: got {traces}, expected bits of {len(table.traces)} traces")
+    results = _fake_run(
+        input.detach(), parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record
+    )
+    spikes, values, voltages, last, traced, following, tape = results
+    lease = _Lease(config, input)
+    with lease as kernel:
+        out = {"spikes": spikes, "spike_values": values, "voltages": voltages}
+        out.update({f"state.{v.symbol}": last[i] for i, v in enumerate(table.variables)})
+        names = [trace.symbol for i, trace in enumerate(table.traces) if traces >> i & 1]
+        out.update({f"trace.{name}": traced[i] for i, name in enumerate(names)})
+        if record:
+            out["tape"] = tape[: kernel.tape_bytes(tuple(input.shape))]
+        kernel.forward(**arguments, traces=names, record=record, out=out, cuda_stream=lease.stream)
+    following.copy_(draws)
+    following[2] += input.shape[0]
+    return results
+
+
+def _run_backward(
+    grad_spike_values, grad_voltages, grad_state, input, parameters, modulation, state, draws, row_index, uniforms,
+    normals, tape, config, wanted,
+):  # fmt: skip
+    model = _model(config)
+    table = model.config._model()
+    arguments = _arguments(model, input, parameters, modulation, state, draws, row_index, uniforms, normals)
+    for name, tensor in (("grad_spike_values", grad_spike_values), ("grad_voltages", grad_voltages), ("grad_state", grad_state)):
+        _require(name, tensor, input)
+    results = _fake_run_backward(
+        grad_spike_values, grad_voltages, grad_state, input.detach(), parameters, modulation, state, draws, row_index,
+        uniforms, normals, tape, config, wanted,
+    )  # fmt: skip
+    lease = _Lease(config, input)
+    with lease as kernel:
+        run = kernel.recorded(
+            **arguments, tape=tape[: kernel.tape_bytes(tuple(input.shape))].detach().contiguous(), cuda_stream=lease.stream
+        )
+        # Everything is computed on the CPU; what is not wanted stays in an array that nobody sees.
+        out = {"input": results[0]} if wanted & WANTED_INPUT else {}
+        for i, symbol in enumerate(table.parameters):
+            if wanted & WANTED_PARAMETERS << i:
+                out[f"parameter.{symbol}"] = results[1 + i]
+        if wanted & WANTED_MODULATION and modulation is not None:
+            out["modulation"] = results[-2]
+        if wanted & WANTED_STATE and state is not None:
+            out.update({f"state.{v.symbol}": results[-1][i] for i, v in enumerate(table.variables)})
+        kernel.backward(
+            run,
+            grad_spike_values=_lent(grad_spike_values),
+            grad_voltages=_lent(grad_voltages),
+            grad_state=None if grad_state is None else {v.symbol: _lent(grad_state[i]) for i, v in enumerate(table.variables)},
+            out=out,
+            cuda_stream=lease.stream,
+        )
+    return results
+
+
+def _start(after, generator=None):
+    draws = torch.zeros(4, dtype=torch.int64)
+    draws[:1].random_(-(2**63), None, generator=generator)
+    return draws
+
+
+def _batch_sums(values):
+    if values.dim() != 3 or values.dtype is not torch.float32:
+        raise ValueError(f"values: got {values.dtype} of shape {tuple(values.shape)}, expected float32 of shape (K, B, N)")
+    fixed = values.detach().double().nan_to_num(0, posinf=None, neginf=None).clamp(-_LARGEST, _LARGEST)
+    return fixed.mul(SCALE).round().long().sum(1)
+
+
+def means_of(sums: Tensor, rows: Any) -> Tensor:
+    """The means of so many rows whose sums, in fixed point, are these."""
+    return (sums.double() / (SCALE * rows)).float()
+
+
+def _batch_means(values):
+    return means_of(_batch_sums(values), max(values.shape[1], 1))
+
+
+class _Gradients(torch.autograd.Function):
+    """The backward pass as an operation of the graph that create_graph=True makes; it has no derivative."""
+
+    @staticmethod
+    def forward(ctx, config, wanted, optional, parameters, *tensors):
+        with torch._C._AutoDispatchBelowAutograd():
+            given = [tensor if present else None for tensor, present in zip(tensors, optional)]
+            return tuple(torch.ops.qlif.run_backward(*given[:4], list(tensors[len(optional) :]), *given[4:], config, wanted))
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise NotImplementedError(
+            "qlif: the gradient of a gradient was asked for, and QLIF has first derivatives only; "
+            "leave out create_graph=True, or detach what the neurons computed"
+        )
+
+
+def _requires_grad(*tensors: Optional[Tensor]) -> bool:
+    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
+
+
+def _run_backward_autograd(
+    grad_spike_values, grad_voltages, grad_state, input, parameters, modulation, state, draws, row_index, uniforms,
+    normals, tape, config, wanted,
+):  # fmt: skip
+    if _requires_grad(grad_spike_values, grad_voltages, grad_state, input, *parameters, modulation, state):
+        given = [grad_spike_values, grad_voltages, grad_state, input, modulation, state, draws, row_index, uniforms, normals, tape]
+        filled = [draws if tensor is None else tensor for tensor in given]
+        present = [tensor is not None for tensor in given]
+        return list(_Gradients.apply(config, wanted, present, len(parameters), *filled, *parameters))
+    with torch._C._AutoDispatchBelowAutograd():
+        return torch.ops.qlif.run_backward(
+            grad_spike_values, grad_voltages, grad_state, input, parameters, modulation, state, draws, row_index,
+            uniforms, normals, tape, config, wanted,
+        )  # fmt: skip
+
+
+class _Run(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, config, traces, input, modulation, state, draws, row_index, uniforms, normals, *parameters):
+        with torch._C._AutoDispatchBelowAutograd():
+            results = torch.ops.qlif.run(
+                input, list(parameters), modulation, state, draws, row_index, uniforms, normals, config, traces, True
+            )
+        spikes, values, voltages, last, traced, following, tape = results
+        ctx.save_for_backward(input, modulation, state, draws, row_index, uniforms, normals, tape, *parameters)
+        ctx.config = config
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(spikes, traced, following, tape)
+        return tuple(results)
+
+    @staticmethod
+    def backward(ctx, *grads):
+        input, modulation, state, draws, row_index, uniforms, normals, tape, *parameters = ctx.saved_tensors
+        nothing = [None] * (9 + len(parameters))
+        if all(grad is None for grad in grads[1:4]):
+            return tuple(nothing)
+        need = ctx.needs_input_grad
+        wanted = WANTED_INPUT * need[2] | WANTED_MODULATION * need[3] | WANTED_STATE * need[4]
+        for i in range(len(parameters)):
+            wanted |= (WANTED_PARAMETERS << i) * need[9 + i]
+        made = torch.ops.qlif.run_backward(
+            *grads[1:4], input, parameters, modulation, state, draws, row_index, uniforms, normals, tape, ctx.config, wanted
+        )
+        nothing[2] = made[0] if need[2] else None
+        nothing[3] = made[-2] if need[3] else None
+        nothing[4] = made[-1] if need[4] else None
+        nothing[9:] = [grad if needed else None for grad, needed in zip(made[1:], need[9:])]
+        return tuple(nothing)
+
+
+def _require_no_tangent(*tensors: Optional[Tensor]) -> None:
+    if torch.autograd.forward_ad._current_level < 0:
+        return
+    for tensor in tensors:
+        if tensor is not None and torch.autograd.forward_ad.unpack_dual(tensor).tangent is not None:
+            raise NotImplementedError(
+                "qlif: a forward-mode derivative was asked for, and QLIF has reverse mode only: use backward()"
+            )
+
+
+def _run_autograd(input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False):
+    _require_no_tangent(input, *parameters, modulation, state)
+    if _requires_grad(input, *parameters, modulation, state):
+        return _Run.apply(config, traces, input, modulation, state, draws, row_index, uniforms, normals, *parameters)
+    with torch._C._AutoDispatchBelowAutograd():
+        return torch.ops.qlif.run(
+            input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record
+        )
+
+
+# ---------------------------------------------------------------- loading
+
+_python_library: Optional[torch.library.Library] = None
+
+
+def _define_in_python() -> None:
+    global _python_library
+    library = torch.library.Library("qlif", "DEF")
+    for name, schema in _SCHEMAS.items():
+        tags = (torch.Tag.nondeterministic_seeded,) if name == "start" else ()
+        library.define(name + schema, tags=tags)
+    for key in ("CPU", "CUDA"):
+        for name, kernel in (("run", _run), ("run_backward", _run_backward), ("batch_sums", _batch_sums), ("batch_means", _batch_means)):
+            library.impl(name, kernel, key)
+    library.impl("run", _run_autograd, "Autograd")
+    library.impl("run_backward", _run_backward_autograd, "Autograd")
+    library.impl("start", _start, "CompositeExplicitAutograd")
+    _python_library = library
+
+
+def _load() -> str:
+    wish = os.environ.get("QLIF_OPERATOR", "")
+    if wish not in ("", "cpp", "python"):
+        raise ImportError(f"QLIF_OPERATOR: got '{wish}', expected 'cpp', 'python' or nothing")
+    kind = "python"
+    if wish != "python":
+        try:
+            _build.load()
+            kind = "cpp"
+        except _build.BuildError as absent:
+            if wish == "cpp":
+                raise ImportError(f"qlif.torch: there are no operators in C++: {absent}") from absent
+            warnings.warn(
+                f"qlif.torch: operators in Python serve, which are slower by some 100 microseconds a call: {absent}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+    if kind == "python":
+        _define_in_python()
+    for name, fake in (
+        ("run", _fake_run),
+        ("run_backward", _fake_run_backward),
+        ("start", _fake_start),
+        ("batch_sums", _fake_batch_sums),
+        ("batch_means", _fake_batch_means),
+    ):
+        torch.library.register_fake(f"qlif::{name}", fake)
+    return kind
+
+
+# What the operators are written in: "cpp" or "python".
+KIND = _load()

@@ -1,0 +1,868 @@
+"""Layers for PyTorch: QLIF, QLIFLayer and LIF."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+import torch
+from torch import Tensor, nn
+
+from ..config import LifConfig, NeuronConfig, QlifConfig
+from . import _operators, _parallel
+
+_OFF = "off"
+_PRESETS = ("2025-08-15", "2025-08-24")
+
+# The arguments that are options of the model, by the name that the option has there.
+_OPTIONS = {
+    "V_reset": "v_reset",
+    "dt": "dt",
+    "noise_std": "noise_std",
+    "stochastic": "stochastic",
+    "min_threshold": "min_threshold",
+    "max_threshold": "max_threshold",
+    "use_adaptive_threshold": "use_adaptive_threshold",
+    "surrogate_gradient_function": "surrogate",
+    "alpha": "surrogate_alpha",
+    "allow_dynamic_spike_probability": "dynamic_probability",
+    "base_alpha": "base_alpha",
+    "tau_adapt": "tau_adapt",
+    "adaptation_decay": "adaptation_decay",
+    "spike_increase": "spike_increase",
+    "depression_rate": "depression_rate",
+    "recovery_rate": "recovery_rate",
+    "neuromod_mode": "neuromod_mode",
+    "neuromod_strength": "neuromod_strength",
+    "quantum_mode": "decision",
+    "quantum_threshold": "quantum_threshold",
+    "quantum_leak": "quantum_leak",
+    "quantum_wire": "quantum_wires",
+    "use_ahp": "use_ahp",
+    "tau_ahp": "tau_ahp",
+    "ahp_jump": "ahp_jump",
+    "g_ahp": "g_ahp",
+    "homeostasis_enabled": "homeostasis_enabled",
+    "homeostasis_target_rate": "homeostasis_target_rate",
+    "homeostasis_lr": "homeostasis_lr",
+    "homeostasis_tau": "homeostasis_tau",
+    "preset": "preset",
+    "readout": "readout",
+    "options": "options",
+}
+
+
+class ArgumentError(ValueError, AssertionError):
+    """An argument of a layer that is refused; the text has its name, what came and what was expected."""
+
+
+def _refuse(name: str, got: Any, expected: str) -> ArgumentError:
+    return ArgumentError(f"{name}: got {got!r}, expected {expected}")
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise _refuse(name, value, "a whole number of 1 or more")
+    return value
+
+
+def _choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    if isinstance(value, str) and value.upper() in choices:
+        return value.upper()
+    raise _refuse(name, value, f"one of {', '.join(choice.lower() for choice in choices)}")
+
+
+def _configuration(arguments: Mapping[str, Any]) -> QlifConfig:
+    """The configuration that a layer's arguments ask for."""
+    preset = arguments["preset"]
+    if preset is not None and preset not in _PRESETS:
+        raise _refuse("preset", preset, f"one of {', '.join(_PRESETS)}, or None")
+    for name in ("quantum_mode", "stochastic"):
+        if not isinstance(arguments[name], bool):
+            raise _refuse(name, arguments[name], "True or False")
+    decision = "QUBIT" if arguments["quantum_mode"] else "SIGMOID" if arguments["stochastic"] else "THRESHOLD"
+    given = {
+        option: arguments[name] for name, option in _OPTIONS.items() if name not in ("preset", "options", "quantum_mode", "readout")
+    }
+    given["decision"] = decision
+    mode = arguments["neuromod_mode"]
+    given["neuromod_mode"] = _choice("neuromod_mode", _OFF if mode is None else mode, ("GAIN", "THRESHOLD", "PROB_SLOPE", "OFF"))
+    given["surrogate"] = _choice(
+        "surrogate_gradient_function",
+        arguments["surrogate_gradient_function"],
+        ("HEAVISIDE", "FAST_SIGMOID", "GAUSSIAN", "ARCTAN"),
+    )
+    if arguments["readout"] is not None:
+        given["readout"] = _choice("readout", arguments["readout"], ("SINGLE_QUBIT", "MULTI_QUBIT", "EXPECTATION"))
+    try:
+        if preset is None:
+            return QlifConfig(**given).replace(**(arguments["options"] or {}))
+        base = QlifConfig.preset(preset, decision=decision)
+        for name in ("homeostasis_enabled", "homeostasis_target_rate", "homeostasis_lr", "homeostasis_tau"):
+            del given[name]
+        if not base.dynamic_probability:
+            del given["dynamic_probability"]
+        # Their trace decays by what it does at a dt of 1; the earlier one advances it twice a step.
+        tau = QlifConfig(tau_adapt=arguments["tau_adapt"]).tau_adapt
+        decay = math.exp(-1 / tau)
+        twice = preset == "2025-08-15" and decision == "QUBIT"
+        given["dsp_decay"], given["dsp_jump"] = (decay * decay, 1 + decay) if twice else (decay, 1.0)
+        return base.replace(**given).replace(**(arguments["options"] or {}))
+    except (ValueError, TypeError) as refused:
+        text = str(refused)
+        for name, option in _OPTIONS.items():
+            if text.startswith(f"{option}: "):
+                text = name + text[len(option) :]
+                break
+        raise ArgumentError(text) from refused
+
+
+def _argument(name: str) -> property:
+    """An argument of the constructor as an attribute; one that is set configures the neurons anew."""
+
+    def read(self: "QLIF") -> Any:
+        return self._arguments[name]
+
+    def write(self: "QLIF", value: Any) -> None:
+        self._configure({**self._arguments, name: value})
+
+    return property(read, write, doc=f"As passed: {name}.")
+
+
+class _DynamicSpikeProbability:
+    """The dynamic-probability trace of a layer, as an attribute of its own."""
+
+    def __init__(self, neurons: "QLIF"):
+        self._neurons = neurons
+
+    @property
+    def adaptation(self) -> Tensor:
+        """D, (B, N)."""
+        return self._neurons._variable("dsp")
+
+    @property
+    def tau_adapt(self) -> Tensor:
+        """The time constant of D."""
+        return torch.tensor(float(self._neurons.tau_adapt))
+
+
+def _input(name: str, value: Any, dimensions: str, neurons: int, like: Tensor) -> Tensor:
+    """An input as the operator takes it: float32, which is one copy of what is not."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name}: got {type(value).__name__}, expected a tensor")
+    if value.layout is not torch.strided:
+        raise ValueError(f"{name}: got a tensor of layout {value.layout}, expected a dense one")
+    if value.dim() != len(dimensions) or value.shape[-1] != neurons:
+        shape = ", ".join([*dimensions[:-1], str(neurons)])
+        raise ValueError(f"{name}: got the shape {tuple(value.shape)}, expected ({shape})")
+    if value.device != like.device:
+        raise ValueError(f"{name}: got a tensor on {value.device}, expected one on {like.device}, where the layer is")
+    if value.is_complex():
+        raise TypeError(f"{name}: got {value.dtype}, expected real numbers")
+    return value if value.dtype is torch.float32 else value.float()
+
+
+class QLIF(nn.Module):
+    """QLIF neurons that do one time step a call, in the place of QLIF-Neurons' `QLIF`: the same arguments, defaults, attributes
+    and names in `state_dict`.
+
+        >>> neurons = qlif.torch.QLIF(128)
+        >>> for current in sequence:                    # (B, 128) each
+        ...     spikes = neurons(current)
+        ...     use(neurons.spike_values)               # differentiable: what the next layer consumes
+
+    The state carries the graph from step to step, so that a loss of any step reaches all steps before; steps in a loop give the
+    same spikes and gradients as one call of QLIFLayer over all of them. A batch size that differs from the state's starts a
+    fresh state, as `reset` and `resize` do; there a seed is drawn from PyTorch's CPU generator (or `generator`), so that
+    torch.manual_seed fixes all draws. On one device; computes in float32, other inputs are converted, which is one copy.
+
+    preset: "2025-08-15" or "2025-08-24" for the public snapshots of that date; None: the model of docs/model.md, where
+    eta and homeostasis work. readout: "single_qubit", "multi_qubit" (quantum_wire qubits, of which quantum_threshold says
+    how many must fire) or "expectation". options: further options of qlif.QlifConfig by name, which win.
+    neuromod_transform: what external modulation goes through, a callable or a module, whose weights are trained along; None: a sigmoid.
+    process_group: see QLIFLayer. Bad values raise ArgumentError, which is a ValueError and an AssertionError.
+    """
+
+    # Read and set by users; a tensor each, (B, N), that carries the graph.
+    _VARIABLES = {
+        "V": "v",
+        "adaptation_current": "adaptation",
+        "synaptic_efficiency": "efficiency",
+        "neuromodulator": "modulation",
+        "spike_values": "y",
+        "refrac": "refractory",
+        "ahp": "ahp",
+        "threshold_offset": "threshold_offset",
+        "firing_rate": "rate",
+        "homeostatic_offset": "homeostasis_offset",
+    }
+    # Those that the public package does not have; what a file lacks of them starts fresh.
+    _OWN = ("threshold_offset", "firing_rate", "homeostatic_offset")
+
+    def __init__(
+        self,
+        num_neurons: int,
+        V_th: float = 1.0,
+        V_reset: float = 0.0,
+        tau: float = 20.0,
+        dt: float = 1.0,
+        eta: float = 0.1,
+        use_adaptive_threshold: bool = True,
+        noise_std: float = 0.1,
+        stochastic: bool = True,
+        min_threshold: float = 0.5,
+        max_threshold: float = 2.0,
+        batch_size: int = 1,
+        device: Union[str, torch.device] = "cpu",
+        surrogate_gradient_function: str = "heaviside",
+        alpha: float = 1.0,
+        allow_dynamic_spike_probability: bool = True,
+        base_alpha: float = 2.0,
+        tau_adapt: float = 20.0,
+        adaptation_decay: float = 0.9,
+        spike_increase: float = 0.5,
+        depression_rate: float = 0.1,
+        recovery_rate: float = 0.05,
+        neuromod_transform: Optional[Callable[[Tensor], Tensor]] = None,
+        neuromod_mode: Optional[str] = "gain",
+        neuromod_strength: float = 1.0,
+        learnable_threshold: bool = True,
+        learnable_tau: bool = False,
+        learnable_eta: bool = False,
+        learnable_qscale: bool = True,
+        learnable_qbias: bool = True,
+        quantum_mode: bool = True,
+        quantum_threshold: float = 0.7,
+        quantum_leak: float = 0.1,
+        quantum_wire: int = 4,
+        use_ahp: bool = True,
+        tau_ahp: float = 120.0,
+        ahp_jump: float = 0.3,
+        g_ahp: float = 0.2,
+        homeostasis_enabled: bool = True,
+        homeostasis_target_rate: float = 0.12,
+        homeostasis_lr: float = 1e-3,
+        homeostasis_tau: float = 1000.0,
+        *,
+        preset: Optional[str] = None,
+        readout: Optional[str] = None,
+        options: Optional[Mapping[str, Any]] = None,
+        generator: Optional[torch.Generator] = None,
+        process_group: Any = None,
+    ):
+        passed = {name: value for name, value in locals().items() if name in _OPTIONS}
+        super().__init__()
+        self.num_neurons = _whole("num_neurons", num_neurons)
+        _whole("batch_size", batch_size)
+        if neuromod_transform is not None and not callable(neuromod_transform):
+            raise _refuse("neuromod_transform", neuromod_transform, "a callable, or None for a sigmoid")
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise _refuse("generator", generator, "a torch.Generator, or None")
+        device = torch.device(device)
+        learnable = {
+            "V_th": learnable_threshold,
+            "tau": learnable_tau,
+            "eta": learnable_eta,
+            "q_scale": learnable_qscale,
+            "q_bias": learnable_qbias,
+        }
+        for name, flag in learnable.items():
+            if not isinstance(flag, bool):
+                raise _refuse(f"learnable_{name.lower()}", flag, "True or False")
+        self.generator = generator
+        self.process_group = process_group
+        self.neuromod_transform = neuromod_transform
+        self._configure(passed)
+        try:
+            starts = self.config.replace(v_th=V_th, tau=tau, eta=eta)
+        except ValueError as refused:
+            raise ArgumentError(str(refused).replace("v_th: ", "V_th: ", 1)) from refused
+        own = {"V_th", "q_scale", "q_bias"}
+        for name, flag in learnable.items():
+            value = starts.parameter_default(name.lower())
+            values = torch.full((self.num_neurons,) if name in own else (), value, dtype=torch.float32, device=device)
+            if flag:
+                self.register_parameter(name, nn.Parameter(values))
+            else:
+                self.register_buffer(name, values, persistent=name != "V_th")
+        self.register_buffer("_qnode_ready", torch.ones((), dtype=torch.int8, device=device))
+        # What a run starts from, (S, N): initial values, and the means over the batch that homeostasis carries from run to run.
+        initial = torch.tensor([variable.initial_value for variable in self._table.variables], device=device)
+        self.register_buffer("_fresh", initial.unsqueeze(1).repeat(1, self.num_neurons), persistent=False)
+        if self._arguments["preset"] is not None:
+            # The snapshots pass eta, which has no effect on them.
+            self.register_buffer("_no_eta", torch.zeros((), device=device), persistent=False)
+        if self._arguments["preset"] == "2025-08-24":
+            self.register_buffer("theta_max", torch.tensor(self.config.theta_max, device=device))
+            self.register_buffer("k_q", torch.tensor(1.0, device=device))
+        self.homeostasis_frozen = False
+        self._training_run = False
+        self._group = None
+        self._draws = torch.zeros(4, dtype=torch.int64)
+        self.resize(batch_size)
+
+    def _configure(self, arguments: Dict[str, Any]) -> None:
+        config = _configuration(arguments)
+        self._arguments = arguments
+        self.config = config
+        self._table = config._model()
+        self._symbols = {variable.symbol: i for i, variable in enumerate(self._table.variables)}
+        self._traces = {trace.symbol: i for i, trace in enumerate(self._table.traces)}
+        rounds = config.decision == "SIGMOID" and "sampling" not in (arguments["options"] or {})
+        tested = config.replace(sampling="ROUND") if rounds else config
+        # The text of the configuration by whether the layer is in training and whether the modulation is transformed here.
+        self._texts = {
+            (training, own): str(each.replace(neuromod_transform="IDENTITY") if own else each)
+            for training, each in ((True, config), (False, tested))
+            for own in (True, False)
+        }
+
+    # ------------------------------------------------------------ state
+
+    def _variable(self, symbol: str) -> Tensor:
+        return self._state[self._symbols[symbol]]
+
+    @property
+    def spikes(self) -> Tensor:
+        """The spikes of the last step, bool, (B, N)."""
+        return self._spikes
+
+    @property
+    def batch_size(self) -> int:
+        """The batch size of the state."""
+        return self._state.shape[1]
+
+    @property
+    def dynamic_spike_probability(self) -> Optional[_DynamicSpikeProbability]:
+        """The trace that flattens the slope of the spike probability; None where it is off."""
+        return _DynamicSpikeProbability(self) if self.config.dynamic_probability else None
+
+    @property
+    def seed(self) -> int:
+        """The seed of the draws of this run."""
+        return int(self._draws[0]) % 2**64
+
+    def reset(self) -> None:
+        """Starts a fresh state of the same batch size, and with it other draws."""
+        self._begin(self._state.shape[1])
+
+    def resize(self, batch_size: int, device: Union[None, str, torch.device] = None) -> None:
+        """Starts a fresh state of so many rows, and with it other draws. device: where the whole layer goes; None: it stays."""
+        if device is not None:
+            self.to(device)
+        self._begin(_whole("batch_size", batch_size))
+
+    def _begin(self, rows: int) -> None:
+        self._end_run()
+        self._state = self._start_state(rows)
+        self._spikes = torch.zeros((rows, self.num_neurons), dtype=torch.bool, device=self._fresh.device)
+        self._draws = self._start_draws(rows)
+
+    def _end_run(self) -> None:
+        """Takes the homeostasis of a run that was training into the statistics."""
+        if self._training_run:
+            self._training_run = False
+            self._move_statistics(self._state)
+
+    def _start_state(self, rows: int) -> Tensor:
+        return self._fresh.unsqueeze(1).repeat(1, rows, 1)
+
+    def _start_draws(self, rows: int, row_index: Optional[Tensor] = None) -> Tensor:
+        if self.process_group is None:
+            return torch.ops.qlif.start(self._draws, self.generator)
+        if self._group is None:
+            self._group = _parallel.Group(self.process_group, self.generator)
+        return self._group.draws(rows, self.num_neurons, row_index)
+
+    # ------------------------------------------------------------ homeostasis
+
+    @property
+    def _moves_statistics(self) -> bool:
+        return self.training and self.config.homeostasis_enabled and not self.homeostasis_frozen
+
+    def freeze_homeostasis(self, frozen: bool = True) -> None:
+        """Whether the means of homeostasis, which training carries from run to run, stay as they are. While they move,
+        torch.utils.checkpoint recomputes a run from other means than the run had."""
+        self.homeostasis_frozen = bool(frozen)
+
+    @property
+    def statistics(self) -> Tensor:
+        """The means over the batch of the firing rate and of the homeostatic offset, (2, N), that a run starts from."""
+        return self._fresh[self._averaged]
+
+    @property
+    def _averaged(self) -> slice:
+        first = self._symbols["rate"]
+        return slice(first, first + 2)
+
+    def _move_statistics(self, state: Tensor) -> None:
+        with torch.no_grad():
+            last = state.detach()[self._averaged]
+            if self._group is None:
+                if last.shape[1] == 0:
+                    return
+                means = torch.ops.qlif.batch_means(last)
+            else:
+                means = self._group.means(torch.ops.qlif.batch_sums(last), last.shape[1])
+            self._fresh[self._averaged].copy_(means)
+
+    # ------------------------------------------------------------ calls
+
+    def _modulation(self, value: Any) -> Optional[Tensor]:
+        if value is None or self.config.neuromod_mode == "OFF":
+            return None
+        modulation = value if isinstance(value, Tensor) else torch.as_tensor(value)
+        modulation = modulation.to(device=self._fresh.device, dtype=torch.float32)
+        if self.neuromod_transform is None:
+            return modulation
+        with torch.autocast(modulation.device.type, enabled=False):
+            transformed = self.neuromod_transform(modulation)
+        if not isinstance(transformed, Tensor):
+            raise TypeError(f"neuromod_transform: got {type(transformed).__name__} of it, expected a tensor")
+        return transformed.float()
+
+    def _run(
+        self,
+        input: Tensor,
+        modulation: Optional[Tensor],
+        state: Optional[Tensor],
+        draws: Tensor,
+        row_index: Optional[Tensor],
+        uniforms: Optional[Tensor],
+        normals: Optional[Tensor],
+        traces: int,
+    ) -> Tuple[Tensor, ...]:
+        text = self._texts[self.training, self.neuromod_transform is not None]
+        eta = self._no_eta if self._arguments["preset"] is not None else self.eta
+        parameters = [
+            each if each.dtype is torch.float32 else each.float() for each in (self.V_th, self.tau, eta, self.q_scale, self.q_bias)
+        ]
+        return torch.ops.qlif.run(
+            input, parameters, modulation, state, draws, row_index, uniforms, normals, text, traces
+        )
+
+    def forward(
+        self,
+        I: Tensor,  # noqa: E741  the public package's name
+        external_modulation: Any = None,
+        *,
+        uniforms: Optional[Tensor] = None,
+        normals: Optional[Tensor] = None,
+    ) -> Tensor:
+        """One time step of current I, (B, N); the spikes, bool, (B, N).
+
+        external_modulation broadcasts to (B, N), goes through the transform and stays in force for later calls without one.
+        uniforms, normals: (B, N), in the place of the draws (uniforms of "multi_qubit": (quantum_wire, B, N)).
+        """
+        current = _input("I", I, "BN", self.num_neurons, self._fresh)
+        if current.shape[0] != self._state.shape[1]:
+            if self.process_group is not None:
+                # Another rank may go on with the batch that it had, and wait for this one for ever.
+                raise ValueError(
+                    f"I: got a batch of {current.shape[0]}, expected the state's {self._state.shape[1]}: "
+                    "with a process_group, call resize on every rank"
+                )
+            self._begin(current.shape[0])
+        modulation = self._modulation(external_modulation)
+        if modulation is not None and modulation.dim() > 2:
+            raise ValueError(f"external_modulation: got the shape {tuple(modulation.shape)}, expected one that broadcasts to {tuple(I.shape)}")
+        spikes, _, _, self._state, _, self._draws, _ = self._run(
+            current.unsqueeze(0),
+            modulation,
+            self._state,
+            self._draws,
+            None,
+            None if uniforms is None else uniforms.unsqueeze(0),
+            None if normals is None else normals.unsqueeze(0),
+            0,
+        )
+        self._spikes = spikes[0]
+        if self._moves_statistics:
+            self._training_run = True
+        return self._spikes
+
+    def init_quantum(self, p0: float = 0.02, slope0: float = 0.10) -> None:
+        """Sets q_scale and q_bias so that a neuron at its threshold fires with probability p0, which rises by slope0 for a
+        potential higher by 1 (docs/model.md, section 7)."""
+        try:
+            config = self.config.replace(initial_probability=p0, initial_slope=slope0, q_scale=None, q_bias=None)
+        except ValueError as refused:
+            raise ArgumentError(str(refused).replace("initial_probability: ", "p0: ").replace("initial_slope: ", "slope0: ")) from refused
+        with torch.no_grad():
+            self.q_scale.fill_(config.parameter_default("q_scale"))
+            self.q_bias.fill_(config.parameter_default("q_bias"))
+            self._qnode_ready.fill_(1)
+
+    # ------------------------------------------------------------ saving, copying, moving
+
+    def _scalars(self) -> Dict[str, str]:
+        """What state_dict holds of the configuration: names, and the arguments or options that they are."""
+        named = {"tau_ref": "tau_ref", "r_jump": "r_jump", "tau_ahp": "tau_ahp", "g_ahp": "g_ahp", "ahp_jump": "ahp_jump"}
+        if self.config.dynamic_probability:
+            named["dynamic_spike_probability.tau_adapt"] = "tau_adapt"
+        return named
+
+    def _saved_state(self) -> Dict[str, str]:
+        named = dict(self._VARIABLES)
+        if self.config.dynamic_probability:
+            named["dynamic_spike_probability.adaptation"] = "dsp"
+        return named
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        for name, symbol in self._saved_state().items():
+            destination[prefix + name] = self._variable(symbol).detach().clone()
+        destination[prefix + "spikes"] = self._spikes.detach().clone()
+        for name, option in self._scalars().items():
+            destination[prefix + name] = torch.tensor(getattr(self.config, option), dtype=torch.float32, device=self._fresh.device)
+        if self.config.homeostasis_enabled:
+            destination[prefix + "statistics"] = self.statistics.detach().clone()
+        destination[prefix + "draws"] = self._draws.clone()
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs):
+        own = {}
+        for name in (*self._saved_state(), *self._scalars(), "spikes", "statistics", "draws", "k_q", "theta_max", "_qnode_ready"):
+            if prefix + name in state_dict and (name not in self._buffers or name in ("k_q", "theta_max", "_qnode_ready")):
+                own[name] = state_dict[prefix + name]
+        rest = {key: value for key, value in state_dict.items() if key[len(prefix) :] not in own or not key.startswith(prefix)}
+        later: List[str] = []
+        super()._load_from_state_dict(rest, prefix, local_metadata, strict, later, unexpected_keys, error_msgs)
+        missing_keys.extend(key for key in later if key[len(prefix) :] not in own)
+        needed = [name for name in (*self._saved_state(), *self._scalars(), "spikes") if name not in self._OWN]
+        missing_keys.extend(prefix + name for name in needed if name not in own)
+        self._load_scalars(own, prefix, error_msgs)
+        self._load_state(own, prefix, error_msgs)
+
+    def _load_scalars(self, own: Mapping[str, Tensor], prefix: str, problems: List[str]) -> None:
+        changed = {}
+        for name, option in {**self._scalars(), **({"theta_max": "theta_max"} if "theta_max" in self._buffers else {})}.items():
+            if name in own:
+                if not isinstance(own[name], Tensor) or own[name].numel() != 1:
+                    problems.append(f"{prefix}{name}: got {own[name]!r}, expected one number")
+                    continue
+                value = float(own[name])
+                if torch.tensor(value, dtype=torch.float32) != torch.tensor(getattr(self.config, option), dtype=torch.float32):
+                    changed[option] = value
+        if changed:
+            arguments = dict(self._arguments)
+            options = dict(arguments["options"] or {})
+            by_option = {option: name for name, option in _OPTIONS.items()}
+            for option, value in changed.items():
+                if option in by_option and option not in options:
+                    arguments[by_option[option]] = value
+                else:
+                    options[option] = value
+            arguments["options"] = options or None
+            try:
+                self._configure(arguments)
+            except ValueError as refused:
+                problems.append(f"{prefix[:-1] or 'QLIF'}: {refused}")
+        for name in ("k_q", "theta_max", "_qnode_ready"):
+            if name in own and name in self._buffers and own[name].numel() == 1:
+                with torch.no_grad():
+                    self._buffers[name].copy_(own[name].reshape(()))
+
+    def _load_state(self, own: Mapping[str, Tensor], prefix: str, problems: List[str]) -> None:
+        if "statistics" in own and self.config.homeostasis_enabled:
+            self._take("statistics", own["statistics"], (2, self.num_neurons), prefix, problems, self._fresh[self._averaged])
+        if "V" not in own:
+            return
+        rows = own["V"].shape[0] if own["V"].dim() == 2 else 0
+        state = self._start_state(rows).detach()
+        spikes = torch.zeros((rows, self.num_neurons), dtype=torch.bool, device=state.device)
+        shape = (rows, self.num_neurons)
+        fine = True
+        for name, symbol in self._saved_state().items():
+            if name in own:
+                fine &= self._take(name, own[name], shape, prefix, problems, state[self._symbols[symbol]])
+        if "spikes" in own:
+            fine &= self._take("spikes", own["spikes"], shape, prefix, problems, spikes)
+        if "draws" in own and fine:
+            draws = torch.zeros(4, dtype=torch.int64)
+            fine &= self._take("draws", own["draws"], (4,), prefix, problems, draws)
+            self._draws = draws if fine else self._draws
+        if fine:
+            self._state, self._spikes, self._training_run = state, spikes, False
+
+    def _take(self, name: str, value: Any, shape: Tuple[int, ...], prefix: str, problems: List[str], to: Tensor) -> bool:
+        if not isinstance(value, Tensor) or tuple(value.shape) != shape:
+            got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            problems.append(f"size mismatch for {prefix}{name}: got {got}, expected {shape}")
+            return False
+        with torch.no_grad():
+            to.copy_(value)
+        return True
+
+    def __getstate__(self):
+        state = super().__getstate__() if hasattr(super(), "__getstate__") else self.__dict__
+        state = dict(state)
+        # A copy starts a graph of its own, and a process group belongs to its process.
+        state["_state"] = self._state.detach()
+        state["_spikes"] = self._spikes.detach()
+        state["process_group"] = state["_group"] = None
+        return state
+
+    def _apply(self, fn, recurse=True):
+        super()._apply(fn, recurse)
+        with torch.no_grad():
+            self._fresh = self._fresh.float()
+            self._state = fn(self._state).float()
+            self._spikes = fn(self._spikes)
+        return self
+
+    def extra_repr(self) -> str:
+        preset = self._arguments["preset"]
+        return f"{self.num_neurons}, {self.config}{f', preset={preset}' if preset else ''}"
+
+
+def _state_property(name: str, symbol: str) -> property:
+    def read(self: QLIF) -> Tensor:
+        return self._variable(symbol)
+
+    return property(read, doc=f"{symbol} after the last step, (B, N).")
+
+
+for _name, _symbol in QLIF._VARIABLES.items():
+    setattr(QLIF, _name, _state_property(_name, _symbol))
+for _name in _OPTIONS:
+    setattr(QLIF, _name, _argument(_name))
+
+
+class QLIFLayer(nn.Module):
+    """QLIF neurons that do all time steps in one fused call, in the place of QLIF-Neurons' `QLIFLayer`: the same arguments and
+    defaults, which are those of `QLIF`; the neurons are at `.qlifs`.
+
+        >>> layer = qlif.torch.QLIFLayer(128)
+        >>> spikes, voltages = layer(sequence)          # (T, B, 128) in, and out: bool, float32
+        >>> layer.spike_values                          # (T, B, 128), differentiable: what the next layer consumes
+
+    Every call starts from a fresh state, with a seed of its own drawn from PyTorch's CPU generator (or `generator`).
+
+    process_group: of torch.distributed, for data-parallel training: each rank gives its part of the batch, rank 0's first, and R ranks
+    fire the spikes of one process with the whole batch, bit for bit. Rank 0's seed is sent to all once and runs are counted, so that every
+    rank must make the same layers and calls, resets among them; homeostasis' means are those of all rows of all ranks. `row_index` says where
+    rows stand if not in order. Gradients are each rank's own, for DistributedDataParallel or all_reduce to add up.
+    """
+
+    def __init__(self, num_neurons: int, *arguments: Any, **named: Any):
+        super().__init__()
+        self.qlifs = QLIF(num_neurons, *arguments, **named)
+        self._spike_values: Optional[Tensor] = None
+
+    @property
+    def num_neurons(self) -> int:
+        """N."""
+        return self.qlifs.num_neurons
+
+    @property
+    def spike_values(self) -> Optional[Tensor]:
+        """y of all steps of the last call, (T, B, N), differentiable; None before the first call."""
+        return self._spike_values
+
+    def reset(self) -> None:
+        """Starts a fresh state, which the next call does anyway."""
+        self.qlifs.reset()
+
+    def freeze_homeostasis(self, frozen: bool = True) -> None:
+        """`QLIF.freeze_homeostasis`."""
+        self.qlifs.freeze_homeostasis(frozen)
+
+    def forward(
+        self,
+        input_seq: Tensor,
+        external_modulation: Any = None,
+        return_extras: bool = False,
+        *,
+        row_index: Optional[Tensor] = None,
+        uniforms: Optional[Tensor] = None,
+        normals: Optional[Tensor] = None,
+    ) -> Union[Tuple[Tensor, Tensor], Tuple[Tensor, Tensor, Dict[str, Tensor]]]:
+        """All steps of input_seq, (T, B, N): (spikes, voltages), bool and float32, (T, B, N); voltages carry the graph.
+
+        external_modulation[t] broadcasts to (B, N). return_extras: adds a dict of what else is known of all steps,
+        (T, B, N) each: spike_values, which carry the graph, and traces, which do not: in qubit mode q_scale_trace and
+        adaptation_current_trace, with dynamic spike probability adaptation_trace and alpha_eff_trace.
+        row_index: (B), int64, where each row stands in the whole batch, which decides its draws. uniforms
+        ((T, B, N), of "multi_qubit" (T, quantum_wire, B, N)) and normals ((T, B, N)) take the place of the draws.
+        """
+        neurons = self.qlifs
+        current = _input("input_seq", input_seq, "TBN", neurons.num_neurons, neurons._fresh)
+        steps, rows = current.shape[0], current.shape[1]
+        modulation = self._modulation(external_modulation, steps)
+        draws = neurons._start_draws(rows, row_index)
+        state = neurons._start_state(rows) if neurons.config.homeostasis_enabled else None
+        traces = 0
+        if return_extras:
+            traces = self._extras_traced()
+        spikes, values, voltages, last, traced, following, _ = neurons._run(
+            current, modulation, state, draws, row_index, uniforms, normals, traces
+        )
+        if neurons._moves_statistics:
+            neurons._move_statistics(last)
+        if not torch.compiler.is_exporting():
+            neurons._state, neurons._draws, neurons._training_run = last, following, False
+            neurons._spikes = spikes[-1] if steps > 0 else torch.zeros_like(last[0], dtype=torch.bool)
+            self._spike_values = values
+        if not return_extras:
+            return spikes, voltages
+        return spikes, voltages, {"spike_values": values, **self._extras(traced)}
+
+    def _modulation(self, value: Any, steps: int) -> Optional[Tensor]:
+        if value is None or self.qlifs.config.neuromod_mode == "OFF":
+            return None
+        if not isinstance(value, Tensor):
+            value = torch.stack([torch.as_tensor(each, dtype=torch.float32) for each in value]) if steps else None
+            if value is None:
+                return None
+        if not 1 <= value.dim() <= 3 or value.shape[0] < steps:
+            raise ValueError(f"external_modulation: got the shape {tuple(value.shape)}, expected ({steps}, ...) to broadcast to (T, B, N)")
+        value = value[:steps]
+        modulation = self.qlifs._modulation(value)
+        if modulation.dim() < 1 or modulation.dim() > 3 or modulation.shape[0] not in (1, steps):
+            raise ValueError(f"neuromod_transform: got the shape {tuple(modulation.shape)} of it, expected ({steps}, ...)")
+        return modulation.reshape(modulation.shape[0], *[1] * (3 - modulation.dim()), *modulation.shape[1:])
+
+    def _extras_traced(self) -> int:
+        config, numbers = self.qlifs.config, self.qlifs._traces
+        wanted = []
+        if config.decision == "QUBIT":
+            wanted += ["slope", "adaptation"]
+        if config.dynamic_probability:
+            wanted += ["dsp"]
+            if config.decision == "SIGMOID":
+                wanted += ["slope"]
+        return functools.reduce(lambda bits, symbol: bits | 1 << numbers[symbol], wanted, 0)
+
+    def _extras(self, traced: Tensor) -> Dict[str, Tensor]:
+        config, numbers = self.qlifs.config, self.qlifs._traces
+        bits = self._extras_traced()
+        symbols = [symbol for symbol, number in sorted(numbers.items(), key=lambda each: each[1]) if bits >> number & 1]
+        rows = dict(zip(symbols, traced))
+        extras = {}
+        if config.decision == "QUBIT":
+            extras["q_scale_trace"] = rows["slope"]
+            extras["adaptation_current_trace"] = rows["adaptation"]
+        if config.dynamic_probability:
+            extras["adaptation_trace"] = rows["dsp"]
+            if config.decision == "SIGMOID":
+                extras["alpha_eff_trace"] = rows["slope"]
+            else:
+                slope = config.base_alpha / (1 + rows["dsp"]).clamp(min=1e-6)
+                extras["alpha_eff_trace"] = slope.clamp(config.min_alpha, config.max_alpha)
+        return extras
+
+    def __getstate__(self):
+        state = super().__getstate__() if hasattr(super(), "__getstate__") else self.__dict__
+        state = dict(state)
+        state["_spike_values"] = None
+        return state
+
+
+class LIF(nn.Module):
+    """The classic current-based leaky integrate-and-fire neuron, as Norse's `lif_feed_forward_step` computes it, all time steps in
+    one fused call: docs/model.md, section 11.
+
+        >>> layer = qlif.torch.LIF(128)
+        >>> spikes, voltages = layer(sequence)          # (T, B, 128) in, and out: bool, float32
+        >>> layer.spike_values                          # 0 or 1, with the surrogate's gradient: what the next layer consumes
+
+    tau_syn_inv and tau_mem_inv are rates per unit of dt (1/s), v_th a potential; `learnable` names those of the three that are
+    parameters, (N) each. surrogate: "superspike" (or "fast_sigmoid"), "heaviside", "gaussian", "arctan". It draws nothing. Every call starts
+    from zeros, or from `state`, (2, B, N), potential and current, such as `layer.state` of the call before.
+    """
+
+    def __init__(
+        self,
+        num_neurons: int,
+        tau_syn_inv: float = 200.0,
+        tau_mem_inv: float = 100.0,
+        v_th: float = 1.0,
+        *,
+        dt: float = 0.001,
+        v_leak: float = 0.0,
+        v_reset: float = 0.0,
+        surrogate: str = "superspike",
+        alpha: float = 100.0,
+        learnable: Sequence[str] = (),
+        device: Union[str, torch.device] = "cpu",
+    ):
+        super().__init__()
+        self.num_neurons = _whole("num_neurons", num_neurons)
+        name = "fast_sigmoid" if isinstance(surrogate, str) and surrogate.lower() == "superspike" else surrogate
+        kind = _choice("surrogate", name, ("HEAVISIDE", "FAST_SIGMOID", "GAUSSIAN", "ARCTAN"))
+        try:
+            self.config: NeuronConfig = LifConfig(
+                dt=dt,
+                v_leak=v_leak,
+                v_reset=v_reset,
+                surrogate=kind,
+                surrogate_alpha=alpha,
+                tau_syn_inv=tau_syn_inv,
+                tau_mem_inv=tau_mem_inv,
+                v_th=v_th,
+            )
+        except ValueError as refused:
+            raise ArgumentError(str(refused).replace("surrogate_alpha: ", "alpha: ", 1)) from refused
+        self._text = str(self.config)
+        self._names = tuple(self.config._model().parameters)
+        unknown = [each for each in learnable if each not in self._names]
+        if unknown or isinstance(learnable, str):
+            raise _refuse("learnable", learnable, f"some of {', '.join(self._names)}")
+        for each in self._names:
+            values = torch.full((self.num_neurons,), self.config.parameter_default(each), device=torch.device(device))
+            if each in learnable:
+                self.register_parameter(each, nn.Parameter(values))
+            else:
+                self.register_buffer(each, values)
+        # LIF draws nothing.
+        self._draws = torch.zeros(4, dtype=torch.int64)
+        self._spike_values: Optional[Tensor] = None
+        self._state: Optional[Tensor] = None
+
+    @property
+    def spike_values(self) -> Optional[Tensor]:
+        """The spikes of the last call as float32, (T, B, N), differentiable; None before the first call."""
+        return self._spike_values
+
+    @property
+    def state(self) -> Optional[Tensor]:
+        """Potential and current after the last call, (2, B, N), differentiable; None before the first call."""
+        return self._state
+
+    def forward(self, input_seq: Tensor, state: Optional[Tensor] = None, *, first_step: int = 0) -> Tuple[Tensor, Tensor]:
+        """All steps of input_seq, (T, B, N): (spikes, voltages), bool and float32, (T, B, N); voltages carry the graph.
+
+        first_step: how many steps there were before, where `state` continues a run: before every 64th step, tiny state becomes 0.
+        """
+        current = _input("input_seq", input_seq, "TBN", self.num_neurons, self.v_th)
+        draws = self._draws
+        if first_step:
+            draws = draws.clone()
+            draws[2] = first_step
+        parameters = [getattr(self, name) for name in self._names]
+        parameters = [each if each.dtype is torch.float32 else each.float() for each in parameters]
+        spikes, values, voltages, last, _, _, _ = torch.ops.qlif.run(
+            current, parameters, None, state, draws, None, None, None, self._text, 0
+        )
+        if not torch.compiler.is_exporting():
+            self._spike_values, self._state = values, last
+        return spikes, voltages
+
+    def __getstate__(self):
+        state = super().__getstate__() if hasattr(super(), "__getstate__") else self.__dict__
+        state = dict(state)
+        state["_spike_values"] = None
+        state["_state"] = None if self._state is None else self._state.detach()
+        return state
+
+    def _apply(self, fn, recurse=True):
+        super()._apply(fn, recurse)
+        if self._state is not None:
+            with torch.no_grad():
+                self._state = fn(self._state).float()
+        self._spike_values = None
+        return self
+
+    def extra_repr(self) -> str:
+        return f"{self.num_neurons}, {self.config}"

@@ -1,0 +1,807 @@
+// The operators of qlif.torch, over the C interface of libqlif.so: qlif::run, all time steps forward, with its autograd;
+// qlif::run_backward; qlif::start, where the draws of a run begin; qlif::batch_sums and qlif::batch_means.
+//
+// Compiled against the PyTorch that is installed (_build.py), with no CUDA headers: what differs on a GPU goes through c10.
+// _operators.py has the schemas, and the same operators in Python.
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include "qlif.h"
+
+namespace {
+
+using at::Tensor;
+using at::TensorList;
+using OptionalTensor = std::optional<Tensor>;
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+// ---------------------------------------------------------------- the library
+
+#define QLIF_FUNCTIONS(X)                                                                                               \
+  X(qlif_abi_version) X(qlif_last_error) X(qlif_model) X(qlif_option) X(qlif_choice_name) X(qlif_qlif_defaults)         \
+  X(qlif_lif_defaults) X(qlif_kernel_open) X(qlif_kernel_close) X(qlif_scratch_bytes) X(qlif_forward) X(qlif_backward)  \
+  X(qlif_tape_bytes_for) X(qlif_tape_open_in) X(qlif_tape_close)
+
+struct Library {
+#define QLIF_FIELD(name) decltype(&::name) name = nullptr;
+  QLIF_FUNCTIONS(QLIF_FIELD)
+#undef QLIF_FIELD
+};
+
+Library library;
+
+void check(qlif_status status) {
+  if (status == QLIF_SUCCESS) {
+    return;
+  }
+  const char *text = library.qlif_last_error();
+  TORCH_CHECK_VALUE(status != QLIF_INVALID_ARGUMENT, text);
+  TORCH_CHECK_WITH(OutOfMemoryError, status != QLIF_OUT_OF_MEMORY, text);
+  TORCH_CHECK(false, "qlif: ", text, " (status ", status, ")");
+}
+
+// ---------------------------------------------------------------- configurations
+
+/** A configuration, read from its text, and what calls need to know of it. */
+struct Config {
+  std::vector<uint64_t> words;  // of the struct
+  int32_t variables = 0;
+  int32_t parameters = 0;
+  int32_t traces = 0;
+  bool modulation = false;
+  int64_t wires = 0;
+  bool normals = false;
+
+  const qlif_config *header() const { return (const qlif_config *)words.data(); }
+  int32_t tapeMode() const { return normals ? QLIF_TAPE_VOLTAGE : QLIF_TAPE_COMPACT; }
+};
+
+class ConfigReader {
+ public:
+  explicit ConfigReader(const std::string &text) {
+    size_t at = 0;
+    const std::string model = word(text, at);
+    TORCH_CHECK_VALUE(model == "QLIF" || model == "LIF", "config: got the model '", model, "', expected QLIF or LIF");
+    model_ = model == "QLIF" ? QLIF_MODEL_QLIF : QLIF_MODEL_LIF;
+    qlif_model_info info{};
+    info.size = sizeof info;
+    check(library.qlif_model(model_, &info));
+    config_.words.assign((info.config_size + 7) / 8, 0);
+    config_.variables = info.state_variables;
+    config_.parameters = info.parameters;
+    config_.traces = info.traces;
+    config_.modulation = info.modulation != 0;
+    check(model_ == QLIF_MODEL_QLIF ? library.qlif_qlif_defaults((qlif_qlif_config *)config_.words.data(), info.config_size)
+                                    : library.qlif_lif_defaults((qlif_lif_config *)config_.words.data(), info.config_size));
+    for (std::string setting = word(text, at); !setting.empty(); setting = word(text, at)) {
+      const size_t equals = setting.find('=');
+      TORCH_CHECK_VALUE(equals != std::string::npos, "config: got '", setting, "', expected NAME=VALUE");
+      set(info.options, setting.substr(0, equals), setting.substr(equals + 1));
+    }
+    if (model_ == QLIF_MODEL_QLIF) {
+      const auto &c = *(const qlif_qlif_config *)config_.words.data();
+      config_.normals = c.stochastic != 0 && c.noise_std > 0;
+      const bool drawn = c.decision == QLIF_DECISION_QUBIT ? c.readout != QLIF_READOUT_EXPECTATION
+                                                           : c.decision == QLIF_DECISION_SIGMOID && c.sampling == QLIF_SAMPLING_DRAW;
+      const bool multi = c.decision == QLIF_DECISION_QUBIT && c.readout == QLIF_READOUT_MULTI_QUBIT;
+      config_.wires = !drawn ? 0 : multi ? c.quantum_wires : 1;
+    }
+  }
+
+  Config take() { return std::move(config_); }
+
+ private:
+  static std::string word(const std::string &text, size_t &at) {
+    const size_t begin = text.find_first_not_of(' ', at);
+    if (begin == std::string::npos) {
+      return "";
+    }
+    at = std::min(text.find(' ', begin), text.size());
+    return text.substr(begin, at - begin);
+  }
+
+  void set(int32_t options, const std::string &name, const std::string &value) {
+    qlif_option_info option{};
+    for (int32_t i = 0; i < options; i++) {
+      option.size = sizeof option;
+      check(library.qlif_option(model_, i, &option));
+      if (name == option.name) {
+        char *field = (char *)config_.words.data() + option.offset;
+        if (option.kind == QLIF_KIND_REAL) {
+          const double number = value == "derived" ? std::nan("") : std::strtod(value.c_str(), nullptr);
+          std::memcpy(field, &number, sizeof number);
+        } else {
+          const int32_t number = whole(i, option, value);
+          std::memcpy(field, &number, sizeof number);
+        }
+        return;
+      }
+    }
+    TORCH_CHECK_VALUE(false, "config: got the option '", name, "', which this library does not have");
+  }
+
+  int32_t whole(int32_t index, const qlif_option_info &option, const std::string &value) const {
+    if (option.kind == QLIF_KIND_BOOLEAN) {
+      TORCH_CHECK_VALUE(value == "true" || value == "false", option.name, ": got '", value, "', expected true or false");
+      return value == "true";
+    }
+    if (option.kind == QLIF_KIND_INTEGER) {
+      return (int32_t)std::strtol(value.c_str(), nullptr, 10);
+    }
+    for (int32_t choice = 0; choice < option.choices; choice++) {
+      if (value == library.qlif_choice_name(model_, index, choice)) {
+        return choice;
+      }
+    }
+    TORCH_CHECK_VALUE(false, option.name, ": got '", value, "', which this library does not have");
+  }
+
+  int32_t model_ = 0;
+  Config config_;
+};
+
+// ---------------------------------------------------------------- kernels
+
+/** The idle kernels of a configuration on a device. A kernel serves one call at a time, so each call that runs takes one. */
+struct Pool {
+  Config config;
+  int32_t device = QLIF_HOST;
+  int32_t threads = 0;
+  std::vector<qlif_kernel *> idle;
+};
+
+std::mutex mutex;  // of pools and of what is in them
+
+std::unordered_map<std::string, std::unique_ptr<Pool>> &pools() {
+  // Never freed: a kernel may be in a call while the process ends.
+  static auto *all = new std::unordered_map<std::string, std::unique_ptr<Pool>>();
+  return *all;
+}
+
+class Lease {
+ public:
+  Lease(const std::string &config, const c10::Device &device) {
+    const int32_t number = device.is_cpu() ? QLIF_HOST : device.index();
+    const int32_t threads = device.is_cpu() ? std::min(at::get_num_threads(), 1024) : 1;
+    std::string key = config;
+    key.append((const char *)&number, sizeof number).append((const char *)&threads, sizeof threads);
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      std::unique_ptr<Pool> &pool = pools()[key];
+      if (pool == nullptr) {
+        auto made = std::make_unique<Pool>();
+        made->config = ConfigReader(config).take();
+        made->device = number;
+        made->threads = threads;
+        pool = std::move(made);
+      }
+      pool_ = pool.get();
+      if (!pool_->idle.empty()) {
+        kernel_ = pool_->idle.back();
+        pool_->idle.pop_back();
+      }
+    }
+    if (kernel_ == nullptr) {
+      qlif_kernel_options options{};
+      options.size = sizeof options;
+      options.threads = pool_->threads;
+      check(library.qlif_kernel_open(number, pool_->config.header(), &options, &kernel_));
+    }
+  }
+
+  ~Lease() {
+    if (kernel_ != nullptr) {
+      std::lock_guard<std::mutex> lock(mutex);
+      pool_->idle.push_back(kernel_);
+    }
+  }
+
+  Lease(const Lease &) = delete;
+  Lease &operator=(const Lease &) = delete;
+
+  const Config &config() const { return pool_->config; }
+  qlif_kernel *kernel() const { return kernel_; }
+
+ private:
+  Pool *pool_ = nullptr;
+  qlif_kernel *kernel_ = nullptr;
+};
+
+void lockPools() { mutex.lock(); }
+void unlockPools() { mutex.unlock(); }
+
+// ---------------------------------------------------------------- arguments
+
+const uint64_t NOTHING[2] = {};
+
+/** Where a tensor's values are; never null, even where there are none. */
+template <class T>
+T *dataOf(const Tensor &tensor) {
+  return tensor.numel() == 0 ? (T *)NOTHING : (T *)tensor.data_ptr();
+}
+
+struct Shape {
+  int64_t steps;
+  int64_t batch;
+  int64_t neurons;
+
+  std::vector<int64_t> run() const { return {steps, batch, neurons}; }
+  int64_t elements() const { return batch * neurons; }
+};
+
+void requireOn(const char *name, const Tensor &tensor, const Tensor &input, at::ScalarType type = at::kFloat) {
+  TORCH_CHECK_VALUE(tensor.layout() == at::kStrided, name, ": got a tensor of layout ", tensor.layout(), ", expected a dense one");
+  TORCH_CHECK_VALUE(tensor.device() == input.device(), name, ": got a tensor on ", tensor.device(), ", expected one on ",
+      input.device(), ", where the input is");
+  TORCH_CHECK_VALUE(tensor.scalar_type() == type, name, ": got ", tensor.scalar_type(), ", expected ", type);
+}
+
+void requireShape(const char *name, const Tensor &tensor, at::IntArrayRef shape) {
+  TORCH_CHECK_VALUE(tensor.sizes() == shape, name, ": got the shape ", tensor.sizes(), ", expected ", shape);
+}
+
+Shape shapeOf(const Tensor &input) {
+  requireOn("input", input, input);
+  TORCH_CHECK_VALUE(input.dim() == 3, "input: got the shape ", input.sizes(), ", expected (T, B, N)");
+  return {input.size(0), input.size(1), input.size(2)};
+}
+
+/** A forward call's inputs as the library takes them, and the contiguous tensors that they are in. */
+struct Call {
+  Shape shape;
+  qlif_forward_args args{};
+  std::vector<Tensor> keep;
+
+  const Tensor &kept(const Tensor &tensor) {
+    keep.push_back(tensor.contiguous());
+    return keep.back();
+  }
+};
+
+Call callOf(const Config &config, const Tensor &input, TensorList parameters, const OptionalTensor &modulation,
+    const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms,
+    const OptionalTensor &normals) {
+  Call call;
+  call.shape = shapeOf(input);
+  call.keep.reserve(7 + parameters.size());
+  const auto [steps, batch, neurons] = call.shape;
+  qlif_forward_args &args = call.args;
+  args.size = sizeof args;
+  args.steps = steps;
+  args.batch = batch;
+  args.neurons = neurons;
+  args.input = dataOf<float>(call.kept(input));
+
+  TORCH_CHECK_VALUE(draws.device().is_cpu() && draws.scalar_type() == at::kLong && draws.dim() == 1 && draws.size(0) == 4,
+      "draws: got ", draws.scalar_type(), " of shape ", draws.sizes(), " on ", draws.device(),
+      ", expected 4 numbers of int64 on the CPU: seed, stream, first step, element offset");
+  const Tensor &numbers = call.kept(draws);
+  const int64_t *number = numbers.const_data_ptr<int64_t>();
+  args.seed = (uint64_t)number[0];
+  args.stream = (uint32_t)number[1];
+  args.first_step = number[2];
+  args.element_offset = number[3];
+
+  TORCH_CHECK_VALUE((int64_t)parameters.size() == config.parameters, "parameters: got ", parameters.size(), ", expected ",
+      config.parameters);
+  for (int32_t i = 0; i < config.parameters; i++) {
+    const Tensor &parameter = parameters[i];
+    requireOn("parameters", parameter, input);
+    const bool own = parameter.dim() == 1 && parameter.size(0) == neurons && neurons != 1;
+    TORCH_CHECK_VALUE(own || (parameter.dim() <= 1 && parameter.numel() == 1), "parameters[", i, "]: got the shape ",
+        parameter.sizes(), ", expected (", neurons, ",), (1,) or ()");
+    args.per_neuron_parameters |= (uint32_t)own << i;
+    args.parameters[i] = dataOf<float>(call.kept(parameter));
+  }
+  if (modulation.has_value()) {
+    const Tensor &m = *modulation;
+    TORCH_CHECK_VALUE(config.modulation, "modulation: got a tensor, expected none: this model takes no modulation");
+    requireOn("modulation", m, input);
+    const int64_t extents[3] = {steps, batch, neurons};
+    int64_t strides[3] = {};
+    bool fits = m.dim() <= 3;
+    int64_t stride = 1;
+    for (int64_t axis = 0; fits && axis < m.dim(); axis++) {
+      const int64_t extent = m.size(m.dim() - 1 - axis);
+      fits = extent == 1 || extent == extents[2 - axis];
+      strides[2 - axis] = extent == 1 ? 0 : stride;
+      stride *= extent;
+    }
+    TORCH_CHECK_VALUE(fits, "modulation: got the shape ", m.sizes(), ", expected one that broadcasts to ", input.sizes());
+    args.modulation = {dataOf<float>(call.kept(m)), strides[0], strides[1], strides[2]};
+  }
+  if (state.has_value()) {
+    requireOn("state", *state, input);
+    requireShape("state", *state, {config.variables, batch, neurons});
+    float *first = dataOf<float>(call.kept(*state));
+    for (int32_t i = 0; i < config.variables; i++) {
+      args.initial_state[i] = first + i * call.shape.elements();
+    }
+  }
+  if (rowIndex.has_value()) {
+    requireOn("row_index", *rowIndex, input, at::kLong);
+    requireShape("row_index", *rowIndex, {batch});
+    args.row_index = dataOf<uint64_t>(call.kept(*rowIndex));
+    args.element_offset = 0;
+  }
+  if (uniforms.has_value()) {
+    TORCH_CHECK_VALUE(config.wires > 0, "uniforms: got a tensor, expected none: this configuration draws none");
+    requireOn("uniforms", *uniforms, input);
+    if (config.wires > 1 || uniforms->dim() != 3) {
+      requireShape("uniforms", *uniforms, {steps, config.wires, batch, neurons});
+    } else {
+      requireShape("uniforms", *uniforms, call.shape.run());
+    }
+    args.uniforms = dataOf<float>(call.kept(*uniforms));
+  }
+  if (normals.has_value()) {
+    TORCH_CHECK_VALUE(config.normals, "normals: got a tensor, expected none: this configuration draws none");
+    requireOn("normals", *normals, input);
+    requireShape("normals", *normals, call.shape.run());
+    args.normals = dataOf<float>(call.kept(*normals));
+  }
+  return call;
+}
+
+/** The stream that a call on this device goes to; null on the host. */
+void *streamOf(const c10::Device &device) {
+  return device.is_cpu() ? nullptr : c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
+}
+
+/** Scratch memory for a call on a GPU, where a kernel's calls may be on several streams; nothing on the host. */
+Tensor scratchFor(const Lease &lease, const Shape &shape, const Tensor &input) {
+  if (input.device().is_cpu()) {
+    return Tensor();
+  }
+  uint64_t bytes = 0;
+  check(library.qlif_scratch_bytes(lease.kernel(), shape.steps, shape.batch, shape.neurons, 1, &bytes));
+  return at::empty({(int64_t)bytes}, input.options().dtype(at::kByte));
+}
+
+/** The bytes of a tape: what the library says, or a little more on a GPU. _operators.py has the same formula, for shapes that are symbols. */
+int64_t tapeBytes(const Config &config, const Shape &shape, bool host) {
+  const int64_t elements = shape.elements();
+  const int64_t checkpoints = std::max<int64_t>((shape.steps + QLIF_SEGMENT - 1) / QLIF_SEGMENT - 1, 0);
+  const int64_t kept = config.normals ? shape.steps : 0;
+  if (host) {
+    const int64_t words = (elements + 63) / 64;
+    return words * (256 * (kept + checkpoints * config.variables) + 8 * shape.steps);
+  }
+  return elements * 4 * (kept + checkpoints * config.variables + (shape.steps + 31) / 32) + 768;
+}
+
+/** A tape in a tensor's memory. */
+class Tape {
+ public:
+  Tape(const Lease &lease, const Shape &shape, const Tensor &memory, bool recorded) {
+    const uint64_t bytes = (uint64_t)memory.numel();
+    uint64_t least = 0;
+    check(library.qlif_tape_bytes_for(
+        lease.kernel(), lease.config().tapeMode(), QLIF_TYPE_F32, shape.steps, shape.batch, shape.neurons, &least));
+    TORCH_CHECK_VALUE(memory.scalar_type() == at::kByte && memory.is_contiguous() && bytes >= least, "tape: got ", bytes,
+        " bytes, expected at least ", least);
+    check(library.qlif_tape_open_in(lease.kernel(), lease.config().tapeMode(), QLIF_TYPE_F32, shape.steps, shape.batch,
+        shape.neurons, least == 0 ? nullptr : memory.data_ptr(), least == 0 ? 0 : bytes, recorded, &tape_));
+  }
+  ~Tape() { library.qlif_tape_close(tape_); }
+  Tape(const Tape &) = delete;
+  Tape &operator=(const Tape &) = delete;
+
+  qlif_tape *get() const { return tape_; }
+
+ private:
+  qlif_tape *tape_ = nullptr;
+};
+
+// ---------------------------------------------------------------- run
+
+using RunResult = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
+
+RunResult run(const Tensor &input, TensorList parameters, const OptionalTensor &modulation, const OptionalTensor &state,
+    const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms, const OptionalTensor &normals,
+    std::string_view config, int64_t traces, bool record) {
+  Lease lease(std::string(config), input.device());
+  Call call = callOf(lease.config(), input, parameters, modulation, state, draws, rowIndex, uniforms, normals);
+  const Shape &shape = call.shape;
+  qlif_forward_args &args = call.args;
+  const auto floats = input.options();
+  TORCH_CHECK_VALUE(traces >= 0 && traces >> lease.config().traces == 0, "traces: got ", traces, ", expected bits of ",
+      lease.config().traces, " traces");
+
+  Tensor spikes = at::empty(shape.run(), floats.dtype(at::kBool));
+  Tensor values = at::empty(shape.run(), floats);
+  Tensor voltages = at::empty(shape.run(), floats);
+  Tensor last = at::empty({lease.config().variables, shape.batch, shape.neurons}, floats);
+  Tensor traced = at::empty({__builtin_popcountll((uint64_t)traces), shape.steps, shape.batch, shape.neurons}, floats);
+  Tensor next = at::empty({4}, draws.options());
+  Tensor tape = at::empty({record ? tapeBytes(lease.config(), shape, input.device().is_cpu()) : 0}, floats.dtype(at::kByte));
+
+  args.spikes_u8 = dataOf<uint8_t>(spikes);
+  args.spike_values = dataOf<float>(values);
+  args.voltages = dataOf<float>(voltages);
+  for (int32_t i = 0; i < lease.config().variables; i++) {
+    args.final_state[i] = dataOf<float>(last) + i * shape.elements();
+  }
+  int64_t row = 0;
+  for (int32_t i = 0; i < lease.config().traces; i++) {
+    if (traces >> i & 1) {
+      args.traces[i] = dataOf<float>(traced) + row++ * shape.steps * shape.elements();
+    }
+  }
+  Tensor scratch = scratchFor(lease, shape, input);
+  if (scratch.defined()) {
+    args.scratch = dataOf<char>(scratch);
+    args.scratch_bytes = (uint64_t)scratch.numel();
+  }
+  {
+    std::optional<Tape> taped;
+    if (record) {
+      taped.emplace(lease, shape, tape, false);
+      args.tape = taped->get();
+    }
+    check(library.qlif_forward(lease.kernel(), &args, streamOf(input.device())));
+  }
+  int64_t *number = next.mutable_data_ptr<int64_t>();
+  std::memcpy(number, draws.const_data_ptr<int64_t>(), 4 * sizeof *number);
+  number[2] += shape.steps;
+  return {spikes, values, voltages, last, traced, next, tape};
+}
+
+enum Wanted { INPUT = 1, MODULATION = 2, STATE = 4, PARAMETERS = 8 };
+
+std::vector<Tensor> runBackward(const OptionalTensor &gradSpikeValues, const OptionalTensor &gradVoltages,
+    const OptionalTensor &gradState, const Tensor &input, TensorList parameters, const OptionalTensor &modulation,
+    const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms,
+    const OptionalTensor &normals, const Tensor &tape, std::string_view config, int64_t wanted) {
+  Lease lease(std::string(config), input.device());
+  Call call = callOf(lease.config(), input, parameters, modulation, state, draws, rowIndex, uniforms, normals);
+  const Shape &shape = call.shape;
+  const int64_t elements = shape.elements();
+  qlif_backward_args args{};
+  args.size = sizeof args;
+  args.forward = &call.args;
+  std::vector<Tensor> keep;
+  auto lend = [&](const char *name, const Tensor &tensor, at::IntArrayRef extents) {
+    requireOn(name, tensor, input);
+    requireShape(name, tensor, extents);
+    keep.push_back(tensor.contiguous());
+    return dataOf<float>(keep.back());
+  };
+  if (gradSpikeValues.has_value()) {
+    args.grad_spike_values = lend("grad_spike_values", *gradSpikeValues, shape.run());
+  }
+  if (gradVoltages.has_value()) {
+    args.grad_voltages = lend("grad_voltages", *gradVoltages, shape.run());
+  }
+  const std::vector<int64_t> ofState{lease.config().variables, shape.batch, shape.neurons};
+  if (gradState.has_value()) {
+    const float *first = lend("grad_state", *gradState, ofState);
+    for (int32_t i = 0; i < lease.config().variables; i++) {
+      args.grad_final_state[i] = first + i * elements;
+    }
+  }
+  std::vector<Tensor> results;
+  results.push_back(wanted & INPUT ? at::empty(shape.run(), input.options()) : at::empty({0}, input.options()));
+  for (int32_t i = 0; i < lease.config().parameters; i++) {
+    const bool asked = wanted / PARAMETERS >> i & 1;
+    results.push_back(at::empty(asked ? parameters[i].sizes() : at::IntArrayRef{0}, input.options()));
+    args.grad_parameters[i] = asked ? dataOf<float>(results.back()) : nullptr;
+  }
+  const bool modulated = wanted & MODULATION && modulation.has_value();
+  results.push_back(at::empty(modulated ? modulation->sizes() : at::IntArrayRef{0}, input.options()));
+  args.grad_modulation = modulated ? dataOf<float>(results.back()) : nullptr;
+  const bool started = wanted & STATE && state.has_value();
+  results.push_back(at::empty(started ? at::IntArrayRef(ofState) : at::IntArrayRef{0}, input.options()));
+  for (int32_t i = 0; started && i < lease.config().variables; i++) {
+    args.grad_initial_state[i] = dataOf<float>(results.back()) + i * elements;
+  }
+  args.grad_input = wanted & INPUT ? dataOf<float>(results.front()) : nullptr;
+  Tensor scratch = scratchFor(lease, shape, input);
+  if (scratch.defined()) {
+    args.scratch = dataOf<char>(scratch);
+    args.scratch_bytes = (uint64_t)scratch.numel();
+  }
+  const Tensor memory = tape.contiguous();
+  requireOn("tape", memory, input, at::kByte);
+  Tape taped(lease, shape, memory, true);
+  call.args.tape = taped.get();
+  check(library.qlif_backward(lease.kernel(), &args, streamOf(input.device())));
+  return results;
+}
+
+// ---------------------------------------------------------------- autograd
+
+OptionalTensor given(const Tensor &tensor) { return tensor.defined() ? OptionalTensor(tensor) : std::nullopt; }
+Tensor orUndefined(const OptionalTensor &tensor) { return tensor.has_value() ? *tensor : Tensor(); }
+
+const auto &runOperator() {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("qlif::run", "")
+                             .typed<RunResult(const Tensor &, TensorList, const OptionalTensor &, const OptionalTensor &,
+                                 const Tensor &, const OptionalTensor &, const OptionalTensor &, const OptionalTensor &,
+                                 std::string_view, int64_t, bool)>();
+  return op;
+}
+
+const auto &backwardOperator() {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("qlif::run_backward", "")
+                             .typed<std::vector<Tensor>(const OptionalTensor &, const OptionalTensor &, const OptionalTensor &,
+                                 const Tensor &, TensorList, const OptionalTensor &, const OptionalTensor &, const Tensor &,
+                                 const OptionalTensor &, const OptionalTensor &, const OptionalTensor &, const Tensor &,
+                                 std::string_view, int64_t)>();
+  return op;
+}
+
+/** The backward pass as an operation of the graph that create_graph=True makes; it has no derivative. */
+class Gradients : public Function<Gradients> {
+ public:
+  static variable_list forward(AutogradContext *, const OptionalTensor &gradSpikeValues, const OptionalTensor &gradVoltages,
+      const OptionalTensor &gradState, const Tensor &input, TensorList parameters, const OptionalTensor &modulation,
+      const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms,
+      const OptionalTensor &normals, const Tensor &tape, const std::string &config, int64_t wanted) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    return backwardOperator().call(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state, draws,
+        rowIndex, uniforms, normals, tape, config, wanted);
+  }
+
+  static variable_list backward(AutogradContext *, const variable_list &) {
+    TORCH_CHECK_NOT_IMPLEMENTED(false, "qlif: the gradient of a gradient was asked for, and QLIF has first derivatives only; "
+                                       "leave out create_graph=True, or detach what the neurons computed");
+  }
+};
+
+template <class... Tensors>
+bool anyRequiresGrad(const Tensors &...tensors) {
+  auto requires_ = [](const auto &tensor) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(tensor)>, OptionalTensor>) {
+      return tensor.has_value() && tensor->requires_grad();
+    } else if constexpr (std::is_same_v<std::decay_t<decltype(tensor)>, TensorList>) {
+      for (const Tensor &each : tensor) {
+        if (each.requires_grad()) {
+          return true;
+        }
+      }
+      return false;
+    } else {
+      return tensor.requires_grad();
+    }
+  };
+  return (requires_(tensors) || ...);
+}
+
+std::vector<Tensor> runBackwardAutograd(const OptionalTensor &gradSpikeValues, const OptionalTensor &gradVoltages,
+    const OptionalTensor &gradState, const Tensor &input, TensorList parameters, const OptionalTensor &modulation,
+    const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms,
+    const OptionalTensor &normals, const Tensor &tape, std::string_view config, int64_t wanted) {
+  if (at::GradMode::is_enabled()
+      && anyRequiresGrad(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state)) {
+    return Gradients::apply(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state, draws, rowIndex,
+        uniforms, normals, tape, std::string(config), wanted);
+  }
+  at::AutoDispatchBelowADInplaceOrView below;
+  return backwardOperator().call(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state, draws,
+      rowIndex, uniforms, normals, tape, config, wanted);
+}
+
+class Run : public Function<Run> {
+ public:
+  static variable_list forward(AutogradContext *context, const Tensor &input, TensorList parameters,
+      const OptionalTensor &modulation, const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex,
+      const OptionalTensor &uniforms, const OptionalTensor &normals, const std::string &config, int64_t traces) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    auto [spikes, values, voltages, last, traced, next, tape] = runOperator().call(
+        input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, true);
+    variable_list saved{input, orUndefined(modulation), orUndefined(state), draws, orUndefined(rowIndex), orUndefined(uniforms),
+        orUndefined(normals), tape};
+    saved.insert(saved.end(), parameters.begin(), parameters.end());
+    context->save_for_backward(std::move(saved));
+    context->saved_data["config"] = config;
+    context->set_materialize_grads(false);
+    context->mark_non_differentiable({spikes, traced, next, tape});
+    return {spikes, values, voltages, last, traced, next, tape};
+  }
+
+  static variable_list backward(AutogradContext *context, const variable_list &grads) {
+    const variable_list saved = context->get_saved_variables();
+    const std::vector<Tensor> parameters(saved.begin() + 8, saved.end());
+    const int64_t count = (int64_t)parameters.size();
+    const bool modulated = saved[1].defined();
+    const bool started = saved[2].defined();
+    // Inputs that are tensors are numbered in the order of the arguments, without those that are absent.
+    int64_t wanted = context->needs_input_grad(0) ? INPUT : 0;
+    for (int64_t i = 0; i < count; i++) {
+      wanted |= context->needs_input_grad(1 + i) ? PARAMETERS << i : 0;
+    }
+    wanted |= modulated && context->needs_input_grad(1 + count) ? MODULATION : 0;
+    wanted |= started && context->needs_input_grad(1 + count + modulated) ? STATE : 0;
+    variable_list results(count + 10);
+    if (!grads[1].defined() && !grads[2].defined() && !grads[3].defined()) {
+      return results;
+    }
+    const std::vector<Tensor> made = backwardOperator().call(given(grads[1]), given(grads[2]), given(grads[3]), saved[0],
+        parameters, given(saved[1]), given(saved[2]), saved[3], given(saved[4]), given(saved[5]), given(saved[6]), saved[7],
+        context->saved_data["config"].toStringRef(), wanted);
+    if (wanted & INPUT) {
+      results[0] = made[0];
+    }
+    for (int64_t i = 0; i < count; i++) {
+      if (wanted & PARAMETERS << i) {
+        results[1 + i] = made[1 + i];
+      }
+    }
+    if (wanted & MODULATION) {
+      results[1 + count] = made[1 + count];
+    }
+    if (wanted & STATE) {
+      results[2 + count] = made[2 + count];
+    }
+    return results;
+  }
+};
+
+RunResult runAutograd(const Tensor &input, TensorList parameters, const OptionalTensor &modulation, const OptionalTensor &state,
+    const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms, const OptionalTensor &normals,
+    std::string_view config, int64_t traces, bool record) {
+  auto requireNoTangent = [](const Tensor &tensor) {
+    TORCH_CHECK_NOT_IMPLEMENTED(!tensor._fw_grad(0).defined(),
+        "qlif: a forward-mode derivative was asked for, and QLIF has reverse mode only: use backward()");
+  };
+  requireNoTangent(input);
+  for (const Tensor &parameter : parameters) {
+    requireNoTangent(parameter);
+  }
+  for (const OptionalTensor *each : {&modulation, &state}) {
+    if (each->has_value()) {
+      requireNoTangent(**each);
+    }
+  }
+  if (at::GradMode::is_enabled() && anyRequiresGrad(input, parameters, modulation, state)) {
+    const variable_list made =
+        Run::apply(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, std::string(config), traces);
+    return {made[0], made[1], made[2], made[3], made[4], made[5], made[6]};
+  }
+  at::AutoDispatchBelowADInplaceOrView below;
+  return runOperator().call(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, record);
+}
+
+// ---------------------------------------------------------------- draws and statistics
+
+// after is not read. It makes two runs that start in one compiled graph two operations, which are not one common subexpression.
+Tensor start(const Tensor &after, std::optional<at::Generator> generator) {
+  auto *drawn = at::get_generator_or_default<at::CPUGeneratorImpl>(generator, at::detail::getDefaultCPUGenerator());
+  Tensor draws = at::zeros({4}, at::kLong);
+  std::lock_guard<std::mutex> lock(drawn->mutex_);
+  *draws.mutable_data_ptr<int64_t>() = (int64_t)drawn->random64();
+  return draws;
+}
+
+/** Fixed point: a sum of such numbers knows no order. */
+constexpr double SCALE = 68719476736.0;  // 2^36
+constexpr double LARGEST = 1024;
+
+int64_t fixedPoint(float value) {
+  return value != value ? 0 : std::llrint(std::min(std::max((double)value, -LARGEST), LARGEST) * SCALE);
+}
+
+/** The sums of values (K, B, N) over the batch, in units of 2^-36. */
+Tensor batchSums(const Tensor &values) {
+  TORCH_CHECK_VALUE(values.dim() == 3 && values.scalar_type() == at::kFloat, "values: got ", values.scalar_type(), " of shape ",
+      values.sizes(), ", expected Float of shape (K, B, N)");
+  if (!values.device().is_cpu()) {
+    return values.to(at::kDouble).nan_to_num(0).clamp(-LARGEST, LARGEST).mul(SCALE).round().to(at::kLong).sum(1);
+  }
+  const int64_t count = values.size(0);
+  const int64_t batch = values.size(1);
+  const int64_t neurons = values.size(2);
+  const Tensor dense = values.contiguous();
+  Tensor sums = at::zeros({count, neurons}, values.options().dtype(at::kLong));
+  const float *value = dense.const_data_ptr<float>();
+  int64_t *sum = sums.mutable_data_ptr<int64_t>();
+  for (int64_t k = 0; k < count; k++, sum += neurons) {
+    for (int64_t b = 0; b < batch; b++, value += neurons) {
+      for (int64_t n = 0; n < neurons; n++) {
+        sum[n] += fixedPoint(value[n]);
+      }
+    }
+  }
+  return sums;
+}
+
+/** The means of values (K, B, N) over the batch; 0 of no rows. */
+Tensor batchMeans(const Tensor &values) {
+  const Tensor sums = batchSums(values);
+  const double divisor = SCALE * (double)std::max<int64_t>(values.size(1), 1);
+  if (!values.device().is_cpu()) {
+    return sums.to(at::kDouble).div(divisor).to(at::kFloat);
+  }
+  Tensor means = at::empty(sums.sizes(), values.options());
+  const int64_t *sum = sums.const_data_ptr<int64_t>();
+  float *mean = means.mutable_data_ptr<float>();
+  for (int64_t i = 0; i < sums.numel(); i++) {
+    mean[i] = (float)((double)sum[i] / divisor);
+  }
+  return means;
+}
+
+}  // namespace
+
+// As _operators.py has them.
+TORCH_LIBRARY(qlif, m) {
+  m.def("run(Tensor input, Tensor[] parameters, Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, "
+        "Tensor? uniforms, Tensor? normals, str config, int traces, bool record=False) -> (Tensor spikes, Tensor spike_values, "
+        "Tensor voltages, Tensor state, Tensor traces, Tensor draws, Tensor tape)");
+  m.def("run_backward(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, Tensor[] parameters, "
+        "Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, Tensor? normals, Tensor tape, "
+        "str config, int wanted) -> Tensor[]");
+  m.def("start(Tensor after, Generator? generator=None) -> Tensor", {at::Tag::nondeterministic_seeded});
+  m.def("batch_sums(Tensor values) -> Tensor");
+  m.def("batch_means(Tensor values) -> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(qlif, CPU, m) {
+  m.impl("run", run);
+  m.impl("run_backward", runBackward);
+  m.impl("batch_sums", batchSums);
+  m.impl("batch_means", batchMeans);
+}
+
+TORCH_LIBRARY_IMPL(qlif, CUDA, m) {
+  m.impl("run", run);
+  m.impl("run_backward", runBackward);
+  m.impl("batch_sums", batchSums);
+  m.impl("batch_means", batchMeans);
+}
+
+TORCH_LIBRARY_IMPL(qlif, Autograd, m) {
+  m.impl("run", runAutograd);
+  m.impl("run_backward", runBackwardAutograd);
+}
+
+TORCH_LIBRARY_IMPL(qlif, CompositeExplicitAutograd, m) { m.impl("start", start); }
+
+/** Binds the operators to a library; returns null, or what is wrong with it. */
+extern "C" __attribute__((visibility("default"))) const char *qlif_operator_open(const char *path) {
+  static std::string problem;
+  void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    problem = dlerror();
+    return problem.c_str();
+  }
+  Library found;
+#define QLIF_FIND(name)                                       \
+  found.name = (decltype(&::name))dlsym(handle, #name);       \
+  if (found.name == nullptr) {                                \
+    problem = std::string("no function ") + #name;            \
+    return problem.c_str();                                   \
+  }
+  QLIF_FUNCTIONS(QLIF_FIND)
+#undef QLIF_FIND
+  if (found.qlif_abi_version() != QLIF_ABI_VERSION) {
+    problem = "ABI version " + std::to_string(found.qlif_abi_version()) + ", expected " + std::to_string(QLIF_ABI_VERSION);
+    return problem.c_str();
+  }
+  library = found;
+  // A child of a fork must not find the mutex locked by a thread that it does not have.
+  pthread_atfork(lockPools, unlockPools, unlockPools);
+  return nullptr;
+}
