@@ -33,7 +33,8 @@ _SCHEMAS = {
     "Tensor? normals, Tensor tape, str config, int wanted) -> Tensor[]",
     "start": "(Tensor after, Generator? generator=None) -> Tensor",
     "batch_sums": "(Tensor values) -> Tensor",
-    "batch_means": "(Tensor values) -> Tensor",
+    "fresh_state": "(Tensor fresh, SymInt rows) -> Tensor",
+    "move_statistics": "(Tensor(a!) fresh, Tensor state, int first, int count) -> ()",
 }
 
 WANTED_INPUT = 1
@@ -108,8 +109,12 @@ def _fake_batch_sums(values):
     return values.new_empty([values.shape[0], values.shape[2]], dtype=torch.int64)
 
 
-def _fake_batch_means(values):
-    return values.new_empty([values.shape[0], values.shape[2]])
+def _fake_fresh_state(fresh, rows):
+    return fresh.new_empty([fresh.shape[0], rows, fresh.shape[1]])
+
+
+def _fake_move_statistics(fresh, state, first, count):
+    pass
 
 
 # ---------------------------------------------------------------- the operators in Python
@@ -288,8 +293,17 @@ def means_of(sums: Tensor, rows: Any) -> Tensor:
     return (sums.double() / (SCALE * rows)).float()
 
 
-def _batch_means(values):
-    return means_of(_batch_sums(values), max(values.shape[1], 1))
+def _fresh_state(fresh, rows):
+    if fresh.dim() != 2 or rows < 0:
+        raise ValueError(f"fresh: got the shape {tuple(fresh.shape)} for {rows} rows, expected (S, N)")
+    return fresh.unsqueeze(1).repeat(1, rows, 1)
+
+
+def _move_statistics(fresh, state, first, count):
+    if fresh.dim() != 2 or state.dim() != 3 or fresh.shape != (state.shape[0], state.shape[2]):
+        raise ValueError(f"state: got the shape {tuple(state.shape)}, expected (S, B, N) with a fresh one of {tuple(fresh.shape)}")
+    if state.shape[1] > 0:
+        fresh[first : first + count] = means_of(_batch_sums(state[first : first + count]), state.shape[1])
 
 
 class _Gradients(torch.autograd.Function):
@@ -394,8 +408,15 @@ def _define_in_python() -> None:
     for name, schema in _SCHEMAS.items():
         tags = (torch.Tag.nondeterministic_seeded,) if name == "start" else ()
         library.define(name + schema, tags=tags)
+    kernels = {
+        "run": _run,
+        "run_backward": _run_backward,
+        "batch_sums": _batch_sums,
+        "fresh_state": _fresh_state,
+        "move_statistics": _move_statistics,
+    }
     for key in ("CPU", "CUDA"):
-        for name, kernel in (("run", _run), ("run_backward", _run_backward), ("batch_sums", _batch_sums), ("batch_means", _batch_means)):
+        for name, kernel in kernels.items():
             library.impl(name, kernel, key)
     library.impl("run", _run_autograd, "Autograd")
     library.impl("run_backward", _run_backward_autograd, "Autograd")
@@ -427,7 +448,8 @@ def _load() -> str:
         ("run_backward", _fake_run_backward),
         ("start", _fake_start),
         ("batch_sums", _fake_batch_sums),
-        ("batch_means", _fake_batch_means),
+        ("fresh_state", _fake_fresh_state),
+        ("move_statistics", _fake_move_statistics),
     ):
         torch.library.register_fake(f"qlif::{name}", fake)
     return kind

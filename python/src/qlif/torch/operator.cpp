@@ -1,5 +1,6 @@
 // The operators of qlif.torch, over the C interface of libqlif.so: qlif::run, all time steps forward, with its autograd;
-// qlif::run_backward; qlif::start, where the draws of a run begin; qlif::batch_sums and qlif::batch_means.
+// qlif::run_backward; qlif::start, where the draws of a run begin; qlif::fresh_state,
+// where its state begins; qlif::move_statistics and qlif::batch_sums, for what runs carry to the next.
 //
 // Compiled against the PyTorch that is installed (_build.py), with no CUDA headers: what differs on a GPU goes through c10.
 // _operators.py has the schemas, and the same operators in Python.
@@ -127,7 +128,7 @@ class ConfigReader {
       if (name == option.name) {
         char *field = (char *)config_.words.data() + option.offset;
         if (option.kind == QLIF_KIND_REAL) {
-          const double number = value == "derived" ? std::nan("") : std::strtod(value.c_str(), nullptr);
+          const double number = value == "derived" ? std::nan("") : real(option, value);
           std::memcpy(field, &number, sizeof number);
         } else {
           const int32_t number = whole(i, option, value);
@@ -139,13 +140,22 @@ class ConfigReader {
     TORCH_CHECK_VALUE(false, "config: got the option '", name, "', which this library does not have");
   }
 
+  static double real(const qlif_option_info &option, const std::string &value) {
+    char *end = nullptr;
+    const double number = std::strtod(value.c_str(), &end);
+    TORCH_CHECK_VALUE(!value.empty() && end == value.c_str() + value.size(), option.name, ": got '", value, "', expected a number");
+    return number;
+  }
+
   int32_t whole(int32_t index, const qlif_option_info &option, const std::string &value) const {
     if (option.kind == QLIF_KIND_BOOLEAN) {
       TORCH_CHECK_VALUE(value == "true" || value == "false", option.name, ": got '", value, "', expected true or false");
       return value == "true";
     }
     if (option.kind == QLIF_KIND_INTEGER) {
-      return (int32_t)std::strtol(value.c_str(), nullptr, 10);
+      const double number = real(option, value);
+      TORCH_CHECK_VALUE(number == (int32_t)number, option.name, ": got '", value, "', expected a whole number");
+      return (int32_t)number;
     }
     for (int32_t choice = 0; choice < option.choices; choice++) {
       if (value == library.qlif_choice_name(model_, index, choice)) {
@@ -727,7 +737,7 @@ Tensor batchSums(const Tensor &values) {
   return sums;
 }
 
-/** The means of values (K, B, N) over the batch; 0 of no rows. */
+/** The means of values (K, B, N) over the batch. */
 Tensor batchMeans(const Tensor &values) {
   const Tensor sums = batchSums(values);
   const double divisor = SCALE * (double)std::max<int64_t>(values.size(1), 1);
@@ -743,6 +753,22 @@ Tensor batchMeans(const Tensor &values) {
   return means;
 }
 
+/** A state, (S, rows, N), each of whose rows is the fresh one, (S, N). */
+Tensor freshState(const Tensor &fresh, int64_t rows) {
+  TORCH_CHECK_VALUE(fresh.dim() == 2 && rows >= 0, "fresh: got the shape ", fresh.sizes(), " for ", rows, " rows, expected (S, N)");
+  // A copy even of one row: the fresh state changes in place, which no state that a backward pass reads may do.
+  return at::empty({fresh.size(0), rows, fresh.size(1)}, fresh.options()).copy_(fresh.unsqueeze(1));
+}
+
+/** Sets variables first to first + count of a fresh state to the means over the batch of a state at the end of a run, if it has rows. */
+void moveStatistics(Tensor fresh, const Tensor &state, int64_t first, int64_t count) {
+  TORCH_CHECK_VALUE(fresh.dim() == 2 && state.dim() == 3 && fresh.size(0) == state.size(0) && fresh.size(1) == state.size(2),
+      "state: got the shape ", state.sizes(), ", expected (S, B, N) with a fresh one of ", fresh.sizes());
+  if (state.size(1) > 0) {
+    fresh.narrow(0, first, count).copy_(batchMeans(state.narrow(0, first, count)));
+  }
+}
+
 }  // namespace
 
 // As _operators.py has them.
@@ -755,21 +781,24 @@ TORCH_LIBRARY(qlif, m) {
         "str config, int wanted) -> Tensor[]");
   m.def("start(Tensor after, Generator? generator=None) -> Tensor", {at::Tag::nondeterministic_seeded});
   m.def("batch_sums(Tensor values) -> Tensor");
-  m.def("batch_means(Tensor values) -> Tensor");
+  m.def("fresh_state(Tensor fresh, SymInt rows) -> Tensor");
+  m.def("move_statistics(Tensor(a!) fresh, Tensor state, int first, int count) -> ()");
 }
 
 TORCH_LIBRARY_IMPL(qlif, CPU, m) {
   m.impl("run", run);
   m.impl("run_backward", runBackward);
   m.impl("batch_sums", batchSums);
-  m.impl("batch_means", batchMeans);
+  m.impl("fresh_state", freshState);
+  m.impl("move_statistics", moveStatistics);
 }
 
 TORCH_LIBRARY_IMPL(qlif, CUDA, m) {
   m.impl("run", run);
   m.impl("run_backward", runBackward);
   m.impl("batch_sums", batchSums);
-  m.impl("batch_means", batchMeans);
+  m.impl("fresh_state", freshState);
+  m.impl("move_statistics", moveStatistics);
 }
 
 TORCH_LIBRARY_IMPL(qlif, Autograd, m) {
