@@ -68,6 +68,8 @@ def test_attributes():
     with pytest.raises(ArgumentError, match="noise_std: got -1"):
         neurons.noise_std = -1
     assert neurons.noise_std == 0.0
+    with pytest.raises(AttributeError, match="preset: it can't be changed"):
+        neurons.preset = "2025-08-24"
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,7 @@ def test_a_file_of_the_public_package_loads():
         (lambda saved: saved.pop("V"), "Missing key.*V"),
         (lambda saved: saved.update(x=torch.zeros(1)), 'Unexpected key.*"x"'),
         (lambda saved: saved.update(V=torch.zeros(3, 4)), "size mismatch for V"),
+        (lambda saved: saved.update(V="x"), "size mismatch for V: got str"),
         (lambda saved: saved.update(spikes=torch.zeros(2, 5)), "size mismatch for spikes"),
         (lambda saved: saved.update(q_scale=torch.zeros(6)), "size mismatch for q_scale"),
         (lambda saved: saved.update(tau_ref=torch.tensor(-1.0)), "tau_ref: got -1"),
@@ -404,6 +407,8 @@ def test_inputs_that_are_refused():
         layer(current(), torch.zeros(12, 7))
     with pytest.raises(ValueError, match="external_modulation: got the shape"):
         neurons(current()[0], torch.zeros(1, 3, 5))
+    with pytest.raises(TypeError, match="external_modulation: got str"):
+        neurons(current()[0], "high")
     with torch.no_grad():
         neurons.V_th[0] = float("nan")
     with pytest.raises(ValueError, match="v_th.*got nan"):

@@ -271,7 +271,7 @@ def test_refusals(message, graded):
 def test_further_refusals():
     config = qlif.QlifConfig()
     parameters = parameters_of(config, SHAPE[2])
-    for text in ("", "LSTM", "QLIF x=1", "QLIF tau=-1"):
+    for text in ("", "LSTM", "QLIF x=1", "QLIF tau=-1", "QLIF tau=abc", "QLIF tau=1x", "QLIF quantum_wires=1.5", "QLIF tau", "QLIF use_ahp=1"):
         with pytest.raises(ValueError, match="got"):
             torch.ops.qlif.run(current(0), list(parameters.values()), None, None, torch.zeros(4, dtype=torch.int64), None, None, None, text, 0)
     with pytest.raises(ValueError, match="modulation: got"):
@@ -313,9 +313,13 @@ def test_means_know_no_order():
     assert torch.equal(sums, torch.ops.qlif.batch_sums(values[:, torch.randperm(1001)]))
     parts = torch.ops.qlif.batch_sums(values[:, :400]) + torch.ops.qlif.batch_sums(values[:, 400:])
     assert torch.equal(sums, parts) and sums.dtype == torch.int64
-    means = torch.ops.qlif.batch_means(values)
-    torch.testing.assert_close(means, values.double().mean(1).float())
-    assert torch.equal(means, _operators.means_of(sums, 1001))
+    fresh, state = torch.zeros(4, 5), torch.cat([torch.zeros(1, 1001, 5), values, torch.zeros(1, 1001, 5)])
+    torch.ops.qlif.move_statistics(fresh, state, 1, 2)
+    torch.testing.assert_close(fresh[1:3], values.double().mean(1).float())
+    assert torch.equal(fresh[1:3], _operators.means_of(sums, 1001)) and (fresh[[0, 3]] == 0).all()
+    assert torch.equal(torch.ops.qlif.fresh_state(fresh, 3)[:, 1], fresh)
+    torch.ops.qlif.move_statistics(fresh, state[:, :0], 1, 2)
+    assert torch.equal(fresh[1:3], _operators.means_of(sums, 1001))
     extreme = torch.tensor([[[float("nan")], [float("inf")], [-1e30]]])
     assert torch.ops.qlif.batch_sums(extreme).item() == 0
 
@@ -326,4 +330,10 @@ def test_what_pytorch_checks():
     arguments = (current(0).requires_grad_(), list(parameters.values()), None, None, torch.tensor([5, 0, 0, 0]), None, None, None, str(config), 3)
     tests = ("test_schema", "test_autograd_registration", "test_faketensor")
     torch.library.opcheck(torch.ops.qlif.run.default, arguments, test_utils=tests)
-    torch.library.opcheck(torch.ops.qlif.batch_means.default, (torch.zeros(2, 3, 4),), test_utils=("test_schema", "test_faketensor"))
+    for name, arguments in (
+        ("batch_sums", (torch.zeros(2, 3, 4),)),
+        ("fresh_state", (torch.zeros(2, 4), 3)),
+        ("move_statistics", (torch.zeros(2, 4), torch.zeros(2, 3, 4), 0, 2)),
+    ):
+        op = getattr(torch.ops.qlif, name).default
+        torch.library.opcheck(op, arguments, test_utils=("test_schema", "test_faketensor"))

@@ -1,4 +1,4 @@
-"""Layers for PyTorch: QLIF, QLIFLayer and LIF."""
+"""Layers for PyTorch: QLIF, QLIFLayer, LIF and SpikeLinear."""
 
 from __future__ import annotations
 
@@ -55,6 +55,9 @@ _OPTIONS = {
 
 class ArgumentError(ValueError, AssertionError):
     """An argument of a layer that is refused; the text has its name, what came and what was expected."""
+
+
+_RunSoFar = Tuple[Tensor, Tensor, Optional[Tensor], Tensor]
 
 
 def _refuse(name: str, got: Any, expected: str) -> ArgumentError:
@@ -125,6 +128,8 @@ def _argument(name: str) -> property:
         return self._arguments[name]
 
     def write(self: "QLIF", value: Any) -> None:
+        if name == "preset":
+            raise AttributeError("preset: it can't be changed, make other neurons")
         self._configure({**self._arguments, name: value})
 
     return property(read, write, doc=f"As passed: {name}.")
@@ -290,16 +295,17 @@ class QLIF(nn.Module):
         # What a run starts from, (S, N): initial values, and the means over the batch that homeostasis carries from run to run.
         initial = torch.tensor([variable.initial_value for variable in self._table.variables], device=device)
         self.register_buffer("_fresh", initial.unsqueeze(1).repeat(1, self.num_neurons), persistent=False)
-        if self._arguments["preset"] is not None:
-            # The snapshots pass eta, which has no effect on them.
-            self.register_buffer("_no_eta", torch.zeros((), device=device), persistent=False)
+        # The snapshots pass eta, which has no effect on them.
+        no_eta = None if self._arguments["preset"] is None else torch.zeros((), device=device)
+        self.register_buffer("_no_eta", no_eta, persistent=False)
         if self._arguments["preset"] == "2025-08-24":
             self.register_buffer("theta_max", torch.tensor(self.config.theta_max, device=device))
             self.register_buffer("k_q", torch.tensor(1.0, device=device))
         self.homeostasis_frozen = False
         self._training_run = False
         self._group = None
-        self._draws = torch.zeros(4, dtype=torch.int64)
+        # The run so far: the state, (S, B, N); spikes and spike values of the last call, (T, B, N); where the next draws begin.
+        self._run_so_far: _RunSoFar = (self._fresh, self._fresh, None, torch.zeros(4, dtype=torch.int64))
         self.resize(batch_size)
 
     def _configure(self, arguments: Dict[str, Any]) -> None:
@@ -308,6 +314,9 @@ class QLIF(nn.Module):
         self.config = config
         self._table = config._model()
         self._symbols = {variable.symbol: i for i, variable in enumerate(self._table.variables)}
+        self._averaged = slice(self._symbols["rate"], self._symbols["rate"] + 2)
+        self._homeostatic = config.homeostasis_enabled
+        self._modulated = config.neuromod_mode != "OFF"
         self._traces = {trace.symbol: i for i, trace in enumerate(self._table.traces)}
         rounds = config.decision == "SIGMOID" and "sampling" not in (arguments["options"] or {})
         tested = config.replace(sampling="ROUND") if rounds else config
@@ -320,13 +329,22 @@ class QLIF(nn.Module):
 
     # ------------------------------------------------------------ state
 
+    @property
+    def _state(self) -> Tensor:
+        return self._run_so_far[0]
+
+    @property
+    def _draws(self) -> Tensor:
+        return self._run_so_far[3]
+
     def _variable(self, symbol: str) -> Tensor:
         return self._state[self._symbols[symbol]]
 
     @property
     def spikes(self) -> Tensor:
         """The spikes of the last step, bool, (B, N)."""
-        return self._spikes
+        state, spikes, _, _ = self._run_so_far
+        return spikes[-1] if spikes.shape[0] > 0 else torch.zeros_like(state[0], dtype=torch.bool)
 
     @property
     def batch_size(self) -> int:
@@ -355,9 +373,9 @@ class QLIF(nn.Module):
 
     def _begin(self, rows: int) -> None:
         self._end_run()
-        self._state = self._start_state(rows)
-        self._spikes = torch.zeros((rows, self.num_neurons), dtype=torch.bool, device=self._fresh.device)
-        self._draws = self._start_draws(rows)
+        draws = self._start_draws(rows)
+        spikes = torch.zeros((1, rows, self.num_neurons), dtype=torch.bool, device=self._fresh.device)
+        self._run_so_far = (self._start_state(rows), spikes, None, draws)
 
     def _end_run(self) -> None:
         """Takes the homeostasis of a run that was training into the statistics."""
@@ -366,7 +384,7 @@ class QLIF(nn.Module):
             self._move_statistics(self._state)
 
     def _start_state(self, rows: int) -> Tensor:
-        return self._fresh.unsqueeze(1).repeat(1, rows, 1)
+        return torch.ops.qlif.fresh_state(self._fresh, rows)
 
     def _start_draws(self, rows: int, row_index: Optional[Tensor] = None) -> Tensor:
         if self.process_group is None:
@@ -379,7 +397,7 @@ class QLIF(nn.Module):
 
     @property
     def _moves_statistics(self) -> bool:
-        return self.training and self.config.homeostasis_enabled and not self.homeostasis_frozen
+        return self._homeostatic and self.training and not self.homeostasis_frozen
 
     def freeze_homeostasis(self, frozen: bool = True) -> None:
         """Whether the means of homeostasis, which training carries from run to run, stay as they are. While they move,
@@ -391,28 +409,23 @@ class QLIF(nn.Module):
         """The means over the batch of the firing rate and of the homeostatic offset, (2, N), that a run starts from."""
         return self._fresh[self._averaged]
 
-    @property
-    def _averaged(self) -> slice:
-        first = self._symbols["rate"]
-        return slice(first, first + 2)
-
     def _move_statistics(self, state: Tensor) -> None:
-        with torch.no_grad():
-            last = state.detach()[self._averaged]
-            if self._group is None:
-                if last.shape[1] == 0:
-                    return
-                means = torch.ops.qlif.batch_means(last)
-            else:
-                means = self._group.means(torch.ops.qlif.batch_sums(last), last.shape[1])
+        last = state.detach()
+        if self._group is None:
+            torch.ops.qlif.move_statistics(self._fresh, last, self._averaged.start, 2)
+        else:
+            means = self._group.means(torch.ops.qlif.batch_sums(last[self._averaged]), last.shape[1])
             self._fresh[self._averaged].copy_(means)
 
     # ------------------------------------------------------------ calls
 
     def _modulation(self, value: Any) -> Optional[Tensor]:
-        if value is None or self.config.neuromod_mode == "OFF":
+        if value is None or not self._modulated:
             return None
-        modulation = value if isinstance(value, Tensor) else torch.as_tensor(value)
+        try:
+            modulation = value if isinstance(value, Tensor) else torch.as_tensor(value)
+        except (TypeError, ValueError, RuntimeError) as refused:
+            raise TypeError(f"external_modulation: got {type(value).__name__}, expected a tensor or numbers: {refused}") from refused
         modulation = modulation.to(device=self._fresh.device, dtype=torch.float32)
         if self.neuromod_transform is None:
             return modulation
@@ -434,10 +447,12 @@ class QLIF(nn.Module):
         traces: int,
     ) -> Tuple[Tensor, ...]:
         text = self._texts[self.training, self.neuromod_transform is not None]
-        eta = self._no_eta if self._arguments["preset"] is not None else self.eta
-        parameters = [
-            each if each.dtype is torch.float32 else each.float() for each in (self.V_th, self.tau, eta, self.q_scale, self.q_bias)
-        ]
+        eta = self.eta if self._no_eta is None else self._no_eta
+        parameters = [self.V_th, self.tau, eta, self.q_scale, self.q_bias]
+        for each in parameters:
+            if each.dtype is not torch.float32:
+                parameters = [other.float() for other in parameters]
+                break
         return torch.ops.qlif.run(
             input, parameters, modulation, state, draws, row_index, uniforms, normals, text, traces
         )
@@ -456,31 +471,33 @@ class QLIF(nn.Module):
         uniforms, normals: (B, N), in the place of the draws (uniforms of "multi_qubit": (quantum_wire, B, N)).
         """
         current = _input("I", I, "BN", self.num_neurons, self._fresh)
-        if current.shape[0] != self._state.shape[1]:
+        state, _, _, draws = self._run_so_far
+        if current.shape[0] != state.shape[1]:
             if self.process_group is not None:
                 # Another rank may go on with the batch that it had, and wait for this one for ever.
                 raise ValueError(
-                    f"I: got a batch of {current.shape[0]}, expected the state's {self._state.shape[1]}: "
+                    f"I: got a batch of {current.shape[0]}, expected the state's {state.shape[1]}: "
                     "with a process_group, call resize on every rank"
                 )
             self._begin(current.shape[0])
+            state, _, _, draws = self._run_so_far
         modulation = self._modulation(external_modulation)
         if modulation is not None and modulation.dim() > 2:
             raise ValueError(f"external_modulation: got the shape {tuple(modulation.shape)}, expected one that broadcasts to {tuple(I.shape)}")
-        spikes, _, _, self._state, _, self._draws, _ = self._run(
+        spikes, values, _, last, _, following, _ = self._run(
             current.unsqueeze(0),
             modulation,
-            self._state,
-            self._draws,
+            state,
+            draws,
             None,
             None if uniforms is None else uniforms.unsqueeze(0),
             None if normals is None else normals.unsqueeze(0),
             0,
         )
-        self._spikes = spikes[0]
-        if self._moves_statistics:
+        self._run_so_far = (last, spikes, values, following)
+        if self._moves_statistics and not self._training_run:
             self._training_run = True
-        return self._spikes
+        return spikes[0]
 
     def init_quantum(self, p0: float = 0.02, slope0: float = 0.10) -> None:
         """Sets q_scale and q_bias so that a neuron at its threshold fires with probability p0, which rises by slope0 for a
@@ -513,7 +530,7 @@ class QLIF(nn.Module):
         super()._save_to_state_dict(destination, prefix, keep_vars)
         for name, symbol in self._saved_state().items():
             destination[prefix + name] = self._variable(symbol).detach().clone()
-        destination[prefix + "spikes"] = self._spikes.detach().clone()
+        destination[prefix + "spikes"] = self.spikes.detach().clone()
         for name, option in self._scalars().items():
             destination[prefix + name] = torch.tensor(getattr(self.config, option), dtype=torch.float32, device=self._fresh.device)
         if self.config.homeostasis_enabled:
@@ -568,7 +585,7 @@ class QLIF(nn.Module):
             self._take("statistics", own["statistics"], (2, self.num_neurons), prefix, problems, self._fresh[self._averaged])
         if "V" not in own:
             return
-        rows = own["V"].shape[0] if own["V"].dim() == 2 else 0
+        rows = own["V"].shape[0] if isinstance(own["V"], Tensor) and own["V"].dim() == 2 else 0
         state = self._start_state(rows).detach()
         spikes = torch.zeros((rows, self.num_neurons), dtype=torch.bool, device=state.device)
         shape = (rows, self.num_neurons)
@@ -581,9 +598,10 @@ class QLIF(nn.Module):
         if "draws" in own and fine:
             draws = torch.zeros(4, dtype=torch.int64)
             fine &= self._take("draws", own["draws"], (4,), prefix, problems, draws)
-            self._draws = draws if fine else self._draws
+        else:
+            draws = self._draws
         if fine:
-            self._state, self._spikes, self._training_run = state, spikes, False
+            self._run_so_far, self._training_run = (state, spikes.unsqueeze(0), None, draws), False
 
     def _take(self, name: str, value: Any, shape: Tuple[int, ...], prefix: str, problems: List[str], to: Tensor) -> bool:
         if not isinstance(value, Tensor) or tuple(value.shape) != shape:
@@ -598,8 +616,7 @@ class QLIF(nn.Module):
         state = super().__getstate__() if hasattr(super(), "__getstate__") else self.__dict__
         state = dict(state)
         # A copy starts a graph of its own, and a process group belongs to its process.
-        state["_state"] = self._state.detach()
-        state["_spikes"] = self._spikes.detach()
+        state["_run_so_far"] = (self._state.detach(), self.spikes.unsqueeze(0), None, self._draws)
         state["process_group"] = state["_group"] = None
         return state
 
@@ -607,8 +624,8 @@ class QLIF(nn.Module):
         super()._apply(fn, recurse)
         with torch.no_grad():
             self._fresh = self._fresh.float()
-            self._state = fn(self._state).float()
-            self._spikes = fn(self._spikes)
+            last, spikes, _, draws = self._run_so_far
+            self._run_so_far = (fn(last).float(), fn(spikes), None, draws)
         return self
 
     def extra_repr(self) -> str:
@@ -648,7 +665,6 @@ class QLIFLayer(nn.Module):
     def __init__(self, num_neurons: int, *arguments: Any, **named: Any):
         super().__init__()
         self.qlifs = QLIF(num_neurons, *arguments, **named)
-        self._spike_values: Optional[Tensor] = None
 
     @property
     def num_neurons(self) -> int:
@@ -657,8 +673,8 @@ class QLIFLayer(nn.Module):
 
     @property
     def spike_values(self) -> Optional[Tensor]:
-        """y of all steps of the last call, (T, B, N), differentiable; None before the first call."""
-        return self._spike_values
+        """y of all steps of the last call, (T, B, N), differentiable; None before the first call and after a reset."""
+        return self.qlifs._run_so_far[2]
 
     def reset(self) -> None:
         """Starts a fresh state, which the next call does anyway."""
@@ -691,7 +707,7 @@ class QLIFLayer(nn.Module):
         steps, rows = current.shape[0], current.shape[1]
         modulation = self._modulation(external_modulation, steps)
         draws = neurons._start_draws(rows, row_index)
-        state = neurons._start_state(rows) if neurons.config.homeostasis_enabled else None
+        state = neurons._start_state(rows) if neurons._homeostatic else None
         traces = 0
         if return_extras:
             traces = self._extras_traced()
@@ -701,15 +717,15 @@ class QLIFLayer(nn.Module):
         if neurons._moves_statistics:
             neurons._move_statistics(last)
         if not torch.compiler.is_exporting():
-            neurons._state, neurons._draws, neurons._training_run = last, following, False
-            neurons._spikes = spikes[-1] if steps > 0 else torch.zeros_like(last[0], dtype=torch.bool)
-            self._spike_values = values
+            neurons._run_so_far = (last, spikes, values, following)
+            if neurons._training_run:
+                neurons._training_run = False
         if not return_extras:
             return spikes, voltages
         return spikes, voltages, {"spike_values": values, **self._extras(traced)}
 
     def _modulation(self, value: Any, steps: int) -> Optional[Tensor]:
-        if value is None or self.qlifs.config.neuromod_mode == "OFF":
+        if value is None or not self.qlifs._modulated:
             return None
         if not isinstance(value, Tensor):
             value = torch.stack([torch.as_tensor(each, dtype=torch.float32) for each in value]) if steps else None
@@ -751,12 +767,6 @@ class QLIFLayer(nn.Module):
                 slope = config.base_alpha / (1 + rows["dsp"]).clamp(min=1e-6)
                 extras["alpha_eff_trace"] = slope.clamp(config.min_alpha, config.max_alpha)
         return extras
-
-    def __getstate__(self):
-        state = super().__getstate__() if hasattr(super(), "__getstate__") else self.__dict__
-        state = dict(state)
-        state["_spike_values"] = None
-        return state
 
 
 class LIF(nn.Module):
@@ -866,3 +876,69 @@ class LIF(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_neurons}, {self.config}"
+
+
+class SpikeLinear(nn.Module):
+    """A linear layer driven by spikes, in the place of `torch.nn.Linear`: the same arguments, initial values and names in `state_dict`,
+    output and gradients in an order of additions that every device and thread count keeps (docs/numerics.md). It adds up the weights of the
+    inputs that spiked, which is faster than a dense product where few do. On the CPU.
+
+        >>> linear = qlif.torch.SpikeLinear(784, 128)
+        >>> current = linear(spikes)                    # (T, B, 784) in, bool, uint8 or float32; (T, B, 128) out
+
+    Inputs are (K), (B, K) or (T, B, K); bytes and booleans count as 0 or 1, other numbers are multiplied. Where an input is 0, its weights,
+    even NaN, have no part in the output.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Union[None, str, torch.device] = None,
+        dtype: Optional[torch.dtype] = None,
+    ):
+        super().__init__()
+        self.in_features = _whole("in_features", in_features)
+        self.out_features = _whole("out_features", out_features)
+        if dtype not in (None, torch.float32):
+            raise _refuse("dtype", dtype, "torch.float32, or None")
+        # (M, K) as nn.Linear has it, but in memory as (K, M), which is how it is read.
+        self.weight = nn.Parameter(torch.empty((in_features, out_features), device=device, dtype=torch.float32).t())
+        self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=torch.float32)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The initial values of nn.Linear, by the same draws."""
+        with torch.no_grad():
+            # nn.Linear fills its weight in the order of (M, K).
+            drawn = torch.empty((self.out_features, self.in_features), device=self.weight.device)
+            nn.init.kaiming_uniform_(drawn, a=math.sqrt(5))
+            self.weight.copy_(drawn)
+            if self.bias is not None:
+                bound = 1 / math.sqrt(self.in_features)
+                nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """weight times the input, plus bias: (..., out_features), float32."""
+        if not isinstance(input, Tensor):
+            raise TypeError(f"input: got {type(input).__name__}, expected a tensor")
+        if not 1 <= input.dim() <= 3 or input.shape[-1] != self.in_features:
+            raise ValueError(f"input: got the shape {tuple(input.shape)}, expected (T, B, {self.in_features}), with or without T and B")
+        if input.device.type not in ("cpu", "meta"):
+            raise NotImplementedError(f"input: got a tensor on {input.device}: SpikeLinear runs on the CPU; use nn.Linear there")
+        if input.is_complex():
+            raise TypeError(f"input: got {input.dtype}, expected real numbers")
+        shape = input.shape
+        if input.dtype not in (torch.float32, torch.bool, torch.uint8):
+            input = input.float()
+        if len(shape) < 3:
+            input = input.reshape([*[1] * (3 - len(shape)), *shape])
+        weight, bias = self.weight, self.bias
+        if weight.dtype is not torch.float32:
+            weight, bias = weight.float(), None if bias is None else bias.float()
+        output = torch.ops.qlif.linear(input, weight, bias)
+        return output if len(shape) == 3 else output.reshape([*shape[:-1], self.out_features])
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
