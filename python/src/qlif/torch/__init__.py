@@ -6,6 +6,6 @@
 Importing it loads the operators, which the first import on a machine compiles (half a minute) where there is a C++ compiler.
 """
 
-from .layers import LIF, QLIF, ArgumentError, QLIFLayer
+from .layers import LIF, QLIF, ArgumentError, QLIFLayer, SpikeLinear
 
-__all__ = ["LIF", "QLIF", "ArgumentError", "QLIFLayer"]
+__all__ = ["LIF", "QLIF", "ArgumentError", "QLIFLayer", "SpikeLinear"]

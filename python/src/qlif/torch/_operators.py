@@ -9,11 +9,13 @@ The environment variable QLIF_OPERATOR insists on one kind: cpp or python.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import os
 import threading
 import warnings
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -31,6 +33,8 @@ _SCHEMAS = {
     "run_backward": "(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, "
     "Tensor[] parameters, Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, "
     "Tensor? normals, Tensor tape, str config, int wanted) -> Tensor[]",
+    "linear": "(Tensor input, Tensor weight, Tensor? bias) -> Tensor",
+    "linear_backward": "(Tensor grad_output, Tensor input, Tensor weight, int wanted) -> Tensor[]",
     "start": "(Tensor after, Generator? generator=None) -> Tensor",
     "batch_sums": "(Tensor values) -> Tensor",
     "fresh_state": "(Tensor fresh, SymInt rows) -> Tensor",
@@ -41,6 +45,15 @@ WANTED_INPUT = 1
 WANTED_MODULATION = 2
 WANTED_STATE = 4
 WANTED_PARAMETERS = 8
+
+LINEAR_INPUT = 1
+LINEAR_WEIGHT = 2
+LINEAR_BIAS = 4
+
+_SECOND_DERIVATIVE = (
+    "qlif: the gradient of a gradient was asked for, and QLIF has first derivatives only; leave out create_graph=True, "
+    "or detach what it computed"
+)
 
 # Statistics are summed in fixed point, in units of 2^-36, so that the sum knows no order.
 SCALE = 2.0**36
@@ -99,6 +112,20 @@ def _fake_run_backward(
     made = [result(input, WANTED_INPUT)]
     made += [result(parameter, WANTED_PARAMETERS << i) for i, parameter in enumerate(parameters)]
     return [*made, result(modulation, WANTED_MODULATION), result(state, WANTED_STATE)]
+
+
+def _fake_linear(input, weight, bias):
+    return weight.new_empty([*input.shape[:2], weight.shape[0]])
+
+
+def _fake_linear_backward(grad_output, input, weight, wanted):
+    outputs, inputs = weight.shape
+    weights = weight.new_empty([inputs, outputs] if wanted & LINEAR_WEIGHT else [0])
+    return [
+        weight.new_empty(list(input.shape) if wanted & LINEAR_INPUT else [0]),
+        weights.t() if wanted & LINEAR_WEIGHT else weights,
+        weight.new_empty([outputs] if wanted & LINEAR_BIAS else [0]),
+    ]
 
 
 def _fake_start(after, generator=None):
@@ -317,10 +344,7 @@ class _Gradients(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *_):
-        raise NotImplementedError(
-            "qlif: the gradient of a gradient was asked for, and QLIF has first derivatives only; "
-            "leave out create_graph=True, or detach what the neurons computed"
-        )
+        raise NotImplementedError(_SECOND_DERIVATIVE)
 
 
 def _requires_grad(*tensors: Optional[Tensor]) -> bool:
@@ -397,6 +421,140 @@ def _run_autograd(input, parameters, modulation, state, draws, row_index, unifor
         )
 
 
+class _Linears:
+    """Idle linear layers by the number of their threads, as those of kernels."""
+
+    def __init__(self) -> None:
+        self._idle: Dict[int, List[Any]] = {}
+        self._lock = threading.Lock()
+        os.register_at_fork(
+            before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
+        )
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[Any]:
+        threads = min(torch.get_num_threads(), 1024)
+        with self._lock:
+            idle = self._idle.setdefault(threads, [])
+            handle = idle.pop() if idle else None
+        if handle is None:
+            handle = ctypes.c_void_p()
+            options = native.sized(native.KernelOptions, threads=threads)
+            native.library().call("qlif_linear_open", native.HOST, ctypes.byref(options), ctypes.byref(handle))
+        try:
+            yield handle
+        finally:
+            with self._lock:
+                idle.append(handle)
+
+
+_linears = _Linears()
+
+
+def _product(input: Tensor, weight: Tensor) -> Tuple[Any, List[Tensor]]:
+    """What a product reads, and the tensors that it is in."""
+    if input.layout is not torch.strided or input.dtype not in (torch.float32, torch.bool, torch.uint8):
+        raise ValueError(f"input: got {input.dtype} of layout {input.layout}, expected dense float32, bool or uint8")
+    if input.dim() != 3:
+        raise ValueError(f"input: got the shape {tuple(input.shape)}, expected (T, B, K)")
+    _require("weight", weight, input)
+    if weight.dim() != 2 or weight.shape[1] != input.shape[2]:
+        raise ValueError(f"weight: got the shape {tuple(weight.shape)}, expected (M, {input.shape[2]})")
+    kept = [_lent(input), _lent(weight.t())]
+    args = native.sized(
+        native.LinearForwardArgs,
+        input_type=native.INPUT_F32 if input.dtype is torch.float32 else native.INPUT_U8,
+        steps=input.shape[0],
+        batch=input.shape[1],
+        inputs=input.shape[2],
+        outputs=weight.shape[0],
+        input=_pointer(kept[0]),
+        weights=_pointer(kept[1]),
+    )
+    return args, kept
+
+
+_nothing = torch.zeros(16, dtype=torch.uint8)
+
+
+def _pointer(tensor: Tensor) -> int:
+    """Where a tensor's values are; never null, even where there are none."""
+    return tensor.data_ptr() if tensor.numel() else _nothing.data_ptr()
+
+
+def _linear(input, weight, bias):
+    args, kept = _product(input, weight)
+    if bias is not None:
+        _require("bias", bias, input)
+        if tuple(bias.shape) != (weight.shape[0],):
+            raise ValueError(f"bias: got the shape {tuple(bias.shape)}, expected ({weight.shape[0]},)")
+        kept.append(_lent(bias))
+        args.bias = _pointer(kept[-1])
+    output = _fake_linear(input, weight.detach(), bias)
+    args.output = _pointer(output)
+    with _linears.lease() as handle:
+        native.library().call("qlif_linear_forward", handle, ctypes.byref(args), None)
+    return output
+
+
+def _linear_backward(grad_output, input, weight, wanted):
+    forward, kept = _product(input, weight)
+    _require("grad_output", grad_output, input)
+    if tuple(grad_output.shape) != (*input.shape[:2], weight.shape[0]):
+        raise ValueError(f"grad_output: got the shape {tuple(grad_output.shape)}, expected {(*input.shape[:2], weight.shape[0])}")
+    kept.append(_lent(grad_output))
+    results = _fake_linear_backward(grad_output, input, weight.detach(), wanted)
+    args = native.sized(native.LinearBackwardArgs, forward=ctypes.pointer(forward), grad_output=_pointer(kept[-1]))
+    args.grad_input = _pointer(results[0]) if wanted & LINEAR_INPUT else None
+    args.grad_weights = _pointer(results[1]) if wanted & LINEAR_WEIGHT else None
+    args.grad_bias = _pointer(results[2]) if wanted & LINEAR_BIAS else None
+    with _linears.lease() as handle:
+        native.library().call("qlif_linear_backward", handle, ctypes.byref(args), None)
+    return results
+
+
+class _LinearGradients(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, wanted, grad_output, input, weight):
+        with torch._C._AutoDispatchBelowAutograd():
+            return tuple(torch.ops.qlif.linear_backward(grad_output, input, weight, wanted))
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise NotImplementedError(_SECOND_DERIVATIVE)
+
+
+def _linear_backward_autograd(grad_output, input, weight, wanted):
+    if _requires_grad(grad_output, input, weight):
+        return list(_LinearGradients.apply(wanted, grad_output, input, weight))
+    with torch._C._AutoDispatchBelowAutograd():
+        return torch.ops.qlif.linear_backward(grad_output, input, weight, wanted)
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, input, weight, bias):
+        ctx.save_for_backward(input, weight)
+        with torch._C._AutoDispatchBelowAutograd():
+            return torch.ops.qlif.linear(input, weight, bias)
+
+    @staticmethod
+    def backward(ctx, grad):
+        input, weight = ctx.saved_tensors
+        need = ctx.needs_input_grad
+        wanted = LINEAR_INPUT * need[0] | LINEAR_WEIGHT * need[1] | LINEAR_BIAS * need[2]
+        made = torch.ops.qlif.linear_backward(grad, input, weight, wanted)
+        return tuple(result if needed else None for result, needed in zip(made, need))
+
+
+def _linear_autograd(input, weight, bias):
+    _require_no_tangent(input, weight, bias)
+    if _requires_grad(input, weight, bias):
+        return _Linear.apply(input, weight, bias)
+    with torch._C._AutoDispatchBelowAutograd():
+        return torch.ops.qlif.linear(input, weight, bias)
+
+
 # ---------------------------------------------------------------- loading
 
 _python_library: Optional[torch.library.Library] = None
@@ -418,6 +576,10 @@ def _define_in_python() -> None:
     for key in ("CPU", "CUDA"):
         for name, kernel in kernels.items():
             library.impl(name, kernel, key)
+    library.impl("linear", _linear, "CPU")
+    library.impl("linear_backward", _linear_backward, "CPU")
+    library.impl("linear", _linear_autograd, "Autograd")
+    library.impl("linear_backward", _linear_backward_autograd, "Autograd")
     library.impl("run", _run_autograd, "Autograd")
     library.impl("run_backward", _run_backward_autograd, "Autograd")
     library.impl("start", _start, "CompositeExplicitAutograd")
@@ -446,6 +608,8 @@ def _load() -> str:
     for name, fake in (
         ("run", _fake_run),
         ("run_backward", _fake_run_backward),
+        ("linear", _fake_linear),
+        ("linear_backward", _fake_linear_backward),
         ("start", _fake_start),
         ("batch_sums", _fake_batch_sums),
         ("fresh_state", _fake_fresh_state),
