@@ -66,13 +66,17 @@ def medians(contenders: Dict[str, Callable[[], object]], seconds: float) -> Dict
 class Bare:
     """The C calls that the operator makes, on memory that is there."""
 
-    def __init__(self, layer: QLIFLayer, input: torch.Tensor, upstream: torch.Tensor, parameters: List[torch.Tensor], text: str):
+    def __init__(
+        self, layer: QLIFLayer, input: torch.Tensor, upstream: torch.Tensor, parameters: List[torch.Tensor], text: str
+    ):
         config = qlif.QlifConfig.parse(text)
         self._library = native.library()._library
         library = native.library()
         self._kernel = ctypes.c_void_p()
         options = native.sized(native.KernelOptions, threads=torch.get_num_threads())
-        library.call("qlif_kernel_open", native.HOST, config._address, ctypes.byref(options), ctypes.byref(self._kernel))
+        library.call(
+            "qlif_kernel_open", native.HOST, config._address, ctypes.byref(options), ctypes.byref(self._kernel)
+        )
         steps, batch, neurons = input.shape
         mode = native.TAPE_VOLTAGE if config.draws_normals else native.TAPE_COMPACT
         tape = ctypes.c_void_p()
@@ -98,13 +102,18 @@ class Bare:
 
         recorded, self._plain = forward_args(tape.value), forward_args(None)
         backward = native.sized(
-            native.BackwardArgs, forward=ctypes.pointer(recorded), grad_spike_values=upstream.data_ptr(), grad_input=memory(*input.shape)
+            native.BackwardArgs,
+            forward=ctypes.pointer(recorded),
+            grad_spike_values=upstream.data_ptr(),
+            grad_input=memory(*input.shape),
         )
         for i, parameter in enumerate(parameters):
             if parameter.requires_grad:
                 backward.grad_parameters[i] = memory(*parameter.shape)
         self._keep += [recorded, backward]
-        self._recorded, self._backward, self._unrecorded = (ctypes.byref(each) for each in (recorded, backward, self._plain))
+        self._recorded, self._backward, self._unrecorded = (
+            ctypes.byref(each) for each in (recorded, backward, self._plain)
+        )
 
     def train(self) -> None:
         self._library.qlif_forward(self._kernel, self._recorded, None)
@@ -174,13 +183,24 @@ def main() -> None:
         f"{_operators.KIND}, {options.threads} threads, load {os.getloadavg()[0]:.2f}.\n"
     )
     names = ["bare", "empty", "operator", "layer"]
-    print("| shape | configuration | " + " | ".join(f"{name}, training" for name in names) + " | bare, forward | operator, forward | layer, forward | step, forward |")
+    print(
+        "| shape | configuration | "
+        + " | ".join(f"{name}, training" for name in names)
+        + " | bare, forward | operator, forward | layer, forward | step, forward |"
+    )
     print("|:--|:--|" + "--:|" * 8)
     for shape in options.shapes.split(","):
         for name in options.configurations.split(","):
             made = measure([int(extent) for extent in shape.split("x")], CONFIGURATIONS[name], options.seconds)
-            columns = [f"{kind}, training" for kind in names] + [f"{kind}, forward" for kind in ("bare", "operator", "layer", "step")]
-            print(f"| {shape} | {name} | " + " | ".join(f"{made[column]:.1f}" if column in made else "" for column in columns) + " |", flush=True)
+            columns = [f"{kind}, training" for kind in names] + [
+                f"{kind}, forward" for kind in ("bare", "operator", "layer", "step")
+            ]
+            print(
+                f"| {shape} | {name} | "
+                + " | ".join(f"{made[column]:.1f}" if column in made else "" for column in columns)
+                + " |",
+                flush=True,
+            )
     print(f"\nload {os.getloadavg()[0]:.2f}")
 
 

@@ -1,7 +1,7 @@
 """The operators in C++: compiled at first use against the PyTorch that is installed, and kept.
 
-They lie in the folder that the environment variable QLIF_CACHE names, else in qlif/ of the user's cache, by PyTorch's version and ABI,
-so that another PyTorch gets operators of its own.
+They lie in the folder that the environment variable QLIF_CACHE names, else in qlif/ of the user's cache, by PyTorch's
+version and ABI, so that another PyTorch gets operators of its own.
 """
 
 from __future__ import annotations
@@ -92,7 +92,11 @@ def compile_operators(source: Path, include_folder: Path, target: Path) -> None:
         ]
         ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if ended.returncode != 0:
-            errors = [line for line in ended.stderr.splitlines() if "error" in line] or ended.stderr.splitlines() or ["no message"]
+            errors = (
+                [line for line in ended.stderr.splitlines() if "error" in line]
+                or ended.stderr.splitlines()
+                or ["no message"]
+            )
             raise BuildError(f"{compiler} failed with PyTorch {torch.__version__}'s headers: {errors[0]}")
         os.replace(made, target)
     except OSError as refused:
