@@ -20,6 +20,8 @@ MAX_STATE_VARIABLES = 32
 MAX_PARAMETERS = 16
 MAX_TRACES = 32
 TYPE_F32 = 0
+INPUT_F32 = 0
+INPUT_U8 = 1
 TAPE_VOLTAGE = 0
 TAPE_COMPACT = 1
 MODELS = {"QLIF": 0, "LIF": 1}
@@ -220,6 +222,37 @@ class DrawArgs(ctypes.Structure):
     ]
 
 
+class LinearForwardArgs(ctypes.Structure):
+    """qlif_linear_forward_args."""
+
+    _fields_ = [
+        ("size", _u32),
+        ("input_type", _i32),
+        ("steps", _i64),
+        ("batch", _i64),
+        ("inputs", _i64),
+        ("outputs", _i64),
+        ("input", _pointer),
+        ("weights", _pointer),
+        ("bias", _pointer),
+        ("output", _pointer),
+    ]
+
+
+class LinearBackwardArgs(ctypes.Structure):
+    """qlif_linear_backward_args."""
+
+    _fields_ = [
+        ("size", _u32),
+        ("grad_output_shared", _i32),
+        ("forward", ctypes.POINTER(LinearForwardArgs)),
+        ("grad_output", _pointer),
+        ("grad_weights", _pointer),
+        ("grad_bias", _pointer),
+        ("grad_input", _pointer),
+    ]
+
+
 def sized(struct: type, **fields: Any) -> Any:
     """A struct that begins with its own size."""
     return struct(size=ctypes.sizeof(struct), **fields)
@@ -292,6 +325,10 @@ _SIGNATURES: Dict[str, List[Any]] = {
     "qlif_tape_bytes_for": [_pointer, _i32, _i32, _i64, _i64, _i64, _pointer],
     "qlif_tape_open_in": [_pointer, _i32, _i32, _i64, _i64, _i64, _pointer, _u64, _i32, _pointer],
     "qlif_tape_close": [_pointer],
+    "qlif_linear_open": [_i32, _pointer, _pointer],
+    "qlif_linear_close": [_pointer],
+    "qlif_linear_forward": [_pointer, _pointer, _pointer],
+    "qlif_linear_backward": [_pointer, _pointer, _pointer],
 }
 
 

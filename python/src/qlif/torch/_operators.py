@@ -1,19 +1,22 @@
-"""The operators that the layers are made of: in C++ (operator.cpp) where they can be compiled, else in Python, with the same results.
+"""The operators that the layers are made of: in C++ (operator.cpp) where they can be compiled, else in Python, with the
+same results.
 
-qlif::run does all steps of a batch; its autograd calls qlif::run_backward. State is one tensor (S, B, N), in the order of the model's variables; the
-tape is plain memory that PyTorch owns. draws is four int64 on the CPU: seed, stream, first step, element offset. Both take a configuration
-as its text.
+qlif::run does all steps of a batch; its autograd calls qlif::run_backward. State is one tensor (S, B, N), in the order
+of the model's variables; the tape is plain memory that PyTorch owns. draws is four int64 on the CPU: seed, stream,
+first step, element offset. Both take a configuration as its text.
 
 The environment variable QLIF_OPERATOR insists on one kind: cpp or python.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import os
 import threading
 import warnings
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -31,6 +34,8 @@ _SCHEMAS = {
     "run_backward": "(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, "
     "Tensor[] parameters, Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, "
     "Tensor? normals, Tensor tape, str config, int wanted) -> Tensor[]",
+    "linear": "(Tensor input, Tensor weight, Tensor? bias) -> Tensor",
+    "linear_backward": "(Tensor grad_output, Tensor input, Tensor weight, int wanted) -> Tensor[]",
     "start": "(Tensor after, Generator? generator=None) -> Tensor",
     "batch_sums": "(Tensor values) -> Tensor",
     "fresh_state": "(Tensor fresh, SymInt rows) -> Tensor",
@@ -41,6 +46,15 @@ WANTED_INPUT = 1
 WANTED_MODULATION = 2
 WANTED_STATE = 4
 WANTED_PARAMETERS = 8
+
+LINEAR_INPUT = 1
+LINEAR_WEIGHT = 2
+LINEAR_BIAS = 4
+
+_SECOND_DERIVATIVE = (
+    "qlif: the gradient of a gradient was asked for, and QLIF has first derivatives only; leave out create_graph=True, "
+    "or detach what it computed"
+)
 
 # Statistics are summed in fixed point, in units of 2^-36, so that the sum knows no order.
 SCALE = 2.0**36
@@ -93,12 +107,27 @@ def _fake_run_backward(
     grad_spike_values, grad_voltages, grad_state, input, parameters, modulation, state, draws, row_index, uniforms,
     normals, tape, config, wanted,
 ):  # fmt: skip
+
     def result(like, bit):
         return input.new_empty(list(like.shape) if like is not None and wanted & bit else [0])
 
     made = [result(input, WANTED_INPUT)]
     made += [result(parameter, WANTED_PARAMETERS << i) for i, parameter in enumerate(parameters)]
     return [*made, result(modulation, WANTED_MODULATION), result(state, WANTED_STATE)]
+
+
+def _fake_linear(input, weight, bias):
+    return weight.new_empty([*input.shape[:2], weight.shape[0]])
+
+
+def _fake_linear_backward(grad_output, input, weight, wanted):
+    outputs, inputs = weight.shape
+    weights = weight.new_empty([inputs, outputs] if wanted & LINEAR_WEIGHT else [0])
+    return [
+        weight.new_empty(list(input.shape) if wanted & LINEAR_INPUT else [0]),
+        weights.t() if wanted & LINEAR_WEIGHT else weights,
+        weight.new_empty([outputs] if wanted & LINEAR_BIAS else [0]),
+    ]
 
 
 def _fake_start(after, generator=None):
@@ -121,10 +150,13 @@ def _fake_move_statistics(fresh, state, first, count):
 
 
 class _Kernels:
-    """Idle kernels by configuration, device and threads: one serves one call at a time."""
+    """Idle kernels, with configuration, device and threads: one serves one call at a time. More than some are closed,
+    those first that were used longest ago."""
+
+    _KEPT = 64
 
     def __init__(self) -> None:
-        self._idle: Dict[Any, List[Kernel]] = {}
+        self._idle: List[Tuple[Any, Kernel]] = []
         self._lock = threading.Lock()
         os.register_at_fork(
             before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
@@ -132,14 +164,17 @@ class _Kernels:
 
     def take(self, key: Tuple[str, str, Optional[int]]) -> Kernel:
         with self._lock:
-            idle = self._idle.setdefault(key, [])
-            if idle:
-                return idle.pop()
+            for i in reversed(range(len(self._idle))):
+                if self._idle[i][0] == key:
+                    return self._idle.pop(i)[1]
         return Kernel(_model(key[0]).config, key[1], key[2])
 
     def give(self, key: Tuple[str, str, Optional[int]], kernel: Kernel) -> None:
         with self._lock:
-            self._idle[key].append(kernel)
+            self._idle.append((key, kernel))
+            oldest = self._idle.pop(0)[1] if len(self._idle) > self._KEPT else None
+        if oldest is not None:
+            oldest.close()
 
 
 _kernels = _Kernels()
@@ -184,7 +219,9 @@ def _arguments(model, input, parameters, modulation, state, draws, row_index, un
     _require("input", input, input)
     table = model.config._model()
     if draws.device.type != "cpu" or draws.dtype is not torch.int64 or tuple(draws.shape) != (4,):
-        raise ValueError(f"draws: got {draws.dtype} of shape {tuple(draws.shape)} on {draws.device}, expected 4 numbers of int64 on the CPU")
+        raise ValueError(
+            f"draws: got {draws.dtype} of shape {tuple(draws.shape)} on {draws.device}, expected 4 numbers of int64 on the CPU"
+        )
     if len(parameters) != len(table.parameters):
         raise ValueError(f"parameters: got {len(parameters)}, expected {len(table.parameters)}")
     for parameter in parameters:
@@ -195,7 +232,9 @@ def _arguments(model, input, parameters, modulation, state, draws, row_index, un
     seed, stream, first_step, element_offset = draws.tolist()
     if state is not None and (state.dim() != 3 or tuple(state.shape) != (model.variables, *input.shape[1:])):
         raise ValueError(f"state: got the shape {tuple(state.shape)}, expected {(model.variables, *input.shape[1:])}")
-    rows = None if row_index is None else row_index.view(torch.uint64) if input.device.type != "cpu" else _lent(row_index)
+    rows = (
+        None if row_index is None else row_index.view(torch.uint64) if input.device.type != "cpu" else _lent(row_index)
+    )
     return {
         "input": _lent(input),
         "parameters": {symbol: _lent(each) for symbol, each in zip(table.parameters, parameters)},
@@ -244,7 +283,11 @@ def _run_backward(
     model = _model(config)
     table = model.config._model()
     arguments = _arguments(model, input, parameters, modulation, state, draws, row_index, uniforms, normals)
-    for name, tensor in (("grad_spike_values", grad_spike_values), ("grad_voltages", grad_voltages), ("grad_state", grad_state)):
+    for name, tensor in (
+        ("grad_spike_values", grad_spike_values),
+        ("grad_voltages", grad_voltages),
+        ("grad_state", grad_state),
+    ):
         _require(name, tensor, input)
     results = _fake_run_backward(
         grad_spike_values, grad_voltages, grad_state, input.detach(), parameters, modulation, state, draws, row_index,
@@ -253,7 +296,9 @@ def _run_backward(
     lease = _Lease(config, input)
     with lease as kernel:
         run = kernel.recorded(
-            **arguments, tape=tape[: kernel.tape_bytes(tuple(input.shape))].detach().contiguous(), cuda_stream=lease.stream
+            **arguments,
+            tape=tape[: kernel.tape_bytes(tuple(input.shape))].detach().contiguous(),
+            cuda_stream=lease.stream,
         )
         # Everything is computed on the CPU; what is not wanted stays in an array that nobody sees.
         out = {"input": results[0]} if wanted & WANTED_INPUT else {}
@@ -268,7 +313,9 @@ def _run_backward(
             run,
             grad_spike_values=_lent(grad_spike_values),
             grad_voltages=_lent(grad_voltages),
-            grad_state=None if grad_state is None else {v.symbol: _lent(grad_state[i]) for i, v in enumerate(table.variables)},
+            grad_state=(
+                None if grad_state is None else {v.symbol: _lent(grad_state[i]) for i, v in enumerate(table.variables)}
+            ),
             out=out,
             cuda_stream=lease.stream,
         )
@@ -283,7 +330,9 @@ def _start(after, generator=None):
 
 def _batch_sums(values):
     if values.dim() != 3 or values.dtype is not torch.float32:
-        raise ValueError(f"values: got {values.dtype} of shape {tuple(values.shape)}, expected float32 of shape (K, B, N)")
+        raise ValueError(
+            f"values: got {values.dtype} of shape {tuple(values.shape)}, expected float32 of shape (K, B, N)"
+        )
     fixed = values.detach().double().nan_to_num(0, posinf=None, neginf=None).clamp(-_LARGEST, _LARGEST)
     return fixed.mul(SCALE).round().long().sum(1)
 
@@ -301,7 +350,9 @@ def _fresh_state(fresh, rows):
 
 def _move_statistics(fresh, state, first, count):
     if fresh.dim() != 2 or state.dim() != 3 or fresh.shape != (state.shape[0], state.shape[2]):
-        raise ValueError(f"state: got the shape {tuple(state.shape)}, expected (S, B, N) with a fresh one of {tuple(fresh.shape)}")
+        raise ValueError(
+            f"state: got the shape {tuple(state.shape)}, expected (S, B, N) with a fresh one of {tuple(fresh.shape)}"
+        )
     if state.shape[1] > 0:
         fresh[first : first + count] = means_of(_batch_sums(state[first : first + count]), state.shape[1])
 
@@ -313,14 +364,13 @@ class _Gradients(torch.autograd.Function):
     def forward(ctx, config, wanted, optional, parameters, *tensors):
         with torch._C._AutoDispatchBelowAutograd():
             given = [tensor if present else None for tensor, present in zip(tensors, optional)]
-            return tuple(torch.ops.qlif.run_backward(*given[:4], list(tensors[len(optional) :]), *given[4:], config, wanted))
+            return tuple(
+                torch.ops.qlif.run_backward(*given[:4], list(tensors[len(optional) :]), *given[4:], config, wanted)
+            )
 
     @staticmethod
     def backward(ctx, *_):
-        raise NotImplementedError(
-            "qlif: the gradient of a gradient was asked for, and QLIF has first derivatives only; "
-            "leave out create_graph=True, or detach what the neurons computed"
-        )
+        raise NotImplementedError(_SECOND_DERIVATIVE)
 
 
 def _requires_grad(*tensors: Optional[Tensor]) -> bool:
@@ -332,7 +382,19 @@ def _run_backward_autograd(
     normals, tape, config, wanted,
 ):  # fmt: skip
     if _requires_grad(grad_spike_values, grad_voltages, grad_state, input, *parameters, modulation, state):
-        given = [grad_spike_values, grad_voltages, grad_state, input, modulation, state, draws, row_index, uniforms, normals, tape]
+        given = [
+            grad_spike_values,
+            grad_voltages,
+            grad_state,
+            input,
+            modulation,
+            state,
+            draws,
+            row_index,
+            uniforms,
+            normals,
+            tape,
+        ]
         filled = [draws if tensor is None else tensor for tensor in given]
         present = [tensor is not None for tensor in given]
         return list(_Gradients.apply(config, wanted, present, len(parameters), *filled, *parameters))
@@ -368,7 +430,18 @@ class _Run(torch.autograd.Function):
         for i in range(len(parameters)):
             wanted |= (WANTED_PARAMETERS << i) * need[9 + i]
         made = torch.ops.qlif.run_backward(
-            *grads[1:4], input, parameters, modulation, state, draws, row_index, uniforms, normals, tape, ctx.config, wanted
+            *grads[1:4],
+            input,
+            parameters,
+            modulation,
+            state,
+            draws,
+            row_index,
+            uniforms,
+            normals,
+            tape,
+            ctx.config,
+            wanted,
         )
         nothing[2] = made[0] if need[2] else None
         nothing[3] = made[-2] if need[3] else None
@@ -387,7 +460,9 @@ def _require_no_tangent(*tensors: Optional[Tensor]) -> None:
             )
 
 
-def _run_autograd(input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False):
+def _run_autograd(
+    input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False
+):
     _require_no_tangent(input, *parameters, modulation, state)
     if _requires_grad(input, *parameters, modulation, state):
         return _Run.apply(config, traces, input, modulation, state, draws, row_index, uniforms, normals, *parameters)
@@ -395,6 +470,142 @@ def _run_autograd(input, parameters, modulation, state, draws, row_index, unifor
         return torch.ops.qlif.run(
             input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record
         )
+
+
+class _Linears:
+    """Idle linear layers by the number of their threads, as those of kernels."""
+
+    def __init__(self) -> None:
+        self._idle: Dict[int, List[Any]] = {}
+        self._lock = threading.Lock()
+        os.register_at_fork(
+            before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
+        )
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[Any]:
+        threads = min(torch.get_num_threads(), 1024)
+        with self._lock:
+            idle = self._idle.setdefault(threads, [])
+            handle = idle.pop() if idle else None
+        if handle is None:
+            handle = ctypes.c_void_p()
+            options = native.sized(native.KernelOptions, threads=threads)
+            native.library().call("qlif_linear_open", native.HOST, ctypes.byref(options), ctypes.byref(handle))
+        try:
+            yield handle
+        finally:
+            with self._lock:
+                idle.append(handle)
+
+
+_linears = _Linears()
+
+
+def _product(input: Tensor, weight: Tensor) -> Tuple[Any, List[Tensor]]:
+    """What a product reads, and the tensors that it is in."""
+    if input.layout is not torch.strided or input.dtype not in (torch.float32, torch.bool, torch.uint8):
+        raise ValueError(f"input: got {input.dtype} of layout {input.layout}, expected dense float32, bool or uint8")
+    if input.dim() != 3:
+        raise ValueError(f"input: got the shape {tuple(input.shape)}, expected (T, B, K)")
+    _require("weight", weight, input)
+    if weight.dim() != 2 or weight.shape[1] != input.shape[2]:
+        raise ValueError(f"weight: got the shape {tuple(weight.shape)}, expected (M, {input.shape[2]})")
+    kept = [_lent(input), _lent(weight.t())]
+    args = native.sized(
+        native.LinearForwardArgs,
+        input_type=native.INPUT_F32 if input.dtype is torch.float32 else native.INPUT_U8,
+        steps=input.shape[0],
+        batch=input.shape[1],
+        inputs=input.shape[2],
+        outputs=weight.shape[0],
+        input=_pointer(kept[0]),
+        weights=_pointer(kept[1]),
+    )
+    return args, kept
+
+
+_nothing = torch.zeros(16, dtype=torch.uint8)
+
+
+def _pointer(tensor: Tensor) -> int:
+    """Where a tensor's values are; never null, even where there are none."""
+    return tensor.data_ptr() if tensor.numel() else _nothing.data_ptr()
+
+
+def _linear(input, weight, bias):
+    args, kept = _product(input, weight)
+    if bias is not None:
+        _require("bias", bias, input)
+        if tuple(bias.shape) != (weight.shape[0],):
+            raise ValueError(f"bias: got the shape {tuple(bias.shape)}, expected ({weight.shape[0]},)")
+        kept.append(_lent(bias))
+        args.bias = _pointer(kept[-1])
+    output = _fake_linear(input, weight.detach(), bias)
+    args.output = _pointer(output)
+    with _linears.lease() as handle:
+        native.library().call("qlif_linear_forward", handle, ctypes.byref(args), None)
+    return output
+
+
+def _linear_backward(grad_output, input, weight, wanted):
+    forward, kept = _product(input, weight)
+    _require("grad_output", grad_output, input)
+    if tuple(grad_output.shape) != (*input.shape[:2], weight.shape[0]):
+        raise ValueError(
+            f"grad_output: got the shape {tuple(grad_output.shape)}, expected {(*input.shape[:2], weight.shape[0])}"
+        )
+    kept.append(_lent(grad_output))
+    results = _fake_linear_backward(grad_output, input, weight.detach(), wanted)
+    args = native.sized(native.LinearBackwardArgs, forward=ctypes.pointer(forward), grad_output=_pointer(kept[-1]))
+    args.grad_input = _pointer(results[0]) if wanted & LINEAR_INPUT else None
+    args.grad_weights = _pointer(results[1]) if wanted & LINEAR_WEIGHT else None
+    args.grad_bias = _pointer(results[2]) if wanted & LINEAR_BIAS else None
+    with _linears.lease() as handle:
+        native.library().call("qlif_linear_backward", handle, ctypes.byref(args), None)
+    return results
+
+
+class _LinearGradients(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, wanted, grad_output, input, weight):
+        with torch._C._AutoDispatchBelowAutograd():
+            return tuple(torch.ops.qlif.linear_backward(grad_output, input, weight, wanted))
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise NotImplementedError(_SECOND_DERIVATIVE)
+
+
+def _linear_backward_autograd(grad_output, input, weight, wanted):
+    if _requires_grad(grad_output, input, weight):
+        return list(_LinearGradients.apply(wanted, grad_output, input, weight))
+    with torch._C._AutoDispatchBelowAutograd():
+        return torch.ops.qlif.linear_backward(grad_output, input, weight, wanted)
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, input, weight, bias):
+        ctx.save_for_backward(input, weight)
+        with torch._C._AutoDispatchBelowAutograd():
+            return torch.ops.qlif.linear(input, weight, bias)
+
+    @staticmethod
+    def backward(ctx, grad):
+        input, weight = ctx.saved_tensors
+        need = ctx.needs_input_grad
+        wanted = LINEAR_INPUT * need[0] | LINEAR_WEIGHT * need[1] | LINEAR_BIAS * need[2]
+        made = torch.ops.qlif.linear_backward(grad, input, weight, wanted)
+        return tuple(result if needed else None for result, needed in zip(made, need))
+
+
+def _linear_autograd(input, weight, bias):
+    _require_no_tangent(input, weight, bias)
+    if _requires_grad(input, weight, bias):
+        return _Linear.apply(input, weight, bias)
+    with torch._C._AutoDispatchBelowAutograd():
+        return torch.ops.qlif.linear(input, weight, bias)
 
 
 # ---------------------------------------------------------------- loading
@@ -418,6 +629,10 @@ def _define_in_python() -> None:
     for key in ("CPU", "CUDA"):
         for name, kernel in kernels.items():
             library.impl(name, kernel, key)
+    library.impl("linear", _linear, "CPU")
+    library.impl("linear_backward", _linear_backward, "CPU")
+    library.impl("linear", _linear_autograd, "Autograd")
+    library.impl("linear_backward", _linear_backward_autograd, "Autograd")
     library.impl("run", _run_autograd, "Autograd")
     library.impl("run_backward", _run_backward_autograd, "Autograd")
     library.impl("start", _start, "CompositeExplicitAutograd")
@@ -446,6 +661,8 @@ def _load() -> str:
     for name, fake in (
         ("run", _fake_run),
         ("run_backward", _fake_run_backward),
+        ("linear", _fake_linear),
+        ("linear_backward", _fake_linear_backward),
         ("start", _fake_start),
         ("batch_sums", _fake_batch_sums),
         ("fresh_state", _fake_fresh_state),

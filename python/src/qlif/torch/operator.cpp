@@ -1,5 +1,5 @@
 // The operators of qlif.torch, over the C interface of libqlif.so: qlif::run, all time steps forward, with its autograd;
-// qlif::run_backward; qlif::start, where the draws of a run begin; qlif::fresh_state,
+// qlif::run_backward; qlif::linear, a product with spikes; qlif::start, where the draws of a run begin; qlif::fresh_state,
 // where its state begins; qlif::move_statistics and qlif::batch_sums, for what runs carry to the next.
 //
 // Compiled against the PyTorch that is installed (_build.py), with no CUDA headers: what differs on a GPU goes through c10.
@@ -40,7 +40,8 @@ using torch::autograd::variable_list;
 #define QLIF_FUNCTIONS(X)                                                                                               \
   X(qlif_abi_version) X(qlif_last_error) X(qlif_model) X(qlif_option) X(qlif_choice_name) X(qlif_qlif_defaults)         \
   X(qlif_lif_defaults) X(qlif_kernel_open) X(qlif_kernel_close) X(qlif_scratch_bytes) X(qlif_forward) X(qlif_backward)  \
-  X(qlif_tape_bytes_for) X(qlif_tape_open_in) X(qlif_tape_close)
+  X(qlif_tape_bytes_for) X(qlif_tape_open_in) X(qlif_tape_close) X(qlif_linear_open) X(qlif_linear_forward)              \
+  X(qlif_linear_backward)
 
 struct Library {
 #define QLIF_FIELD(name) decltype(&::name) name = nullptr;
@@ -171,19 +172,32 @@ class ConfigReader {
 
 // ---------------------------------------------------------------- kernels
 
-/** The idle kernels of a configuration on a device. A kernel serves one call at a time, so each call that runs takes one. */
-struct Pool {
+/** What calls of a configuration on a device with so many threads need. */
+struct Purpose {
   Config config;
   int32_t device = QLIF_HOST;
   int32_t threads = 0;
-  std::vector<qlif_kernel *> idle;
 };
 
-std::mutex mutex;  // of pools and of what is in them
+/** A kernel that nobody uses. A kernel serves one call at a time, so each call that runs takes one. */
+struct Idle {
+  const Purpose *purpose;
+  qlif_kernel *kernel;
+};
 
-std::unordered_map<std::string, std::unique_ptr<Pool>> &pools() {
-  // Never freed: a kernel may be in a call while the process ends.
-  static auto *all = new std::unordered_map<std::string, std::unique_ptr<Pool>>();
+/** More idle kernels than this, such as after a search through many configurations, are closed, those first that were used longest ago. */
+constexpr size_t KEPT = 64;
+
+std::mutex mutex;  // of what follows, and of idle linear layers
+
+// Never freed: a kernel may be in a call while the process ends.
+std::unordered_map<std::string, std::unique_ptr<Purpose>> &purposes() {
+  static auto *all = new std::unordered_map<std::string, std::unique_ptr<Purpose>>();
+  return *all;
+}
+
+std::vector<Idle> &idleKernels() {
+  static auto *all = new std::vector<Idle>();
   return *all;
 }
 
@@ -196,48 +210,64 @@ class Lease {
     key.append((const char *)&number, sizeof number).append((const char *)&threads, sizeof threads);
     {
       std::lock_guard<std::mutex> lock(mutex);
-      std::unique_ptr<Pool> &pool = pools()[key];
-      if (pool == nullptr) {
-        auto made = std::make_unique<Pool>();
+      std::unique_ptr<Purpose> &purpose = purposes()[key];
+      if (purpose == nullptr) {
+        auto made = std::make_unique<Purpose>();
         made->config = ConfigReader(config).take();
         made->device = number;
         made->threads = threads;
-        pool = std::move(made);
+        purpose = std::move(made);
       }
-      pool_ = pool.get();
-      if (!pool_->idle.empty()) {
-        kernel_ = pool_->idle.back();
-        pool_->idle.pop_back();
+      purpose_ = purpose.get();
+      std::vector<Idle> &idle = idleKernels();
+      for (size_t i = idle.size(); i-- > 0;) {
+        if (idle[i].purpose == purpose_) {
+          kernel_ = idle[i].kernel;
+          idle.erase(idle.begin() + (std::ptrdiff_t)i);
+          break;
+        }
       }
     }
     if (kernel_ == nullptr) {
       qlif_kernel_options options{};
       options.size = sizeof options;
-      options.threads = pool_->threads;
-      check(library.qlif_kernel_open(number, pool_->config.header(), &options, &kernel_));
+      options.threads = purpose_->threads;
+      check(library.qlif_kernel_open(number, purpose_->config.header(), &options, &kernel_));
     }
   }
 
   ~Lease() {
-    if (kernel_ != nullptr) {
+    if (kernel_ == nullptr) {
+      return;
+    }
+    qlif_kernel *oldest = nullptr;
+    {
       std::lock_guard<std::mutex> lock(mutex);
-      pool_->idle.push_back(kernel_);
+      std::vector<Idle> &idle = idleKernels();
+      idle.push_back({purpose_, kernel_});
+      if (idle.size() > KEPT) {
+        oldest = idle.front().kernel;
+        idle.erase(idle.begin());
+      }
+    }
+    if (oldest != nullptr) {
+      library.qlif_kernel_close(oldest);
     }
   }
 
   Lease(const Lease &) = delete;
   Lease &operator=(const Lease &) = delete;
 
-  const Config &config() const { return pool_->config; }
+  const Config &config() const { return purpose_->config; }
   qlif_kernel *kernel() const { return kernel_; }
 
  private:
-  Pool *pool_ = nullptr;
+  const Purpose *purpose_ = nullptr;
   qlif_kernel *kernel_ = nullptr;
 };
 
-void lockPools() { mutex.lock(); }
-void unlockPools() { mutex.unlock(); }
+void lockKernels() { mutex.lock(); }
+void unlockKernels() { mutex.unlock(); }
 
 // ---------------------------------------------------------------- arguments
 
@@ -562,6 +592,14 @@ const auto &backwardOperator() {
   return op;
 }
 
+constexpr const char *SECOND_DERIVATIVE = "qlif: the gradient of a gradient was asked for, and QLIF has first derivatives only; leave out "
+                                          "create_graph=True, or detach what it computed";
+
+void requireNoTangent(const Tensor &tensor) {
+  TORCH_CHECK_NOT_IMPLEMENTED(!tensor._fw_grad(0).defined(),
+      "qlif: a forward-mode derivative was asked for, and QLIF has reverse mode only: use backward()");
+}
+
 /** The backward pass as an operation of the graph that create_graph=True makes; it has no derivative. */
 class Gradients : public Function<Gradients> {
  public:
@@ -575,8 +613,7 @@ class Gradients : public Function<Gradients> {
   }
 
   static variable_list backward(AutogradContext *, const variable_list &) {
-    TORCH_CHECK_NOT_IMPLEMENTED(false, "qlif: the gradient of a gradient was asked for, and QLIF has first derivatives only; "
-                                       "leave out create_graph=True, or detach what the neurons computed");
+    TORCH_CHECK_NOT_IMPLEMENTED(false, SECOND_DERIVATIVE);
   }
 };
 
@@ -672,10 +709,6 @@ class Run : public Function<Run> {
 RunResult runAutograd(const Tensor &input, TensorList parameters, const OptionalTensor &modulation, const OptionalTensor &state,
     const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms, const OptionalTensor &normals,
     std::string_view config, int64_t traces, bool record) {
-  auto requireNoTangent = [](const Tensor &tensor) {
-    TORCH_CHECK_NOT_IMPLEMENTED(!tensor._fw_grad(0).defined(),
-        "qlif: a forward-mode derivative was asked for, and QLIF has reverse mode only: use backward()");
-  };
   requireNoTangent(input);
   for (const Tensor &parameter : parameters) {
     requireNoTangent(parameter);
@@ -692,6 +725,188 @@ RunResult runAutograd(const Tensor &input, TensorList parameters, const Optional
   }
   at::AutoDispatchBelowADInplaceOrView below;
   return runOperator().call(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, record);
+}
+
+// ---------------------------------------------------------------- a linear layer driven by spikes
+
+/** An idle linear layer of so many threads. */
+class LinearLease {
+ public:
+  LinearLease() : threads_(std::min(at::get_num_threads(), 1024)) {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      std::vector<qlif_linear *> &idle = all()[threads_];
+      if (!idle.empty()) {
+        linear_ = idle.back();
+        idle.pop_back();
+        return;
+      }
+    }
+    qlif_kernel_options options{};
+    options.size = sizeof options;
+    options.threads = threads_;
+    check(library.qlif_linear_open(QLIF_HOST, &options, &linear_));
+  }
+
+  ~LinearLease() {
+    if (linear_ != nullptr) {
+      std::lock_guard<std::mutex> lock(mutex);
+      all()[threads_].push_back(linear_);
+    }
+  }
+
+  LinearLease(const LinearLease &) = delete;
+  LinearLease &operator=(const LinearLease &) = delete;
+
+  qlif_linear *get() const { return linear_; }
+
+ private:
+  static std::unordered_map<int32_t, std::vector<qlif_linear *>> &all() {
+    static auto *idle = new std::unordered_map<int32_t, std::vector<qlif_linear *>>();
+    return *idle;
+  }
+
+  const int32_t threads_;
+  qlif_linear *linear_ = nullptr;
+};
+
+/** What a product reads: the input (T, B, K), numbers or bytes, and the weights (M, K), which the library takes as (K, M). */
+struct Product {
+  qlif_linear_forward_args args{};
+  Tensor input;
+  Tensor weights;
+};
+
+Product productOf(const Tensor &input, const Tensor &weight) {
+  TORCH_CHECK_VALUE(input.layout() == at::kStrided && (input.scalar_type() == at::kFloat || input.scalar_type() == at::kBool
+          || input.scalar_type() == at::kByte), "input: got ", input.scalar_type(), " of layout ", input.layout(),
+      ", expected dense Float, Bool or Byte");
+  TORCH_CHECK_VALUE(input.dim() == 3, "input: got the shape ", input.sizes(), ", expected (T, B, K)");
+  requireOn("weight", weight, input);
+  TORCH_CHECK_VALUE(weight.dim() == 2 && weight.size(1) == input.size(2), "weight: got the shape ", weight.sizes(), ", expected (M, ",
+      input.size(2), ")");
+  Product product;
+  product.input = input.contiguous();
+  product.weights = weight.t().contiguous();
+  qlif_linear_forward_args &args = product.args;
+  args.size = sizeof args;
+  args.input_type = input.scalar_type() == at::kFloat ? QLIF_INPUT_F32 : QLIF_INPUT_U8;
+  args.steps = input.size(0);
+  args.batch = input.size(1);
+  args.inputs = input.size(2);
+  args.outputs = weight.size(0);
+  args.input = dataOf<char>(product.input);
+  args.weights = dataOf<float>(product.weights);
+  return product;
+}
+
+Tensor linear(const Tensor &input, const Tensor &weight, const OptionalTensor &bias) {
+  Product product = productOf(input, weight);
+  Tensor kept;
+  if (bias.has_value()) {
+    requireOn("bias", *bias, input);
+    requireShape("bias", *bias, {weight.size(0)});
+    kept = bias->contiguous();
+    product.args.bias = dataOf<float>(kept);
+  }
+  Tensor output = at::empty({input.size(0), input.size(1), weight.size(0)}, weight.options());
+  product.args.output = dataOf<float>(output);
+  LinearLease lease;
+  check(library.qlif_linear_forward(lease.get(), &product.args, nullptr));
+  return output;
+}
+
+enum LinearWanted { LINEAR_INPUT = 1, LINEAR_WEIGHT = 2, LINEAR_BIAS = 4 };
+
+std::vector<Tensor> linearBackward(const Tensor &gradOutput, const Tensor &input, const Tensor &weight, int64_t wanted) {
+  Product product = productOf(input, weight);
+  requireOn("grad_output", gradOutput, input);
+  requireShape("grad_output", gradOutput, {input.size(0), input.size(1), weight.size(0)});
+  const Tensor upstream = gradOutput.contiguous();
+  qlif_linear_backward_args args{};
+  args.size = sizeof args;
+  args.forward = &product.args;
+  args.grad_output = dataOf<float>(upstream);
+  auto result = [&](bool asked, at::IntArrayRef shape, float *&field) {
+    Tensor made = at::empty(asked ? shape : at::IntArrayRef{0}, weight.options());
+    field = asked ? dataOf<float>(made) : nullptr;
+    return made;
+  };
+  Tensor gradInput = result(wanted & LINEAR_INPUT, input.sizes(), args.grad_input);
+  Tensor gradWeights = result(wanted & LINEAR_WEIGHT, {weight.size(1), weight.size(0)}, args.grad_weights);
+  Tensor gradBias = result(wanted & LINEAR_BIAS, {weight.size(0)}, args.grad_bias);
+  LinearLease lease;
+  check(library.qlif_linear_backward(lease.get(), &args, nullptr));
+  return {gradInput, wanted & LINEAR_WEIGHT ? gradWeights.t() : gradWeights, gradBias};
+}
+
+const auto &linearOperator() {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("qlif::linear", "")
+                             .typed<Tensor(const Tensor &, const Tensor &, const OptionalTensor &)>();
+  return op;
+}
+
+const auto &linearBackwardOperator() {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("qlif::linear_backward", "")
+                             .typed<std::vector<Tensor>(const Tensor &, const Tensor &, const Tensor &, int64_t)>();
+  return op;
+}
+
+class LinearGradients : public Function<LinearGradients> {
+ public:
+  static variable_list forward(
+      AutogradContext *, const Tensor &gradOutput, const Tensor &input, const Tensor &weight, int64_t wanted) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    return linearBackwardOperator().call(gradOutput, input, weight, wanted);
+  }
+
+  static variable_list backward(AutogradContext *, const variable_list &) {
+    TORCH_CHECK_NOT_IMPLEMENTED(false, SECOND_DERIVATIVE);
+  }
+};
+
+std::vector<Tensor> linearBackwardAutograd(const Tensor &gradOutput, const Tensor &input, const Tensor &weight, int64_t wanted) {
+  if (at::GradMode::is_enabled() && anyRequiresGrad(gradOutput, input, weight)) {
+    return LinearGradients::apply(gradOutput, input, weight, wanted);
+  }
+  at::AutoDispatchBelowADInplaceOrView below;
+  return linearBackwardOperator().call(gradOutput, input, weight, wanted);
+}
+
+class Linear : public Function<Linear> {
+ public:
+  static Tensor forward(AutogradContext *context, const Tensor &input, const Tensor &weight, const OptionalTensor &bias) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    context->save_for_backward({input, weight});
+    context->saved_data["biased"] = bias.has_value();
+    return linearOperator().call(input, weight, bias);
+  }
+
+  static variable_list backward(AutogradContext *context, const variable_list &grads) {
+    const variable_list saved = context->get_saved_variables();
+    const bool biased = context->saved_data["biased"].toBool() && context->needs_input_grad(2);
+    const int64_t wanted = (context->needs_input_grad(0) ? LINEAR_INPUT : 0) | (context->needs_input_grad(1) ? LINEAR_WEIGHT : 0)
+        | (biased ? LINEAR_BIAS : 0);
+    const std::vector<Tensor> made = linearBackwardOperator().call(grads[0], saved[0], saved[1], wanted);
+    auto asked = [&](int64_t i) { return wanted >> i & 1 ? made[i] : Tensor(); };
+    return {asked(0), asked(1), asked(2)};
+  }
+};
+
+Tensor linearAutograd(const Tensor &input, const Tensor &weight, const OptionalTensor &bias) {
+  for (const Tensor *each : {&input, &weight}) {
+    requireNoTangent(*each);
+  }
+  if (bias.has_value()) {
+    requireNoTangent(*bias);
+  }
+  if (at::GradMode::is_enabled() && anyRequiresGrad(input, weight, bias)) {
+    return Linear::apply(input, weight, bias);
+  }
+  at::AutoDispatchBelowADInplaceOrView below;
+  return linearOperator().call(input, weight, bias);
 }
 
 // ---------------------------------------------------------------- draws and statistics
@@ -779,6 +994,8 @@ TORCH_LIBRARY(qlif, m) {
   m.def("run_backward(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, Tensor[] parameters, "
         "Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, Tensor? normals, Tensor tape, "
         "str config, int wanted) -> Tensor[]");
+  m.def("linear(Tensor input, Tensor weight, Tensor? bias) -> Tensor");
+  m.def("linear_backward(Tensor grad_output, Tensor input, Tensor weight, int wanted) -> Tensor[]");
   m.def("start(Tensor after, Generator? generator=None) -> Tensor", {at::Tag::nondeterministic_seeded});
   m.def("batch_sums(Tensor values) -> Tensor");
   m.def("fresh_state(Tensor fresh, SymInt rows) -> Tensor");
@@ -786,6 +1003,8 @@ TORCH_LIBRARY(qlif, m) {
 }
 
 TORCH_LIBRARY_IMPL(qlif, CPU, m) {
+  m.impl("linear", linear);
+  m.impl("linear_backward", linearBackward);
   m.impl("run", run);
   m.impl("run_backward", runBackward);
   m.impl("batch_sums", batchSums);
@@ -802,6 +1021,8 @@ TORCH_LIBRARY_IMPL(qlif, CUDA, m) {
 }
 
 TORCH_LIBRARY_IMPL(qlif, Autograd, m) {
+  m.impl("linear", linearAutograd);
+  m.impl("linear_backward", linearBackwardAutograd);
   m.impl("run", runAutograd);
   m.impl("run_backward", runBackwardAutograd);
 }
@@ -831,6 +1052,6 @@ extern "C" __attribute__((visibility("default"))) const char *qlif_operator_open
   }
   library = found;
   // A child of a fork must not find the mutex locked by a thread that it does not have.
-  pthread_atfork(lockPools, unlockPools, unlockPools);
+  pthread_atfork(lockKernels, unlockKernels, unlockKernels);
   return nullptr;
 }

@@ -48,7 +48,8 @@ class ForkedJvmTest extends ForkedJvm {
             assertThat(output.line(i)).startsWith("cpu:scalar |");
         }
         assertThat(output.line(4))
-                .startsWith("IllegalArgumentException | device 'cpu:native' can't run this configuration with these options: ")
+                .startsWith(
+                        "IllegalArgumentException | device 'cpu:native' can't run this configuration with these options: ")
                 .contains(demand.equals("transform") ? "neuromod_transform: got a function" : "threadFactory: got one");
         assertThat(output.infos()).hasSize(2);
         assertThat(output.infos().getLast()).contains("'cpu' is cpu:scalar", "cpu:native: ", "this device");

@@ -596,12 +596,15 @@ abstract class LinearContract {
         }
     }
 
-    @Test
+    @ParameterizedTest
+    @EnumSource(
+            value = Memory.Kind.class,
+            names = {"ARRAYS", "ALIGNED"})
     @Timeout(120)
-    void allocatesNothing() {
+    void allocatesNothing(Memory.Kind kind) {
         RandomGenerator random = Seeds.random(Seeds.of(0));
         try (SpikeLinear layer = open(2);
-                Memory memory = new Memory(Memory.Kind.ALIGNED)) {
+                Memory memory = new Memory(kind)) {
             for (DType type : DType.SPIKES) {
                 for (double share : new double[] {0.13, 1}) {
                     LinearCase tested =

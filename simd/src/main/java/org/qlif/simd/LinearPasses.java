@@ -21,6 +21,17 @@ final class LinearPasses {
 
     private LinearPasses() {}
 
+    /** Copies rows of {@code width} floats, whole vectors, one {@code stride} floats after another. */
+    static void copyRows(float[] from, int at, int stride, float[] to, int toAt, int toStride, int rows, int width) {
+        for (int row = 0; row < rows; row++) {
+            int source = at + row * stride;
+            int target = toAt + row * toStride;
+            for (int i = 0; i < width; i += L) {
+                FloatVector.fromArray(F, from, source + i).intoArray(to, target + i);
+            }
+        }
+    }
+
     /**
      * Adds to the sums of {@code rows} rows the weights of the terms that count.
      *

@@ -54,11 +54,20 @@ final class LinearWorker {
     // Where the weights of the terms are: those of term i begin at first + i / group * groupStride + i % group *
     // stride.
     private MemorySegment weights = MemorySegment.NULL;
+    private final LentArray linearWeights = new LentArray();
+    private final LentArray gradOutput = new LentArray();
+    /** The one of the two that is read. */
+    private LentArray weightArray = linearWeights;
+
     private long first;
     private int group;
     private long groupStride;
     private long stride;
 
+    // One for each, since to look for an array allocates.
+    private final LentArray output = new LentArray();
+    private final LentArray gradWeights = new LentArray();
+    private final LentArray gradInput = new LentArray();
     private float[] scratch = NONE;
     /** The panel. */
     private int vectors;
@@ -68,6 +77,12 @@ final class LinearWorker {
     /** Lends the scratch for the next parts. */
     void bind(float[] scratch) {
         this.scratch = scratch;
+    }
+
+    private void readWeights(Tensor tensor, LentArray array) {
+        weights = tensor.segment();
+        weightArray = array;
+        array.of(tensor, float[].class, Float.BYTES);
     }
 
     /** The most rows that a part may have if each has so many terms. */
@@ -88,8 +103,8 @@ final class LinearWorker {
     /** The output of rows {@code row} and following, counted over all steps, in columns {@code from} to {@code to}. */
     void forward(LinearForward call, long row, int rows, long from, long to) {
         long outputs = call.outputs();
-        MemorySegment output = call.output().segment();
-        weights = call.weights().segment();
+        Tensor result = call.output();
+        readWeights(call.weights(), linearWeights);
         stride = outputs;
         group = SLAB;
         for (long k = 0; k == 0 || k < call.inputs(); k += SLAB) {
@@ -100,11 +115,11 @@ final class LinearWorker {
                 if (k == 0) {
                     start(call.bias(), m, rows);
                 } else {
-                    fetchRows(output, row * outputs + m, outputs, rows);
+                    fetchRows(result, row * outputs + m, outputs, rows);
                 }
                 first = k * outputs + m;
                 product(dense, scratch, SUMS);
-                storeRows(scratch, SUMS, rows, output, row * outputs + m, outputs);
+                storeRows(scratch, SUMS, rows, result, output, row * outputs + m, outputs);
             }
         }
     }
@@ -115,18 +130,24 @@ final class LinearWorker {
         if (bias != null) {
             SimdKernel.fetch(bias.segment(), m, scratch, SUMS, columns);
         }
-        for (int i = 1; i < rows; i++) {
-            System.arraycopy(scratch, SUMS, scratch, SUMS + i * width(), width());
-        }
+        LinearPasses.copyRows(scratch, SUMS, 0, scratch, SUMS + width(), width(), rows - 1, width());
     }
 
-    private void fetchRows(MemorySegment from, long index, long stride, int rows) {
+    private void fetchRows(Tensor from, long index, long stride, int rows) {
         for (int i = 0; i < rows; i++) {
-            SimdKernel.fetch(from, index + i * stride, scratch, SUMS + i * width(), columns);
+            SimdKernel.fetch(from.segment(), index + i * stride, scratch, SUMS + i * width(), columns);
         }
     }
 
-    private void storeRows(float[] sums, int at, int rows, MemorySegment to, long index, long stride) {
+    private void storeRows(float[] sums, int at, int rows, Tensor result, LentArray array, long index, long stride) {
+        array.of(result, float[].class, Float.BYTES);
+        if (array.isThere() && columns == width()) {
+            // The rows of an array are less than 2^31 floats apart.
+            LinearPasses.copyRows(
+                    sums, at, width(), (float[]) array.array(), array.index(index), (int) stride, rows, width());
+            return;
+        }
+        MemorySegment to = result.segment();
         for (int i = 0; i < rows; i++) {
             SimdKernel.store(sums, at + i * width(), to, index + i * stride, columns);
         }
@@ -149,7 +170,7 @@ final class LinearWorker {
             panel(to - m);
             float[] sums = trees[tree].sum();
             if (inputs > 0) {
-                storeRows(sums, 0, inputs, call.gradWeights().segment(), k * outputs + m, outputs);
+                storeRows(sums, 0, inputs, call.gradWeights(), gradWeights, k * outputs + m, outputs);
             }
             if (bias) {
                 SimdKernel.store(sums, inputs * width(), call.gradBias().segment(), m, columns);
@@ -172,7 +193,7 @@ final class LinearWorker {
     private void addBlock(
             LinearBackward call, long b, int batch, long k, int inputs, boolean bias, long from, long to) {
         LinearForward forward = call.forward();
-        weights = call.gradOutput().segment();
+        readWeights(call.gradOutput(), gradOutput);
         stride = forward.outputs();
         group = batch;
         groupStride = call.gradOutputStride();
@@ -204,8 +225,8 @@ final class LinearWorker {
         LinearForward forward = call.forward();
         long inputs = forward.inputs();
         long outputs = forward.outputs();
-        MemorySegment result = call.gradInput().segment();
-        weights = forward.weights().segment();
+        Tensor result = call.gradInput();
+        readWeights(forward.weights(), linearWeights);
         for (long m = 0; m == 0 || m < outputs; m += SLAB) {
             int count = (int) Math.min(SLAB, outputs - m);
             fetchGradients(call, row, rows, m, count);
@@ -224,7 +245,7 @@ final class LinearWorker {
                     LinearPasses.addDense(
                             vectors, scratch, WEIGHTS, here, gradients, term, count, padded(rows), scratch, SUMS);
                 }
-                storeRows(scratch, SUMS, rows, result, row * inputs + k, inputs);
+                storeRows(scratch, SUMS, rows, result, gradInput, row * inputs + k, inputs);
             }
         }
     }
@@ -358,8 +379,22 @@ final class LinearWorker {
 
     /** Copies the panel's weights of a block of terms to scratch, one term's after another's. */
     private void pack(int block) {
-        for (int term = 0; term < length(block); term++) {
-            packTerm(block, term);
+        int end = length(block);
+        if (!weightArray.isThere() || columns < width()) {
+            for (int term = 0; term < end; term++) {
+                packTerm(block, term);
+            }
+            return;
+        }
+        // Those of a group at once.
+        for (int term = 0; term < end; ) {
+            int of = block * SpikeTerms.BLOCK + term;
+            int count = Math.min(end - term, group - of % group);
+            int from = weightArray.index(first + of / group * groupStride + of % group * stride);
+            int to = WEIGHTS + term * width();
+            LinearPasses.copyRows(
+                    (float[]) weightArray.array(), from, (int) stride, scratch, to, width(), count, width());
+            term += count;
         }
     }
 
