@@ -16,13 +16,13 @@ QLIF_FN int64_t blocksOf(int64_t rows) { return rows / BLOCK_ROWS + (rows % BLOC
 // Compiled for several instruction sets: nothing here may have a copy that two objects share.
 namespace {
 
-/** Adds blocks of `width` floats as they come, in memory for the sums of subtrees. */
+/** Adds blocks of `width` floats as they come, in memory for the sums of subtrees: one of each size, a power of two, that has been whole. */
 class BlockTree {
  public:
   /** How many blocks of memory a tree of so many takes. */
   static int room(int64_t blocks) {
     int room = 1;
-    for (; blocks > 1; blocks = (blocks + 1) / 2) {
+    for (; blocks > 1; blocks /= 2) {
       room++;
     }
     return room;
@@ -30,46 +30,68 @@ class BlockTree {
 
   BlockTree(float *memory, int64_t width) : sums_(memory), width_(width) {}
 
-  /** Where the next block is to be written, for add(). */
-  float *next() { return sums_ + count_ * width_; }
+  /** Where the next block is to be written, for add() or added(). */
+  float *next() const { return subtree(level()); }
 
-  /** A binary counter: a subtree is added to the one before it where the two are halves of one. */
+  /** Adds the next block, as it is written at next(). */
   void add() {
-    count_++;
-    end_++;
-    for (int64_t subtrees = end_; subtrees % 2 == 0; subtrees /= 2) {
-      merge();
+    complete(next(), 0, width_);
+    added();
+  }
+
+  /** Part of the next block, from element `from` on: adds what its subtree has before it. All parts done and written at next(): added(). */
+  void complete(float *part, int64_t from, int64_t count) const {
+    // A binary counter: a subtree is added to the one before it where the two are halves of one.
+    for (int i = 0; i < level(); i++) {
+      addTo(part, subtree(i) + from, count);
     }
   }
 
+  void added() { end_++; }
+
   /** The sum of all blocks, zeros if there are none; nothing can be added to it. */
-  const float *sum() {
-    if (count_ == 0) {
+  const float *sum() const {
+    if (end_ == 0) {
       for (int64_t i = 0; i < width_; i++) {
         sums_[i] = 0;
       }
+      return sums_;
     }
-    while (count_ > 1) {
-      merge();
+    float *sum = nullptr;
+    for (int i = 0; end_ >> i != 0; i++) {
+      if ((end_ >> i & 1) == 0) {
+        continue;
+      }
+      if (sum != nullptr) {
+        addTo(subtree(i), sum, width_);
+      }
+      sum = subtree(i);
     }
-    return sums_;
+    return sum;
   }
 
  private:
-  void merge() {
-    count_--;
-    const float *from = sums_ + count_ * width_;
-    float *to = sums_ + (count_ - 1) * width_;
+  /** The next block completes a subtree of 2^level blocks. */
+  int level() const {
+    int level = 0;
+    while (end_ >> level & 1) {
+      level++;
+    }
+    return level;
+  }
+
+  float *subtree(int level) const { return sums_ + level * width_; }
+
+  static void addTo(float *to, const float *from, int64_t count) {
 #pragma GCC ivdep
-    for (int64_t i = 0; i < width_; i++) {
+    for (int64_t i = 0; i < count; i++) {
       to[i] += from[i];
     }
   }
 
   float *const sums_;
   const int64_t width_;
-  int64_t count_ = 0;  // of subtrees
-  int64_t end_ = 0;    // of blocks
+  int64_t end_ = 0;  // of the blocks
 };
 
 }  // namespace

@@ -41,7 +41,7 @@ constexpr int ROW_TILE = 128;
 constexpr int TREE_LEVELS = 40;
 
 /** Values that a sum over neurons has under way. */
-constexpr int SUM_AHEAD = BLOCK_ROWS;
+constexpr int SUM_AHEAD = 8;
 
 static_assert(ROW_TILE % BLOCK_ROWS == 0 && ROW_TILE / BLOCK_ROWS <= ROW_LINES, "a line adds a block");
 

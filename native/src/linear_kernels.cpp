@@ -179,27 +179,38 @@ QLIF_FN Mask maskOf(const T *values, int count) {
   return mask;
 }
 
-/** The input, row by row: row t * B + b. */
+/** A row of the input. */
+struct Line {
+  const void *values;  // its first; of bits, its step's first word
+  int64_t bit;         // where it begins in its step
+
+  const float *floats() const { return (const float *)values; }
+};
+
+/** The input, row by row. */
 struct Input {
   const LinearArgs &args;
   int64_t words;  // of a step's bits
 
   explicit Input(const LinearArgs &args) : args(args), words((args.batch * args.inputs + 63) / 64) {}
 
-  const float *floats(int64_t row) const { return (const float *)args.input + row * args.inputs; }
+  Line line(int64_t t, int64_t b) const {
+    if (args.inputType == QLIF_INPUT_BIT) {
+      return Line{(const uint64_t *)args.input + t * words, b * args.inputs};
+    }
+    const int64_t size = args.inputType == QLIF_INPUT_U8 ? 1 : (int64_t)sizeof(float);
+    return Line{(const char *)args.input + (t * args.batch + b) * args.inputs * size, 0};
+  }
 
   /** Bit i: whether element k + i of a row counts, for the next `count` of up to 64. plain: cleared if one is neither 0 nor 1. */
-  QLIF_FN uint64_t bits(int64_t row, int64_t k, int count, bool &plain) const {
+  QLIF_FN uint64_t bits(const Line &line, int64_t k, int count, bool &plain) const {
     switch (args.inputType) {
-      case QLIF_INPUT_BIT: {
-        const int64_t t = row / args.batch;
-        const uint64_t *step = (const uint64_t *)args.input + t * words;
-        return bitsAt(step, words, (row - t * args.batch) * args.inputs + k) & lowest(count);
-      }
+      case QLIF_INPUT_BIT:
+        return bitsAt((const uint64_t *)line.values, words, line.bit + k) & lowest(count);
       case QLIF_INPUT_U8:
-        return maskOf((const uint8_t *)args.input + row * args.inputs + k, count).counts;
+        return maskOf((const uint8_t *)line.values + k, count).counts;
       default: {
-        const Mask mask = maskOf(floats(row) + k, count);
+        const Mask mask = maskOf(line.floats() + k, count);
         plain = plain && mask.counts == mask.ones;
         return mask.counts;
       }
@@ -347,11 +358,11 @@ QLIF_FN void copyRow(float *to, const float *from, int width) {
 
 /**
  * Adds the product of `inner` columns of the left matrix, whose places are listed, and as many rows of the right one to `rows` rows of
- * sums. before(row): what a row of sums is so far, or null for zeros; after(row): where it goes, which may be the same.
+ * sums. before(row): what a row of sums is so far, or null for zeros; put(row, column, width, values): takes part of one.
  */
-template <class Right, class Before, class After>
+template <class Right, class Before, class Put>
 void addProduct(const Places &places, bool values, int inner, int64_t columns, float *block, float *sums, Right right, Before before,
-    After after) {
+    Put put) {
   for (int64_t column = 0; column < columns; column += PANEL) {
     const int vectors = vectorsOf(columns, column);
     const int width = widthOf(columns, column);
@@ -375,7 +386,7 @@ void addProduct(const Places &places, bool values, int inner, int64_t columns, f
       }
     }
     for (int row = 0; row < places.rows; row++) {
-      memcpy(after(row) + column, sums + row * PANEL, (size_t)width * sizeof(float));
+      put(row, column, width, sums + row * PANEL);
     }
   }
 }
@@ -386,30 +397,30 @@ bool mayHaveValues(const LinearArgs &args) { return args.inputType == QLIF_INPUT
 
 size_t forwardBytes(const LinearJob &job) {
   const size_t rows = (size_t)job.mostRows();
-  return Places::bytes(rows, mayHaveValues(job.args)) + (INNER + rows) * PANEL * sizeof(float) + 2 * 64;
+  return Places::bytes(rows, mayHaveValues(job.args)) + (INNER + rows) * PANEL * sizeof(float) + rows * sizeof(Line) + 3 * 64;
 }
 
 /** Few rows: the weights are added where they are. */
-void forwardRow(const LinearArgs &args, const Input &input, int64_t row, Room room) {
+void forwardRow(const LinearArgs &args, const Input &input, int64_t row, const Line &line, Room room) {
   uint32_t *const places = room.take<uint32_t>(CHUNK);
   float *const values = room.take<float>(CHUNK);
   float *const output = args.output + row * args.outputs;
   for (int64_t m = 0; m < args.outputs; m++) {
     output[m] = args.bias != nullptr ? args.bias[m] : 0.0f;
   }
-  for (int64_t from = 0; from < args.inputs; from += CHUNK) {
-    const int64_t to = args.inputs - from < CHUNK ? args.inputs : from + CHUNK;
+  for (int64_t chunk = 0; chunk < args.inputs; chunk += CHUNK) {
+    const int64_t to = args.inputs - chunk < CHUNK ? args.inputs : chunk + CHUNK;
     bool plain = true;
     int count = 0;
-    for (int64_t k = from; k < to; k += 64) {
-      uint64_t mask = input.bits(row, k, to - k < 64 ? (int)(to - k) : 64, plain);
+    for (int64_t k = chunk; k < to; k += 64) {
+      uint64_t mask = input.bits(line, k, to - k < 64 ? (int)(to - k) : 64, plain);
       for (; mask != 0; mask &= mask - 1) {
         const int64_t place = k + __builtin_ctzll(mask);
-        places[count] = (uint32_t)(place - from);
-        values[count++] = mayHaveValues(args) ? input.floats(row)[place] : 1.0f;
+        places[count] = (uint32_t)(place - chunk);
+        values[count++] = mayHaveValues(args) ? line.floats()[place] : 1.0f;
       }
     }
-    const float *const weights = args.weights + from * args.outputs;
+    const float *const weights = args.weights + chunk * args.outputs;
     int64_t m = 0;
     for (; m + 4 * Vector::LANES <= args.outputs; m += 4 * Vector::LANES) {
       Vector sum[4];
@@ -418,11 +429,11 @@ void forwardRow(const LinearArgs &args, const Input &input, int64_t row, Room ro
         sum[v] = Vector::load(output + m + v * Vector::LANES);
       }
       for (int i = 0; i < count; i++) {
-        const float *line = weights + (int64_t)places[i] * args.outputs + m;
+        const float *from = weights + (int64_t)places[i] * args.outputs + m;
         const Vector x = Vector::all(values[i]);
 #pragma GCC unroll 4
         for (int v = 0; v < 4; v++) {
-          sum[v] = sum[v].plus(x, Vector::load(line + v * Vector::LANES));
+          sum[v] = sum[v].plus(x, Vector::load(from + v * Vector::LANES));
         }
       }
 #pragma GCC unroll 4
@@ -431,10 +442,10 @@ void forwardRow(const LinearArgs &args, const Input &input, int64_t row, Room ro
       }
     }
     for (int i = 0; i < count && m < args.outputs; i++) {
-      const float *line = weights + (int64_t)places[i] * args.outputs;
+      const float *from = weights + (int64_t)places[i] * args.outputs;
 #pragma GCC ivdep
       for (int64_t n = m; n < args.outputs; n++) {
-        output[n] = fma(values[i], line[n], output[n]);
+        output[n] = fma(values[i], from[n], output[n]);
       }
     }
   }
@@ -447,25 +458,34 @@ void forward(const LinearJob &job, int64_t part, void *worker) {
   const int rows = (int)(job.parts.first(part + 1) - first);
   if (rows <= FEW || args.inputs == 0) {
     for (int row = 0; row < rows; row++) {
-      forwardRow(args, input, first + row, Room{(char *)worker});
+      const int64_t t = (first + row) / args.batch;
+      forwardRow(args, input, first + row, input.line(t, first + row - t * args.batch), Room{(char *)worker});
     }
     return;
   }
   Room room{(char *)worker};
   float *const block = room.take<float>(INNER * PANEL);
   float *const sums = room.take<float>((size_t)rows * PANEL);
+  Line *const lines = room.take<Line>((size_t)rows);
+  for (int row = 0; row < rows; row++) {
+    const int64_t t = (first + row) / args.batch;
+    lines[row] = input.line(t, first + row - t * args.batch);
+  }
   Places places = placesIn(room, rows, mayHaveValues(args));
   for (int64_t from = 0; from < args.inputs; from += CHUNK) {
     const int inner = (int)(args.inputs - from < CHUNK ? args.inputs - from : CHUNK);
     bool plain = true;
-    const auto bits = [&](int row, int at, int count) { return input.bits(first + row, from + at, count, plain); };
+    const auto bits = [&](int row, int at, int count) { return input.bits(lines[row], from + at, count, plain); };
     listPlaces<false>(places, rows, inner, bits, [](int, int) { return 1.0f; });
     if (!plain) {
-      listPlaces<true>(places, rows, inner, bits, [&](int row, int at) { return input.floats(first + row)[from + at]; });
+      listPlaces<true>(places, rows, inner, bits, [&](int row, int at) { return lines[row].floats()[from + at]; });
     }
     const auto output = [&](int row) { return args.output + (first + row) * args.outputs; };
     addProduct(places, !plain, inner, args.outputs, block, sums, [&](int at) { return args.weights + (from + at) * args.outputs; },
-        [&](int row) { return from == 0 ? args.bias : (const float *)output(row); }, output);
+        [&](int row) { return from == 0 ? args.bias : (const float *)output(row); },
+        [&](int row, int64_t column, int width, const float *values) {
+          memcpy(output(row) + column, values, (size_t)width * sizeof(float));
+        });
   }
 }
 
@@ -473,9 +493,9 @@ void forward(const LinearJob &job, int64_t part, void *worker) {
 
 /** Rows of the weights, whose sums for all columns are under way at once, log2 of the blocks of rows times. */
 int64_t weightRows(const LinearArgs &args) {
-  constexpr int64_t FLOATS = 1 << 17;
+  constexpr int64_t FLOATS = 1 << 18;
   const int64_t rows = args.outputs == 0 ? TILE : FLOATS / args.outputs;
-  return rows < 16 ? 16 : rows > TILE ? TILE : rows;
+  return rows < 16 ? 16 : rows > 2 * TILE ? 2 * TILE : rows;
 }
 
 constexpr int CHUNK_WORDS = (CHUNK + 63) / 64;
@@ -485,7 +505,7 @@ size_t weightsBytes(const LinearJob &job) {
   const size_t width = rows * (size_t)job.args.outputs;
   const size_t words = (rows + 63) / 64 * 64 * (CHUNK_WORDS + 1);
   return Places::bytes(rows, mayHaveValues(job.args)) + (INNER + rows) * PANEL * sizeof(float) + words * sizeof(uint64_t) +
-         width * (size_t)BlockTree::room(blocksOf(job.args.batch)) * sizeof(float) + 5 * 64;
+         CHUNK * (sizeof(Line) + sizeof(float *)) + width * (size_t)BlockTree::room(blocksOf(job.args.batch)) * sizeof(float) + 7 * 64;
 }
 
 /** Turns a square of bits around: bit i of word j becomes bit j of word i. */
@@ -513,6 +533,8 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
   Room room{(char *)worker};
   float *const block = room.take<float>(INNER * PANEL);
   float *const sums = room.take<float>((size_t)rows * PANEL);
+  Line *const lines = room.take<Line>(CHUNK);
+  const float **const right = room.take<const float *>(CHUNK);
   uint64_t *const turned = room.take<uint64_t>((size_t)(rows + 63) / 64 * 64 * (CHUNK_WORDS + 1));
   Places places = placesIn(room, rows, mayHaveValues(args));
   BlockTree tree(room.take<float>(0), width);
@@ -524,7 +546,12 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
     for (int64_t t = 0; t < args.steps || t == 0; t += stepsAtOnce) {
       const int64_t steps = args.steps - t < stepsAtOnce ? args.steps - t : stepsAtOnce;
       const int inner = (int)steps * batch;
-      const auto rowOf = [&](int at) { return (t + at / batch) * args.batch + b + at % batch; };
+      for (int at = 0; at < inner; at++) {
+        const int64_t step = t + at / batch;
+        const int64_t row = b + at % batch;
+        lines[at] = input.line(step, row);
+        right[at] = args.gradOutput + ((args.gradOutputShared ? 0 : step * args.batch) + row) * args.outputs;
+      }
       bool plain = true;
       // Word (i, at): of row i of the weights, the inner rows from 64 * at on.
       for (int from = 0; from < spikes; from += 64) {
@@ -532,7 +559,7 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
         for (int at = 0; at < inner; at += 64) {
           uint64_t square[64];
           for (int i = 0; i < 64; i++) {
-            square[i] = at + i < inner ? input.bits(rowOf(at + i), first + from, count, plain) : 0;
+            square[i] = at + i < inner ? input.bits(lines[at + i], first + from, count, plain) : 0;
           }
           transpose(square);
           for (int i = 0; i < 64; i++) {
@@ -547,16 +574,20 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
         listPlaces<false>(places, rows, inner, bits, [](int, int) { return 1.0f; });
       } else {
         listPlaces<true>(places, rows, inner, bits,
-            [&](int row, int at) { return row < spikes ? input.floats(rowOf(at))[first + row] : 1.0f; });
+            [&](int row, int at) { return row < spikes ? lines[at].floats()[first + row] : 1.0f; });
       }
-      addProduct(places, !plain, inner, args.outputs, block, sums,
-          [&](int at) {
-            return args.gradOutput + (args.gradOutputShared ? b + at % batch : rowOf(at)) * args.outputs;
-          },
+      addProduct(places, !plain, inner, args.outputs, block, sums, [&](int at) { return right[at]; },
           [&](int row) { return t == 0 ? nullptr : (const float *)total + row * args.outputs; },
-          [&](int row) { return total + row * args.outputs; });
+          [&](int row, int64_t column, int width, float *values) {
+            // What is at hand is added to what was before it, sooner than fetched again.
+            const int64_t at = row * args.outputs + column;
+            if (t + steps == args.steps) {
+              tree.complete(values, at, width);
+            }
+            memcpy(total + at, values, (size_t)width * sizeof(float));
+          });
     }
-    tree.add();
+    tree.added();
   }
   const float *const total = tree.sum();
   if (spikes > 0) {

@@ -54,7 +54,9 @@ def test_presets():
     late = QlifConfig.preset("2025-08-24", tau=5.0)
     assert late.angle_map == "TANH" and late.spike_value == "EXPECTED" and late.tau == 5 and not late.refractory
     classic = QlifConfig.preset("2025-08-24", decision="THRESHOLD")
-    assert classic.refractory and not classic.detach_reset and not classic.stochastic and classic.spike_value == "SAMPLE"
+    assert (
+        classic.refractory and not classic.detach_reset and not classic.stochastic and classic.spike_value == "SAMPLE"
+    )
     assert not QlifConfig.preset("plain-lif").use_ahp
     with pytest.raises(ValueError, match="got '2025', expected 2025-08-15"):
         QlifConfig.preset("2025")
@@ -108,3 +110,12 @@ def test_it_does_not_change():
         config.tau = 3
     with pytest.raises(TypeError):
         qlif.NeuronConfig()
+
+
+def test_the_example_is_right():
+    import doctest
+
+    from qlif import config
+
+    ended = doctest.testmod(config, extraglobs={"qlif": qlif})
+    assert ended.attempted >= 4 and ended.failed == 0

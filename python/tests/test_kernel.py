@@ -33,13 +33,19 @@ def by_hand(config, values, seed):
     kernel, tape = ctypes.c_void_p(), ctypes.c_void_p()
     library.call("qlif_kernel_open", -1, config._address, None, ctypes.byref(kernel))
     library.call("qlif_tape_open", kernel, 0, 0, steps, batch, neurons, ctypes.byref(tape))
-    parameters = [
-        np.full(1, config.parameter_default(symbol), np.float32) for symbol in config._model().parameters
-    ]
+    parameters = [np.full(1, config.parameter_default(symbol), np.float32) for symbol in config._model().parameters]
     spikes, y, v = np.full(values.shape, 9, np.uint8), np.empty_like(values), np.empty_like(values)
     forward = native.sized(
-        native.ForwardArgs, steps=steps, batch=batch, neurons=neurons, seed=seed, input=values.ctypes.data,
-        spikes_u8=spikes.ctypes.data, spike_values=y.ctypes.data, voltages=v.ctypes.data, tape=tape.value,
+        native.ForwardArgs,
+        steps=steps,
+        batch=batch,
+        neurons=neurons,
+        seed=seed,
+        input=values.ctypes.data,
+        spikes_u8=spikes.ctypes.data,
+        spike_values=y.ctypes.data,
+        voltages=v.ctypes.data,
+        tape=tape.value,
     )
     for i, parameter in enumerate(parameters):
         forward.parameters[i] = parameter.ctypes.data
@@ -48,7 +54,9 @@ def by_hand(config, values, seed):
     grad_input = np.empty_like(values)
     grads = [np.empty(1, np.float32) for _ in parameters]
     backward = native.sized(
-        native.BackwardArgs, forward=ctypes.pointer(forward), grad_spike_values=upstream.ctypes.data,
+        native.BackwardArgs,
+        forward=ctypes.pointer(forward),
+        grad_spike_values=upstream.ctypes.data,
         grad_input=grad_input.ctypes.data,
     )
     for i, grad in enumerate(grads):
@@ -114,7 +122,9 @@ def test_shared_and_own_parameters_and_modulation():
     assert same(run.spikes, dense.spikes)
     assert np.allclose(
         qlif.backward(config, dense, grad_spike_values=upstream).modulation.sum((0, 2)),
-        gradients.modulation[0, :, 0], rtol=1e-3, atol=1e-3,
+        gradients.modulation[0, :, 0],
+        rtol=1e-3,
+        atol=1e-3,
     )
 
 
@@ -184,7 +194,11 @@ def test_refusals():
     refused("input: got object", np.zeros(SHAPE, object))
     refused("input: got", "text")
     refused("parameters: got 'vth', expected some of v_th", values, parameters={"vth": 1})
-    refused("parameters.v_th: got the shape \\(4,\\), expected \\(37,\\), \\(1,\\) or \\(\\)", values, parameters={"v_th": [1] * 4})
+    refused(
+        "parameters.v_th: got the shape \\(4,\\), expected \\(37,\\), \\(1,\\) or \\(\\)",
+        values,
+        parameters={"v_th": [1] * 4},
+    )
     refused("tau\\)*: got -1", values, parameters={"tau": -1.0})
     refused("modulation: got the shape \\(2,\\)", values, modulation=[1, 2])
     refused("modulation: got an array, expected none", values, modulation=[1], config=LifConfig())
@@ -203,7 +217,11 @@ def test_refusals():
     refused("out: got 'spike', which this call does not write", values, out={"spike": np.zeros(SHAPE, np.uint8)})
     refused("out.spikes: got float32 of shape", values, out={"spikes": np.zeros(SHAPE, np.float32)})
     refused("out.voltages: got memory that overlaps input", values, out={"voltages": values})
-    refused("out.spikes: got an array that is not contiguous", values, out={"spikes": np.zeros((*SHAPE[:2], 74), np.uint8)[..., ::2]})
+    refused(
+        "out.spikes: got an array that is not contiguous",
+        values,
+        out={"spikes": np.zeros((*SHAPE[:2], 74), np.uint8)[..., ::2]},
+    )
     refused("device: got 'gpu', expected 'cpu' or 'cuda:N'", values, device="gpu")
     refused("device: got 'cuda:-1'", values, device="cuda:-1")
     with pytest.raises(TypeError, match="config: got str"):

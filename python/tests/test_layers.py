@@ -52,7 +52,12 @@ def test_attributes():
     for name in "V spikes spike_values adaptation_current synaptic_efficiency neuromodulator refrac ahp".split():
         assert getattr(neurons, name).shape == (3, 5), name
     assert neurons.dynamic_spike_probability.adaptation.shape == (3, 5)
-    assert neurons.spikes.dtype == torch.bool and neurons.V_th.shape == (5,) and neurons.tau.shape == () and neurons.eta.shape == ()
+    assert (
+        neurons.spikes.dtype == torch.bool
+        and neurons.V_th.shape == (5,)
+        and neurons.tau.shape == ()
+        and neurons.eta.shape == ()
+    )
     assert neurons.q_scale.shape == neurons.q_bias.shape == (5,)
     assert (neurons.synaptic_efficiency == 1).all() and (neurons.neuromodulator == 1).all() and (neurons.V == 0).all()
     assert neurons.num_neurons == 5 and neurons.dt == 1.0 and neurons.noise_std == 0.1 and neurons.quantum_mode is True
@@ -366,7 +371,10 @@ def test_options():
         ({"noise_std": -0.1}, "noise_std: got -0.1"),
         ({"min_threshold": 2.0, "max_threshold": 1.0}, "min_threshold"),
         ({"alpha": 0.0}, "alpha: got 0"),
-        ({"surrogate_gradient_function": "step"}, "surrogate_gradient_function: got 'step', expected one of heaviside, "),
+        (
+            {"surrogate_gradient_function": "step"},
+            "surrogate_gradient_function: got 'step', expected one of heaviside, ",
+        ),
         ({"neuromod_mode": "up"}, "neuromod_mode: got 'up', expected one of gain, threshold, prob_slope, off"),
         ({"neuromod_transform": 3}, "neuromod_transform: got 3"),
         ({"quantum_mode": 1}, "quantum_mode: got 1, expected True or False"),
@@ -462,7 +470,11 @@ def test_a_network_learns():
     torch.manual_seed(0)
     data = torch.rand(64, 20)
     labels = (data[:, :10].sum(1) > data[:, 10:].sum(1)).long()
-    first, neurons, second = torch.nn.Linear(20, 32), QLIF(32, preset="2025-08-24", tau=2.0, noise_std=0.0), torch.nn.Linear(32, 2)
+    first, neurons, second = (
+        torch.nn.Linear(20, 32),
+        QLIF(32, preset="2025-08-24", tau=2.0, noise_std=0.0),
+        torch.nn.Linear(32, 2),
+    )
     parameters = [*first.parameters(), *neurons.parameters(), *second.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=0.02)
     losses = []

@@ -73,7 +73,11 @@ def test_gradients_are_those_of_float64():
     expected = twin(wide)
     expected.backward(upstream.double())
     torch.testing.assert_close(layer(input).double(), expected, rtol=1e-5, atol=1e-5)
-    for got, want in ((input.grad, wide.grad), (layer.weight.grad, twin.weight.grad), (layer.bias.grad, twin.bias.grad)):
+    for got, want in (
+        (input.grad, wide.grad),
+        (layer.weight.grad, twin.weight.grad),
+        (layer.bias.grad, twin.bias.grad),
+    ):
         torch.testing.assert_close(got.double(), want, rtol=1e-4, atol=1e-4)
 
 
@@ -142,7 +146,11 @@ def test_refusals():
     ):
         with pytest.raises(kind, match=message):
             layer(bad)
-    for arguments, message in (((0, 2), "in_features: got 0"), ((2, 0.5), "out_features: got 0.5"), ((2, 2, True, None, torch.float16), "dtype")):
+    for arguments, message in (
+        ((0, 2), "in_features: got 0"),
+        ((2, 0.5), "out_features: got 0.5"),
+        ((2, 2, True, None, torch.float16), "dtype"),
+    ):
         with pytest.raises(ArgumentError, match=message):
             SpikeLinear(*arguments)
     with pytest.raises(ValueError, match="weight: got"):

@@ -18,7 +18,19 @@ from qlif.torch import _operators  # noqa: E402
 SHAPE = (70, 3, 37)
 
 
-def call(config, input, parameters, *, modulation=None, state=None, draws=None, uniforms=None, normals=None, row_index=None, traces=0):
+def call(
+    config,
+    input,
+    parameters,
+    *,
+    modulation=None,
+    state=None,
+    draws=None,
+    uniforms=None,
+    normals=None,
+    row_index=None,
+    traces=0,
+):
     draws = torch.tensor([5, 0, 0, 0]) if draws is None else draws
     return torch.ops.qlif.run(
         input, list(parameters.values()), modulation, state, draws, row_index, uniforms, normals, str(config), traces
@@ -47,7 +59,9 @@ def test_bits_are_the_cores(seed):
     input = current(seed).requires_grad_()
     modulation = current(seed + 1, (SHAPE[0], 1, SHAPE[2])).requires_grad_() if seed % 2 else None
     upstream, upstream_v = current(seed + 2), current(seed + 3)
-    spikes, values, voltages, last, traced, following, tape = call(config, input, parameters, modulation=modulation, traces=1)
+    spikes, values, voltages, last, traced, following, tape = call(
+        config, input, parameters, modulation=modulation, traces=1
+    )
     core = qlif.forward(
         config, input.detach().numpy(), seed=5, record=True, traces=[config._model().traces[0].symbol],
         parameters={name: value.detach().numpy() for name, value in parameters.items()},
@@ -271,9 +285,30 @@ def test_refusals(message, graded):
 def test_further_refusals():
     config = qlif.QlifConfig()
     parameters = parameters_of(config, SHAPE[2])
-    for text in ("", "LSTM", "QLIF x=1", "QLIF tau=-1", "QLIF tau=abc", "QLIF tau=1x", "QLIF quantum_wires=1.5", "QLIF tau", "QLIF use_ahp=1"):
+    for text in (
+        "",
+        "LSTM",
+        "QLIF x=1",
+        "QLIF tau=-1",
+        "QLIF tau=abc",
+        "QLIF tau=1x",
+        "QLIF quantum_wires=1.5",
+        "QLIF tau",
+        "QLIF use_ahp=1",
+    ):
         with pytest.raises(ValueError, match="got"):
-            torch.ops.qlif.run(current(0), list(parameters.values()), None, None, torch.zeros(4, dtype=torch.int64), None, None, None, text, 0)
+            torch.ops.qlif.run(
+                current(0),
+                list(parameters.values()),
+                None,
+                None,
+                torch.zeros(4, dtype=torch.int64),
+                None,
+                None,
+                None,
+                text,
+                0,
+            )
     with pytest.raises(ValueError, match="modulation: got"):
         call(qlif.LifConfig(), current(0), parameters_of(qlif.LifConfig(), SHAPE[2]), modulation=torch.zeros(1))
     with pytest.raises((RuntimeError, NotImplementedError)):
@@ -307,6 +342,20 @@ def test_threads():
     assert failures == []
 
 
+def test_many_configurations():
+    """More than are kept open; the first ones work again after it."""
+    input = current(0, (2, 1, 3))
+
+    def values(tau):
+        config = qlif.QlifConfig(tau=tau)
+        return call(config, input, parameters_of(config, 3))[1]
+
+    first = values(1.0)
+    for i in range(200):
+        values(2.0 + i)
+    assert torch.equal(values(1.0), first)
+
+
 def test_means_know_no_order():
     values = torch.randn(2, 1001, 5)
     sums = torch.ops.qlif.batch_sums(values)
@@ -327,7 +376,18 @@ def test_means_know_no_order():
 def test_what_pytorch_checks():
     config = qlif.QlifConfig()
     parameters = parameters_of(config, SHAPE[2])
-    arguments = (current(0).requires_grad_(), list(parameters.values()), None, None, torch.tensor([5, 0, 0, 0]), None, None, None, str(config), 3)
+    arguments = (
+        current(0).requires_grad_(),
+        list(parameters.values()),
+        None,
+        None,
+        torch.tensor([5, 0, 0, 0]),
+        None,
+        None,
+        None,
+        str(config),
+        3,
+    )
     tests = ("test_schema", "test_autograd_registration", "test_faketensor")
     torch.library.opcheck(torch.ops.qlif.run.default, arguments, test_utils=tests)
     for name, arguments in (

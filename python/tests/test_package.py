@@ -40,7 +40,10 @@ def test_a_source_distribution_has_all_that_is_built(sources):
 
 def test_a_source_distribution_is_configured_by_itself(sources, tmp_path):
     configured = subprocess.run(
-        ["cmake", "-S", str(sources), "-B", str(tmp_path), "-DQLIF_CUDA_WANTED=off"], capture_output=True, text=True, check=False
+        ["cmake", "-S", str(sources), "-B", str(tmp_path), "-DQLIF_CUDA_WANTED=off"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert configured.returncode == 0, configured.stderr
     assert str(sources / "native") in (tmp_path / "CMakeCache.txt").read_text()

@@ -82,7 +82,23 @@ def steps(rank, ranks):
     return made
 
 
-RUNS = {"in order": in_order, "interleaved": interleaved, "steps": steps}
+def wrapped(rank, ranks):
+    """In DistributedDataParallel, which averages gradients."""
+    layer = torch.nn.parallel.DistributedDataParallel(
+        QLIFLayer(NEURONS, homeostasis_lr=0.1, process_group=distributed.group.WORLD)
+    )
+    made = []
+    for call in range(3):
+        part = slice(8 // ranks * rank, 8 // ranks * (rank + 1))
+        spikes, voltages = layer(inputs(call, 8)[:, part])
+        layer.zero_grad()
+        (voltages.pow(2).mean() + layer.module.spike_values.mean()).backward()
+        gradients = torch.stack([parameter.grad for parameter in layer.parameters()])
+        made.append((spikes.numpy(), gradients.numpy(), layer.module.qlifs.statistics.numpy().copy()))
+    return made
+
+
+RUNS = {"in order": in_order, "interleaved": interleaved, "steps": steps, "wrapped": wrapped}
 
 
 def ranks_of(count, kind):
@@ -129,6 +145,16 @@ def test_steps_of_two_ranks_are_those_of_one_process():
     first, second = ranks_of(2, "steps")
     for call in range(3):
         assert np.array_equal(np.concatenate([first[call][0], second[call][0]], axis=1), whole[call][0])
+
+
+def test_in_distributed_data_parallel():
+    (whole,) = ranks_of(1, "wrapped")
+    first, second = ranks_of(2, "wrapped")
+    for call in range(3):
+        assert np.array_equal(np.concatenate([first[call][0], second[call][0]], axis=1), whole[call][0])
+        for result in (first, second):
+            np.testing.assert_allclose(result[call][1], whole[call][1], rtol=1e-4, atol=1e-6)
+            assert np.array_equal(result[call][2], whole[call][2])
 
 
 def test_without_torch_distributed_it_is_refused():

@@ -47,7 +47,9 @@ def test_manual_seed_fixes_the_draws():
     assert torch.equal(layer(current())[0], first) and torch.equal(layer(current())[0], second)
     assert not torch.equal(first, second)
     torch.manual_seed(1)
-    assert torch.equal(QLIFLayer(5, preset="2025-08-15", batch_size=1)(current())[0], second), "its own first state took a seed"
+    assert torch.equal(
+        QLIFLayer(5, preset="2025-08-15", batch_size=1)(current())[0], second
+    ), "its own first state took a seed"
     generator = torch.Generator().manual_seed(1)
     other = QLIFLayer(5, preset="2025-08-15", generator=generator)
     assert torch.equal(other(current())[0], second)
@@ -95,7 +97,9 @@ def test_compiled_is_eager(arguments, fresh_compiler):
             network.zero_grad()
             (values.sum() + voltages.pow(2).sum()).backward()
             gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-            results.append([values, voltages, input.grad, *gradients, network.one.qlifs._fresh, network.one.qlifs._state])
+            results.append(
+                [values, voltages, input.grad, *gradients, network.one.qlifs._fresh, network.one.qlifs._state]
+            )
         assert len(results[0]) == len(results[1]) > 8
         # Linear layers may be added up in another order by a compiler; QLIF gets the same input, so the same bits.
         for a, b in zip(*results):
@@ -113,7 +117,9 @@ def test_a_compiled_layer_alone_has_the_same_bits(fresh_compiler):
         a = layer(current(step))
         torch.manual_seed(step)
         b = compiled(current(step))
-        assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) and torch.equal(layer.spike_values, other.spike_values)
+        assert (
+            torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) and torch.equal(layer.spike_values, other.spike_values)
+        )
         assert torch.equal(layer.qlifs.statistics, other.qlifs.statistics)
     assert counted.frame_count == 1
 
@@ -213,7 +219,9 @@ def test_autocast():
     assert network.first.weight.grad.dtype == torch.float32 and network.first.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))], ids=["deepcopy", "pickle"]
+)
 def test_copies(copied):
     layer = QLIFLayer(5, neuromod_transform=torch.nn.Tanh(), options={"tau_ref": 3.0})
     layer(current())

@@ -39,8 +39,12 @@ def changed(golden, tmp_path, change, case="spec-000-qubit-multi_qubit"):
 
 CHANGES = {
     "expect_v .*off by": lambda tensors, config: tensors.update(expect_v=tensors["expect_v"] + 1),
-    "expect_grad_input .*off by": lambda tensors, config: tensors.update(expect_grad_input=tensors["expect_grad_input"] * 2),
-    "expect_spikes .*differ, the first at index 0": lambda tensors, config: tensors.update(expect_spikes=1 - tensors["expect_spikes"]),
+    "expect_grad_input .*off by": lambda tensors, config: tensors.update(
+        expect_grad_input=tensors["expect_grad_input"] * 2
+    ),
+    "expect_spikes .*differ, the first at index 0": lambda tensors, config: tensors.update(
+        expect_spikes=1 - tensors["expect_spikes"]
+    ),
     "no comparison uses": lambda tensors, config: tensors.update(expect_other=tensors["input"]),
     "'param_eta' is missing": lambda tensors, config: (tensors.pop("param_eta"), tensors.pop("expect_grad_eta", None)),
     "'input' is missing": lambda tensors, config: tensors.pop("input"),
@@ -51,7 +55,9 @@ CHANGES = {
     "expected QLIF, LIF or RNG": lambda tensors, config: config.update(model="LSTM"),
     "expected float32": lambda tensors, config: tensors.update(grad_y=tensors["grad_y"].astype(np.float64)),
     "'grad_y': got the shape": lambda tensors, config: tensors.update(grad_y=tensors["grad_y"][1:]),
-    "nothing to compare": lambda tensors, config: [tensors.pop(name) for name in list(tensors) if name.startswith("expect_")],
+    "nothing to compare": lambda tensors, config: [
+        tensors.pop(name) for name in list(tensors) if name.startswith("expect_")
+    ],
 }
 
 

@@ -58,7 +58,9 @@ def run(
     v_th, tau, eta, alpha, beta = (parameters[name] for name in ("v_th", "tau", "eta", "q_scale", "q_bias"))
     zero = torch.zeros_like(input[0])
     s = state or {}
-    v, a, r, h, d, o = (s.get(name, zero) for name in ("v", "adaptation", "refractory", "ahp", "dsp", "threshold_offset"))
+    v, a, r, h, d, o = (
+        s.get(name, zero) for name in ("v", "adaptation", "refractory", "ahp", "dsp", "threshold_offset")
+    )
     rate, offset, y = (s.get(name, zero) for name in ("rate", "homeostasis_offset", "y"))
     syn, m = s.get("efficiency", zero + 1), s.get("modulation", zero + 1)
     decay = c.dsp_decay if c.dsp_decay is not None else math.exp(-c.dt / c.tau_adapt)
@@ -92,7 +94,11 @@ def run(
                 phi = beta - c.quantum_leak + (c.theta_max * torch.tanh(x) if c.angle_map == "TANH" else x)
                 p = (1 - torch.cos(phi)) / 2
             else:
-                steep = (c.base_alpha * flat * slope + zero).clamp(c.min_alpha, c.max_alpha) if c.dynamic_probability else slope
+                steep = (
+                    (c.base_alpha * flat * slope + zero).clamp(c.min_alpha, c.max_alpha)
+                    if c.dynamic_probability
+                    else slope
+                )
                 p = torch.sigmoid(steep * delta)
             p = p.clamp(c.probability_floor, 1 - c.probability_floor)
             if c.refractory:

@@ -216,8 +216,10 @@ def require_apart(reads: Sequence[Tuple[str, Optional[Array]]], writes: Sequence
     for start, end, name, is_written in spans:
         other = reach if is_written else reach_written
         if start < other[0]:
-            raise ValueError(f"{name if is_written else other[1]}: got memory that overlaps {other[1] if is_written else name}, "
-                             "expected memory of its own")
+            raise ValueError(
+                f"{name if is_written else other[1]}: got memory that overlaps {other[1] if is_written else name}, "
+                "expected memory of its own"
+            )
         reach = max(reach, (end, name))
         if is_written:
             reach_written = max(reach_written, (end, name))

@@ -6,7 +6,7 @@ import ctypes
 import math
 import numbers
 import re
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, Dict, Mapping, Tuple, Type, TypeVar
 
 from . import _library as native
 
@@ -42,11 +42,11 @@ def _scientific(value: float) -> Tuple[str, str]:
 
 
 class NeuronConfig:
-    """The options of a model. Options are given by name and read as attributes; what is not given has its default. Values
-    are checked when a configuration is made: one outside its range raises ValueError with name, value and range.
+    """The options of a model. Options are given by name and read as attributes; what is not given has its default.
+    Values are checked when a configuration is made: one outside its range raises ValueError with name, value and range.
 
-    An option is a bool, an int, a float, or a str that names a choice. One that can be derived from others is None unless
-    it is given.
+    An option is a bool, an int, a float, or a str that names a choice. One that can be derived from others is None
+    unless it is given.
 
         >>> config = qlif.QlifConfig(tau=10, angle_map="TANH")
         >>> config.tau, config.angle_map, config.q_scale
@@ -102,7 +102,8 @@ class NeuronConfig:
     @classmethod
     def parse(cls: Type[C], text: str) -> C:
         """The configuration that a text describes, in the form of str(config): the model's name, and options as
-        NAME=VALUE. Raises ValueError if it is of another model, or an option is unknown, there twice or out of range."""
+        NAME=VALUE. Raises ValueError if it is of another model, or an option is unknown, there twice or out of range.
+        """
         words = text.split()
         if not words or words[0] != cls._MODEL:
             raise ValueError(f"model: got '{words[0] if words else ''}', expected {cls._MODEL}")
@@ -210,7 +211,9 @@ class QlifConfig(NeuronConfig):
         "plain-lif" (every option off), with other values of some options. With decision="SIGMOID" or "THRESHOLD" it is
         the snapshot's setting for that decision."""
         struct = _buffer(cls._model().config_size)
-        native.library().call("qlif_qlif_preset", ctypes.addressof(struct), len(struct), name.encode("utf-8", "replace"))
+        native.library().call(
+            "qlif_qlif_preset", ctypes.addressof(struct), len(struct), name.encode("utf-8", "replace")
+        )
         made = object.__new__(cls)
         made._make(struct, {})
         decision = options.get("decision", "QUBIT")

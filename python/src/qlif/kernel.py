@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _library as native
 from .arrays import Array, Device, aligned_bytes, lent, new, on_host, require_apart, written
-from .config import NeuronConfig, QlifConfig
+from .config import NeuronConfig
 
 _TAPES = {"voltage": native.TAPE_VOLTAGE, "compact": native.TAPE_COMPACT}
 
@@ -20,9 +20,9 @@ _TAPES = {"voltage": native.TAPE_VOLTAGE, "compact": native.TAPE_COMPACT}
 class Forward:
     """What a forward call computed. Arrays of NumPy, unless the call was lent others by `out`; None: not asked for.
 
-    spikes: (T, B, N), 0 or 1, uint8. spike_values: y, (T, B, N). voltages: V after the reset, (T, B, N). state: the state
-    after the last step, (B, N) by symbol, such as "v". traces: (T, B, N) by symbol. tape: the memory of the tape, if
-    the call recorded one; `Kernel.backward` takes the object as it is, and reads again what the call read.
+    spikes: (T, B, N), 0 or 1, uint8. spike_values: y, (T, B, N). voltages: V after the reset, (T, B, N). state: the
+    state after the last step, (B, N) by symbol, such as "v". traces: (T, B, N) by symbol. tape: the memory of the tape,
+    if the call recorded one; `Kernel.backward` takes the object as it is, and reads again what the call read.
     """
 
     spikes: Any
@@ -38,8 +38,8 @@ class Forward:
 class Gradients:
     """What a backward call computed; None: not asked for.
 
-    input: (T, B, N). parameters: by symbol, of each parameter's own shape. modulation: of the modulation's shape. state:
-    of the initial state, (B, N) by symbol.
+    input: (T, B, N). parameters: by symbol, of each parameter's own shape. modulation: of the modulation's shape.
+    state: of the initial state, (B, N) by symbol.
     """
 
     input: Any
@@ -78,7 +78,9 @@ class Kernel:
     def __init__(self, config: NeuronConfig, device: str = "cpu", threads: Optional[int] = None):
         if not isinstance(config, NeuronConfig):
             raise TypeError(f"config: got {type(config).__name__}, expected a QlifConfig or a LifConfig")
-        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 1024):
+        if threads is not None and (
+            isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 1024
+        ):
             raise ValueError(f"threads: got {threads!r}, expected 1 to 1024, or None for one for each processor")
         self.config = config
         self.device = Device.of(device)
@@ -150,19 +152,29 @@ class Kernel:
         modulation: broadcasts to (T, B, N). state: what the run starts from, (B, N) by symbol; a variable that is not
         given starts at its initial value. seed, stream, first_step, element_offset, row_index ((B), 64-bit integers):
         which numbers are drawn, docs/model.md, section 8; uniforms ((T, B, N), of MULTI_QUBIT (T, W, B, N)) and normals
-        ((T, B, N)) replace them. traces: symbols such as "p". record: False, or what a tape for the backward pass keeps:
-        "voltage" (True), 4 bytes and a bit a neuron-step, or "compact", a bit.
-        out: arrays that the call writes to, by name: spikes, spike_values, voltages, tape (bytes), "trace." or "state."
-        and a symbol; on the CPU new arrays of NumPy serve for what is not given, on a GPU what is not given is not
-        written. cuda_stream: the address of the CUDA stream to run on; the call returns at once, and the arrays
-        must live until the work is done.
+        ((T, B, N)) replace them. traces: symbols such as "p". record: False, or what a tape for the backward pass
+        keeps: "voltage" (True), 4 bytes and a bit a neuron-step, or "compact", a bit. out: arrays that the call writes
+        to, by name: spikes, spike_values, voltages, tape (bytes), "trace." or "state." and a symbol; on the CPU new
+        arrays of NumPy serve for what is not given, on a GPU what is not given is not written. cuda_stream: the address
+        of the CUDA stream to run on; the call returns at once, and the arrays must live until the work is done.
 
-        Float32 arrays that are contiguous are read and written where they are; on the CPU others are copied once. Nothing is
-        written when ValueError is raised.
+        Float32 arrays that are contiguous are read and written where they are; on the CPU others are copied once.
+        Nothing is written when ValueError is raised.
         """
         handle = self._open()
         call = self._call(
-            input, parameters, modulation, state, seed, stream, first_step, element_offset, row_index, uniforms, normals, cuda_stream
+            input,
+            parameters,
+            modulation,
+            state,
+            seed,
+            stream,
+            first_step,
+            element_offset,
+            row_index,
+            uniforms,
+            normals,
+            cuda_stream,
         )
         args, shape = call.args, call.shape
         writes: List[Tuple[str, Optional[Array]]] = []
@@ -227,21 +239,46 @@ class Kernel:
         record: Union[bool, str] = True,
         cuda_stream: int = 0,
     ) -> Forward:
-        """A forward call that was made before, of the arguments that it had and the memory of its tape, wherever that has been since:
-        for `backward`. Its results are None."""
+        """A forward call that was made before, of the arguments that it had and the memory of its tape, wherever that
+        has been since: for `backward`. Its results are None."""
         call = self._call(
-            input, parameters, modulation, state, seed, stream, first_step, element_offset, row_index, uniforms, normals, cuda_stream
+            input,
+            parameters,
+            modulation,
+            state,
+            seed,
+            stream,
+            first_step,
+            element_offset,
+            row_index,
+            uniforms,
+            normals,
+            cuda_stream,
         )
         call.tape_mode = self._tape_mode(record)
         bytes_of_tape = self._tape_bytes(call.tape_mode, call.shape)
         memory = lent("tape", tape, self.device, np.uint8, cuda_stream)
         if memory.shape != (bytes_of_tape,) or memory.bytes and memory.address % native.ALIGNMENT:
-            raise ValueError(f"tape: got the shape {memory.shape}, expected {bytes_of_tape} bytes aligned to {native.ALIGNMENT}")
+            raise ValueError(
+                f"tape: got the shape {memory.shape}, expected {bytes_of_tape} bytes aligned to {native.ALIGNMENT}"
+            )
         call.tape = memory
         return Forward(None, None, None, None, {}, tape, call)
 
     def _call(
-        self, input, parameters, modulation, state, seed, stream, first_step, element_offset, row_index, uniforms, normals, cuda_stream
+        self,
+        input,
+        parameters,
+        modulation,
+        state,
+        seed,
+        stream,
+        first_step,
+        element_offset,
+        row_index,
+        uniforms,
+        normals,
+        cuda_stream,
     ) -> _Call:
         """What a forward call reads."""
         device = self.device
@@ -377,8 +414,8 @@ class Kernel:
     ) -> Gradients:
         """The gradients of a run that was recorded, by this kernel or one of an equal configuration.
 
-        grad_spike_values: (T, B, N), or (B, N) for all steps. grad_voltages: (T, B, N). grad_state: of the state after the
-        run, (B, N) by symbol. What is not given is 0. out: as of `forward`: input, modulation, "parameter." or
+        grad_spike_values: (T, B, N), or (B, N) for all steps. grad_voltages: (T, B, N). grad_state: of the state after
+        the run, (B, N) by symbol. What is not given is 0. out: as of `forward`: input, modulation, "parameter." or
         "state." and a symbol. The arrays that the forward call read must hold what they held then.
         """
         handle = self._open()
@@ -456,7 +493,8 @@ class Kernel:
         row_index: Any = None,
         wires: int = 1,
     ) -> Tuple[np.ndarray, np.ndarray]:
-        """The uniforms, (T, B, N) or (T, W, B, N), and the normals, (T, B, N), that a run of this shape would draw, on the CPU."""
+        """The uniforms, (T, B, N) or (T, W, B, N), and the normals, (T, B, N), that a run of this shape would draw, on
+        the CPU."""
         if not self.device.is_host:
             raise ValueError(f"device: got {self.device}, expected a kernel on the CPU; the draws are the same")
         steps, batch, neurons = (_require_integer("shape", extent, 0, 2**63) for extent in shape)
@@ -499,9 +537,7 @@ class Kernel:
 
     def _tape_bytes(self, mode: int, shape: Tuple[int, ...]) -> int:
         size = ctypes.c_uint64()
-        self._library.call(
-            "qlif_tape_bytes_for", self._open(), mode, native.TYPE_F32, *shape, ctypes.byref(size)
-        )
+        self._library.call("qlif_tape_bytes_for", self._open(), mode, native.TYPE_F32, *shape, ctypes.byref(size))
         return size.value
 
     def tape_bytes(self, shape: Sequence[int], record: Union[bool, str] = True) -> int:
@@ -611,10 +647,11 @@ _kernels = _Kernels()
 def forward(
     config: NeuronConfig, input: Any, *, device: str = "cpu", threads: Optional[int] = None, **arguments: Any
 ) -> Forward:
-    """Runs all steps of input, (T, B, N): `Kernel.forward`, whose arguments it takes, on a kernel that the calling thread keeps.
+    """Runs all steps of input, (T, B, N): `Kernel.forward`, whose arguments it takes, on a kernel that the calling
+    thread keeps.
 
-        >>> run = qlif.forward(qlif.QlifConfig(), current, seed=42, record=True)
-        >>> run.spikes.mean()
+    >>> run = qlif.forward(qlif.QlifConfig(), current, seed=42, record=True)
+    >>> run.spikes.mean()
     """
     if not isinstance(config, NeuronConfig):
         raise TypeError(f"config: got {type(config).__name__}, expected a QlifConfig or a LifConfig")
@@ -624,10 +661,11 @@ def forward(
 def backward(
     config: NeuronConfig, run: Forward, *, device: str = "cpu", threads: Optional[int] = None, **arguments: Any
 ) -> Gradients:
-    """The gradients of a recorded run: `Kernel.backward`, whose arguments it takes, on a kernel that the calling thread keeps.
+    """The gradients of a recorded run: `Kernel.backward`, whose arguments it takes, on a kernel that the calling thread
+    keeps.
 
-        >>> gradients = qlif.backward(qlif.QlifConfig(), run, grad_spike_values=upstream)
-        >>> gradients.input.shape, gradients.parameters["v_th"].shape
+    >>> gradients = qlif.backward(qlif.QlifConfig(), run, grad_spike_values=upstream)
+    >>> gradients.input.shape, gradients.parameters["v_th"].shape
     """
     if not isinstance(config, NeuronConfig):
         raise TypeError(f"config: got {type(config).__name__}, expected a QlifConfig or a LifConfig")
@@ -637,8 +675,8 @@ def backward(
 def devices() -> Dict[str, str]:
     """What can run here, by name, with a description; and for what can't, why.
 
-        >>> qlif.devices()
-        {'cpu': 'AMD EPYC (x86-64-v4)', 'cuda': 'unavailable: ...'}
+    >>> qlif.devices()
+    {'cpu': 'AMD EPYC (x86-64-v4)', 'cuda': 'unavailable: ...'}
     """
     library = native.library()
     found = {}

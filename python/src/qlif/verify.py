@@ -1,9 +1,10 @@
 """Runs golden cases: `python -m qlif.verify PATH...`
 
-Paths are .safetensors files, or folders that are searched for them; the README beside the files says what they hold. Each
-case runs through `qlif.Kernel`, forward and backward, with each kind of tape; where PyTorch is there, a case `torch-*` also
-runs through `qlif.torch.QLIFLayer`, and step by step through `qlif.torch.QLIF`. Spikes must match exactly, other results within the
-bounds that the README gives. One line for each file, the counts last; exit 1 if any failed, 2 if there is nothing to verify.
+Paths are .safetensors files, or folders that are searched for them; the README beside the files says what they hold.
+Each case runs through `qlif.Kernel`, forward and backward, with each kind of tape; where PyTorch is there, a case
+`torch-*` also runs through `qlif.torch.QLIFLayer`, and step by step through `qlif.torch.QLIF`. Spikes must match
+exactly, other results within the bounds that the README gives. One line for each file, the counts last; exit 1 if any
+failed, 2 if there is nothing to verify.
 """
 
 from __future__ import annotations
@@ -108,8 +109,8 @@ class Case:
         return LifConfig(**options)
 
     def _check(self) -> Tuple[int, int, int]:
-        """T, B and N. All of a file is checked before anything runs: a tensor that no comparison uses, or one that no result
-        could be held against, would let a case pass that has shown nothing."""
+        """T, B and N. All of a file is checked before anything runs: a tensor that no comparison uses, or one that no
+        result could be held against, would let a case pass that has shown nothing."""
         first = "expect_normals" if self.config is None else "input"
         if first not in self.tensors:
             raise Refused(f"tensor '{first}' is missing")
@@ -119,13 +120,17 @@ class Case:
         forms = self._forms(shape)
         for name, array in self.tensors.items():
             if name not in forms:
-                raise Refused(f"tensor {name!r}: got a tensor that no comparison uses in a case of the model {self.model}")
+                raise Refused(
+                    f"tensor {name!r}: got a tensor that no comparison uses in a case of the model {self.model}"
+                )
             limit = _MAX_ELEMENTS * (_MAX_WIRES if name == "uniforms" else 1)
             if math.prod(max(extent, 1) for extent in array.shape) > limit:
                 raise Refused(f"tensor '{name}': got the shape {array.shape}, expected at most {limit} elements")
             allowed = forms[name]
             if array.shape not in allowed:
-                raise Refused(f"tensor '{name}': got the shape {array.shape}, expected {allowed[0] if allowed else 'none'}")
+                raise Refused(
+                    f"tensor '{name}': got the shape {array.shape}, expected {allowed[0] if allowed else 'none'}"
+                )
             dtype = np.dtype(np.uint8 if name == "expect_spikes" else np.float32)
             if array.dtype != dtype:
                 raise Refused(f"tensor '{name}': got {array.dtype}, expected {dtype}")
@@ -142,7 +147,9 @@ class Case:
         if not any(name.startswith("expect_grad_") for name in expected):
             for name in self.tensors:
                 if name.startswith("grad_"):
-                    raise Refused(f"tensor '{name}': got a tensor that no comparison uses, since there is no 'expect_grad_*'")
+                    raise Refused(
+                        f"tensor '{name}': got a tensor that no comparison uses, since there is no 'expect_grad_*'"
+                    )
         if self.config is not None:
             needed = [f"param_{symbol}" for symbol in self.config._model().parameters]
             needed += ["uniforms"] if self.config.uniforms_per_step else []
@@ -205,7 +212,9 @@ class Comparison:
         if differ.size:
             self.problems.append(f"{name}: {differ.size} of {expected.size} differ, the first at index {differ[0]}")
 
-    def close(self, kind: str, name: str, expected: np.ndarray, got: np.ndarray, absolute: float, relative: float) -> None:
+    def close(
+        self, kind: str, name: str, expected: np.ndarray, got: np.ndarray, absolute: float, relative: float
+    ) -> None:
         self.compared += expected.size
         if got.shape != expected.shape:
             self.problems.append(f"{name}: got the shape {got.shape}, expected {expected.shape}")
@@ -245,7 +254,9 @@ def _core(case: Case, comparison: Comparison) -> None:
     config, tensors = case.config, case.tensors
     model = config._model()
     state = {v.symbol: tensors[f"initial_{v.symbol}"] for v in model.variables if f"initial_{v.symbol}" in tensors}
-    final = {v.symbol: tensors[f"grad_final_{v.symbol}"] for v in model.variables if f"grad_final_{v.symbol}" in tensors}
+    final = {
+        v.symbol: tensors[f"grad_final_{v.symbol}"] for v in model.variables if f"grad_final_{v.symbol}" in tensors
+    }
     with Kernel(config) as kernel:
         for record in ("voltage", "compact"):
             run = kernel.forward(
@@ -299,7 +310,8 @@ def _draws(case: Case, comparison: Comparison) -> None:
 
 
 def verify(path: Path, layers: bool = True) -> Tuple[bool, str]:
-    """Whether a file passes, and a line that says so. layers: whether cases of PyTorch snapshots run through the layers, too."""
+    """Whether a file passes, and a line that says so. layers: whether cases of PyTorch snapshots run through the
+    layers, too."""
     comparison = Comparison()
     try:
         case = Case(path)

@@ -3,7 +3,8 @@
     from qlif.torch import QLIFLayer            # from qlif_layers.qlif_layer import QLIFLayer
     from qlif.torch import QLIF                 # from neurons.qlif import QLIF
 
-Importing it loads the operators, which the first import on a machine compiles (half a minute) where there is a C++ compiler.
+Importing it loads the operators, which the first import on a machine compiles (half a minute) where there is a C++
+compiler.
 """
 
 from .layers import LIF, QLIF, ArgumentError, QLIFLayer, SpikeLinear

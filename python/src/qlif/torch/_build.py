@@ -1,13 +1,14 @@
 """The operators in C++: compiled at first use against the PyTorch that is installed, and kept.
 
-They lie in the folder that the environment variable QLIF_CACHE names, else in qlif/ of the user's cache, by PyTorch's version and ABI,
-so that another PyTorch gets operators of its own.
+They lie in the folder that the environment variable QLIF_CACHE names, else in qlif/ of the user's cache, by PyTorch's
+version and ABI, so that another PyTorch gets operators of its own.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -19,6 +20,8 @@ from typing import Optional
 import torch
 
 from .. import _library as native
+
+_log = logging.getLogger("qlif")
 
 _SOURCE = Path(__file__).resolve().parent / "operator.cpp"
 
@@ -56,7 +59,8 @@ def _path(header: Path) -> Path:
     return cache_folder() / f"operator-torch-{torch.__version__}-abi{abi}-{platform.machine()}-{content}.so"
 
 
-def _compile(header: Path, target: Path) -> None:
+def compile_operators(source: Path, include_folder: Path, target: Path) -> None:
+    """Compiles operators against the installed PyTorch. Raises BuildError."""
     compiler = _compiler()
     installed = Path(torch.__file__).resolve().parent
     include = installed / "include"
@@ -77,10 +81,10 @@ def _compile(header: Path, target: Path) -> None:
             "-shared",
             "-fvisibility=hidden",
             f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
-            f"-I{header.parent}",
+            f"-I{include_folder}",
             f"-I{include}",
             f"-I{include}/torch/csrc/api/include",
-            str(_SOURCE),
+            str(source),
             "-o",
             made,
             f"-L{installed}/lib",
@@ -91,7 +95,11 @@ def _compile(header: Path, target: Path) -> None:
         ]
         ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if ended.returncode != 0:
-            errors = [line for line in ended.stderr.splitlines() if "error" in line] or ended.stderr.splitlines() or ["no message"]
+            errors = (
+                [line for line in ended.stderr.splitlines() if "error" in line]
+                or ended.stderr.splitlines()
+                or ["no message"]
+            )
             raise BuildError(f"{compiler} failed with PyTorch {torch.__version__}'s headers: {errors[0]}")
         os.replace(made, target)
     except OSError as refused:
@@ -119,7 +127,15 @@ def load() -> Path:
     """Loads the operators, after compiling them if there are none yet; the file that they are in. Raises BuildError."""
     header = _header()
     path = _path(header)
-    if not path.is_file():
-        _compile(header, path)
+    if path.is_file():
+        try:
+            _load(path)
+            return path
+        except BuildError as broken:
+            # Cut off, or of a PyTorch that was built anew under the same version.
+            _log.info("operators are compiled anew: %s", broken)
+    else:
+        _log.info("operators are compiled against PyTorch %s, once", torch.__version__)
+    compile_operators(_SOURCE, header.parent, path)
     _load(path)
     return path

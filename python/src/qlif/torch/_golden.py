@@ -32,7 +32,9 @@ def _arguments(case: Case) -> Dict[str, Any]:
         "max_threshold": config.max_threshold,
         "surrogate_gradient_function": config.surrogate.lower(),
         "alpha": config.surrogate_alpha,
-        "allow_dynamic_spike_probability": config.dynamic_probability or preset == "2025-08-24" and config.decision == "QUBIT",
+        "allow_dynamic_spike_probability": config.dynamic_probability
+        or preset == "2025-08-24"
+        and config.decision == "QUBIT",
         "base_alpha": config.base_alpha,
         "adaptation_decay": config.adaptation_decay,
         "spike_increase": config.spike_increase,

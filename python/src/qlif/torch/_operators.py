@@ -1,8 +1,9 @@
-"""The operators that the layers are made of: in C++ (operator.cpp) where they can be compiled, else in Python, with the same results.
+"""The operators that the layers are made of: in C++ (operator.cpp) where they can be compiled, else in Python, with the
+same results.
 
-qlif::run does all steps of a batch; its autograd calls qlif::run_backward. State is one tensor (S, B, N), in the order of the model's variables; the
-tape is plain memory that PyTorch owns. draws is four int64 on the CPU: seed, stream, first step, element offset. Both take a configuration
-as its text.
+qlif::run does all steps of a batch; its autograd calls qlif::run_backward. State is one tensor (S, B, N), in the order
+of the model's variables; the tape is plain memory that PyTorch owns. draws is four int64 on the CPU: seed, stream,
+first step, element offset. Both take a configuration as its text.
 
 The environment variable QLIF_OPERATOR insists on one kind: cpp or python.
 """
@@ -106,6 +107,7 @@ def _fake_run_backward(
     grad_spike_values, grad_voltages, grad_state, input, parameters, modulation, state, draws, row_index, uniforms,
     normals, tape, config, wanted,
 ):  # fmt: skip
+
     def result(like, bit):
         return input.new_empty(list(like.shape) if like is not None and wanted & bit else [0])
 
@@ -148,10 +150,13 @@ def _fake_move_statistics(fresh, state, first, count):
 
 
 class _Kernels:
-    """Idle kernels by configuration, device and threads: one serves one call at a time."""
+    """Idle kernels, with configuration, device and threads: one serves one call at a time. More than some are closed,
+    those first that were used longest ago."""
+
+    _KEPT = 64
 
     def __init__(self) -> None:
-        self._idle: Dict[Any, List[Kernel]] = {}
+        self._idle: List[Tuple[Any, Kernel]] = []
         self._lock = threading.Lock()
         os.register_at_fork(
             before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
@@ -159,14 +164,17 @@ class _Kernels:
 
     def take(self, key: Tuple[str, str, Optional[int]]) -> Kernel:
         with self._lock:
-            idle = self._idle.setdefault(key, [])
-            if idle:
-                return idle.pop()
+            for i in reversed(range(len(self._idle))):
+                if self._idle[i][0] == key:
+                    return self._idle.pop(i)[1]
         return Kernel(_model(key[0]).config, key[1], key[2])
 
     def give(self, key: Tuple[str, str, Optional[int]], kernel: Kernel) -> None:
         with self._lock:
-            self._idle[key].append(kernel)
+            self._idle.append((key, kernel))
+            oldest = self._idle.pop(0)[1] if len(self._idle) > self._KEPT else None
+        if oldest is not None:
+            oldest.close()
 
 
 _kernels = _Kernels()
@@ -211,7 +219,9 @@ def _arguments(model, input, parameters, modulation, state, draws, row_index, un
     _require("input", input, input)
     table = model.config._model()
     if draws.device.type != "cpu" or draws.dtype is not torch.int64 or tuple(draws.shape) != (4,):
-        raise ValueError(f"draws: got {draws.dtype} of shape {tuple(draws.shape)} on {draws.device}, expected 4 numbers of int64 on the CPU")
+        raise ValueError(
+            f"draws: got {draws.dtype} of shape {tuple(draws.shape)} on {draws.device}, expected 4 numbers of int64 on the CPU"
+        )
     if len(parameters) != len(table.parameters):
         raise ValueError(f"parameters: got {len(parameters)}, expected {len(table.parameters)}")
     for parameter in parameters:
@@ -222,7 +232,9 @@ def _arguments(model, input, parameters, modulation, state, draws, row_index, un
     seed, stream, first_step, element_offset = draws.tolist()
     if state is not None and (state.dim() != 3 or tuple(state.shape) != (model.variables, *input.shape[1:])):
         raise ValueError(f"state: got the shape {tuple(state.shape)}, expected {(model.variables, *input.shape[1:])}")
-    rows = None if row_index is None else row_index.view(torch.uint64) if input.device.type != "cpu" else _lent(row_index)
+    rows = (
+        None if row_index is None else row_index.view(torch.uint64) if input.device.type != "cpu" else _lent(row_index)
+    )
     return {
         "input": _lent(input),
         "parameters": {symbol: _lent(each) for symbol, each in zip(table.parameters, parameters)},
@@ -271,7 +283,11 @@ def _run_backward(
     model = _model(config)
     table = model.config._model()
     arguments = _arguments(model, input, parameters, modulation, state, draws, row_index, uniforms, normals)
-    for name, tensor in (("grad_spike_values", grad_spike_values), ("grad_voltages", grad_voltages), ("grad_state", grad_state)):
+    for name, tensor in (
+        ("grad_spike_values", grad_spike_values),
+        ("grad_voltages", grad_voltages),
+        ("grad_state", grad_state),
+    ):
         _require(name, tensor, input)
     results = _fake_run_backward(
         grad_spike_values, grad_voltages, grad_state, input.detach(), parameters, modulation, state, draws, row_index,
@@ -280,7 +296,9 @@ def _run_backward(
     lease = _Lease(config, input)
     with lease as kernel:
         run = kernel.recorded(
-            **arguments, tape=tape[: kernel.tape_bytes(tuple(input.shape))].detach().contiguous(), cuda_stream=lease.stream
+            **arguments,
+            tape=tape[: kernel.tape_bytes(tuple(input.shape))].detach().contiguous(),
+            cuda_stream=lease.stream,
         )
         # Everything is computed on the CPU; what is not wanted stays in an array that nobody sees.
         out = {"input": results[0]} if wanted & WANTED_INPUT else {}
@@ -295,7 +313,9 @@ def _run_backward(
             run,
             grad_spike_values=_lent(grad_spike_values),
             grad_voltages=_lent(grad_voltages),
-            grad_state=None if grad_state is None else {v.symbol: _lent(grad_state[i]) for i, v in enumerate(table.variables)},
+            grad_state=(
+                None if grad_state is None else {v.symbol: _lent(grad_state[i]) for i, v in enumerate(table.variables)}
+            ),
             out=out,
             cuda_stream=lease.stream,
         )
@@ -310,7 +330,9 @@ def _start(after, generator=None):
 
 def _batch_sums(values):
     if values.dim() != 3 or values.dtype is not torch.float32:
-        raise ValueError(f"values: got {values.dtype} of shape {tuple(values.shape)}, expected float32 of shape (K, B, N)")
+        raise ValueError(
+            f"values: got {values.dtype} of shape {tuple(values.shape)}, expected float32 of shape (K, B, N)"
+        )
     fixed = values.detach().double().nan_to_num(0, posinf=None, neginf=None).clamp(-_LARGEST, _LARGEST)
     return fixed.mul(SCALE).round().long().sum(1)
 
@@ -328,7 +350,9 @@ def _fresh_state(fresh, rows):
 
 def _move_statistics(fresh, state, first, count):
     if fresh.dim() != 2 or state.dim() != 3 or fresh.shape != (state.shape[0], state.shape[2]):
-        raise ValueError(f"state: got the shape {tuple(state.shape)}, expected (S, B, N) with a fresh one of {tuple(fresh.shape)}")
+        raise ValueError(
+            f"state: got the shape {tuple(state.shape)}, expected (S, B, N) with a fresh one of {tuple(fresh.shape)}"
+        )
     if state.shape[1] > 0:
         fresh[first : first + count] = means_of(_batch_sums(state[first : first + count]), state.shape[1])
 
@@ -340,7 +364,9 @@ class _Gradients(torch.autograd.Function):
     def forward(ctx, config, wanted, optional, parameters, *tensors):
         with torch._C._AutoDispatchBelowAutograd():
             given = [tensor if present else None for tensor, present in zip(tensors, optional)]
-            return tuple(torch.ops.qlif.run_backward(*given[:4], list(tensors[len(optional) :]), *given[4:], config, wanted))
+            return tuple(
+                torch.ops.qlif.run_backward(*given[:4], list(tensors[len(optional) :]), *given[4:], config, wanted)
+            )
 
     @staticmethod
     def backward(ctx, *_):
@@ -356,7 +382,19 @@ def _run_backward_autograd(
     normals, tape, config, wanted,
 ):  # fmt: skip
     if _requires_grad(grad_spike_values, grad_voltages, grad_state, input, *parameters, modulation, state):
-        given = [grad_spike_values, grad_voltages, grad_state, input, modulation, state, draws, row_index, uniforms, normals, tape]
+        given = [
+            grad_spike_values,
+            grad_voltages,
+            grad_state,
+            input,
+            modulation,
+            state,
+            draws,
+            row_index,
+            uniforms,
+            normals,
+            tape,
+        ]
         filled = [draws if tensor is None else tensor for tensor in given]
         present = [tensor is not None for tensor in given]
         return list(_Gradients.apply(config, wanted, present, len(parameters), *filled, *parameters))
@@ -392,7 +430,18 @@ class _Run(torch.autograd.Function):
         for i in range(len(parameters)):
             wanted |= (WANTED_PARAMETERS << i) * need[9 + i]
         made = torch.ops.qlif.run_backward(
-            *grads[1:4], input, parameters, modulation, state, draws, row_index, uniforms, normals, tape, ctx.config, wanted
+            *grads[1:4],
+            input,
+            parameters,
+            modulation,
+            state,
+            draws,
+            row_index,
+            uniforms,
+            normals,
+            tape,
+            ctx.config,
+            wanted,
         )
         nothing[2] = made[0] if need[2] else None
         nothing[3] = made[-2] if need[3] else None
@@ -411,7 +460,9 @@ def _require_no_tangent(*tensors: Optional[Tensor]) -> None:
             )
 
 
-def _run_autograd(input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False):
+def _run_autograd(
+    input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False
+):
     _require_no_tangent(input, *parameters, modulation, state)
     if _requires_grad(input, *parameters, modulation, state):
         return _Run.apply(config, traces, input, modulation, state, draws, row_index, uniforms, normals, *parameters)
@@ -501,7 +552,9 @@ def _linear_backward(grad_output, input, weight, wanted):
     forward, kept = _product(input, weight)
     _require("grad_output", grad_output, input)
     if tuple(grad_output.shape) != (*input.shape[:2], weight.shape[0]):
-        raise ValueError(f"grad_output: got the shape {tuple(grad_output.shape)}, expected {(*input.shape[:2], weight.shape[0])}")
+        raise ValueError(
+            f"grad_output: got the shape {tuple(grad_output.shape)}, expected {(*input.shape[:2], weight.shape[0])}"
+        )
     kept.append(_lent(grad_output))
     results = _fake_linear_backward(grad_output, input, weight.detach(), wanted)
     args = native.sized(native.LinearBackwardArgs, forward=ctypes.pointer(forward), grad_output=_pointer(kept[-1]))

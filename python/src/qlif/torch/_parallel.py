@@ -1,4 +1,5 @@
-"""Data-parallel runs: what the ranks of a process group agree on, so that together they are one process with the whole batch."""
+"""Data-parallel runs: what the ranks of a process group agree on, so that together they are one process with the whole
+batch."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class Group:
         self._runs = 0
 
     def draws(self, rows: int, neurons: int, row_index: Optional[Tensor]) -> Tensor:
-        """Where the draws of the next run begin. Without row_index a rank's rows follow those of the ranks before it."""
+        """Where the draws of the next run begin. Without row_index a rank's rows follow those of the ranks before
+        it."""
         offset = 0
         if row_index is None:
             counts = torch.zeros(self._size, dtype=torch.int64, device=self._device)

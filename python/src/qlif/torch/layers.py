@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import LifConfig, NeuronConfig, QlifConfig
-from . import _operators, _parallel
+from . import _operators, _parallel  # noqa: F401  the first one registers the operators
 
 _OFF = "off"
 _PRESETS = ("2025-08-15", "2025-08-24")
@@ -86,11 +86,15 @@ def _configuration(arguments: Mapping[str, Any]) -> QlifConfig:
             raise _refuse(name, arguments[name], "True or False")
     decision = "QUBIT" if arguments["quantum_mode"] else "SIGMOID" if arguments["stochastic"] else "THRESHOLD"
     given = {
-        option: arguments[name] for name, option in _OPTIONS.items() if name not in ("preset", "options", "quantum_mode", "readout")
+        option: arguments[name]
+        for name, option in _OPTIONS.items()
+        if name not in ("preset", "options", "quantum_mode", "readout")
     }
     given["decision"] = decision
     mode = arguments["neuromod_mode"]
-    given["neuromod_mode"] = _choice("neuromod_mode", _OFF if mode is None else mode, ("GAIN", "THRESHOLD", "PROB_SLOPE", "OFF"))
+    given["neuromod_mode"] = _choice(
+        "neuromod_mode", _OFF if mode is None else mode, ("GAIN", "THRESHOLD", "PROB_SLOPE", "OFF")
+    )
     given["surrogate"] = _choice(
         "surrogate_gradient_function",
         arguments["surrogate_gradient_function"],
@@ -169,24 +173,26 @@ def _input(name: str, value: Any, dimensions: str, neurons: int, like: Tensor) -
 
 
 class QLIF(nn.Module):
-    """QLIF neurons that do one time step a call, in the place of QLIF-Neurons' `QLIF`: the same arguments, defaults, attributes
-    and names in `state_dict`.
+    """QLIF neurons that do one time step a call, in the place of QLIF-Neurons' `QLIF`: the same arguments, defaults,
+    attributes and names in `state_dict`.
 
         >>> neurons = qlif.torch.QLIF(128)
         >>> for current in sequence:                    # (B, 128) each
         ...     spikes = neurons(current)
         ...     use(neurons.spike_values)               # differentiable: what the next layer consumes
 
-    The state carries the graph from step to step, so that a loss of any step reaches all steps before; steps in a loop give the
-    same spikes and gradients as one call of QLIFLayer over all of them. A batch size that differs from the state's starts a
-    fresh state, as `reset` and `resize` do; there a seed is drawn from PyTorch's CPU generator (or `generator`), so that
-    torch.manual_seed fixes all draws. On one device; computes in float32, other inputs are converted, which is one copy.
+    The state carries the graph from step to step, so that a loss of any step reaches all steps before; steps in a loop
+    give the same spikes and gradients as one call of QLIFLayer over all of them. A batch size that differs from the
+    state's starts a fresh state, as `reset` and `resize` do; there a seed is drawn from PyTorch's CPU generator (or
+    `generator`), so that torch.manual_seed fixes all draws. On one device; computes in float32, other inputs are
+    converted, which is one copy.
 
     preset: "2025-08-15" or "2025-08-24" for the public snapshots of that date; None: the model of docs/model.md, where
-    eta and homeostasis work. readout: "single_qubit", "multi_qubit" (quantum_wire qubits, of which quantum_threshold says
-    how many must fire) or "expectation". options: further options of qlif.QlifConfig by name, which win.
-    neuromod_transform: what external modulation goes through, a callable or a module, whose weights are trained along; None: a sigmoid.
-    process_group: see QLIFLayer. Bad values raise ArgumentError, which is a ValueError and an AssertionError.
+    eta and homeostasis work. readout: "single_qubit", "multi_qubit" (quantum_wire qubits, of which quantum_threshold
+    says how many must fire) or "expectation". options: further options of qlif.QlifConfig by name, which win.
+    neuromod_transform: what external modulation goes through, a callable or a module, whose weights are trained along;
+    None: a sigmoid. process_group: see QLIFLayer. Bad values raise ArgumentError, which is a ValueError and an
+    AssertionError.
     """
 
     # Read and set by users; a tensor each, (B, N), that carries the graph.
@@ -292,7 +298,8 @@ class QLIF(nn.Module):
             else:
                 self.register_buffer(name, values, persistent=name != "V_th")
         self.register_buffer("_qnode_ready", torch.ones((), dtype=torch.int8, device=device))
-        # What a run starts from, (S, N): initial values, and the means over the batch that homeostasis carries from run to run.
+        # What a run starts from, (S, N): initial values, and the means over the batch that homeostasis carries from run
+        # to run.
         initial = torch.tensor([variable.initial_value for variable in self._table.variables], device=device)
         self.register_buffer("_fresh", initial.unsqueeze(1).repeat(1, self.num_neurons), persistent=False)
         # The snapshots pass eta, which has no effect on them.
@@ -304,7 +311,8 @@ class QLIF(nn.Module):
         self.homeostasis_frozen = False
         self._training_run = False
         self._group = None
-        # The run so far: the state, (S, B, N); spikes and spike values of the last call, (T, B, N); where the next draws begin.
+        # The run so far: the state, (S, B, N); spikes and spike values of the last call, (T, B, N); where the next
+        # draws begin.
         self._run_so_far: _RunSoFar = (self._fresh, self._fresh, None, torch.zeros(4, dtype=torch.int64))
         self.resize(batch_size)
 
@@ -320,7 +328,8 @@ class QLIF(nn.Module):
         self._traces = {trace.symbol: i for i, trace in enumerate(self._table.traces)}
         rounds = config.decision == "SIGMOID" and "sampling" not in (arguments["options"] or {})
         tested = config.replace(sampling="ROUND") if rounds else config
-        # The text of the configuration by whether the layer is in training and whether the modulation is transformed here.
+        # The text of the configuration by whether the layer is in training and whether the modulation is transformed
+        # here.
         self._texts = {
             (training, own): str(each.replace(neuromod_transform="IDENTITY") if own else each)
             for training, each in ((True, config), (False, tested))
@@ -366,7 +375,8 @@ class QLIF(nn.Module):
         self._begin(self._state.shape[1])
 
     def resize(self, batch_size: int, device: Union[None, str, torch.device] = None) -> None:
-        """Starts a fresh state of so many rows, and with it other draws. device: where the whole layer goes; None: it stays."""
+        """Starts a fresh state of so many rows, and with it other draws. device: where the whole layer goes; None: it
+        stays."""
         if device is not None:
             self.to(device)
         self._begin(_whole("batch_size", batch_size))
@@ -425,7 +435,9 @@ class QLIF(nn.Module):
         try:
             modulation = value if isinstance(value, Tensor) else torch.as_tensor(value)
         except (TypeError, ValueError, RuntimeError) as refused:
-            raise TypeError(f"external_modulation: got {type(value).__name__}, expected a tensor or numbers: {refused}") from refused
+            raise TypeError(
+                f"external_modulation: got {type(value).__name__}, expected a tensor or numbers: {refused}"
+            ) from refused
         modulation = modulation.to(device=self._fresh.device, dtype=torch.float32)
         if self.neuromod_transform is None:
             return modulation
@@ -467,8 +479,8 @@ class QLIF(nn.Module):
     ) -> Tensor:
         """One time step of current I, (B, N); the spikes, bool, (B, N).
 
-        external_modulation broadcasts to (B, N), goes through the transform and stays in force for later calls without one.
-        uniforms, normals: (B, N), in the place of the draws (uniforms of "multi_qubit": (quantum_wire, B, N)).
+        external_modulation broadcasts to (B, N), goes through the transform and stays in force for later calls without
+        one. uniforms, normals: (B, N), in the place of the draws (uniforms of "multi_qubit": (quantum_wire, B, N)).
         """
         current = _input("I", I, "BN", self.num_neurons, self._fresh)
         state, _, _, draws = self._run_so_far
@@ -483,7 +495,9 @@ class QLIF(nn.Module):
             state, _, _, draws = self._run_so_far
         modulation = self._modulation(external_modulation)
         if modulation is not None and modulation.dim() > 2:
-            raise ValueError(f"external_modulation: got the shape {tuple(modulation.shape)}, expected one that broadcasts to {tuple(I.shape)}")
+            raise ValueError(
+                f"external_modulation: got the shape {tuple(modulation.shape)}, expected one that broadcasts to {tuple(I.shape)}"
+            )
         spikes, values, _, last, _, following, _ = self._run(
             current.unsqueeze(0),
             modulation,
@@ -500,12 +514,14 @@ class QLIF(nn.Module):
         return spikes[0]
 
     def init_quantum(self, p0: float = 0.02, slope0: float = 0.10) -> None:
-        """Sets q_scale and q_bias so that a neuron at its threshold fires with probability p0, which rises by slope0 for a
-        potential higher by 1 (docs/model.md, section 7)."""
+        """Sets q_scale and q_bias so that a neuron at its threshold fires with probability p0, which rises by slope0
+        for a potential higher by 1 (docs/model.md, section 7)."""
         try:
             config = self.config.replace(initial_probability=p0, initial_slope=slope0, q_scale=None, q_bias=None)
         except ValueError as refused:
-            raise ArgumentError(str(refused).replace("initial_probability: ", "p0: ").replace("initial_slope: ", "slope0: ")) from refused
+            raise ArgumentError(
+                str(refused).replace("initial_probability: ", "p0: ").replace("initial_slope: ", "slope0: ")
+            ) from refused
         with torch.no_grad():
             self.q_scale.fill_(config.parameter_default("q_scale"))
             self.q_bias.fill_(config.parameter_default("q_bias"))
@@ -515,7 +531,13 @@ class QLIF(nn.Module):
 
     def _scalars(self) -> Dict[str, str]:
         """What state_dict holds of the configuration: names, and the arguments or options that they are."""
-        named = {"tau_ref": "tau_ref", "r_jump": "r_jump", "tau_ahp": "tau_ahp", "g_ahp": "g_ahp", "ahp_jump": "ahp_jump"}
+        named = {
+            "tau_ref": "tau_ref",
+            "r_jump": "r_jump",
+            "tau_ahp": "tau_ahp",
+            "g_ahp": "g_ahp",
+            "ahp_jump": "ahp_jump",
+        }
         if self.config.dynamic_probability:
             named["dynamic_spike_probability.tau_adapt"] = "tau_adapt"
         return named
@@ -532,17 +554,36 @@ class QLIF(nn.Module):
             destination[prefix + name] = self._variable(symbol).detach().clone()
         destination[prefix + "spikes"] = self.spikes.detach().clone()
         for name, option in self._scalars().items():
-            destination[prefix + name] = torch.tensor(getattr(self.config, option), dtype=torch.float32, device=self._fresh.device)
+            destination[prefix + name] = torch.tensor(
+                getattr(self.config, option), dtype=torch.float32, device=self._fresh.device
+            )
         if self.config.homeostasis_enabled:
             destination[prefix + "statistics"] = self.statistics.detach().clone()
         destination[prefix + "draws"] = self._draws.clone()
 
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         own = {}
-        for name in (*self._saved_state(), *self._scalars(), "spikes", "statistics", "draws", "k_q", "theta_max", "_qnode_ready"):
-            if prefix + name in state_dict and (name not in self._buffers or name in ("k_q", "theta_max", "_qnode_ready")):
+        for name in (
+            *self._saved_state(),
+            *self._scalars(),
+            "spikes",
+            "statistics",
+            "draws",
+            "k_q",
+            "theta_max",
+            "_qnode_ready",
+        ):
+            if prefix + name in state_dict and (
+                name not in self._buffers or name in ("k_q", "theta_max", "_qnode_ready")
+            ):
                 own[name] = state_dict[prefix + name]
-        rest = {key: value for key, value in state_dict.items() if key[len(prefix) :] not in own or not key.startswith(prefix)}
+        rest = {
+            key: value
+            for key, value in state_dict.items()
+            if key[len(prefix) :] not in own or not key.startswith(prefix)
+        }
         later: List[str] = []
         super()._load_from_state_dict(rest, prefix, local_metadata, strict, later, unexpected_keys, error_msgs)
         missing_keys.extend(key for key in later if key[len(prefix) :] not in own)
@@ -553,13 +594,18 @@ class QLIF(nn.Module):
 
     def _load_scalars(self, own: Mapping[str, Tensor], prefix: str, problems: List[str]) -> None:
         changed = {}
-        for name, option in {**self._scalars(), **({"theta_max": "theta_max"} if "theta_max" in self._buffers else {})}.items():
+        for name, option in {
+            **self._scalars(),
+            **({"theta_max": "theta_max"} if "theta_max" in self._buffers else {}),
+        }.items():
             if name in own:
                 if not isinstance(own[name], Tensor) or own[name].numel() != 1:
                     problems.append(f"{prefix}{name}: got {own[name]!r}, expected one number")
                     continue
                 value = float(own[name])
-                if torch.tensor(value, dtype=torch.float32) != torch.tensor(getattr(self.config, option), dtype=torch.float32):
+                if torch.tensor(value, dtype=torch.float32) != torch.tensor(
+                    getattr(self.config, option), dtype=torch.float32
+                ):
                     changed[option] = value
         if changed:
             arguments = dict(self._arguments)
@@ -582,7 +628,9 @@ class QLIF(nn.Module):
 
     def _load_state(self, own: Mapping[str, Tensor], prefix: str, problems: List[str]) -> None:
         if "statistics" in own and self.config.homeostasis_enabled:
-            self._take("statistics", own["statistics"], (2, self.num_neurons), prefix, problems, self._fresh[self._averaged])
+            self._take(
+                "statistics", own["statistics"], (2, self.num_neurons), prefix, problems, self._fresh[self._averaged]
+            )
         if "V" not in own:
             return
         rows = own["V"].shape[0] if isinstance(own["V"], Tensor) and own["V"].dim() == 2 else 0
@@ -603,7 +651,9 @@ class QLIF(nn.Module):
         if fine:
             self._run_so_far, self._training_run = (state, spikes.unsqueeze(0), None, draws), False
 
-    def _take(self, name: str, value: Any, shape: Tuple[int, ...], prefix: str, problems: List[str], to: Tensor) -> bool:
+    def _take(
+        self, name: str, value: Any, shape: Tuple[int, ...], prefix: str, problems: List[str], to: Tensor
+    ) -> bool:
         if not isinstance(value, Tensor) or tuple(value.shape) != shape:
             got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             problems.append(f"size mismatch for {prefix}{name}: got {got}, expected {shape}")
@@ -647,8 +697,8 @@ for _name in _OPTIONS:
 
 
 class QLIFLayer(nn.Module):
-    """QLIF neurons that do all time steps in one fused call, in the place of QLIF-Neurons' `QLIFLayer`: the same arguments and
-    defaults, which are those of `QLIF`; the neurons are at `.qlifs`.
+    """QLIF neurons that do all time steps in one fused call, in the place of QLIF-Neurons' `QLIFLayer`: the same
+    arguments and defaults, which are those of `QLIF`; the neurons are at `.qlifs`.
 
         >>> layer = qlif.torch.QLIFLayer(128)
         >>> spikes, voltages = layer(sequence)          # (T, B, 128) in, and out: bool, float32
@@ -656,10 +706,11 @@ class QLIFLayer(nn.Module):
 
     Every call starts from a fresh state, with a seed of its own drawn from PyTorch's CPU generator (or `generator`).
 
-    process_group: of torch.distributed, for data-parallel training: each rank gives its part of the batch, rank 0's first, and R ranks
-    fire the spikes of one process with the whole batch, bit for bit. Rank 0's seed is sent to all once and runs are counted, so that every
-    rank must make the same layers and calls, resets among them; homeostasis' means are those of all rows of all ranks. `row_index` says where
-    rows stand if not in order. Gradients are each rank's own, for DistributedDataParallel or all_reduce to add up.
+    process_group: of torch.distributed, for data-parallel training: each rank gives its part of the batch, rank 0's
+    first, and R ranks fire the spikes of one process with the whole batch, which is a group of one rank, bit for bit.
+    Rank 0's seed is sent to all once and runs are counted, so that every rank must make the same layers and calls,
+    resets among them; homeostasis' means are those of all rows of all ranks. `row_index` says where rows stand if not
+    in order. Gradients are each rank's own, for DistributedDataParallel or all_reduce to add up.
     """
 
     def __init__(self, num_neurons: int, *arguments: Any, **named: Any):
@@ -732,11 +783,15 @@ class QLIFLayer(nn.Module):
             if value is None:
                 return None
         if not 1 <= value.dim() <= 3 or value.shape[0] < steps:
-            raise ValueError(f"external_modulation: got the shape {tuple(value.shape)}, expected ({steps}, ...) to broadcast to (T, B, N)")
+            raise ValueError(
+                f"external_modulation: got the shape {tuple(value.shape)}, expected ({steps}, ...) to broadcast to (T, B, N)"
+            )
         value = value[:steps]
         modulation = self.qlifs._modulation(value)
         if modulation.dim() < 1 or modulation.dim() > 3 or modulation.shape[0] not in (1, steps):
-            raise ValueError(f"neuromod_transform: got the shape {tuple(modulation.shape)} of it, expected ({steps}, ...)")
+            raise ValueError(
+                f"neuromod_transform: got the shape {tuple(modulation.shape)} of it, expected ({steps}, ...)"
+            )
         return modulation.reshape(modulation.shape[0], *[1] * (3 - modulation.dim()), *modulation.shape[1:])
 
     def _extras_traced(self) -> int:
@@ -770,16 +825,17 @@ class QLIFLayer(nn.Module):
 
 
 class LIF(nn.Module):
-    """The classic current-based leaky integrate-and-fire neuron, as Norse's `lif_feed_forward_step` computes it, all time steps in
-    one fused call: docs/model.md, section 11.
+    """The classic current-based leaky integrate-and-fire neuron, as Norse's `lif_feed_forward_step` computes it, all
+    time steps in one fused call: docs/model.md, section 11.
 
         >>> layer = qlif.torch.LIF(128)
         >>> spikes, voltages = layer(sequence)          # (T, B, 128) in, and out: bool, float32
         >>> layer.spike_values                          # 0 or 1, with the surrogate's gradient: what the next layer consumes
 
-    tau_syn_inv and tau_mem_inv are rates per unit of dt (1/s), v_th a potential; `learnable` names those of the three that are
-    parameters, (N) each. surrogate: "superspike" (or "fast_sigmoid"), "heaviside", "gaussian", "arctan". It draws nothing. Every call starts
-    from zeros, or from `state`, (2, B, N), potential and current, such as `layer.state` of the call before.
+    tau_syn_inv and tau_mem_inv are rates per unit of dt (1/s), v_th a potential; `learnable` names those of the three
+    that are parameters, (N) each. surrogate: "superspike" (or "fast_sigmoid"), "heaviside", "gaussian", "arctan". It
+    draws nothing. Every call starts from zeros, or from `state`, (2, B, N), potential and current, such as
+    `layer.state` of the call before.
     """
 
     def __init__(
@@ -840,10 +896,13 @@ class LIF(nn.Module):
         """Potential and current after the last call, (2, B, N), differentiable; None before the first call."""
         return self._state
 
-    def forward(self, input_seq: Tensor, state: Optional[Tensor] = None, *, first_step: int = 0) -> Tuple[Tensor, Tensor]:
+    def forward(
+        self, input_seq: Tensor, state: Optional[Tensor] = None, *, first_step: int = 0
+    ) -> Tuple[Tensor, Tensor]:
         """All steps of input_seq, (T, B, N): (spikes, voltages), bool and float32, (T, B, N); voltages carry the graph.
 
-        first_step: how many steps there were before, where `state` continues a run: before every 64th step, tiny state becomes 0.
+        first_step: how many steps there were before, where `state` continues a run: before every 64th step, tiny state
+        becomes 0.
         """
         current = _input("input_seq", input_seq, "TBN", self.num_neurons, self.v_th)
         draws = self._draws
@@ -879,15 +938,16 @@ class LIF(nn.Module):
 
 
 class SpikeLinear(nn.Module):
-    """A linear layer driven by spikes, in the place of `torch.nn.Linear`: the same arguments, initial values and names in `state_dict`,
-    output and gradients in an order of additions that every device and thread count keeps (docs/numerics.md). It adds up the weights of the
-    inputs that spiked, which is faster than a dense product where few do. On the CPU.
+    """A linear layer driven by spikes, in the place of `torch.nn.Linear`: the same arguments, initial values and names
+    in `state_dict`, output and gradients in an order of additions that every device and thread count keeps
+    (docs/numerics.md). It adds up the weights of the inputs that spiked, which is faster than a dense product where few
+    do. On the CPU.
 
         >>> linear = qlif.torch.SpikeLinear(784, 128)
         >>> current = linear(spikes)                    # (T, B, 784) in, bool, uint8 or float32; (T, B, 128) out
 
-    Inputs are (K), (B, K) or (T, B, K); bytes and booleans count as 0 or 1, other numbers are multiplied. Where an input is 0, its weights,
-    even NaN, have no part in the output.
+    Inputs are (K), (B, K) or (T, B, K); bytes and booleans count as 0 or 1, other numbers are multiplied. Where an
+    input is 0, its weights, even NaN, have no part in the output.
     """
 
     def __init__(
@@ -924,9 +984,13 @@ class SpikeLinear(nn.Module):
         if not isinstance(input, Tensor):
             raise TypeError(f"input: got {type(input).__name__}, expected a tensor")
         if not 1 <= input.dim() <= 3 or input.shape[-1] != self.in_features:
-            raise ValueError(f"input: got the shape {tuple(input.shape)}, expected (T, B, {self.in_features}), with or without T and B")
+            raise ValueError(
+                f"input: got the shape {tuple(input.shape)}, expected (T, B, {self.in_features}), with or without T and B"
+            )
         if input.device.type not in ("cpu", "meta"):
-            raise NotImplementedError(f"input: got a tensor on {input.device}: SpikeLinear runs on the CPU; use nn.Linear there")
+            raise NotImplementedError(
+                f"input: got a tensor on {input.device}: SpikeLinear runs on the CPU; use nn.Linear there"
+            )
         if input.is_complex():
             raise TypeError(f"input: got {input.dtype}, expected real numbers")
         shape = input.shape

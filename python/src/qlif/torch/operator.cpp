@@ -172,19 +172,32 @@ class ConfigReader {
 
 // ---------------------------------------------------------------- kernels
 
-/** The idle kernels of a configuration on a device. A kernel serves one call at a time, so each call that runs takes one. */
-struct Pool {
+/** What calls of a configuration on a device with so many threads need. */
+struct Purpose {
   Config config;
   int32_t device = QLIF_HOST;
   int32_t threads = 0;
-  std::vector<qlif_kernel *> idle;
 };
 
-std::mutex mutex;  // of pools and of what is in them
+/** A kernel that nobody uses. A kernel serves one call at a time, so each call that runs takes one. */
+struct Idle {
+  const Purpose *purpose;
+  qlif_kernel *kernel;
+};
 
-std::unordered_map<std::string, std::unique_ptr<Pool>> &pools() {
-  // Never freed: a kernel may be in a call while the process ends.
-  static auto *all = new std::unordered_map<std::string, std::unique_ptr<Pool>>();
+/** More idle kernels than this, such as after a search through many configurations, are closed, those first that were used longest ago. */
+constexpr size_t KEPT = 64;
+
+std::mutex mutex;  // of what follows, and of idle linear layers
+
+// Never freed: a kernel may be in a call while the process ends.
+std::unordered_map<std::string, std::unique_ptr<Purpose>> &purposes() {
+  static auto *all = new std::unordered_map<std::string, std::unique_ptr<Purpose>>();
+  return *all;
+}
+
+std::vector<Idle> &idleKernels() {
+  static auto *all = new std::vector<Idle>();
   return *all;
 }
 
@@ -197,48 +210,64 @@ class Lease {
     key.append((const char *)&number, sizeof number).append((const char *)&threads, sizeof threads);
     {
       std::lock_guard<std::mutex> lock(mutex);
-      std::unique_ptr<Pool> &pool = pools()[key];
-      if (pool == nullptr) {
-        auto made = std::make_unique<Pool>();
+      std::unique_ptr<Purpose> &purpose = purposes()[key];
+      if (purpose == nullptr) {
+        auto made = std::make_unique<Purpose>();
         made->config = ConfigReader(config).take();
         made->device = number;
         made->threads = threads;
-        pool = std::move(made);
+        purpose = std::move(made);
       }
-      pool_ = pool.get();
-      if (!pool_->idle.empty()) {
-        kernel_ = pool_->idle.back();
-        pool_->idle.pop_back();
+      purpose_ = purpose.get();
+      std::vector<Idle> &idle = idleKernels();
+      for (size_t i = idle.size(); i-- > 0;) {
+        if (idle[i].purpose == purpose_) {
+          kernel_ = idle[i].kernel;
+          idle.erase(idle.begin() + (std::ptrdiff_t)i);
+          break;
+        }
       }
     }
     if (kernel_ == nullptr) {
       qlif_kernel_options options{};
       options.size = sizeof options;
-      options.threads = pool_->threads;
-      check(library.qlif_kernel_open(number, pool_->config.header(), &options, &kernel_));
+      options.threads = purpose_->threads;
+      check(library.qlif_kernel_open(number, purpose_->config.header(), &options, &kernel_));
     }
   }
 
   ~Lease() {
-    if (kernel_ != nullptr) {
+    if (kernel_ == nullptr) {
+      return;
+    }
+    qlif_kernel *oldest = nullptr;
+    {
       std::lock_guard<std::mutex> lock(mutex);
-      pool_->idle.push_back(kernel_);
+      std::vector<Idle> &idle = idleKernels();
+      idle.push_back({purpose_, kernel_});
+      if (idle.size() > KEPT) {
+        oldest = idle.front().kernel;
+        idle.erase(idle.begin());
+      }
+    }
+    if (oldest != nullptr) {
+      library.qlif_kernel_close(oldest);
     }
   }
 
   Lease(const Lease &) = delete;
   Lease &operator=(const Lease &) = delete;
 
-  const Config &config() const { return pool_->config; }
+  const Config &config() const { return purpose_->config; }
   qlif_kernel *kernel() const { return kernel_; }
 
  private:
-  Pool *pool_ = nullptr;
+  const Purpose *purpose_ = nullptr;
   qlif_kernel *kernel_ = nullptr;
 };
 
-void lockPools() { mutex.lock(); }
-void unlockPools() { mutex.unlock(); }
+void lockKernels() { mutex.lock(); }
+void unlockKernels() { mutex.unlock(); }
 
 // ---------------------------------------------------------------- arguments
 
@@ -1023,6 +1052,6 @@ extern "C" __attribute__((visibility("default"))) const char *qlif_operator_open
   }
   library = found;
   // A child of a fork must not find the mutex locked by a thread that it does not have.
-  pthread_atfork(lockPools, unlockPools, unlockPools);
+  pthread_atfork(lockKernels, unlockKernels, unlockKernels);
   return nullptr;
 }

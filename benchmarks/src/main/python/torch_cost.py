@@ -1,0 +1,208 @@
+"""What a call through PyTorch costs over the bare C call, for the layers of python/src/qlif/torch.
+
+    python benchmarks/src/main/python/torch_cost.py [--threads 2] [--shapes 20x128x512,100x1x128,1x1x128]
+
+Side by side in one run: the C calls on memory that is there; an operator in C++ of the same signature that computes nothing
+(empty_operator.cpp); the operator; QLIFLayer. Forward + backward with the gradients of the input and of the learnable parameters, and
+forward under no_grad. Needs the package qlif installed, with PyTorch and a C++ compiler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable, Dict, List
+
+import torch
+
+import qlif
+from qlif import _library as native
+from qlif.torch import QLIFLayer, _build, _operators
+
+CONFIGURATIONS = {
+    "default": {},
+    "2025-08-15": {"preset": "2025-08-15"},
+    "2025-08-24": {"preset": "2025-08-24"},
+    "plain-lif": {
+        "quantum_mode": False, "stochastic": False, "allow_dynamic_spike_probability": False, "use_ahp": False,
+        "use_adaptive_threshold": False, "homeostasis_enabled": False, "neuromod_mode": "off",
+        "options": {"use_adaptation": False, "use_depression": False, "refractory": False},
+    },
+}  # fmt: skip
+
+
+def load_empty() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "empty.so"
+        _build.compile_operators(Path(__file__).with_name("empty_operator.cpp"), Path(folder), target)
+        torch.ops.load_library(str(target))
+
+
+def medians(contenders: Dict[str, Callable[[], object]], seconds: float) -> Dict[str, float]:
+    """Microseconds a call: the contenders take turns, and each one's median over its turns counts."""
+    counts = {}
+    for name, call in contenders.items():
+        for _ in range(5):
+            call()
+        began = time.perf_counter()
+        call()
+        counts[name] = max(1, int(0.01 / max(time.perf_counter() - began, 1e-7)))
+    turns: Dict[str, List[float]] = {name: [] for name in contenders}
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends or len(turns[next(iter(turns))]) < 5:
+        for name, call in contenders.items():
+            began = time.perf_counter()
+            for _ in range(counts[name]):
+                call()
+            turns[name].append((time.perf_counter() - began) / counts[name] * 1e6)
+    return {name: sorted(each)[len(each) // 2] for name, each in turns.items()}
+
+
+class Bare:
+    """The C calls that the operator makes, on memory that is there."""
+
+    def __init__(
+        self, layer: QLIFLayer, input: torch.Tensor, upstream: torch.Tensor, parameters: List[torch.Tensor], text: str
+    ):
+        config = qlif.QlifConfig.parse(text)
+        self._library = native.library()._library
+        library = native.library()
+        self._kernel = ctypes.c_void_p()
+        options = native.sized(native.KernelOptions, threads=torch.get_num_threads())
+        library.call(
+            "qlif_kernel_open", native.HOST, config._address, ctypes.byref(options), ctypes.byref(self._kernel)
+        )
+        steps, batch, neurons = input.shape
+        mode = native.TAPE_VOLTAGE if config.draws_normals else native.TAPE_COMPACT
+        tape = ctypes.c_void_p()
+        library.call("qlif_tape_open", self._kernel, mode, 0, steps, batch, neurons, ctypes.byref(tape))
+        self._keep = [input, upstream, parameters]
+
+        def memory(*shape: int, dtype: torch.dtype = torch.float32) -> int:
+            self._keep.append(torch.zeros(shape, dtype=dtype))
+            return self._keep[-1].data_ptr()
+
+        def forward_args(tape_address) -> native.ForwardArgs:
+            args = native.sized(
+                native.ForwardArgs, steps=steps, batch=batch, neurons=neurons, seed=1, input=input.data_ptr(),
+                spikes_u8=memory(*input.shape, dtype=torch.uint8), spike_values=memory(*input.shape),
+                voltages=memory(*input.shape), tape=tape_address,
+            )  # fmt: skip
+            for i, parameter in enumerate(parameters):
+                args.parameters[i] = parameter.data_ptr()
+                args.per_neuron_parameters |= (parameter.numel() == neurons and neurons > 1) << i
+            for i in range(len(config._model().variables)):
+                args.final_state[i] = memory(batch, neurons)
+            return args
+
+        recorded, self._plain = forward_args(tape.value), forward_args(None)
+        backward = native.sized(
+            native.BackwardArgs,
+            forward=ctypes.pointer(recorded),
+            grad_spike_values=upstream.data_ptr(),
+            grad_input=memory(*input.shape),
+        )
+        for i, parameter in enumerate(parameters):
+            if parameter.requires_grad:
+                backward.grad_parameters[i] = memory(*parameter.shape)
+        self._keep += [recorded, backward]
+        self._recorded, self._backward, self._unrecorded = (
+            ctypes.byref(each) for each in (recorded, backward, self._plain)
+        )
+
+    def train(self) -> None:
+        self._library.qlif_forward(self._kernel, self._recorded, None)
+        self._library.qlif_backward(self._kernel, self._backward, None)
+
+    def forward(self) -> None:
+        self._library.qlif_forward(self._kernel, self._unrecorded, None)
+
+
+def measure(shape: List[int], arguments: dict, seconds: float) -> Dict[str, float]:
+    layer = QLIFLayer(shape[2], **arguments)
+    neurons = layer.qlifs
+    input = torch.randn(shape, requires_grad=True)
+    upstream = torch.randn(shape)
+    text = neurons._texts[True, False]
+    eta = neurons.eta if neurons._no_eta is None else neurons._no_eta
+    parameters = [neurons.V_th, neurons.tau, eta, neurons.q_scale, neurons.q_bias]
+    wanted = [input, *layer.parameters()]
+    draws = torch.tensor([1, 0, 0, 0])
+    bare = Bare(layer, input, upstream, parameters, text)
+    step = input.detach()[0]
+
+    def operator(namespace):
+        return namespace.run(input, parameters, None, None, draws, None, None, None, text, 0)[1]
+
+    def train(values):
+        torch.autograd.grad(values, wanted, upstream, allow_unused=True)
+
+    def trained_layer():
+        layer(input)
+        train(layer.spike_values)
+
+    def without(call):
+        def run():
+            with torch.no_grad():
+                call()
+
+        return run
+
+    contenders = {
+        "bare, training": bare.train,
+        "empty, training": lambda: train(operator(torch.ops.qlif_empty)),
+        "operator, training": lambda: train(operator(torch.ops.qlif)),
+        "layer, training": trained_layer,
+        "bare, forward": bare.forward,
+        "operator, forward": without(lambda: operator(torch.ops.qlif)),
+        "layer, forward": without(lambda: layer(input)),
+    }
+    if shape[0] == 1:
+        contenders["step, forward"] = without(lambda: neurons(step))
+    with_training = medians({name: call for name, call in contenders.items() if "training" in name}, seconds)
+    layer.eval()
+    return {**with_training, **medians({name: call for name, call in contenders.items() if "forward" in name}, seconds)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--shapes", default="20x128x512,100x1x128,1x1x128", help="T x B x N, with commas between")
+    parser.add_argument("--configurations", default=",".join(CONFIGURATIONS))
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each table's row, training and forward")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    load_empty()
+    print(
+        f"Microseconds a call, medians. {platform.platform()}, {qlif.devices()['cpu']}, PyTorch {torch.__version__}, operators in "
+        f"{_operators.KIND}, {options.threads} threads, load {os.getloadavg()[0]:.2f}.\n"
+    )
+    names = ["bare", "empty", "operator", "layer"]
+    print(
+        "| shape | configuration | "
+        + " | ".join(f"{name}, training" for name in names)
+        + " | bare, forward | operator, forward | layer, forward | step, forward |"
+    )
+    print("|:--|:--|" + "--:|" * 8)
+    for shape in options.shapes.split(","):
+        for name in options.configurations.split(","):
+            made = measure([int(extent) for extent in shape.split("x")], CONFIGURATIONS[name], options.seconds)
+            columns = [f"{kind}, training" for kind in names] + [
+                f"{kind}, forward" for kind in ("bare", "operator", "layer", "step")
+            ]
+            print(
+                f"| {shape} | {name} | "
+                + " | ".join(f"{made[column]:.1f}" if column in made else "" for column in columns)
+                + " |",
+                flush=True,
+            )
+    print(f"\nload {os.getloadavg()[0]:.2f}")
+
+
+if __name__ == "__main__":
+    main()
