@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from qlif.torch import QLIF
+from qlif.torch import QLIF, SpikeLinear
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "mnist"
 
@@ -32,12 +32,12 @@ def read(name, data):
 
 
 class Network(nn.Module):
-    def __init__(self, hidden, steps, **neurons):
+    def __init__(self, hidden, steps, linear=nn.Linear, **neurons):
         super().__init__()
         self.steps = steps
-        self.encoded = nn.Linear(784, hidden)
+        self.encoded = linear(784, hidden)
         self.neurons = QLIF(hidden, **neurons)
-        self.readout = nn.Linear(hidden, 10)
+        self.readout = linear(hidden, 10)
 
     def forward(self, images):
         """Logits, averaged over the steps, of images (B, 784) in [0, 1]."""
@@ -69,6 +69,7 @@ def main(arguments=None):
     parser.add_argument("--images", type=int, default=60000, help="how many to train with")
     parser.add_argument("--tests", type=int, default=10000, help="how many to test with")
     parser.add_argument("--no-quantum", action="store_true", help="the classic decision")
+    parser.add_argument("--spike-linear", action="store_true", help="SpikeLinear in the place of nn.Linear")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of the IDX files")
     options = parser.parse_args(arguments)
 
@@ -79,7 +80,13 @@ def main(arguments=None):
     answers = read("t10k-labels-idx1-ubyte.gz", options.data)[: options.tests].long()
 
     network = Network(
-        options.hidden, options.T, preset="2025-08-24", tau=2.0, noise_std=0.0, quantum_mode=not options.no_quantum
+        options.hidden,
+        options.T,
+        SpikeLinear if options.spike_linear else nn.Linear,
+        preset="2025-08-24",
+        tau=2.0,
+        noise_std=0.0,
+        quantum_mode=not options.no_quantum,
     )
     optimizer = torch.optim.Adam(network.parameters(), lr=options.lr)
     reached = 0.0

@@ -9,12 +9,13 @@ from conftest import REPOSITORY
 torch = pytest.importorskip("torch")
 
 
-def test_the_network_learns(capsys):
+@pytest.mark.parametrize("linear", ["", " --spike-linear"])
+def test_the_network_learns(capsys, linear):
     path = REPOSITORY / "python" / "examples" / "mnist.py"
     spec = importlib.util.spec_from_file_location("mnist", path)
     mnist = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(mnist)
-    arguments = "--epochs 2 --images 2000 --tests 1000 --hidden 128 --T 10 --lr 3e-3"
+    arguments = "--epochs 2 --images 2000 --tests 1000 --hidden 128 --T 10 --lr 3e-3" + linear
     assert mnist.main(arguments.split()) > 0.6
     assert len(capsys.readouterr().out.splitlines()) == 2
 

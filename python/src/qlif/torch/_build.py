@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -19,6 +20,8 @@ from typing import Optional
 import torch
 
 from .. import _library as native
+
+_log = logging.getLogger("qlif")
 
 _SOURCE = Path(__file__).resolve().parent / "operator.cpp"
 
@@ -124,7 +127,15 @@ def load() -> Path:
     """Loads the operators, after compiling them if there are none yet; the file that they are in. Raises BuildError."""
     header = _header()
     path = _path(header)
-    if not path.is_file():
-        compile_operators(_SOURCE, header.parent, path)
+    if path.is_file():
+        try:
+            _load(path)
+            return path
+        except BuildError as broken:
+            # Cut off, or of a PyTorch that was built anew under the same version.
+            _log.info("operators are compiled anew: %s", broken)
+    else:
+        _log.info("operators are compiled against PyTorch %s, once", torch.__version__)
+    compile_operators(_SOURCE, header.parent, path)
     _load(path)
     return path

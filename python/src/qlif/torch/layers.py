@@ -707,10 +707,10 @@ class QLIFLayer(nn.Module):
     Every call starts from a fresh state, with a seed of its own drawn from PyTorch's CPU generator (or `generator`).
 
     process_group: of torch.distributed, for data-parallel training: each rank gives its part of the batch, rank 0's
-    first, and R ranks fire the spikes of one process with the whole batch, bit for bit. Rank 0's seed is sent to all
-    once and runs are counted, so that every rank must make the same layers and calls, resets among them; homeostasis'
-    means are those of all rows of all ranks. `row_index` says where rows stand if not in order. Gradients are each
-    rank's own, for DistributedDataParallel or all_reduce to add up.
+    first, and R ranks fire the spikes of one process with the whole batch, which is a group of one rank, bit for bit.
+    Rank 0's seed is sent to all once and runs are counted, so that every rank must make the same layers and calls,
+    resets among them; homeostasis' means are those of all rows of all ranks. `row_index` says where rows stand if not
+    in order. Gradients are each rank's own, for DistributedDataParallel or all_reduce to add up.
     """
 
     def __init__(self, num_neurons: int, *arguments: Any, **named: Any):
