@@ -16,7 +16,7 @@ import org.qlif.spi.host.Crew;
 /**
  * Trains and tests a {@link Network}. A batch is worked through in blocks of {@value #BLOCK} rows, each from spikes to gradients by one
  * thread, whose cache then holds what lies between the layers; the blocks' gradients are added in a fixed order (docs/numerics.md), so the
- * number of threads changes no bit. After a training step comes the next: the gradient's norm is cut, {@link Adam} updates what is
+ * number of threads changes no bit; as many have work as a batch has blocks. After a training step comes the next: the gradient's norm is cut, {@link Adam} updates what is
  * learned, and neuron parameters are moved to where they can be learned ({@link Parameters#clamp}).
  *
  * <p>Spikes and draws of a training step follow from the seed, the step's index and the rows' numbers; those of a test from the seed and the

@@ -17,6 +17,9 @@ final class LinearPasses {
     /** Floats in a vector. */
     private static final int L = Lanes.LENGTH;
 
+    /** Processors with vectors of 512 bits have 32 of them. */
+    static final boolean MANY_REGISTERS = F.vectorBitSize() >= 512;
+
     private static final int SHIFT = Integer.numberOfTrailingZeros(L);
 
     private LinearPasses() {}
@@ -304,24 +307,23 @@ final class LinearPasses {
             float[] sums,
             int at) {
         int width = vectors * L;
+        int wide = MANY_REGISTERS && vectors % 4 == 0 ? 4 * L : 2 * L;
         for (int row = 0; row < rows; row += DENSE_ROWS) {
-            for (int column = 0; column < width; column += 2 * L) {
-                addDense(
-                        s,
-                        weights + column,
-                        width,
-                        terms,
-                        factors,
-                        x + row * stride,
-                        stride,
-                        sums,
-                        at + row * width + column);
+            for (int column = 0; column < width; column += wide) {
+                int w = weights + column;
+                int from = x + row * stride;
+                int to = at + row * width + column;
+                if (wide == 4 * L) {
+                    addDenseFour(s, w, width, terms, factors, from, stride, sums, to);
+                } else {
+                    addDenseTwo(s, w, width, terms, factors, from, stride, sums, to);
+                }
             }
         }
     }
 
     /** Of four rows and two vectors of columns. */
-    private static void addDense(
+    private static void addDenseTwo(
             float[] s, int weights, int width, int terms, float[] factors, int x, int stride, float[] sums, int at) {
         FloatVector v00 = FloatVector.fromArray(F, sums, at);
         FloatVector v01 = FloatVector.fromArray(F, sums, at + L);
@@ -356,6 +358,70 @@ final class LinearPasses {
         v21.intoArray(sums, at + 2 * width + L);
         v30.intoArray(sums, at + 3 * width);
         v31.intoArray(sums, at + 3 * width + L);
+    }
+
+    /** Of four rows and four vectors of columns, where there are registers for their sums. */
+    private static void addDenseFour(
+            float[] s, int weights, int width, int terms, float[] factors, int x, int stride, float[] sums, int at) {
+        FloatVector v00 = FloatVector.fromArray(F, sums, at);
+        FloatVector v01 = FloatVector.fromArray(F, sums, at + L);
+        FloatVector v02 = FloatVector.fromArray(F, sums, at + 2 * L);
+        FloatVector v03 = FloatVector.fromArray(F, sums, at + 3 * L);
+        FloatVector v10 = FloatVector.fromArray(F, sums, at + width);
+        FloatVector v11 = FloatVector.fromArray(F, sums, at + width + L);
+        FloatVector v12 = FloatVector.fromArray(F, sums, at + width + 2 * L);
+        FloatVector v13 = FloatVector.fromArray(F, sums, at + width + 3 * L);
+        FloatVector v20 = FloatVector.fromArray(F, sums, at + 2 * width);
+        FloatVector v21 = FloatVector.fromArray(F, sums, at + 2 * width + L);
+        FloatVector v22 = FloatVector.fromArray(F, sums, at + 2 * width + 2 * L);
+        FloatVector v23 = FloatVector.fromArray(F, sums, at + 2 * width + 3 * L);
+        FloatVector v30 = FloatVector.fromArray(F, sums, at + 3 * width);
+        FloatVector v31 = FloatVector.fromArray(F, sums, at + 3 * width + L);
+        FloatVector v32 = FloatVector.fromArray(F, sums, at + 3 * width + 2 * L);
+        FloatVector v33 = FloatVector.fromArray(F, sums, at + 3 * width + 3 * L);
+        int w = weights;
+        for (int i = x; i < x + terms; i++, w += width) {
+            FloatVector w0 = FloatVector.fromArray(F, s, w);
+            FloatVector w1 = FloatVector.fromArray(F, s, w + L);
+            FloatVector w2 = FloatVector.fromArray(F, s, w + 2 * L);
+            FloatVector w3 = FloatVector.fromArray(F, s, w + 3 * L);
+            FloatVector x0 = FloatVector.broadcast(F, factors[i]);
+            v00 = x0.fma(w0, v00);
+            v01 = x0.fma(w1, v01);
+            v02 = x0.fma(w2, v02);
+            v03 = x0.fma(w3, v03);
+            FloatVector x1 = FloatVector.broadcast(F, factors[i + stride]);
+            v10 = x1.fma(w0, v10);
+            v11 = x1.fma(w1, v11);
+            v12 = x1.fma(w2, v12);
+            v13 = x1.fma(w3, v13);
+            FloatVector x2 = FloatVector.broadcast(F, factors[i + 2 * stride]);
+            v20 = x2.fma(w0, v20);
+            v21 = x2.fma(w1, v21);
+            v22 = x2.fma(w2, v22);
+            v23 = x2.fma(w3, v23);
+            FloatVector x3 = FloatVector.broadcast(F, factors[i + 3 * stride]);
+            v30 = x3.fma(w0, v30);
+            v31 = x3.fma(w1, v31);
+            v32 = x3.fma(w2, v32);
+            v33 = x3.fma(w3, v33);
+        }
+        v00.intoArray(sums, at);
+        v01.intoArray(sums, at + L);
+        v02.intoArray(sums, at + 2 * L);
+        v03.intoArray(sums, at + 3 * L);
+        v10.intoArray(sums, at + width);
+        v11.intoArray(sums, at + width + L);
+        v12.intoArray(sums, at + width + 2 * L);
+        v13.intoArray(sums, at + width + 3 * L);
+        v20.intoArray(sums, at + 2 * width);
+        v21.intoArray(sums, at + 2 * width + L);
+        v22.intoArray(sums, at + 2 * width + 2 * L);
+        v23.intoArray(sums, at + 2 * width + 3 * L);
+        v30.intoArray(sums, at + 3 * width);
+        v31.intoArray(sums, at + 3 * width + L);
+        v32.intoArray(sums, at + 3 * width + 2 * L);
+        v33.intoArray(sums, at + 3 * width + 3 * L);
     }
 
     /** Adds to a row's sums the products of the terms whose factor is not 0. */

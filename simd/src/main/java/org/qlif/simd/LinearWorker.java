@@ -30,11 +30,11 @@ final class LinearWorker {
     /** Numbers that the terms of a part have at most, so that they fit the second-level cache or nearly so. */
     private static final int PART = 1 << 19;
 
-    /** From which share of terms that count on it is faster to take them all. */
-    private static final double DENSE_SPIKES = 0.7;
+    /** From which share of terms that count on it is faster to take them all: measured. */
+    private static final double DENSE_SPIKES = LinearPasses.MANY_REGISTERS ? 0.68 : 0.85;
 
     /** The same where their factors differ. */
-    private static final double DENSE_NUMBERS = 0.6;
+    private static final double DENSE_NUMBERS = LinearPasses.MANY_REGISTERS ? 0.45 : 0.68;
 
     private static final int WEIGHTS = Layout.START;
     private static final int SUMS = WEIGHTS + SpikeTerms.BLOCK * WIDTH;

@@ -30,6 +30,7 @@ final class SpikeTerms {
 
     private static final VectorSpecies<Byte> BYTES = VectorSpecies.of(byte.class, F.vectorShape());
     private static final int WORD = 64;
+    private static final int SQUARE = 16;
 
     private static final VarHandle BYTES_AS_LONG =
             MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
@@ -423,15 +424,28 @@ final class SpikeTerms {
         }
     }
 
+    /** Square by square, so that what is read and what is written both stay in the first-level cache. */
     private void transposeNumbers() {
         int columns = numbersStride;
-        for (int term = 0; term < terms; term++) {
-            for (int row = 0; row < columns; row++) {
-                dense[row * denseStride + term] = numbers[term * columns + row];
+        for (int term = 0; term < terms; term += SQUARE) {
+            for (int row = 0; row < columns; row += SQUARE) {
+                transposeSquare(term, Math.min(term + SQUARE, terms), row, Math.min(row + SQUARE, columns));
             }
         }
         if (rows > columns) {
             Arrays.fill(dense, columns * denseStride, columns * denseStride + terms, 1f);
+        }
+    }
+
+    private void transposeSquare(int firstTerm, int lastTerm, int firstRow, int lastRow) {
+        float[] from = numbers;
+        float[] to = dense;
+        int fromStride = numbersStride;
+        int toStride = denseStride;
+        for (int row = firstRow; row < lastRow; row++) {
+            for (int term = firstTerm; term < lastTerm; term++) {
+                to[row * toStride + term] = from[term * fromStride + row];
+            }
         }
     }
 }
