@@ -32,7 +32,8 @@ record Range(DoublePredicate contains, String expected) {
         if (!contains.test(value)) {
             float single = (float) value;
             boolean changes = single == 0 ? value != 0 : Float.isInfinite(single) && Double.isFinite(value);
-            throw refusal(name, value, expected + (changes ? "; in float32 it is " + single : ""));
+            boolean tells = this == FINITE || this == POSITIVE || this == NON_NEGATIVE;
+            throw refusal(name, value, expected + (changes && tells ? "; in float32 it is " + single : ""));
         }
     }
 

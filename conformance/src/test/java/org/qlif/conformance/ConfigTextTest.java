@@ -198,6 +198,6 @@ class ConfigTextTest {
     void refusesWhatIsDerivedOutOfRange() {
         assertThatThrownBy(() -> QlifConfig.builder().calibrate(0.5, 2e38).build())
                 .isExactlyInstanceOf(IllegalArgumentException.class)
-                .hasMessage("q_scale: got 4.0E38, expected a finite number");
+                .hasMessage("q_scale: got 4.0E38, expected a finite number; in float32 it is Infinity");
     }
 }
