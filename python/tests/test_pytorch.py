@@ -191,6 +191,26 @@ def test_an_exported_program_draws_anew(strict):
     assert torch.equal(torch.export.load(file).module()(current(0, (12, 7, 50)))[0], first[0])
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_steps_are_not_exported(strict):
+    neurons = QLIF(5, batch_size=3)
+    with pytest.raises(Exception, match="torch.export was asked for, and its programs keep no state"):
+        torch.export.export(neurons, (torch.zeros(3, 5),), strict=strict)
+    assert neurons(torch.zeros(3, 5)).shape == (3, 5)
+
+
+def test_a_layer_in_training_is_exported():
+    layer = QLIFLayer(5, homeostasis_lr=0.1)
+    eager = copy.deepcopy(layer)
+    program = torch.export.export(layer, (torch.zeros(12, 3, 5),)).module()
+    # The program moves the means of homeostasis, too.
+    for seed in range(3):
+        torch.manual_seed(seed)
+        expected = eager(current(seed))[1]
+        torch.manual_seed(seed)
+        assert torch.equal(program(current(seed))[1], expected)
+
+
 @pytest.mark.parametrize("reentrant", [True, False])
 def test_checkpointing_recomputes_the_run(reentrant):
     layer = QLIFLayer(5)

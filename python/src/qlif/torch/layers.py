@@ -482,6 +482,11 @@ class QLIF(nn.Module):
         external_modulation broadcasts to (B, N), goes through the transform and stays in force for later calls without
         one. uniforms, normals: (B, N), in the place of the draws (uniforms of "multi_qubit": (quantum_wire, B, N)).
         """
+        if torch.compiler.is_exporting():
+            # The state of now would become a constant of the program.
+            raise NotImplementedError(
+                "QLIF: torch.export was asked for, and its programs keep no state from call to call: export QLIFLayer"
+            )
         current = _input("I", I, "BN", self.num_neurons, self._fresh)
         state, _, _, draws = self._run_so_far
         if current.shape[0] != state.shape[1]:
