@@ -409,12 +409,11 @@ void *streamOf(const c10::Device &device) {
 
 /** Scratch memory for a call on a GPU, where a kernel's calls may be on several streams; nothing on the host. */
 Tensor scratchFor(const Lease &lease, const Shape &shape, const Tensor &input) {
-  if (input.device().is_cpu()) {
-    return Tensor();
-  }
   uint64_t bytes = 0;
-  check(library.qlif_scratch_bytes(lease.kernel(), shape.steps, shape.batch, shape.neurons, 1, &bytes));
-  return at::empty({(int64_t)bytes}, input.options().dtype(at::kByte));
+  if (!input.device().is_cpu()) {
+    check(library.qlif_scratch_bytes(lease.kernel(), shape.steps, shape.batch, shape.neurons, 1, &bytes));
+  }
+  return bytes == 0 ? Tensor() : at::empty({(int64_t)bytes}, input.options().dtype(at::kByte));
 }
 
 /** The bytes of a tape: what the library says, or a little more on a GPU. _operators.py has the same formula, for shapes that are symbols. */
