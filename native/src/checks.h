@@ -20,7 +20,12 @@ const char *textOf(Number value, char (&text)[LENGTH]) {
   if (value != value) {
     return "nan";
   }
-  for (int digits = 1; digits <= 17; digits++) {
+  // From as many digits as the whole part has: 100, not 1e+02.
+  int whole = 1;
+  for (double rest = value < 0 ? -value : value; rest >= 10 && whole < 7; rest /= 10) {
+    whole++;
+  }
+  for (int digits = whole; digits <= 17; digits++) {
     snprintf(text, LENGTH, "%.*g", digits, (double)value);
     if (readBack(text, value) == value) {
       break;

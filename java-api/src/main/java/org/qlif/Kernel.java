@@ -113,6 +113,7 @@ public final class Kernel implements AutoCloseable {
      * @throws WrongThreadException if memory belongs to another thread's confined arena
      */
     public void forward(Forward call) {
+        Objects.requireNonNull(call, "call");
         guard.enter();
         try {
             call.check(config, this);
@@ -152,6 +153,7 @@ public final class Kernel implements AutoCloseable {
      * @throws WrongThreadException if memory belongs to another thread's confined arena
      */
     public void backward(Backward call) {
+        Objects.requireNonNull(call, "call");
         guard.enter();
         try {
             call.check(config, this);

@@ -95,6 +95,7 @@ public final class SpikeLinear implements AutoCloseable {
      * @throws WrongThreadException if memory belongs to another thread's confined arena
      */
     public void forward(LinearForward call) {
+        Objects.requireNonNull(call, "call");
         guard.enter();
         try {
             call.check(this);
@@ -113,6 +114,7 @@ public final class SpikeLinear implements AutoCloseable {
      * @throws WrongThreadException if memory belongs to another thread's confined arena
      */
     public void backward(LinearBackward call) {
+        Objects.requireNonNull(call, "call");
         guard.enter();
         try {
             call.check(this);

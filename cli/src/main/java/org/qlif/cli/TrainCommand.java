@@ -129,7 +129,7 @@ final class TrainCommand implements Callable<Integer> {
             paramLabel = "NAME",
             description = {
                 "What trains: qlif, on the JDK alone, or djl, for the linear layers and Adam of DJL with PyTorch,"
-                        + " which it downloads and unpacks on first use, 450 MB" + SHOW_DEFAULT
+                        + " which it downloads and unpacks on first use, 430 MB" + SHOW_DEFAULT
             })
     private TrainingEngine.Name engine = DEFAULTS.engine();
 

@@ -69,7 +69,8 @@ public final class Adam {
 
     private static double positive(String name, double value) {
         if (!((float) value > 0 && Float.isFinite((float) value))) {
-            throw new IllegalArgumentException(name + ": got " + value + ", expected a finite number above 0");
+            throw new IllegalArgumentException(
+                    name + ": got " + value + ", expected a number above 0, and finite, in float32");
         }
         return value;
     }

@@ -12,7 +12,7 @@ import java.util.Objects;
  *
  * @param input the data as spikes
  * @param loss what the network is to get right of it
- * @param rows the numbers of the rows, at least one; the order counts where sums are rounded. Read, not copied
+ * @param rows the numbers of the rows, at least one; the order counts where sums are rounded. Copied
  */
 public record Batch(SpikeInput input, Loss loss, int[] rows) {
     /**
@@ -27,6 +27,7 @@ public record Batch(SpikeInput input, Loss loss, int[] rows) {
             throw new IllegalArgumentException(
                     "loss: knows " + loss.rows() + " rows, expected " + input.rows() + ", as many as the input has");
         }
+        rows = Objects.requireNonNull(rows, "rows").clone();
         if (rows.length == 0) {
             throw new IllegalArgumentException("rows: got none, expected at least one");
         }

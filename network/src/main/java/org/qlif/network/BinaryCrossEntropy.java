@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /** {@link Loss#binaryCrossEntropy}. */
 record BinaryCrossEntropy(float[] targets, int outputs) implements Loss {
     BinaryCrossEntropy {
-        Objects.requireNonNull(targets, "targets");
+        targets = Objects.requireNonNull(targets, "targets").clone();
         Checks.atLeast("outputs", outputs, 1);
         if (targets.length % outputs != 0) {
             throw new IllegalArgumentException("targets: got " + targets.length + ", expected a multiple of " + outputs

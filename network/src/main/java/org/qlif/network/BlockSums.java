@@ -19,10 +19,14 @@ import org.qlif.spi.host.BlockTree;
  * StepResult result = trainer.update(mine.append(theirs));
  * }</pre>
  *
- * <p>Made by {@link Trainer#gradients}, to be used until that trainer's next call. Not thread-safe.
+ * <p>Made by {@link Trainer#gradients}, to be used until that trainer makes others, and refused after. Not thread-safe.
  */
 public final class BlockSums {
+    private final Trainer trainer;
     private final Network network;
+    /** Which of the trainer's sums these are. */
+    private final long call;
+
     private final long step;
     private final int batchBlocks;
     private BlockScore score;
@@ -37,38 +41,37 @@ public final class BlockSums {
 
     /** All blocks of a batch. */
     BlockSums(
-            Network network,
-            long step,
+            Trainer trainer,
             BlockScore score,
             List<Statistics.@Nullable Sums> statistics,
             float[] complete,
             StepTimes times) {
-        this(network, step, score.end(), score, statistics, times, complete, null);
+        this(trainer, score.end(), score, statistics, times, complete, null);
     }
 
     /** Some blocks of a batch. */
     BlockSums(
-            Network network,
-            long step,
+            Trainer trainer,
             int batchBlocks,
             BlockScore score,
             List<Statistics.@Nullable Sums> statistics,
             BlockTree tree,
             StepTimes times) {
-        this(network, step, batchBlocks, score, statistics, times, null, tree);
+        this(trainer, batchBlocks, score, statistics, times, null, tree);
     }
 
     private BlockSums(
-            Network network,
-            long step,
+            Trainer trainer,
             int batchBlocks,
             BlockScore score,
             List<Statistics.@Nullable Sums> statistics,
             StepTimes times,
             float @Nullable [] complete,
             @Nullable BlockTree tree) {
-        this.network = network;
-        this.step = step;
+        this.trainer = trainer;
+        this.network = trainer.network();
+        this.call = trainer.calls();
+        this.step = trainer.step();
         this.batchBlocks = batchBlocks;
         this.score = score;
         this.statistics = statistics;
@@ -97,13 +100,17 @@ public final class BlockSums {
      *
      * @return these
      * @throws IllegalArgumentException if {@code later} does not start where these end, or is of another training step, batch or network
+     * @throws IllegalStateException if either's trainer has made others since
      */
     public BlockSums append(BlockSums later) {
+        Objects.requireNonNull(later, "later");
+        requireCurrent("these sums");
+        later.requireCurrent("later");
         if (later.first() != end()
                 || later.step != step
                 || later.batchBlocks != batchBlocks
                 || later.score.rows() != score.rows()
-                || !later.network.learnables().equals(network.learnables())) {
+                || !later.network.isLike(network)) {
             throw new IllegalArgumentException(
                     "later: got " + later + ", expected blocks from " + end() + " on of the same batch as " + this);
         }
@@ -120,9 +127,10 @@ public final class BlockSums {
      * The gradient of the batch's mean loss with respect to what is learned under this name, not clipped: a new array.
      *
      * @throws IllegalArgumentException if there is nothing of this name
-     * @throws IllegalStateException if these are not all blocks of the batch
+     * @throws IllegalStateException if these are not all blocks of the batch, or their trainer has made others since
      */
     public float[] gradient(String name) {
+        requireCurrent("these sums");
         Learnable learnable = network.learnable(name);
         return Arrays.copyOfRange(sum(), learnable.at(), learnable.at() + learnable.length());
     }
@@ -136,6 +144,17 @@ public final class BlockSums {
             complete = tree.sum();
         }
         return Objects.requireNonNull(complete);
+    }
+
+    /** Throws if the memory of these holds other sums by now. */
+    void requireCurrent(String name) {
+        if (call != trainer.calls()) {
+            throw new IllegalStateException(name + ": got " + this + ", whose trainer has made others since");
+        }
+    }
+
+    Network network() {
+        return network;
     }
 
     long step() {

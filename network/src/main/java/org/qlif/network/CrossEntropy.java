@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /** {@link Loss#crossEntropy}. */
 record CrossEntropy(int[] labels, int greatest) implements Loss {
     CrossEntropy(int[] labels) {
-        this(Objects.requireNonNull(labels, "labels"), greatest(labels));
+        this(Objects.requireNonNull(labels, "labels").clone(), greatest(labels));
     }
 
     private static int greatest(int[] labels) {

@@ -47,7 +47,7 @@ public interface Loss {
      * Cross-entropy of classes: log(sum of exp z) - z of the row's class. The gradient is softmax - 1 at the class. Right is a row whose
      * class has the greatest output; of equal ones the first counts.
      *
-     * @param labels the class of each row of the data, from 0; read, not copied
+     * @param labels the class of each row of the data, from 0; copied
      * @throws IllegalArgumentException if one is negative
      */
     static Loss crossEntropy(int[] labels) {
@@ -58,7 +58,7 @@ public interface Loss {
      * Binary cross-entropy of each output, with logits: the mean over outputs of max(z, 0) - z y + log(1 + exp(-|z|)). The gradient is
      * (sigmoid(z) - y) / outputs. Right is a row whose outputs are all above 0 where the target is at least 1/2, and at most 0 elsewhere.
      *
-     * @param targets y, from 0 to 1, {@code outputs} for each row of the data, row by row; read, not copied
+     * @param targets y, from 0 to 1, {@code outputs} for each row of the data, row by row; copied
      * @param outputs how many outputs a row has, at least 1
      * @throws IllegalArgumentException if a target is not from 0 to 1, or their number is no multiple of {@code outputs}
      */

@@ -122,7 +122,8 @@ public final class Network {
     }
 
     /**
-     * The parameters of the neurons at a position, live, those that are not learned among them.
+     * The parameters of the neurons at a position, live, those that are not learned among them. Those that are learned keep their tensors: a
+     * trainer refuses others.
      *
      * @throws IllegalArgumentException if there are no neurons there
      */
@@ -162,6 +163,40 @@ public final class Network {
 
     List<Layer> layers() {
         return layers;
+    }
+
+    /** Whether {@code other} has the same layers, neurons and all that is learned, whatever the values. */
+    boolean isLike(Network other) {
+        return inputs == other.inputs
+                && learnables.equals(other.learnables)
+                && configs().equals(other.configs());
+    }
+
+    private List<NeuronConfig> configs() {
+        List<NeuronConfig> configs = new ArrayList<>();
+        for (Layer layer : layers) {
+            if (layer instanceof Layer.Neurons neurons) {
+                configs.add(neurons.config());
+            }
+        }
+        return configs;
+    }
+
+    /** Throws if a parameter that is learned has another tensor than the learned values have. */
+    void requireLearnedInPlace() {
+        for (Layer layer : layers) {
+            for (Layer.Learned learned :
+                    layer instanceof Layer.Neurons neurons ? neurons.learned() : List.<Layer.Learned>of()) {
+                Learnable learnable = learned.learnable();
+                Tensor tensor =
+                        neurons(((Layer.Neurons) layer).position()).parameters().get(learned.parameter());
+                if (tensor == null
+                        || !tensor.memory().equals(learnable.in(values).memory())) {
+                    throw new IllegalStateException(learnable.name() + ": its tensor was replaced by " + tensor
+                            + "; expected its values to be written into get(\"" + learnable.name() + "\")");
+                }
+            }
+        }
     }
 
     List<Learnable> learnables() {
@@ -261,6 +296,7 @@ public final class Network {
             if (complete || plans.isEmpty() || !(plans.getLast() instanceof LinearPlan)) {
                 throw new IllegalStateException("neurons: come after " + last() + ", expected after a linear layer");
             }
+            Objects.requireNonNull(learned, "learned");
             Set<NeuronParameter> distinct = new LinkedHashSet<>(Arrays.asList(learned));
             if (distinct.size() < learned.length || !config.parameters().containsAll(distinct)) {
                 throw new IllegalArgumentException("learned: got " + Arrays.toString(learned) + ", expected some of "

@@ -75,6 +75,9 @@ public final class Trainer implements AutoCloseable {
     private final double[] partialSums;
     private final BlockTree tree = new BlockTree();
     private long step;
+    /** How often sums were made. */
+    private long calls;
+
     private boolean closed;
 
     private Trainer(Builder builder) {
@@ -120,6 +123,11 @@ public final class Trainer implements AutoCloseable {
                 + workers.getFirst().description();
     }
 
+    /** How often sums were made, in memory that the next ones take. */
+    long calls() {
+        return calls;
+    }
+
     /** The index of the next training step, from 0. */
     public long step() {
         return step;
@@ -132,7 +140,8 @@ public final class Trainer implements AutoCloseable {
      * @throws IllegalArgumentException if input or loss don't fit the network
      * @throws DivergenceException if the loss, an output, the gradient, the square of its norm (in float32), or anything that is learned is
      *     not finite; but for the last, nothing has been learned from this batch
-     * @throws IllegalStateException if the trainer is closed
+     * @throws IllegalStateException if the trainer is closed, or a parameter that is learned has another tensor than
+     *     {@link Network#get} says
      */
     public StepResult train(Batch batch) {
         return update(gradients(batch, 0, batch.blocks()));
@@ -150,15 +159,18 @@ public final class Trainer implements AutoCloseable {
     public BlockSums gradients(Batch batch, int first, int end) {
         long start = System.nanoTime();
         requireFits(batch);
-        Objects.checkFromToIndex(first, end, batch.blocks());
-        Objects.checkIndex(first, end);
+        if (first < 0 || end <= first || end > batch.blocks()) {
+            throw new IndexOutOfBoundsException("first, end: got " + first + ", " + end
+                    + ", expected 0 <= first < end <= " + batch.blocks() + ", the blocks of the batch");
+        }
+        calls++;
         workers.forEach(Worker::start);
         BlockScore score = new BlockScore(first, end - first, batch.rows().length);
         if (end - first == batch.blocks() && batch.blocks() <= wave) {
             run(batch, first, end, score);
             long ran = System.nanoTime();
             addBlocks(0, end, gradient);
-            return new BlockSums(network, step, score, statistics(), gradient, times(start, System.nanoTime() - ran));
+            return new BlockSums(this, score, statistics(), gradient, times(start, System.nanoTime() - ran));
         }
         tree.start(gradient.length, first);
         long addNanos = 0;
@@ -171,7 +183,7 @@ public final class Trainer implements AutoCloseable {
             addNanos += System.nanoTime() - ran;
             at = to;
         }
-        return new BlockSums(network, step, batch.blocks(), score, statistics(), tree, times(start, addNanos));
+        return new BlockSums(this, batch.blocks(), score, statistics(), tree, times(start, addNanos));
     }
 
     /** What the workers summed of the neurons' final states: exact, so that it does not matter who did which block. */
@@ -232,17 +244,20 @@ public final class Trainer implements AutoCloseable {
      *
      * @return what the network made of the batch before it learned from it
      * @throws IllegalArgumentException if the sums are of another network or step
-     * @throws IllegalStateException if they are not of all blocks, or the trainer is closed
+     * @throws IllegalStateException if they are not of all blocks, their trainer has made others since, or this trainer is closed
      * @throws DivergenceException as {@link #train}
      */
     public StepResult update(BlockSums sums) {
         long start = System.nanoTime();
         requireOpen();
-        float[] sum = sums.sum();
-        if (sums.step() != step || sum.length < gradient.length) {
-            throw new IllegalArgumentException(
-                    "sums: got " + sums + ", expected those of step " + step + " of this network");
+        Objects.requireNonNull(sums, "sums").requireCurrent("sums");
+        if (sums.step() != step || !sums.network().isLike(network)) {
+            throw new IllegalArgumentException("sums: got " + sums + " of " + sums.network()
+                    + ", expected those of step " + step + " of " + network);
         }
+        network.requireLearnedInPlace();
+        adam.requireSize(gradient.length);
+        float[] sum = sums.sum();
         double loss = sums.score().meanLoss();
         if (!Double.isFinite(loss)) {
             throw new DivergenceException("the loss is " + loss);
@@ -264,9 +279,10 @@ public final class Trainer implements AutoCloseable {
         adam.begin(gradient.length);
         float scale = cut ? (float) (clip / norm) : 1;
         chunks((_, at, count) -> adam.update(network.values(), sum, scale, at, at + count));
+        // Counted before the check: Adam has counted, too.
+        step++;
         requireFinite();
         clamp();
-        step++;
         StepTimes spent = sums.times();
         long nanos = System.nanoTime() - start;
         StepTimes times = new StepTimes(
@@ -397,7 +413,8 @@ public final class Trainer implements AutoCloseable {
 
     private void requireFits(Batch batch) {
         requireOpen();
-        SpikeInput input = batch.input();
+        network.requireLearnedInPlace();
+        SpikeInput input = Objects.requireNonNull(batch, "batch").input();
         if (input.width() != network.inputs()) {
             throw new IllegalArgumentException("input: has width " + input.width() + ", expected " + network.inputs()
                     + ", the inputs of the network");
@@ -500,11 +517,12 @@ public final class Trainer implements AutoCloseable {
         /**
          * The norm that all gradients together are cut to; 0, as it is unless set, for no cut.
          *
-         * @throws IllegalArgumentException if it is negative, or not finite in float32
+         * @throws IllegalArgumentException if it is negative, or in float32 not finite or 0 without being it
          */
         public Builder clip(double norm) {
-            if (!(norm >= 0 && (float) norm < Float.POSITIVE_INFINITY)) {
-                throw new IllegalArgumentException("norm: got " + norm + ", expected a finite norm, or 0 for no cut");
+            if (!(norm == 0 || (float) norm > 0 && (float) norm < Float.POSITIVE_INFINITY)) {
+                throw new IllegalArgumentException(
+                        "norm: got " + norm + ", expected a norm above 0, and finite, in float32, or 0 for no cut");
             }
             this.clip = norm;
             return this;

@@ -312,6 +312,98 @@ class TrainerTest {
         }
     }
 
+    /** As large, or larger, of other layers, or of other neurons: nothing is learned from them. */
+    @Test
+    void refusesSumsOfAnotherNetwork() {
+        Network network = network(DRAWN);
+        Network wider = Network.builder(INPUTS)
+                .linear(40)
+                .neurons(DRAWN, QlifParameter.V_TH, QlifParameter.Q_SCALE)
+                .readout(CLASSES)
+                .build();
+        Network others = network(QlifConfig.plainLif());
+        Map<String, float[]> before = values(network);
+        Tensor rate = network.statistics(1).get(QlifVariable.RATE);
+        float[] rates = rate.toFloatArray();
+        try (Trainer trainer = on(network, 1).build()) {
+            for (Network other : new Network[] {wider, others, deep()}) {
+                try (Trainer stranger = on(other, 1).build()) {
+                    BlockSums sums = stranger.gradients(batch(64), 0, 2);
+                    assertThatIllegalArgumentException()
+                            .isThrownBy(() -> trainer.update(sums))
+                            .withMessageStartingWith("sums: got BlockSums[blocks 0 to 2 of 2, step 0] of Network[");
+                    BlockSums first = trainer.gradients(batch(64), 0, 1);
+                    BlockSums second = stranger.gradients(batch(64), 1, 2);
+                    assertThatIllegalArgumentException()
+                            .isThrownBy(() -> first.append(second))
+                            .withMessageStartingWith("later: got BlockSums[");
+                }
+            }
+            assertSame(network, before);
+            assertThat(rate.toFloatArray()).isEqualTo(rates);
+            assertThat(trainer.step()).isZero();
+        }
+    }
+
+    /** Their memory holds the sums of the trainer's next call. */
+    @Test
+    void refusesSumsOfAnEarlierCall() {
+        try (Trainer trainer = on(network(DRAWN), 1).build();
+                Trainer other = on(network(DRAWN), 1).build()) {
+            BlockSums all = trainer.gradients(batch(64), 0, 2);
+            BlockSums first = trainer.gradients(batch(64), 0, 1);
+            BlockSums second = other.gradients(batch(64), 1, 2);
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> trainer.update(all))
+                    .withMessage(
+                            "sums: got BlockSums[blocks 0 to 2 of 2, step 0], whose trainer has made others since");
+            assertThatIllegalStateException().isThrownBy(() -> all.gradient("0.weight"));
+            trainer.test(batch(64));
+            assertThat(trainer.update(first.append(second)).loss()).isPositive();
+            BlockSums mine = trainer.gradients(batch(64), 0, 1);
+            BlockSums theirs = trainer.gradients(batch(64), 1, 2);
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> mine.append(theirs))
+                    .withMessageStartingWith("these sums: got ");
+        }
+    }
+
+    /** The kernel would read the new tensor, and the optimizer change the old one. */
+    @Test
+    void refusesAReplacedParameterThatIsLearned() {
+        Network network = network(DRAWN);
+        try (Trainer trainer = on(network, 1).build()) {
+            network.parameters(1).set(QlifParameter.TAU, Tensor.of(new float[] {9}, 1));
+            trainer.train(batch(32));
+            network.parameters(1).set(QlifParameter.V_TH, Tensor.of(new float[24], 24));
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> trainer.train(batch(32)))
+                    .withMessage(
+                            "1.v_th: its tensor was replaced by F32[24]; expected its values to be written into get(\"1.v_th\")");
+            assertThatIllegalStateException().isThrownBy(() -> trainer.test(batch(32)));
+            network.parameters(1).set(QlifParameter.V_TH, network.get("1.v_th"));
+            trainer.train(batch(32));
+            assertThat(trainer.step()).isEqualTo(2);
+        }
+    }
+
+    /** A class that changes after the loss was made could be one that no output stands for. */
+    @Test
+    void copiesWhatItChecked() {
+        int[] labels = LABELS.clone();
+        int[] rows = {1, 2, 3};
+        Batch batch = new Batch(ENCODER, Loss.crossEntropy(labels), rows);
+        try (Trainer trainer = on(network(DRAWN), 1).build()) {
+            StepResult before = trainer.test(batch);
+            Arrays.fill(labels, 1000);
+            Arrays.fill(rows, -1);
+            assertThat(trainer.test(batch).loss()).isEqualTo(before.loss());
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Trainer.builder(network(DRAWN)).clip(1e-300))
+                .withMessage("norm: got 1.0E-300, expected a norm above 0, and finite, in float32, or 0 for no cut");
+    }
+
     /** A test sees the same of a row whatever stands beside it, and changes nothing. */
     @Test
     void testsDependOnTheRowAlone() {

@@ -29,7 +29,8 @@ final class ScalarLinear implements BackendLinear {
 
     @Override
     public void forward(LinearForward call) {
-        long rows = call.steps() * call.batch();
+        // Rows without outputs could be as many as there are numbers.
+        long rows = call.outputs() == 0 ? 0 : call.steps() * call.batch();
         for (long row = 0; row < rows; row++) {
             for (long m = 0; m < call.outputs(); m += COLUMNS) {
                 forward(call, row, m, (int) Math.min(COLUMNS, call.outputs() - m));
@@ -97,7 +98,7 @@ final class ScalarLinear implements BackendLinear {
         LinearForward forward = call.forward();
         long inputs = forward.inputs();
         long outputs = forward.outputs();
-        for (long t = 0; t < forward.steps(); t++) {
+        for (long t = 0; inputs > 0 && t < forward.steps(); t++) {
             for (long b = 0; b < forward.batch(); b++) {
                 long from = gradientIndex(call, t, b);
                 long to = (t * forward.batch() + b) * inputs;

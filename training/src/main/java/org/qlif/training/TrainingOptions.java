@@ -77,10 +77,10 @@ public record TrainingOptions(
         // Meant in float32, in which the engine computes: a smaller rate would be 0 there, and nothing would be
         // learned.
         if (!((float) learningRate > 0 && learningRate <= 1)) {
-            throw new OptionException("learningRate", learningRate, "above 0, at most 1");
+            throw new OptionException("learningRate", learningRate, "above 0 in float32, at most 1");
         }
         if (!(clipGrad == 0 || (float) clipGrad > 0 && Float.isFinite((float) clipGrad))) {
-            throw new OptionException("clipGrad", clipGrad, "a finite norm, or 0 for no cut");
+            throw new OptionException("clipGrad", clipGrad, "a norm above 0, and finite, in float32, or 0 for no cut");
         }
         requireWithin("epochs", epochs, 1, MAX_EPOCHS);
         requireAtLeastZero("trainImages", trainImages);
