@@ -51,12 +51,20 @@ final class LinearWorkload {
 
     /** The input as a BIT tensor's words. */
     long[] bits() {
-        int stepBits = shape.batch() * shape.inputs();
+        return bits(0, shape.batch());
+    }
+
+    /** The input of {@code rows} rows of the batch, from {@code from} on, as a BIT tensor's words. */
+    long[] bits(int from, int rows) {
+        int stepBits = rows * shape.inputs();
         int stepWords = (stepBits + 63) / 64;
         long[] words = new long[shape.steps() * stepWords];
-        for (int i = 0; i < input.length; i++) {
-            if (input[i] != 0) {
-                words[i / stepBits * stepWords + i % stepBits / 64] |= 1L << i % stepBits % 64;
+        for (int t = 0; t < shape.steps(); t++) {
+            int first = (t * shape.batch() + from) * shape.inputs();
+            for (int i = 0; i < stepBits; i++) {
+                if (input[first + i] != 0) {
+                    words[t * stepWords + i / 64] |= 1L << i % 64;
+                }
             }
         }
         return words;

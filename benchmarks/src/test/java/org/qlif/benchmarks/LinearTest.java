@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LinearTest {
     static Stream<Arguments> contenders() {
@@ -35,6 +37,40 @@ class LinearTest {
             assertThat(benchmark.call()).isNotNull();
             benchmark.close();
         }
+    }
+
+    /** Whatever the group, a row's spikes are its own. */
+    @ParameterizedTest
+    @ValueSource(strings = {"qlif", "lif"})
+    void groupsOfRowsChangeNoBit(String model) {
+        FusionBenchmark whole = fused(model, 0);
+        byte[] expected = whole.spikes().getFirst();
+        assertThat(expected).contains(1).contains(0);
+        for (int rows : new int[] {1, 4, 32}) {
+            FusionBenchmark parts = fused(model, rows);
+            int from = 0;
+            for (byte[] spikes : parts.spikes()) {
+                int width = spikes.length / 7;
+                for (int t = 0; t < 7; t++) {
+                    assertThat(Arrays.copyOfRange(spikes, t * width, (t + 1) * width))
+                            .isEqualTo(Arrays.copyOfRange(expected, t * 6 * 70 + from, t * 6 * 70 + from + width));
+                }
+                from += width;
+            }
+            assertThat(from).isEqualTo(6 * 70);
+        }
+    }
+
+    private static FusionBenchmark fused(String model, int rows) {
+        FusionBenchmark benchmark = new FusionBenchmark();
+        benchmark.model = model;
+        benchmark.layer = "7x6x131x70";
+        benchmark.rows = rows;
+        benchmark.device = "cpu:simd";
+        benchmark.open();
+        benchmark.call();
+        benchmark.close();
+        return benchmark;
     }
 
     @Test
