@@ -390,7 +390,7 @@ public final class Trainer implements AutoCloseable {
         long drawKey = Mix.key(seed, TEST_DRAWS, 0);
         parallel(batch.blocks(), (member, part) -> {
             int block = (int) part;
-            float[] logits = workers.get(member).test(batch, block, spikeKey, drawKey, null).logits;
+            float[] logits = workers.get(member).test(batch, block, spikeKey, drawKey, null);
             System.arraycopy(logits, 0, all, block * BLOCK * outputs, batch.rowsOf(block) * outputs);
         });
         return all;

@@ -13,6 +13,11 @@ import org.qlif.spi.host.BlockTree;
 
 /** What a thread takes blocks through a network with: kernels of its own, which use no other thread, and memory of its own. */
 final class Worker implements AutoCloseable {
+    /** Rows of the linear layer, one for each step, that a group of a test has: as few as do not slow the layer down (FusionBenchmark). */
+    private static final int GROUP = 640;
+
+    private static final int FEWEST_ROWS = 8;
+
     private static final KernelOptions ALONE = KernelOptions.defaults().withThreads(1);
 
     private final Network network;
@@ -22,8 +27,10 @@ final class Worker implements AutoCloseable {
     private final List<Statistics.@Nullable Sums> sums = new ArrayList<>();
     /** Of whole blocks. */
     private @Nullable Workspace whole;
-    /** Of the last block that was not whole. */
+    /** Of the last rows that were no whole block. */
     private @Nullable Workspace rest;
+    /** Of a tested block. */
+    private float[] logits = {};
 
     /** Adds up parts of blocks' gradients. */
     final BlockTree tree = new BlockTree();
@@ -78,7 +85,7 @@ final class Worker implements AutoCloseable {
 
     /** The gradient of a block of a batch. */
     void train(Batch batch, int block, long spikeKey, long drawKey, BlockScore score, Gradients gradients) {
-        Workspace work = encoded(batch, block, spikeKey);
+        Workspace work = encoded(batch, block * Trainer.BLOCK, batch.rowsOf(block), spikeKey);
         for (int i = 0; i < work.neurons.size(); i++) {
             forward(work, i, true, drawKey);
             work.neurons.get(i).addEnd(sums.get(i));
@@ -98,22 +105,35 @@ final class Worker implements AutoCloseable {
         }
     }
 
-    /** What the network makes of a block of a batch. */
-    Workspace test(Batch batch, int block, long spikeKey, long drawKey, @Nullable BlockScore score) {
-        Workspace work = encoded(batch, block, spikeKey);
-        for (int i = 0; i < work.neurons.size(); i++) {
-            forward(work, i, false, drawKey);
+    /**
+     * What the network makes of a block of a batch, row by row; another call overwrites it. Rows go through all layers in groups, so that what
+     * lies between the layers stays in the cache: no row knows of its neighbours.
+     */
+    float[] test(Batch batch, int block, long spikeKey, long drawKey, @Nullable BlockScore score) {
+        int rows = batch.rowsOf(block);
+        int outputs = network.outputs();
+        if (logits.length < rows * outputs) {
+            logits = new float[Trainer.BLOCK * outputs];
         }
-        readOut(work);
+        int most = Math.clamp(GROUP / batch.input().steps(), FEWEST_ROWS, Trainer.BLOCK);
+        for (int from = 0; from < rows; from += most) {
+            int count = Math.min(most, rows - from);
+            Workspace work = encoded(batch, block * Trainer.BLOCK + from, count, spikeKey);
+            for (int i = 0; i < work.neurons.size(); i++) {
+                forward(work, i, false, drawKey);
+            }
+            readOut(work);
+            System.arraycopy(work.logits, 0, logits, from * outputs, count * outputs);
+        }
         if (score != null) {
-            score.rate(batch, block, work.logits, network.outputs(), null);
+            score.rate(batch, block, logits, outputs, null);
         }
-        return work;
+        return logits;
     }
 
     /** As {@link #test}, up to the neurons of index {@code index}, whose spikes are written, {@code U8 (T, B, N)}. */
     void spikes(Batch batch, int block, long spikeKey, long drawKey, int index, Tensor spikes) {
-        Workspace work = encoded(batch, block, spikeKey);
+        Workspace work = encoded(batch, block * Trainer.BLOCK, batch.rowsOf(block), spikeKey);
         for (int i = 0; i < index; i++) {
             forward(work, i, false, drawKey);
         }
@@ -121,10 +141,10 @@ final class Worker implements AutoCloseable {
         work.neurons.get(index).forward(drawKey, spikes);
     }
 
-    private Workspace encoded(Batch batch, int block, long spikeKey) {
+    /** The input of {@code rows} rows of the batch, from {@code from} on, as spikes. */
+    private Workspace encoded(Batch batch, int from, int rows, long spikeKey) {
         clock = System.nanoTime();
-        Workspace work = workspace(batch.input().steps(), batch.rowsOf(block));
-        int from = block * Trainer.BLOCK;
+        Workspace work = workspace(batch.input().steps(), rows);
         work.number(batch.rows(), from);
         batch.input().encode(spikeKey, batch.rows(), from, work.rows, work.input);
         encodingNanos += lap();

@@ -404,6 +404,23 @@ class TrainerTest {
                 .withMessage("norm: got 1.0E-300, expected a norm above 0, and finite, in float32, or 0 for no cut");
     }
 
+    /** Long runs are tested in groups of rows: a row by itself gives the same bits. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 20, 41, 200})
+    void groupsOfRowsChangeNoBit(int steps) {
+        PoissonEncoder encoder = new PoissonEncoder(intensities(), INPUTS, steps);
+        Loss loss = Loss.crossEntropy(LABELS);
+        try (Trainer trainer = on(deep(), 1).build()) {
+            float[] together = trainer.outputs(
+                    new Batch(encoder, loss, IntStream.range(0, 39).toArray()));
+            assertThat(together).hasSize(39 * CLASSES);
+            for (int row : new int[] {0, 7, 8, 31, 32, 38}) {
+                assertThat(trainer.outputs(new Batch(encoder, loss, new int[] {row})))
+                        .isEqualTo(Arrays.copyOfRange(together, row * CLASSES, (row + 1) * CLASSES));
+            }
+        }
+    }
+
     /** A test sees the same of a row whatever stands beside it, and changes nothing. */
     @Test
     void testsDependOnTheRowAlone() {
