@@ -262,6 +262,15 @@ public final class Kernel implements AutoCloseable {
         return reachable;
     }
 
+    /** Throws unless runs may have a linear layer in place of an input. */
+    void requireLinear() {
+        if (!backend.takesLinear()) {
+            throw new IllegalArgumentException(
+                    "linear: given, but " + device
+                            + " has no linear layer driven by spikes; expected an input, such as the output of a SpikeLinear on the CPU");
+        }
+    }
+
     /** Whether {@code parameters} hold what the model can run with; see {@link Parameters#requireValid}. */
     void requireValid(Parameters parameters) {
         parameterChecks.requireValid(parameters);
