@@ -265,9 +265,8 @@ public final class Kernel implements AutoCloseable {
     /** Throws unless runs may have a linear layer in place of an input. */
     void requireLinear() {
         if (!backend.takesLinear()) {
-            throw new IllegalArgumentException(
-                    "linear: given, but " + device
-                            + " has no linear layer driven by spikes; expected an input, such as the output of a SpikeLinear on the CPU");
+            throw new IllegalArgumentException("linear: given, but a kernel on " + device
+                    + " makes no input current; expected an input, such as the output of a SpikeLinear");
         }
     }
 

@@ -42,7 +42,7 @@ class CudaContractTest extends KernelContract {
         try (Kernel kernel = open(LifConfig.defaults(), 1)) {
             assertThatThrownBy(() -> kernel.forward(call))
                     .isExactlyInstanceOf(IllegalArgumentException.class)
-                    .hasMessageStartingWith("linear: given, but cuda:0 has no linear layer");
+                    .hasMessageStartingWith("linear: given, but a kernel on cuda:0 makes no input current");
         }
     }
 

@@ -212,8 +212,16 @@ final class LinearWorker {
         for (int step = 0; step < steps; step++) {
             int sums = sumsAt + step * batch * width;
             int place = at + step * stepStride;
-            for (int i = 0; i < batch; i++, sums += width, place += rowStride) {
-                System.arraycopy(scratch, back ? place : sums, scratch, back ? sums : place, columns);
+            int from = back ? place : sums;
+            int to = back ? sums : place;
+            int fromStride = back ? rowStride : width;
+            int toStride = back ? width : rowStride;
+            if (columns == width) {
+                LinearPasses.copyRows(scratch, from, fromStride, scratch, to, toStride, batch, width);
+                continue;
+            }
+            for (int i = 0; i < batch; i++) {
+                System.arraycopy(scratch, from + i * fromStride, scratch, to + i * toStride, columns);
             }
         }
     }
