@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -134,6 +136,12 @@ public final class CheckpointReader {
         return checked(name, text(name), parser);
     }
 
+    /** The same of a text that need not be there. */
+    public <T> T parsed(String name, String otherwise, Function<String, T> parser) throws FileFormatException {
+        String text = textOrNull(name);
+        return checked(name, text == null ? otherwise : text, parser);
+    }
+
     /** What {@code parser} makes of {@code value}, whose refusal becomes one of the file's {@code name}. */
     public <S, T> T checked(String name, S value, Function<S, T> parser) throws FileFormatException {
         try {
@@ -172,14 +180,26 @@ public final class CheckpointReader {
         });
     }
 
-    /** A tensor of whatever type of this name, which a writer made for itself, read-only, or null if there is none. */
-    public @Nullable Tensor extraTensor(String name) {
-        return file.has(EXTRA + name) ? file.tensor(EXTRA + name) : null;
+    /** The texts that writers made for themselves, by the rest of their names. */
+    public Map<String, String> extras() {
+        Map<String, String> extras = new LinkedHashMap<>();
+        file.metadata().forEach((name, value) -> {
+            if (name.startsWith(EXTRA)) {
+                extras.put(name.substring(EXTRA.length()), value);
+            }
+        });
+        return extras;
     }
 
-    /** A text that a writer made for itself, or null if there is none. */
-    public @Nullable String extra(String name) {
-        return textOrNull(EXTRA + name);
+    /** The tensors that writers made for themselves, read-only, by the rest of their names. */
+    public Map<String, Tensor> extraTensors() {
+        Map<String, Tensor> extras = new LinkedHashMap<>();
+        for (String name : file.names()) {
+            if (name.startsWith(EXTRA)) {
+                extras.put(name.substring(EXTRA.length()), file.tensor(name));
+            }
+        }
+        return extras;
     }
 
     /** Counts all names that begin so as asked for. */
@@ -192,14 +212,13 @@ public final class CheckpointReader {
 
     /** Throws if there is a name that nobody asked for and that is not a writer's own. */
     public void finish() throws FileFormatException {
-        ignore(EXTRA);
         for (String name : file.metadata().keySet()) {
-            if (!asked.contains(name)) {
+            if (!asked.contains(name) && !name.startsWith(EXTRA)) {
                 throw refusal(quoted(name), "metadata of this name", "none, in a file of this kind");
             }
         }
         for (String name : file.names()) {
-            if (!asked.contains(name)) {
+            if (!asked.contains(name) && !name.startsWith(EXTRA)) {
                 throw refusal("tensor " + quoted(name), "a tensor of this name", "none, in a file of this kind");
             }
         }
