@@ -19,7 +19,8 @@ module org.qlif {
             org.qlif.scalar,
             org.qlif.simd,
             org.qlif.gpu,
-            org.qlif.network;
+            org.qlif.network,
+            org.qlif.simulation;
 
     uses org.qlif.spi.Backend;
 }

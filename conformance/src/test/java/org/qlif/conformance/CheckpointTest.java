@@ -280,11 +280,12 @@ final class CheckpointTest {
         changes.put("layers.0.config: tau: got -1.0", saved -> saved.put("layers.0.config", "QLIF tau=-1"));
         changes.put("layers.0.config: model: got 'RELU'", saved -> saved.put("layers.0.config", "RELU"));
         changes.put(
-                "tensor 'layers.0.parameters.tau_syn_inv': is missing", saved -> saved.put("layers.0.config", "LIF"));
+                "layers.0.learnable: got 'tau eta', expected some of 'tau_syn_inv tau_mem_inv v_th'",
+                saved -> saved.put("layers.0.config", "LIF"));
         changes.put("layers.0.neurons: got '+19'", saved -> saved.put("layers.0.neurons", "+19"));
         changes.put("layers.0.neurons: got '019'", saved -> saved.put("layers.0.neurons", "019"));
         changes.put("layers.0.neurons: got '16777217'", saved -> saved.put("layers.0.neurons", "16777217"));
-        changes.put("the shape [3, 19], expected (B, 20)", saved -> saved.put("layers.0.neurons", "20"));
+        changes.put("the shape [19], expected [20] or [1]", saved -> saved.put("layers.0.neurons", "20"));
         changes.put(
                 "layers.0.seed: got '9223372036854775808'", saved -> saved.put("layers.0.seed", "9223372036854775808"));
         changes.put("layers.0.stream: is missing", saved -> saved.remove("layers.0.stream"));
@@ -327,7 +328,7 @@ final class CheckpointTest {
         Path file = folder.resolve("flipped.safetensors");
         Random random = new Random(3);
         int loaded = 0;
-        for (int i = 0; i < 3000; i++) {
+        for (int i = 0; i < 1000; i++) {
             byte[] bytes = good.clone();
             for (int flips = 1 + random.nextInt(2); flips > 0; flips--) {
                 bytes[random.nextInt(2500)] ^= (byte) (1 << random.nextInt(8));
@@ -340,6 +341,6 @@ final class CheckpointTest {
                 assertThat(refused).hasMessageStartingWith(file + ": ");
             }
         }
-        assertThat(loaded).isBetween(1, 2999);
+        assertThat(loaded).isBetween(1, 999);
     }
 }

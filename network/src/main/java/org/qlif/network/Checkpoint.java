@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.qlif.DType;
 import org.qlif.NeuronParameter;
@@ -83,16 +84,18 @@ public final class Checkpoint {
     }
 
     private final Network network;
-    private final Trainer.@Nullable Builder trainer;
+    /** The training as it is when it is asked for; null for none. */
+    private final @Nullable Supplier<Trainer.Builder> training;
+
     private final long seed;
     private OptionalInt steps;
     private @Nullable Place place;
     private final Map<String, String> extra;
     private final Map<String, Tensor> extraTensors;
 
-    private Checkpoint(Network network, Trainer.@Nullable Builder trainer, long seed) {
+    private Checkpoint(Network network, @Nullable Supplier<Trainer.Builder> training, long seed) {
         this.network = network;
-        this.trainer = trainer;
+        this.training = training;
         this.seed = seed;
         this.steps = OptionalInt.empty();
         this.extra = new LinkedHashMap<>();
@@ -110,13 +113,13 @@ public final class Checkpoint {
     }
 
     /**
-     * The checkpoint of a training at its next step.
+     * The checkpoint of a training, as it is when the file is written, between two steps.
      *
-     * @param trainer the trainer, which is between two calls
+     * @param trainer the trainer
      */
     public static Checkpoint of(Trainer trainer) {
-        Trainer.Builder builder = trainer.toBuilder();
-        return new Checkpoint(builder.network(), builder, builder.seed());
+        return new Checkpoint(
+                trainer.network(), trainer::toBuilder, trainer.toBuilder().seed());
     }
 
     /**
@@ -203,8 +206,8 @@ public final class Checkpoint {
                             .write(to, neurons.position());
             }
         }
-        if (trainer != null) {
-            writeTraining(to, trainer);
+        if (training != null) {
+            writeTraining(to, training.get());
         }
         extra.forEach((name, value) -> to.text(EXTRA + name, value));
         extraTensors.forEach((name, value) -> to.tensor(EXTRA + name, value));
@@ -276,8 +279,8 @@ public final class Checkpoint {
         }
         Network network = network(from, saved);
         long seed = from.whole("seed", Long.MIN_VALUE, Long.MAX_VALUE, 0);
-        Checkpoint checkpoint =
-                new Checkpoint(network, from.has(STEP) ? training(from, network).seed(seed) : null, seed);
+        Trainer.Builder training = from.has(STEP) ? training(from, network).seed(seed) : null;
+        Checkpoint checkpoint = new Checkpoint(network, training == null ? null : () -> training, seed);
         if (from.has("encoder")) {
             from.parsed("encoder", name -> {
                 if (!name.equals("poisson")) {
@@ -287,7 +290,7 @@ public final class Checkpoint {
             });
             checkpoint.steps((int) from.whole(STEPS, 1, Integer.MAX_VALUE));
         }
-        if (from.has(ORDER + "rows")) {
+        if (checkpoint.isTraining() && from.has(ORDER + "rows")) {
             int rows = (int) from.whole(ORDER + "rows", 0, MOST_ELEMENTS);
             checkpoint.place(new Place(
                     rows,
@@ -462,10 +465,10 @@ public final class Checkpoint {
     }
 
     private Trainer.Builder requireTraining() {
-        if (trainer == null) {
+        if (training == null) {
             throw new IllegalStateException("this is the checkpoint of a network that is not being trained");
         }
-        return trainer;
+        return training.get();
     }
 
     /** The network: of a file, a new one that is this checkpoint's alone. */
@@ -485,7 +488,7 @@ public final class Checkpoint {
 
     /** Whether it is the checkpoint of a training. */
     public boolean isTraining() {
-        return trainer != null;
+        return training != null;
     }
 
     /**
@@ -515,7 +518,8 @@ public final class Checkpoint {
     /** The network, and whether it is being trained, for people. */
     @Override
     public String toString() {
-        return "Checkpoint[" + network + (trainer == null ? "" : ", step " + trainer.step())
-                + (place == null ? "" : ", " + place) + "]";
+        return "Checkpoint[" + network
+                + (training == null ? "" : ", step " + training.get().step()) + (place == null ? "" : ", " + place)
+                + "]";
     }
 }
