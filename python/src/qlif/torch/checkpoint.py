@@ -33,21 +33,26 @@ def save(module: nn.Module, path: Path, extra: Optional[Mapping[str, str]] = Non
     The file that was there stays until the new one is whole. What a checkpoint can't hold, such as a neuromod_transform,
     raises ValueError; nothing is written then.
     """
+    made = checkpoint_of(module)
+    made.extra.update(extra or {})
+    files.save(made, path)
+
+
+def checkpoint_of(module: nn.Module) -> files.Checkpoint:
+    """What `save` writes."""
     if isinstance(module, Network):
-        made = _network(module)
-    elif isinstance(module, (QLIFLayer, QLIF)):
+        return _network(module)
+    if isinstance(module, (QLIFLayer, QLIF)):
         stepwise = isinstance(module, QLIF)
         neurons = module if isinstance(module, QLIF) else module.qlifs
         made = files.Checkpoint([_qlif(neurons, module.training)], extra=_hints(neurons, 0))
         _add_run(made.layers[0], neurons, stepwise)
-    elif isinstance(module, (LIF, SpikeLinear, nn.Linear)):
-        made = files.Checkpoint([_other(module)])
-    else:
-        raise TypeError(
-            f"module: got {type(module).__name__}, expected a QLIFLayer, QLIF, LIF, SpikeLinear, nn.Linear or Network"
-        )
-    made.extra.update(extra or {})
-    files.save(made, path)
+        return made
+    if isinstance(module, (LIF, SpikeLinear, nn.Linear)):
+        return files.Checkpoint([_other(module)])
+    raise TypeError(
+        f"module: got {type(module).__name__}, expected a QLIFLayer, QLIF, LIF, SpikeLinear, nn.Linear or Network"
+    )
 
 
 def load(path: Path, *, stepwise: Optional[bool] = None) -> nn.Module:

@@ -13,6 +13,7 @@ from ..config import LifConfig, NeuronConfig, QlifConfig
 from . import _operators, _parallel  # noqa: F401  the first one registers the operators
 
 _OFF = "off"
+_DYNAMIC = ("dynamic_spike_probability.tau_adapt", "dynamic_spike_probability.adaptation")
 _PRESETS = ("2025-08-15", "2025-08-24")
 
 # The arguments that are options of the model, by the name that the option has there.
@@ -622,6 +623,8 @@ class QLIF(nn.Module):
             "k_q",
             "theta_max",
             "_qnode_ready",
+            # The later snapshot keeps these of qubit neurons, too, and never reads them.
+            *(_DYNAMIC if self._arguments["allow_dynamic_spike_probability"] else ()),
         ):
             if prefix + name in state_dict and (
                 name not in self._buffers or name in ("k_q", "theta_max", "_qnode_ready")

@@ -72,6 +72,7 @@ class Network(nn.Sequential):
             raise _refuse("encoder_steps", encoder_steps, "a whole number of 1 or more, or None")
         super().__init__(*(QLIFLayer.of(layer) if isinstance(layer, QLIF) else layer for layer in layers))
         self.seed = signed(seed)
+        self._draw_key = signed(_mix_key(seed, _TEST_DRAWS, 0))
         self.encoder_steps = encoder_steps
 
     def positions(self) -> List[int]:
@@ -86,7 +87,7 @@ class Network(nn.Sequential):
         """The outputs of the last layer for spikes, (T, B, K). row_index: (B), int64, the numbers of the rows, which
         decide their draws in a test; None: 0, 1, 2 and so on."""
         values: Any = input
-        key = None if self.training else signed(_mix_key(self.seed, _TEST_DRAWS, 0))
+        key = None if self.training else self._draw_key
         for layer, position in zip(self, self.positions()):
             if isinstance(layer, QLIFLayer):
                 draws = None if key is None else torch.tensor([key, position, 0, 0])
