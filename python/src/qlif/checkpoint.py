@@ -396,7 +396,7 @@ class _Reader:
         except ValueError as refused:
             raise ValueError(f"{prefix}config: {refused}") from None
         model = config._model()
-        count = self._whole(prefix + "neurons", 1, 2**63 - 1)
+        count = self._whole(prefix + "neurons", 1, 2**24)
         learnable = tuple(self._text(prefix + "learnable", "").split(" ")) if self._texts.get(prefix + "learnable") else ()
         self._texts.pop(prefix + "learnable", None)
         if list(learnable) != [symbol for symbol in model.parameters if symbol in learnable]:
