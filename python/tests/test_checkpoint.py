@@ -41,7 +41,7 @@ def whole_layer():
         evaluations=2**31 - 1,
     )
     layer.parameters["tau"] = np.float32([4])
-    return qlif.Checkpoint([layer], extra={"made by": "a test, é\n\"\\"})
+    return qlif.Checkpoint([layer], extra={"made by": 'a test, é\n"\\'})
 
 
 def network():
@@ -336,7 +336,9 @@ def test_damaged_files_are_read_or_refused(tmp_path):
         for _ in range(300):
             damaged = bytearray(content)
             for _ in range(chance.choice((1, 1, 2, 8))):
-                damaged[chance.randrange(8 + length)] = chance.choice((0, 0x22, 0x2C, 0x30, 0x39, 0x7B, chance.randrange(256)))
+                damaged[chance.randrange(8 + length)] = chance.choice(
+                    (0, 0x22, 0x2C, 0x30, 0x39, 0x7B, chance.randrange(256))
+                )
             path.write_bytes(damaged)
             try:
                 qlif.load(path)

@@ -36,7 +36,16 @@ def test_layers(tmp_path, capsys):
             ({}, ()),
             (
                 {"noise_std": 0.0, "quantum_mode": False, "neuromod_mode": None, "V_reset": -0.5},
-                ("--set", "noise_std=0", "--set", "quantum_mode=false", "--set", "neuromod_mode=none", "--set", "V_reset=-.5"),
+                (
+                    "--set",
+                    "noise_std=0",
+                    "--set",
+                    "quantum_mode=false",
+                    "--set",
+                    "neuromod_mode=none",
+                    "--set",
+                    "V_reset=-.5",
+                ),
             ),
             ({"learnable_threshold": False, "tau_ahp": 33.0, "allow_dynamic_spike_probability": False}, ()),
         ):
@@ -52,12 +61,19 @@ def test_layers(tmp_path, capsys):
                 results.append(each(torch.ones(6, 2, N) * 3))
             assert torch.equal(results[0][0], results[1][0]) and torch.equal(results[0][1], results[1][1])
             read = qlif.load(tmp_path / "out.safetensors").layers[0]
-            assert read.draws is None and read.state is None and ("v_th" in read.learnable) == ("V_th" in layer.qlifs._parameters)
+            assert (
+                read.draws is None
+                and read.state is None
+                and ("v_th" in read.learnable) == ("V_th" in layer.qlifs._parameters)
+            )
 
 
 def test_names_that_the_later_snapshot_has(tmp_path):
     neurons = QLIF(N, preset="2025-08-24")
-    kept = {"dynamic_spike_probability.tau_adapt": torch.tensor(20.0), "dynamic_spike_probability.adaptation": torch.zeros(1, N)}
+    kept = {
+        "dynamic_spike_probability.tau_adapt": torch.tensor(20.0),
+        "dynamic_spike_probability.adaptation": torch.zeros(1, N),
+    }
     assert load(converted(tmp_path, public(neurons, **kept))).qlifs.config == neurons.config
     with_another = load(converted(tmp_path, public(neurons, theta_max=torch.tensor(1.25))))
     assert with_another.qlifs.config.theta_max == 1.25

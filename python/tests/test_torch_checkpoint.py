@@ -1,9 +1,11 @@
 """Layers and networks as checkpoints: what is saved goes on with the same bits."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 torch = pytest.importorskip("torch")
 
@@ -43,7 +45,9 @@ def test_layers_go_on(tmp_path, arguments, training):
     save(layer, path)
     again = load(path).train(training)
     assert torch.equal(before, torch.get_rng_state())
-    assert type(again) is QLIFLayer and str(again.qlifs._texts[training, False]) == str(layer.qlifs._texts[training, False])
+    assert type(again) is QLIFLayer and str(again.qlifs._texts[training, False]) == str(
+        layer.qlifs._texts[training, False]
+    )
     assert {name: value.shape for name, value in again.named_parameters()} == {
         name: value.shape for name, value in layer.named_parameters()
     }
@@ -62,9 +66,9 @@ def test_layers_go_on(tmp_path, arguments, training):
     assert torch.equal(expected[0], got[0]) and torch.equal(expected[1], got[1])
     assert all(torch.equal(expected[2][name], got[2][name]) for name in expected[2])
     for name in ("V_reset", "tau_ahp", "neuromod_mode", "quantum_mode", "quantum_threshold", "preset"):
-        assert str(getattr(again.qlifs, name)).lower() == str(getattr(layer.qlifs, name)).lower().replace("none", "off") or (
-            getattr(again.qlifs, name) == getattr(layer.qlifs, name)
-        )
+        assert str(getattr(again.qlifs, name)).lower() == str(getattr(layer.qlifs, name)).lower().replace(
+            "none", "off"
+        ) or (getattr(again.qlifs, name) == getattr(layer.qlifs, name))
 
 
 @pytest.mark.parametrize("arguments", ARGUMENTS)
@@ -111,9 +115,7 @@ def expected_of(checkpoint, stream, input, statistics=None):
         rows = [np.tile(each.numpy(), (B, 1)) for each in statistics]
         state = {"rate": rows[0], "homeostasis_offset": rows[1]}
     key = _operators.layer_key(42, 3)
-    run = qlif.forward(
-        layer.config, input, parameters=layer.parameters, seed=key, stream=stream % 2**32, state=state
-    )
+    run = qlif.forward(layer.config, input, parameters=layer.parameters, seed=key, stream=stream % 2**32, state=state)
     return torch.from_numpy(run.spikes).bool(), torch.from_numpy(run.voltages)
 
 
@@ -134,7 +136,9 @@ def test_a_layer_of_the_jvm_counts_its_runs(tmp_path):
         layer.train()
         for episode in (5, 6, 7):
             statistics = layer.qlifs.statistics.clone()
-            for got, wanted in zip(layer(current(episode)), expected_of(written, episode, current(episode), statistics)):
+            for got, wanted in zip(
+                layer(current(episode)), expected_of(written, episode, current(episode), statistics)
+            ):
                 assert torch.equal(got, wanted)
             if episode == 6:
                 save(layer, path)
@@ -214,7 +218,13 @@ def test_lif_and_linear_layers(tmp_path):
 def row(linear=SpikeLinear, **other):
     torch.manual_seed(1)
     return Network(
-        linear(9, N), QLIFLayer(N, preset="2025-08-15"), linear(N, N, bias=False), LIF(N, v_th=0.05), Mean(), linear(N, 2), **other
+        linear(9, N),
+        QLIFLayer(N, preset="2025-08-15"),
+        linear(N, N, bias=False),
+        LIF(N, v_th=0.05),
+        Mean(),
+        linear(N, 2),
+        **other,
     )
 
 
@@ -301,8 +311,16 @@ def test_what_cannot_be_saved(tmp_path):
     path = tmp_path / "file"
     for module, kind, message in (
         (torch.nn.Sequential(SpikeLinear(2, 2)), TypeError, "module: got Sequential, expected a QLIFLayer"),
-        (QLIFLayer(N, neuromod_transform=torch.tanh), ValueError, "neuromod_transform: got .*a checkpoint can't hold it"),
-        (Network(SpikeLinear(9, N), QLIFLayer(N), Mean()), ValueError, r"layers\[2\]: got a Mean without a linear layer"),
+        (
+            QLIFLayer(N, neuromod_transform=torch.tanh),
+            ValueError,
+            "neuromod_transform: got .*a checkpoint can't hold it",
+        ),
+        (
+            Network(SpikeLinear(9, N), QLIFLayer(N), Mean()),
+            ValueError,
+            r"layers\[2\]: got a Mean without a linear layer",
+        ),
         (Network(SpikeLinear(9, N), QLIFLayer(N + 1)), ValueError, "layers.1: got 8 inputs, expected 7"),
     ):
         with pytest.raises(kind, match=message):
@@ -329,3 +347,79 @@ def test_what_cannot_be_saved(tmp_path):
     qlif.save(made, path)
     with pytest.raises(NotImplementedError, match="layers.0: got a readout with layers after it"):
         load(path)
+
+
+# ---------------------------------------------------------------- across to the JVM: data/checkpoints
+
+CROSSING = Path(__file__).resolve().parents[2] / "data" / "checkpoints"
+
+
+def crossing(name):
+    return load(CROSSING / f"{name}.safetensors"), {
+        key: torch.from_numpy(array) for key, array in load_file(CROSSING / f"{name}.expected.safetensors").items()
+    }
+
+
+def same(expected, **results):
+    for name, result in results.items():
+        assert torch.equal(result.float(), expected[name].float()), name
+
+
+@pytest.mark.parametrize("name", ("java-layer", "python-layer"))
+def test_a_layer_of_either_side(name):
+    layer, expected = crossing(name)
+    input = expected["input"].clone().requires_grad_()
+    if "tested" in expected:
+        layer.eval()
+        same(expected, tested=layer(input)[1])
+        layer.train()
+    spikes, voltages = layer(input)
+    layer.spike_values.sum().backward()
+    same(
+        expected, spikes=spikes, spike_values=layer.spike_values, voltages=voltages, grad_input=input.grad,
+        grad_v_th=layer.qlifs.V_th.grad, statistics=layer.qlifs.statistics,
+    )  # fmt: skip
+    if "next" in expected:
+        same(expected, next=layer(input)[1])
+    assert spikes.any()
+
+
+@pytest.mark.parametrize("name", ("java-state", "python-state"))
+def test_a_run_of_either_side(name):
+    neurons, expected = crossing(name)
+    for t, current in enumerate(expected["input"]):
+        assert torch.equal(neurons(current), expected["spikes"][t].bool())
+        assert torch.equal(neurons.V, expected["voltages"][t])
+        assert torch.equal(neurons.spike_values, expected["spike_values"][t])
+    assert int(neurons._draws[2]) == 3 + len(expected["input"])
+
+
+@pytest.mark.parametrize("name", ("java-lif", "python-lif"))
+def test_lif_of_either_side(name):
+    layer, expected = crossing(name)
+    same(expected, voltages=layer(expected["input"])[1])
+    assert {name for name, _ in layer.named_parameters()} == {"v_th", "tau_mem_inv"}
+
+
+@pytest.mark.parametrize("name", ("java-network", "python-network", "python-network-nn"))
+def test_a_network_of_either_side(name):
+    network, expected = crossing(name)
+    network.eval()
+    outputs, of_images = network(expected["spikes"]), network(network.encode(expected["images"]))
+    if name.endswith("-nn"):
+        # The sums of nn.Linear have another order on each machine.
+        torch.testing.assert_close(outputs, expected["outputs"], rtol=0, atol=1e-4)
+        torch.testing.assert_close(of_images, expected["image_outputs"], rtol=0, atol=1e-4)
+    else:
+        same(expected, outputs=outputs, image_outputs=of_images)
+    training = qlif.load(CROSSING / f"{name}.safetensors").training
+    assert (training or {}).get("step") == ("2" if name.startswith("java") else None)
+
+
+def test_a_file_of_the_jvm_stays_what_it_is(tmp_path):
+    # Read and written again, with its training, which Python has no use for.
+    checkpoint = qlif.load(CROSSING / "java-network.safetensors")
+    qlif.save(checkpoint, tmp_path / "again")
+    before, after = (load_file(path) for path in (CROSSING / "java-network.safetensors", tmp_path / "again"))
+    assert before.keys() == after.keys() and all(np.array_equal(before[name], after[name]) for name in before)
+    assert any(name.startswith("training.adam.m.") for name in before)

@@ -185,7 +185,9 @@ def _read(path: Union[str, "os.PathLike[str]"]) -> Tuple[Dict[str, str], Dict[st
             raise ValueError(f"{where}: {refused}") from None
         data = file.read(data_bytes + 1)
     if len(header) != length or len(data) != data_bytes:
-        raise ValueError(f"{where}: got another length than the {size} bytes that it had at first: it changed meanwhile")
+        raise ValueError(
+            f"{where}: got another length than the {size} bytes that it had at first: it changed meanwhile"
+        )
     tensors = {}
     for name, (kind, shape, begin, end) in entries.items():
         if kind == "F32":
@@ -206,9 +208,7 @@ def _refused_length(first: bytes, length: int, size: int) -> str:
     if size < 10:
         return f"got {size} bytes, expected a safetensors file, which has at least 10"
     if length > _MAX_HEADER or length < 2:
-        return (
-            f"got a header of {length} bytes, expected 2 to {_MAX_HEADER}: this is no safetensors file, or a damaged one"
-        )
+        return f"got a header of {length} bytes, expected 2 to {_MAX_HEADER}: this is no safetensors file, or a damaged one"
     return f"got {size} bytes, expected at least {8 + length}, the length of the header: the file is cut short"
 
 
@@ -377,7 +377,9 @@ class _Reader:
     def _both(self, first: str, second: str) -> bool:
         there = [name in self._texts for name in (first, second)]
         if there[0] != there[1]:
-            raise ValueError(f"{first if there[1] else second}: got none, expected it with {second if there[1] else first}")
+            raise ValueError(
+                f"{first if there[1] else second}: got none, expected it with {second if there[1] else first}"
+            )
         return there[0]
 
     def _group(self, prefix: str, symbols: Sequence[str], needed: bool) -> Optional[Dict[str, Array]]:
@@ -397,7 +399,9 @@ class _Reader:
             raise ValueError(f"{prefix}config: {refused}") from None
         model = config._model()
         count = self._whole(prefix + "neurons", 1, 2**24)
-        learnable = tuple(self._text(prefix + "learnable", "").split(" ")) if self._texts.get(prefix + "learnable") else ()
+        learnable = (
+            tuple(self._text(prefix + "learnable", "").split(" ")) if self._texts.get(prefix + "learnable") else ()
+        )
         self._texts.pop(prefix + "learnable", None)
         if list(learnable) != [symbol for symbol in model.parameters if symbol in learnable]:
             raise ValueError(
@@ -415,7 +419,9 @@ class _Reader:
             rows = state[variables[0]].shape[:1]
             for symbol, values in state.items():
                 if rows == () or rows == (0,):
-                    raise ValueError(f"{prefix}state.{symbol}: got the shape {values.shape}, expected (B, {count}), B at least 1")
+                    raise ValueError(
+                        f"{prefix}state.{symbol}: got the shape {values.shape}, expected (B, {count}), B at least 1"
+                    )
                 _require_shape(f"{prefix}state.{symbol}", values, ((*rows, count),))
         averaged = [symbol for symbol in ("rate", "homeostasis_offset") if symbol in variables]
         statistics = self._group(prefix + "statistics.", averaged, False)

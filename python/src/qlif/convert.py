@@ -44,7 +44,16 @@ def read(path: str) -> "Dict[str, Any]":
             f"{path}: got a file with more than tensors in it, expected one that torch.save wrote of a state_dict; "
             f"save module.state_dict(), not the module: {(wanted or reason or ['no message'])[0][:200]}"
         ) from None
-    except (RuntimeError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, UnicodeDecodeError) as broken:
+    except (
+        RuntimeError,
+        EOFError,
+        KeyError,
+        IndexError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        UnicodeDecodeError,
+    ) as broken:
         reason = str(broken).strip().splitlines() or [type(broken).__name__]
         raise ValueError(
             f"{path}: got a file that can't be read, expected one that torch.save wrote of a state_dict: {reason[0][:200]}"
@@ -171,7 +180,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("output", metavar="OUT", help="the checkpoint, such as layer.safetensors")
     parser.add_argument("--preset", choices=_PRESETS, help="the snapshot; unless given, what the names tell")
     parser.add_argument(
-        "--set", metavar="NAME=VALUE", type=_setting, action="append", default=[], help="an argument that QLIF was given"
+        "--set",
+        metavar="NAME=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        help="an argument that QLIF was given",
     )
     parser.add_argument("--state", action="store_true", help="with the state of the run that the neurons are in")
     options = parser.parse_args(arguments)

@@ -49,7 +49,13 @@ class Composed(nn.Module):
     def forward(self, current: Tensor) -> Tensor:
         neurons = self.neurons
         p = torch_model.parameters_of(
-            {"v_th": neurons.V_th, "tau": neurons.tau, "eta": neurons.eta, "q_scale": neurons.q_scale, "q_bias": neurons.q_bias}
+            {
+                "v_th": neurons.V_th,
+                "tau": neurons.tau,
+                "eta": neurons.eta,
+                "q_scale": neurons.q_scale,
+                "q_bias": neurons.q_bias,
+            }
         )
         state = torch_model.initial_state("full", current[0])
         currents = current.unbind(0)
@@ -112,7 +118,10 @@ def contenders(chunk: int, wanted: str) -> Dict[str, Callable[[], float]]:
     first, layer, last = fresh(SpikeLinear)
     made = {
         "PyTorch's operations, eager": lambda: (composed(lambda program: program, 1), torch.float32),
-        f"PyTorch's operations, torch.compile, {chunk} steps a graph": lambda: (composed(torch.compile, chunk), torch.float32),
+        f"PyTorch's operations, torch.compile, {chunk} steps a graph": lambda: (
+            composed(torch.compile, chunk),
+            torch.float32,
+        ),
         "our operator, nn.Linear": lambda: (Row(*fresh(nn.Linear)), torch.float32),
         "our operator, SpikeLinear": lambda: (Network(first, layer, Mean(), last), torch.bool),
     }
@@ -163,7 +172,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     agree()
     load = os.getloadavg()[0]
-    made = {name: each / 1000 for name, each in medians(contenders(options.chunk, options.only), options.seconds).items()}
+    made = {
+        name: each / 1000 for name, each in medians(contenders(options.chunk, options.only), options.seconds).items()
+    }
     for wanted, name, engine in (
         (options.djl, "DJL with our block (./qlif train --engine djl)", "djl"),
         (options.qlif, "./qlif train", "qlif"),

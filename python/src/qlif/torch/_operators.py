@@ -561,9 +561,7 @@ def _product(input: Tensor, weight: Tensor, rows: int) -> Tuple[Any, List[Tensor
         )
     bits = input.dtype is torch.int64
     if input.dim() != (2 if bits else 3):
-        raise ValueError(
-            f"input: got the shape {tuple(input.shape)}, expected {'(T, words)' if bits else '(T, B, K)'}"
-        )
+        raise ValueError(f"input: got the shape {tuple(input.shape)}, expected {'(T, words)' if bits else '(T, B, K)'}")
     _require("weight", weight, input)
     if weight.dim() != 2 or not bits and weight.shape[1] != input.shape[2]:
         raise ValueError(

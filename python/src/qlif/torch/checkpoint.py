@@ -128,7 +128,9 @@ def _add_run(made: files.Neurons, neurons: QLIF, stepwise: bool) -> None:
         made.seed, made.stream, made.episode, made.evaluations = series.tolist()
     if stepwise and neurons.batch_size > 0:
         draws = neurons._draws
-        made.state = {variable.symbol: _array(neurons._variable(variable.symbol)) for variable in neurons._table.variables}
+        made.state = {
+            variable.symbol: _array(neurons._variable(variable.symbol)) for variable in neurons._table.variables
+        }
         made.step = int(draws[2])
     elif neurons._next_draws is not None:
         draws = neurons._next_draws
@@ -162,7 +164,9 @@ def _network(network: Network) -> files.Checkpoint:
     for i, layer in enumerate(network):
         if isinstance(layer, Mean):
             if not i + 1 < len(network) or not isinstance(network[i + 1], (SpikeLinear, nn.Linear)):
-                raise ValueError(f"layers[{i}]: got a Mean without a linear layer after it, expected one, as a readout has")
+                raise ValueError(
+                    f"layers[{i}]: got a Mean without a linear layer after it, expected one, as a readout has"
+                )
         elif isinstance(layer, QLIFLayer):
             made.extra.update(_hints(layer.qlifs, len(made.layers)))
             made.layers.append(_qlif(layer.qlifs, network.training))

@@ -506,9 +506,7 @@ class QLIF(nn.Module):
             if each.dtype is not torch.float32:
                 parameters = [other.float() for other in parameters]
                 break
-        return _run(
-            input, parameters, modulation, state, draws, row_index, uniforms, normals, text, traces
-        )
+        return _run(input, parameters, modulation, state, draws, row_index, uniforms, normals, text, traces)
 
     def forward(
         self,

@@ -15,6 +15,7 @@ from .layers import LIF, QLIF, PackedSpikes, QLIFLayer, SpikeLinear, _linear, _r
 _TEST_SPIKES = 5
 _TEST_DRAWS = 6
 
+
 def _mix(key: Any, counter: Any) -> Any:
     """SplitMix64: element `counter` of the sequence that starts at a key, both numbers of 64 bits or arrays of uint64."""
     with np.errstate(over="ignore"):
@@ -111,7 +112,11 @@ class Network(nn.Sequential):
         if self.encoder_steps is None:
             raise ValueError("encoder_steps: got None, expected a network whose input is images")
         if not isinstance(images, Tensor) or images.dtype is not torch.uint8 or images.dim() != 2:
-            got = f"{images.dtype} of shape {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+            got = (
+                f"{images.dtype} of shape {tuple(images.shape)}"
+                if isinstance(images, Tensor)
+                else type(images).__name__
+            )
             raise ValueError(f"images: got {got}, expected uint8 of shape (B, K)")
         batch, inputs = images.shape
         numbers = np.arange(batch) if rows is None else rows.numpy()
@@ -125,7 +130,9 @@ class Network(nn.Sequential):
         for first in range(0, self.encoder_steps, 4):
             bits = _mix(keys[:, None], np.arange(inputs) + first // 4 * inputs)
             for step in range(first, min(first + 4, self.encoder_steps)):
-                spikes[step] = (bits >> np.uint64(16 * (step - first)) & np.uint64(0xFFFF)).astype(np.int64) < thresholds
+                spikes[step] = (bits >> np.uint64(16 * (step - first)) & np.uint64(0xFFFF)).astype(
+                    np.int64
+                ) < thresholds
         return torch.from_numpy(spikes)
 
     def extra_repr(self) -> str:
