@@ -1029,7 +1029,7 @@ class PackedSpikes(NamedTuple):
     def unpack(self) -> Tensor:
         """The spikes as bool, (T, B, K)."""
         steps, batch, inputs = self.shape
-        bits = self.words.contiguous().view(torch.uint8).unsqueeze(-1) >> torch.arange(8, dtype=torch.uint8) & 1
+        bits = self.words.reshape(-1).view(torch.uint8).unsqueeze(-1) >> torch.arange(8, dtype=torch.uint8) & 1
         return bits.reshape(steps, 64 * self.words.shape[1])[:, : batch * inputs].reshape(self.shape).bool()
 
 
@@ -1048,7 +1048,7 @@ def pack(spikes: Tensor) -> PackedSpikes:
     bits[:, : batch * inputs] = (spikes != 0).reshape(steps, batch * inputs)
     places = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8)
     packed = (bits.view(steps, words * 8, 8) * places).sum(-1, dtype=torch.uint8)
-    return PackedSpikes(packed.view(torch.int64), (steps, batch, inputs))
+    return PackedSpikes(packed.reshape(-1).view(torch.int64).reshape(steps, words), (steps, batch, inputs))
 
 
 class SpikeLinear(nn.Module):

@@ -99,8 +99,10 @@ final class PythonCheckpointTest {
     @ValueSource(strings = {"python-state", "java-state"})
     void aRunGoesOn(String name) throws IOException {
         Safetensors expected = expected(name);
-        try (QlifLayer layer =
-                QlifLayer.load(file(name)).device("cpu").state(StatePolicy.STREAM).build()) {
+        try (QlifLayer layer = QlifLayer.load(file(name))
+                .device("cpu")
+                .state(StatePolicy.STREAM)
+                .build()) {
             assertThat(layer.state().step()).isEqualTo(3);
             check(expected, layer.forward(expected.tensor("input")));
         }
@@ -231,11 +233,7 @@ final class PythonCheckpointTest {
 
     private static void writeLayer() throws IOException {
         QlifConfig config = QlifConfig.parse("QLIF homeostasis_lr=0.1 homeostasis_tau=10.0 tau=8.0");
-        try (QlifLayer layer = QlifLayer.builder(NEURONS)
-                .config(config)
-                .device("cpu:scalar")
-                .seed(-42)
-                .stream(-3)
+        try (QlifLayer layer = QlifLayer.builder(NEURONS).config(config).device("cpu:scalar").seed(-42).stream(-3)
                 .learn(QlifParameter.V_TH, QlifParameter.TAU)
                 .training(Tape.Mode.VOLTAGE)
                 .build()) {
@@ -303,7 +301,9 @@ final class PythonCheckpointTest {
             vary(layer.parameters().get(LifParameter.TAU_MEM_INV), 9);
             layer.save(file("java-lif"));
             Tensor input = current(10, STEPS);
-            keep("java-lif", Map.of("input", input, "voltages", layer.forward(input).voltages()));
+            keep(
+                    "java-lif",
+                    Map.of("input", input, "voltages", layer.forward(input).voltages()));
         }
     }
 
