@@ -20,6 +20,7 @@ import org.apache.batik.svggen.SVGGraphics2D;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.internal.chartpart.Chart;
+import org.qlif.io.OutputFile;
 import org.w3c.dom.Document;
 
 /** Charts as PNG or SVG files, at the end of long work. */

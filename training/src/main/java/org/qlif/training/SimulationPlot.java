@@ -14,6 +14,7 @@ import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.lines.SeriesLines;
 import org.knowm.xchart.style.markers.SeriesMarkers;
+import org.qlif.io.OutputFile;
 import org.qlif.simulation.Traces;
 
 /** What a simulated neuron did, and the spikes of all, as panels below one another over one time axis. */
