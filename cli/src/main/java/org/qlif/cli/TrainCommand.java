@@ -73,6 +73,12 @@ final class TrainCommand implements Callable<Integer> {
     private double learningRate = DEFAULTS.learningRate();
 
     @Option(
+            names = "--lr-decay",
+            paramLabel = "X",
+            description = "What the learning rate is multiplied by after each epoch, above 0, at most 1" + SHOW_DEFAULT)
+    private double learningRateDecay = DEFAULTS.learningRateDecay();
+
+    @Option(
             names = "--clip-grad",
             paramLabel = "NORM",
             description = "Norm that the gradients together are cut to, above 0, or 0 for no cut" + SHOW_DEFAULT)
@@ -171,6 +177,7 @@ final class TrainCommand implements Callable<Integer> {
                 .steps(steps)
                 .batch(batch)
                 .learningRate(learningRate)
+                .learningRateDecay(learningRateDecay)
                 .clipGrad(clipGrad)
                 .epochs(epochs)
                 .trainImages(trainImages)

@@ -55,6 +55,7 @@ final class KitEngine implements TrainingEngine {
         private final PoissonEncoder testImages;
         private final Loss trainLoss;
         private final Loss testLoss;
+        private final Adam adam;
         private final Trainer trainer;
 
         Run(TrainingTask task) {
@@ -71,8 +72,9 @@ final class KitEngine implements TrainingEngine {
                     .readout(shape.classes())
                     .seed(options.seed())
                     .build();
+            adam = new Adam(options.learningRate());
             trainer = Trainer.builder(network)
-                    .adam(new Adam(options.learningRate()))
+                    .adam(adam)
                     .clip(options.clipGrad())
                     .seed(options.seed())
                     .device(options.device().text())
@@ -106,6 +108,7 @@ final class KitEngine implements TrainingEngine {
 
         @Override
         public Outcome train(int epoch, int step, int[] rows) {
+            adam.setRate(task.options().learningRate(epoch));
             return outcome(() -> trainer.train(new Batch(trainImages, trainLoss, rows)));
         }
 

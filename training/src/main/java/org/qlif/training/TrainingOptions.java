@@ -15,6 +15,7 @@ import org.qlif.QlifConfig;
  * @param steps T, the time steps an image is shown, 1 to {@value #MAX_STEPS}
  * @param batch the images a training step sees, 1 to {@value #MAX_BATCH}
  * @param learningRate of Adam, for weights and neuron parameters alike; above 0, at most 1
+ * @param learningRateDecay what the learning rate is multiplied by after each epoch; above 0, at most 1
  * @param clipGrad the norm that all gradients together are cut to; 0 for no cut
  * @param epochs passes over the training images, 1 to {@value #MAX_EPOCHS}
  * @param trainImages how many of the first training images to use; 0 for all. More than there are is refused when they have been
@@ -35,6 +36,7 @@ public record TrainingOptions(
         int steps,
         int batch,
         double learningRate,
+        double learningRateDecay,
         double clipGrad,
         int epochs,
         int trainImages,
@@ -79,6 +81,9 @@ public record TrainingOptions(
         if (!((float) learningRate > 0 && learningRate <= 1)) {
             throw new OptionException("learningRate", learningRate, "above 0 in float32, at most 1");
         }
+        if (!(learningRateDecay > 0 && learningRateDecay <= 1)) {
+            throw new OptionException("learningRateDecay", learningRateDecay, "above 0, at most 1");
+        }
         if (!(clipGrad == 0 || (float) clipGrad > 0 && Float.isFinite((float) clipGrad))) {
             throw new OptionException("clipGrad", clipGrad, "a norm above 0, and finite, in float32, or 0 for no cut");
         }
@@ -108,6 +113,11 @@ public record TrainingOptions(
         return new Builder();
     }
 
+    /** The learning rate of an epoch, counted from 1. It does not depend on how many epochs there are. */
+    public double learningRate(int epoch) {
+        return learningRate * StrictMath.pow(learningRateDecay, epoch - 1);
+    }
+
     /** The hidden layer's configuration. */
     public QlifConfig neuronConfig() {
         return neuron.config(tau, settings);
@@ -132,6 +142,7 @@ public record TrainingOptions(
         private int steps = 20;
         private int batch = 128;
         private double learningRate = 5e-4;
+        private double learningRateDecay = 1;
         private double clipGrad = 0.5;
         private int epochs = 5;
         private int trainImages = DEFAULT_TRAIN_IMAGES;
@@ -174,6 +185,12 @@ public record TrainingOptions(
         /** Sets Adam's learning rate. */
         public Builder learningRate(double learningRate) {
             this.learningRate = learningRate;
+            return this;
+        }
+
+        /** Sets what the learning rate is multiplied by after each epoch. */
+        public Builder learningRateDecay(double learningRateDecay) {
+            this.learningRateDecay = learningRateDecay;
             return this;
         }
 
@@ -257,6 +274,7 @@ public record TrainingOptions(
                     steps,
                     batch,
                     learningRate,
+                    learningRateDecay,
                     clipGrad,
                     epochs,
                     trainImages,
