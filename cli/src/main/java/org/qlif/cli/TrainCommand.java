@@ -91,6 +91,13 @@ final class TrainCommand implements Callable<Integer> {
     private int epochs = DEFAULTS.epochs();
 
     @Option(
+            names = "--shift",
+            paramLabel = "PIXELS",
+            description = "Move each training image at random, by up to so many pixels down or up and right or left, 0 to "
+                    + TrainingOptions.MAX_SHIFT + SHOW_DEFAULT)
+    private int shift = DEFAULTS.shift();
+
+    @Option(
             names = "--train-images",
             paramLabel = "N",
             description = "How many training images to use, 1 to as many as there are, 0 for all"
@@ -180,6 +187,7 @@ final class TrainCommand implements Callable<Integer> {
                 .learningRateDecay(learningRateDecay)
                 .clipGrad(clipGrad)
                 .epochs(epochs)
+                .shift(shift)
                 .trainImages(trainImages)
                 .testImages(testImages)
                 .neuron(neuron)

@@ -62,7 +62,7 @@ final class KitEngine implements TrainingEngine {
             this.task = task;
             NetworkShape shape = task.shape();
             TrainingOptions options = task.options();
-            trainImages = encoder(task.trainSet(), shape);
+            trainImages = encoder(task.trainSet(), shape).moved(task.trainSet().columns(), options.shift());
             testImages = encoder(task.testSet(), shape);
             trainLoss = loss(task.trainSet());
             testLoss = loss(task.testSet());

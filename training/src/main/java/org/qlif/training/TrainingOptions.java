@@ -18,6 +18,7 @@ import org.qlif.QlifConfig;
  * @param learningRateDecay what the learning rate is multiplied by after each epoch; above 0, at most 1
  * @param clipGrad the norm that all gradients together are cut to; 0 for no cut
  * @param epochs passes over the training images, 1 to {@value #MAX_EPOCHS}
+ * @param shift by how many pixels a training image is moved at random, at most, down or up and right or left; 0 to {@value #MAX_SHIFT}
  * @param trainImages how many of the first training images to use; 0 for all. More than there are is refused when they have been
  *     read, except for {@value #DEFAULT_TRAIN_IMAGES}, the default, which then stands for all
  * @param testImages how many of the first test images to use; 0 for all. More than there are is refused when they have been read
@@ -39,6 +40,7 @@ public record TrainingOptions(
         double learningRateDecay,
         double clipGrad,
         int epochs,
+        int shift,
         int trainImages,
         int testImages,
         long seed,
@@ -57,6 +59,9 @@ public record TrainingOptions(
 
     /** The most images a training step sees. */
     public static final int MAX_BATCH = 4096;
+
+    /** The most pixels that a training image is moved by. */
+    public static final int MAX_SHIFT = 8;
 
     /** The most passes over the training images. */
     public static final int MAX_EPOCHS = 1000;
@@ -88,6 +93,7 @@ public record TrainingOptions(
             throw new OptionException("clipGrad", clipGrad, "a norm above 0, and finite, in float32, or 0 for no cut");
         }
         requireWithin("epochs", epochs, 1, MAX_EPOCHS);
+        requireWithin("shift", shift, 0, MAX_SHIFT);
         requireAtLeastZero("trainImages", trainImages);
         requireAtLeastZero("testImages", testImages);
         Objects.requireNonNull(engine, "engine");
@@ -145,6 +151,7 @@ public record TrainingOptions(
         private double learningRateDecay = 1;
         private double clipGrad = 0.5;
         private int epochs = 5;
+        private int shift;
         private int trainImages = DEFAULT_TRAIN_IMAGES;
         private int testImages;
         private long seed = 1;
@@ -203,6 +210,12 @@ public record TrainingOptions(
         /** Sets the passes over the training images. */
         public Builder epochs(int epochs) {
             this.epochs = epochs;
+            return this;
+        }
+
+        /** Sets by how many pixels a training image is moved at most. */
+        public Builder shift(int shift) {
+            this.shift = shift;
             return this;
         }
 
@@ -277,6 +290,7 @@ public record TrainingOptions(
                     learningRateDecay,
                     clipGrad,
                     epochs,
+                    shift,
                     trainImages,
                     testImages,
                     seed,
