@@ -92,8 +92,8 @@ public final class PoissonEncoder implements SpikeInput {
         Checks.atLeast("shift", shift, 0);
         int most = Math.min(columns, width / columns) - 1;
         if (shift > most) {
-            throw new IllegalArgumentException("shift: got " + shift + ", expected at most " + most
-                    + " for images of " + width / columns + "x" + columns);
+            throw new IllegalArgumentException("shift: got " + shift + ", expected at most " + most + " for images of "
+                    + width / columns + "x" + columns);
         }
         return new PoissonEncoder(this, columns, shift);
     }

@@ -5,8 +5,8 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.qlif.Device;
 import org.qlif.KernelOptions;
+import org.qlif.NeuronParameter;
 import org.qlif.Qlif;
-import org.qlif.QlifParameter;
 import org.qlif.network.Adam;
 import org.qlif.network.Batch;
 import org.qlif.network.DivergenceException;
@@ -28,15 +28,16 @@ final class KitEngine implements TrainingEngine {
 
     @Override
     public TrainingRun open(TrainingTask task) {
-        requireAddressable(task.shape());
+        requireAddressable(task);
         return new Run(task);
     }
 
     /** What lies in one array: all that is learned, and what is between two layers for a block of rows. */
-    private static void requireAddressable(NetworkShape shape) {
+    private static void requireAddressable(TrainingTask task) {
+        NetworkShape shape = task.shape();
         long most = Integer.MAX_VALUE - 8;
         long hidden = shape.hidden();
-        long learned = (shape.inputs() + 1L + NeuronPreset.LEARNED.size() + shape.classes()) * hidden + shape.classes();
+        long learned = (shape.inputs() + 1L + task.learned().size() + shape.classes()) * hidden + shape.classes();
         long block = shape.steps() * (long) Trainer.BLOCK * hidden;
         if (Math.max(learned, block) > most) {
             throw new OptionException(
@@ -68,7 +69,7 @@ final class KitEngine implements TrainingEngine {
             testLoss = loss(task.testSet());
             Network network = Network.builder(shape.inputs())
                     .linear(shape.hidden())
-                    .neurons(task.neuron(), task.learned().toArray(QlifParameter[]::new))
+                    .neurons(task.neuron(), task.learned().toArray(NeuronParameter[]::new))
                     .readout(shape.classes())
                     .seed(options.seed())
                     .build();

@@ -51,14 +51,19 @@ public final class Pictures {
 
     /** The charts below one another. */
     public static BufferedImage stacked(List<? extends Chart<?, ?>> charts) {
-        int width = charts.stream().mapToInt(Chart::getWidth).max().orElseThrow();
-        int height = charts.stream().mapToInt(Chart::getHeight).sum();
+        return joined(charts.stream().map(BitmapEncoder::getBufferedImage).toList());
+    }
+
+    /** The pictures below one another. */
+    static BufferedImage joined(List<BufferedImage> parts) {
+        int width = parts.stream().mapToInt(BufferedImage::getWidth).max().orElseThrow();
+        int height = parts.stream().mapToInt(BufferedImage::getHeight).sum();
         BufferedImage picture = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
         Graphics2D graphics = picture.createGraphics();
         int top = 0;
-        for (Chart<?, ?> chart : charts) {
-            graphics.drawImage(BitmapEncoder.getBufferedImage(chart), 0, top, null);
-            top += chart.getHeight();
+        for (BufferedImage part : parts) {
+            graphics.drawImage(part, 0, top, null);
+            top += part.getHeight();
         }
         graphics.dispose();
         return picture;
@@ -66,7 +71,12 @@ public final class Pictures {
 
     /** Writes the charts below one another. */
     public static void write(OutputFile file, List<? extends Chart<?, ?>> charts) throws IOException {
-        file.write(png(stacked(charts)));
+        write(file, stacked(charts));
+    }
+
+    /** Writes a picture. */
+    static void write(OutputFile file, BufferedImage picture) throws IOException {
+        file.write(png(picture));
     }
 
     /** In memory: what can fail of this must not have begun to write. */

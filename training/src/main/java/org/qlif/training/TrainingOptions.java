@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import org.qlif.Device;
-import org.qlif.QlifConfig;
+import org.qlif.NeuronConfig;
 
 /**
  * What to train and how. Values are checked when the record is made: one outside its range is refused by name, value and
@@ -125,7 +125,7 @@ public record TrainingOptions(
     }
 
     /** The hidden layer's configuration. */
-    public QlifConfig neuronConfig() {
+    public NeuronConfig neuronConfig() {
         return neuron.config(tau, settings);
     }
 
@@ -267,7 +267,7 @@ public record TrainingOptions(
             return this;
         }
 
-        /** Sets what is changed of the neuron's configuration: see {@link QlifConfig#with}. */
+        /** Sets what is changed of the neuron's configuration: see {@link NeuronConfig#with}. */
         public Builder settings(List<String> settings) {
             this.settings = settings;
             return this;

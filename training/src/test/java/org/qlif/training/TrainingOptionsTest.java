@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 
 class TrainingOptionsTest {
@@ -68,7 +69,7 @@ class TrainingOptionsTest {
     /** Of the presets without steps of the threshold, one that is told to adapt does. */
     @Test
     void settingsChangeTheNeuron() {
-        QlifConfig config = TrainingOptions.builder()
+        QlifConfig config = (QlifConfig) TrainingOptions.builder()
                 .settings(List.of("use_ahp=false", "tau_ref=3", "tau=5"))
                 .build()
                 .neuronConfig();
@@ -77,12 +78,9 @@ class TrainingOptionsTest {
         assertThat(config.refractoriness().tau()).isEqualTo(3);
         assertThat(config.start().tau()).isEqualTo(5);
         for (String asked : new String[] {"use_adaptive_threshold=true", "eta=0.1"}) {
-            assertThat(TrainingOptions.builder()
-                            .settings(List.of(asked))
-                            .build()
-                            .neuronConfig()
-                            .adaptiveThreshold()
-                            .enabled())
+            NeuronConfig adapting =
+                    TrainingOptions.builder().settings(List.of(asked)).build().neuronConfig();
+            assertThat(((QlifConfig) adapting).adaptiveThreshold().enabled())
                     .as(asked)
                     .isTrue();
         }
