@@ -103,7 +103,7 @@ public final class Reconstruction {
             String name = neuron == NeuronPreset.LIF ? "lif" : "qlif";
             Adam adam = new Adam(options.learningRate(1));
             try (Trainer trainer = trainer(neuron, adam)) {
-                listener.networkStarted(neuron, config(neuron).toString(), trainer.device(), trainer.description());
+                listener.networkStarted(name, config(neuron).toString(), trainer.device(), trainer.description());
                 List<ReconstructionResult.Epoch> done = new ArrayList<>();
                 for (int epoch = 1; epoch <= options.epochs(); epoch++) {
                     adam.setRate(options.learningRate(epoch));
