@@ -37,7 +37,7 @@ final class TrainingArguments {
     private double learningRate;
 
     @Option(
-            names = "--lr-decay",
+            names = {"--lr-decay", "--learning-rate-decay"},
             paramLabel = "X",
             description = "What the learning rate is multiplied by after each epoch, above 0, at most 1" + SHOW_DEFAULT)
     private double learningRateDecay;

@@ -97,6 +97,18 @@ public final class Adam {
         this.rate = positive("rate", rate);
     }
 
+    double beta1() {
+        return beta1;
+    }
+
+    double beta2() {
+        return beta2;
+    }
+
+    double epsilon() {
+        return epsilon;
+    }
+
     /** How many steps it has done. */
     public long steps() {
         return steps;

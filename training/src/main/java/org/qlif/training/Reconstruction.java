@@ -10,6 +10,7 @@ import java.util.stream.IntStream;
 import org.qlif.KernelOptions;
 import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
+import org.qlif.io.OutputFile;
 import org.qlif.network.Adam;
 import org.qlif.network.Batch;
 import org.qlif.network.DataOrder;

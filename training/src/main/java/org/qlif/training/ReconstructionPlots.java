@@ -11,6 +11,7 @@ import java.util.Map;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.style.markers.SeriesMarkers;
+import org.qlif.io.OutputFile;
 
 /** The curves of a {@link Reconstruction} above a grid of originals and what the networks make of them, as one PNG. */
 final class ReconstructionPlots {

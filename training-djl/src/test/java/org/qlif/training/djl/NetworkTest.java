@@ -3,9 +3,7 @@ package org.qlif.training.djl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.ValueLayout;
-import java.util.EnumSet;
 import java.util.List;
-import java.util.Set;
 import java.util.SplittableRandom;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
@@ -16,6 +14,7 @@ import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.NeuronParameter;
 import org.qlif.ParameterRange;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
@@ -49,7 +48,7 @@ class NetworkTest {
     }
 
     private Network network(double clipGrad) {
-        return new Network(SHAPE, SMOOTH, EnumSet.allOf(QlifParameter.class), kernel, 1, 1e-2, clipGrad, 3);
+        return new Network(SHAPE, SMOOTH, List.of(QlifParameter.values()), kernel, 1, 1e-2, clipGrad, 3);
     }
 
     private static Workspace workspace(Network network) {
@@ -190,7 +189,7 @@ class NetworkTest {
     void anUpdateThatLeavesTheFiniteNumbersIsTold() {
         // Adam's first step is the learning rate, whatever the gradient; the bounds would hide where it led a neuron's
         // parameter.
-        try (Network network = new Network(SHAPE, SMOOTH, EnumSet.allOf(QlifParameter.class), kernel, 1, 3e38, 0, 3)) {
+        try (Network network = new Network(SHAPE, SMOOTH, List.of(QlifParameter.values()), kernel, 1, 3e38, 0, 3)) {
             assertThat(network.train(workspace(network), LABELS, DRAWS).divergence())
                     .isEqualTo("the norm of hidden.weight is Infinity");
         }
@@ -205,7 +204,7 @@ class NetworkTest {
                 .tau(1)
                 .adaptiveThreshold(threshold -> threshold.withEnabled(adapts))
                 .build();
-        Set<QlifParameter> learned = EnumSet.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
+        List<NeuronParameter> learned = List.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
         try (Kernel own = Kernel.open(
                         config, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
                 Network network = new Network(SHAPE, config, learned, own, 1, 1e4, 0, 3)) {
