@@ -50,6 +50,14 @@ final class TrainCommand implements Callable<Integer> {
     private TrainingArguments arguments = new TrainingArguments(DEFAULTS);
 
     @Option(
+            names = "--shift",
+            paramLabel = "PIXELS",
+            description =
+                    "Move each training image at random, by up to so many pixels down or up and right or left, 0 to "
+                            + TrainingOptions.MAX_SHIFT + SHOW_DEFAULT)
+    private int shift = DEFAULTS.shift();
+
+    @Option(
             names = "--engine",
             paramLabel = "NAME",
             description = {
@@ -80,7 +88,13 @@ final class TrainCommand implements Callable<Integer> {
                 : device.resolve().device();
         try {
             Training.run(
-                    arguments.builder().engine(engine).plot(plot).device(chosen).build(),
+                    arguments
+                            .builder()
+                            .shift(shift)
+                            .engine(engine)
+                            .plot(plot)
+                            .device(chosen)
+                            .build(),
                     progress.get().training());
         } catch (OptionException refusal) {
             throw Refusal.of(spec, refusal);

@@ -57,6 +57,9 @@ public final class Reconstruction {
         if (options.neuron() == NeuronPreset.LIF) {
             throw new OptionException("neuron", options.neuron(), "QLIF neurons, which LIF ones are compared with");
         }
+        if (options.shift() != 0) {
+            throw new OptionException("shift", options.shift(), "0: the targets are not moved");
+        }
         if (options.engine() != TrainingEngine.Name.QLIF) {
             throw new OptionException("engine", options.engine(), TrainingEngine.Name.QLIF.toString());
         }

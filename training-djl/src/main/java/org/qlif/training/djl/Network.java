@@ -94,7 +94,7 @@ final class Network implements AutoCloseable {
     Network(
             NetworkShape shape,
             QlifConfig config,
-            List<NeuronParameter> learned,
+            List<? extends NeuronParameter> learned,
             Kernel kernel,
             int threads,
             double learningRate,

@@ -14,7 +14,6 @@ import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
-import org.qlif.NeuronParameter;
 import org.qlif.ParameterRange;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
@@ -204,7 +203,7 @@ class NetworkTest {
                 .tau(1)
                 .adaptiveThreshold(threshold -> threshold.withEnabled(adapts))
                 .build();
-        List<NeuronParameter> learned = List.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
+        List<QlifParameter> learned = List.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
         try (Kernel own = Kernel.open(
                         config, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
                 Network network = new Network(SHAPE, config, learned, own, 1, 1e4, 0, 3)) {
@@ -229,7 +228,7 @@ class NetworkTest {
                 .build();
         try (Kernel own = Kernel.open(
                         config, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
-                Network network = new Network(SHAPE, config, EnumSet.of(QlifParameter.V_TH), own, 1, 1e-2, 0, 3)) {
+                Network network = new Network(SHAPE, config, List.of(QlifParameter.V_TH), own, 1, 1e-2, 0, 3)) {
             Workspace work = workspace(network);
             float[] before = offsets(network);
             assertThat(before).containsOnly(0f);
