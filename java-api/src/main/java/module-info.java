@@ -11,12 +11,16 @@ module org.qlif {
     requires static jdk.management;
 
     exports org.qlif;
+    exports org.qlif.io;
     exports org.qlif.spi;
+    exports org.qlif.spi.checkpoint to
+            org.qlif.network;
     exports org.qlif.spi.host to
             org.qlif.scalar,
             org.qlif.simd,
             org.qlif.gpu,
-            org.qlif.network;
+            org.qlif.network,
+            org.qlif.simulation;
 
     uses org.qlif.spi.Backend;
 }

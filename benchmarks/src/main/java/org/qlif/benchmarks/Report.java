@@ -12,7 +12,7 @@ import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
-import org.qlif.training.OutputFile;
+import org.qlif.io.OutputFile;
 import org.qlif.training.Pictures;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
