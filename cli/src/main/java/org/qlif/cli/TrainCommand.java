@@ -1,16 +1,20 @@
 package org.qlif.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.qlif.Device;
+import org.qlif.spi.Printable;
 import org.qlif.training.NeuronPreset;
 import org.qlif.training.OptionException;
+import org.qlif.training.SavedTraining;
 import org.qlif.training.Training;
 import org.qlif.training.TrainingEngine;
 import org.qlif.training.TrainingListener;
 import org.qlif.training.TrainingOptions;
+import org.qlif.training.TrainingStoppedException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,6 +38,8 @@ import picocli.CommandLine.Spec;
             "  ./qlif train",
             "  ./qlif train --lr 2e-3 --plot curves.png",
             "  ./qlif train --engine djl",
+            "  ./qlif train --checkpoint net.safetensors",
+            "  ./qlif train --resume net.safetensors --checkpoint net.safetensors --epochs 10",
             "  ./qlif train --set spike_value=SAMPLE --set use_ahp=false",
             "  ./qlif train --neuron default --epochs 1 --train-images 1000 --test-images 1000"
         })
@@ -139,6 +145,20 @@ final class TrainCommand implements Callable<Integer> {
             description = "Write the learning curves and a spike raster to this file, when all is done.")
     private Path plot;
 
+    @Option(
+            names = "--checkpoint",
+            paramLabel = "FILE",
+            description = "Save the training to this file after each epoch, and on Ctrl-C after the step that runs.")
+    private Path checkpoint;
+
+    @Option(
+            names = "--resume",
+            paramLabel = "FILE",
+            description =
+                    "Go on with a training that was saved, with the numbers that it would have had without the break:"
+                            + " options that are not given are as they were, --epochs counts from the start of the first run.")
+    private Path resume;
+
     @Mixin
     private DeviceOption device;
 
@@ -157,32 +177,63 @@ final class TrainCommand implements Callable<Integer> {
                 ? device.named()
                 : device.resolve().device();
         try {
-            Training.run(options(chosen), listener.get());
+            TrainingOptions options = options(chosen);
+            if (checkpoint == null) {
+                Training.run(options, listener.get());
+            } else {
+                return runToBeStopped(options);
+            }
         } catch (OptionException refusal) {
             throw Refusal.of(spec, refusal);
         }
         return 0;
     }
 
-    private TrainingOptions options(Device chosen) {
-        return TrainingOptions.builder()
-                .data(data == null ? Installation.file(DEFAULTS.data()) : data)
-                .hidden(hidden)
-                .steps(steps)
-                .batch(batch)
-                .learningRate(learningRate)
-                .clipGrad(clipGrad)
-                .epochs(epochs)
-                .trainImages(trainImages)
-                .testImages(testImages)
-                .neuron(neuron)
-                .tau(tau)
-                .settings(set.settings())
-                .seed(seed)
+    private int runToBeStopped(TrainingOptions options) throws IOException {
+        try (Interruption interruption = new Interruption()) {
+            try {
+                Training.run(options, listener.get(), interruption::requested);
+                return 0;
+            } catch (TrainingStoppedException stopped) {
+                // Said before the program may end.
+                PrintWriter err = spec.commandLine().getErr();
+                err.println("qlif: " + stopped.getMessage() + "; './qlif train --resume " + Printable.path(checkpoint)
+                        + "' goes on");
+                err.flush();
+                return Cli.INTERRUPTED;
+            }
+        }
+    }
+
+    /** Those of a run that is resumed, or the defaults, and what was given beside. */
+    private TrainingOptions options(Device chosen) throws IOException {
+        TrainingOptions.Builder options = resume == null
+                ? TrainingOptions.builder()
+                : SavedTraining.read(resume).options();
+        options.data(data == null ? Installation.file(DEFAULTS.data()) : data)
                 .engine(engine)
                 .plot(plot)
+                .checkpoint(checkpoint)
                 .device(chosen)
-                .threads(threads.options().threads())
-                .build();
+                .threads(threads.options().threads());
+        given("--hidden", () -> options.hidden(hidden));
+        given("--steps", () -> options.steps(steps));
+        given("--batch", () -> options.batch(batch));
+        given("--lr", () -> options.learningRate(learningRate));
+        given("--clip-grad", () -> options.clipGrad(clipGrad));
+        given("--epochs", () -> options.epochs(epochs));
+        given("--train-images", () -> options.trainImages(trainImages));
+        given("--test-images", () -> options.testImages(testImages));
+        given("--neuron", () -> options.neuron(neuron));
+        given("--tau", () -> options.tau(tau));
+        given("--set", () -> options.settings(set.settings()));
+        given("--seed", () -> options.seed(seed));
+        return options.build();
+    }
+
+    private void given(String option, Runnable action) {
+        if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
+            action.run();
+        }
     }
 }

@@ -82,7 +82,8 @@ public final class Adam {
         return value;
     }
 
-    double rate() {
+    /** The learning rate. */
+    public double rate() {
         return rate;
     }
 

@@ -68,6 +68,9 @@ public final class ConsoleListener implements TrainingListener {
                 options.epochs(),
                 options.epochs() == 1 ? "epoch" : "epochs");
         print("device  %s (%s); %s", setup.device(), setup.kernel(), setup.engine());
+        if (options.resume() != null) {
+            print("resume  %s", options.resume());
+        }
     }
 
     @Override
@@ -76,7 +79,7 @@ public final class ConsoleListener implements TrainingListener {
         if (bar == null) {
             return;
         }
-        if (step == 1) {
+        if (progress == null) {
             progress = new ProgressBarBuilder()
                     .setTaskName("epoch " + epoch)
                     .setInitialMax(stepsInEpoch)

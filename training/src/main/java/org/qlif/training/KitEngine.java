@@ -9,6 +9,7 @@ import org.qlif.Qlif;
 import org.qlif.QlifParameter;
 import org.qlif.network.Adam;
 import org.qlif.network.Batch;
+import org.qlif.network.Checkpoint;
 import org.qlif.network.DivergenceException;
 import org.qlif.network.Loss;
 import org.qlif.network.Network;
@@ -65,19 +66,25 @@ final class KitEngine implements TrainingEngine {
             testImages = encoder(task.testSet(), shape);
             trainLoss = loss(task.trainSet());
             testLoss = loss(task.testSet());
+            trainer = (options.resume() == null ? fresh(task) : options.resume().takeTrainer())
+                    .device(options.device().text())
+                    .options(KernelOptions.defaults().withThreads(options.threads()))
+                    .build();
+        }
+
+        private static Trainer.Builder fresh(TrainingTask task) {
+            NetworkShape shape = task.shape();
+            TrainingOptions options = task.options();
             Network network = Network.builder(shape.inputs())
                     .linear(shape.hidden())
                     .neurons(task.neuron(), task.learned().toArray(QlifParameter[]::new))
                     .readout(shape.classes())
                     .seed(options.seed())
                     .build();
-            trainer = Trainer.builder(network)
+            return Trainer.builder(network)
                     .adam(new Adam(options.learningRate()))
                     .clip(options.clipGrad())
-                    .seed(options.seed())
-                    .device(options.device().text())
-                    .options(KernelOptions.defaults().withThreads(options.threads()))
-                    .build();
+                    .seed(options.seed());
         }
 
         private static PoissonEncoder encoder(ImageSet images, NetworkShape shape) {
@@ -128,6 +135,11 @@ final class KitEngine implements TrainingEngine {
             } catch (DivergenceException divergence) {
                 return new Outcome(Double.NaN, 0, 0, 0, divergence.getMessage());
             }
+        }
+
+        @Override
+        public Checkpoint checkpoint() {
+            return Checkpoint.of(trainer);
         }
 
         @Override
