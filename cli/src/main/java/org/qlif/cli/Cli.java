@@ -62,6 +62,7 @@ final class Cli {
                 .addSubcommand(new VerifyCommand())
                 .addSubcommand(new BenchCommand(timing))
                 .addSubcommand(new TrainCommand(trainingListener))
+                .addSubcommand(new RunCommand())
                 .addSubcommand(new CurvesCommand())
                 .registerConverter(BenchWorkload.Model.class, new NameConverter<>(BenchWorkload.Model.class))
                 .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
