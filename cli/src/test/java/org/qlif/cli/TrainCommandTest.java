@@ -230,7 +230,8 @@ class TrainCommandTest {
             while (line != null && !line.startsWith("device")) {
                 line = out.readLine();
             }
-            process.destroy();
+            // That of the process itself would close its output, too, which ends the run by itself.
+            process.toHandle().destroy();
             assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         } finally {
             process.destroyForcibly();
