@@ -30,7 +30,7 @@ import org.qlif.spi.Printable;
  * DType#U8}, other integers but {@code uint64} as {@link DType#I64}.
  *
  * <pre>{@code
- * Npy.write(Path.of("spikes.npy"), spikes);
+ * Npy.write(Path.of("input.npy"), input);
  * Tensor read = Npy.read(Path.of("current.npy"));
  * float[] current = read.toFloatArray();
  * }</pre>

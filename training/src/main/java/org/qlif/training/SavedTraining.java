@@ -13,6 +13,7 @@ import org.qlif.DType;
 import org.qlif.Tensor;
 import org.qlif.io.FileFormatException;
 import org.qlif.io.OutputFile;
+import org.qlif.network.Adam;
 import org.qlif.network.Checkpoint;
 import org.qlif.network.Network;
 import org.qlif.network.Trainer;
@@ -23,6 +24,9 @@ import org.qlif.network.Trainer;
  */
 public final class SavedTraining {
     private static final String NEURON = "train.neuron";
+    private static final String RATE = "train.lr";
+    private static final String DECAY = "train.lr_decay";
+    private static final String SHIFT = "train.shift";
     private static final String TAU = "train.tau";
     private static final String SETTINGS = "train.set";
     private static final String EPOCHS = "train.epochs";
@@ -68,10 +72,12 @@ public final class SavedTraining {
                 .hidden((int) network.get("0.bias").elements())
                 .steps(checkpoint.steps().getAsInt())
                 .batch(place.batch())
-                .learningRate(checkpoint.adam().rate())
+                .learningRate(extra(RATE, Double::parseDouble))
+                .learningRateDecay(extra(DECAY, Double::parseDouble))
                 .clipGrad(checkpoint.clip())
                 .seed(place.seed())
                 .epochs(extra(EPOCHS, Integer::parseInt))
+                .shift(extra(SHIFT, Integer::parseInt))
                 .trainImages(place.rows())
                 .testImages(testImages)
                 .neuron(extra(NEURON, NeuronPreset::of))
@@ -192,6 +198,9 @@ public final class SavedTraining {
                 .steps(options.steps())
                 .place(place)
                 .extra(NEURON, options.neuron().toString())
+                .extra(RATE, Double.toString(options.learningRate()))
+                .extra(DECAY, Double.toString(options.learningRateDecay()))
+                .extra(SHIFT, Integer.toString(options.shift()))
                 .extra(TAU, Double.toString(options.tau()))
                 .extra(SETTINGS, String.join(" ", options.settings()))
                 .extra(EPOCHS, Integer.toString(options.epochs()))
@@ -226,6 +235,8 @@ public final class SavedTraining {
         requireSame("steps", asked.steps(), own.steps());
         requireSame("batch", asked.batch(), own.batch());
         requireSame("learningRate", asked.learningRate(), own.learningRate());
+        requireSame("learningRateDecay", asked.learningRateDecay(), own.learningRateDecay());
+        requireSame("shift", asked.shift(), own.shift());
         requireSame("clipGrad", asked.clipGrad(), own.clipGrad());
         requireSame("seed", asked.seed(), own.seed());
         requireSame("neuron", asked.neuron(), own.neuron());
@@ -258,6 +269,11 @@ public final class SavedTraining {
         }
         taken = true;
         return checkpoint.trainer();
+    }
+
+    /** The optimizer of that trainer. */
+    Adam adam() {
+        return checkpoint.adam();
     }
 
     /** Where the training is: its epochs count from 1. */

@@ -50,6 +50,8 @@ class SavedTrainingTest {
                 .threads(2)
                 .neuron(NeuronPreset.DEFAULT)
                 .settings(List.of("spike_value=SAMPLE", "homeostasis_tau=20"))
+                .learningRateDecay(0.75)
+                .shift(1)
                 .learningRate(1e-2);
     }
 
@@ -103,6 +105,8 @@ class SavedTrainingTest {
         contradicts("steps", "6", "5", each -> each.steps(6));
         contradicts("batch", "16", "32", each -> each.batch(16));
         contradicts("learningRate", "0.02", "0.01", each -> each.learningRate(0.02));
+        contradicts("learningRateDecay", "1.0", "0.75", each -> each.learningRateDecay(1));
+        contradicts("shift", "0", "1", each -> each.shift(0));
         contradicts("clipGrad", "0.25", "0.5", each -> each.clipGrad(0.25));
         contradicts("seed", "7", "1", each -> each.seed(7));
         contradicts("neuron", "2025-08-15", "default", each -> each.neuron(NeuronPreset.SNAPSHOT_2025_08_15));
