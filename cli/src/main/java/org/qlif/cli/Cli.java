@@ -59,6 +59,7 @@ final class Cli {
                 .addSubcommand(new RunCommand())
                 .addSubcommand(new ReconstructCommand(progress))
                 .addSubcommand(new CurvesCommand())
+                .addSubcommand(new SimulateCommand())
                 .registerConverter(BenchWorkload.Model.class, new NameConverter<>(BenchWorkload.Model.class))
                 .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
                 .registerConverter(NeuronPreset.class, new NameConverter<>(NeuronPreset.class))
