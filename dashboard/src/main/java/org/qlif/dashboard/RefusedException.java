@@ -1,0 +1,20 @@
+package org.qlif.dashboard;
+
+import java.util.Map;
+
+/** A request that can't be met as it is: what the page shows, at the settings that it is about. */
+final class RefusedException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    private final transient Map<String, String> fields;
+
+    /** @param fields what is wrong with settings, by key; may be empty */
+    RefusedException(String message, Map<String, String> fields) {
+        super(message);
+        this.fields = Map.copyOf(fields);
+    }
+
+    Map<String, String> fields() {
+        return fields;
+    }
+}
