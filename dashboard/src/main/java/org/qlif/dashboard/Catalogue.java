@@ -181,22 +181,26 @@ record Catalogue(
                 panel(
                         "input",
                         "Input current",
-                        Stream.of(choice(
-                                RunRequest.CURRENT,
-                                "shape",
-                                "what the current looks like over time",
-                                Waveform.Shape.RAMP.toString(),
-                                names(Waveform.Shape.values()))),
-                        waveform(RunRequest.CURRENT),
-                        Stream.of(flag(
-                                RunRequest.INDEPENDENT,
-                                "independent",
-                                "whether what is random in the current differs from neuron to neuron",
-                                true))),
+                        List.of(
+                                Stream.of(choice(
+                                        RunRequest.CURRENT,
+                                        "shape",
+                                        "what the current looks like over time",
+                                        Waveform.Shape.RAMP.toString(),
+                                        names(Waveform.Shape.values()))),
+                                waveform(RunRequest.CURRENT),
+                                Stream.of(flag(
+                                        RunRequest.INDEPENDENT,
+                                        "independent",
+                                        "whether what is random in the current differs from neuron to neuron",
+                                        true)))),
                 panel(
                         "modulation",
                         "Modulation input",
-                        Stream.of(choice(RunRequest.MODULATION,
+                        List.of(
+                                Stream.of(
+                                        choice(
+                                                RunRequest.MODULATION,
                                                 "shape",
                                                 "what the external modulation m looks like; none leaves M as it starts, 1",
                                                 RunRequest.NONE,
@@ -207,11 +211,12 @@ record Catalogue(
                                                 "what m goes through on its way to M; the option neuromod_transform, or another function in"
                                                         + " its place",
                                                 ModulationCurve.OPTION.toString(),
-                                                names(ModulationCurve.values()))), waveform(RunRequest.MODULATION)),
+                                                names(ModulationCurve.values()))),
+                                waveform(RunRequest.MODULATION))),
                 panel(
                         "run",
                         "Run",
-                        Stream.of(
+                        List.of(Stream.of(
                                 whole(
                                         RunRequest.STEPS,
                                         "time steps; steps times neurons is at most " + MOST_NEURON_STEPS,
@@ -236,11 +241,11 @@ record Catalogue(
                                         null,
                                         false,
                                         null,
-                                        Map.of()))),
+                                        Map.of())))),
                 panel(
                         "compare",
                         "Side by side",
-                        Stream.of(
+                        List.of(Stream.of(
                                 choice(
                                         RunRequest.COMPARE,
                                         "with",
@@ -261,13 +266,12 @@ record Catalogue(
                                                 Comparison.LIF.toString(),
                                                 Double.toString(LIF_SCALE),
                                                 Comparison.PLAIN_LIF.toString(),
-                                                "1.0")))));
+                                                "1.0"))))));
     }
 
-    @SafeVarargs
-    private static Panel panel(String id, String title, Stream<Panel.Control>... controls) {
+    private static Panel panel(String id, String title, List<Stream<Panel.Control>> controls) {
         return new Panel(
-                id, "run", title, null, Stream.of(controls).flatMap(part -> part).toList());
+                id, "run", title, null, controls.stream().flatMap(part -> part).toList());
     }
 
     /** The numbers that waveforms are made with, each for the shapes that have it. */

@@ -46,6 +46,9 @@ public final class Dashboard implements AutoCloseable {
     /** The version in the webjar's path, which is the one of pom.xml. */
     private static final String UPLOT = "/META-INF/resources/webjars/uplot/1.6.30";
 
+    /** Tells the page that its request was answered by a refusal. */
+    private static final String REFUSED = "Refused";
+
     private static final int MOST_THREADS = 16;
     private static final int MOST_RUNS = 4;
     private static final int MISDIRECTED = 421;
@@ -158,13 +161,16 @@ public final class Dashboard implements AutoCloseable {
             Map<String, Object> result = limited(measurements, () -> Run.measure(request));
             context.contentType("application/json").result(GSON.toJson(result));
         });
-        config.routes.exception(
-                RefusedException.class,
-                (refusal, context) -> fail(
-                        context,
-                        HttpStatus.BAD_REQUEST.getCode(),
-                        String.valueOf(refusal.getMessage()),
-                        refusal.fields()));
+        config.routes.exception(RefusedException.class, (refusal, context) -> {
+            if (refusal.replied()) {
+                context.header(REFUSED, "true");
+            }
+            fail(
+                    context,
+                    (refusal.replied() ? HttpStatus.OK : HttpStatus.BAD_REQUEST).getCode(),
+                    String.valueOf(refusal.getMessage()),
+                    refusal.fields());
+        });
         config.routes.exception(
                 HttpResponseException.class,
                 (refusal, context) ->
@@ -214,7 +220,8 @@ public final class Dashboard implements AutoCloseable {
             // Of the device: all settings have been checked.
             throw new RefusedException(
                     String.valueOf(refusal.getMessage()),
-                    Map.of(RunRequest.DEVICE, String.valueOf(refusal.getMessage())));
+                    Map.of(RunRequest.DEVICE, String.valueOf(refusal.getMessage())),
+                    false);
         } finally {
             room.release();
         }

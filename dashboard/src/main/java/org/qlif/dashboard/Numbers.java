@@ -11,8 +11,6 @@ final class Numbers {
     /** {@code value} without a fraction of zeros, such as {@code 0.25} or {@code 1e6}. */
     static String text(double value) {
         BigDecimal shortest = BigDecimal.valueOf(value).stripTrailingZeros();
-        return Math.abs(value) < LARGE
-                ? shortest.toPlainString()
-                : shortest.unscaledValue() + "e" + -shortest.scale();
+        return Math.abs(value) < LARGE ? shortest.toPlainString() : shortest.unscaledValue() + "e" + -shortest.scale();
     }
 }

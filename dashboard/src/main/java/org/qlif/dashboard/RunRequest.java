@@ -28,8 +28,9 @@ import org.qlif.QlifConfig;
 import org.qlif.simulation.Waveform;
 
 /**
- * What a page asks for: JSON {@code {"settings": {KEY: TEXT}, "traces": [NAME]}}, where keys are those of the {@link Catalogue}, what is not given
- * is as it is by default, and traces are those wanted besides what is always plotted.
+ * What a page asks for: JSON {@code {"settings": {KEY: TEXT}, "traces": [NAME], "refusals": "reply"}}. Keys are those of the {@link Catalogue};
+ * what is not given is as it is by default. Traces are those wanted besides what is always plotted. With the last, a setting that can't be used is
+ * no failure of the request but what the reply tells.
  *
  * @param qlif the neuron
  * @param compared what stands beside it; null for nothing
@@ -80,6 +81,7 @@ record RunRequest(
         JsonObject object = object(json);
         Set<String> traces = new LinkedHashSet<>();
         Map<String, String> texts = new TreeMap<>();
+        boolean replied = false;
         for (Map.Entry<String, JsonElement> entry : object.entrySet()) {
             switch (entry.getKey()) {
                 case "settings" -> {
@@ -100,10 +102,21 @@ record RunRequest(
                         traces.add(trace(text("traces", name)));
                     }
                 }
-                default -> throw malformed("expected the keys settings and traces alone");
+                case "refusals" -> {
+                    if (!text("refusals", entry.getValue()).equals("reply")) {
+                        throw malformed("refusals: expected \"reply\" or nothing");
+                    }
+                    replied = true;
+                }
+                default -> throw malformed("expected the keys settings, traces and refusals alone");
             }
         }
-        return of(new Settings(texts), traces);
+        Settings settings = new Settings(texts);
+        RunRequest request = of(settings, traces);
+        if (!settings.refusals().isEmpty()) {
+            throw new RefusedException("Some settings can't be used", settings.refusals(), replied);
+        }
+        return request;
     }
 
     private static JsonObject object(String json) throws RefusedException {
@@ -134,10 +147,11 @@ record RunRequest(
     }
 
     private static RefusedException malformed(String what) {
-        return new RefusedException("The request is not as a page sends it: " + what, Map.of());
+        return new RefusedException("The request is not as a page sends it: " + what, Map.of(), false);
     }
 
-    private static RunRequest of(Settings settings, Set<String> traces) throws RefusedException {
+    /** What the settings say; what is wrong with them is noted there. */
+    private static RunRequest of(Settings settings, Set<String> traces) {
         int steps = (int) settings.whole(STEPS, Catalogue.STEPS, 1, Catalogue.MOST_STEPS);
         int neurons = (int) settings.whole(NEURONS, Catalogue.NEURONS, 1, Catalogue.MOST_NEURONS);
         if (steps * neurons > Catalogue.MOST_NEURON_STEPS) {
@@ -161,9 +175,6 @@ record RunRequest(
         double scale = settings.number(LIF_SCALE, comparison == Comparison.LIF ? Catalogue.LIF_SCALE : 1, -1e6, 1e6);
         Device device = device(settings);
         settings.refuseRest();
-        if (!settings.refusals().isEmpty()) {
-            throw new RefusedException("Some settings can't be used", settings.refusals());
-        }
         NeuronConfig compared = switch (comparison) {
             case LIF -> lif;
             case PLAIN_LIF -> plain(qlif);

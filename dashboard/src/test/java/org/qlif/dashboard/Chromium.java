@@ -159,7 +159,8 @@ final class Chromium implements AutoCloseable {
         }
         try (Stream<Path> files = Files.walk(profile)) {
             // Helpers of the browser may still be writing; what is left is in the folder for temporary files.
-            files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+            files.sorted(Comparator.reverseOrder())
+                    .forEach(file -> file.toFile().delete());
         }
     }
 
@@ -197,12 +198,17 @@ final class Chromium implements AutoCloseable {
                     }
                 }
                 case "Log.entryAdded" -> {
-                    if (!"info".equals(parameters.getAsJsonObject("entry").get("level").getAsString())) {
+                    if (!"info"
+                            .equals(parameters
+                                    .getAsJsonObject("entry")
+                                    .get("level")
+                                    .getAsString())) {
                         complaints.add(parameters.toString());
                     }
                 }
                 case "Network.requestWillBeSent" ->
-                    requests.add(parameters.getAsJsonObject("request").get("url").getAsString());
+                    requests.add(
+                            parameters.getAsJsonObject("request").get("url").getAsString());
                 default -> {
                     // Not of interest.
                 }

@@ -28,7 +28,8 @@ final class PageShots {
                     folder.resolve("refused.png"));
             shoot(
                     chromium,
-                    page.resolve("#modulation=sine&compare=plain-lif&neurons=40&current=sine&show=qlif.p,qlif.delta,qlif.efficiency,qlif.ahp"),
+                    page.resolve(
+                            "#modulation=sine&compare=plain-lif&neurons=40&current=sine&show=qlif.p,qlif.delta,qlif.efficiency,qlif.ahp"),
                     1400,
                     1900,
                     false,

@@ -63,10 +63,22 @@ function refused(refusal) {
   const others = controls.showRefusals(fields);
   const texts = others.map(key => `${key}: ${fields[key]}`);
   $('problem').hidden = !refusal;
-  $('problem').textContent = refusal ? [refusal.message, ...texts].join('. ') : '';
-  if (refusal && texts.some(text => text.startsWith('device:'))) $('device').setAttribute('aria-invalid', 'true');
+  $('problem').replaceChildren(...(refusal ? [[refusal.message, ...texts].join('. ') + ' ', ...shortcuts(fields)] : []));
+  if (fields.device) $('device').setAttribute('aria-invalid', 'true');
   else $('device').removeAttribute('aria-invalid');
   for (const plot of allPlots) plot.figure.classList.toggle('late', Boolean(refusal));
+}
+
+/** Buttons that lead to the controls whose settings were refused. */
+function shortcuts(fields) {
+  return Object.keys(fields).filter(key => controls.knows(key)).map(key => {
+    const button = element('button', { type: 'button' }, key);
+    button.addEventListener('click', () => {
+      openSheet(true);
+      controls.focus(key);
+    });
+    return button;
+  });
 }
 
 // ---- Plots.
@@ -114,6 +126,7 @@ function span(values) {
 
 function show() {
   const { series, steps, neurons } = result;
+  $('figures').hidden = $('view').hidden = false;
   view.neuron = Math.min(view.neuron, neurons - 1);
   $('neuron').max = neurons;
   $('neuron').value = view.neuron + 1;
@@ -302,7 +315,7 @@ function makeChoices() {
   $('find').addEventListener('input', () => controls.find($('find').value));
   $('controls').addEventListener('submit', event => event.preventDefault());
   $('sheet').addEventListener('click', () => openSheet($('sheet').getAttribute('aria-expanded') !== 'true'));
-  openSheet(true);
+  openSheet(!matchMedia('(max-width: 860px)').matches);
 }
 
 function openSheet(open) {

@@ -212,6 +212,13 @@ export class Controls {
     return Object.keys(fields).filter(key => !this.byKey.has(key));
   }
 
+  focus(key) {
+    const { root, field } = this.byKey.get(key);
+    root.closest('details').open = true;
+    field.focus();
+    root.scrollIntoView({ block: 'center' });
+  }
+
   showDerived(values) {
     for (const [key, value] of Object.entries(values)) this.byKey.get(key)?.showDerived(value);
   }

@@ -19,6 +19,9 @@ const axis = extra => ({
   ticks: { stroke: () => palette.grid, width: 1, size: 4 }, gap: 4, ...extra,
 });
 
+/** The axis of x. */
+const across = () => axis({ size: 28, values: (_, ticks) => ticks.map(number) });
+
 const number = value => value == null ? '–' : String(Number(value.toPrecision(4))).replace('-', '−');
 
 /** A range with room at the top for marks, and never empty. */
@@ -96,7 +99,7 @@ export class TimePlot extends Plot {
     return {
       cursor: { sync: { key: 'steps' }, drag: { x: true, y: false }, points: { size: 6 } },
       scales: { x: { time: false }, y: { range: roomy(this.marks ? 0.16 : 0.06) } },
-      axes: [axis({ size: 28 }), axis({ size: 48, values: (_, ticks) => ticks.map(number) })],
+      axes: [across(), axis({ size: 48, values: (_, ticks) => ticks.map(number) })],
       series: this.lines(series),
       hooks: { draw: [u => this.marks && drawMarks(u, this.spikes, palette[this.marks])] },
     };
@@ -145,7 +148,7 @@ export class Raster extends Plot {
       cursor: { sync: { key: 'steps' }, drag: { x: true, y: false }, y: false, points: { show: false } },
       legend: { show: false },
       scales: { x: { time: false }, y: { dir: -1, range: () => [0, this.rows] } },
-      axes: [axis({ size: 28 }), axis({
+      axes: [across(), axis({
         size: 48, grid: { show: false }, ticks: { show: false },
         splits: () => this.bands.map((band, i) => (i + 0.5) * band.neurons),
         values: () => this.bands.map(band => band.label),
@@ -200,7 +203,7 @@ export class Curve extends Plot {
     return {
       cursor: { drag: { x: true, y: false }, points: { size: 6 } },
       scales: { x: { time: false }, y: { range: () => [-0.03, 1.03] } },
-      axes: [axis({ size: 28 }), axis({ size: 48, values: (_, ticks) => ticks.map(number) })],
+      axes: [across(), axis({ size: 48, values: (_, ticks) => ticks.map(number) })],
       series: this.lines(series),
       hooks: { draw: [u => this.drawPoint(u)] },
     };

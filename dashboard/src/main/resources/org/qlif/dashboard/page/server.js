@@ -12,7 +12,9 @@ const BUSY = 429;
 const TRIES = 20;
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
-async function post(path, body) {
+/** Refusals of settings come as replies, not as failures, which browsers would report on the console. */
+async function post(path, settings, traces) {
+  const body = { settings, traces, refusals: 'reply' };
   for (let tries = 1; ; tries++) {
     let response;
     try {
@@ -22,7 +24,11 @@ async function post(path, body) {
     } catch {
       throw new Refusal('The server does not answer. Is ./qlif dashboard still running?', {});
     }
-    if (response.ok) return response;
+    if (response.ok) {
+      if (!response.headers.get('Refused')) return response;
+      const refusal = await response.json();
+      throw new Refusal(refusal.error, refusal.fields);
+    }
     if (response.status === BUSY && tries < TRIES) {
       await pause(100);
       continue;
@@ -40,7 +46,7 @@ export async function catalogue() {
 
 /** Runs: facts, and series by name, each with rows, columns and values in a Float32Array. */
 export async function run(settings, traces) {
-  const response = await post('api/run', { settings, traces });
+  const response = await post('api/run', settings, traces);
   const bytes = await response.arrayBuffer();
   const length = new DataView(bytes).getInt32(0, true);
   const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
@@ -54,5 +60,5 @@ export async function run(settings, traces) {
 }
 
 export async function measure(settings) {
-  return (await post('api/measure', { settings, traces: [] })).json();
+  return (await post('api/measure', settings, [])).json();
 }
