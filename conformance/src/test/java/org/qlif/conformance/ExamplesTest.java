@@ -32,8 +32,8 @@ class ExamplesTest {
         private static final int HEADER = 2;
 
         private static final String IMPORTS =
-                "import java.lang.foreign.*; import java.nio.file.*; import java.time.*; import java.util.*;"
-                        + " import org.qlif.*; import org.qlif.conformance.*; import org.qlif.gpu.*;"
+                "import java.lang.foreign.*; import java.nio.*; import java.nio.file.*; import java.time.*; import java.util.*;"
+                        + " import org.qlif.*; import org.qlif.conformance.*; import org.qlif.gpu.*; import org.qlif.io.*;"
                         + " import org.qlif.network.*; import org.qlif.simulation.*; ";
 
         JavaFileObject source(String name) {
