@@ -51,6 +51,8 @@ public final class Dashboard implements AutoCloseable {
 
     private static final int MOST_THREADS = 16;
     private static final int MOST_RUNS = 4;
+    private static final int WARM_UP_RUNS = 60;
+    private static final long WARM_UP_NANOS = 5_000_000_000L;
     private static final int MISDIRECTED = 421;
     private static final int MOST_MESSAGE = 2000;
     private static final System.Logger LOG = System.getLogger("org.qlif");
@@ -62,6 +64,7 @@ public final class Dashboard implements AutoCloseable {
     private final Guard guard;
     private final Javalin server;
     private final URI address;
+    private final Thread warmUp;
 
     private interface Work<R> {
         R done() throws RefusedException;
@@ -78,6 +81,20 @@ public final class Dashboard implements AutoCloseable {
         boolean any = InetAddress.getByName(host).isAnyLocalAddress();
         String shown = any ? "127.0.0.1" : host.indexOf(':') >= 0 ? "[" + host + "]" : host;
         address = URI.create("http://" + shown + ":" + server.port() + "/");
+        warmUp = Thread.ofPlatform().daemon().name("qlif-warm-up").start(this::warmUp);
+    }
+
+    /** The first runs of a JVM are many times slower than those to come: they had better not be the user's. */
+    private void warmUp() {
+        long end = System.nanoTime() + WARM_UP_NANOS;
+        try {
+            RunRequest request = RunRequest.read("{}");
+            for (int i = 0; i < WARM_UP_RUNS && System.nanoTime() < end && !Thread.interrupted(); i++) {
+                Run.simulate(request);
+            }
+        } catch (RefusedException | RuntimeException failure) {
+            LOG.log(System.Logger.Level.DEBUG, "no warm-up", failure);
+        }
     }
 
     /**
@@ -122,6 +139,7 @@ public final class Dashboard implements AutoCloseable {
     /** Stops; requests under way are given up. */
     @Override
     public void close() {
+        warmUp.interrupt();
         server.stop();
     }
 

@@ -16,8 +16,8 @@ import org.qlif.NeuronConfig;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.Decision;
-import org.qlif.QlifConfig.NeuromodMode;
 import org.qlif.Tensor;
+import org.qlif.simulation.Response;
 import org.qlif.simulation.Samples;
 import org.qlif.simulation.Simulation;
 import org.qlif.simulation.Traces;
@@ -31,10 +31,10 @@ final class Run {
     /** The stream that {@link Simulation} draws a modulation from. */
     private static final int MODULATION_STREAM = 2;
 
-    /** The gaps of the curve p(Δ): a step on either side of the middle, which is 0, gives the slope there. */
+    /** The gaps of the curve p(Δ): those on either side of the middle, which is 0, give the slope there. */
     private static final int GAPS = 401;
 
-    private static final float WIDEST_GAP = 8;
+    private static final double WIDEST_GAP = 8;
 
     /** What {@link #measure} runs: enough for every device to show what it can, little enough to be done with soon. */
     private static final int MEASURED_STEPS = 20;
@@ -121,37 +121,25 @@ final class Run {
         return derived;
     }
 
-    /**
-     * The probability over the gap, as the kernel computes it for neurons at their start: with tau = dt and no noise or modulation, the potential
-     * of the first step is the input.
-     */
+    /** The probability over the gap, of neurons at their start and of such as have just fired. */
     private static void addCurve(Reply reply, QlifConfig config, Device device) {
-        QlifConfig still = config.toBuilder()
-                .tau(config.dt())
-                .noise(noise -> noise.withEnabled(false))
-                .neuromodulation(modulation -> modulation.withMode(NeuromodMode.OFF))
-                .build();
-        float[] potentials = new float[GAPS];
+        Response response = new Response(device, KernelOptions.defaults());
+        double[] gaps = new double[GAPS];
         int middle = GAPS / 2;
-        float threshold = threshold(still);
         for (int i = 0; i < GAPS; i++) {
-            potentials[i] = threshold + WIDEST_GAP * (i - middle) / middle;
+            gaps[i] = WIDEST_GAP * (i - middle) / middle;
         }
-        Traces traces = Simulation.of(still)
-                .device(device)
-                .neurons(GAPS)
-                .current(Samples.of(potentials, 1, GAPS))
-                .run();
-        reply.series("curve.gap", GAPS, 1, traces.get("delta")).series("curve.p", GAPS, 1, traces.get("p"));
+        reply.series("curve.gap", GAPS, 1, single(gaps))
+                .series("curve.p", GAPS, 1, single(response.probabilities(config, gaps, false)))
+                .series("curve.after", GAPS, 1, single(response.probabilities(config, gaps, true)));
     }
 
-    /** The threshold of a first step. */
-    private static float threshold(QlifConfig config) {
-        float threshold = (float) config.start().vTh();
-        return config.adaptiveThreshold().enabled()
-                ? Math.clamp(threshold, (float) config.adaptiveThreshold().min(), (float)
-                        config.adaptiveThreshold().max())
-                : threshold;
+    private static float[] single(double[] values) {
+        float[] singles = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            singles[i] = (float) values[i];
+        }
+        return singles;
     }
 
     /** Times the neuron on a batch that is large enough for the device: the median of some calls. */

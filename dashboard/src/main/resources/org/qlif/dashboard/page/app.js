@@ -1,5 +1,6 @@
 // The page: settings in, a run, plots out; the address holds what differs from the defaults.
 import { Controls, element, same } from './controls.js';
+import { Circuit } from './circuit.js';
 import { Curve, Raster, TimePlot, number, picture, readColours } from './plots.js';
 import * as server from './server.js';
 import * as files from './files.js';
@@ -72,7 +73,7 @@ function refused(refusal) {
 /** Buttons that lead to the controls whose settings were refused. */
 function shortcuts(fields) {
   return Object.keys(fields).filter(key => controls.knows(key)).map(key => {
-    const button = element('button', { type: 'button' }, key);
+    const button = element('button', { type: 'button' }, `${key}: ${fields[key]}`);
     button.addEventListener('click', () => {
       openSheet(true);
       controls.focus(key);
@@ -86,6 +87,7 @@ function shortcuts(fields) {
 const plots = {};
 let allPlots = [];
 let chips;
+let circuit;
 
 function makePlots() {
   plots.input = new TimePlot('Input current and modulation', 128);
@@ -97,7 +99,10 @@ function makePlots() {
   allPlots = Object.values(plots);
   chips = element('div', { className: 'chips', role: 'group', 'aria-label': 'Traces that are shown' });
   plots.traces.caption.append(chips);
-  $('figures').append(...allPlots.map(plot => plot.figure));
+  circuit = new Circuit();
+  const last = plots.curve.figure;
+  $('figures').append(...allPlots.map(plot => plot.figure).filter(figure => figure !== last),
+    element('div', { className: 'pair' }, last, circuit.figure));
 }
 
 /** A trace of the neuron that is seen; what is not finite is a gap in its line. */
@@ -136,7 +141,7 @@ function show() {
   const input = ofNeuron('qlif.input');
   const modulated = series.has('qlif.external_modulation');
   plots.input.show(
-    [{ label: 'I', name: 'input' }, ...(modulated ? [{ label: 'm', name: 'modulation' }] : [])],
+    [{ label: 'I', name: 'input' }, ...(modulated ? [{ label: 'm', name: 'modulation', dash: [7, 4] }] : [])],
     [x, input, ...(modulated ? [ofNeuron('qlif.external_modulation')] : [])], '', `The input goes ${span(input)}`);
 
   showMembrane('qlif', x);
@@ -188,24 +193,30 @@ function showTraces(x) {
 }
 
 function showCurve() {
+  const now = name => controls.get(`qlif.${name}`);
+  circuit.figure.hidden = now('decision') !== 'QUBIT';
+  if (!circuit.figure.hidden) {
+    circuit.show(now('readout'), Number(now('quantum_wires')), now('quantum_threshold'), now('angle_map') === 'LINEAR');
+  }
   const gaps = result.series.get('curve.gap')?.values;
   plots.curve.figure.hidden = !gaps;
   if (!gaps) return;
   const p = result.series.get('curve.p').values;
   const middle = (gaps.length - 1) / 2;
   const slope = (p[middle + 1] - p[middle - 1]) / (gaps[middle + 1] - gaps[middle - 1]);
-  const tangent = Float64Array.from(gaps, (gap, i) => {
-    const y = p[middle] + slope * (gap - gaps[middle]);
-    return Math.abs(gap) <= 2.5 && y >= 0 && y <= 1 ? y : NaN;
+  const tangent = Array.from(gaps, gap => {
+    const y = p[middle] + slope * gap;
+    return Math.abs(gap) <= 2.5 && y >= 0 && y <= 1 ? y : null;
   });
   const point = `p = ${number(p[middle])}, slope ${number(slope)} at Δ = 0`;
-  const angle = controls.get('qlif.decision') === 'QUBIT'
+  const angle = now('decision') === 'QUBIT'
     ? `; α = ${number(result.derived['qlif.q_scale'])}, β = ${number(result.derived['qlif.q_bias'])}` : '';
   plots.curve.middle = p[middle];
   plots.curve.show(
-    [{ label: 'p', name: 'qlif' }, { label: 'tangent at Δ = 0', name: 'lif', dash: [5, 4] }],
-    [Float64Array.from(gaps), Float64Array.from(p), Array.from(tangent, y => Number.isNaN(y) ? null : y)],
-    `at rest: ${point}${angle}`);
+    [{ label: 'p at rest', name: 'qlif' }, { label: 'p after a spike', name: 'modulation', width: 1.2 },
+      { label: 'tangent at Δ = 0', name: 'lif', dash: [5, 4] }],
+    [Array.from(gaps), Array.from(p), Array.from(result.series.get('curve.after').values), tangent],
+    `${point}${angle}`);
 }
 
 function tile(kind, value, text) {
@@ -362,6 +373,7 @@ function readLink() {
   }
   $('device').value = view.device;
   controls.apply(settings);
+  controls.openChanged();
 }
 
 const isTrace = name => ['qlif', 'lif'].some(model => catalogue.traces[model].some(one => `${model}.${one.name}` === name));

@@ -212,6 +212,11 @@ export class Controls {
     return Object.keys(fields).filter(key => !this.byKey.has(key));
   }
 
+  /** Opens the boxes in which something is changed. */
+  openChanged() {
+    for (const { panel, box } of this.panels) if (panel.controls.some(spec => this.given.has(spec.key))) box.open = true;
+  }
+
   focus(key) {
     const { root, field } = this.byKey.get(key);
     root.closest('details').open = true;

@@ -124,6 +124,7 @@ function drawMarks(u, spikes, stroke) {
   clipped(u, (ctx, bbox) => {
     ctx.strokeStyle = stroke;
     ctx.lineWidth = 1.5 * devicePixelRatio;
+    ctx.setLineDash([]);
     ctx.beginPath();
     for (let t = 0; t < spikes.length; t++) {
       if (!spikes[t]) continue;
