@@ -83,11 +83,21 @@ final class Chromium implements AutoCloseable {
             if (line.startsWith(LISTENING)) {
                 URI address = URI.create(line.substring(LISTENING.length()).strip());
                 // What it says later would fill the pipe.
-                Thread.ofVirtual().start(() -> messages.lines().forEach(_ -> {}));
+                Thread.ofVirtual().start(() -> drain(messages));
                 return new Chromium(process, profile, address);
             }
         }
         throw new IOException(program + " ended before it could be driven");
+    }
+
+    private static void drain(BufferedReader messages) {
+        try {
+            while (messages.readLine() != null) {
+                // Of no interest.
+            }
+        } catch (IOException _) {
+            // It has ended.
+        }
     }
 
     private final class Listener implements WebSocket.Listener {

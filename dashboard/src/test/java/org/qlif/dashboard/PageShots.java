@@ -14,9 +14,12 @@ final class PageShots {
         try (Dashboard dashboard = Dashboard.start("127.0.0.1", 0);
                 Chromium chromium = Chromium.start(Chromium.find().orElseThrow())) {
             URI page = dashboard.address();
+            // That of the README.
+            shoot(chromium, page.resolve("#neurons=20"), 1240, 900, false, "light", folder.resolve("dashboard.png"));
             shoot(chromium, page, 1400, 1900, false, "light", folder.resolve("wide.png"));
             shoot(chromium, page, 1400, 1900, false, "dark", folder.resolve("wide-dark.png"));
             shoot(chromium, page, 390, 844, true, "light", folder.resolve("narrow.png"));
+            shoot(chromium, page.resolve("#sheet"), 390, 844, true, "dark", folder.resolve("sheet.png"));
             shoot(chromium, page, 820, 1180, true, "dark", folder.resolve("tablet.png"));
             shoot(
                     chromium,
@@ -44,8 +47,15 @@ final class PageShots {
         try (Chromium.Page page = chromium.open(address, width, height, phone)) {
             page.prefer(scheme);
             page.await("document.body.dataset.runs > 0");
-            page.evaluate("document.querySelector('#c-qlif\\\\.tau')");
+            // Until the first runs of the JVM are over.
+            page.evaluate("new Promise(done => setTimeout(done, 4000))");
+            page.evaluate("dispatchEvent(new Event('hashchange'))");
             page.evaluate("new Promise(done => setTimeout(done, 500))");
+            if (address.toString().endsWith("#sheet")) {
+                page.evaluate("document.getElementById('sheet').click(), scrollTo(0, 560)");
+                page.evaluate("document.getElementById('panels').scrollTo(0, 620)");
+                page.evaluate("new Promise(requestAnimationFrame)");
+            }
             Files.write(file, page.screenshot(false));
             System.out.println(file + " " + page.complaints());
         }

@@ -117,7 +117,7 @@ function ofNeuron(name) {
 }
 
 const spikesOf = name => result.series.get(name)?.values.reduce((sum, spike) => sum + (spike ? 1 : 0), 0) ?? 0;
-const share = count => `${number(100 * count / (result.steps * result.neurons))} % of the steps`;
+const share = count => `${number(100 * count / (result.steps * result.neurons), 3)} % of steps`;
 
 function span(values) {
   let low = Infinity;
@@ -239,7 +239,7 @@ function showTiles(compares) {
 /** Says what ran, and how long it took. */
 function tell(latency) {
   const rate = result.steps * result.neurons / result.nanos * 1e3;
-  $('speed').textContent = `${result.device}: kernel ${number(result.nanos / 1e6)} ms, ${number(rate)} M neuron-steps/s; shown after `
+  $('speed').textContent = `${result.device}: kernel ${number(result.nanos / 1e6, 3)} ms, ${number(rate, 3)} M neuron-steps/s; shown after `
     + `${Math.round(latency)} ms`;
   document.body.dataset.latency = latency.toFixed(1);
   clearTimeout(speaking);
@@ -338,7 +338,7 @@ async function measure() {
   $('measure').textContent = 'Measuring…';
   try {
     const measured = await server.measure(request());
-    $('speed').textContent = `${measured.device}: ${number(measured.perSecond / 1e6)} M neuron-steps/s on a batch of ${measured.shape.join(' × ')}`;
+    $('speed').textContent = `${measured.device}: ${number(measured.perSecond / 1e6, 3)} M neuron-steps/s on a batch of ${measured.shape.join(' × ')}`;
   } catch (refusal) {
     refused(refusal);
   }

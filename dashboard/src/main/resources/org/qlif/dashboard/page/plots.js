@@ -20,9 +20,9 @@ const axis = extra => ({
 });
 
 /** The axis of x. */
-const across = () => axis({ size: 28, values: (_, ticks) => ticks.map(number) });
+const across = () => axis({ size: 28, values: (_, ticks) => ticks.map(tick => number(tick)) });
 
-const number = value => value == null ? '–' : String(Number(value.toPrecision(4))).replace('-', '−');
+const number = (value, digits = 4) => value == null ? '–' : String(Number(value.toPrecision(digits))).replace('-', '−');
 
 /** A range with room at the top for marks, and never empty. */
 const roomy = top => (_, low, high) => {
@@ -99,7 +99,7 @@ export class TimePlot extends Plot {
     return {
       cursor: { sync: { key: 'steps' }, drag: { x: true, y: false }, points: { size: 6 } },
       scales: { x: { time: false }, y: { range: roomy(this.marks ? 0.16 : 0.06) } },
-      axes: [across(), axis({ size: 48, values: (_, ticks) => ticks.map(number) })],
+      axes: [across(), axis({ size: 48, values: (_, ticks) => ticks.map(tick => number(tick)) })],
       series: this.lines(series),
       hooks: { draw: [u => this.marks && drawMarks(u, this.spikes, palette[this.marks])] },
     };
@@ -204,7 +204,7 @@ export class Curve extends Plot {
     return {
       cursor: { drag: { x: true, y: false }, points: { size: 6 } },
       scales: { x: { time: false }, y: { range: () => [-0.03, 1.03] } },
-      axes: [across(), axis({ size: 48, values: (_, ticks) => ticks.map(number) })],
+      axes: [across(), axis({ size: 48, values: (_, ticks) => ticks.map(tick => number(tick)) })],
       series: this.lines(series),
       hooks: { draw: [u => this.drawPoint(u)] },
     };
