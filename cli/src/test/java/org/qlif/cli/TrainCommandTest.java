@@ -76,6 +76,8 @@ class TrainCommandTest {
     @CsvSource({
         "--hidden, 0, --hidden: got 0",
         "--lr, 2, --learning-rate: got 2.0",
+        "--lr-decay, 0, --learning-rate-decay: got 0.0",
+        "--shift, 9, '--shift: got 9, expected 0 to 8'",
         "--clip-grad, -1, --clip-grad: got -1.0",
         "--train-images, -5, --train-images: got -5",
         "--epochs, many, --epochs",

@@ -13,12 +13,21 @@ class UsageTest {
         assertThat(help.exitCode()).isZero();
         assertThat(help.err()).isEmpty();
         assertThat(help.out())
-                .contains("devices", "verify", "bench", "train", "curves", "dashboard", "Examples:", "Exit codes:")
+                .contains(
+                        "devices",
+                        "verify",
+                        "bench",
+                        "train",
+                        "curves",
+                        "simulate",
+                        "dashboard",
+                        "Examples:",
+                        "Exit codes:")
                 .doesNotContain("\u001b");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"devices", "verify", "bench", "train", "curves", "dashboard"})
+    @ValueSource(strings = {"devices", "verify", "bench", "train", "curves", "simulate", "dashboard"})
     void everyCommandHasHelpWithAnExample(String command) {
         Invocation help = Invocation.of(command, "--help");
         assertThat(help.exitCode()).isZero();

@@ -5,8 +5,8 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.qlif.Device;
 import org.qlif.KernelOptions;
+import org.qlif.NeuronParameter;
 import org.qlif.Qlif;
-import org.qlif.QlifParameter;
 import org.qlif.network.Adam;
 import org.qlif.network.Batch;
 import org.qlif.network.DivergenceException;
@@ -28,15 +28,16 @@ final class KitEngine implements TrainingEngine {
 
     @Override
     public TrainingRun open(TrainingTask task) {
-        requireAddressable(task.shape());
+        requireAddressable(task);
         return new Run(task);
     }
 
     /** What lies in one array: all that is learned, and what is between two layers for a block of rows. */
-    private static void requireAddressable(NetworkShape shape) {
+    private static void requireAddressable(TrainingTask task) {
+        NetworkShape shape = task.shape();
         long most = Integer.MAX_VALUE - 8;
         long hidden = shape.hidden();
-        long learned = (shape.inputs() + 1L + NeuronPreset.LEARNED.size() + shape.classes()) * hidden + shape.classes();
+        long learned = (shape.inputs() + 1L + task.learned().size() + shape.classes()) * hidden + shape.classes();
         long block = shape.steps() * (long) Trainer.BLOCK * hidden;
         if (Math.max(learned, block) > most) {
             throw new OptionException(
@@ -55,24 +56,26 @@ final class KitEngine implements TrainingEngine {
         private final PoissonEncoder testImages;
         private final Loss trainLoss;
         private final Loss testLoss;
+        private final Adam adam;
         private final Trainer trainer;
 
         Run(TrainingTask task) {
             this.task = task;
             NetworkShape shape = task.shape();
             TrainingOptions options = task.options();
-            trainImages = encoder(task.trainSet(), shape);
+            trainImages = encoder(task.trainSet(), shape).moved(task.trainSet().columns(), options.shift());
             testImages = encoder(task.testSet(), shape);
             trainLoss = loss(task.trainSet());
             testLoss = loss(task.testSet());
             Network network = Network.builder(shape.inputs())
                     .linear(shape.hidden())
-                    .neurons(task.neuron(), task.learned().toArray(QlifParameter[]::new))
+                    .neurons(task.neuron(), task.learned().toArray(NeuronParameter[]::new))
                     .readout(shape.classes())
                     .seed(options.seed())
                     .build();
+            adam = new Adam(options.learningRate());
             trainer = Trainer.builder(network)
-                    .adam(new Adam(options.learningRate()))
+                    .adam(adam)
                     .clip(options.clipGrad())
                     .seed(options.seed())
                     .device(options.device().text())
@@ -106,6 +109,7 @@ final class KitEngine implements TrainingEngine {
 
         @Override
         public Outcome train(int epoch, int step, int[] rows) {
+            adam.setRate(task.options().learningRate(epoch));
             return outcome(() -> trainer.train(new Batch(trainImages, trainLoss, rows)));
         }
 

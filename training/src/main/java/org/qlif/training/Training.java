@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.ServiceLoader;
-import org.qlif.QlifConfig;
+import org.qlif.NeuronConfig;
 import org.qlif.io.OutputFile;
 import org.qlif.network.DataOrder;
 
@@ -32,8 +32,8 @@ public final class Training {
         testSet = ImageSet.test(options.data(), trainSet);
         trainCount = options.trainImages() == TrainingOptions.DEFAULT_TRAIN_IMAGES
                 ? Math.min(options.trainImages(), trainSet.count())
-                : count("trainImages", options.trainImages(), trainSet);
-        testCount = count("testImages", options.testImages(), testSet);
+                : trainSet.count("trainImages", options.trainImages());
+        testCount = testSet.count("testImages", options.testImages());
         shape = new NetworkShape(
                 options.steps(), trainSet.pixelsPerImage(), options.hidden(), Math.max(2, trainSet.maxLabel() + 1));
         plot = options.plot() == null ? null : Plots.prepare(options.plot());
@@ -61,14 +61,6 @@ public final class Training {
         }
     }
 
-    private static int count(String name, int asked, ImageSet images) {
-        if (asked > images.count()) {
-            throw new OptionException(
-                    name, asked, "at most " + images.count() + ", the number in " + images.labelFile());
-        }
-        return asked == 0 ? images.count() : asked;
-    }
-
     /** The engine that the options name. */
     private TrainingEngine engine() {
         if (options.engine() == TrainingEngine.Name.QLIF) {
@@ -87,9 +79,16 @@ public final class Training {
     }
 
     private TrainingResult run() throws IOException {
-        QlifConfig neuron = options.neuronConfig();
+        NeuronConfig neuron = options.neuronConfig();
         TrainingTask task = new TrainingTask(
-                options, trainSet, testSet, trainCount, testCount, shape, neuron, NeuronPreset.LEARNED);
+                options,
+                trainSet,
+                testSet,
+                trainCount,
+                testCount,
+                shape,
+                neuron,
+                options.neuron().learned());
         try (TrainingRun run = engine().open(task)) {
             listener.started(new TrainingSetup(
                     options,
@@ -99,7 +98,7 @@ public final class Training {
                     trainSet.columns(),
                     shape.classes(),
                     neuron,
-                    NeuronPreset.LEARNED,
+                    options.neuron().learned(),
                     run.device(),
                     run.kernel(),
                     run.engine()));
