@@ -88,8 +88,8 @@ class LinearTest {
                 .add(LinearContenderKind.SIMD, LinearWork.FORWARD, 100, 1, 12.5)
                 .add(LinearContenderKind.C, LinearWork.FORWARD, 13, 1, 3);
         assertThat(comparison.markdown().lines())
-                .anySatisfy(line -> assertThat(line).containsSubsequence("Forward, ms", "threads", "13 %", "100 %"))
-                .anySatisfy(line -> assertThat(line).containsSubsequence("cpu:simd", "1", "3.50", "12.5"))
+                .anySatisfy(line -> assertThat(line).containsSubsequence("ms", "contender", "threads", "13 %", "100 %"))
+                .anySatisfy(line -> assertThat(line).containsSubsequence("Forward", "cpu:simd", "1", "3.50", "12.5"))
                 .anySatisfy(line -> assertThat(line).containsSubsequence("gcc", "1", "3.00", "–"));
         assertThat(comparison.charts()).hasSize(1);
         assertThat(comparison.charts().getFirst().getSeriesCollection()).hasSize(2);
