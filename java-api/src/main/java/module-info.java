@@ -16,7 +16,8 @@ module org.qlif {
             org.qlif.scalar,
             org.qlif.simd,
             org.qlif.gpu,
-            org.qlif.network;
+            org.qlif.network,
+            org.qlif.djl;
 
     uses org.qlif.spi.Backend;
 }

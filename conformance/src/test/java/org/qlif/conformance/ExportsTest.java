@@ -20,7 +20,7 @@ class ExportsTest {
                 .containsExactlyInAnyOrder(
                         "org.qlif: org.qlif",
                         "org.qlif: org.qlif.spi",
-                        "org.qlif: org.qlif.spi.host to org.qlif.gpu, org.qlif.network, org.qlif.scalar, org.qlif.simd",
+                        "org.qlif: org.qlif.spi.host to org.qlif.djl, org.qlif.gpu, org.qlif.network, org.qlif.scalar, org.qlif.simd",
                         "org.qlif.conformance: org.qlif.conformance",
                         "org.qlif.gpu: org.qlif.gpu",
                         "org.qlif.network: org.qlif.network",
