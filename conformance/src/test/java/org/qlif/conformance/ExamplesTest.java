@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
  * which declares the variables that examples assume; its lines that start with {@code import} go where they belong.
  */
 class ExamplesTest {
-    private static final List<String> DOCUMENTED = List.of("java-api", "gpu", "network", "conformance");
+    private static final List<String> DOCUMENTED = List.of("java-api", "gpu", "network", "simulation", "conformance");
 
     /** An example as it stands in a file, whose first line is {@code line}. */
     private record Example(Path file, int line, List<String> lines) {
@@ -34,7 +34,7 @@ class ExamplesTest {
         private static final String IMPORTS =
                 "import java.lang.foreign.*; import java.nio.file.*; import java.time.*; import java.util.*;"
                         + " import org.qlif.*; import org.qlif.conformance.*; import org.qlif.gpu.*;"
-                        + " import org.qlif.network.*; ";
+                        + " import org.qlif.network.*; import org.qlif.simulation.*; ";
 
         JavaFileObject source(String name) {
             String imports = lines.stream().filter(Example::isImport).collect(Collectors.joining());

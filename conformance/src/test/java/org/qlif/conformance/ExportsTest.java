@@ -20,12 +20,13 @@ class ExportsTest {
                 .containsExactlyInAnyOrder(
                         "org.qlif: org.qlif",
                         "org.qlif: org.qlif.spi",
-                        "org.qlif: org.qlif.spi.host to org.qlif.djl, org.qlif.gpu, org.qlif.network, org.qlif.scalar, org.qlif.simd",
+                        "org.qlif: org.qlif.spi.host to org.qlif.djl, org.qlif.gpu, org.qlif.network, org.qlif.scalar, org.qlif.simd, org.qlif.simulation",
                         "org.qlif.conformance: org.qlif.conformance",
                         "org.qlif.gpu: org.qlif.gpu",
                         "org.qlif.network: org.qlif.network",
                         "org.qlif.scalar: org.qlif.scalar to org.qlif",
-                        "org.qlif.simd: org.qlif.simd to org.qlif");
+                        "org.qlif.simd: org.qlif.simd to org.qlif",
+                        "org.qlif.simulation: org.qlif.simulation");
     }
 
     private static String text(ModuleDescriptor.Exports export) {

@@ -45,16 +45,18 @@ class JavadocTest {
             "org.qlif.network.StepResult",
             "org.qlif.network.StepTimes");
 
-    private static final Set<String> WITH_EXAMPLES = Set.of("org.qlif", "org.qlif.gpu", "org.qlif.network");
+    private static final Set<String> WITH_EXAMPLES =
+            Set.of("org.qlif", "org.qlif.gpu", "org.qlif.network", "org.qlif.simulation");
 
     @Test
     void describesEverything() {
         Path root = Golden.folder().toAbsolutePath().getParent();
-        List<String> options =
-                new ArrayList<>(List.of("--module", "org.qlif,org.qlif.gpu,org.qlif.network,org.qlif.conformance"));
+        List<String> options = new ArrayList<>(
+                List.of("--module", "org.qlif,org.qlif.gpu,org.qlif.network,org.qlif.simulation,org.qlif.conformance"));
         source(options, "org.qlif", root.resolve("java-api/src/main/java"));
         source(options, "org.qlif.gpu", root.resolve("gpu/src/main/java"), root.resolve("gpu/src/generated/java"));
         source(options, "org.qlif.network", root.resolve("network/src/main/java"));
+        source(options, "org.qlif.simulation", root.resolve("simulation/src/main/java"));
         source(options, "org.qlif.conformance", root.resolve("conformance/src/main/java"));
         options.addAll(List.of("--module-path", libraries()));
         Faults.found.clear();

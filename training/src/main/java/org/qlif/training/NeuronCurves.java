@@ -1,26 +1,17 @@
 package org.qlif.training;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.qlif.DType;
 import org.qlif.Device;
-import org.qlif.DrawStream;
-import org.qlif.Forward;
-import org.qlif.Kernel;
 import org.qlif.KernelOptions;
 import org.qlif.LifConfig;
 import org.qlif.NeuronConfig;
-import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.NeuromodMode;
 import org.qlif.QlifConfig.Preset;
-import org.qlif.QlifTrace;
-import org.qlif.QlifVariable;
-import org.qlif.State;
-import org.qlif.Tensor;
+import org.qlif.simulation.Response;
 
 /** How neurons respond, as kernels compute it: the figures of docs/model.md. The same numbers on every device. */
 public final class NeuronCurves {
@@ -29,11 +20,6 @@ public final class NeuronCurves {
 
     /** The slope there. */
     public static final double CALIBRATED_SLOPE = 0.10;
-
-    private static final long SEED = 2025;
-
-    /** Steps of a call: the memory that a run takes does not grow with its length. */
-    private static final int CHUNK = 100;
 
     private NeuronCurves() {}
 
@@ -144,69 +130,20 @@ public final class NeuronCurves {
 
     private static List<Double> rates(
             NeuronConfig config, Device device, KernelOptions options, List<Double> currents, int steps, int rows) {
-        int neurons = currents.size();
-        long[] spikes = new long[neurons];
-        State state = State.initial(config, rows, neurons);
-        Forward call = new Forward()
-                .parameters(Parameters.shared(config))
-                .draws(new DrawStream(SEED, 0))
-                .initialState(state)
-                .finalState(state);
-        try (Kernel kernel = Kernel.open(config, device, options)) {
-            for (int done = 0; done < steps; done += CHUNK) {
-                int chunk = Math.min(CHUNK, steps - done);
-                if (done == 0 || call.steps() != chunk) {
-                    call.input(constant(currents, chunk, rows)).spikes(Tensor.zeros(DType.U8, chunk, rows, neurons));
-                }
-                kernel.forward(call);
-                byte[] written = call.spikes(DType.U8).toByteArray();
-                for (int i = 0; i < written.length; i++) {
-                    spikes[i % neurons] += written[i];
-                }
-            }
-        }
-        double counted = (double) steps * rows;
-        return Arrays.stream(spikes).mapToObj(count -> count / counted).toList();
-    }
-
-    private static Tensor constant(List<Double> currents, int steps, int rows) {
-        int neurons = currents.size();
-        float[] values = new float[steps * rows * neurons];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = currents.get(i % neurons).floatValue();
-        }
-        return Tensor.of(values, steps, rows, neurons);
+        return boxed(new Response(device, options).firingRates(config, unboxed(currents), steps, rows));
     }
 
     private static List<Double> probabilities(
             Decider decider, Device device, KernelOptions options, List<Double> gaps) {
-        QlifConfig config = decider.config();
-        int neurons = gaps.size();
-        float[] potentials = new float[neurons];
-        for (int i = 0; i < neurons; i++) {
-            potentials[i] = (float) (config.start().vTh() + gaps.get(i));
-        }
-        State state = State.initial(config, 1, neurons);
-        state.get(QlifVariable.MEMBRANE).copyFrom(Tensor.of(potentials, 1, neurons));
-        if (decider.afterSpike()) {
-            state.get(QlifVariable.SPIKE_VALUE).fill(1);
-            state.get(QlifVariable.REFRACTORY)
-                    .fill((float) config.refractoriness().jump());
-        }
-        Tensor probabilities = Tensor.zeros(DType.F32, 1, 1, neurons);
-        try (Kernel kernel = Kernel.open(config, device, options)) {
-            // A current as large as the potential keeps it where it is.
-            kernel.forward(new Forward()
-                    .input(Tensor.of(potentials, 1, 1, neurons))
-                    .parameters(Parameters.shared(config))
-                    .draws(new DrawStream(SEED, 0))
-                    .initialState(state)
-                    .trace(QlifTrace.PROBABILITY, probabilities));
-        }
-        List<Double> values = new ArrayList<>();
-        for (float value : probabilities.toFloatArray()) {
-            values.add((double) value);
-        }
-        return values;
+        return boxed(
+                new Response(device, options).probabilities(decider.config(), unboxed(gaps), decider.afterSpike()));
+    }
+
+    private static double[] unboxed(List<Double> values) {
+        return values.stream().mapToDouble(Double::doubleValue).toArray();
+    }
+
+    private static List<Double> boxed(double[] values) {
+        return Arrays.stream(values).boxed().toList();
     }
 }

@@ -1,0 +1,7 @@
+/** Simulations: neurons over a generated or given input current, and the traces of all that they do. */
+module org.qlif.simulation {
+    requires transitive org.qlif;
+    requires static transitive org.jspecify;
+
+    exports org.qlif.simulation;
+}

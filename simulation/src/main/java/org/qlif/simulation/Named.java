@@ -1,0 +1,21 @@
+package org.qlif.simulation;
+
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import org.qlif.spi.Printable;
+
+/** Finds constants of an enum by the names that they print. */
+final class Named {
+    private Named() {}
+
+    /** The constant of this name, or a refusal that lists all of {@code what}. */
+    static <E> E find(String what, E[] constants, String text) {
+        for (E constant : constants) {
+            if (constant.toString().equals(text)) {
+                return constant;
+            }
+        }
+        throw new IllegalArgumentException(what + ": got '" + Printable.text(text) + "', expected one of "
+                + Arrays.stream(constants).map(Object::toString).collect(Collectors.joining(", ")));
+    }
+}

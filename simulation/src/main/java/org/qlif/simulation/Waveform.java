@@ -1,0 +1,351 @@
+package org.qlif.simulation;
+
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.StringJoiner;
+import java.util.stream.Collectors;
+import org.qlif.DrawStream;
+import org.qlif.spi.host.Philox;
+
+/**
+ * A generated signal: a shape, and the numbers that it is made with. Random numbers are those of docs/model.md, section 8, for the element
+ * n and the step t, so a longer run, or one with more neurons, begins as the shorter one does. Immutable.
+ *
+ * <pre>{@code
+ * Waveform current = Waveform.of(Waveform.Shape.RAMP)
+ *         .with(Waveform.Parameter.AMPLITUDE, 3)
+ *         .with(Waveform.Parameter.NOISE, 0.2);
+ * Waveform same = Waveform.of(Waveform.Shape.of("ramp")).with(List.of("amplitude=3", "noise=0.2"));
+ * for (Waveform.Parameter parameter : current.shape().parameters()) {
+ *     System.out.println(parameter + "=" + current.get(parameter) + ": " + parameter.meaning());
+ * }
+ * }</pre>
+ */
+public final class Waveform implements Signal {
+    /** What a signal looks like over time. Between silence and silence is a window: see {@link Parameter#START}. */
+    public enum Shape {
+        /** The amplitude, all the time. */
+        CONSTANT("the amplitude, all the time"),
+        /** A rise from 0 to the amplitude in the window, silence before and after. */
+        RAMP("a rise from 0 to the amplitude in the window, silence before and after"),
+        /** The amplitude in the window, silence before and after. */
+        STEP("the amplitude in the window, silence before and after"),
+        /** Whole or broken periods of a sine. */
+        SINE("a sine"),
+        /** Events of one step, independent of each other. */
+        POISSON("events of one step, each as high as the amplitude, at random"),
+        /** White noise: a normal number at each step. */
+        NOISE("white noise: a normal number at each step, with the amplitude as standard deviation");
+
+        private final String meaning;
+
+        Shape(String meaning) {
+            this.meaning = meaning;
+        }
+
+        private Map<Parameter, Double> defaults() {
+            return switch (this) {
+                case CONSTANT -> Map.of(Parameter.AMPLITUDE, 2.0, Parameter.NOISE, 0.0);
+                case RAMP, STEP ->
+                    Map.of(
+                            Parameter.AMPLITUDE, 2.0,
+                            Parameter.OFFSET, 0.0,
+                            Parameter.START, 0.25,
+                            Parameter.LENGTH, 0.5,
+                            Parameter.NOISE, 0.0);
+                case SINE ->
+                    Map.of(
+                            Parameter.AMPLITUDE, 1.0,
+                            Parameter.OFFSET, 0.0,
+                            Parameter.PERIODS, 2.0,
+                            Parameter.NOISE, 0.0);
+                case POISSON ->
+                    Map.of(
+                            Parameter.AMPLITUDE, 5.0,
+                            Parameter.OFFSET, 0.0,
+                            Parameter.RATE, 0.2,
+                            Parameter.NOISE, 0.0);
+                case NOISE -> Map.of(Parameter.AMPLITUDE, 1.0, Parameter.OFFSET, 1.0);
+            };
+        }
+
+        /**
+         * The shape of this name, such as {@code ramp}.
+         *
+         * @throws IllegalArgumentException if there is none
+         */
+        public static Shape of(String text) {
+            return Named.find("shape", values(), text);
+        }
+
+        /** What it is, in a line. */
+        public String meaning() {
+            return meaning;
+        }
+
+        /** What it is made with, in a fixed order. */
+        public List<Parameter> parameters() {
+            return defaults().keySet().stream().sorted().toList();
+        }
+
+        /**
+         * What {@code parameter} is unless another value is given.
+         *
+         * @throws IllegalArgumentException if the shape has no such parameter
+         */
+        public double defaultValue(Parameter parameter) {
+            Double value = defaults().get(Objects.requireNonNull(parameter, "parameter"));
+            if (value == null) {
+                throw new IllegalArgumentException(parameter + ": " + this + " has none, expected one of "
+                        + parameters().stream().map(Parameter::toString).collect(Collectors.joining(", ")));
+            }
+            return value;
+        }
+
+        /** The name, such as {@code ramp}. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** A number that a shape is made with. */
+    public enum Parameter {
+        /** How high the signal goes above the offset. */
+        AMPLITUDE(-1e6, 1e6, "how high it goes above the offset"),
+        /** What is added at every step. */
+        OFFSET(-1e6, 1e6, "what is added at every step"),
+        /** When the window begins, as a share of the run. */
+        START(0, 1, "when the window begins, as a share of the run"),
+        /** How long the window is, as a share of the run; it ends with the run at the latest. */
+        LENGTH(0, 1, "how long the window is, as a share of the run; it ends with the run at the latest"),
+        /** How many periods the run has. */
+        PERIODS(0, 1e6, "how many periods the run has"),
+        /** The probability of an event, for each step. */
+        RATE(0, 1, "the probability of an event, for each step"),
+        /** The standard deviation of white noise that is added. */
+        NOISE(0, 1e6, "the standard deviation of white noise that is added");
+
+        private final double least;
+        private final double most;
+        private final String meaning;
+
+        Parameter(double least, double most, String meaning) {
+            this.least = least;
+            this.most = most;
+            this.meaning = meaning;
+        }
+
+        /**
+         * The parameter of this name, such as {@code amplitude}.
+         *
+         * @throws IllegalArgumentException if there is none
+         */
+        public static Parameter of(String text) {
+            return Named.find("parameter", values(), text);
+        }
+
+        /** The least value. */
+        public double least() {
+            return least;
+        }
+
+        /** The greatest value. */
+        public double most() {
+            return most;
+        }
+
+        /** What it is, in a line. */
+        public String meaning() {
+            return meaning;
+        }
+
+        /** The name, such as {@code amplitude}. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
+        private void require(double value) {
+            // A NaN is no such number either.
+            if (!(value >= least && value <= most)) {
+                throw new IllegalArgumentException(
+                        this + ": got " + value + ", expected a number in [" + least + ", " + most + "]");
+            }
+        }
+    }
+
+    private final Shape shape;
+    private final Map<Parameter, Double> given;
+    private final boolean independent;
+
+    private Waveform(Shape shape, Map<Parameter, Double> given, boolean independent) {
+        this.shape = shape;
+        this.given = given;
+        this.independent = independent;
+    }
+
+    /** A signal of this shape, with its {@link Shape#defaultValue default values}; what is random in it differs from neuron to neuron. */
+    public static Waveform of(Shape shape) {
+        return new Waveform(Objects.requireNonNull(shape, "shape"), Map.of(), true);
+    }
+
+    /**
+     * This signal with another value.
+     *
+     * @throws IllegalArgumentException if the shape has no such parameter, or the value is not in its range
+     */
+    public Waveform with(Parameter parameter, double value) {
+        shape.defaultValue(parameter);
+        parameter.require(value);
+        Map<Parameter, Double> values = new EnumMap<>(Parameter.class);
+        values.putAll(given);
+        values.put(parameter, value);
+        return new Waveform(shape, Collections.unmodifiableMap(values), independent);
+    }
+
+    /**
+     * This signal with other values, each by a text such as {@code amplitude=3}.
+     *
+     * @throws IllegalArgumentException if one is no such text, and as {@link #with(Parameter, double)}
+     */
+    public Waveform with(List<String> settings) {
+        Waveform changed = this;
+        for (String setting : settings) {
+            int equals = setting.indexOf('=');
+            if (equals < 0) {
+                throw new IllegalArgumentException("settings: got '" + setting + "', expected NAME=VALUE");
+            }
+            Parameter parameter = Parameter.of(setting.substring(0, equals).strip());
+            String number = setting.substring(equals + 1).strip();
+            try {
+                changed = changed.with(parameter, Double.parseDouble(number));
+            } catch (NumberFormatException _) {
+                throw new IllegalArgumentException(parameter + ": got '" + number + "', expected a number in ["
+                        + parameter.least() + ", " + parameter.most() + "]");
+            }
+        }
+        return changed;
+    }
+
+    /**
+     * This signal with random numbers of each neuron's own, or the same for all.
+     *
+     * @param independent whether they differ from neuron to neuron; true at first
+     */
+    public Waveform independent(boolean independent) {
+        return new Waveform(shape, given, independent);
+    }
+
+    /** The shape. */
+    public Shape shape() {
+        return shape;
+    }
+
+    /**
+     * The value of {@code parameter}.
+     *
+     * @throws IllegalArgumentException if the shape has no such parameter
+     */
+    public double get(Parameter parameter) {
+        double byDefault = shape.defaultValue(parameter);
+        return given.getOrDefault(parameter, byDefault);
+    }
+
+    /** Whether random numbers differ from neuron to neuron. */
+    public boolean independent() {
+        return independent;
+    }
+
+    /** Whether there are random numbers in it. */
+    public boolean random() {
+        return switch (shape) {
+            case POISSON, NOISE -> true;
+            case CONSTANT, RAMP, STEP, SINE -> get(Parameter.NOISE) > 0;
+        };
+    }
+
+    @Override
+    public float[] values(int steps, int neurons, DrawStream draws) {
+        Limits.requireExtents(steps, neurons);
+        Objects.requireNonNull(draws, "draws");
+        double[] common = common(steps);
+        float[] values = new float[steps * neurons];
+        if (!random()) {
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) common[i / neurons];
+            }
+            return values;
+        }
+        Philox philox = new Philox();
+        for (int n = 0; n < neurons; n++) {
+            long element = draws.elementOffset() + (independent ? n : 0);
+            for (int t = 0; t < steps; t += 2) {
+                philox.generate(element, t, draws.stream(), draws.seed());
+                // Box and Muller's pair, as the model's: the cosine at the even step.
+                double radius = Math.sqrt(-2 * StrictMath.log(Philox.uniformAboveZero(philox.w2)));
+                double angle = 2 * Math.PI * Philox.uniform(philox.w3);
+                values[t * neurons + n] =
+                        (float) drawn(common[t], Philox.uniform(philox.w0), radius * StrictMath.cos(angle));
+                if (t + 1 < steps) {
+                    values[(t + 1) * neurons + n] =
+                            (float) drawn(common[t + 1], Philox.uniform(philox.w1), radius * StrictMath.sin(angle));
+                }
+            }
+        }
+        return values;
+    }
+
+    /** What is not random, the same for all neurons. */
+    private double[] common(int steps) {
+        double[] values = new double[steps];
+        double amplitude = get(Parameter.AMPLITUDE);
+        Arrays.fill(values, shape == Shape.CONSTANT ? amplitude : get(Parameter.OFFSET));
+        switch (shape) {
+            case CONSTANT, POISSON, NOISE -> {
+                // All is said, or random.
+            }
+            case RAMP, STEP -> {
+                long begin = Math.round(get(Parameter.START) * steps);
+                long end = Math.round((get(Parameter.START) + get(Parameter.LENGTH)) * steps);
+                for (long t = begin; t < Math.min(end, steps); t++) {
+                    boolean whole = shape == Shape.STEP || end - begin == 1;
+                    values[(int) t] += whole ? amplitude : amplitude * (t - begin) / (end - begin - 1);
+                }
+            }
+            case SINE -> {
+                double cycles = get(Parameter.PERIODS) / steps;
+                for (int t = 0; t < steps; t++) {
+                    values[t] += amplitude * StrictMath.sin(2 * Math.PI * cycles * t);
+                }
+            }
+        }
+        return values;
+    }
+
+    private double drawn(double common, float uniform, double normal) {
+        return switch (shape) {
+            case CONSTANT, RAMP, STEP, SINE -> common + get(Parameter.NOISE) * normal;
+            case POISSON ->
+                common + (uniform < get(Parameter.RATE) ? get(Parameter.AMPLITUDE) : 0) + get(Parameter.NOISE) * normal;
+            case NOISE -> common + get(Parameter.AMPLITUDE) * normal;
+        };
+    }
+
+    /** The shape and all values, such as {@code ramp amplitude=2.0 offset=0.0 start=0.25 length=0.5 noise=0.0}. */
+    @Override
+    public String toString() {
+        StringJoiner text = new StringJoiner(" ");
+        text.add(shape.toString());
+        shape.parameters().forEach(parameter -> text.add(parameter + "=" + get(parameter)));
+        if (random() && !independent) {
+            text.add("independent=false");
+        }
+        return text.toString();
+    }
+}
