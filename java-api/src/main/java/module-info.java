@@ -11,7 +11,10 @@ module org.qlif {
     requires static jdk.management;
 
     exports org.qlif;
+    exports org.qlif.io;
     exports org.qlif.spi;
+    exports org.qlif.spi.checkpoint to
+            org.qlif.network;
     exports org.qlif.spi.host to
             org.qlif.scalar,
             org.qlif.simd,

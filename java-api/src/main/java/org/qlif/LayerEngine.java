@@ -1,10 +1,16 @@
 package org.qlif;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
+import org.qlif.io.OutputFile;
+import org.qlif.spi.checkpoint.CheckpointReader;
+import org.qlif.spi.checkpoint.CheckpointWriter;
+import org.qlif.spi.checkpoint.SavedNeurons;
 
 /**
  * What a layer is of whatever model: a kernel with its parameters, the state between calls, a tape for training. The layers of the models
@@ -87,11 +93,26 @@ final class LayerEngine implements AutoCloseable {
             this.episode = episode;
         }
 
+        int episode() {
+            return episode;
+        }
+
         void evaluations(int evaluations) {
             if (evaluations < 0) {
                 throw new IllegalArgumentException("evaluations: got " + evaluations + ", expected at least 0");
             }
             this.evaluations = evaluations;
+        }
+
+        /** What a builder that goes on from {@code saved} starts with. */
+        static Settings of(SavedNeurons saved) {
+            Settings settings = new Settings(saved.neurons());
+            settings.parameters(saved.parameters());
+            settings.state = saved.state();
+            settings.statistics = saved.statistics();
+            settings.episode(saved.episode());
+            settings.evaluations(saved.evaluations());
+            return settings;
         }
 
         /** The parameters of a layer, which are those that were given. */
@@ -409,6 +430,56 @@ final class LayerEngine implements AutoCloseable {
         } finally {
             guard.exit();
         }
+    }
+
+    /**
+     * Writes this layer to {@code file}.
+     *
+     * @param draws what the run that comes next draws; null if the model draws none
+     * @param source what the draws of later runs follow from; null if the model draws none
+     */
+    void save(
+            Path file,
+            Collection<? extends NeuronParameter> learnable,
+            @Nullable DrawStream draws,
+            SavedNeurons.@Nullable Source source)
+            throws IOException {
+        guard.enter();
+        try {
+            CheckpointWriter writer = new CheckpointWriter(1);
+            new SavedNeurons(
+                            config,
+                            neurons,
+                            List.copyOf(learnable),
+                            parameters,
+                            state,
+                            statistics,
+                            draws,
+                            source,
+                            episode,
+                            evaluations)
+                    .write(writer, 0);
+            writer.write(OutputFile.prepare("file", file));
+        } finally {
+            guard.exit();
+        }
+    }
+
+    /** The one layer that {@code file} holds, which has to be of the model {@code model}. */
+    static SavedNeurons load(Path file, String model) throws IOException {
+        CheckpointReader reader = CheckpointReader.open(file);
+        if (reader.layers() != 1) {
+            throw reader.refusal("layers", reader.layers() + ", a network", "1, a layer");
+        }
+        SavedNeurons saved = SavedNeurons.read(reader, 0);
+        reader.finish();
+        if (!saved.config().model().equals(model)) {
+            throw reader.refusal(
+                    SavedNeurons.prefix(0) + "config",
+                    "a configuration of " + saved.config().model(),
+                    "one of " + model);
+        }
+        return saved;
     }
 
     int episode() {

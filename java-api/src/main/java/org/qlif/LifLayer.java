@@ -1,5 +1,7 @@
 package org.qlif;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -8,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.qlif.spi.checkpoint.SavedNeurons;
 
 /**
  * A layer of N LIF neurons, docs/model.md, section 11: input current {@code (T, B, N)} in, spikes and membrane potentials out. It is used
@@ -65,9 +68,46 @@ public final class LifLayer implements AutoCloseable {
         this.engine = new LayerEngine(builder.settings, config, traces, true, null, false);
     }
 
-    /** A builder of a layer of {@code neurons} neurons, at least 1. */
+    /**
+     * A builder of a layer of {@code neurons} neurons, at least 1.
+     *
+     * @throws IllegalArgumentException if they are less
+     */
     public static Builder builder(long neurons) {
-        return new Builder(neurons);
+        return new Builder(new LayerEngine.Settings(neurons));
+    }
+
+    /**
+     * A builder of the layer that was saved to {@code file}, by {@link #save} or from Python: configuration, parameters, state and what is learned
+     * are set. The rest, such as device, policy and tape, is told as to any builder.
+     *
+     * <pre>{@code
+     * try (LifLayer saved = LifLayer.load(Path.of("layer.safetensors")).device("cpu").state(StatePolicy.KEEP).build()) {
+     *     float[] spikes = saved.forward(input).spikes().toFloatArray();
+     * }
+     * }</pre>
+     *
+     * @throws org.qlif.io.FileFormatException if it is not the checkpoint of one layer of LIF neurons; the message names the file, what came and what
+     *     was expected
+     * @throws IOException if it can't be read
+     */
+    public static Builder load(Path file) throws IOException {
+        SavedNeurons saved = LayerEngine.load(file, "LIF");
+        Builder builder = new Builder(LayerEngine.Settings.of(saved)).config((LifConfig) saved.config());
+        builder.learnable = EnumSet.noneOf(LifParameter.class);
+        saved.learnable().forEach(each -> builder.learnable.add((LifParameter) each));
+        return builder;
+    }
+
+    /**
+     * Saves this layer to {@code file}: configuration, parameters, state and what is learned, docs/checkpoints.md. An old file is replaced when all of
+     * the new one is on the disk.
+     *
+     * @throws IOException if it can't be written; an old file is as it was
+     * @throws IllegalStateException if there are more than 2^24 neurons, a parameter is in a device's memory, or the layer is closed or in a call
+     */
+    public void save(Path file) throws IOException {
+        engine.save(file, learnable, null, null);
     }
 
     /**
@@ -188,8 +228,8 @@ public final class LifLayer implements AutoCloseable {
         private final EnumSet<LifTrace> traces = EnumSet.noneOf(LifTrace.class);
         private Set<LifParameter> learnable = EnumSet.of(LifParameter.V_TH);
 
-        private Builder(long neurons) {
-            this.settings = new LayerEngine.Settings(neurons);
+        private Builder(LayerEngine.Settings settings) {
+            this.settings = settings;
         }
 
         /** Sets the model's options; the defaults of docs/model.md unless set. */

@@ -1,5 +1,7 @@
 package org.qlif;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Collections;
 import java.util.EnumMap;
@@ -10,6 +12,7 @@ import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.qlif.spi.checkpoint.SavedNeurons;
 import org.qlif.spi.host.Philox;
 
 /**
@@ -42,24 +45,19 @@ import org.qlif.spi.host.Philox;
  * on; a layer that is given no seed makes one up, which {@link #seed()} tells. Each episode, which is a run from a fresh state to the
  * next, has numbers of its own.
  *
- * <p>A layer that is built as another was, and with the parameters, the state, the statistics, the episode, the evaluations, the seed and
- * the stream of that one, goes on exactly where that one is. Here the first was built with {@code training} and {@link StatePolicy#KEEP};
- * lent parameters are shared, so copy them if both are to go on:
+ * <p>A layer is saved to a file, docs/checkpoints.md, and goes on exactly where it was when it is loaded and built as the first was: here with
+ * {@code training} and {@link StatePolicy#KEEP}.
  *
  * <pre>{@code
- * QlifLayer again = QlifLayer.builder(128)
- *         .config(layer.config())
- *         .parameters(layer.parameters())
- *         .state(layer.state())
- *         .statistics(layer.statistics())
- *         .episode(layer.episode())
- *         .evaluations(layer.evaluations())
- *         .seed(layer.seed())
- *         .stream(layer.stream())
+ * layer.save(Path.of("layer.safetensors"));
+ * QlifLayer again = QlifLayer.load(Path.of("layer.safetensors"))
  *         .state(StatePolicy.KEEP)
  *         .training(Tape.Mode.VOLTAGE)
  *         .build();
  * }</pre>
+ *
+ * <p>The same without a file: give a builder the parameters, the state, the statistics, the episode, the evaluations, the seed and the stream of
+ * the first. Lent parameters are shared, so copy them if both are to go on.
  *
  * <p>Not thread-safe, except that any thread may {@link #close()}: that waits for a call that runs. A layer that is forgotten is closed
  * some time after it has become unreachable.
@@ -97,6 +95,11 @@ public final class QlifLayer implements AutoCloseable {
     private final Set<QlifParameter> learnable;
     private final long seed;
     private final int stream;
+    private final long key;
+    /** What one episode draws in place of what follows from seed and stream; null for none. */
+    private final @Nullable DrawStream given;
+
+    private final int givenEpisode;
 
     private QlifLayer(Builder builder) {
         this.config = builder.config;
@@ -104,19 +107,63 @@ public final class QlifLayer implements AutoCloseable {
         this.learnable = Collections.unmodifiableSet(EnumSet.copyOf(builder.learnable));
         this.seed = builder.seed.orElseGet(() -> new SecureRandom().nextLong());
         this.stream = builder.stream;
-        long key = Philox.layerKey(seed, stream);
+        this.key = Philox.layerKey(seed, stream);
+        this.given = builder.draws;
+        this.givenEpisode = builder.settings.episode();
         this.engine = new LayerEngine(
                 builder.settings,
                 config,
                 traces,
                 config.spikeValue() == QlifConfig.SpikeValue.SAMPLE,
-                episode -> new DrawStream(key, episode),
+                this::draws,
                 config.homeostasis().enabled());
     }
 
-    /** A builder of a layer of {@code neurons} neurons, at least 1. */
+    /**
+     * A builder of a layer of {@code neurons} neurons, at least 1.
+     *
+     * @throws IllegalArgumentException if they are less
+     */
     public static Builder builder(long neurons) {
-        return new Builder(neurons);
+        return new Builder(new LayerEngine.Settings(neurons));
+    }
+
+    /**
+     * A builder of the layer that was saved to {@code file}, by {@link #save} or from Python: configuration, parameters, state, statistics, what is
+     * learned and the position of the draws are set. The rest, such as device, policy and tape, is told as to any builder.
+     *
+     * <pre>{@code
+     * try (QlifLayer saved = QlifLayer.load(Path.of("layer.safetensors")).device("cpu").state(StatePolicy.STREAM).build()) {
+     *     float[] spikes = saved.forward(input).spikes().toFloatArray();
+     * }
+     * }</pre>
+     *
+     * @throws org.qlif.io.FileFormatException if it is not the checkpoint of one layer of QLIF neurons; the message names the file, what came and what
+     *     was expected
+     * @throws IOException if it can't be read
+     */
+    public static Builder load(Path file) throws IOException {
+        SavedNeurons saved = LayerEngine.load(file, "QLIF");
+        Builder builder = new Builder(LayerEngine.Settings.of(saved)).config((QlifConfig) saved.config());
+        builder.learnable = EnumSet.noneOf(QlifParameter.class);
+        saved.learnable().forEach(each -> builder.learnable.add((QlifParameter) each));
+        builder.draws = saved.draws();
+        if (saved.source() != null) {
+            builder.seed(saved.source().seed()).stream(saved.source().stream());
+        }
+        return builder;
+    }
+
+    /**
+     * Saves this layer to {@code file}: configuration, parameters, state, statistics, what is learned and the position of the draws, docs/checkpoints.md.
+     * An old file is replaced when all of the new one is on the disk.
+     *
+     * @throws IOException if it can't be written; an old file is as it was
+     * @throws IllegalStateException if the configuration has a function of the caller's as modulation transform, there are more than 2^24 neurons, a
+     *     parameter is in a device's memory, or the layer is closed or in a call
+     */
+    public void save(Path file) throws IOException {
+        engine.save(file, learnable, draws(), new SavedNeurons.Source(seed, stream));
     }
 
     /** Runs all steps of {@code input}, {@code F32 (T, B, N)}, without modulation; see {@link #forward(Tensor, Tensor)}. */
@@ -237,7 +284,12 @@ public final class QlifLayer implements AutoCloseable {
      * {@link DrawStream#elementOffset} or {@link Forward#rowIndex}, draws what the layer would, so that a batch can be split over kernels.
      */
     public DrawStream draws() {
-        return new DrawStream(Philox.layerKey(seed, stream), engine.episode());
+        return draws(engine.episode());
+    }
+
+    /** What the episode of this index draws. */
+    private DrawStream draws(int episode) {
+        return given != null && episode == givenEpisode ? given : new DrawStream(key, episode);
     }
 
     /** The seed of the layer's draws: the builder's, or the one that the layer made up. */
@@ -287,12 +339,13 @@ public final class QlifLayer implements AutoCloseable {
         private QlifConfig config = QlifConfig.defaults();
         private OptionalLong seed = OptionalLong.empty();
         private int stream;
+        private @Nullable DrawStream draws;
         private final EnumSet<QlifTrace> traces = EnumSet.noneOf(QlifTrace.class);
         private Set<QlifParameter> learnable =
                 EnumSet.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
 
-        private Builder(long neurons) {
-            this.settings = new LayerEngine.Settings(neurons);
+        private Builder(LayerEngine.Settings settings) {
+            this.settings = settings;
         }
 
         /** Sets the model's options; the defaults of docs/model.md unless set. */
@@ -325,6 +378,15 @@ public final class QlifLayer implements AutoCloseable {
          */
         public Builder stream(int stream) {
             this.stream = stream;
+            return this;
+        }
+
+        /**
+         * Sets what the first episode draws, in place of what follows from seed and stream: for a run that began elsewhere, such as in a
+         * {@link Kernel} or in Python. Later episodes draw by seed and stream.
+         */
+        public Builder draws(DrawStream draws) {
+            this.draws = Objects.requireNonNull(draws, "draws");
             return this;
         }
 

@@ -8,7 +8,7 @@ import java.util.concurrent.Callable;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.qlif.training.OutputFile;
+import org.qlif.io.OutputFile;
 import org.qlif.training.Pictures;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import org.qlif.training.OutputFile;
+import org.qlif.io.OutputFile;
 
 /** The part of a Markdown file between two marker lines, which a comparison writes. */
 final class ReadmeBlock {

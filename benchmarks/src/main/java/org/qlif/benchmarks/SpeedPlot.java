@@ -14,7 +14,7 @@ import org.knowm.xchart.style.CategoryStyler;
 import org.knowm.xchart.style.Styler.ChartTheme;
 import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
-import org.qlif.training.OutputFile;
+import org.qlif.io.OutputFile;
 import org.qlif.training.Pictures;
 
 /** Bars of neuron-steps a second, grouped by shape, on a logarithmic axis: the contenders lie three orders of magnitude apart. */

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.qlif.training.OutputFile;
+import org.qlif.io.OutputFile;
 
 class ReadmeBlockTest {
     private static final String BEGIN = "<!-- performance:begin -->";

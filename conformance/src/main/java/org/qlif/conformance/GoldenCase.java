@@ -18,6 +18,8 @@ import org.qlif.LifConfig;
 import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.Surrogate;
+import org.qlif.io.FileFormatException;
+import org.qlif.io.Safetensors;
 import org.qlif.spi.Printable;
 
 /** A golden file with its configuration understood; see the README beside the files for what they hold. */
@@ -69,6 +71,9 @@ public final class GoldenCase {
     /** Norse's name for {@link Surrogate#FAST_SIGMOID}. */
     private static final String SUPERSPIKE = "SUPERSPIKE";
 
+    /** Hundreds of times the largest golden file, and what leaves room for a run's results below a gigabyte. */
+    static final long MAX_FILE_BYTES = 1 << 27;
+
     private static final Set<String> RNG_KEYS = Set.of("seed", "stream", "step_offset", "element_offset");
 
     private final String name;
@@ -109,12 +114,16 @@ public final class GoldenCase {
      * @throws IOException if it can't be read
      */
     public static GoldenCase read(Path file) throws IOException {
-        return new GoldenCase(Safetensors.read(file));
+        return read(file, Arena.ofAuto());
     }
 
     /** The same with the tensors in memory of {@code arena}, with which the result ends. */
     static GoldenCase read(Path file, Arena arena) throws IOException {
-        return new GoldenCase(Safetensors.read(file, arena));
+        try {
+            return new GoldenCase(Safetensors.read(file, arena, MAX_FILE_BYTES));
+        } catch (FileFormatException refused) {
+            throw new GoldenFormatException(file, refused.problem(), refused);
+        }
     }
 
     /** The name of {@code file} without its ending. */

@@ -12,6 +12,7 @@ import org.qlif.NeuronParameter;
 import org.qlif.ParameterRange;
 import org.qlif.QlifConfig;
 import org.qlif.Tensor;
+import org.qlif.io.Safetensors;
 
 /**
  * Which tensors a case may hold, and what each has to be. All of a file is checked before anything runs: a tensor that no
@@ -130,6 +131,9 @@ final class GoldenLayout {
         requireBounded();
         requireComparison();
         String first = golden.model() == GoldenCase.Model.RNG ? EXPECT_NORMALS : INPUT;
+        if (!tensors.has(first)) {
+            throw golden.problem("tensor '" + first + "' is missing");
+        }
         this.run = tensors.shape(first);
         if (run.length != 3) {
             throw refused(first, "the shape " + Arrays.toString(run), "(T, B, N)");

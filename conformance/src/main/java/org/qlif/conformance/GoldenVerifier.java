@@ -43,6 +43,7 @@ import org.qlif.StateVariable;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 import org.qlif.Trace;
+import org.qlif.io.Safetensors;
 
 /**
  * Runs golden cases on a device, forward and backward and with each kind of tape, and compares everything that they expect:

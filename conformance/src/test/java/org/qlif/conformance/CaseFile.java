@@ -45,6 +45,16 @@ final class CaseFile {
     final Map<String, String> metadata = new LinkedHashMap<>();
     final Map<String, Entry> tensors = new LinkedHashMap<>();
 
+    /** The bytes of a file with this header and as many bytes of data. */
+    static byte[] bytes(String header, int dataBytes) {
+        byte[] text = header.getBytes(StandardCharsets.UTF_8);
+        return ByteBuffer.allocate(8 + text.length + dataBytes)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(text.length)
+                .put(text)
+                .array();
+    }
+
     /** The repository's case of that name. */
     static CaseFile of(String name) throws IOException {
         byte[] bytes = Files.readAllBytes(Golden.folder().resolve(name + ".safetensors"));

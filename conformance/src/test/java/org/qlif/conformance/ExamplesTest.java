@@ -13,8 +13,8 @@ import org.qlif.documentation.Example;
 class ExamplesTest {
     private static final List<String> DOCUMENTED = List.of("java-api", "gpu", "network", "simulation", "conformance");
     private static final String IMPORTS =
-            "import java.lang.foreign.*; import java.nio.file.*; import java.time.*; import java.util.*;"
-                    + " import org.qlif.*; import org.qlif.conformance.*; import org.qlif.gpu.*;"
+            "import java.lang.foreign.*; import java.nio.*; import java.nio.file.*; import java.time.*; import java.util.*;"
+                    + " import org.qlif.*; import org.qlif.conformance.*; import org.qlif.gpu.*; import org.qlif.io.*;"
                     + " import org.qlif.network.*; import org.qlif.simulation.*; ";
 
     @Test

@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,8 +32,7 @@ class GoldenCaseTest {
 
     private GoldenCase read(String config, String otherMetadata) throws IOException {
         String escaped = config.replace("\"", "\\\"");
-        byte[] bytes =
-                SafetensorsTest.file("{\"__metadata__\":{\"config\":\"" + escaped + "\"" + otherMetadata + "}}", 0);
+        byte[] bytes = CaseFile.bytes("{\"__metadata__\":{\"config\":\"" + escaped + "\"" + otherMetadata + "}}", 0);
         return GoldenCase.read(Files.write(folder.resolve("case.safetensors"), bytes));
     }
 
@@ -232,9 +235,34 @@ class GoldenCaseTest {
 
     @Test
     void refusesFilesWithoutAConfiguration() throws IOException {
-        Path path = Files.write(folder.resolve("case.safetensors"), SafetensorsTest.file("{}", 0));
+        Path path = Files.write(folder.resolve("case.safetensors"), CaseFile.bytes("{}", 0));
         assertThatThrownBy(() -> GoldenCase.read(path))
                 .isExactlyInstanceOf(GoldenFormatException.class)
                 .hasMessageContaining("'config'");
+    }
+
+    /** Any prefix of a golden file is refused. */
+    @Test
+    void refusesPrefixes() throws IOException {
+        byte[] good = Files.readAllBytes(Golden.folder().resolve("rng-philox-001.safetensors"));
+        Path path = folder.resolve("prefix.safetensors");
+        for (int i = 0; i < good.length; i++) {
+            Files.write(path, Arrays.copyOf(good, i));
+            assertThatThrownBy(() -> GoldenCase.read(path))
+                    .isExactlyInstanceOf(GoldenFormatException.class)
+                    .hasMessageStartingWith(path.toString());
+        }
+    }
+
+    @Test
+    void refusesFilesAboveTheBoundUnread() throws IOException {
+        Path sparse = folder.resolve("sparse.safetensors");
+        try (FileChannel channel = FileChannel.open(
+                sparse, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.SPARSE)) {
+            channel.write(ByteBuffer.wrap(new byte[1]), 1L << 40);
+        }
+        assertThatThrownBy(() -> GoldenCase.read(sparse))
+                .isExactlyInstanceOf(GoldenFormatException.class)
+                .hasMessageContainingAll("1099511627777 bytes", "at most " + GoldenCase.MAX_FILE_BYTES);
     }
 }

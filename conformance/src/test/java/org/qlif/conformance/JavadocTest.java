@@ -20,12 +20,13 @@ class JavadocTest {
             "org.qlif.ParameterRange",
             "org.qlif.StateVariable",
             "org.qlif.Trace",
+            "org.qlif.io.FileFormatException",
             "org.qlif.network.DivergenceException",
             "org.qlif.network.StepResult",
             "org.qlif.network.StepTimes");
 
     private static final Set<String> WITH_EXAMPLES =
-            Set.of("org.qlif", "org.qlif.gpu", "org.qlif.network", "org.qlif.simulation");
+            Set.of("org.qlif", "org.qlif.io", "org.qlif.gpu", "org.qlif.network", "org.qlif.simulation");
 
     @Test
     void describesEverything() {

@@ -15,7 +15,7 @@ import org.qlif.documentation.Javadoc;
 /** The examples of this module compile, with the variables of {@link ExampleVariables}, and its Javadoc describes all that is public. */
 class DocumentationTest {
     private static final String IMPORTS =
-            "import ai.djl.*; import ai.djl.ndarray.*; import ai.djl.ndarray.types.*; import ai.djl.nn.*; import ai.djl.nn.core.*;"
+            "import java.nio.file.Path; import ai.djl.*; import ai.djl.ndarray.*; import ai.djl.ndarray.types.*; import ai.djl.nn.*; import ai.djl.nn.core.*;"
                     + " import ai.djl.training.*; import ai.djl.training.loss.Loss; import org.qlif.djl.*;"
                     + " import org.qlif.LifParameter; import org.qlif.QlifConfig; import org.qlif.QlifParameter;"
                     + " import org.qlif.djl.ExampleVariables;";
@@ -24,8 +24,9 @@ class DocumentationTest {
 
     @Test
     void examplesCompile() throws IOException {
-        List<Example> examples = new ArrayList<>(Example.inJavadoc(SOURCES));
-        assertThat(examples).isNotEmpty();
+        List<Example> examples = new ArrayList<>(Example.inMarkdown(Path.of("README.md")));
+        assertThat(examples).as("examples of the README").isNotEmpty();
+        examples.addAll(Example.inJavadoc(SOURCES));
         assertThat(Example.faults(examples, IMPORTS, "ExampleVariables")).isEmpty();
     }
 

@@ -82,6 +82,22 @@ public final class Adam {
         return value;
     }
 
+    double rate() {
+        return rate;
+    }
+
+    double beta1() {
+        return beta1;
+    }
+
+    double beta2() {
+        return beta2;
+    }
+
+    double epsilon() {
+        return epsilon;
+    }
+
     /** How many steps it has done. */
     public long steps() {
         return steps;

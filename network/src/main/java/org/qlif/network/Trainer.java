@@ -123,6 +123,11 @@ public final class Trainer implements AutoCloseable {
                 + workers.getFirst().description();
     }
 
+    /** A builder of one that goes on from here, with the same network and optimizer. */
+    Builder toBuilder() {
+        return new Builder(network).adam(adam).clip(clip).seed(seed).step(step);
+    }
+
     /** How often sums were made, in memory that the next ones take. */
     long calls() {
         return calls;
@@ -559,6 +564,26 @@ public final class Trainer implements AutoCloseable {
         public Builder options(KernelOptions options) {
             this.options = Objects.requireNonNull(options, "options");
             return this;
+        }
+
+        Network network() {
+            return network;
+        }
+
+        Adam adam() {
+            return adam;
+        }
+
+        double clip() {
+            return clip;
+        }
+
+        long seed() {
+            return seed;
+        }
+
+        long step() {
+            return step;
         }
 
         /**

@@ -8,6 +8,7 @@ import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.style.lines.SeriesLines;
 import org.knowm.xchart.style.markers.SeriesMarkers;
+import org.qlif.io.OutputFile;
 import org.qlif.training.NeuronCurves.Curve;
 
 /** {@link NeuronCurves} as PNG: each file holds the whole range above a part of it. */

@@ -11,6 +11,7 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.internal.chartpart.Chart;
+import org.qlif.io.OutputFile;
 
 /** Charts as PNG files, at the end of long work. */
 public final class Pictures {

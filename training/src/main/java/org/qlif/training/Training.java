@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.ServiceLoader;
 import org.qlif.QlifConfig;
+import org.qlif.io.OutputFile;
 import org.qlif.network.DataOrder;
 
 /** Trains and tests a network as {@link TrainingOptions} say. The same options give the same numbers on the same machine. */

@@ -1,4 +1,4 @@
-package org.qlif.training;
+package org.qlif.io;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;

@@ -1,4 +1,4 @@
-package org.qlif.conformance;
+package org.qlif.io;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -9,6 +9,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.Channels;
@@ -22,6 +23,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -29,6 +31,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.qlif.DType;
+import org.qlif.Tensor;
 
 /** Broken and hostile files end in one kind of exception that names the file and the fault. */
 class SafetensorsTest {
@@ -83,17 +87,13 @@ class SafetensorsTest {
         Safetensors read = Safetensors.read(Files.write(folder.resolve("good.safetensors"), bytes));
         assertThat(read.names()).containsExactly("b", "a", "scalar", "empty");
         assertThat(read.metadata()).containsExactly(Map.entry("k", "é"));
-        assertThat(read.floats("a")).containsExactly(1.5f, -2f);
+        assertThat(read.tensor("a").toFloatArray()).containsExactly(1.5f, -2f);
         assertThat(read.shape("a")).containsExactly(2, 1);
-        assertThat(read.bytes("b")).containsExactly(7, 8, 9);
-        assertThat(read.bytes("scalar")).containsExactly(10);
-        assertThat(read.floats("empty")).isEmpty();
-        assertThatThrownBy(() -> read.floats("b"))
-                .isExactlyInstanceOf(GoldenFormatException.class)
-                .hasMessageContaining("'b'")
-                .hasMessageContaining("F32");
+        assertThat(read.tensor("b").toByteArray()).containsExactly(7, 8, 9);
+        assertThat(read.tensor("scalar").toByteArray()).containsExactly(10);
+        assertThat(read.tensor("empty").toFloatArray()).isEmpty();
         assertThatThrownBy(() -> read.shape("c"))
-                .isExactlyInstanceOf(GoldenFormatException.class)
+                .isExactlyInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("'c'");
     }
 
@@ -129,7 +129,7 @@ class SafetensorsTest {
         bad.put("a type of 900 kB", entry("\"" + "F".repeat(900_000) + "\"", "[2]", "[0,8]", 8, "FFF...'"));
         bad.put(
                 "an extent of 900 kB",
-                entry("\"F32\"", "[" + "9".repeat(900_000) + "]", "[0,8]", 8, "bad JSON at line 1"));
+                entry("\"F32\"", "[" + "9".repeat(900_000) + "]", "[0,8]", 8, "999..., expected"));
         bad.put(
                 "an extent of 900 digits",
                 entry("\"F32\"", "[" + "9".repeat(900) + "]", "[0,8]", 8, "999..., expected"));
@@ -205,7 +205,7 @@ class SafetensorsTest {
                     Path path = Files.write(
                             folder.resolve("bad.safetensors"), each.getValue().bytes());
                     assertThatThrownBy(() -> Safetensors.read(path))
-                            .isExactlyInstanceOf(GoldenFormatException.class)
+                            .isExactlyInstanceOf(FileFormatException.class)
                             .hasMessageStartingWith(path.toString())
                             .hasMessageContaining(each.getValue().message())
                             .satisfies(SafetensorsTest::oneLine);
@@ -224,12 +224,8 @@ class SafetensorsTest {
     @Test
     void refusesWhatIsNoFile() throws IOException {
         assertThatThrownBy(() -> Safetensors.read(folder))
-                .isExactlyInstanceOf(GoldenFormatException.class)
+                .isExactlyInstanceOf(FileFormatException.class)
                 .hasMessage(folder + ": got a folder, expected a regular file");
-        Path pipe = Pipes.make(folder.resolve("pipe.safetensors"));
-        assertThatThrownBy(() -> Safetensors.read(pipe))
-                .isExactlyInstanceOf(GoldenFormatException.class)
-                .hasMessageContainingAll("pipe", "expected a regular file");
     }
 
     @Test
@@ -237,20 +233,8 @@ class SafetensorsTest {
         Path zero = Path.of("/dev/zero");
         assumeTrue(Files.exists(zero), "skipped: no /dev/zero here");
         assertThatThrownBy(() -> Safetensors.read(zero))
-                .isExactlyInstanceOf(GoldenFormatException.class)
+                .isExactlyInstanceOf(FileFormatException.class)
                 .hasMessageContaining("expected a regular file");
-    }
-
-    @Test
-    void refusesFilesAboveTheBoundUnread() throws IOException {
-        Path sparse = folder.resolve("sparse.safetensors");
-        try (FileChannel channel = FileChannel.open(
-                sparse, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.SPARSE)) {
-            channel.write(ByteBuffer.wrap(new byte[1]), 1L << 40);
-        }
-        assertThatThrownBy(() -> Safetensors.read(sparse))
-                .isExactlyInstanceOf(GoldenFormatException.class)
-                .hasMessageContainingAll("1099511627777 bytes", "at most " + Safetensors.MAX_FILE_BYTES);
     }
 
     /** A file is asked for its size first; another program may cut it short at any byte after that. */
@@ -261,7 +245,7 @@ class SafetensorsTest {
         for (int end = 0; end < good.length; end++) {
             ReadableByteChannel channel = Channels.newChannel(new ByteArrayInputStream(good, 0, end));
             assertThatThrownBy(() -> Safetensors.read(path, channel, good.length, Arena.ofAuto()))
-                    .isExactlyInstanceOf(GoldenFormatException.class)
+                    .isExactlyInstanceOf(FileFormatException.class)
                     .hasMessageContainingAll(path.toString(), "cut short");
         }
     }
@@ -288,8 +272,8 @@ class SafetensorsTest {
         try {
             for (int i = 0; i < 200; i++) {
                 try (Arena arena = Arena.ofConfined()) {
-                    assertThat(Safetensors.read(path, arena).names()).containsExactly("a");
-                } catch (GoldenFormatException refused) {
+                    assertThat(Safetensors.read(path, arena, 1 << 20).names()).containsExactly("a");
+                } catch (FileFormatException refused) {
                     assertThat(refused).hasMessageStartingWith(path.toString());
                 }
             }
@@ -299,22 +283,126 @@ class SafetensorsTest {
         }
     }
 
-    /** Any prefix of a golden file is refused. */
-    @Test
-    void refusesPrefixes() throws IOException {
-        byte[] good = Files.readAllBytes(Golden.folder().resolve("rng-philox-001.safetensors"));
-        Path path = folder.resolve("prefix.safetensors");
-        for (int i = 0; i < good.length; i++) {
-            Files.write(path, Arrays.copyOf(good, i));
-            assertThatThrownBy(() -> GoldenCase.read(path))
-                    .isExactlyInstanceOf(GoldenFormatException.class)
-                    .hasMessageStartingWith(path.toString());
-        }
-    }
-
     @Test
     void leavesMissingFilesToTheSystem() {
         assertThatThrownBy(() -> Safetensors.read(folder.resolve("missing.safetensors")))
                 .isExactlyInstanceOf(NoSuchFileException.class);
+    }
+
+    @Test
+    void writesWhatItReads() throws IOException {
+        Tensor floats = Tensor.of(new float[] {1.5f, -0f, Float.NaN, Float.MIN_VALUE, 5, 6}, 2, 3);
+        Tensor bytes = Tensor.of(new byte[] {1, -1, 7}, 3);
+        Tensor longs = Tensor.of(DType.I64, MemorySegment.ofArray(new long[] {Long.MIN_VALUE, 3}), 2);
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        tensors.put("bytes", bytes);
+        tensors.put("a \"name\" \\ of\n\u00e9 \ud83d\ude00", floats);
+        tensors.put("empty", Tensor.zeros(DType.F32, 0, 5));
+        tensors.put("scalar", Tensor.of(new float[] {4}));
+        tensors.put("longs", longs);
+        Map<String, String> metadata = Map.of("key", "\u0001 \t \"quoted\" \\ \u2028");
+        Path path = folder.resolve("written.safetensors");
+        Safetensors.write(path, metadata, tensors);
+        byte[] first = Files.readAllBytes(path);
+        Safetensors read = Safetensors.read(path);
+        assertThat(read.metadata()).isEqualTo(metadata);
+        assertThat(read.names()).containsExactlyInAnyOrderElementsOf(tensors.keySet());
+        tensors.forEach((name, tensor) -> {
+            assertThat(read.type(name)).isEqualTo(tensor.type());
+            assertThat(read.shape(name)).isEqualTo(tensor.shape());
+            assertThat(read.tensor(name).segment().mismatch(tensor.segment())).isEqualTo(-1);
+            assertThat(read.tensor(name).segment().isReadOnly()).isTrue();
+        });
+        assertThat(ByteBuffer.wrap(first).order(ByteOrder.LITTLE_ENDIAN).getLong(0) % 8)
+                .isZero();
+        Safetensors.write(path, metadata, tensors);
+        assertThat(Files.readAllBytes(path)).isEqualTo(first);
+        Safetensors.write(path, Map.of(), Map.of());
+        assertThat(Safetensors.read(path).names()).isEmpty();
+        assertThat(folder.toFile().list()).containsExactly("written.safetensors");
+    }
+
+    @Test
+    void writesNothingThatItCouldNotRead() throws IOException {
+        Path path = Files.writeString(folder.resolve("old.safetensors"), "old");
+        Tensor one = Tensor.zeros(DType.F32, 1);
+        refusesToWrite(path, Map.of(), Map.of("__metadata__", one), "'__metadata__'");
+        refusesToWrite(path, Map.of(), Map.of("half \ud800", one), "half characters");
+        refusesToWrite(path, Map.of("key", "half \udc00"), Map.of(), "half characters");
+        refusesToWrite(path, Map.of(), Map.of("bits", Tensor.zeros(DType.BIT, 1, 1, 64)), "'bits': got BIT[1, 1, 64]");
+        refusesToWrite(path, Map.of("key", "x".repeat(Safetensors.MAX_HEADER_BYTES)), Map.of(), "got a header of");
+        assertThat(path).hasContent("old");
+        assertThat(folder.toFile().list()).hasSize(1);
+    }
+
+    private static void refusesToWrite(
+            Path path, Map<String, String> metadata, Map<String, Tensor> tensors, String message) {
+        assertThatThrownBy(() -> Safetensors.write(path, metadata, tensors))
+                .isExactlyInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void namesOtherFormats() throws IOException {
+        Map<String, byte[]> others = Map.of(
+                "a Python pickle", new byte[] {(byte) 0x80, 4, (byte) 0x95, 0x1a, 0, 0, 0, 0, 0, 0, 0, (byte) 0x8c},
+                "a zip archive", "PK\u0003\u0004 and what follows".getBytes(StandardCharsets.ISO_8859_1),
+                "an HDF5 file", "\u0089HDF\r\n\u001a\n and more".getBytes(StandardCharsets.ISO_8859_1),
+                "a .npy file", "\u0093NUMPY\u0001\u0000v\u0000".getBytes(StandardCharsets.ISO_8859_1),
+                "a gzip file", new byte[] {0x1f, (byte) 0x8b, 8, 0, 0, 0, 0, 0, 0, 0});
+        for (Map.Entry<String, byte[]> other : others.entrySet()) {
+            Path path = Files.write(folder.resolve("other"), other.getValue());
+            assertThatThrownBy(() -> Safetensors.read(path))
+                    .isExactlyInstanceOf(FileFormatException.class)
+                    .hasMessageContainingAll("got " + other.getKey(), "expected a safetensors file");
+        }
+        // A pickle whose second byte to eighth make a length that could be one: the next byte tells.
+        byte[] pickle = new byte[2000];
+        pickle[0] = (byte) 0x80;
+        pickle[1] = 2;
+        Path path = Files.write(folder.resolve("other"), pickle);
+        assertThatThrownBy(() -> Safetensors.read(path)).hasMessageContaining("got a Python pickle");
+    }
+
+    @Test
+    void readsBooleansAsBytes() throws IOException {
+        byte[] bytes = file(entry("\"BOOL\"", "[2]", "[0,2]"), 2);
+        bytes[bytes.length - 1] = 1;
+        Path path = Files.write(folder.resolve("bool.safetensors"), bytes);
+        assertThat(Safetensors.read(path).tensor("a").toByteArray()).containsExactly(0, 1);
+        bytes[bytes.length - 2] = 2;
+        Files.write(path, bytes);
+        assertThatThrownBy(() -> Safetensors.read(path))
+                .isExactlyInstanceOf(FileFormatException.class)
+                .hasMessageContaining("got 2 at index 0, expected 0 or 1");
+    }
+
+    /** Whatever bytes of a good file are changed, it is read or refused. */
+    @Test
+    @Timeout(60)
+    void survivesFlippedBytes() throws IOException {
+        Path path = folder.resolve("flipped.safetensors");
+        Safetensors.write(
+                path,
+                Map.of("format", "qlif", "layers", "1"),
+                Map.of("a", Tensor.zeros(DType.F32, 2, 3), "b", Tensor.zeros(DType.U8, 5)));
+        byte[] good = Files.readAllBytes(path);
+        Random random = new Random(1);
+        int refused = 0;
+        for (int i = 0; i < 20_000; i++) {
+            byte[] bytes = good.clone();
+            for (int flips = 1 + random.nextInt(3); flips > 0; flips--) {
+                bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
+            }
+            bytes = random.nextInt(8) == 0 ? Arrays.copyOf(bytes, random.nextInt(bytes.length + 20)) : bytes;
+            try {
+                Safetensors.read(
+                        path, Channels.newChannel(new ByteArrayInputStream(bytes)), bytes.length, Arena.ofAuto());
+            } catch (FileFormatException known) {
+                oneLine(known);
+                refused++;
+            }
+        }
+        assertThat(refused).isGreaterThan(10_000);
     }
 }

@@ -1,7 +1,9 @@
-package org.qlif.training;
+package org.qlif.io;
 
 import java.io.IOException;
-import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -12,13 +14,33 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+import org.qlif.spi.Printable;
 
 /**
- * A file that long work ends in. What would keep it from being written is found out before the work; it is written beside its place
- * and then moved there, so that an old file stays whole until the new one is; where its name is a link, the link stays and what it
- * leads to is replaced.
+ * A file that long work ends in. What would keep it from being written is found out before the work; it is written beside its place,
+ * to the disk, and then moved there, so that an old file stays whole until the new one is, whether the program is stopped or the disk is full;
+ * where its name is a link, the link stays and what it leads to is replaced.
+ *
+ * <pre>{@code
+ * OutputFile file = OutputFile.prepare("--out", Path.of("weights.bin"));
+ * // long work
+ * file.write(channel -> channel.write(ByteBuffer.allocate(1024)));
+ * }</pre>
  */
 public final class OutputFile {
+    /** What writes the content of a file. */
+    @FunctionalInterface
+    public interface Content {
+        /**
+         * Writes all of it.
+         *
+         * @param channel the new file, at its start
+         * @throws IOException if it can't be written
+         */
+        void writeTo(WritableByteChannel channel) throws IOException;
+    }
+
     /** As many links on one path as Linux follows. */
     private static final int MAX_LINKS = 40;
 
@@ -39,6 +61,7 @@ public final class OutputFile {
      * Makes the folder of {@code file} if it is not there, and writes, and deletes, something in it.
      *
      * @param name what the file is called in messages, such as the option that named it
+     * @param file the file
      * @throws IOException if the file can't be written; the message starts with {@code name}
      */
     public static OutputFile prepare(String name, Path file) throws IOException {
@@ -59,12 +82,34 @@ public final class OutputFile {
         } catch (IOException cause) {
             throw output.failure(reason(cause), cause);
         }
-        Files.delete(output.written(new byte[TRIAL_BYTES]));
+        Files.delete(output.written(bytes(new byte[TRIAL_BYTES])));
         return output;
     }
 
-    /** Puts {@code content} in the file's place, or leaves there what was there. */
+    /**
+     * Puts {@code content} in the file's place, or leaves there what was there.
+     *
+     * @throws IOException if it can't be written
+     */
     public void write(byte[] content) throws IOException {
+        write(bytes(content));
+    }
+
+    private static Content bytes(byte[] content) {
+        return channel -> {
+            ByteBuffer bytes = ByteBuffer.wrap(content);
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+        };
+    }
+
+    /**
+     * Puts {@code content} in the file's place when all of it is on the disk, or leaves there what was there.
+     *
+     * @throws IOException if it can't be written
+     */
+    public void write(Content content) throws IOException {
         Path written = written(content);
         try {
             keepPermissions(written);
@@ -76,16 +121,20 @@ public final class OutputFile {
     }
 
     /** A new file beside the target that holds {@code content}; none if that fails. */
-    private Path written(byte[] content) throws IOException {
+    private Path written(Content content) throws IOException {
         // Short, since the target's own name may be as long as a name can be.
         Path beside = target.resolveSibling(
                 ".qlif-" + Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), Character.MAX_RADIX));
-        try (OutputStream out =
-                Files.newOutputStream(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-            out.write(content);
+        try (FileChannel channel = FileChannel.open(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            content.writeTo(channel);
+            // A move can reach the disk before the content does.
+            channel.force(true);
         } catch (IOException cause) {
             Files.deleteIfExists(beside);
             throw failure(reason(cause), cause);
+        } catch (RuntimeException | Error failure) {
+            Files.deleteIfExists(beside);
+            throw failure;
         }
         return beside;
     }
@@ -109,8 +158,8 @@ public final class OutputFile {
         return path;
     }
 
-    private IOException failure(String reason, IOException cause) {
-        return new IOException(name + ": can't write " + file + ": " + reason, cause);
+    private IOException failure(String reason, @Nullable IOException cause) {
+        return new IOException(name + ": can't write " + Printable.path(file) + ": " + reason, cause);
     }
 
     private static String reason(IOException cause) {

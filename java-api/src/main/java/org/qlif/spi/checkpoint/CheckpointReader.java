@@ -1,0 +1,240 @@
+package org.qlif.spi.checkpoint;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.qlif.DType;
+import org.qlif.Tensor;
+import org.qlif.io.FileFormatException;
+import org.qlif.io.Safetensors;
+import org.qlif.spi.Printable;
+
+/**
+ * Reads a checkpoint, docs/checkpoints.md, name by name: whatever is asked for has to be there in its form, and whatever was not asked for
+ * by the end is refused, so that nothing of a file goes unnoticed. Not thread-safe.
+ */
+public final class CheckpointReader {
+    static final String FORMAT = "format";
+    static final String FORMAT_NAME = "qlif";
+    static final String FORMAT_VERSION = "format_version";
+    static final String VERSION = "1";
+    static final String LAYERS = "layers";
+
+    private static final int MAX_LAYERS = 1000;
+    private static final String EXTRA = "extra.";
+
+    private final Safetensors file;
+    private final Set<String> asked = new HashSet<>();
+    private final int layers;
+
+    private CheckpointReader(Safetensors file) throws FileFormatException {
+        this.file = file;
+        String format = textOrNull(FORMAT);
+        if (!FORMAT_NAME.equals(format)) {
+            throw new FileFormatException(
+                    file.file(),
+                    "format: got " + (format == null ? "none" : quoted(format)) + ", expected '" + FORMAT_NAME
+                            + "': this is a safetensors file of something else");
+        }
+        String version = text(FORMAT_VERSION);
+        if (!version.equals(VERSION)) {
+            throw refusal(FORMAT_VERSION, quoted(version), "'" + VERSION + "', which this release of QLIF reads");
+        }
+        layers = (int) whole(LAYERS, 1, MAX_LAYERS);
+    }
+
+    /**
+     * Opens {@code file}.
+     *
+     * @throws FileFormatException if it is no checkpoint of this version
+     * @throws IOException if it can't be read
+     */
+    public static CheckpointReader open(Path file) throws IOException {
+        return new CheckpointReader(Safetensors.read(file));
+    }
+
+    /** The file. */
+    public Path file() {
+        return file.file();
+    }
+
+    /** How many layers there are. */
+    public int layers() {
+        return layers;
+    }
+
+    /** Whether there is a text or number of this name. */
+    public boolean has(String name) {
+        return file.metadata().containsKey(name);
+    }
+
+    /** Whether there is a tensor of this name. */
+    public boolean hasTensor(String name) {
+        return file.has(name);
+    }
+
+    /** A text, or null if there is none. */
+    public @Nullable String textOrNull(String name) {
+        asked.add(name);
+        return file.metadata().get(name);
+    }
+
+    /** A text. */
+    public String text(String name) throws FileFormatException {
+        String text = textOrNull(name);
+        if (text == null) {
+            throw missing(name);
+        }
+        return text;
+    }
+
+    /** A whole number in these bounds, both inclusive. */
+    public long whole(String name, long least, long most) throws FileFormatException {
+        String text = text(name);
+        if (text.matches("0|-?[1-9][0-9]{0,18}")) {
+            try {
+                long value = Long.parseLong(text);
+                if (value >= least && value <= most) {
+                    return value;
+                }
+            } catch (NumberFormatException tooLarge) {
+                throw new FileFormatException(file(), name + ": got " + quoted(text) + ", expected 64 bits", tooLarge);
+            }
+        }
+        throw refusal(name, quoted(text), "a whole number from " + least + " to " + most);
+    }
+
+    /** A whole number in these bounds, both inclusive, or {@code otherwise} if there is none. */
+    public long whole(String name, long least, long most, long otherwise) throws FileFormatException {
+        return has(name) ? whole(name, least, most) : otherwise;
+    }
+
+    /** A finite number. */
+    public double real(String name) throws FileFormatException {
+        String text = text(name);
+        // What parseDouble takes beside this, such as hexadecimal numbers and suffixes, is not of this format.
+        if (text.matches("-?[0-9]{1,25}(\\.[0-9]{1,25})?([eE][-+]?[0-9]{1,3})?")) {
+            double value = Double.parseDouble(text);
+            if (Double.isFinite(value)) {
+                return value;
+            }
+        }
+        throw refusal(name, quoted(text), "a finite decimal number");
+    }
+
+    /**
+     * What a text means, by a function that throws {@link IllegalArgumentException} for what it does not take, with a message that says what
+     * came and what was expected.
+     */
+    public <T> T parsed(String name, Function<String, T> parser) throws FileFormatException {
+        return checked(name, text(name), parser);
+    }
+
+    /** The same of a text that need not be there. */
+    public <T> T parsed(String name, String otherwise, Function<String, T> parser) throws FileFormatException {
+        String text = textOrNull(name);
+        return checked(name, text == null ? otherwise : text, parser);
+    }
+
+    /** What {@code parser} makes of {@code value}, whose refusal becomes one of the file's {@code name}. */
+    public <S, T> T checked(String name, S value, Function<S, T> parser) throws FileFormatException {
+        try {
+            return parser.apply(value);
+        } catch (IllegalArgumentException refused) {
+            throw new FileFormatException(file(), name + ": " + refused.getMessage(), refused);
+        }
+    }
+
+    /** The shape of an F32 tensor. */
+    public long[] shape(String name) throws FileFormatException {
+        asked.add(name);
+        if (!file.has(name)) {
+            throw missing("tensor " + quoted(name));
+        }
+        if (file.type(name) != DType.F32) {
+            throw refusal("tensor " + quoted(name), "type " + file.type(name), "F32");
+        }
+        return file.shape(name);
+    }
+
+    /** A new F32 tensor on the Java heap with the values of one that must have one of these shapes. */
+    public Tensor tensor(String name, long[]... shapes) throws FileFormatException {
+        long[] shape = shape(name);
+        if (Arrays.stream(shapes).noneMatch(each -> Arrays.equals(each, shape))) {
+            throw refusal(
+                    "tensor " + quoted(name),
+                    "the shape " + Arrays.toString(shape),
+                    String.join(
+                            " or ", Arrays.stream(shapes).map(Arrays::toString).toList()));
+        }
+        return checked("tensor " + quoted(name), shape, extents -> {
+            Tensor copy = Tensor.zeros(DType.F32, extents);
+            copy.copyFrom(file.tensor(name));
+            return copy;
+        });
+    }
+
+    /** The texts that writers made for themselves, by the rest of their names. */
+    public Map<String, String> extras() {
+        Map<String, String> extras = new LinkedHashMap<>();
+        file.metadata().forEach((name, value) -> {
+            if (name.startsWith(EXTRA)) {
+                extras.put(name.substring(EXTRA.length()), value);
+            }
+        });
+        return extras;
+    }
+
+    /** The tensors that writers made for themselves, read-only, by the rest of their names. */
+    public Map<String, Tensor> extraTensors() {
+        Map<String, Tensor> extras = new LinkedHashMap<>();
+        for (String name : file.names()) {
+            if (name.startsWith(EXTRA)) {
+                extras.put(name.substring(EXTRA.length()), file.tensor(name));
+            }
+        }
+        return extras;
+    }
+
+    /** Counts all names that begin so as asked for. */
+    public void ignore(String prefix) {
+        file.metadata().keySet().stream()
+                .filter(name -> name.startsWith(prefix))
+                .forEach(asked::add);
+        file.names().stream().filter(name -> name.startsWith(prefix)).forEach(asked::add);
+    }
+
+    /** Throws if there is a name that nobody asked for and that is not a writer's own. */
+    public void finish() throws FileFormatException {
+        for (String name : file.metadata().keySet()) {
+            if (!asked.contains(name) && !name.startsWith(EXTRA)) {
+                throw refusal(quoted(name), "metadata of this name", "none, in a file of this kind");
+            }
+        }
+        for (String name : file.names()) {
+            if (!asked.contains(name) && !name.startsWith(EXTRA)) {
+                throw refusal("tensor " + quoted(name), "a tensor of this name", "none, in a file of this kind");
+            }
+        }
+    }
+
+    /** What is thrown where {@code name} is not as it has to be. */
+    public FileFormatException refusal(String name, String got, String expected) {
+        return new FileFormatException(file(), name + ": got " + got + ", expected " + expected);
+    }
+
+    private FileFormatException missing(String name) {
+        return new FileFormatException(file(), name + ": is missing");
+    }
+
+    /** A text of the file, as messages show it. */
+    public static String quoted(String text) {
+        return "'" + Printable.text(text) + "'";
+    }
+}
