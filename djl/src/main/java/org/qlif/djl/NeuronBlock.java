@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.qlif.Kernel;
 import org.qlif.NeuronConfig;
@@ -40,6 +41,11 @@ abstract class NeuronBlock extends AbstractBlock {
     private final List<Parameter> values = new ArrayList<>();
     /** What training carries from run to run, by number among the averaged variables: empty without homeostasis. */
     private final List<Parameter> means = new ArrayList<>();
+
+    /** The number of neurons in the file that is being loaded. */
+    private long loaded;
+
+    private final LongAdder kernelNanos = new LongAdder();
 
     NeuronBlock(NeuronSettings.Block settings) {
         super(VERSION);
@@ -76,6 +82,21 @@ abstract class NeuronBlock extends AbstractBlock {
 
     Tape.Mode tape() {
         return settings.tape();
+    }
+
+    /** The time that the kernels of this block's calls have taken so far, forward and backward, in nanoseconds. Any thread may ask. */
+    public final long kernelNanos() {
+        return kernelNanos.sum();
+    }
+
+    /** Runs {@code call} on the clock. */
+    final void timed(Runnable call) {
+        long start = System.nanoTime();
+        try {
+            call.run();
+        } finally {
+            kernelNanos.add(System.nanoTime() - start);
+        }
     }
 
     /** The class's name, for messages. */
@@ -242,8 +263,6 @@ abstract class NeuronBlock extends AbstractBlock {
         readInputShapes(is);
         loaded = neurons;
     }
-
-    private long loaded;
 
     @Override
     public final void loadParameters(NDManager manager, DataInputStream is)

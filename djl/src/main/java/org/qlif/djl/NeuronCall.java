@@ -146,7 +146,7 @@ final class NeuronCall extends Recording {
             if (recorded) {
                 call.tape(newTape(taken.kernel, work));
             }
-            taken.kernel.forward(call);
+            block.timed(() -> taken.kernel.forward(call));
             if (training && !carried.isEmpty()) {
                 work.statistics.update(Objects.requireNonNull(work.end));
                 for (int i = 0; i < carried.size(); i++) {
@@ -232,7 +232,7 @@ final class NeuronCall extends Recording {
             }
         }
         backward.gradParameters(gradParameters);
-        Objects.requireNonNull(slot).run(kernel -> kernel.backward(backward));
+        Objects.requireNonNull(slot).run(kernel -> block.timed(() -> kernel.backward(backward)));
         // To a leaf, a pass from itself adds the gradient.
         learned.forEach((value, gradient) -> JniUtils.backward(value, gradient, false, false));
         if (gradModulation != null) {
