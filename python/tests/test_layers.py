@@ -191,6 +191,11 @@ def test_a_file_of_the_public_package_loads():
     layer = QLIFLayer(5)
     layer.load_state_dict({f"qlifs.{name}": value for name, value in saved.items()})
     assert (layer.qlifs.V == 0.25).all()
+    late = QLIF(5, batch_size=3, preset="2025-08-24")
+    kept = {name: saved[name] for name in saved if name.startswith("dynamic_spike_probability.")}
+    late.load_state_dict({**late.state_dict(), **kept})
+    with pytest.raises(RuntimeError, match="Unexpected key.*dynamic_spike_probability"):
+        QLIF(5, allow_dynamic_spike_probability=False).load_state_dict(saved)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from qlif import _library as native  # noqa: E402
-from qlif.torch import ArgumentError, QLIFLayer, SpikeLinear  # noqa: E402
+from qlif.torch import ArgumentError, PackedSpikes, QLIFLayer, SpikeLinear, pack  # noqa: E402
 
 T, B, K, M = 3, 40, 70, 33
 
@@ -132,6 +132,45 @@ def test_weights_of_silent_inputs_have_no_part():
     with torch.no_grad():
         layer.weight[:, 1] = float("nan")
     assert layer(torch.tensor([1.0, 0.0, 1.0])).isfinite().all() and layer(torch.ones(3)).isnan().all()
+
+
+def test_bits_are_bytes():
+    layer = SpikeLinear(K, M)
+    for given in (spikes(), torch.zeros(0, B, K), torch.zeros(T, 0, K), torch.ones(T, B, K), spikes(2)[:, :1]):
+        packed = pack(given)
+        assert torch.equal(packed.unpack(), given.bool())
+        results = []
+        for input in (given.to(torch.uint8), packed):
+            layer.zero_grad()
+            output = layer(input)
+            (output * torch.arange(M)).sum().backward()
+            results.append((output, layer.weight.grad.clone(), layer.bias.grad.clone()))
+        for bytes_, bits in zip(*results):
+            assert torch.equal(bytes_, bits)
+    graph = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    for rows in (B, B + 1, B + 2):
+        given = torch.zeros(T, rows, K).bernoulli_(0.2)
+        assert torch.equal(graph(pack(given)), layer(given))
+    element = 1 * K + 3  # of row 1, input 3
+    one = torch.zeros(1, 2, K)
+    one[0, 1, 3] = 1
+    assert pack(one).words.tolist()[0][element // 64] == 1 << element % 64
+
+
+def test_bits_that_are_refused():
+    layer = SpikeLinear(K, M)
+    packed = pack(spikes())
+    for bad, message in (
+        (PackedSpikes(packed.words, (T, B + 9, K)), "input: got the shape .* expected .* words a step"),
+        (PackedSpikes(packed.words, (T, B, K + 1)), "input: got bits of shape"),
+        (PackedSpikes(packed.words[1:], packed.shape), "input: got bits of shape"),
+        (PackedSpikes(packed.words[0], packed.shape), "input: got"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            layer(bad)
+    for bad in (torch.zeros(3, K), np.zeros((T, B, K))):
+        with pytest.raises(ValueError, match="spikes: got"):
+            pack(bad)
 
 
 def test_refusals():

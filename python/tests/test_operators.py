@@ -369,8 +369,36 @@ def test_means_know_no_order():
     assert torch.equal(torch.ops.qlif.fresh_state(fresh, 3)[:, 1], fresh)
     torch.ops.qlif.move_statistics(fresh, state[:, :0], 1, 2)
     assert torch.equal(fresh[1:3], _operators.means_of(sums, 1001))
-    extreme = torch.tensor([[[float("nan")], [float("inf")], [-1e30]]])
-    assert torch.ops.qlif.batch_sums(extreme).item() == 0
+    for extreme in (float("nan"), float("inf"), -1e30, 2.0**18 + 1):
+        rows = torch.tensor([[[1.0], [extreme]]])
+        assert torch.ops.qlif.batch_sums(rows)[0, 2].item() == 1
+        torch.ops.qlif.move_statistics(fresh[:1, :1], rows, 0, 1)
+        assert fresh[0, 0].isnan() and _operators.means_of(torch.ops.qlif.batch_sums(rows), 2).isnan()
+    # Far apart in magnitude, and rounded once: docs/numerics.md.
+    rows = torch.tensor([2.0**18, 2.0**-37, -(2.0**18), 2.0**-37]).reshape(1, 4, 1)
+    torch.ops.qlif.move_statistics(fresh[:1, :1], rows, 0, 1)
+    assert fresh[0, 0].item() == 2.0**-38
+
+
+LAYER_KEYS = (
+    (0, 0, 3646760325625914814),
+    (42, 0, 2966408002964764567),
+    (-7, 3, 7912037152623573220),
+    (-9223372036854775808, -1, -711435011244158438),
+    (123456789012345, 2147483647, 8058632608149525673),
+)
+
+
+def test_runs_of_a_seed_are_those_of_the_jvm():
+    # Philox.layerKey of the Java library.
+    for seed, stream, key in LAYER_KEYS:
+        series = torch.tensor([seed, stream, 5, 2])
+        assert torch.ops.qlif.next_run(series, False).tolist() == [key, 5, 0, 0]
+        assert torch.ops.qlif.next_run(series, True).tolist() == [key, -3, 0, 0]
+        assert series.tolist() == [seed, stream, 6, 3]
+        assert _operators.signed(_operators.layer_key(seed, stream)) == key
+    with pytest.raises(RuntimeError, match="series: got the index 2147483647"):
+        torch.ops.qlif.next_run(torch.tensor([1, 2, 2**31 - 1, 0]), False)
 
 
 def test_what_pytorch_checks():

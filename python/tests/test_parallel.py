@@ -98,7 +98,24 @@ def wrapped(rank, ranks):
     return made
 
 
-RUNS = {"in order": in_order, "interleaved": interleaved, "steps": steps, "wrapped": wrapped}
+def compiled(rank, ranks):
+    layer = QLIFLayer(NEURONS, homeostasis_lr=0.1, homeostasis_tau=10.0, process_group=distributed.group.WORLD)
+
+    def train(current):
+        spikes, voltages = layer(current)
+        return spikes, voltages, layer.spike_values.sum() + voltages.pow(2).sum()
+
+    graph = torch.compile(train, fullgraph=True, backend="aot_eager")
+    made = []
+    for call, counts in enumerate(ROWS[:3]):
+        part = parts(ranks, call, rank)
+        spikes, voltages, loss = (graph if ranks == 2 else train)(inputs(call, sum(counts))[:, part])
+        loss.backward()
+        made.append((spikes.numpy(), voltages.detach().numpy(), layer.qlifs.statistics.numpy().copy()))
+    return made
+
+
+RUNS = {"in order": in_order, "interleaved": interleaved, "steps": steps, "wrapped": wrapped, "compiled": compiled}
 
 
 def ranks_of(count, kind):
@@ -155,6 +172,17 @@ def test_in_distributed_data_parallel():
         for result in (first, second):
             np.testing.assert_allclose(result[call][1], whole[call][1], rtol=1e-4, atol=1e-6)
             assert np.array_equal(result[call][2], whole[call][2])
+
+
+def test_compiled_ranks_are_one_eager_process():
+    (whole,) = ranks_of(1, "compiled")
+    first, second = ranks_of(2, "compiled")
+    for call in range(3):
+        for i in (0, 1):
+            assert np.array_equal(np.concatenate([first[call][i], second[call][i]], axis=1), whole[call][i])
+        for result in (first, second):
+            assert np.array_equal(result[call][2], whole[call][2]), "statistics"
+    assert not np.array_equal(whole[0][0], whole[1][0])
 
 
 def test_without_torch_distributed_it_is_refused():

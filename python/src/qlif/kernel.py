@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
@@ -131,20 +132,11 @@ class Kernel:
         self,
         input: Any,
         *,
-        parameters: Optional[Mapping[str, Any]] = None,
-        modulation: Any = None,
-        state: Optional[Mapping[str, Any]] = None,
-        seed: int = 0,
-        stream: int = 0,
-        first_step: int = 0,
-        element_offset: int = 0,
-        row_index: Any = None,
-        uniforms: Any = None,
-        normals: Any = None,
         traces: Sequence[str] = (),
         record: Union[bool, str] = False,
         out: Optional[Mapping[str, Any]] = None,
         cuda_stream: int = 0,
+        **reads: Any,
     ) -> Forward:
         """Runs all steps of input, (T, B, N).
 
@@ -162,20 +154,7 @@ class Kernel:
         Nothing is written when ValueError is raised.
         """
         handle = self._open()
-        call = self._call(
-            input,
-            parameters,
-            modulation,
-            state,
-            seed,
-            stream,
-            first_step,
-            element_offset,
-            row_index,
-            uniforms,
-            normals,
-            cuda_stream,
-        )
+        call = self._call(input, cuda_stream, **reads)
         args, shape = call.args, call.shape
         writes: List[Tuple[str, Optional[Array]]] = []
         outputs = _Outputs(self.device, out or {}, writes, cuda_stream)
@@ -222,39 +201,11 @@ class Kernel:
         )
 
     def recorded(
-        self,
-        input: Any,
-        *,
-        tape: Any,
-        parameters: Optional[Mapping[str, Any]] = None,
-        modulation: Any = None,
-        state: Optional[Mapping[str, Any]] = None,
-        seed: int = 0,
-        stream: int = 0,
-        first_step: int = 0,
-        element_offset: int = 0,
-        row_index: Any = None,
-        uniforms: Any = None,
-        normals: Any = None,
-        record: Union[bool, str] = True,
-        cuda_stream: int = 0,
+        self, input: Any, *, tape: Any, record: Union[bool, str] = True, cuda_stream: int = 0, **reads: Any
     ) -> Forward:
         """A forward call that was made before, of the arguments that it had and the memory of its tape, wherever that
         has been since: for `backward`. Its results are None."""
-        call = self._call(
-            input,
-            parameters,
-            modulation,
-            state,
-            seed,
-            stream,
-            first_step,
-            element_offset,
-            row_index,
-            uniforms,
-            normals,
-            cuda_stream,
-        )
+        call = self._call(input, cuda_stream, **reads)
         call.tape_mode = self._tape_mode(record)
         bytes_of_tape = self._tape_bytes(call.tape_mode, call.shape)
         memory = lent("tape", tape, self.device, np.uint8, cuda_stream)
@@ -267,18 +218,19 @@ class Kernel:
 
     def _call(
         self,
-        input,
-        parameters,
-        modulation,
-        state,
-        seed,
-        stream,
-        first_step,
-        element_offset,
-        row_index,
-        uniforms,
-        normals,
-        cuda_stream,
+        input: Any,
+        cuda_stream: int,
+        *,
+        parameters: Optional[Mapping[str, Any]] = None,
+        modulation: Any = None,
+        state: Optional[Mapping[str, Any]] = None,
+        seed: int = 0,
+        stream: int = 0,
+        first_step: int = 0,
+        element_offset: int = 0,
+        row_index: Any = None,
+        uniforms: Any = None,
+        normals: Any = None,
     ) -> _Call:
         """What a forward call reads."""
         device = self.device
@@ -562,6 +514,19 @@ class Kernel:
     def _close_tape(self, tape: Optional[ctypes.c_void_p]) -> None:
         if tape is not None:
             self._library.call("qlif_tape_close", tape)
+
+
+def _show_what_is_read(function: Any) -> None:
+    """Gives a function that hands `reads` on to `Kernel._call` the signature that its callers see."""
+    own = inspect.signature(function).parameters
+    read = inspect.signature(Kernel._call).parameters
+    shown = [each for name, each in own.items() if name != "reads"]
+    shown += [each for each in read.values() if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    function.__signature__ = inspect.signature(function).replace(parameters=shown)
+
+
+_show_what_is_read(Kernel.forward)
+_show_what_is_read(Kernel.recorded)
 
 
 class _Outputs:

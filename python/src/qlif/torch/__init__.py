@@ -7,6 +7,20 @@ Importing it loads the operators, which the first import on a machine compiles (
 compiler.
 """
 
-from .layers import LIF, QLIF, ArgumentError, QLIFLayer, SpikeLinear
+from .checkpoint import load, save
+from .layers import LIF, QLIF, ArgumentError, PackedSpikes, QLIFLayer, SpikeLinear, pack
+from .network import Mean, Network
 
-__all__ = ["LIF", "QLIF", "ArgumentError", "QLIFLayer", "SpikeLinear"]
+__all__ = [
+    "LIF",
+    "QLIF",
+    "ArgumentError",
+    "Mean",
+    "Network",
+    "PackedSpikes",
+    "QLIFLayer",
+    "SpikeLinear",
+    "load",
+    "pack",
+    "save",
+]

@@ -34,9 +34,10 @@ _SCHEMAS = {
     "run_backward": "(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, "
     "Tensor[] parameters, Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, "
     "Tensor? normals, Tensor tape, str config, int wanted) -> Tensor[]",
-    "linear": "(Tensor input, Tensor weight, Tensor? bias) -> Tensor",
+    "linear": "(Tensor input, Tensor weight, Tensor? bias, SymInt rows=0) -> Tensor",
     "linear_backward": "(Tensor grad_output, Tensor input, Tensor weight, int wanted) -> Tensor[]",
     "start": "(Tensor after, Generator? generator=None) -> Tensor",
+    "next_run": "(Tensor(a!) series, bool evaluation) -> Tensor",
     "batch_sums": "(Tensor values) -> Tensor",
     "fresh_state": "(Tensor fresh, SymInt rows) -> Tensor",
     "move_statistics": "(Tensor(a!) fresh, Tensor state, int first, int count) -> ()",
@@ -56,9 +57,11 @@ _SECOND_DERIVATIVE = (
     "or detach what it computed"
 )
 
-# Statistics are summed in fixed point, in units of 2^-36, so that the sum knows no order.
-SCALE = 2.0**36
-_LARGEST = 1024.0
+# The sums of docs/numerics.md: a value is a number of coarse units and, of what is left, a number of fine ones, so that a
+# sum knows no order. One that is larger, or NaN, leaves no mean.
+_COARSE = 2.0**-20
+_FINE = 2.0**-60
+_LARGEST = 2.0**18
 
 
 class _Model(NamedTuple):
@@ -116,8 +119,8 @@ def _fake_run_backward(
     return [*made, result(modulation, WANTED_MODULATION), result(state, WANTED_STATE)]
 
 
-def _fake_linear(input, weight, bias):
-    return weight.new_empty([*input.shape[:2], weight.shape[0]])
+def _fake_linear(input, weight, bias, rows=0):
+    return weight.new_empty([input.shape[0], rows if input.dtype is torch.int64 else input.shape[1], weight.shape[0]])
 
 
 def _fake_linear_backward(grad_output, input, weight, wanted):
@@ -134,8 +137,12 @@ def _fake_start(after, generator=None):
     return torch.empty([4], dtype=torch.int64, device="cpu")
 
 
+def _fake_next_run(series, evaluation):
+    return torch.empty([4], dtype=torch.int64, device="cpu")
+
+
 def _fake_batch_sums(values):
-    return values.new_empty([values.shape[0], values.shape[2]], dtype=torch.int64)
+    return values.new_empty([values.shape[0], 3, values.shape[2]], dtype=torch.int64)
 
 
 def _fake_fresh_state(fresh, rows):
@@ -328,18 +335,54 @@ def _start(after, generator=None):
     return draws
 
 
+_WORD = 0xFFFFFFFF
+
+
+def layer_key(seed: int, stream: int) -> int:
+    """The key of a layer's draws under a seed, both as numbers of their bits without a sign: words 0 and 1 of
+    Philox4x32-10 at the counter (stream, "LAYR", "QLIF", 0). docs/numerics.md."""
+    c0, c1, c2, c3 = stream & _WORD, 0x4C415952, 0x514C4946, 0
+    k0, k1 = seed & _WORD, seed >> 32 & _WORD
+    for _ in range(10):
+        first, second = 0xD2511F53 * c0, 0xCD9E8D57 * c2
+        c0, c1, c2, c3 = second >> 32 ^ c1 ^ k0, second & _WORD, first >> 32 ^ c3 ^ k1, first & _WORD
+        k0, k1 = k0 + 0x9E3779B9 & _WORD, k1 + 0xBB67AE85 & _WORD
+    return c0 | c1 << 32
+
+
+def signed(number: int) -> int:
+    """The number of 64 bits with a sign that has the bits of this one."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
+def _next_run(series, evaluation):
+    seed, stream, *indices = series.tolist()
+    index = indices[evaluation]
+    if not 0 <= index < 2**31 - 1:
+        raise RuntimeError(
+            f"series: got the index {index}, expected less than 2^31 - 1, where the draws of a layer end"
+        )
+    series[2 + evaluation] += 1
+    return torch.tensor([signed(layer_key(seed, stream)), -1 - index if evaluation else index, 0, 0])
+
+
 def _batch_sums(values):
     if values.dim() != 3 or values.dtype is not torch.float32:
         raise ValueError(
             f"values: got {values.dtype} of shape {tuple(values.shape)}, expected float32 of shape (K, B, N)"
         )
-    fixed = values.detach().double().nan_to_num(0, posinf=None, neginf=None).clamp(-_LARGEST, _LARGEST)
-    return fixed.mul(SCALE).round().long().sum(1)
+    beyond = ~(values.detach().abs() <= _LARGEST)
+    wide = values.detach().masked_fill(beyond, 0).double()
+    units = (wide / _COARSE).round()
+    rest = ((wide - units * _COARSE) / _FINE).round()
+    return torch.stack([units.long().sum(1), rest.long().sum(1), beyond.long().sum(1)], 1)
 
 
 def means_of(sums: Tensor, rows: Any) -> Tensor:
-    """The means of so many rows whose sums, in fixed point, are these."""
-    return (sums.double() / (SCALE * rows)).float()
+    """The means of so many rows whose sums, (K, 3, N), are these: (K, N)."""
+    coarse, fine, beyond = sums.unbind(1)
+    means = ((coarse.double() * _COARSE + fine.double() * _FINE) / rows).float()
+    return means.masked_fill(beyond != 0, float("nan"))
 
 
 def _fresh_state(fresh, rows):
@@ -502,22 +545,40 @@ class _Linears:
 _linears = _Linears()
 
 
-def _product(input: Tensor, weight: Tensor) -> Tuple[Any, List[Tensor]]:
-    """What a product reads, and the tensors that it is in."""
-    if input.layout is not torch.strided or input.dtype not in (torch.float32, torch.bool, torch.uint8):
-        raise ValueError(f"input: got {input.dtype} of layout {input.layout}, expected dense float32, bool or uint8")
-    if input.dim() != 3:
-        raise ValueError(f"input: got the shape {tuple(input.shape)}, expected (T, B, K)")
+_INPUTS = {
+    torch.float32: native.INPUT_F32,
+    torch.bool: native.INPUT_U8,
+    torch.uint8: native.INPUT_U8,
+    torch.int64: native.INPUT_BIT,
+}
+
+
+def _product(input: Tensor, weight: Tensor, rows: int) -> Tuple[Any, List[Tensor]]:
+    """What a product reads, and the tensors that it is in; rows: of an input of bits."""
+    if input.layout is not torch.strided or input.dtype not in _INPUTS:
+        raise ValueError(
+            f"input: got {input.dtype} of layout {input.layout}, expected dense float32, bool or uint8, or bits in words of int64"
+        )
+    bits = input.dtype is torch.int64
+    if input.dim() != (2 if bits else 3):
+        raise ValueError(f"input: got the shape {tuple(input.shape)}, expected {'(T, words)' if bits else '(T, B, K)'}")
     _require("weight", weight, input)
-    if weight.dim() != 2 or weight.shape[1] != input.shape[2]:
-        raise ValueError(f"weight: got the shape {tuple(weight.shape)}, expected (M, {input.shape[2]})")
+    if weight.dim() != 2 or not bits and weight.shape[1] != input.shape[2]:
+        raise ValueError(
+            f"weight: got the shape {tuple(weight.shape)}, expected (M, {'K' if bits else input.shape[2]})"
+        )
+    words = (rows * weight.shape[1] + 63) // 64
+    if bits and (rows < 0 or input.shape[1] != words):
+        raise ValueError(
+            f"input: got the shape {tuple(input.shape)}, expected {words} words a step, the bits of {rows} rows of {weight.shape[1]}"
+        )
     kept = [_lent(input), _lent(weight.t())]
     args = native.sized(
         native.LinearForwardArgs,
-        input_type=native.INPUT_F32 if input.dtype is torch.float32 else native.INPUT_U8,
+        input_type=_INPUTS[input.dtype],
         steps=input.shape[0],
-        batch=input.shape[1],
-        inputs=input.shape[2],
+        batch=rows if bits else input.shape[1],
+        inputs=weight.shape[1],
         outputs=weight.shape[0],
         input=_pointer(kept[0]),
         weights=_pointer(kept[1]),
@@ -533,15 +594,15 @@ def _pointer(tensor: Tensor) -> int:
     return tensor.data_ptr() if tensor.numel() else _nothing.data_ptr()
 
 
-def _linear(input, weight, bias):
-    args, kept = _product(input, weight)
+def _linear(input, weight, bias, rows=0):
+    args, kept = _product(input, weight, rows)
     if bias is not None:
         _require("bias", bias, input)
         if tuple(bias.shape) != (weight.shape[0],):
             raise ValueError(f"bias: got the shape {tuple(bias.shape)}, expected ({weight.shape[0]},)")
         kept.append(_lent(bias))
         args.bias = _pointer(kept[-1])
-    output = _fake_linear(input, weight.detach(), bias)
+    output = _fake_linear(input, weight.detach(), bias, rows)
     args.output = _pointer(output)
     with _linears.lease() as handle:
         native.library().call("qlif_linear_forward", handle, ctypes.byref(args), None)
@@ -549,12 +610,15 @@ def _linear(input, weight, bias):
 
 
 def _linear_backward(grad_output, input, weight, wanted):
-    forward, kept = _product(input, weight)
+    if grad_output.dim() != 3:
+        raise ValueError(f"grad_output: got the shape {tuple(grad_output.shape)}, expected (T, B, M)")
+    forward, kept = _product(input, weight, grad_output.shape[1])
+    if input.dtype is torch.int64 and wanted & LINEAR_INPUT:
+        raise ValueError("wanted: got the gradient of bits, which have none")
     _require("grad_output", grad_output, input)
-    if tuple(grad_output.shape) != (*input.shape[:2], weight.shape[0]):
-        raise ValueError(
-            f"grad_output: got the shape {tuple(grad_output.shape)}, expected {(*input.shape[:2], weight.shape[0])}"
-        )
+    expected = (forward.steps, forward.batch, forward.outputs)
+    if tuple(grad_output.shape) != expected:
+        raise ValueError(f"grad_output: got the shape {tuple(grad_output.shape)}, expected {expected}")
     kept.append(_lent(grad_output))
     results = _fake_linear_backward(grad_output, input, weight.detach(), wanted)
     args = native.sized(native.LinearBackwardArgs, forward=ctypes.pointer(forward), grad_output=_pointer(kept[-1]))
@@ -586,10 +650,10 @@ def _linear_backward_autograd(grad_output, input, weight, wanted):
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, input, weight, bias):
+    def forward(ctx, input, weight, bias, rows):
         ctx.save_for_backward(input, weight)
         with torch._C._AutoDispatchBelowAutograd():
-            return torch.ops.qlif.linear(input, weight, bias)
+            return torch.ops.qlif.linear(input, weight, bias, rows)
 
     @staticmethod
     def backward(ctx, grad):
@@ -597,15 +661,15 @@ class _Linear(torch.autograd.Function):
         need = ctx.needs_input_grad
         wanted = LINEAR_INPUT * need[0] | LINEAR_WEIGHT * need[1] | LINEAR_BIAS * need[2]
         made = torch.ops.qlif.linear_backward(grad, input, weight, wanted)
-        return tuple(result if needed else None for result, needed in zip(made, need))
+        return (*(result if needed else None for result, needed in zip(made, need)), None)
 
 
-def _linear_autograd(input, weight, bias):
+def _linear_autograd(input, weight, bias, rows=0):
     _require_no_tangent(input, weight, bias)
     if _requires_grad(input, weight, bias):
-        return _Linear.apply(input, weight, bias)
+        return _Linear.apply(input, weight, bias, rows)
     with torch._C._AutoDispatchBelowAutograd():
-        return torch.ops.qlif.linear(input, weight, bias)
+        return torch.ops.qlif.linear(input, weight, bias, rows)
 
 
 # ---------------------------------------------------------------- loading
@@ -636,6 +700,7 @@ def _define_in_python() -> None:
     library.impl("run", _run_autograd, "Autograd")
     library.impl("run_backward", _run_backward_autograd, "Autograd")
     library.impl("start", _start, "CompositeExplicitAutograd")
+    library.impl("next_run", _next_run, "CompositeExplicitAutograd")
     _python_library = library
 
 
@@ -664,6 +729,7 @@ def _load() -> str:
         ("linear", _fake_linear),
         ("linear_backward", _fake_linear_backward),
         ("start", _fake_start),
+        ("next_run", _fake_next_run),
         ("batch_sums", _fake_batch_sums),
         ("fresh_state", _fake_fresh_state),
         ("move_statistics", _fake_move_statistics),

@@ -22,22 +22,21 @@ class Group:
         self._device = _device_of(group)
         self._rank = distributed.get_rank(group)
         self._size = distributed.get_world_size(group)
-        seed = torch.ops.qlif.start(torch.zeros(4, dtype=torch.int64), generator)[:1].to(self._device)
-        distributed.broadcast(seed, distributed.get_global_rank(group, 0), group=group)
-        self._seed = int(seed)
-        self._runs = 0
+        draws = torch.ops.qlif.start(torch.zeros(4, dtype=torch.int64), generator).to(self._device)
+        distributed.broadcast(draws, distributed.get_global_rank(group, 0), group=group)
+        # Where the draws of the next run begin: a tensor, so that compiled code counts, too.
+        self.next = draws.cpu()
 
     def draws(self, rows: int, neurons: int, row_index: Optional[Tensor]) -> Tensor:
         """Where the draws of the next run begin. Without row_index a rank's rows follow those of the ranks before
         it."""
-        offset = 0
+        draws = self.next.clone()
         if row_index is None:
             counts = torch.zeros(self._size, dtype=torch.int64, device=self._device)
             counts[self._rank] = rows
             distributed.all_reduce(counts, group=self._group)
-            offset = int(counts[: self._rank].sum()) * neurons
-        draws = torch.tensor([self._seed, self._runs % 2**32, 0, offset], dtype=torch.int64)
-        self._runs += 1
+            draws[3] = counts[: self._rank].sum() * neurons
+        self.next[1] += 1
         return draws
 
     def means(self, sums: Tensor, rows: int) -> Tensor:

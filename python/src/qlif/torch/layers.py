@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from ..config import LifConfig, NeuronConfig, QlifConfig
 from . import _operators, _parallel  # noqa: F401  the first one registers the operators
 
 _OFF = "off"
+_DYNAMIC = ("dynamic_spike_probability.tau_adapt", "dynamic_spike_probability.adaptation")
 _PRESETS = ("2025-08-15", "2025-08-24")
 
 # The arguments that are options of the model, by the name that the option has there.
@@ -56,6 +57,15 @@ _OPTIONS = {
 class ArgumentError(ValueError, AssertionError):
     """An argument of a layer that is refused; the text has its name, what came and what was expected."""
 
+
+# The overloads themselves: to find one by its arguments takes microseconds.
+_run = torch.ops.qlif.run.default
+_linear = torch.ops.qlif.linear.default
+_start = torch.ops.qlif.start.default
+_next_run = torch.ops.qlif.next_run.default
+_fresh_state = torch.ops.qlif.fresh_state.default
+_move_statistics = torch.ops.qlif.move_statistics.default
+_batch_sums = torch.ops.qlif.batch_sums.default
 
 _RunSoFar = Tuple[Tensor, Tensor, Optional[Tensor], Tensor]
 
@@ -123,6 +133,21 @@ def _configuration(arguments: Mapping[str, Any]) -> QlifConfig:
                 text = name + text[len(option) :]
                 break
         raise ArgumentError(text) from refused
+
+
+def arguments_of(config: QlifConfig, preset: Optional[str]) -> Dict[str, Any]:
+    """The arguments of QLIF that ask for a configuration; `options` has what no other argument can say."""
+    arguments: Dict[str, Any] = {"preset": preset, "options": None}
+    for name, option in _OPTIONS.items():
+        if name not in arguments:
+            value = getattr(config, option)
+            arguments[name] = value.lower() if isinstance(value, str) else value
+    arguments["quantum_mode"] = config.decision == "QUBIT"
+    arguments["stochastic"] = config.decision == "SIGMOID" if config.decision != "QUBIT" else config.stochastic
+    asked = _configuration(arguments)
+    options = {name: getattr(config, name) for name in config._model().options}
+    options = {name: value for name, value in options.items() if value != getattr(asked, name)}
+    return {**arguments, "options": options or None}
 
 
 def _argument(name: str) -> property:
@@ -311,6 +336,10 @@ class QLIF(nn.Module):
         self.homeostasis_frozen = False
         self._training_run = False
         self._group = None
+        # Where the draws of later runs begin, if a checkpoint says so: of the next run; and of those after it, by a seed of
+        # the layer's own (qlif::next_run).
+        self._next_draws: Optional[Tensor] = None
+        self._series: Optional[Tensor] = None
         # The run so far: the state, (S, B, N); spikes and spike values of the last call, (T, B, N); where the next
         # draws begin.
         self._run_so_far: _RunSoFar = (self._fresh, self._fresh, None, torch.zeros(4, dtype=torch.int64))
@@ -393,15 +422,27 @@ class QLIF(nn.Module):
             self._training_run = False
             self._move_statistics(self._state)
 
-    def _start_state(self, rows: int) -> Tensor:
-        return torch.ops.qlif.fresh_state(self._fresh, rows)
+    def _keep(self, run: _RunSoFar) -> None:
+        if torch.compiler.is_compiling():
+            self._run_so_far = run
+        else:
+            # As the line above, without what a module does for parameters among its attributes.
+            self.__dict__["_run_so_far"] = run
 
-    def _start_draws(self, rows: int, row_index: Optional[Tensor] = None) -> Tensor:
-        if self.process_group is None:
-            return torch.ops.qlif.start(self._draws, self.generator)
-        if self._group is None:
-            self._group = _parallel.Group(self.process_group, self.generator)
-        return self._group.draws(rows, self.num_neurons, row_index)
+    def _start_state(self, rows: int) -> Tensor:
+        return _fresh_state(self._buffers["_fresh"], rows)
+
+    def _start_draws(self, rows: int, row_index: Optional[Tensor] = None, evaluation: bool = False) -> Tensor:
+        if self.process_group is not None:
+            if self._group is None:
+                self._group = _parallel.Group(self.process_group, self.generator)
+            return self._group.draws(rows, self.num_neurons, row_index)
+        if self._next_draws is not None:
+            draws, self._next_draws = self._next_draws, None
+            return draws
+        if self._series is not None:
+            return _next_run(self._series, evaluation)
+        return _start(self._draws, self.generator)
 
     # ------------------------------------------------------------ homeostasis
 
@@ -422,9 +463,9 @@ class QLIF(nn.Module):
     def _move_statistics(self, state: Tensor) -> None:
         last = state.detach()
         if self._group is None:
-            torch.ops.qlif.move_statistics(self._fresh, last, self._averaged.start, 2)
+            _move_statistics(self._buffers["_fresh"], last, self._averaged.start, 2)
         else:
-            means = self._group.means(torch.ops.qlif.batch_sums(last[self._averaged]), last.shape[1])
+            means = self._group.means(_batch_sums(last[self._averaged]), last.shape[1])
             self._fresh[self._averaged].copy_(means)
 
     # ------------------------------------------------------------ calls
@@ -459,15 +500,13 @@ class QLIF(nn.Module):
         traces: int,
     ) -> Tuple[Tensor, ...]:
         text = self._texts[self.training, self.neuromod_transform is not None]
-        eta = self.eta if self._no_eta is None else self._no_eta
-        parameters = [self.V_th, self.tau, eta, self.q_scale, self.q_bias]
+        no_eta = self._buffers["_no_eta"]
+        parameters = [self.V_th, self.tau, self.eta if no_eta is None else no_eta, self.q_scale, self.q_bias]
         for each in parameters:
             if each.dtype is not torch.float32:
                 parameters = [other.float() for other in parameters]
                 break
-        return torch.ops.qlif.run(
-            input, parameters, modulation, state, draws, row_index, uniforms, normals, text, traces
-        )
+        return _run(input, parameters, modulation, state, draws, row_index, uniforms, normals, text, traces)
 
     def forward(
         self,
@@ -513,7 +552,7 @@ class QLIF(nn.Module):
             None if normals is None else normals.unsqueeze(0),
             0,
         )
-        self._run_so_far = (last, spikes, values, following)
+        self._keep((last, spikes, values, following))
         if self._moves_statistics and not self._training_run:
             self._training_run = True
         return spikes[0]
@@ -565,6 +604,8 @@ class QLIF(nn.Module):
         if self.config.homeostasis_enabled:
             destination[prefix + "statistics"] = self.statistics.detach().clone()
         destination[prefix + "draws"] = self._draws.clone()
+        if self._series is not None:
+            destination[prefix + "series"] = self._series.clone()
 
     def _load_from_state_dict(
         self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
@@ -576,9 +617,12 @@ class QLIF(nn.Module):
             "spikes",
             "statistics",
             "draws",
+            "series",
             "k_q",
             "theta_max",
             "_qnode_ready",
+            # The later snapshot keeps these of qubit neurons, too, and never reads them.
+            *(_DYNAMIC if self._arguments["allow_dynamic_spike_probability"] else ()),
         ):
             if prefix + name in state_dict and (
                 name not in self._buffers or name in ("k_q", "theta_max", "_qnode_ready")
@@ -632,6 +676,10 @@ class QLIF(nn.Module):
                     self._buffers[name].copy_(own[name].reshape(()))
 
     def _load_state(self, own: Mapping[str, Tensor], prefix: str, problems: List[str]) -> None:
+        if "series" in own:
+            series = torch.zeros(4, dtype=torch.int64)
+            if self._take("series", own["series"], (4,), prefix, problems, series):
+                self._series = series
         if "statistics" in own and self.config.homeostasis_enabled:
             self._take(
                 "statistics", own["statistics"], (2, self.num_neurons), prefix, problems, self._fresh[self._averaged]
@@ -722,6 +770,16 @@ class QLIFLayer(nn.Module):
         super().__init__()
         self.qlifs = QLIF(num_neurons, *arguments, **named)
 
+    @classmethod
+    def of(cls, neurons: QLIF) -> "QLIFLayer":
+        """A layer of neurons that there are, which it shares."""
+        if not isinstance(neurons, QLIF):
+            raise TypeError(f"neurons: got {type(neurons).__name__}, expected a QLIF")
+        made = cls.__new__(cls)
+        nn.Module.__init__(made)
+        made.qlifs = neurons
+        return made
+
     @property
     def num_neurons(self) -> int:
         """N."""
@@ -758,11 +816,25 @@ class QLIFLayer(nn.Module):
         row_index: (B), int64, where each row stands in the whole batch, which decides its draws. uniforms
         ((T, B, N), of "multi_qubit" (T, quantum_wire, B, N)) and normals ((T, B, N)) take the place of the draws.
         """
+        return self._forward(input_seq, external_modulation, return_extras, None, row_index, uniforms, normals)
+
+    def _forward(
+        self,
+        input_seq: Tensor,
+        external_modulation: Any,
+        return_extras: bool,
+        draws: Optional[Tensor],
+        row_index: Optional[Tensor],
+        uniforms: Optional[Tensor],
+        normals: Optional[Tensor],
+    ) -> Any:
+        """draws: where the draws begin; None: where those of the next run do."""
         neurons = self.qlifs
-        current = _input("input_seq", input_seq, "TBN", neurons.num_neurons, neurons._fresh)
+        current = _input("input_seq", input_seq, "TBN", neurons.num_neurons, neurons._buffers["_fresh"])
         steps, rows = current.shape[0], current.shape[1]
         modulation = self._modulation(external_modulation, steps)
-        draws = neurons._start_draws(rows, row_index)
+        if draws is None:
+            draws = neurons._start_draws(rows, row_index, not self.training)
         state = neurons._start_state(rows) if neurons._homeostatic else None
         traces = 0
         if return_extras:
@@ -773,7 +845,7 @@ class QLIFLayer(nn.Module):
         if neurons._moves_statistics:
             neurons._move_statistics(last)
         if not torch.compiler.is_exporting():
-            neurons._run_so_far = (last, spikes, values, following)
+            neurons._keep((last, spikes, values, following))
             if neurons._training_run:
                 neurons._training_run = False
         if not return_extras:
@@ -890,6 +962,8 @@ class LIF(nn.Module):
         self._draws = torch.zeros(4, dtype=torch.int64)
         self._spike_values: Optional[Tensor] = None
         self._state: Optional[Tensor] = None
+        # Of a state from a checkpoint: the index of the step that it comes before.
+        self.step = 0
 
     @property
     def spike_values(self) -> Optional[Tensor]:
@@ -916,7 +990,7 @@ class LIF(nn.Module):
             draws[2] = first_step
         parameters = [getattr(self, name) for name in self._names]
         parameters = [each if each.dtype is torch.float32 else each.float() for each in parameters]
-        spikes, values, voltages, last, _, _, _ = torch.ops.qlif.run(
+        spikes, values, voltages, last, _, _, _ = _run(
             current, parameters, None, state, draws, None, None, None, self._text, 0
         )
         if not torch.compiler.is_exporting():
@@ -942,6 +1016,41 @@ class LIF(nn.Module):
         return f"{self.num_neurons}, {self.config}"
 
 
+class PackedSpikes(NamedTuple):
+    """Spikes as bits, 1/8 of the memory that bytes take: what `pack` makes and `SpikeLinear` reads.
+
+    words: int64, (T, ceil(B * K / 64)); element e = b * K + k of a step is bit e mod 64 of word e div 64, as in qlif.h and
+    on the JVM. shape: (T, B, K).
+    """
+
+    words: Tensor
+    shape: Tuple[int, int, int]
+
+    def unpack(self) -> Tensor:
+        """The spikes as bool, (T, B, K)."""
+        steps, batch, inputs = self.shape
+        bits = self.words.reshape(-1).view(torch.uint8).unsqueeze(-1) >> torch.arange(8, dtype=torch.uint8) & 1
+        return bits.reshape(steps, 64 * self.words.shape[1])[:, : batch * inputs].reshape(self.shape).bool()
+
+
+def pack(spikes: Tensor) -> PackedSpikes:
+    """Spikes, (T, B, K), as bits: each value that is not 0 is one.
+
+    >>> input = qlif.torch.pack(torch.rand(20, 128, 784) < 0.1)
+    >>> current = qlif.torch.SpikeLinear(784, 512)(input)
+    """
+    if not isinstance(spikes, Tensor) or spikes.dim() != 3 or spikes.device.type != "cpu":
+        got = f"{tuple(spikes.shape)} on {spikes.device}" if isinstance(spikes, Tensor) else type(spikes).__name__
+        raise ValueError(f"spikes: got {got}, expected a tensor of shape (T, B, K) on the CPU")
+    steps, batch, inputs = spikes.shape
+    words = (batch * inputs + 63) // 64
+    bits = torch.zeros((steps, words * 64), dtype=torch.uint8)
+    bits[:, : batch * inputs] = (spikes != 0).reshape(steps, batch * inputs)
+    places = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8)
+    packed = (bits.view(steps, words * 8, 8) * places).sum(-1, dtype=torch.uint8)
+    return PackedSpikes(packed.reshape(-1).view(torch.int64).reshape(steps, words), (steps, batch, inputs))
+
+
 class SpikeLinear(nn.Module):
     """A linear layer driven by spikes, in the place of `torch.nn.Linear`: the same arguments, initial values and names
     in `state_dict`, output and gradients in an order of additions that every device and thread count keeps
@@ -951,8 +1060,8 @@ class SpikeLinear(nn.Module):
         >>> linear = qlif.torch.SpikeLinear(784, 128)
         >>> current = linear(spikes)                    # (T, B, 784) in, bool, uint8 or float32; (T, B, 128) out
 
-    Inputs are (K), (B, K) or (T, B, K); bytes and booleans count as 0 or 1, other numbers are multiplied. Where an
-    input is 0, its weights, even NaN, have no part in the output.
+    Inputs are (K), (B, K) or (T, B, K), or bits, `pack(spikes)`; bytes and booleans count as 0 or 1, other numbers are
+    multiplied. Where an input is 0, its weights, even NaN, have no part in the output.
     """
 
     def __init__(
@@ -984,8 +1093,12 @@ class SpikeLinear(nn.Module):
                 bound = 1 / math.sqrt(self.in_features)
                 nn.init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Union[Tensor, PackedSpikes]) -> Tensor:
         """weight times the input, plus bias: (..., out_features), float32."""
+        if isinstance(input, PackedSpikes):
+            if len(input.shape) != 3 or input.shape[2] != self.in_features or input.words.shape[0] != input.shape[0]:
+                raise ValueError(f"input: got bits of shape {input.shape}, expected (T, B, {self.in_features})")
+            return self._product(input.words, input.shape[1])
         if not isinstance(input, Tensor):
             raise TypeError(f"input: got {type(input).__name__}, expected a tensor")
         if not 1 <= input.dim() <= 3 or input.shape[-1] != self.in_features:
@@ -1003,11 +1116,14 @@ class SpikeLinear(nn.Module):
             input = input.float()
         if len(shape) < 3:
             input = input.reshape([*[1] * (3 - len(shape)), *shape])
+        output = self._product(input, 0)
+        return output if len(shape) == 3 else output.reshape([*shape[:-1], self.out_features])
+
+    def _product(self, input: Tensor, rows: int) -> Tensor:
         weight, bias = self.weight, self.bias
         if weight.dtype is not torch.float32:
             weight, bias = weight.float(), None if bias is None else bias.float()
-        output = torch.ops.qlif.linear(input, weight, bias)
-        return output if len(shape) == 3 else output.reshape([*shape[:-1], self.out_features])
+        return _linear(input, weight, bias, rows)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

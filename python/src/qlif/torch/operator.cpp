@@ -1,6 +1,6 @@
 // The operators of qlif.torch, over the C interface of libqlif.so: qlif::run, all time steps forward, with its autograd;
-// qlif::run_backward; qlif::linear, a product with spikes; qlif::start, where the draws of a run begin; qlif::fresh_state,
-// where its state begins; qlif::move_statistics and qlif::batch_sums, for what runs carry to the next.
+// qlif::run_backward; qlif::linear, a product with spikes; qlif::start and qlif::next_run, where the draws of a run begin;
+// qlif::fresh_state, where its state begins; qlif::move_statistics and qlif::batch_sums, for what runs carry to the next.
 //
 // Compiled against the PyTorch that is installed (_build.py), with no CUDA headers: what differs on a GPU goes through c10.
 // _operators.py has the schemas, and the same operators in Python.
@@ -769,38 +769,44 @@ class LinearLease {
   qlif_linear *linear_ = nullptr;
 };
 
-/** What a product reads: the input (T, B, K), numbers or bytes, and the weights (M, K), which the library takes as (K, M). */
+/**
+ * What a product reads: the input, (T, B, K), numbers or bytes, or as bits in words, (T, ceil(B K / 64)), of so many rows B; and the weights
+ * (M, K), which the library takes as (K, M).
+ */
 struct Product {
   qlif_linear_forward_args args{};
   Tensor input;
   Tensor weights;
 };
 
-Product productOf(const Tensor &input, const Tensor &weight) {
-  TORCH_CHECK_VALUE(input.layout() == at::kStrided && (input.scalar_type() == at::kFloat || input.scalar_type() == at::kBool
-          || input.scalar_type() == at::kByte), "input: got ", input.scalar_type(), " of layout ", input.layout(),
-      ", expected dense Float, Bool or Byte");
-  TORCH_CHECK_VALUE(input.dim() == 3, "input: got the shape ", input.sizes(), ", expected (T, B, K)");
+Product productOf(const Tensor &input, const Tensor &weight, int64_t rows) {
+  const at::ScalarType type = input.scalar_type();
+  const bool bits = type == at::kLong;
+  TORCH_CHECK_VALUE(input.layout() == at::kStrided && (bits || type == at::kFloat || type == at::kBool || type == at::kByte),
+      "input: got ", type, " of layout ", input.layout(), ", expected dense Float, Bool or Byte, or bits in words of Long");
+  TORCH_CHECK_VALUE(input.dim() == (bits ? 2 : 3), "input: got the shape ", input.sizes(), ", expected ", bits ? "(T, words)" : "(T, B, K)");
   requireOn("weight", weight, input);
-  TORCH_CHECK_VALUE(weight.dim() == 2 && weight.size(1) == input.size(2), "weight: got the shape ", weight.sizes(), ", expected (M, ",
-      input.size(2), ")");
+  TORCH_CHECK_VALUE(weight.dim() == 2 && (bits || weight.size(1) == input.size(2)), "weight: got the shape ", weight.sizes(), ", expected (M, ",
+      bits ? std::string("K") : std::to_string(input.size(2)), ")");
   Product product;
   product.input = input.contiguous();
   product.weights = weight.t().contiguous();
   qlif_linear_forward_args &args = product.args;
   args.size = sizeof args;
-  args.input_type = input.scalar_type() == at::kFloat ? QLIF_INPUT_F32 : QLIF_INPUT_U8;
+  args.input_type = bits ? QLIF_INPUT_BIT : type == at::kFloat ? QLIF_INPUT_F32 : QLIF_INPUT_U8;
   args.steps = input.size(0);
-  args.batch = input.size(1);
-  args.inputs = input.size(2);
+  args.batch = bits ? rows : input.size(1);
+  args.inputs = weight.size(1);
   args.outputs = weight.size(0);
+  TORCH_CHECK_VALUE(!bits || (rows >= 0 && input.size(1) == (rows * args.inputs + 63) / 64), "input: got the shape ", input.sizes(),
+      ", expected ", (rows * args.inputs + 63) / 64, " words a step, the bits of ", rows, " rows of ", args.inputs);
   args.input = dataOf<char>(product.input);
   args.weights = dataOf<float>(product.weights);
   return product;
 }
 
-Tensor linear(const Tensor &input, const Tensor &weight, const OptionalTensor &bias) {
-  Product product = productOf(input, weight);
+Tensor linear(const Tensor &input, const Tensor &weight, const OptionalTensor &bias, int64_t rows) {
+  Product product = productOf(input, weight, rows);
   Tensor kept;
   if (bias.has_value()) {
     requireOn("bias", *bias, input);
@@ -808,7 +814,7 @@ Tensor linear(const Tensor &input, const Tensor &weight, const OptionalTensor &b
     kept = bias->contiguous();
     product.args.bias = dataOf<float>(kept);
   }
-  Tensor output = at::empty({input.size(0), input.size(1), weight.size(0)}, weight.options());
+  Tensor output = at::empty({input.size(0), product.args.batch, weight.size(0)}, weight.options());
   product.args.output = dataOf<float>(output);
   LinearLease lease;
   check(library.qlif_linear_forward(lease.get(), &product.args, nullptr));
@@ -818,9 +824,11 @@ Tensor linear(const Tensor &input, const Tensor &weight, const OptionalTensor &b
 enum LinearWanted { LINEAR_INPUT = 1, LINEAR_WEIGHT = 2, LINEAR_BIAS = 4 };
 
 std::vector<Tensor> linearBackward(const Tensor &gradOutput, const Tensor &input, const Tensor &weight, int64_t wanted) {
-  Product product = productOf(input, weight);
+  TORCH_CHECK_VALUE(gradOutput.dim() == 3, "grad_output: got the shape ", gradOutput.sizes(), ", expected (T, B, M)");
+  Product product = productOf(input, weight, gradOutput.size(1));
+  TORCH_CHECK_VALUE(product.args.input_type != QLIF_INPUT_BIT || !(wanted & LINEAR_INPUT), "wanted: got the gradient of bits, which have none");
   requireOn("grad_output", gradOutput, input);
-  requireShape("grad_output", gradOutput, {input.size(0), input.size(1), weight.size(0)});
+  requireShape("grad_output", gradOutput, {input.size(0), product.args.batch, weight.size(0)});
   const Tensor upstream = gradOutput.contiguous();
   qlif_linear_backward_args args{};
   args.size = sizeof args;
@@ -842,7 +850,7 @@ std::vector<Tensor> linearBackward(const Tensor &gradOutput, const Tensor &input
 const auto &linearOperator() {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("qlif::linear", "")
-                             .typed<Tensor(const Tensor &, const Tensor &, const OptionalTensor &)>();
+                             .typed<Tensor(const Tensor &, const Tensor &, const OptionalTensor &, c10::SymInt)>();
   return op;
 }
 
@@ -876,11 +884,12 @@ std::vector<Tensor> linearBackwardAutograd(const Tensor &gradOutput, const Tenso
 
 class Linear : public Function<Linear> {
  public:
-  static Tensor forward(AutogradContext *context, const Tensor &input, const Tensor &weight, const OptionalTensor &bias) {
+  static Tensor forward(
+      AutogradContext *context, const Tensor &input, const Tensor &weight, const OptionalTensor &bias, const c10::SymInt &rows) {
     at::AutoDispatchBelowADInplaceOrView below;
     context->save_for_backward({input, weight});
     context->saved_data["biased"] = bias.has_value();
-    return linearOperator().call(input, weight, bias);
+    return linearOperator().call(input, weight, bias, rows);
   }
 
   static variable_list backward(AutogradContext *context, const variable_list &grads) {
@@ -890,11 +899,11 @@ class Linear : public Function<Linear> {
         | (biased ? LINEAR_BIAS : 0);
     const std::vector<Tensor> made = linearBackwardOperator().call(grads[0], saved[0], saved[1], wanted);
     auto asked = [&](int64_t i) { return wanted >> i & 1 ? made[i] : Tensor(); };
-    return {asked(0), asked(1), asked(2)};
+    return {asked(0), asked(1), asked(2), Tensor()};
   }
 };
 
-Tensor linearAutograd(const Tensor &input, const Tensor &weight, const OptionalTensor &bias) {
+Tensor linearAutograd(const Tensor &input, const Tensor &weight, const OptionalTensor &bias, c10::SymInt rows) {
   for (const Tensor *each : {&input, &weight}) {
     requireNoTangent(*each);
   }
@@ -902,85 +911,203 @@ Tensor linearAutograd(const Tensor &input, const Tensor &weight, const OptionalT
     requireNoTangent(*bias);
   }
   if (at::GradMode::is_enabled() && anyRequiresGrad(input, weight, bias)) {
-    return Linear::apply(input, weight, bias);
+    return Linear::apply(input, weight, bias, rows);
   }
   at::AutoDispatchBelowADInplaceOrView below;
-  return linearOperator().call(input, weight, bias);
+  return linearOperator().call(input, weight, bias, rows);
 }
 
 // ---------------------------------------------------------------- draws and statistics
 
-// after is not read. It makes two runs that start in one compiled graph two operations, which are not one common subexpression.
-Tensor start(const Tensor &after, std::optional<at::Generator> generator) {
-  auto *drawn = at::get_generator_or_default<at::CPUGeneratorImpl>(generator, at::detail::getDefaultCPUGenerator());
-  Tensor draws = at::zeros({4}, at::kLong);
-  std::lock_guard<std::mutex> lock(drawn->mutex_);
-  *draws.mutable_data_ptr<int64_t>() = (int64_t)drawn->random64();
+Tensor newDraws(uint64_t seed, int64_t stream) {
+  Tensor draws = at::empty({4}, at::kLong);
+  int64_t *number = draws.mutable_data_ptr<int64_t>();
+  number[0] = (int64_t)seed;
+  number[1] = stream;
+  number[2] = 0;
+  number[3] = 0;
   return draws;
 }
 
-/** Fixed point: a sum of such numbers knows no order. */
-constexpr double SCALE = 68719476736.0;  // 2^36
-constexpr double LARGEST = 1024;
-
-int64_t fixedPoint(float value) {
-  return value != value ? 0 : std::llrint(std::min(std::max((double)value, -LARGEST), LARGEST) * SCALE);
+// after is not read. It makes two runs that start in one compiled graph two operations, which are not one common subexpression.
+Tensor start(const Tensor &after, std::optional<at::Generator> generator) {
+  auto *drawn = at::get_generator_or_default<at::CPUGeneratorImpl>(generator, at::detail::getDefaultCPUGenerator());
+  std::lock_guard<std::mutex> lock(drawn->mutex_);
+  return newDraws(drawn->random64(), 0);
 }
 
-/** The sums of values (K, B, N) over the batch, in units of 2^-36. */
+/** The key of a layer's draws under a seed: words 0 and 1 of Philox4x32-10 at the counter (stream, "LAYR", "QLIF", 0). docs/numerics.md. */
+uint64_t layerKey(uint64_t seed, uint32_t stream) {
+  uint32_t counter[4] = {stream, 0x4C415952, 0x514C4946, 0};
+  uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+  for (int round = 0; round < 10; round++) {
+    const uint64_t first = (uint64_t)0xD2511F53 * counter[0];
+    const uint64_t second = (uint64_t)0xCD9E8D57 * counter[2];
+    const uint32_t next[4] = {(uint32_t)(second >> 32) ^ counter[1] ^ key[0], (uint32_t)second,
+        (uint32_t)(first >> 32) ^ counter[3] ^ key[1], (uint32_t)first};
+    std::memcpy(counter, next, sizeof counter);
+    key[0] += 0x9E3779B9;
+    key[1] += 0xBB67AE85;
+  }
+  return counter[0] | (uint64_t)counter[1] << 32;
+}
+
+/** What a tensor's own memory was given, where its version counts. */
+void changed(const Tensor &tensor) {
+  if (!tensor.is_inference()) {
+    tensor.unsafeGetTensorImpl()->bump_version();
+  }
+}
+
+/** Where the draws of the next run of a layer with a seed of its own begin. series: seed, stream, the next run's index, the next evaluation's. */
+Tensor nextRun(Tensor series, bool evaluation) {
+  TORCH_CHECK_VALUE(series.device().is_cpu() && series.scalar_type() == at::kLong && series.sizes() == at::IntArrayRef({4}) && series.is_contiguous(),
+      "series: got ", series.scalar_type(), " of shape ", series.sizes(), " on ", series.device(),
+      ", expected 4 numbers of int64 on the CPU: seed, stream, run, evaluation");
+  int64_t *number = series.mutable_data_ptr<int64_t>();
+  int64_t &index = number[evaluation ? 3 : 2];
+  TORCH_CHECK(index >= 0 && index < INT32_MAX, "series: got the index ", index, ", expected less than 2^31 - 1, where the draws of a layer end");
+  const Tensor draws = newDraws(layerKey((uint64_t)number[0], (uint32_t)number[1]), evaluation ? -1 - index : index);
+  index++;
+  changed(series);
+  return draws;
+}
+
+/** The sums of docs/numerics.md: a value is a number of coarse units and, of what is left, a number of fine ones, so a sum knows no order. */
+constexpr double COARSE = 0x1p-20;
+constexpr double FINE = 0x1p-60;
+constexpr float LARGEST = 0x1p18f;
+
+struct Sums {
+  int64_t coarse = 0;
+  int64_t fine = 0;
+  int64_t beyond = 0;  // values that are NaN or too large
+
+  float mean(int64_t rows) const {
+    return beyond != 0 ? std::nanf("") : (float)(((double)coarse * COARSE + (double)fine * FINE) / (double)rows);
+  }
+};
+
+/** Sums over some rows of LANES neurons, at most AT_ONCE rows, for which float64 is exact. */
+constexpr int64_t LANES = 64;
+constexpr int64_t AT_ONCE = 1 << 14;
+
+struct LaneSums {
+  double coarse[LANES] = {};
+  double fine[LANES] = {};
+  int32_t beyond[LANES] = {};
+
+  void add(const float *__restrict values, int64_t lanes) {
+    // To add and subtract these rounds to whole units: their last place is one.
+    constexpr double TO_COARSE = 0x1.8p52 * COARSE;
+    constexpr double TO_FINE = 0x1.8p52 * FINE;
+    for (int64_t i = 0; i < lanes; i++) {
+      const bool fits = std::abs(values[i]) <= LARGEST;
+      const double value = fits ? values[i] : 0.0f;
+      const double units = value + TO_COARSE - TO_COARSE;
+      coarse[i] += units;
+      fine[i] += value - units + TO_FINE - TO_FINE;
+      beyond[i] += !fits;
+    }
+  }
+};
+
+/** Calls store(n, sums) for the sums over the rows of each neuron. */
+template <class Store>
+void sumRows(const float *values, int64_t rows, int64_t neurons, Store store) {
+  at::parallel_for(0, (neurons + LANES - 1) / LANES, std::max<int64_t>(1, 512 / std::max<int64_t>(rows, 1)), [&](int64_t begin, int64_t end) {
+    for (int64_t from = begin * LANES; from < std::min(end * LANES, neurons); from += LANES) {
+      const int64_t lanes = std::min(LANES, neurons - from);
+      Sums sums[LANES];
+      for (int64_t first = 0; first < rows; first += AT_ONCE) {
+        LaneSums part;
+        for (int64_t b = first; b < std::min(first + AT_ONCE, rows); b++) {
+          part.add(values + b * neurons + from, lanes);
+        }
+        for (int64_t i = 0; i < lanes; i++) {
+          sums[i].coarse += (int64_t)(part.coarse[i] / COARSE);
+          sums[i].fine += (int64_t)(part.fine[i] / FINE);
+          sums[i].beyond += part.beyond[i];
+        }
+      }
+      for (int64_t i = 0; i < lanes; i++) {
+        store(from + i, sums[i]);
+      }
+    }
+  });
+}
+
+/** The sums of values (K, B, N) over the batch: (K, 3, N), of coarse units, fine units and values that have no mean. */
 Tensor batchSums(const Tensor &values) {
   TORCH_CHECK_VALUE(values.dim() == 3 && values.scalar_type() == at::kFloat, "values: got ", values.scalar_type(), " of shape ",
       values.sizes(), ", expected Float of shape (K, B, N)");
-  if (!values.device().is_cpu()) {
-    return values.to(at::kDouble).nan_to_num(0).clamp(-LARGEST, LARGEST).mul(SCALE).round().to(at::kLong).sum(1);
-  }
   const int64_t count = values.size(0);
-  const int64_t batch = values.size(1);
+  const int64_t rows = values.size(1);
   const int64_t neurons = values.size(2);
+  if (!values.device().is_cpu()) {
+    const Tensor beyond = values.abs().le((double)LARGEST).logical_not();
+    const Tensor wide = values.masked_fill(beyond, 0).to(at::kDouble);
+    const Tensor units = wide.div(COARSE).round();
+    const Tensor rest = wide.sub(units.mul(COARSE)).div(FINE).round();
+    return at::stack({units.to(at::kLong).sum(1), rest.to(at::kLong).sum(1), beyond.to(at::kLong).sum(1)}, 1);
+  }
   const Tensor dense = values.contiguous();
-  Tensor sums = at::zeros({count, neurons}, values.options().dtype(at::kLong));
+  Tensor sums = at::empty({count, 3, neurons}, values.options().dtype(at::kLong));
   const float *value = dense.const_data_ptr<float>();
   int64_t *sum = sums.mutable_data_ptr<int64_t>();
-  for (int64_t k = 0; k < count; k++, sum += neurons) {
-    for (int64_t b = 0; b < batch; b++, value += neurons) {
-      for (int64_t n = 0; n < neurons; n++) {
-        sum[n] += fixedPoint(value[n]);
-      }
-    }
+  for (int64_t k = 0; k < count; k++, value += rows * neurons, sum += 3 * neurons) {
+    sumRows(value, rows, neurons, [&](int64_t n, const Sums &of) {
+      sum[n] = of.coarse;
+      sum[neurons + n] = of.fine;
+      sum[2 * neurons + n] = of.beyond;
+    });
   }
   return sums;
-}
-
-/** The means of values (K, B, N) over the batch. */
-Tensor batchMeans(const Tensor &values) {
-  const Tensor sums = batchSums(values);
-  const double divisor = SCALE * (double)std::max<int64_t>(values.size(1), 1);
-  if (!values.device().is_cpu()) {
-    return sums.to(at::kDouble).div(divisor).to(at::kFloat);
-  }
-  Tensor means = at::empty(sums.sizes(), values.options());
-  const int64_t *sum = sums.const_data_ptr<int64_t>();
-  float *mean = means.mutable_data_ptr<float>();
-  for (int64_t i = 0; i < sums.numel(); i++) {
-    mean[i] = (float)((double)sum[i] / divisor);
-  }
-  return means;
 }
 
 /** A state, (S, rows, N), each of whose rows is the fresh one, (S, N). */
 Tensor freshState(const Tensor &fresh, int64_t rows) {
   TORCH_CHECK_VALUE(fresh.dim() == 2 && rows >= 0, "fresh: got the shape ", fresh.sizes(), " for ", rows, " rows, expected (S, N)");
   // A copy even of one row: the fresh state changes in place, which no state that a backward pass reads may do.
-  return at::empty({fresh.size(0), rows, fresh.size(1)}, fresh.options()).copy_(fresh.unsqueeze(1));
+  Tensor state = at::empty({fresh.size(0), rows, fresh.size(1)}, fresh.options());
+  if (!fresh.device().is_cpu() || fresh.scalar_type() != at::kFloat || !fresh.is_contiguous()) {
+    return state.copy_(fresh.unsqueeze(1));
+  }
+  const size_t bytes = (size_t)fresh.size(1) * sizeof(float);
+  const auto *from = (const char *)fresh.const_data_ptr();
+  auto *to = (char *)state.mutable_data_ptr();
+  for (int64_t variable = 0; variable < fresh.size(0); variable++, from += bytes) {
+    for (int64_t row = 0; row < rows; row++, to += bytes) {
+      std::memcpy(to, from, bytes);
+    }
+  }
+  return state;
 }
 
 /** Sets variables first to first + count of a fresh state to the means over the batch of a state at the end of a run, if it has rows. */
 void moveStatistics(Tensor fresh, const Tensor &state, int64_t first, int64_t count) {
   TORCH_CHECK_VALUE(fresh.dim() == 2 && state.dim() == 3 && fresh.size(0) == state.size(0) && fresh.size(1) == state.size(2),
       "state: got the shape ", state.sizes(), ", expected (S, B, N) with a fresh one of ", fresh.sizes());
-  if (state.size(1) > 0) {
-    fresh.narrow(0, first, count).copy_(batchMeans(state.narrow(0, first, count)));
+  TORCH_CHECK_VALUE(first >= 0 && count >= 0 && first + count <= fresh.size(0), "first: got ", first, " and ", count, " more of ",
+      fresh.size(0), " variables");
+  const int64_t rows = state.size(1);
+  if (rows == 0) {
+    return;
   }
+  if (!fresh.device().is_cpu() || !fresh.is_contiguous() || !state.is_contiguous() || fresh.scalar_type() != at::kFloat
+      || state.scalar_type() != at::kFloat) {
+    const Tensor sums = batchSums(state.narrow(0, first, count));
+    const Tensor mean = sums.select(1, 0).to(at::kDouble).mul(COARSE).add(sums.select(1, 1).to(at::kDouble).mul(FINE)).div((double)rows);
+    fresh.narrow(0, first, count).copy_(mean.masked_fill(sums.select(1, 2).ne(0), std::nan("")));
+    return;
+  }
+  const int64_t neurons = fresh.size(1);
+  const float *values = state.const_data_ptr<float>();
+  float *means = fresh.mutable_data_ptr<float>();
+  for (int64_t k = first; k < first + count; k++) {
+    sumRows(values + k * rows * neurons, rows, neurons, [&](int64_t n, const Sums &sums) { means[k * neurons + n] = sums.mean(rows); });
+  }
+  changed(fresh);
 }
 
 }  // namespace
@@ -993,9 +1120,10 @@ TORCH_LIBRARY(qlif, m) {
   m.def("run_backward(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, Tensor[] parameters, "
         "Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, Tensor? normals, Tensor tape, "
         "str config, int wanted) -> Tensor[]");
-  m.def("linear(Tensor input, Tensor weight, Tensor? bias) -> Tensor");
+  m.def("linear(Tensor input, Tensor weight, Tensor? bias, SymInt rows=0) -> Tensor");
   m.def("linear_backward(Tensor grad_output, Tensor input, Tensor weight, int wanted) -> Tensor[]");
   m.def("start(Tensor after, Generator? generator=None) -> Tensor", {at::Tag::nondeterministic_seeded});
+  m.def("next_run(Tensor(a!) series, bool evaluation) -> Tensor");
   m.def("batch_sums(Tensor values) -> Tensor");
   m.def("fresh_state(Tensor fresh, SymInt rows) -> Tensor");
   m.def("move_statistics(Tensor(a!) fresh, Tensor state, int first, int count) -> ()");
@@ -1026,7 +1154,10 @@ TORCH_LIBRARY_IMPL(qlif, Autograd, m) {
   m.impl("run_backward", runBackwardAutograd);
 }
 
-TORCH_LIBRARY_IMPL(qlif, CompositeExplicitAutograd, m) { m.impl("start", start); }
+TORCH_LIBRARY_IMPL(qlif, CompositeExplicitAutograd, m) {
+  m.impl("start", start);
+  m.impl("next_run", nextRun);
+}
 
 /** Binds the operators to a library; returns null, or what is wrong with it. */
 extern "C" __attribute__((visibility("default"))) const char *qlif_operator_open(const char *path) {

@@ -9,7 +9,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.StringJoiner;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.qlif.DrawStream;
+import org.qlif.spi.Printable;
 import org.qlif.spi.host.Philox;
 
 /**
@@ -20,7 +22,7 @@ import org.qlif.spi.host.Philox;
  * Waveform current = Waveform.of(Waveform.Shape.RAMP)
  *         .with(Waveform.Parameter.AMPLITUDE, 3)
  *         .with(Waveform.Parameter.NOISE, 0.2);
- * Waveform same = Waveform.of(Waveform.Shape.of("ramp")).with(List.of("amplitude=3", "noise=0.2"));
+ * Waveform same = Waveform.parse("ramp,amplitude=3,noise=0.2");
  * for (Waveform.Parameter parameter : current.shape().parameters()) {
  *     System.out.println(parameter + "=" + current.get(parameter) + ": " + parameter.meaning());
  * }
@@ -180,6 +182,8 @@ public final class Waveform implements Signal {
         }
     }
 
+    private static final String INDEPENDENT = "independent";
+
     private final Shape shape;
     private final Map<Parameter, Double> given;
     private final boolean independent;
@@ -193,6 +197,17 @@ public final class Waveform implements Signal {
     /** A signal of this shape, with its {@link Shape#defaultValue default values}; what is random in it differs from neuron to neuron. */
     public static Waveform of(Shape shape) {
         return new Waveform(Objects.requireNonNull(shape, "shape"), Map.of(), true);
+    }
+
+    /**
+     * The signal that a text describes: a shape and, after commas, what is not as in its defaults, such as {@code
+     * poisson,rate=0.3,independent=false}.
+     *
+     * @throws IllegalArgumentException if there is no such shape, and as {@link #with(List)}
+     */
+    public static Waveform parse(String text) {
+        String[] parts = text.split(",", -1);
+        return of(Shape.of(parts[0].strip())).with(List.of(parts).subList(1, parts.length));
     }
 
     /**
@@ -210,7 +225,7 @@ public final class Waveform implements Signal {
     }
 
     /**
-     * This signal with other values, each by a text such as {@code amplitude=3}.
+     * This signal with other values, each by a text such as {@code amplitude=3} or {@code independent=false}.
      *
      * @throws IllegalArgumentException if one is no such text, and as {@link #with(Parameter, double)}
      */
@@ -219,18 +234,34 @@ public final class Waveform implements Signal {
         for (String setting : settings) {
             int equals = setting.indexOf('=');
             if (equals < 0) {
-                throw new IllegalArgumentException("settings: got '" + setting + "', expected NAME=VALUE");
+                throw new IllegalArgumentException(
+                        "settings: got '" + Printable.text(setting) + "', expected NAME=VALUE");
             }
-            Parameter parameter = Parameter.of(setting.substring(0, equals).strip());
+            String name = setting.substring(0, equals).strip();
             String number = setting.substring(equals + 1).strip();
+            if (name.equals(INDEPENDENT)) {
+                changed = changed.independent(flag(number));
+                continue;
+            }
+            Parameter parameter = Parameter.of(name);
             try {
                 changed = changed.with(parameter, Double.parseDouble(number));
             } catch (NumberFormatException _) {
-                throw new IllegalArgumentException(parameter + ": got '" + number + "', expected a number in ["
-                        + parameter.least() + ", " + parameter.most() + "]");
+                throw new IllegalArgumentException(parameter + ": got '" + Printable.text(number)
+                        + "', expected a number in [" + parameter.least() + ", " + parameter.most() + "]");
             }
         }
         return changed;
+    }
+
+    private static boolean flag(String text) {
+        return switch (text) {
+            case "true" -> true;
+            case "false" -> false;
+            default ->
+                throw new IllegalArgumentException(
+                        INDEPENDENT + ": got '" + Printable.text(text) + "', expected true or false");
+        };
     }
 
     /**
@@ -337,15 +368,28 @@ public final class Waveform implements Signal {
         };
     }
 
-    /** The shape and all values, such as {@code ramp amplitude=2.0 offset=0.0 start=0.25 length=0.5 noise=0.0}. */
+    /** The shape and what differs from its defaults, such as {@code ramp,amplitude=3.0,independent=false}: {@link #parse} reads it. */
     @Override
     public String toString() {
-        StringJoiner text = new StringJoiner(" ");
+        StringJoiner text = new StringJoiner(",");
         text.add(shape.toString());
-        shape.parameters().forEach(parameter -> text.add(parameter + "=" + get(parameter)));
-        if (random() && !independent) {
-            text.add("independent=false");
+        shape.parameters().stream()
+                .filter(parameter -> get(parameter) != shape.defaultValue(parameter))
+                .forEach(parameter -> text.add(parameter + "=" + get(parameter)));
+        if (!independent) {
+            text.add(INDEPENDENT + "=false");
         }
         return text.toString();
+    }
+
+    /** Whether it is the same signal. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Waveform that && toString().equals(that.toString());
+    }
+
+    @Override
+    public int hashCode() {
+        return toString().hashCode();
     }
 }

@@ -122,6 +122,24 @@ class WaveformTest {
     }
 
     @Test
+    void textTellsASignal() {
+        Waveform poisson = Waveform.parse("poisson, rate=0.5 ,independent=false");
+        assertThat(poisson).hasToString("poisson,rate=0.5,independent=false");
+        assertThat(poisson)
+                .isEqualTo(Waveform.of(Shape.POISSON).with(Parameter.RATE, 0.5).independent(false))
+                .isEqualTo(Waveform.parse(poisson.toString()))
+                .hasSameHashCodeAs(Waveform.parse(poisson.toString()))
+                .isNotEqualTo(Waveform.of(Shape.POISSON));
+        assertThat(Waveform.parse("ramp")).hasToString("ramp").isEqualTo(Waveform.of(Shape.RAMP));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Waveform.parse("ramp,"))
+                .withMessage("settings: got '', expected NAME=VALUE");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Waveform.parse("noise,independent=0"))
+                .withMessage("independent: got '0', expected true or false");
+    }
+
+    @Test
     void refusesWhatIsOutOfRange() {
         Waveform sine = Waveform.of(Shape.SINE);
         assertThatIllegalArgumentException()

@@ -1,22 +1,35 @@
 package org.qlif.training;
 
+import java.awt.Dimension;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStreamWriter;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import javax.imageio.ImageIO;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
+import javax.xml.parsers.DocumentBuilderFactory;
+import javax.xml.parsers.ParserConfigurationException;
+import org.apache.batik.svggen.SVGGeneratorContext;
+import org.apache.batik.svggen.SVGGraphics2D;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.internal.chartpart.Chart;
 import org.qlif.io.OutputFile;
+import org.w3c.dom.Document;
 
-/** Charts as PNG files, at the end of long work. */
+/** Charts as PNG or SVG files, at the end of long work. */
 public final class Pictures {
     private static final int TRIAL_WIDTH = 120;
     private static final int TRIAL_HEIGHT = 90;
+
+    /** Of a pixel. */
+    private static final int SVG_DECIMALS = 2;
 
     private Pictures() {}
 
@@ -50,11 +63,15 @@ public final class Pictures {
         return output;
     }
 
+    /** Whether a file of this name becomes an SVG; any other becomes a PNG. */
+    public static boolean isSvg(Path file) {
+        return file.toString().toLowerCase(Locale.ROOT).endsWith(".svg");
+    }
+
     /** The charts below one another. */
     public static BufferedImage stacked(List<? extends Chart<?, ?>> charts) {
-        int width = charts.stream().mapToInt(Chart::getWidth).max().orElseThrow();
-        int height = charts.stream().mapToInt(Chart::getHeight).sum();
-        BufferedImage picture = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+        Dimension size = size(charts);
+        BufferedImage picture = new BufferedImage(size.width, size.height, BufferedImage.TYPE_INT_RGB);
         Graphics2D graphics = picture.createGraphics();
         int top = 0;
         for (Chart<?, ?> chart : charts) {
@@ -65,9 +82,46 @@ public final class Pictures {
         return picture;
     }
 
-    /** Writes the charts below one another. */
+    private static Dimension size(List<? extends Chart<?, ?>> charts) {
+        return new Dimension(
+                charts.stream().mapToInt(Chart::getWidth).max().orElseThrow(),
+                charts.stream().mapToInt(Chart::getHeight).sum());
+    }
+
+    /** Writes the charts below one another, as an SVG if the file {@linkplain #isSvg is called} so, else as a PNG. */
     public static void write(OutputFile file, List<? extends Chart<?, ?>> charts) throws IOException {
-        file.write(png(stacked(charts)));
+        file.write(isSvg(file.path()) ? svg(charts) : png(stacked(charts)));
+    }
+
+    private static byte[] svg(List<? extends Chart<?, ?>> charts) throws IOException {
+        SVGGeneratorContext context = SVGGeneratorContext.createDefault(document());
+        context.setPrecision(SVG_DECIMALS);
+        context.setComment(null);
+        SVGGraphics2D graphics = new SVGGraphics2D(context, false);
+        graphics.setSVGCanvasSize(size(charts));
+        int top = 0;
+        for (Chart<?, ?> chart : charts) {
+            Graphics2D own = (Graphics2D) graphics.create(0, top, chart.getWidth(), chart.getHeight());
+            chart.paint(own, chart.getWidth(), chart.getHeight());
+            own.dispose();
+            top += chart.getHeight();
+        }
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (Writer out = new OutputStreamWriter(bytes, StandardCharsets.UTF_8)) {
+            graphics.stream(out, true);
+        }
+        return bytes.toByteArray();
+    }
+
+    private static Document document() throws IOException {
+        try {
+            return DocumentBuilderFactory.newDefaultInstance()
+                    .newDocumentBuilder()
+                    .getDOMImplementation()
+                    .createDocument("http://www.w3.org/2000/svg", "svg", null);
+        } catch (ParserConfigurationException cause) {
+            throw new IOException("this JDK makes no XML documents", cause);
+        }
     }
 
     /** In memory: what can fail of this must not have begun to write. */
