@@ -6,6 +6,7 @@ import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.QlifConfig;
 import org.qlif.Tensor;
 import org.qlif.training.ImageSet;
 import org.qlif.training.NetworkShape;
@@ -38,7 +39,7 @@ final class DjlRun implements TrainingRun {
         try {
             network = new Network(
                     shape,
-                    task.neuron(),
+                    (QlifConfig) task.neuron(),
                     task.learned(),
                     options.device(),
                     options.threads(),

@@ -20,12 +20,12 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.SplittableRandom;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.KernelOptions;
+import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
@@ -98,7 +98,7 @@ final class Network implements AutoCloseable {
     Network(
             NetworkShape shape,
             QlifConfig config,
-            Set<QlifParameter> learned,
+            List<? extends NeuronParameter> learned,
             Device device,
             int threads,
             double learningRate,

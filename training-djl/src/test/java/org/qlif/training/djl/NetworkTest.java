@@ -3,9 +3,7 @@ package org.qlif.training.djl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.ValueLayout;
-import java.util.EnumSet;
 import java.util.List;
-import java.util.Set;
 import java.util.SplittableRandom;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
@@ -42,7 +40,7 @@ class NetworkTest {
     private static final Device CPU = Device.of("cpu");
 
     private Network network(double clipGrad) {
-        return new Network(SHAPE, SMOOTH, EnumSet.allOf(QlifParameter.class), CPU, 1, 1e-2, clipGrad, 3);
+        return new Network(SHAPE, SMOOTH, List.of(QlifParameter.values()), CPU, 1, 1e-2, clipGrad, 3);
     }
 
     private static SharedArray spikes(Network network) {
@@ -173,7 +171,7 @@ class NetworkTest {
     void anUpdateThatLeavesTheFiniteNumbersIsTold() {
         // Adam's first step is the learning rate, whatever the gradient; the bounds would hide where it led a neuron's
         // parameter.
-        try (Network network = new Network(SHAPE, SMOOTH, EnumSet.allOf(QlifParameter.class), CPU, 1, 3e38, 0, 3)) {
+        try (Network network = new Network(SHAPE, SMOOTH, List.of(QlifParameter.values()), CPU, 1, 3e38, 0, 3)) {
             assertThat(network.train(spikes(network), LABELS, DRAWS).divergence())
                     .isEqualTo("the norm of hidden.weight is Infinity");
         }
@@ -188,7 +186,7 @@ class NetworkTest {
                 .tau(1)
                 .adaptiveThreshold(threshold -> threshold.withEnabled(adapts))
                 .build();
-        Set<QlifParameter> learned = EnumSet.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
+        List<QlifParameter> learned = List.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
         try (Network network = new Network(SHAPE, config, learned, CPU, 1, 1e4, 0, 3)) {
             assertThat(network.train(spikes(network), LABELS, DRAWS).divergence())
                     .isNull();
@@ -208,7 +206,7 @@ class NetworkTest {
         QlifConfig config = SMOOTH.toBuilder()
                 .homeostasis(homeostasis -> homeostasis.on().withTau(3).withLearningRate(0.1))
                 .build();
-        try (Network network = new Network(SHAPE, config, EnumSet.of(QlifParameter.V_TH), CPU, 1, 1e-2, 0, 3)) {
+        try (Network network = new Network(SHAPE, config, List.of(QlifParameter.V_TH), CPU, 1, 1e-2, 0, 3)) {
             SharedArray spikes = spikes(network);
             float[] before = network.mean(QlifVariable.HOMEOSTASIS);
             assertThat(before).containsOnly(0f);
