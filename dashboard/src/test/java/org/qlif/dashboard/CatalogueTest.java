@@ -58,7 +58,7 @@ class CatalogueTest {
             assertThat(control.expected()).isEqualTo(option.expected());
             assertThat(control.choices()).isEqualTo(option.choices());
             assertThat(control.derivable()).isEqualTo(option.derivable());
-            assertThat(control.meaning()).as(option.name()).isNotBlank().doesNotContain("\n", "|");
+            assertThat(control.meaning()).as(option.name()).isNotBlank().doesNotContain("\n", "|", "`", "()");
             boolean numeric = option.kind() == Kind.NUMBER || option.kind() == Kind.WHOLE;
             assertThat(control.slider() != null).as(option.name()).isEqualTo(numeric);
             assertThat(control.range().isBlank()).as(option.name()).isEqualTo(!numeric);

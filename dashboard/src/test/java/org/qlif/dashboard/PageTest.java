@@ -339,7 +339,7 @@ class PageTest {
                 "(box => { box.value = 'cap of h'; box.dispatchEvent(new Event('input')); })(document.getElementById('find'))");
         assertThat(
                         page.text(
-                                "[...document.querySelectorAll('#qlif-panels .control')].filter(one => !one.classList.contains('visually-hidden')).map(one => one.dataset.key).join()"))
+                                "[...document.querySelectorAll('#qlif-panels .control')].filter(one => !one.hidden).map(one => one.dataset.key).join()"))
                 .isEqualTo("qlif.ahp_max");
     }
 
