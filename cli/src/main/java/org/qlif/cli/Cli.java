@@ -61,6 +61,7 @@ final class Cli {
                 .addSubcommand(new ReconstructCommand(progress))
                 .addSubcommand(new CurvesCommand())
                 .addSubcommand(new SimulateCommand())
+                .addSubcommand(new DashboardCommand())
                 .registerConverter(BenchWorkload.Model.class, new NameConverter<>(BenchWorkload.Model.class))
                 .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
                 .registerConverter(SpikeValue.class, new NameConverter<>(SpikeValue.class))

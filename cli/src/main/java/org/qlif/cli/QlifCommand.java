@@ -25,6 +25,7 @@ import picocli.CommandLine.ScopeType;
             "  ./qlif reconstruct                   how well it codes images, beside LIF",
             "  ./qlif curves                        how the neurons respond to their input",
             "  ./qlif simulate --plot neuron.png    what a neuron does, step by step",
+            "  ./qlif dashboard                     a page to play with their parameters",
             "",
             "COMMAND --help lists its options with their ranges."
         })

@@ -22,13 +22,15 @@ class UsageTest {
                         "run",
                         "curves",
                         "simulate",
+                        "dashboard",
                         "Examples:",
                         "Exit codes:")
                 .doesNotContain("\u001b");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"devices", "verify", "bench", "train", "reconstruct", "run", "curves", "simulate"})
+    @ValueSource(
+            strings = {"devices", "verify", "bench", "train", "reconstruct", "run", "curves", "simulate", "dashboard"})
     void everyCommandHasHelpWithAnExample(String command) {
         Invocation help = Invocation.of(command, "--help");
         assertThat(help.exitCode()).isZero();
