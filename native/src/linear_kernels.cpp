@@ -679,12 +679,11 @@ size_t forwardBytes(const LinearJob &job) {
 }
 
 /** Few rows: the weights are added where they are. */
-void forwardRow(const LinearArgs &args, const Input &input, int64_t row, const Line &line, Room room) {
+void forwardRow(const LinearArgs &args, const Input &input, const Line &line, float *output, Room room) {
   uint32_t *const places = room.take<uint32_t>(CHUNK);
   float *const values = room.take<float>(CHUNK);
-  float *const output = args.output + row * args.outputs;
-  for (int64_t m = 0; m < args.outputs; m++) {
-    output[m] = args.bias != nullptr ? args.bias[m] : 0.0f;
+  for (int64_t m = 0; m < args.columns; m++) {
+    output[m] = args.bias != nullptr ? args.bias[args.column + m] : 0.0f;
   }
   for (int64_t chunk = 0; chunk < args.inputs; chunk += CHUNK) {
     const int64_t to = args.inputs - chunk < CHUNK ? args.inputs : chunk + CHUNK;
@@ -698,9 +697,9 @@ void forwardRow(const LinearArgs &args, const Input &input, int64_t row, const L
         values[count++] = mayHaveValues(args) ? line.floats()[place] : 1.0f;
       }
     }
-    const float *const weights = args.weights + chunk * args.outputs;
+    const float *const weights = args.weights + chunk * args.outputs + args.column;
     int64_t m = 0;
-    for (; m + 4 * Vector::LANES <= args.outputs; m += 4 * Vector::LANES) {
+    for (; m + 4 * Vector::LANES <= args.columns; m += 4 * Vector::LANES) {
       Vector sum[4];
 #pragma GCC unroll 4
       for (int v = 0; v < 4; v++) {
@@ -719,10 +718,10 @@ void forwardRow(const LinearArgs &args, const Input &input, int64_t row, const L
         sum[v].store(output + m + v * Vector::LANES);
       }
     }
-    for (int i = 0; i < count && m < args.outputs; i++) {
+    for (int i = 0; i < count && m < args.columns; i++) {
       const float *from = weights + (int64_t)places[i] * args.outputs;
 #pragma GCC ivdep
-      for (int64_t n = m; n < args.outputs; n++) {
+      for (int64_t n = m; n < args.columns; n++) {
         output[n] = fma(values[i], from[n], output[n]);
       }
     }
@@ -734,10 +733,13 @@ void forward(const LinearJob &job, int64_t part, void *worker) {
   const Input input(args);
   const int64_t first = job.parts.first(part);
   const int rows = (int)(job.parts.first(part + 1) - first);
+  const auto line = [&](int row) { return input.line((first + row) / args.rows, args.row + (first + row) % args.rows); };
+  const auto output = [&](int row) {
+    return args.output + (first + row) / args.rows * args.outputStep + (first + row) % args.rows * args.outputRow;
+  };
   if (rows <= FEW || args.inputs == 0) {
     for (int row = 0; row < rows; row++) {
-      const int64_t t = (first + row) / args.batch;
-      forwardRow(args, input, first + row, input.line(t, first + row - t * args.batch), Room{(char *)worker});
+      forwardRow(args, input, line(row), output(row), Room{(char *)worker});
     }
     return;
   }
@@ -746,8 +748,7 @@ void forward(const LinearJob &job, int64_t part, void *worker) {
   float *const sums = room.take<float>((size_t)(rows + DENSE_ROWS) * PANEL);
   Line *const lines = room.take<Line>((size_t)rows);
   for (int row = 0; row < rows; row++) {
-    const int64_t t = (first + row) / args.batch;
-    lines[row] = input.line(t, first + row - t * args.batch);
+    lines[row] = line(row);
   }
   Terms terms = termsIn(room, rows, mayHaveValues(args));
   for (int64_t from = 0; from < args.inputs; from += CHUNK) {
@@ -763,9 +764,9 @@ void forward(const LinearJob &job, int64_t part, void *worker) {
     if (!terms.dense) {
       terms.list([&](int row, int at) { return *numbers(row, at); });
     }
-    const auto output = [&](int row) { return args.output + (first + row) * args.outputs; };
-    addProduct(terms, args.outputs, block, sums, [&](int at) { return args.weights + (from + at) * args.outputs; }, numbers,
-        [&](int row) { return from == 0 ? args.bias : (const float *)output(row); },
+    const float *const bias = args.bias == nullptr ? nullptr : args.bias + args.column;
+    addProduct(terms, args.columns, block, sums, [&](int at) { return args.weights + (from + at) * args.outputs + args.column; },
+        numbers, [&](int row) { return from == 0 ? bias : (const float *)output(row); },
         [&](int row, int64_t column, int width, const float *values) {
           copyPart(output(row) + column, values, width);
         });

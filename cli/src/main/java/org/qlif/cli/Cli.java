@@ -60,6 +60,7 @@ final class Cli {
                 .addSubcommand(new ReconstructCommand(progress))
                 .addSubcommand(new CurvesCommand())
                 .addSubcommand(new SimulateCommand())
+                .addSubcommand(new DashboardCommand())
                 .registerConverter(BenchWorkload.Model.class, new NameConverter<>(BenchWorkload.Model.class))
                 .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
                 .registerConverter(NeuronPreset.class, new NameConverter<>(NeuronPreset.class))

@@ -14,12 +14,21 @@ class UsageTest {
         assertThat(help.err()).isEmpty();
         assertThat(help.out())
                 .contains(
-                        "devices", "verify", "bench", "train", "run", "curves", "simulate", "Examples:", "Exit codes:")
+                        "devices",
+                        "verify",
+                        "bench",
+                        "train",
+                        "run",
+                        "curves",
+                        "simulate",
+                        "dashboard",
+                        "Examples:",
+                        "Exit codes:")
                 .doesNotContain("\u001b");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"devices", "verify", "bench", "train", "run", "curves", "simulate"})
+    @ValueSource(strings = {"devices", "verify", "bench", "train", "run", "curves", "simulate", "dashboard"})
     void everyCommandHasHelpWithAnExample(String command) {
         Invocation help = Invocation.of(command, "--help");
         assertThat(help.exitCode()).isZero();
