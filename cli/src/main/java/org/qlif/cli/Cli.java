@@ -30,6 +30,9 @@ final class Cli {
     /** The command line was wrong; nothing has run. */
     static final int USAGE = 2;
 
+    /** A signal such as Ctrl-C ended the run; the JVM says so itself where nobody else does. */
+    static final int INTERRUPTED = 130;
+
     private static final Map<String, String> EXIT_CODES = exitCodes();
 
     private static final Pattern CONTROL = Pattern.compile("\\p{Cc}");
@@ -53,9 +56,11 @@ final class Cli {
                 .addSubcommand(new VerifyCommand())
                 .addSubcommand(new BenchCommand(timing))
                 .addSubcommand(new TrainCommand(progress))
+                .addSubcommand(new RunCommand())
                 .addSubcommand(new ReconstructCommand(progress))
                 .addSubcommand(new CurvesCommand())
                 .addSubcommand(new SimulateCommand())
+                .addSubcommand(new DashboardCommand())
                 .registerConverter(BenchWorkload.Model.class, new NameConverter<>(BenchWorkload.Model.class))
                 .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
                 .registerConverter(NeuronPreset.class, new NameConverter<>(NeuronPreset.class))

@@ -70,7 +70,11 @@ final class ReconstructCommand implements Callable<Integer> {
         ReconstructionResult result;
         try {
             result = Reconstruction.run(
-                    arguments.builder().plot(plot).device(device.named()).build(),
+                    arguments
+                            .applyTo(spec, Reconstruction.defaults())
+                            .plot(plot)
+                            .device(device.named())
+                            .build(),
                     progress.get().reconstruction());
         } catch (OptionException refusal) {
             throw Refusal.of(spec, refusal);

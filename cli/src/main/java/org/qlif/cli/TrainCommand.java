@@ -1,14 +1,18 @@
 package org.qlif.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.qlif.Device;
+import org.qlif.spi.Printable;
 import org.qlif.training.OptionException;
+import org.qlif.training.SavedTraining;
 import org.qlif.training.Training;
 import org.qlif.training.TrainingEngine;
 import org.qlif.training.TrainingOptions;
+import org.qlif.training.TrainingStoppedException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -32,6 +36,8 @@ import picocli.CommandLine.Spec;
             "  ./qlif train",
             "  ./qlif train --lr 2e-3 --plot curves.png",
             "  ./qlif train --engine djl",
+            "  ./qlif train --checkpoint net.safetensors",
+            "  ./qlif train --resume net.safetensors --checkpoint net.safetensors --epochs 10",
             "  ./qlif train --set spike_value=SAMPLE --set use_ahp=false",
             "  ./qlif train --neuron default --epochs 1 --train-images 1000 --test-images 1000"
         })
@@ -72,6 +78,20 @@ final class TrainCommand implements Callable<Integer> {
             description = "Write the learning curves and a spike raster to this file, when all is done.")
     private Path plot;
 
+    @Option(
+            names = "--checkpoint",
+            paramLabel = "FILE",
+            description = "Save the training to this file after each epoch, and on Ctrl-C after the step that runs.")
+    private Path checkpoint;
+
+    @Option(
+            names = "--resume",
+            paramLabel = "FILE",
+            description =
+                    "Go on with a training that was saved, with the numbers that it would have had without the break:"
+                            + " options that are not given are as they were, --epochs counts from the start of the first run.")
+    private Path resume;
+
     @Mixin
     private DeviceOption device;
 
@@ -87,18 +107,48 @@ final class TrainCommand implements Callable<Integer> {
                 ? device.named()
                 : device.resolve().device();
         try {
-            Training.run(
-                    arguments
-                            .builder()
-                            .shift(shift)
-                            .engine(engine)
-                            .plot(plot)
-                            .device(chosen)
-                            .build(),
-                    progress.get().training());
+            TrainingOptions options = options(chosen);
+            if (checkpoint == null) {
+                Training.run(options, progress.get().training());
+            } else {
+                return runToBeStopped(options);
+            }
         } catch (OptionException refusal) {
             throw Refusal.of(spec, refusal);
         }
         return 0;
+    }
+
+    private int runToBeStopped(TrainingOptions options) throws IOException {
+        try (Interruption interruption = new Interruption()) {
+            try {
+                Training.run(options, progress.get().training(), interruption::requested);
+                return 0;
+            } catch (TrainingStoppedException stopped) {
+                // Said before the program may end.
+                PrintWriter err = spec.commandLine().getErr();
+                err.println("qlif: " + stopped.getMessage() + "; './qlif train --resume " + Printable.path(checkpoint)
+                        + "' goes on");
+                err.flush();
+                return Cli.INTERRUPTED;
+            }
+        }
+    }
+
+    /** Those of a run that is resumed, or the defaults, and what was given beside. */
+    private TrainingOptions options(Device chosen) throws IOException {
+        TrainingOptions.Builder options = resume == null
+                ? TrainingOptions.builder()
+                : SavedTraining.read(resume).options();
+        if (spec.commandLine().getParseResult().hasMatchedOption("--shift")) {
+            options.shift(shift);
+        }
+        return arguments
+                .applyTo(spec, options)
+                .engine(engine)
+                .plot(plot)
+                .checkpoint(checkpoint)
+                .device(chosen)
+                .build();
     }
 }

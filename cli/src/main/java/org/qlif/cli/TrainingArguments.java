@@ -4,7 +4,9 @@ import java.nio.file.Path;
 import org.qlif.training.NeuronPreset;
 import org.qlif.training.TrainingOptions;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 
 /** The options that say what network is trained and how, alike in every command that trains one. */
 final class TrainingArguments {
@@ -113,23 +115,30 @@ final class TrainingArguments {
         seed = defaults.seed();
     }
 
-    /** What was given. */
-    TrainingOptions.Builder builder() {
-        return TrainingOptions.builder()
-                .data(data == null ? Installation.file(defaults.data()) : data)
-                .hidden(hidden)
-                .steps(steps)
-                .batch(batch)
-                .learningRate(learningRate)
-                .learningRateDecay(learningRateDecay)
-                .clipGrad(clipGrad)
-                .epochs(epochs)
-                .trainImages(trainImages)
-                .testImages(testImages)
-                .neuron(neuron)
-                .tau(tau)
-                .seed(seed)
-                .settings(set.settings())
+    /** Sets in {@code options} what was given on the command line of {@code command}, and returns them. */
+    TrainingOptions.Builder applyTo(CommandSpec command, TrainingOptions.Builder options) {
+        options.data(data == null ? Installation.file(defaults.data()) : data)
                 .threads(threads.options().threads());
+        ParseResult parsed = command.commandLine().getParseResult();
+        given(parsed, "--hidden", () -> options.hidden(hidden));
+        given(parsed, "--steps", () -> options.steps(steps));
+        given(parsed, "--batch", () -> options.batch(batch));
+        given(parsed, "--lr", () -> options.learningRate(learningRate));
+        given(parsed, "--lr-decay", () -> options.learningRateDecay(learningRateDecay));
+        given(parsed, "--clip-grad", () -> options.clipGrad(clipGrad));
+        given(parsed, "--epochs", () -> options.epochs(epochs));
+        given(parsed, "--train-images", () -> options.trainImages(trainImages));
+        given(parsed, "--test-images", () -> options.testImages(testImages));
+        given(parsed, "--neuron", () -> options.neuron(neuron));
+        given(parsed, "--tau", () -> options.tau(tau));
+        given(parsed, "--set", () -> options.settings(set.settings()));
+        given(parsed, "--seed", () -> options.seed(seed));
+        return options;
+    }
+
+    private static void given(ParseResult parsed, String option, Runnable setter) {
+        if (parsed.hasMatchedOption(option)) {
+            setter.run();
+        }
     }
 }

@@ -54,6 +54,9 @@ public final class ConsoleListener implements TrainingListener {
         print("config  %s", setup.neuron());
         print("learn   %s", learning(options));
         print("device  %s (%s); %s", setup.device(), setup.kernel(), setup.engine());
+        if (options.resume() != null) {
+            print("resume  %s", options.resume());
+        }
     }
 
     @Override

@@ -9,6 +9,7 @@ import org.qlif.NeuronParameter;
 import org.qlif.Qlif;
 import org.qlif.network.Adam;
 import org.qlif.network.Batch;
+import org.qlif.network.Checkpoint;
 import org.qlif.network.DivergenceException;
 import org.qlif.network.Loss;
 import org.qlif.network.Network;
@@ -67,20 +68,24 @@ final class KitEngine implements TrainingEngine {
             testImages = encoder(task.testSet(), shape);
             trainLoss = loss(task.trainSet());
             testLoss = loss(task.testSet());
+            SavedTraining saved = options.resume();
+            adam = saved == null ? new Adam(options.learningRate()) : saved.adam();
+            trainer = (saved == null ? fresh(task).adam(adam) : saved.takeTrainer())
+                    .device(options.device().text())
+                    .options(KernelOptions.defaults().withThreads(options.threads()))
+                    .build();
+        }
+
+        private static Trainer.Builder fresh(TrainingTask task) {
+            NetworkShape shape = task.shape();
+            TrainingOptions options = task.options();
             Network network = Network.builder(shape.inputs())
                     .linear(shape.hidden())
                     .neurons(task.neuron(), task.learned().toArray(NeuronParameter[]::new))
                     .readout(shape.classes())
                     .seed(options.seed())
                     .build();
-            adam = new Adam(options.learningRate());
-            trainer = Trainer.builder(network)
-                    .adam(adam)
-                    .clip(options.clipGrad())
-                    .seed(options.seed())
-                    .device(options.device().text())
-                    .options(KernelOptions.defaults().withThreads(options.threads()))
-                    .build();
+            return Trainer.builder(network).clip(options.clipGrad()).seed(options.seed());
         }
 
         private static PoissonEncoder encoder(ImageSet images, NetworkShape shape) {
@@ -132,6 +137,11 @@ final class KitEngine implements TrainingEngine {
             } catch (DivergenceException divergence) {
                 return new Outcome(Double.NaN, 0, 0, 0, divergence.getMessage());
             }
+        }
+
+        @Override
+        public Checkpoint checkpoint() {
+            return Checkpoint.of(trainer);
         }
 
         @Override

@@ -63,6 +63,9 @@ public final class Reconstruction {
         if (options.engine() != TrainingEngine.Name.QLIF) {
             throw new OptionException("engine", options.engine(), TrainingEngine.Name.QLIF.toString());
         }
+        if (options.checkpoint() != null || options.resume() != null) {
+            throw new OptionException("checkpoint", options.checkpoint(), "none: a reconstruction is not saved");
+        }
         trainSet = ImageSet.training(options.data());
         testSet = ImageSet.test(options.data(), trainSet);
         trainCount = trainSet.count("trainImages", options.trainImages());

@@ -30,6 +30,8 @@ import org.qlif.NeuronConfig;
  * @param tau the neurons' membrane time constant in time steps, 1 to 1e6
  * @param settings what is changed of the neuron's configuration, each a text such as {@code use_ahp=false}
  * @param plot where a PNG of the curves and of a spike raster goes; null for none
+ * @param checkpoint where the training is saved after each epoch's steps, and where it stops; null for nowhere
+ * @param resume the training that is gone on with, of which all that bears on the numbers has to be as it was; null for a new one
  */
 public record TrainingOptions(
         Path data,
@@ -50,7 +52,9 @@ public record TrainingOptions(
         NeuronPreset neuron,
         double tau,
         List<String> settings,
-        Path plot) {
+        Path plot,
+        Path checkpoint,
+        SavedTraining resume) {
     /** The most neurons of the hidden layer. */
     public static final int MAX_HIDDEN = 65_536;
 
@@ -112,6 +116,10 @@ public record TrainingOptions(
         if (plot != null && !plot.toString().endsWith(".png")) {
             throw new OptionException("plot", plot, "a path that ends in .png");
         }
+        if (engine != TrainingEngine.Name.QLIF && (checkpoint != null || resume != null)) {
+            throw new OptionException(
+                    "engine", engine, TrainingEngine.Name.QLIF + ", whose trainings alone can be saved");
+        }
     }
 
     /** A builder that starts from the defaults. */
@@ -162,8 +170,36 @@ public record TrainingOptions(
         private double tau = 2;
         private List<String> settings = List.of();
         private Path plot;
+        private Path checkpoint;
+        private SavedTraining resume;
 
         private Builder() {}
+
+        /** One that starts from what this one has been told. */
+        Builder copy() {
+            return builder()
+                    .data(data)
+                    .hidden(hidden)
+                    .steps(steps)
+                    .batch(batch)
+                    .learningRate(learningRate)
+                    .learningRateDecay(learningRateDecay)
+                    .clipGrad(clipGrad)
+                    .epochs(epochs)
+                    .shift(shift)
+                    .trainImages(trainImages)
+                    .testImages(testImages)
+                    .seed(seed)
+                    .engine(engine)
+                    .threads(threads)
+                    .device(device)
+                    .neuron(neuron)
+                    .tau(tau)
+                    .settings(settings)
+                    .plot(plot)
+                    .checkpoint(checkpoint)
+                    .resume(resume);
+        }
 
         /** Sets the folder of the IDX files. */
         public Builder data(Path data) {
@@ -279,6 +315,18 @@ public record TrainingOptions(
             return this;
         }
 
+        /** Sets where the training is saved; null for nowhere. */
+        public Builder checkpoint(Path checkpoint) {
+            this.checkpoint = checkpoint;
+            return this;
+        }
+
+        /** Sets the training that is gone on with; see {@link SavedTraining#options}. */
+        Builder resume(SavedTraining resume) {
+            this.resume = resume;
+            return this;
+        }
+
         /** The options, checked. */
         public TrainingOptions build() {
             return new TrainingOptions(
@@ -300,7 +348,9 @@ public record TrainingOptions(
                     neuron,
                     tau,
                     settings,
-                    plot);
+                    plot,
+                    checkpoint,
+                    resume);
         }
     }
 }
