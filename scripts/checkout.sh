@@ -33,7 +33,7 @@ esac
 qlif_sources() {
   (
     cd -- "$root" >/dev/null
-    LC_ALL=C find pom.xml ./*/pom.xml ./*/src/main gpu/src/generated gpu/build-library native \( -path native/target -o -name __pycache__ \) -prune \
+    LC_ALL=C find pom.xml ./*/pom.xml ./*/src/main docs/model.md gpu/src/generated gpu/build-library native \( -path native/target -o -name __pycache__ \) -prune \
       -o -type f -exec cksum {} + 2>&1 | LC_ALL=C sort
   )
 }

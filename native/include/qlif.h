@@ -448,7 +448,7 @@ typedef struct qlif_forward_args {
    * NULL: the rows follow each other. Not read where nothing is drawn. */
   const uint64_t *row_index;
 
-  const void *input;                            /* (T, B, N) of input_type */
+  const void *input;                            /* (T, B, N) of input_type; NULL beside a linear layer */
   const float *parameters[QLIF_MAX_PARAMETERS]; /* (N) or (1) each */
   qlif_broadcast modulation;                    /* m, transformed by the kernel; absent: M stays what the state says */
   const float *uniforms;                        /* (T, W, B, N) in [0, 1), W = 1 but in MULTI_QUBIT; NULL: drawn */
@@ -469,14 +469,19 @@ typedef struct qlif_forward_args {
    * kernel's own. Calls that bring their own may run at the same time, on streams or in graphs, and need no qlif_kernel_reserve. */
   void *scratch;
   uint64_t scratch_bytes; /* what it has: qlif_scratch_bytes tells how much is enough; 0 without scratch */
+
+  /* On QLIF_HOST: a linear layer whose output, its (T, B, M), is the input. The current of some neurons is made when their steps need it,
+   * with the bits of qlif_linear_forward. Its output may be NULL, else it is written, too. A backward call reads that output again, or if it is
+   * NULL all that the layer reads, from which it makes the current again. NULL: there is an input. */
+  const struct qlif_linear_forward_args *linear;
 } qlif_forward_args;
 
 typedef struct qlif_backward_args {
   uint32_t size;     /* sizeof(qlif_backward_args) */
   int32_t grad_type; /* of grad_spike_values, grad_voltages and grad_input: QLIF_TYPE_F32 */
 
-  /* The forward call whose tape this is. Read again are its shape, draws, key, row_index, input, parameters, modulation, uniforms, normals,
-   * initial_state and tape, and what they point to must hold what it held then: advance a key after the backward call. Its outputs
+  /* The forward call whose tape this is. Read again are its shape, draws, key, row_index, input, linear, parameters, modulation, uniforms,
+   * normals, initial_state and tape, and what they point to must hold what it held then: advance a key after the backward call. Its outputs
    * and its scratch are not looked at. */
   const qlif_forward_args *forward;
 
@@ -534,7 +539,7 @@ typedef struct qlif_linear_forward_args {
   const void *input;    /* (T, B, K); as bits (T, ceil(B K / 64)): element e = b * K + k of a step is bit e mod 64 of word e div 64 */
   const float *weights; /* (K, M) */
   const float *bias;    /* (M); NULL: 0 */
-  float *output;        /* (T, B, M) */
+  float *output;        /* (T, B, M); may be NULL in qlif_forward_args.linear */
 } qlif_linear_forward_args;
 
 /* Gradients of weights and bias: in each block of 32 rows of the batch, t ascending, then b ascending, input * grad_output is added by fused

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "interface.h"
+#include "linear.h"
 
 #ifndef QLIF_VERSION
 #error "QLIF_VERSION is the build's to give"
@@ -278,14 +279,49 @@ BackwardArgs argumentsOf(const qlif_backward_args &given, int64_t elements) {
   return args;
 }
 
-/** Checks a forward call but for its tape and what it writes. */
-ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &args) {
+/** Does checks of a struct that a field points to, which their failures then name. */
+template <class Checks>
+void within(const char *field, Checks checks) {
+  try {
+    checks();
+  } catch (const Failure &failure) {
+    fail(failure.status, "%s.%s", field, failure.text);
+  }
+}
+
+/** The linear layer that makes a call's input, or in a backward call has made and kept it. */
+void takeLinear(const OpenKernel &kernel, const qlif_forward_args &args, bool backward, ForwardCall &call) {
+  if (kernel.device != QLIF_HOST) {
+    fail(QLIF_UNAVAILABLE, "linear: given, expected NULL: kernels on CUDA devices make no input current");
+  }
+  if (args.input != nullptr) {
+    fail(QLIF_INVALID_ARGUMENT, "linear: given beside an input, expected one of the two");
+  }
+  within("linear", [&] {
+    const LinearArgs linear = linearArgsOf(readStruct("qlif_linear_forward_args", args.linear));
+    if (linear.steps != args.steps || linear.batch != args.batch || linear.outputs != args.neurons) {
+      fail(QLIF_INVALID_ARGUMENT, "output: is of (T, B, M) = (%lld, %lld, %lld), expected the call's (%lld, %lld, %lld)",
+          (long long)linear.steps, (long long)linear.batch, (long long)linear.outputs, (long long)args.steps, (long long)args.batch,
+          (long long)args.neurons);
+    }
+    requireTensor("output", linear.output);
+    if (backward && linear.output != nullptr) {
+      call.args.input = linear.output;
+    } else {
+      requireLinearInputs(linear);
+      call.linear = linear;
+    }
+  });
+}
+
+/** Checks a forward call but for its tape and what it writes; backward: whether it is one that a backward call follows. */
+ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &args, bool backward) {
   requireType("input_type", args.input_type);
   requireType("spike_value_type", args.spike_value_type);
   requireZero("qlif_forward_args.reserved", args.reserved);
   const Model &model = kernel.model();
   int64_t elements = requireShape(args.steps, args.batch, args.neurons);
-  ForwardCall call{argumentsOf(args), elements, nullptr, {}};
+  ForwardCall call{argumentsOf(args), elements, nullptr, {}, {}};
   requireDraws(kernel, args, call.args, elements);
   if (args.per_neuron_parameters >> model.parameters.count != 0) {
     fail(QLIF_INVALID_ARGUMENT, "per_neuron_parameters: got 0x%x, expected bits 0 to %d only", args.per_neuron_parameters,
@@ -293,7 +329,11 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   }
   int64_t rows = args.steps * elements;
   product("steps * batch * neurons", rows, sizeof(float));
-  requireTensor("input", args.input, rows);
+  if (args.linear != nullptr) {
+    takeLinear(kernel, args, backward, call);
+  } else {
+    requireTensor("input", args.input, rows);
+  }
   for (int parameter = 0; parameter < model.parameters.count; parameter++) {
     if (elements > 0 && args.parameters[parameter] == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "parameters[%d] (%s): got NULL, expected an address", parameter, model.parameters[parameter].symbol);
@@ -675,7 +715,7 @@ qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *given, vo
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("args", given);
     const qlif_forward_args args = readStruct("qlif_forward_args", given);
-    ForwardCall call = forwardCallOf(*held, args);
+    ForwardCall call = forwardCallOf(*held, args, false);
     requireOutputs(held->model(), args, call.elements);
     requireStream(*held, stream);
     std::optional<Held<OpenTape>> tape;
@@ -709,7 +749,7 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *given, 
     requireZero("qlif_backward_args.reserved", args.reserved);
     requireGiven("forward", args.forward);
     const qlif_forward_args forward = readStruct("qlif_forward_args", args.forward);
-    const ForwardCall forwardCall = forwardCallOf(*held, forward);
+    const ForwardCall forwardCall = forwardCallOf(*held, forward, true);
     requireRange("grad_spike_values_shared", args.grad_spike_values_shared, 0, 1);
     BackwardCall call{argumentsOf(args, forwardCall.elements), forwardCall, {}, {}};
     const Model &model = held->model();

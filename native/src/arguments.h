@@ -61,6 +61,33 @@ struct DrawArgs {
   float *normals;
 };
 
+/** A linear layer's arguments; output is null in a backward call. */
+struct LinearArgs {
+  int64_t steps;
+  int64_t batch;
+  int64_t inputs;
+  int64_t outputs;
+  int32_t inputType;  // QLIF_INPUT_
+  const void *input;
+  const float *weights;
+  const float *bias;  // null: none
+  float *output;
+  // Of a forward call: which rows of a step are wanted, in which columns, and the floats from a step of `output` to the next and from a row
+  // to the next. It begins with the first of them.
+  int64_t row;
+  int64_t rows;
+  int64_t column;
+  int64_t columns;
+  int64_t outputStep;
+  int64_t outputRow;
+  // Of a backward call.
+  const float *gradOutput;
+  bool gradOutputShared;  // one (B, M) for all steps
+  float *gradWeights;
+  float *gradBias;
+  float *gradInput;
+};
+
 /** Memory of the caller's that a call works in. */
 struct Scratch {
   void *memory;  // null: the kernel's own

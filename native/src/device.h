@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <memory>
+#include <optional>
 
 #include "arguments.h"
 #include "models.h"
@@ -36,6 +37,7 @@ struct ForwardCall {
   int64_t elements;
   TapeStorage *tape;  // null: none
   Scratch scratch;
+  std::optional<LinearArgs> linear;  // what makes the input, which is null then; on the host alone
 };
 
 /** How the modulation's gradient is added up. */

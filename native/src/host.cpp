@@ -10,6 +10,7 @@
 #include "checks.h"
 #include "host_kernels.h"
 #include "instructions.h"
+#include "linear.h"
 #include "memory.h"
 #include "team.h"
 
@@ -152,6 +153,67 @@ HostProgram programOf(const ModelConfig &config) { return hostProgramBaseline(co
 
 #endif
 
+/** a / b, rounded up. */
+int64_t quotientUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/** Bytes, up to where the next cache line begins. */
+size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/**
+ * The input current that a linear layer makes: that of the blocks of a part, all of their steps, before the neurons of the part take it up.
+ * The layer copies its weights for each part, so a part has as many of its rows, one for each step, as the layer takes at a time.
+ */
+class Current {
+ public:
+  Current(const LinearProgram &program, const LinearArgs &args) : program_(program), args_(args) {}
+
+  /** The most blocks of a part. */
+  int64_t blocks() const {
+    const int64_t rows = program_.inputRows / (args_.steps > 0 ? args_.steps : 1);
+    return rows == 0 || args_.outputs * rows < LANES ? 1 : args_.outputs * rows / LANES;
+  }
+
+  /** Bytes for a part of so many blocks. */
+  uint64_t bytes(int64_t blocks) const {
+    const char *name = "the input current of some neurons";
+    const uint64_t values = (uint64_t)product(name, product(name, blocks, LANES * (int64_t)sizeof(float)), args_.steps);
+    return values + program_.forwardBytes(LinearJob{args_, LinearParts{program_.inputRows, 1}});
+  }
+
+  /** Makes it for elements `first` to `end`; memory: bytes() of it. */
+  HostInput make(int64_t first, int64_t end, void *memory) const {
+    const int64_t stride = quotientUp(end - first, LANES) * LANES;
+    float *const values = (float *)memory;
+    void *const worker = values + stride * args_.steps;
+    // The end of a row of the batch, whole rows, the start of one.
+    for (int64_t e = first; args_.steps > 0 && e < end;) {
+      LinearArgs part = args_;
+      part.row = e / args_.outputs;
+      part.column = e % args_.outputs;
+      const int64_t whole = (end - e) / args_.outputs;
+      part.rows = part.column > 0 || whole == 0 ? 1 : whole;
+      part.columns = args_.outputs - part.column < end - e ? args_.outputs - part.column : end - e;
+      part.output = values + (e - first);
+      part.outputStep = stride;
+      part.outputRow = args_.outputs;
+      const int64_t rows = args_.steps * part.rows;
+      const LinearJob job{part, LinearParts{rows, quotientUp(rows, program_.inputRows)}};
+      for (int64_t i = 0; i < job.parts.count; i++) {
+        program_.forward(job, i, worker);
+      }
+      e += part.rows * part.columns;
+    }
+    for (int64_t t = 0; args_.output != nullptr && t < args_.steps; t++) {
+      memcpy(args_.output + t * args_.outputStep + first, values + t * stride, (size_t)(end - first) * sizeof(float));
+    }
+    return HostInput{values, stride, first};
+  }
+
+ private:
+  const LinearProgram &program_;
+  const LinearArgs &args_;
+};
+
 constexpr uint32_t LARGEST_FINITE = 0x7f7fffff;
 
 /** The bits of the least positive float for which a question is answered with yes, as it is for all greater finite ones. */
@@ -217,7 +279,7 @@ float dtOf(const ModelConfig &config) {
 class HostKernel final : public DeviceKernel {
  public:
   HostKernel(const ModelConfig &config, int threads, int64_t spinNanos)
-      : config_(config), parameters_(config.table().parameters.count), program_(programOf(config)),
+      : config_(config), parameters_(config.table().parameters.count), program_(programOf(config)), linear_(linearProgramOfHost()),
         sums_(new GradientSums), crew_(threads, spinNanos) {
     for (int parameter = 0; parameter < parameters_; parameter++) {
       legal_[parameter] = legalBits(config.table().parameters[parameter].range, dtOf(config));
@@ -261,9 +323,8 @@ class HostKernel final : public DeviceKernel {
     HostForward forward = forwardOf(call);
     share([](void *context, int member, int64_t part) {
       Job<HostForward> &job = *(Job<HostForward> *)context;
-      const Blocks blocks = job.blocks(part);
-      job.kernel.program_.forward(job.call, blocks.first, blocks.count, job.muster.scratch(member));
-    }, forward, call.elements, call.args.steps, program_.blocks);
+      job.run(member, part, job.kernel.program_.forward);
+    }, forward, call.elements, call.args.steps, program_.blocks, call.linear);
   }
 
   void backward(const BackwardCall &call, void *) override {
@@ -280,9 +341,8 @@ class HostKernel final : public DeviceKernel {
     HostBackward backward{forwardOf(call.forward), call.args, HostSums{sums, steps}};
     share([](void *context, int member, int64_t part) {
       Job<HostBackward> &job = *(Job<HostBackward> *)context;
-      const Blocks blocks = job.blocks(part);
-      job.kernel.program_.backward(job.call, blocks.first, blocks.count, job.muster.scratch(member));
-    }, backward, elements, args.steps, program_.blocks);
+      job.run(member, part, job.kernel.program_.backward);
+    }, backward, elements, args.steps, program_.blocks, call.forward.linear);
 
     FloatEnvironment environment;
     for (int parameter = 0; parameter < parameters_; parameter++) {
@@ -317,7 +377,7 @@ class HostKernel final : public DeviceKernel {
     share([](void *context, int member, int64_t part) {
       Job<HostDraw> &job = *(Job<HostDraw> *)context;
       job.kernel.program_.draw(job.call, part, job.muster.scratch(member));
-    }, draw, args.elements, args.steps, 1);
+    }, draw, args.elements, args.steps, 1, {});
   }
 
   uint64_t tapeBytes(int mode, int64_t steps, int64_t elements) override { return TapeLayout(config_, mode, steps, elements).bytes; }
@@ -347,24 +407,37 @@ class HostKernel final : public DeviceKernel {
   }
 
  private:
-  struct Blocks {
-    int64_t first;
-    int count;
-  };
-
   template <class Call>
   struct Job {
     HostKernel &kernel;
     const Call &call;
     const Muster &muster;
-    const int64_t all;     // blocks
-    const int64_t atOnce;  // in a part, but for the last
+    const int64_t elements;
+    const int64_t atOnce;  // blocks in a part, but for the last
+    const std::optional<Current> &current;  // none: the input is there
 
-    Blocks blocks(int64_t part) const {
+    /** The blocks of a part; kernel(call, first, count, worker) does a few of them. */
+    template <class Kernel>
+    void run(int member, int64_t part, Kernel kernel) {
       const int64_t first = part * atOnce;
-      return Blocks{first, (int)(all - first < atOnce ? all - first : atOnce)};
+      const int64_t end = wordsOf(elements) - first < atOnce ? wordsOf(elements) : first + atOnce;
+      void *const worker = muster.scratch(member);
+      if (!current) {
+        kernel(call, first, (int)(end - first), worker);
+        return;
+      }
+      Call own = call;
+      char *const room = (char *)worker + lines(this->kernel.program_.workerBytes);
+      inputOf(own) = current->make(first * LANES, end * LANES < elements ? end * LANES : elements, room);
+      const int most = this->kernel.program_.blocks;
+      for (int64_t block = first; block < end; block += most) {
+        kernel(own, block, (int)(end - block < most ? end - block : most), worker);
+      }
     }
   };
+
+  static HostInput &inputOf(HostForward &call) { return call.input; }
+  static HostInput &inputOf(HostBackward &call) { return call.forward.input; }
 
   struct ParameterCheck {
     const HostKernel &kernel;
@@ -394,26 +467,29 @@ class HostKernel final : public DeviceKernel {
     }
   }
 
-  /** most: how many blocks a part may have. */
+  /** most: how many blocks a part may have; linear: what makes the input, if it is not there. */
   template <class Call>
-  void share(Team::Job job, const Call &call, int64_t elements, int64_t steps, int most) {
+  void share(
+      Team::Job job, const Call &call, int64_t elements, int64_t steps, int64_t most, const std::optional<LinearArgs> &linear) {
     FloatEnvironment environment;
     const int64_t blocks = wordsOf(elements);
+    std::optional<Current> current;
+    if (linear) {
+      current.emplace(linear_, *linear);
+      most = current->blocks();
+    }
     Muster muster(crew_, elements * (steps > 0 ? steps : 1) < ALONE ? 1 : blocks);
-    muster.reserve(program_.workerBytes);
     // As many parts for each member, where there are blocks enough.
     const int64_t turns = quotientUp(blocks, (int64_t)muster.members() * most);
     const int64_t atOnce = blocks == 0 ? 1 : quotientUp(blocks, turns * muster.members());
-    Job<Call> context{*this, call, muster, blocks, atOnce};
+    muster.reserve(lines(program_.workerBytes) + (current ? current->bytes(atOnce) : 0));
+    Job<Call> context{*this, call, muster, elements, atOnce, current};
     muster.run(job, &context, quotientUp(blocks, atOnce));
   }
 
-  /** a / b, rounded up. */
-  static int64_t quotientUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
   HostForward forwardOf(const ForwardCall &call) const {
     HostTapeView tape = call.tape == nullptr ? HostTapeView{} : ((HostTape *)call.tape)->view();
-    return HostForward{config_, call.args, call.elements, tape};
+    return HostForward{config_, call.args, HostInput{call.args.input, call.elements, 0}, call.elements, tape};
   }
 
   uint64_t scratchBytes(int64_t steps, int64_t elements, bool modulationSteps) const {
@@ -432,6 +508,7 @@ class HostKernel final : public DeviceKernel {
   const ModelConfig config_;
   const int parameters_;
   const HostProgram program_;
+  const LinearProgram linear_;
   BitRange legal_[QLIF_MAX_PARAMETERS];  // of the values of each parameter
   Memory scratch_;
   std::unique_ptr<GradientSums> sums_;

@@ -249,13 +249,33 @@ struct Block {
 
   /** Asks for a later step's line: its row is far away from this step's, where no hardware looks ahead. */
   template <int WRITE = 0, class T>
-  void ahead(const T *tensor, int64_t t, int64_t stride) const {
+  void ahead(const T *tensor, int64_t t, int64_t stride, int64_t from) const {
     if (tensor != nullptr && t >= 0 && t < args.steps) {
-      const T *place = tensor + t * stride + first;
+      const T *place = tensor + t * stride + from;
       for (int i = 0; i < width; i += 64 / (int)sizeof(T)) {
         __builtin_prefetch(place + i, WRITE);
       }
     }
+  }
+
+  template <int WRITE = 0, class T>
+  void ahead(const T *tensor, int64_t t, int64_t stride) const {
+    ahead<WRITE>(tensor, t, stride, first);
+  }
+
+  void inputAhead(int64_t t) const { ahead(call.input.values, t, call.input.stride, first - call.input.first); }
+
+  /** The step's inputs. */
+  const float *inputAt(int64_t t) const { return call.input.values + (t * call.input.stride + first - call.input.first); }
+
+  /** The same, with zeros behind them if they are less than LANES. */
+  const float *inputLine(int64_t t, float *room) const {
+    if (width == LANES) {
+      return inputAt(t);
+    }
+    memset(room, 0, LANES * sizeof(float));
+    copy(room, inputAt(t));
+    return room;
   }
 
   const float *lineAt(const float *tensor, int64_t t, float *room) const { return line(tensor + t * call.elements, room); }
@@ -419,10 +439,10 @@ struct Block {
   template <int STEPS>
   Rows<const float> inputs(int64_t t) {
     if (width == LANES) {
-      return Rows<const float>{args.input + t * call.elements + first, call.elements};
+      return Rows<const float>{inputAt(t), call.input.stride};
     }
     for (int step = 0; step < STEPS; step++) {
-      lineAt(args.input, t + step, w.input[step]);
+      inputLine(t + step, w.input[step]);
     }
     return Rows<const float>{w.input[0], LANES};
   }
@@ -549,7 +569,7 @@ struct Block {
   void run(const Asked &asked, int64_t t) {
     const int64_t step = args.first_step + t;
     for (int i = 0; i < STEPS; i++) {
-      ahead(args.input, t + i + Pace::AHEAD, call.elements);
+      inputAhead(t + i + Pace::AHEAD);
       if (Pace::SHORT) {
         ahead<1>(args.spikes_u8, t + i + Pace::AHEAD, call.elements);
       }
@@ -751,7 +771,7 @@ struct Block {
       for (int slot = 0; slot < length; slot++) {
         int64_t t = begin + slot;
         int64_t step = args.first_step + t;
-        ahead(args.input, t + AHEAD_BACK, call.elements);
+        inputAhead(t + AHEAD_BACK);
         if (step % FLUSH_PERIOD == 0) {
           flushState();
         }
@@ -760,7 +780,7 @@ struct Block {
         }
         modulate(t);
         unpack(*tapeBits(t));
-        const float *input = lineAt(args.input, t, w.input[0]);
+        const float *input = inputLine(t, w.input[0]);
         if (keepsVoltages) {
           replay<true>(slot, input, tapeVoltages(t), nullptr);
         } else {
@@ -774,7 +794,7 @@ struct Block {
         ahead<1>(wanted.grad_input, t - AHEAD_BACK, call.elements);
         modulate(t);
         unpack(*tapeBits(t));
-        retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], lineAt(args.input, t, w.input[0]),
+        retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], inputLine(t, w.input[0]),
             upstream(wanted.grad_spike_values, t * wanted.grad_spike_values_stride, w.gradY),
             upstream(wanted.grad_voltages, t * call.elements, w.gradV));
         if (wanted.grad_input != nullptr) {

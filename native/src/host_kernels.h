@@ -27,9 +27,17 @@ struct HostSums {
   float *modulationSteps;
 };
 
+/** Where the input current is: element e of step t is values[t * stride + e - first]. */
+struct HostInput {
+  const float *values;
+  int64_t stride;
+  int64_t first;
+};
+
 struct HostForward {
   const ModelConfig &config;
   ForwardArgs args;
+  HostInput input;  // in place of that of args
   int64_t elements;
   HostTapeView tape;  // bits is null: none
 };

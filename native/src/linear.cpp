@@ -12,12 +12,6 @@ namespace {
 /** Multiply-adds, as if no input were 0, below which waking a helper costs more than it saves. */
 constexpr int64_t ALONE = 1 << 20;
 
-#if defined(__x86_64__)
-LinearProgram programOfHost() { return hasV4() ? linearProgramV4() : linearProgramV3(); }
-#else
-LinearProgram programOfHost() { return linearProgramBaseline(); }
-#endif
-
 /** Parts of at most `most` rows, as many for each member where there are rows enough. */
 LinearParts partsOf(int64_t rows, int64_t most, int members) {
   int64_t count = rows / most + (rows % most != 0);
@@ -52,7 +46,13 @@ void zero(float *to, int64_t count) {
 
 }  // namespace
 
-HostLinear::HostLinear(int threads, int64_t spinNanos) : program_(programOfHost()), crew_(threads, spinNanos) {}
+#if defined(__x86_64__)
+LinearProgram linearProgramOfHost() { return hasV4() ? linearProgramV4() : linearProgramV3(); }
+#else
+LinearProgram linearProgramOfHost() { return linearProgramBaseline(); }
+#endif
+
+HostLinear::HostLinear(int threads, int64_t spinNanos) : program_(linearProgramOfHost()), crew_(threads, spinNanos) {}
 
 void HostLinear::describe(char *text, size_t length) const {
   snprintf(text, length, "C++, %s, %d %s", instructionSet(), crew_.size(), crew_.size() == 1 ? "thread" : "threads");

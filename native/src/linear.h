@@ -7,6 +7,14 @@
 
 namespace qlif {
 
+/** Checks the shape of a call, and that each array is one that can be addressed. */
+LinearArgs linearArgsOf(const qlif_linear_forward_args &given);
+/** Refuses a forward call whose input, weights or bias can't be read. */
+void requireLinearInputs(const LinearArgs &args);
+
+/** The kernels for this processor. */
+LinearProgram linearProgramOfHost();
+
 /** What calls of one linear layer work with; one call at a time. */
 class HostLinear {
  public:

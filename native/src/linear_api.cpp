@@ -14,8 +14,18 @@ struct OpenLinear : Handled {
   OpenLinear(int threads, int64_t spinNanos) : linear(threads, spinNanos) {}
 };
 
-/** Checks the shape, and that each array is one that can be addressed. */
-LinearArgs argumentsOf(const qlif_linear_forward_args &given) {
+/** The input, if there is any and it is read. */
+void requireInput(const LinearArgs &args, bool read) {
+  const size_t alignment = args.inputType == QLIF_INPUT_BIT ? alignof(uint64_t) : args.inputType == QLIF_INPUT_U8 ? 1 : alignof(float);
+  if (read && args.steps * args.batch * args.inputs > 0) {
+    requireGiven("input", args.input);
+  }
+  requireAligned("input", args.input, alignment);
+}
+
+}  // namespace
+
+LinearArgs linearArgsOf(const qlif_linear_forward_args &given) {
   requireRange("input_type", given.input_type, QLIF_INPUT_F32, QLIF_INPUT_BIT);
   requireNotNegative("steps", given.steps);
   requireNotNegative("batch", given.batch);
@@ -38,19 +48,20 @@ LinearArgs argumentsOf(const qlif_linear_forward_args &given) {
   args.weights = given.weights;
   args.bias = given.bias;
   args.output = given.output;
+  args.rows = given.batch;
+  args.columns = given.outputs;
+  args.outputStep = given.batch * given.outputs;
+  args.outputRow = given.outputs;
   return args;
 }
 
-/** The input, if there is any and it is read. */
-void requireInput(const LinearArgs &args, bool read) {
-  const size_t alignment = args.inputType == QLIF_INPUT_BIT ? alignof(uint64_t) : args.inputType == QLIF_INPUT_U8 ? 1 : alignof(float);
-  if (read && args.steps * args.batch * args.inputs > 0) {
-    requireGiven("input", args.input);
-  }
-  requireAligned("input", args.input, alignment);
+void requireLinearInputs(const LinearArgs &args) {
+  const int64_t outputs = args.steps * args.batch * args.outputs;
+  requireInput(args, outputs > 0);
+  requireTensor("weights", args.weights, outputs > 0 ? args.inputs : 0);
+  requireTensor("bias", args.bias);
 }
 
-}  // namespace
 }  // namespace qlif
 
 using namespace qlif;
@@ -84,12 +95,9 @@ qlif_status qlif_linear_forward(qlif_linear *linear, const qlif_linear_forward_a
   return guarded([&] {
     Held<OpenLinear> held("linear", linear);
     requireGiven("args", given);
-    const LinearArgs args = argumentsOf(readStruct("qlif_linear_forward_args", given));
-    const int64_t outputs = args.steps * args.batch * args.outputs;
-    requireInput(args, outputs > 0);
-    requireTensor("weights", args.weights, outputs > 0 ? args.inputs : 0);
-    requireTensor("bias", args.bias);
-    requireTensor("output", args.output, outputs);
+    const LinearArgs args = linearArgsOf(readStruct("qlif_linear_forward_args", given));
+    requireLinearInputs(args);
+    requireTensor("output", args.output, args.steps * args.batch * args.outputs);
     requireNoStream(stream);
     held->linear.forward(args);
   });
@@ -102,7 +110,7 @@ qlif_status qlif_linear_backward(qlif_linear *linear, const qlif_linear_backward
     const qlif_linear_backward_args read = readStruct("qlif_linear_backward_args", given);
     requireRange("grad_output_shared", read.grad_output_shared, 0, 1);
     requireGiven("forward", read.forward);
-    LinearArgs args = argumentsOf(readStruct("qlif_linear_forward_args", read.forward));
+    LinearArgs args = linearArgsOf(readStruct("qlif_linear_forward_args", read.forward));
     args.gradOutput = read.grad_output;
     args.gradOutputShared = read.grad_output_shared != 0;
     args.gradWeights = read.grad_weights;

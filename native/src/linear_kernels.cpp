@@ -2,8 +2,9 @@
 //
 // A product of few columns and many rows at a time, so that what is read again and again stays in the first cache: a panel of the right
 // matrix's columns, a block of its rows, copied to be contiguous. The left matrix is mostly zeros: the places of its other elements are
-// listed once for each row and block, and what stands there in the panel is added up. The forward product and the weights' gradient are
-// the same routine: one has the input on its left and the weights on its right, the other the input transposed and the output's gradient.
+// listed once for each row and block, and what stands there in the panel is added up. Where most elements are no zeros, all are taken. The
+// forward product and the weights' gradient are the same routine: one has the input on its left and the weights on its right, the other
+// the input transposed and the output's gradient.
 //
 // Compiled once for each instruction set, with QLIF_PROGRAM naming the result. Nothing here may have a copy that another object shares.
 #include "linear_kernels.h"
@@ -48,6 +49,10 @@ struct Vector {
   QLIF_FN void store(float *to) const { _mm512_storeu_ps(to, v); }
   QLIF_FN Vector operator+(Vector b) const { return Vector{_mm512_add_ps(v, b.v)}; }
   QLIF_FN Vector plus(Vector a, Vector b) const { return Vector{_mm512_fmadd_ps(a.v, b.v, v)}; }
+  /** Lane i: bit i, as a number. */
+  QLIF_FN static Vector ofBits(uint64_t bits) { return Vector{_mm512_maskz_mov_ps((__mmask16)bits, _mm512_set1_ps(1))}; }
+  /** Whether a lane is 0 or NaN. */
+  QLIF_FN bool hasZeroOrNaN() const { return _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_EQ_UQ) != 0; }
 };
 
 /** The next of up to 64 values, from value i on; how many they are. */
@@ -75,6 +80,14 @@ struct Vector {
   QLIF_FN void store(float *to) const { _mm256_storeu_ps(to, v); }
   QLIF_FN Vector operator+(Vector b) const { return Vector{_mm256_add_ps(v, b.v)}; }
   QLIF_FN Vector plus(Vector a, Vector b) const { return Vector{_mm256_fmadd_ps(a.v, b.v, v)}; }
+  /** Lane i: bit i, as a number. */
+  QLIF_FN static Vector ofBits(uint64_t bits) {
+    const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i set = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)bits), lane), lane);
+    return Vector{_mm256_and_ps(_mm256_castsi256_ps(set), _mm256_set1_ps(1))};
+  }
+  /** Whether a lane is 0 or NaN. */
+  QLIF_FN bool hasZeroOrNaN() const { return _mm256_movemask_ps(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_EQ_UQ)) != 0; }
 };
 
 QLIF_FN int look(const float *values, int i, int count, Mask &mask) {
@@ -124,6 +137,18 @@ struct Vector {
   QLIF_FN Vector plus(Vector a, Vector b) const {
     return of([&](int i) { return fma(a.v[i], b.v[i], v[i]); });
   }
+  /** Lane i: bit i, as a number. */
+  QLIF_FN static Vector ofBits(uint64_t bits) {
+    return of([=](int i) { return (float)(bits >> i & 1); });
+  }
+  /** Whether a lane is 0 or NaN. */
+  QLIF_FN bool hasZeroOrNaN() const {
+    bool has = false;
+    for (int i = 0; i < LANES; i++) {
+      has |= !(v[i] < 0 || v[i] > 0);
+    }
+    return has;
+  }
 };
 
 template <class T>
@@ -149,6 +174,27 @@ constexpr int INNER = 28672 / (PANEL * (int)sizeof(float));
 /** Rows of the right matrix for which places are listed at once, in which blocks of both instruction sets divide. */
 constexpr int CHUNK = 1120;
 
+/** Words of a row's masks. One more than needed, so that rows do not all fall on the same lines of the cache. */
+constexpr int MASK_WORDS = (CHUNK + 63) / 64 + 1;
+
+/** Rows and, at most, vectors of a dense product whose sums are in registers at once. */
+#if defined(__AVX512F__)
+constexpr int DENSE_ROWS = 4;
+constexpr int DENSE_VECTORS = 4;
+#else
+constexpr int DENSE_ROWS = 6;
+constexpr int DENSE_VECTORS = 2;
+#endif
+
+/** From which share of elements that count on it is faster to take all, in percent, measured: where they are 1, and where they are numbers. */
+#if defined(__AVX512F__)
+constexpr int DENSE_SPIKES = 65;
+constexpr int DENSE_NUMBERS = 52;
+#else
+constexpr int DENSE_SPIKES = 90;
+constexpr int DENSE_NUMBERS = 76;
+#endif
+
 /** Rows of the left matrix whose sums are under way at once: their panel stays in the second cache. */
 constexpr int64_t TILE = 256;
 
@@ -156,6 +202,8 @@ constexpr int64_t TILE = 256;
 constexpr int64_t FEW = 12;
 
 static_assert(CHUNK % INNER == 0 && INNER * PANEL * sizeof(float) < 65536, "a place fits 16 bits");
+static_assert(INNER % Vector::LANES == 0 && INNER % 8 == 0, "a block is whole vectors, and bytes of masks");
+static_assert(PANEL_VECTORS % DENSE_VECTORS == 0, "a panel is a number of them");
 
 // ---------------------------------------------------------------- the left matrix
 
@@ -218,21 +266,7 @@ struct Input {
   }
 };
 
-// ---------------------------------------------------------------- places
-
-/** The places of the left matrix's elements that count: for each block of the inner dimension, for each row. */
-struct Places {
-  uint32_t *starts;   // (blocks, rows) and the end: where a list begins
-  uint16_t *offsets;  // of the right matrix's row in its block, in bytes
-  float *values;      // the elements; null: all are 1
-  int rows;
-
-  static size_t bytes(size_t rows, bool withValues) {
-    const size_t places = rows * CHUNK;
-    return (rows * (CHUNK / INNER) + 1) * sizeof(uint32_t) + places * sizeof(uint16_t) + (withValues ? places * sizeof(float) : 0) +
-           3 * 64;
-  }
-};
+// ---------------------------------------------------------------- terms
 
 /** Hands out memory that begins at a cache line. */
 struct Room {
@@ -246,95 +280,229 @@ struct Room {
   }
 };
 
-Places placesIn(Room &room, int64_t rows, bool withValues) {
-  Places places{};
-  places.starts = room.take<uint32_t>((size_t)rows * (CHUNK / INNER) + 1);
-  places.offsets = room.take<uint16_t>((size_t)rows * CHUNK);
-  places.values = withValues ? room.take<float>((size_t)rows * CHUNK) : nullptr;
-  return places;
-}
+/** Which bits of a byte are set, in ascending order, as offsets in a block; zeros behind them. */
+struct PlacesOfByte {
+  alignas(16) uint16_t offsets[256][8];
 
-/** Lists the places of `inner` columns; bits(row, at, count): a mask of the next up to 64; value(row, at): an element that is not 1. */
-template <bool VALUES, class Bits, class Value>
-void listPlaces(Places &places, int rows, int inner, Bits bits, Value value) {
-  places.rows = rows;
-  uint32_t end = 0;
-  uint32_t *start = places.starts;
-  for (int from = 0; from < inner; from += INNER) {
-    const int to = inner - from < INNER ? inner : from + INNER;
-    for (int row = 0; row < rows; row++) {
-      *start++ = end;
-      uint16_t *offsets = places.offsets + end;
-      for (int at = from; at < to; at += 64) {
-        uint64_t mask = bits(row, at, to - at < 64 ? to - at : 64);
-        while (mask != 0) {
-          const int place = at + __builtin_ctzll(mask);
-          if (VALUES) {
-            places.values[offsets - places.offsets] = value(row, place);
-          }
-          *offsets++ = (uint16_t)((place - from) * (PANEL * (int)sizeof(float)));
-          mask &= mask - 1;
+  constexpr PlacesOfByte() : offsets() {
+    for (int byte = 0; byte < 256; byte++) {
+      int count = 0;
+      for (int bit = 0; bit < 8; bit++) {
+        if (byte >> bit & 1) {
+          offsets[byte][count++] = (uint16_t)(bit * PANEL * (int)sizeof(float));
         }
       }
-      end = (uint32_t)(offsets - places.offsets);
     }
   }
-  *start = end;
+};
+
+constexpr PlacesOfByte PLACES_OF_BYTE;
+
+/**
+ * Lists the places of a row's elements that count in a block of the inner dimension, from column `from` to `to`; returns the list's end.
+ * Eight at a time, whatever they are: eight places are stored, and the next eight go over those that are too many. To look for one set bit
+ * after another would take a mispredicted branch for each word.
+ */
+QLIF_FN uint16_t *listBlock(const uint64_t *mask, int from, int to, uint16_t *offsets) {
+  for (int at = from; at < to; at += 8) {
+    const int byte = (int)(mask[at / 64] >> at % 64 & 0xff);
+    const uint16_t base = (uint16_t)((at - from) * (PANEL * (int)sizeof(float)));
+    for (int i = 0; i < 8; i++) {
+      offsets[i] = (uint16_t)(PLACES_OF_BYTE.offsets[byte][i] + base);
+    }
+    offsets += __builtin_popcount((unsigned)byte);
+  }
+  return offsets;
+}
+
+/** Which column of its block a place is. */
+QLIF_FN int columnOf(uint16_t offset) { return offset / (PANEL * (int)sizeof(float)); }
+
+/** Up to CHUNK columns of the left matrix, of which only the elements that count are wanted. */
+struct Terms {
+  uint64_t *masks;    // (rows, MASK_WORDS): whether an element counts
+  uint32_t *starts;   // (blocks, rows) and the end: where a list begins
+  uint16_t *offsets;  // of the right matrix's row in its block, in bytes
+  float *values;      // the elements of the lists, or (rows, CHUNK) all of them; null: all are 1
+  int rows;
+  int inner;
+  bool plain;  // all that count are 1
+  bool all;    // all count
+  bool dense;  // whether all are taken
+
+  static size_t maskWords(size_t rows) { return (rows + 63) / 64 * 64 * MASK_WORDS; }
+
+  static size_t bytes(size_t rows, bool withValues) {
+    const size_t places = rows * CHUNK;
+    return maskWords(rows) * sizeof(uint64_t) + (rows * (CHUNK / INNER) + 1) * sizeof(uint32_t) + (places + 8) * sizeof(uint16_t) +
+           (withValues ? places * sizeof(float) : 0) + 4 * 64;
+  }
+
+  uint64_t *mask(int row) { return masks + row * MASK_WORDS; }
+  const uint64_t *mask(int row) const { return masks + row * MASK_WORDS; }
+
+  /** Once the masks are made. */
+  void chooseWay(int rows, int inner, bool plain) {
+    this->rows = rows;
+    this->inner = inner;
+    this->plain = plain;
+    int64_t set = 0;
+    for (int row = 0; row < rows; row++) {
+      for (int at = 0; at < inner; at += 64) {
+        set += __builtin_popcountll(mask(row)[at / 64]);
+      }
+    }
+    const int64_t count = (int64_t)rows * inner;
+    all = set == count;
+    dense = 100 * set > (plain ? DENSE_SPIKES : DENSE_NUMBERS) * count;
+  }
+
+  /** Makes the lists. number(row, column): an element. */
+  template <class Number>
+  void list(Number number) {
+    uint16_t *end = offsets;
+    uint32_t *start = starts;
+    for (int from = 0; from < inner; from += INNER) {
+      const int to = inner - from < INNER ? inner : from + INNER;
+      for (int row = 0; row < rows; row++) {
+        *start++ = (uint32_t)(end - offsets);
+        uint16_t *const next = listBlock(mask(row), from, to, end);
+        for (; !plain && end != next; end++) {
+          values[end - offsets] = number(row, from + columnOf(*end));
+        }
+        end = next;
+      }
+    }
+    *start = (uint32_t)(end - offsets);
+  }
+};
+
+Terms termsIn(Room &room, int64_t rows, bool withValues) {
+  Terms terms{};
+  terms.masks = room.take<uint64_t>(Terms::maskWords((size_t)rows));
+  terms.starts = room.take<uint32_t>((size_t)rows * (CHUNK / INNER) + 1);
+  terms.offsets = room.take<uint16_t>((size_t)rows * CHUNK + 8);
+  terms.values = withValues ? room.take<float>((size_t)rows * CHUNK) : nullptr;
+  return terms;
 }
 
 // ---------------------------------------------------------------- sums
 
+/** Adds to a row's sums what a list that is not empty names in a block of the right matrix. */
+template <int VECTORS, bool VALUES>
+QLIF_FN void addListed(const uint16_t *offset, const uint16_t *end, const float *value, const float *right, float *sums) {
+  Vector sum[VECTORS];
+#pragma GCC unroll 8
+  for (int v = 0; v < VECTORS; v++) {
+    sum[v] = Vector::load(sums + v * Vector::LANES);
+  }
+#pragma GCC unroll 1
+  do {
+    const float *from = (const float *)((const char *)right + *offset++);
+    if constexpr (VALUES) {
+      const Vector x = Vector::all(*value++);
+#pragma GCC unroll 8
+      for (int v = 0; v < VECTORS; v++) {
+        sum[v] = sum[v].plus(x, Vector::load(from + v * Vector::LANES));
+      }
+    } else {
+#pragma GCC unroll 8
+      for (int v = 0; v < VECTORS; v++) {
+        sum[v] = sum[v] + Vector::load(from + v * Vector::LANES);
+      }
+    }
+  } while (offset != end);
+#pragma GCC unroll 8
+  for (int v = 0; v < VECTORS; v++) {
+    sum[v].store(sums + v * Vector::LANES);
+  }
+}
+
 /** Adds to the sums of rows what their lists name in a block of the right matrix. */
 template <int VECTORS, bool VALUES>
-void addBlock(const Places &places, int block, const float *right, float *sums) {
-  const uint32_t *starts = places.starts + (int64_t)block * places.rows;
-  for (int row = 0; row < places.rows; row++, sums += PANEL) {
-    const uint16_t *offset = places.offsets + starts[row];
-    const uint16_t *const end = places.offsets + starts[row + 1];
-    if (offset == end) {
-      continue;
-    }
-    const float *value = VALUES ? places.values + starts[row] : nullptr;
-    Vector sum[VECTORS];
-#pragma GCC unroll 8
-    for (int v = 0; v < VECTORS; v++) {
-      sum[v] = Vector::load(sums + v * Vector::LANES);
-    }
-#pragma GCC unroll 1
-    do {
-      const float *from = (const float *)((const char *)right + *offset++);
-      if constexpr (VALUES) {
-        const Vector x = Vector::all(*value++);
-#pragma GCC unroll 8
-        for (int v = 0; v < VECTORS; v++) {
-          sum[v] = sum[v].plus(x, Vector::load(from + v * Vector::LANES));
-        }
-      } else {
-#pragma GCC unroll 8
-        for (int v = 0; v < VECTORS; v++) {
-          sum[v] = sum[v] + Vector::load(from + v * Vector::LANES);
-        }
-      }
-    } while (offset != end);
-#pragma GCC unroll 8
-    for (int v = 0; v < VECTORS; v++) {
-      sum[v].store(sums + v * Vector::LANES);
+void addBlock(const Terms &terms, int block, const float *right, float *sums) {
+  const uint32_t *starts = terms.starts + (int64_t)block * terms.rows;
+  for (int row = 0; row < terms.rows; row++, sums += PANEL) {
+    const uint16_t *const offset = terms.offsets + starts[row];
+    const uint16_t *const end = terms.offsets + starts[row + 1];
+    if (offset != end) {
+      addListed<VECTORS, VALUES>(offset, end, VALUES ? terms.values + starts[row] : nullptr, right, sums);
     }
   }
 }
 
-template <bool VALUES>
-void addBlock(int vectors, const Places &places, int block, const float *right, float *sums) {
+/** Calls with the number of vectors as a constant, of those there is code for: 1, 2, 4, a whole panel. */
+template <class Call>
+QLIF_FN void withVectors(int vectors, Call call) {
   switch (vectors) {
     case 1:
-      return addBlock<1, VALUES>(places, block, right, sums);
+      return call.template operator()<1>();
     case 2:
-      return addBlock<2, VALUES>(places, block, right, sums);
+      return call.template operator()<2>();
     case 3:
     case 4:
-      return addBlock<4, VALUES>(places, block, right, sums);
+      return call.template operator()<4>();
     default:
-      return addBlock<PANEL_VECTORS, VALUES>(places, block, right, sums);
+      return call.template operator()<PANEL_VECTORS>();
+  }
+}
+
+/** Adds a dense product to the sums of DENSE_ROWS rows: `count` columns of the left matrix, from left[row] on, and as many rows of a block. */
+template <int VECTORS>
+void addDense(const float *const (&left)[DENSE_ROWS], int count, const float *right, float *sums) {
+  Vector sum[DENSE_ROWS][VECTORS];
+#pragma GCC unroll 8
+  for (int r = 0; r < DENSE_ROWS; r++) {
+#pragma GCC unroll 8
+    for (int v = 0; v < VECTORS; v++) {
+      sum[r][v] = Vector::load(sums + r * PANEL + v * Vector::LANES);
+    }
+  }
+#pragma GCC unroll 1
+  for (int i = 0; i < count; i++, right += PANEL) {
+    Vector factor[VECTORS];
+#pragma GCC unroll 8
+    for (int v = 0; v < VECTORS; v++) {
+      factor[v] = Vector::load(right + v * Vector::LANES);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < DENSE_ROWS; r++) {
+      const Vector x = Vector::all(left[r][i]);
+#pragma GCC unroll 8
+      for (int v = 0; v < VECTORS; v++) {
+        sum[r][v] = sum[r][v].plus(x, factor[v]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < DENSE_ROWS; r++) {
+#pragma GCC unroll 8
+    for (int v = 0; v < VECTORS; v++) {
+      sum[r][v].store(sums + r * PANEL + v * Vector::LANES);
+    }
+  }
+}
+
+/** Adds a dense product to the sums of rows, behind which there are DENSE_ROWS more. left(row): `count` numbers of a row. */
+template <class Left>
+void addDense(int vectors, int rows, int count, const float *right, float *sums, Left left) {
+  for (int row = 0; row < rows; row += DENSE_ROWS) {
+    const float *lefts[DENSE_ROWS];
+    for (int r = 0; r < DENSE_ROWS; r++) {
+      // Past the last row is the last one again.
+      lefts[r] = left(row + r < rows ? row + r : rows - 1);
+    }
+    for (int v = 0; v < vectors; v += DENSE_VECTORS) {
+      const float *const from = right + v * Vector::LANES;
+      float *const to = sums + row * PANEL + v * Vector::LANES;
+      if (vectors - v == 1) {
+        addDense<1>(lefts, count, from, to);
+      } else if (vectors - v == 2) {
+        addDense<2>(lefts, count, from, to);
+      } else {
+        addDense<DENSE_VECTORS>(lefts, count, from, to);
+      }
+    }
   }
 }
 
@@ -346,46 +514,156 @@ int vectorsOf(int64_t columns, int64_t column) {
 
 int widthOf(int64_t columns, int64_t column) { return columns - column < PANEL ? (int)(columns - column) : PANEL; }
 
+// As memset and memcpy, but known to be whole vectors: for those the compiler takes string instructions or a call.
+
+QLIF_FN void clearPanel(float *to) {
+#pragma GCC unroll 8
+  for (int v = 0; v < PANEL_VECTORS; v++) {
+    Vector::all(0).store(to + v * Vector::LANES);
+  }
+}
+
+QLIF_FN void copyPanel(float *to, const float *from) {
+#pragma GCC unroll 8
+  for (int v = 0; v < PANEL_VECTORS; v++) {
+    Vector::load(from + v * Vector::LANES).store(to + v * Vector::LANES);
+  }
+}
+
+/** Copies the part of a row that is in a panel. */
+QLIF_FN void copyPart(float *to, const float *from, int width) {
+  if (width == PANEL) {
+    copyPanel(to, from);
+  } else {
+    memcpy(to, from, (size_t)width * sizeof(float));
+  }
+}
+
 /** Copies part of a row into a panel's, zeros behind it. */
 QLIF_FN void copyRow(float *to, const float *from, int width) {
   if (width == PANEL) {
-    memcpy(to, from, PANEL * sizeof(float));
+    copyPanel(to, from);
   } else {
     memcpy(to, from, (size_t)width * sizeof(float));
     memset(to + width, 0, (size_t)(PANEL - width) * sizeof(float));
   }
 }
 
+/** Whether one of a row's first `width` sums is 0 or NaN. */
+bool isDoubtful(const float *sums, int width) {
+  int i = 0;
+  for (; i + Vector::LANES <= width; i += Vector::LANES) {
+    if (Vector::load(sums + i).hasZeroOrNaN()) {
+      return true;
+    }
+  }
+  for (; i < width; i++) {
+    if (!(sums[i] < 0 || sums[i] > 0)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /**
- * Adds the product of `inner` columns of the left matrix, whose places are listed, and as many rows of the right one to `rows` rows of
- * sums. before(row): what a row of sums is so far, or null for zeros; put(row, column, width, values): takes part of one.
+ * Sums again those rows whose sums are 0 or NaN, of the terms that count alone. begin(row): what a row of sums was before; pack(at): makes a
+ * block of the right matrix, returns how many rows it has.
  */
-template <class Right, class Before, class Put>
-void addProduct(const Places &places, bool values, int inner, int64_t columns, float *block, float *sums, Right right, Before before,
-    Put put) {
+template <class Begin, class Pack, class Numbers>
+void sumDoubtful(const Terms &terms, int vectors, int width, const float *block, float *sums, Begin begin, Pack pack, Numbers numbers) {
+  // Where lists would begin, of which there are none.
+  uint32_t *const doubtful = terms.starts;
+  int count = 0;
+  for (int row = 0; row < terms.rows; row++) {
+    if (isDoubtful(sums + row * PANEL, width)) {
+      begin(row);
+      doubtful[count++] = (uint32_t)row;
+    }
+  }
+  for (int from = 0; count > 0 && from < terms.inner; from += INNER) {
+    const int to = from + pack(from);
+    for (int i = 0; i < count; i++) {
+      const int row = (int)doubtful[i];
+      uint16_t offsets[INNER + 8];
+      const uint16_t *const end = listBlock(terms.mask(row), from, to, offsets);
+      if (end == offsets) {
+        continue;
+      }
+      float values[INNER];
+      for (int place = 0; !terms.plain && offsets + place != end; place++) {
+        values[place] = numbers(row, from)[columnOf(offsets[place])];
+      }
+      withVectors(vectors, [&]<int VECTORS>() {
+        if (terms.plain) {
+          addListed<VECTORS, false>(offsets, end, nullptr, block, sums + row * PANEL);
+        } else {
+          addListed<VECTORS, true>(offsets, end, values, block, sums + row * PANEL);
+        }
+      });
+    }
+  }
+}
+
+/**
+ * Adds the product of terms and as many rows of the right matrix to rows of sums, behind which there are DENSE_ROWS more. right(i): a row of
+ * that matrix; numbers(row, i): the left one's from column i on, if they are not plain; before(row): what a row of sums is so far, or null
+ * for zeros; put(row, column, width, values): takes part of one.
+ *
+ * The dense way takes elements of 0, too. They change a sum only if what they are multiplied with is not finite, which makes it NaN, or where
+ * -0 becomes +0, which any later term but a zero makes good. So the rows whose sums then are NaN or 0 are summed again, properly.
+ */
+template <class Right, class Numbers, class Before, class Put>
+void addProduct(const Terms &terms, int64_t columns, float *block, float *sums, Right right, Numbers numbers, Before before, Put put) {
+  const int rows = terms.rows;
+  memset(sums + (int64_t)rows * PANEL, 0, DENSE_ROWS * PANEL * sizeof(float));
   for (int64_t column = 0; column < columns; column += PANEL) {
     const int vectors = vectorsOf(columns, column);
     const int width = widthOf(columns, column);
-    for (int row = 0; row < places.rows; row++) {
+    const auto begin = [&](int row) {
       const float *from = before(row);
       if (from == nullptr) {
-        memset(sums + row * PANEL, 0, PANEL * sizeof(float));
+        clearPanel(sums + row * PANEL);
       } else {
         copyRow(sums + row * PANEL, from + column, width);
       }
-    }
-    for (int at = 0; at < inner; at += INNER) {
-      const int count = inner - at < INNER ? inner - at : INNER;
+    };
+    const auto pack = [&](int at) {
+      const int count = terms.inner - at < INNER ? terms.inner - at : INNER;
       for (int i = 0; i < count; i++) {
         copyRow(block + i * PANEL, right(at + i) + column, width);
       }
-      if (values) {
-        addBlock<true>(vectors, places, at / INNER, block, sums);
+      return count;
+    };
+    for (int row = 0; row < rows; row++) {
+      begin(row);
+    }
+    for (int at = 0; at < terms.inner; at += INNER) {
+      const int count = pack(at);
+      if (!terms.dense) {
+        withVectors(vectors, [&]<int VECTORS>() {
+          if (terms.plain) {
+            addBlock<VECTORS, false>(terms, at / INNER, block, sums);
+          } else {
+            addBlock<VECTORS, true>(terms, at / INNER, block, sums);
+          }
+        });
+      } else if (!terms.plain) {
+        addDense(vectors, rows, count, block, sums, [&](int row) { return numbers(row, at); });
       } else {
-        addBlock<false>(vectors, places, at / INNER, block, sums);
+        float ones[DENSE_ROWS][INNER];
+        addDense(vectors, rows, count, block, sums, [&](int row) {
+          float *const to = ones[row % DENSE_ROWS];
+          for (int i = 0; i < count; i += Vector::LANES) {
+            Vector::ofBits(terms.mask(row)[(at + i) / 64] >> (at + i) % 64).store(to + i);
+          }
+          return (const float *)to;
+        });
       }
     }
-    for (int row = 0; row < places.rows; row++) {
+    if (terms.dense && !terms.all) {
+      sumDoubtful(terms, vectors, width, block, sums, begin, pack, numbers);
+    }
+    for (int row = 0; row < rows; row++) {
       put(row, column, width, sums + row * PANEL);
     }
   }
@@ -397,16 +675,15 @@ bool mayHaveValues(const LinearArgs &args) { return args.inputType == QLIF_INPUT
 
 size_t forwardBytes(const LinearJob &job) {
   const size_t rows = (size_t)job.mostRows();
-  return Places::bytes(rows, mayHaveValues(job.args)) + (INNER + rows) * PANEL * sizeof(float) + rows * sizeof(Line) + 3 * 64;
+  return Terms::bytes(rows, mayHaveValues(job.args)) + (INNER + rows + DENSE_ROWS) * PANEL * sizeof(float) + rows * sizeof(Line) + 3 * 64;
 }
 
 /** Few rows: the weights are added where they are. */
-void forwardRow(const LinearArgs &args, const Input &input, int64_t row, const Line &line, Room room) {
+void forwardRow(const LinearArgs &args, const Input &input, const Line &line, float *output, Room room) {
   uint32_t *const places = room.take<uint32_t>(CHUNK);
   float *const values = room.take<float>(CHUNK);
-  float *const output = args.output + row * args.outputs;
-  for (int64_t m = 0; m < args.outputs; m++) {
-    output[m] = args.bias != nullptr ? args.bias[m] : 0.0f;
+  for (int64_t m = 0; m < args.columns; m++) {
+    output[m] = args.bias != nullptr ? args.bias[args.column + m] : 0.0f;
   }
   for (int64_t chunk = 0; chunk < args.inputs; chunk += CHUNK) {
     const int64_t to = args.inputs - chunk < CHUNK ? args.inputs : chunk + CHUNK;
@@ -420,9 +697,9 @@ void forwardRow(const LinearArgs &args, const Input &input, int64_t row, const L
         values[count++] = mayHaveValues(args) ? line.floats()[place] : 1.0f;
       }
     }
-    const float *const weights = args.weights + chunk * args.outputs;
+    const float *const weights = args.weights + chunk * args.outputs + args.column;
     int64_t m = 0;
-    for (; m + 4 * Vector::LANES <= args.outputs; m += 4 * Vector::LANES) {
+    for (; m + 4 * Vector::LANES <= args.columns; m += 4 * Vector::LANES) {
       Vector sum[4];
 #pragma GCC unroll 4
       for (int v = 0; v < 4; v++) {
@@ -441,10 +718,10 @@ void forwardRow(const LinearArgs &args, const Input &input, int64_t row, const L
         sum[v].store(output + m + v * Vector::LANES);
       }
     }
-    for (int i = 0; i < count && m < args.outputs; i++) {
+    for (int i = 0; i < count && m < args.columns; i++) {
       const float *from = weights + (int64_t)places[i] * args.outputs;
 #pragma GCC ivdep
-      for (int64_t n = m; n < args.outputs; n++) {
+      for (int64_t n = m; n < args.columns; n++) {
         output[n] = fma(values[i], from[n], output[n]);
       }
     }
@@ -456,35 +733,42 @@ void forward(const LinearJob &job, int64_t part, void *worker) {
   const Input input(args);
   const int64_t first = job.parts.first(part);
   const int rows = (int)(job.parts.first(part + 1) - first);
+  const auto line = [&](int row) { return input.line((first + row) / args.rows, args.row + (first + row) % args.rows); };
+  const auto output = [&](int row) {
+    return args.output + (first + row) / args.rows * args.outputStep + (first + row) % args.rows * args.outputRow;
+  };
   if (rows <= FEW || args.inputs == 0) {
     for (int row = 0; row < rows; row++) {
-      const int64_t t = (first + row) / args.batch;
-      forwardRow(args, input, first + row, input.line(t, first + row - t * args.batch), Room{(char *)worker});
+      forwardRow(args, input, line(row), output(row), Room{(char *)worker});
     }
     return;
   }
   Room room{(char *)worker};
   float *const block = room.take<float>(INNER * PANEL);
-  float *const sums = room.take<float>((size_t)rows * PANEL);
+  float *const sums = room.take<float>((size_t)(rows + DENSE_ROWS) * PANEL);
   Line *const lines = room.take<Line>((size_t)rows);
   for (int row = 0; row < rows; row++) {
-    const int64_t t = (first + row) / args.batch;
-    lines[row] = input.line(t, first + row - t * args.batch);
+    lines[row] = line(row);
   }
-  Places places = placesIn(room, rows, mayHaveValues(args));
+  Terms terms = termsIn(room, rows, mayHaveValues(args));
   for (int64_t from = 0; from < args.inputs; from += CHUNK) {
     const int inner = (int)(args.inputs - from < CHUNK ? args.inputs - from : CHUNK);
     bool plain = true;
-    const auto bits = [&](int row, int at, int count) { return input.bits(lines[row], from + at, count, plain); };
-    listPlaces<false>(places, rows, inner, bits, [](int, int) { return 1.0f; });
-    if (!plain) {
-      listPlaces<true>(places, rows, inner, bits, [&](int row, int at) { return lines[row].floats()[from + at]; });
+    for (int row = 0; row < rows; row++) {
+      for (int at = 0; at < inner; at += 64) {
+        terms.mask(row)[at / 64] = input.bits(lines[row], from + at, inner - at < 64 ? inner - at : 64, plain);
+      }
     }
-    const auto output = [&](int row) { return args.output + (first + row) * args.outputs; };
-    addProduct(places, !plain, inner, args.outputs, block, sums, [&](int at) { return args.weights + (from + at) * args.outputs; },
-        [&](int row) { return from == 0 ? args.bias : (const float *)output(row); },
+    const auto numbers = [&](int row, int at) { return lines[row].floats() + from + at; };
+    terms.chooseWay(rows, inner, plain);
+    if (!terms.dense) {
+      terms.list([&](int row, int at) { return *numbers(row, at); });
+    }
+    const float *const bias = args.bias == nullptr ? nullptr : args.bias + args.column;
+    addProduct(terms, args.columns, block, sums, [&](int at) { return args.weights + (from + at) * args.outputs + args.column; },
+        numbers, [&](int row) { return from == 0 ? bias : (const float *)output(row); },
         [&](int row, int64_t column, int width, const float *values) {
-          memcpy(output(row) + column, values, (size_t)width * sizeof(float));
+          copyPart(output(row) + column, values, width);
         });
   }
 }
@@ -498,14 +782,11 @@ int64_t weightRows(const LinearArgs &args) {
   return rows < 16 ? 16 : rows > 2 * TILE ? 2 * TILE : rows;
 }
 
-constexpr int CHUNK_WORDS = (CHUNK + 63) / 64;
-
 size_t weightsBytes(const LinearJob &job) {
   const size_t rows = (size_t)job.mostRows();
   const size_t width = rows * (size_t)job.args.outputs;
-  const size_t words = (rows + 63) / 64 * 64 * (CHUNK_WORDS + 1);
-  return Places::bytes(rows, mayHaveValues(job.args)) + (INNER + rows) * PANEL * sizeof(float) + words * sizeof(uint64_t) +
-         CHUNK * (sizeof(Line) + sizeof(float *)) + width * (size_t)BlockTree::room(blocksOf(job.args.batch)) * sizeof(float) + 7 * 64;
+  return Terms::bytes(rows, mayHaveValues(job.args)) + (INNER + rows + DENSE_ROWS) * PANEL * sizeof(float) +
+         CHUNK * (sizeof(Line) + sizeof(float *)) + width * (size_t)BlockTree::room(blocksOf(job.args.batch)) * sizeof(float) + 5 * 64;
 }
 
 /** Turns a square of bits around: bit i of word j becomes bit j of word i. */
@@ -517,6 +798,25 @@ void transpose(uint64_t (&words)[64]) {
       words[i] ^= swapped << half;
       words[i | half] ^= swapped;
     }
+  }
+}
+
+/** Turns numbers of the input around, square by square, so that both sides stay in the cache; the bias's row, if there is one, is ones. */
+void transpose(const Line *lines, int64_t first, int spikes, int rows, int inner, float *to) {
+  constexpr int SIDE = 16;
+  for (int row = 0; row < spikes; row += SIDE) {
+    const int high = spikes - row < SIDE ? spikes - row : SIDE;
+    for (int at = 0; at < inner; at += SIDE) {
+      const int wide = inner - at < SIDE ? inner - at : SIDE;
+      for (int i = 0; i < high; i++) {
+        for (int j = 0; j < wide; j++) {
+          to[(row + i) * CHUNK + at + j] = lines[at + j].floats()[first + row + i];
+        }
+      }
+    }
+  }
+  for (int at = 0; spikes < rows && at < inner; at++) {
+    to[spikes * CHUNK + at] = 1;
   }
 }
 
@@ -532,11 +832,10 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
 
   Room room{(char *)worker};
   float *const block = room.take<float>(INNER * PANEL);
-  float *const sums = room.take<float>((size_t)rows * PANEL);
+  float *const sums = room.take<float>((size_t)(rows + DENSE_ROWS) * PANEL);
   Line *const lines = room.take<Line>(CHUNK);
   const float **const right = room.take<const float *>(CHUNK);
-  uint64_t *const turned = room.take<uint64_t>((size_t)(rows + 63) / 64 * 64 * (CHUNK_WORDS + 1));
-  Places places = placesIn(room, rows, mayHaveValues(args));
+  Terms terms = termsIn(room, rows, mayHaveValues(args));
   BlockTree tree(room.take<float>(0), width);
 
   for (int64_t b = 0; b < args.batch; b += BLOCK_ROWS) {
@@ -553,7 +852,6 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
         right[at] = args.gradOutput + ((args.gradOutputShared ? 0 : step * args.batch) + row) * args.outputs;
       }
       bool plain = true;
-      // Word (i, at): of row i of the weights, the inner rows from 64 * at on.
       for (int from = 0; from < spikes; from += 64) {
         const int count = spikes - from < 64 ? spikes - from : 64;
         for (int at = 0; at < inner; at += 64) {
@@ -563,20 +861,21 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
           }
           transpose(square);
           for (int i = 0; i < 64; i++) {
-            turned[(from + i) * (CHUNK_WORDS + 1) + at / 64] = square[i];
+            terms.mask(from + i)[at / 64] = square[i];
           }
         }
       }
-      const auto bits = [&](int row, int at, int count) {
-        return (row < spikes ? bitsAt(turned + row * (CHUNK_WORDS + 1), CHUNK_WORDS, at) : ~(uint64_t)0) & lowest(count);
-      };
-      if (plain) {
-        listPlaces<false>(places, rows, inner, bits, [](int, int) { return 1.0f; });
-      } else {
-        listPlaces<true>(places, rows, inner, bits,
-            [&](int row, int at) { return row < spikes ? lines[at].floats()[first + row] : 1.0f; });
+      for (int at = 0; spikes < rows && at < inner; at += 64) {
+        terms.mask(spikes)[at / 64] = lowest(inner - at);
       }
-      addProduct(places, !plain, inner, args.outputs, block, sums, [&](int at) { return right[at]; },
+      terms.chooseWay(rows, inner, plain);
+      if (!terms.dense) {
+        terms.list([&](int row, int at) { return row < spikes ? lines[at].floats()[first + row] : 1.0f; });
+      } else if (!plain) {
+        transpose(lines, first, spikes, rows, inner, terms.values);
+      }
+      addProduct(terms, args.outputs, block, sums, [&](int at) { return right[at]; },
+          [&](int row, int at) { return terms.values + row * CHUNK + at; },
           [&](int row) { return t == 0 ? nullptr : (const float *)total + row * args.outputs; },
           [&](int row, int64_t column, int width, float *values) {
             // What is at hand is added to what was before it, sooner than fetched again.
@@ -584,7 +883,7 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
             if (t + steps == args.steps) {
               tree.complete(values, at, width);
             }
-            memcpy(total + at, values, (size_t)width * sizeof(float));
+            copyPart(total + at, values, width);
           });
     }
     tree.added();
@@ -600,57 +899,8 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
 
 // ---------------------------------------------------------------- the gradient of the input
 
-/** Rows and vectors of a dense product whose sums are in registers at once. */
-constexpr int DENSE_ROWS = 4;
-#if defined(__AVX512F__)
-constexpr int DENSE_VECTORS = 4;
-#else
-constexpr int DENSE_VECTORS = 2;
-#endif
-
-static_assert(PANEL_VECTORS % DENSE_VECTORS == 0, "a panel is a number of them");
-
 size_t inputBytes(const LinearJob &job) {
   return (INNER + (size_t)job.mostRows() + DENSE_ROWS) * PANEL * sizeof(float) + 2 * 64;
-}
-
-/** Adds a dense product to the sums of ROWS rows: `count` columns of the left matrix, from left(row) on, and as many rows of a block. */
-template <int ROWS>
-void addDense(const float *const (&left)[DENSE_ROWS], int count, int vectors, const float *right, float *sums) {
-  for (int from = 0; from < vectors; from += DENSE_VECTORS) {
-    Vector sum[ROWS][DENSE_VECTORS];
-#pragma GCC unroll 8
-    for (int r = 0; r < ROWS; r++) {
-#pragma GCC unroll 8
-      for (int v = 0; v < DENSE_VECTORS; v++) {
-        sum[r][v] = Vector::load(sums + r * PANEL + (from + v) * Vector::LANES);
-      }
-    }
-    const float *line = right + from * Vector::LANES;
-#pragma GCC unroll 1
-    for (int i = 0; i < count; i++, line += PANEL) {
-      Vector factor[DENSE_VECTORS];
-#pragma GCC unroll 8
-      for (int v = 0; v < DENSE_VECTORS; v++) {
-        factor[v] = Vector::load(line + v * Vector::LANES);
-      }
-#pragma GCC unroll 8
-      for (int r = 0; r < ROWS; r++) {
-        const Vector x = Vector::all(left[r][i]);
-#pragma GCC unroll 8
-        for (int v = 0; v < DENSE_VECTORS; v++) {
-          sum[r][v] = sum[r][v].plus(x, factor[v]);
-        }
-      }
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < ROWS; r++) {
-#pragma GCC unroll 8
-      for (int v = 0; v < DENSE_VECTORS; v++) {
-        sum[r][v].store(sums + r * PANEL + (from + v) * Vector::LANES);
-      }
-    }
-  }
 }
 
 void gradientOfInput(const LinearJob &job, int64_t part, void *worker) {
@@ -662,7 +912,7 @@ void gradientOfInput(const LinearJob &job, int64_t part, void *worker) {
   float *const sums = room.take<float>((size_t)(rows + DENSE_ROWS) * PANEL);
   for (int64_t column = 0; column < args.inputs; column += PANEL) {
     const int width = widthOf(args.inputs, column);
-    const int vectors = (vectorsOf(args.inputs, column) + DENSE_VECTORS - 1) / DENSE_VECTORS * DENSE_VECTORS;
+    const int vectors = vectorsOf(args.inputs, column);
     memset(sums, 0, (size_t)(rows + DENSE_ROWS) * PANEL * sizeof(float));
     for (int64_t from = 0; from < args.outputs; from += INNER) {
       const int count = (int)(args.outputs - from < INNER ? args.outputs - from : INNER);
@@ -673,14 +923,7 @@ void gradientOfInput(const LinearJob &job, int64_t part, void *worker) {
           block[m * PANEL + k] = line[m];
         }
       }
-      for (int row = 0; row < rows; row += DENSE_ROWS) {
-        const float *left[DENSE_ROWS];
-        for (int r = 0; r < DENSE_ROWS; r++) {
-          // Past the last row is the last one again.
-          left[r] = args.gradOutput + (first + (row + r < rows ? row + r : rows - 1)) * args.outputs + from;
-        }
-        addDense<DENSE_ROWS>(left, count, vectors, block, sums + (int64_t)row * PANEL);
-      }
+      addDense(vectors, rows, count, block, sums, [&](int row) { return args.gradOutput + (first + row) * args.outputs + from; });
     }
     for (int row = 0; row < rows; row++) {
       memcpy(args.gradInput + (first + row) * args.inputs + column, sums + row * PANEL, (size_t)width * sizeof(float));

@@ -8,25 +8,6 @@
 
 namespace qlif {
 
-/** A call's arguments, checked; output is null in a backward call. */
-struct LinearArgs {
-  int64_t steps;
-  int64_t batch;
-  int64_t inputs;
-  int64_t outputs;
-  int32_t inputType;  // QLIF_INPUT_
-  const void *input;
-  const float *weights;
-  const float *bias;  // null: none
-  float *output;
-  // Of a backward call.
-  const float *gradOutput;
-  bool gradOutputShared;  // one (B, M) for all steps
-  float *gradWeights;
-  float *gradBias;
-  float *gradInput;
-};
-
 /** How a job's rows are shared out: part i is rows first(i) to first(i + 1) - 1, as even as can be. */
 struct LinearParts {
   int64_t rows;

@@ -1,5 +1,6 @@
 /*
- * The linear layer of the C interface: its bits, by the definition written down again; refusals, handles, empty calls, threads.
+ * The linear layer of the C interface: its bits, by the definition written down again, and in front of neurons; refusals, handles, empty
+ * calls, threads.
  */
 #include <pthread.h>
 
@@ -222,22 +223,64 @@ static void test_threads(void) {
   free_layer(&l);
 }
 
-/* A weight that is no number reaches the outputs that it feeds, of the rows in which its input spikes, and no other. */
-static void test_nan_weights(void) {
-  for (int type = 0; type < 3; type++) {
-    layer l = layer_of(3, 40, 70, 20, type, 30, 1);
-    ((float *)l.forward.weights)[33 * 20 + 5] = NAN;
-    ((float *)l.forward.weights)[34 * 20 + 6] = INFINITY;
+/*
+ * A weight or gradient that is no number reaches the sums that it feeds, and no other, and a zero that nothing is added to keeps its sign:
+ * where few elements count and where most do, which are summed in another way.
+ */
+static void test_odd_numbers(void) {
+  static const float odd[] = {NAN, INFINITY, -INFINITY, -0.0f, 0};
+  for (int i = 0; i < 60; i++) {
+    layer l = layer_of(random_int(1, 3), random_int(20, 70), random_int(60, 300), random_int(1, 140), i % 3, i / 3 % 4 * 22 + 33, i % 2);
+    float *weights = (float *)l.forward.weights;
+    for (int64_t j = 0; j < weight_count(&l); j++) {
+      if (random_int(0, 299) == 0) weights[j] = odd[random_int(0, 4)];
+      /* Sums that stay 0 or become it. */
+      if (j % l.forward.outputs % 7 == 3) weights[j] = random_int(0, 1) ? -0.0f : 0x1p-149f * (float)random_int(-1, 1);
+    }
+    float *gradient = (float *)l.backward.grad_output;
+    const int64_t count = l.backward.grad_output_shared ? l.forward.batch * l.forward.outputs : output_count(&l);
+    for (int64_t j = 0; j < count; j++) {
+      if (random_int(0, 299) == 0) gradient[j] = odd[random_int(0, 4)];
+    }
+    float *bias = (float *)l.forward.bias;
+    for (int64_t m = 0; bias != NULL && m < l.forward.outputs; m++) {
+      if (m % 7 == 3) bias[m] = -0.0f;
+    }
     qlif_linear *linear = open_linear(2);
     run(&l, linear);
-    for (int64_t row = 0; row < 120; row++) {
-      for (int64_t m = 0; m < 20; m++) {
-        const float y = l.forward.output[row * 20 + m];
-        CHECK(isnan(y) == (m == 5 && l.x[row * 70 + 33] != 0));
-        CHECK(isinf(y) == (m == 6 && l.x[row * 70 + 34] != 0));
-      }
-    }
+    expect_definition(&l);
     CHECK_OK(qlif_linear_close(linear));
+    free_layer(&l);
+  }
+}
+
+/* A kernel that makes its input: the bits of the two calls, whether the current is kept or not. */
+static void test_neurons(int rounds) {
+  for (int round = 0; round < rounds; round++) {
+    scenario apart = random_scenario(20000);
+    qlif_forward_args *f = &apart.forward;
+    layer l = layer_of(f->steps, f->batch, random_int(0, 2) > 0 ? random_int(0, 90) : 1300, f->neurons, random_int(0, 2), 20, 1);
+    qlif_linear *linear = open_linear(1);
+    CHECK_OK(qlif_linear_forward(linear, &l.forward, NULL));
+    CHECK_OK(qlif_linear_close(linear));
+    free((void *)f->input);
+    float *current = l.forward.output;
+    f->input = current;
+    run_on(&apart, QLIF_HOST, 1);
+    for (int keeps = 0; keeps < 2; keeps++) {
+      scenario fused = again(&apart);
+      qlif_linear_forward_args own = l.forward;
+      own.output = keeps ? poisoned_floats(output_count(&l)) : NULL;
+      fused.forward.input = NULL;
+      fused.forward.linear = &own;
+      run_on(&fused, QLIF_HOST, random_int(1, 4));
+      same_results(&apart, &fused);
+      if (keeps) same_bytes("current", current, own.output, output_count(&l), sizeof(float));
+      free(own.output);
+      free_outputs(&fused);
+    }
+    f->input = NULL;
+    free_scenario(&apart);
     free_layer(&l);
   }
 }
@@ -336,6 +379,60 @@ static void test_refusals(void) {
   CHECK_OK(qlif_linear_backward(linear, &b, NULL));
 #undef REFUSED
   CHECK_OK(qlif_linear_close(linear));
+  free_layer(&l);
+}
+
+/* What a kernel checks of the layer that makes its input, of which a backward call reads what it must. */
+static void test_refusals_of_neurons(void) {
+  scenario s = random_scenario(2000);
+  while (rows_of(&s) == 0) {
+    free_scenario(&s);
+    s = random_scenario(2000);
+  }
+  qlif_forward_args *f = &s.forward;
+  layer l = layer_of(f->steps, f->batch, 5, f->neurons, QLIF_INPUT_F32, 50, 1);
+  qlif_linear_forward_args own = l.forward;
+  qlif_kernel *kernel;
+  qlif_tape *tape;
+  CHECK_OK(open_kernel(QLIF_HOST, &s.config.header, 1, &kernel));
+  CHECK_OK(qlif_tape_open(kernel, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
+  f->tape = tape;
+  f->linear = &own;
+  INVALID("linear: given beside an input", qlif_forward(kernel, f, NULL));
+  free((void *)f->input);
+  f->input = NULL;
+#define REFUSED(word, field, value)             \
+  own = l.forward;                              \
+  own.field = value;                            \
+  poison_outputs(&l);                           \
+  INVALID(word, qlif_forward(kernel, f, NULL)); \
+  CHECK(*(uint32_t *)l.forward.output == 0xa5a5a5a5u)
+  REFUSED("linear.output: is of (T, B, M) = (", steps, f->steps + 1);
+  REFUSED("linear.output: is of (T, B, M) = (", batch, f->batch + 1);
+  REFUSED("linear.output: is of (T, B, M) = (", outputs, f->neurons + 1);
+  REFUSED("linear.inputs: got -1, expected 0 or more", inputs, -1);
+  REFUSED("linear.input_type: got 3, expected 0 to 2", input_type, 3);
+  REFUSED("linear.input: got NULL, expected an address", input, NULL);
+  REFUSED("linear.weights: got NULL, expected an address", weights, NULL);
+  REFUSED("linear.bias: got", bias, (const float *)((const char *)l.forward.weights + 2));
+  own = l.forward;
+  own.output = (float *)((char *)l.forward.output + 1);
+  INVALID("linear.output: got", qlif_forward(kernel, f, NULL));
+#undef REFUSED
+  own = l.forward;
+  CHECK_OK(qlif_forward(kernel, f, NULL));
+  own.input = NULL;
+  own.weights = NULL;
+  CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&s), NULL));
+  own.output = NULL;
+  INVALID("linear.input: got NULL, expected an address", qlif_backward(kernel, BACKWARD_OF(&s), NULL));
+  own = l.forward;
+  own.output = NULL;
+  CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&s), NULL));
+  CHECK_OK(qlif_kernel_close(kernel));
+  CHECK_OK(qlif_tape_close(tape));
+  f->tape = NULL;
+  free_scenario(&s);
   free_layer(&l);
 }
 
@@ -438,10 +535,12 @@ static void test_at_the_same_time(void) {
 int main(void) {
   test_handles();
   test_refusals();
+  test_refusals_of_neurons();
   test_empty_calls();
   test_bits(250);
   test_threads();
-  test_nan_weights();
+  test_odd_numbers();
+  test_neurons(150);
   test_float_environment();
   test_at_the_same_time();
   puts("all passed");

@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The description of a forward run: which memory is read and which is written. Shapes follow from the input's {@code (T, B,
- * N)}. Only {@link #input} and {@link #parameters} are required, and {@link #draws} where the configuration draws something
- * that is not given. Setters check little: {@link Kernel#forward} checks types, shapes and memory, before it writes anything.
+ * N)}. Only {@link #input}, or {@link #linear} in its place, and {@link #parameters} are required, and {@link #draws} where the
+ * configuration draws something that is not given. Setters check little: {@link Kernel#forward} checks types, shapes and memory, before it writes anything.
  *
  * <p>A description can be run any number of times and is checked again only after a change; running it again allocates
  * nothing. Setters return {@code this}. Not thread-safe.
@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Forward {
     private @Nullable Tensor input;
+    private @Nullable LinearForward linear;
     private @Nullable Parameters parameters;
     private @Nullable Tensor modulation;
     private @Nullable Tensor uniforms;
@@ -46,7 +47,7 @@ public final class Forward {
 
     private @Nullable NeuronConfig checkedFor;
     private int changes;
-    private int checkedParameters;
+    private long checkedChanges;
     private final Lending lending = new Lending();
     private boolean threadBound;
 
@@ -56,6 +57,26 @@ public final class Forward {
     /** Lends the input current I, {@code F32 (T, B, N)}. */
     public Forward input(Tensor input) {
         this.input = Objects.requireNonNull(input, "input");
+        return changed();
+    }
+
+    /**
+     * Lends a linear layer in place of an input: its output {@code (T, B, M)} is the input current, M the number of neurons. The current of some
+     * neurons is made when their steps need it and stays in the cache; all bits are those of {@link SpikeLinear#forward} and a run
+     * on its output. If the layer's own output is lent, it is written, too, and the backward run reads it there; if not, the backward run makes
+     * the current again. A GPU refuses it. Null for none.
+     *
+     * <pre>{@code
+     * LinearForward linear = new LinearForward().input(spikeBits).weights(weights).bias(bias); // BIT[100, 32, 784]
+     * kernel.forward(new Forward()
+     *         .linear(linear)
+     *         .parameters(parameters)
+     *         .draws(new DrawStream(42, 0))
+     *         .spikes(Tensor.zeros(DType.BIT, 100, 32, 128)));
+     * }</pre>
+     */
+    public Forward linear(@Nullable LinearForward linear) {
+        this.linear = linear;
         return changed();
     }
 
@@ -205,6 +226,16 @@ public final class Forward {
         return input;
     }
 
+    /** The linear layer whose output is the input current, or null. */
+    public @Nullable LinearForward linear() {
+        return linear;
+    }
+
+    /** Where the input current is, or is kept when a linear layer makes it; null if it is kept nowhere. */
+    public @Nullable Tensor current() {
+        return linear == null ? input() : linear.output();
+    }
+
     /**
      * The parameters.
      *
@@ -295,17 +326,17 @@ public final class Forward {
 
     /** The number of time steps T. */
     public long steps() {
-        return extent(0);
+        return linear == null ? extent(0) : linear.steps();
     }
 
     /** The batch size B. */
     public long batch() {
-        return extent(1);
+        return linear == null ? extent(1) : linear.batch();
     }
 
     /** The number of neurons N. */
     public long neurons() {
-        return extent(2);
+        return linear == null ? extent(2) : linear.outputs();
     }
 
     /** Of an input of another rank, which {@link Kernel} refuses, too. */
@@ -326,9 +357,10 @@ public final class Forward {
         return threadBound;
     }
 
-    /** How often the description, or the set of parameters it lends, was changed. */
+    /** Another number after each change of the description, of the set of parameters that it lends, or of its linear layer. */
     long changes() {
-        return (long) changes << 32 | (parameters == null ? 0 : parameters.changes());
+        int lent = (parameters == null ? 0 : parameters.changes()) + (linear == null ? 0 : linear.changes());
+        return (long) changes << 32 | lent & 0xFFFFFFFFL;
     }
 
     private Forward changed() {
@@ -342,6 +374,7 @@ public final class Forward {
     public String toString() {
         Description description = new Description("Forward")
                 .add("input", input)
+                .add("linear", linear)
                 .add("parameters", parameters)
                 .add("modulation", modulation)
                 .add("uniforms", uniforms)
@@ -363,11 +396,14 @@ public final class Forward {
 
     /** Throws unless a kernel of {@code config} can run this; nothing has been written then. */
     void check(NeuronConfig config, Kernel kernel) {
-        if (checkedFor != config || (parameters != null && checkedParameters != parameters.changes())) {
+        if (checkedFor != config || checkedChanges != changes()) {
             checkShapes(config);
             checkMemory(config);
             checkedFor = config;
-            checkedParameters = parameters().changes();
+            checkedChanges = changes();
+        }
+        if (linear != null) {
+            kernel.requireLinear();
         }
         lending.requireReachable(kernel.device(), kernel.reachable());
         checkValues(config, kernel);
@@ -383,7 +419,7 @@ public final class Forward {
     }
 
     void checkShapes(NeuronConfig config) {
-        require("input", input, DType.F32, 3, "(T, B, N)");
+        checkCurrent();
         long t = steps();
         long b = batch();
         long n = neurons();
@@ -444,12 +480,30 @@ public final class Forward {
         }
     }
 
+    /** The input, or what makes it. */
+    private void checkCurrent() {
+        if (linear == null) {
+            require("input", input, DType.F32, 3, "(T, B, N)");
+            return;
+        }
+        if (input != null) {
+            throw new IllegalArgumentException("linear: given beside an input, expected one of the two");
+        }
+        linear.checkShapes("linear.");
+        requireIfGiven("linear.output", linear.output(), DType.F32, steps(), batch(), neurons());
+    }
+
     private void checkMemory(NeuronConfig config) {
         lending.clear();
+        if (linear != null) {
+            readLinear(linear, lending);
+        }
+        lending.read("input", input);
         readTensors(lending);
         if (finalState != initialState) {
             lending.read("initialState", initialState);
         }
+        lending.write("linear.output", linear == null ? null : linear.output());
         lending.write("tape", tape == null ? null : tape.memory());
         lending.write("finalState", finalState);
         for (DType type : DType.SPIKES) {
@@ -463,15 +517,23 @@ public final class Forward {
         threadBound = lending.threadBound();
     }
 
-    /** Adds what a run reads, which its backward pass reads again. */
+    private static void readLinear(LinearForward linear, Lending lending) {
+        linear.readAll("linear.", lending);
+        lending.read("linear.bias", linear.bias());
+    }
+
+    /** Adds what the backward pass of a run reads again. */
     void readAll(Lending lending) {
+        if (linear != null && linear.output() == null) {
+            readLinear(linear, lending);
+        }
+        lending.read(linear == null ? "input" : "linear.output", current());
         readTensors(lending);
         lending.read("tape", tape == null ? null : tape.memory());
         lending.read("initialState", initialState);
     }
 
     private void readTensors(Lending lending) {
-        lending.read("input", input);
         lending.read("parameters", parameters());
         lending.read("modulation", modulation);
         lending.read("uniforms", uniforms);

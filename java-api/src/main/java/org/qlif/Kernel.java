@@ -262,6 +262,14 @@ public final class Kernel implements AutoCloseable {
         return reachable;
     }
 
+    /** Throws unless runs may have a linear layer in place of an input. */
+    void requireLinear() {
+        if (!backend.takesLinear()) {
+            throw new IllegalArgumentException("linear: given, but a kernel on " + device
+                    + " makes no input current; expected an input, such as the output of a SpikeLinear");
+        }
+    }
+
     /** Whether {@code parameters} hold what the model can run with; see {@link Parameters#requireValid}. */
     void requireValid(Parameters parameters) {
         parameterChecks.requireValid(parameters);

@@ -134,7 +134,7 @@ public final class LinearBackward {
         if (!checked || checkedChanges != forward.changes()) {
             checkShapes();
             lending.clear();
-            forward.readAll(lending);
+            forward.readAll("", lending);
             lending.read("gradOutput", gradOutput);
             lending.write("gradWeights", gradWeights);
             lending.write("gradBias", gradBias);
@@ -147,7 +147,7 @@ public final class LinearBackward {
     }
 
     private void checkShapes() {
-        forward.checkShapes();
+        forward.checkShapes("");
         long t = forward.steps();
         long b = forward.batch();
         long k = forward.inputs();

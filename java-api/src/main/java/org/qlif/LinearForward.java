@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The description of a forward run of a {@link SpikeLinear}: which memory is read and which is written. T, B and K follow from the
  * input, M from the weights; each may be 0. Only the input and the weights are required, and for {@link SpikeLinear#forward} the
- * output. Setters check nothing: the call checks types, shapes and memory, before it writes anything.
+ * output. A {@link Kernel} takes it as {@link Forward#linear}, too. Setters check nothing: the call checks types, shapes and memory, before it writes anything.
  *
  * <p>A description can be run any number of times and is checked again only after a change; running it again allocates
  * nothing. Setters return {@code this}. Not thread-safe.
@@ -54,7 +54,10 @@ public final class LinearForward {
         return changed();
     }
 
-    /** Lends where the output goes, {@code F32 (T, B, M)}; null if only the backward run is wanted. */
+    /**
+     * Lends where the output goes, {@code F32 (T, B, M)}; null if only the backward run is wanted, or the output by nobody but the neurons of
+     * {@link Forward#linear}.
+     */
     public LinearForward output(@Nullable Tensor output) {
         this.output = output;
         return changed();
@@ -145,10 +148,10 @@ public final class LinearForward {
     /** Throws unless {@code layer} can run this; nothing has been written then. */
     void check(SpikeLinear layer) {
         if (!checked) {
-            checkShapes();
+            checkShapes("");
             Forward.require("output", output, DType.F32, steps(), batch(), outputs());
             lending.clear();
-            readAll(lending);
+            readAll("", lending);
             lending.read("bias", bias);
             lending.write("output", output);
             threadBound = lending.threadBound();
@@ -157,24 +160,28 @@ public final class LinearForward {
         lending.requireReachable(layer.device(), layer.reachable());
     }
 
-    /** Throws unless the shapes of what is read are right. */
-    void checkShapes() {
+    /**
+     * Throws unless the shapes of what is read are right.
+     *
+     * @param of what names in messages begin with
+     */
+    void checkShapes(String of) {
         if (input == null || input.rank() != 3 || !DType.SPIKES.contains(input.type())) {
             throw new IllegalArgumentException(
-                    "input: got " + input + ", expected a type of " + DType.SPIKES + " and shape (T, B, K)");
+                    of + "input: got " + input + ", expected a type of " + DType.SPIKES + " and shape (T, B, K)");
         }
         if (weights == null || weights.type() != DType.F32 || weights.rank() != 2 || weights.extent(0) != inputs()) {
             throw new IllegalArgumentException(
-                    "weights: got " + weights + ", expected F32 of shape (K, M) with K = " + inputs());
+                    of + "weights: got " + weights + ", expected F32 of shape (K, M) with K = " + inputs());
         }
-        Tensor.elementsPerStep("input", batch(), inputs());
-        Tensor.elementsPerStep("weights", batch(), outputs());
-        Forward.requireIfGiven("bias", bias, DType.F32, outputs());
+        Tensor.elementsPerStep(of + "input", batch(), inputs());
+        Tensor.elementsPerStep(of + "weights", batch(), outputs());
+        Forward.requireIfGiven(of + "bias", bias, DType.F32, outputs());
     }
 
     /** Adds what a backward run reads, too. */
-    void readAll(Lending lending) {
-        lending.read("input", input);
-        lending.read("weights", weights);
+    void readAll(String of, Lending lending) {
+        lending.read(of + "input", input);
+        lending.read(of + "weights", weights);
     }
 }

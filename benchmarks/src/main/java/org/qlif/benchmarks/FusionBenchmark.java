@@ -1,7 +1,7 @@
 package org.qlif.benchmarks;
 
-import java.util.ArrayList;
-import java.util.List;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
@@ -18,16 +18,22 @@ import org.qlif.SpikeLinear;
 import org.qlif.Tensor;
 
 /**
- * Does it pay to make the current when the neurons need it, so that it never crosses memory? A batch goes through a linear layer and its
- * neurons in groups of rows, all steps of a group before the next, through one buffer for the current. One group is the two apart; a group
- * of one row is a tile of neurons at a time. The spikes are the same bits. One thread.
+ * Does it pay that a kernel makes the current of a linear layer when its neurons need it, so that it never crosses memory? The same bits by
+ * two calls and by one. One thread; tensors off the Java heap, so that no way copies arrays.
  */
 public class FusionBenchmark extends NeuronBenchmark {
-    /** A group with all rows. */
-    private static final int ALL = 0;
-
     /** How many of a hundred inputs are set. */
     private static final int SHARE = 13;
+
+    /** How the current comes about. */
+    public enum Way {
+        /** The linear layer's call writes it, the kernel's reads it. */
+        APART,
+        /** The kernel makes it and keeps it nowhere. */
+        FUSED,
+        /** The kernel makes it and writes it, too, for a backward run to read. */
+        KEPT
+    }
 
     /** The neurons. */
     @Param({"qlif", "lif"})
@@ -37,20 +43,21 @@ public class FusionBenchmark extends NeuronBenchmark {
     @Param({"20x128x784x512", "100x32x512x1024", "100x8x784x128"})
     public String layer;
 
-    /** The rows of a group, or 0 for all. */
-    @Param({"0", "32", "8", "1"})
-    public int rows;
+    /** The way. */
+    @Param
+    public Way way;
 
     /** The device. */
-    @Param("cpu:simd")
+    @Param({"cpu:simd", "cpu:native"})
     public String device;
 
+    private final Arena arena = Arena.ofShared();
     private SpikeLinear linear;
     private Kernel kernel;
-    private final List<LinearForward> currents = new ArrayList<>();
-    private final List<Forward> runs = new ArrayList<>();
+    private LinearForward layerRun;
+    private Forward run;
 
-    /** Opens both, and cuts the batch. */
+    /** Opens both. */
     @Setup
     public void open() {
         LinearShape shape = LinearShape.parse(layer);
@@ -59,43 +66,44 @@ public class FusionBenchmark extends NeuronBenchmark {
         KernelOptions alone = KernelOptions.defaults().withThreads(1);
         linear = SpikeLinear.open(Device.of(device), alone);
         kernel = Kernel.open(neurons.config(), Device.of(device), alone);
-        Tensor weights = Tensor.of(workload.weights(), shape.inputs(), shape.outputs());
-        Tensor bias = Tensor.zeros(DType.F32, shape.outputs());
+        int t = shape.steps();
+        int b = shape.batch();
+        int n = shape.outputs();
+        Tensor bias = Storage.ALIGNED.allocate(arena, DType.F32, n);
         bias.fill((float) neurons.inputMean());
-        int most = rows == ALL ? shape.batch() : Math.min(rows, shape.batch());
-        float[] buffer = new float[shape.steps() * most * shape.outputs()];
-        for (int from = 0; from < shape.batch(); from += most) {
-            int count = Math.min(most, shape.batch() - from);
-            Tensor current = count == most
-                    ? Tensor.of(buffer, shape.steps(), count, shape.outputs())
-                    : Tensor.zeros(DType.F32, shape.steps(), count, shape.outputs());
-            currents.add(new LinearForward()
-                    .input(Tensor.of(workload.bits(from, count), shape.steps(), count, shape.inputs()))
-                    .weights(weights)
-                    .bias(bias)
-                    .output(current));
-            runs.add(new Forward()
-                    .input(current)
-                    .parameters(Parameters.perNeuron(neurons.config(), shape.outputs()))
-                    .draws(new DrawStream(42, 0, (long) from * shape.outputs()))
-                    .spikes(Tensor.zeros(DType.U8, shape.steps(), count, shape.outputs())));
-        }
-        announce(kernel.device() + ", " + kernel.description() + ", groups of " + most + " rows");
+        Tensor input = Storage.ALIGNED.allocate(arena, DType.BIT, t, b, shape.inputs());
+        MemorySegment.copy(
+                MemorySegment.ofArray(workload.bits()),
+                0,
+                input.segment(),
+                0,
+                input.segment().byteSize());
+        Tensor current = way == Way.FUSED ? null : Storage.ALIGNED.allocate(arena, DType.F32, t, b, n);
+        layerRun = new LinearForward()
+                .input(input)
+                .weights(Storage.ALIGNED.allocate(arena, workload.weights(), shape.inputs(), n))
+                .bias(bias)
+                .output(current);
+        run = (way == Way.APART ? new Forward().input(current) : new Forward().linear(layerRun))
+                .parameters(Parameters.perNeuron(neurons.config(), n))
+                .draws(new DrawStream(42, 0))
+                .spikes(Storage.ALIGNED.allocate(arena, DType.U8, t, b, n));
+        announce(kernel.device() + ", " + kernel.description() + ", " + way);
     }
 
     /** The whole batch, forward. */
     @Benchmark
     public Object call() {
-        for (int i = 0; i < runs.size(); i++) {
-            linear.forward(currents.get(i));
-            kernel.forward(runs.get(i));
+        if (way == Way.APART) {
+            linear.forward(layerRun);
         }
-        return runs.getLast();
+        kernel.forward(run);
+        return run;
     }
 
-    /** The spikes of each group, {@code (T, rows, M)}. */
-    List<byte[]> spikes() {
-        return runs.stream().map(run -> run.spikes(DType.U8).toByteArray()).toList();
+    /** The spikes, {@code (T, B, M)}. */
+    byte[] spikes() {
+        return run.spikes(DType.U8).toByteArray();
     }
 
     /** Closes both. */
@@ -103,5 +111,6 @@ public class FusionBenchmark extends NeuronBenchmark {
     public void close() {
         kernel.close();
         linear.close();
+        arena.close();
     }
 }

@@ -19,7 +19,7 @@ import org.knowm.xchart.style.XYStyler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.openjdk.jmh.results.RunResult;
 
-/** The times of a run of {@link SpikeLinearBenchmark}, in milliseconds, as tables and as curves over the share of set inputs. */
+/** The times of a run of {@link SpikeLinearBenchmark}, in milliseconds, as a table and as curves over the share of set inputs. */
 final class LinearComparison {
     private static final int WIDTH = 900;
     private static final int HEIGHT = 480;
@@ -77,23 +77,21 @@ final class LinearComparison {
                 .toList();
     }
 
-    /** A Markdown table for each kind of work. */
+    /** A Markdown table: a row for each kind of work, contender and number of threads. */
     String markdown() {
-        StringBuilder text = new StringBuilder();
+        List<String> header = new ArrayList<>(List.of("ms", "contender", "threads"));
+        shares.forEach(share -> header.add(share + " %"));
+        MarkdownTable table = new MarkdownTable(header);
         for (LinearWork work : works()) {
-            List<String> header = new ArrayList<>(List.of(work.title() + ", ms", "threads"));
-            shares.forEach(share -> header.add(share + " %"));
-            MarkdownTable table = new MarkdownTable(header);
             for (LinearContenderKind kind : contenders(work)) {
                 for (int count : threads) {
-                    List<String> cells = new ArrayList<>(List.of(kind.title(), Integer.toString(count)));
+                    List<String> cells = new ArrayList<>(List.of(work.title(), kind.title(), Integer.toString(count)));
                     shares.forEach(share -> cells.add(MarkdownTable.number(time(kind, work, share, count))));
                     table.row(cells);
                 }
             }
-            text.append(text.isEmpty() ? "" : "\n").append(table);
         }
-        return text.toString();
+        return table.toString();
     }
 
     /** Curves for each kind of work, with the most threads. */

@@ -55,7 +55,7 @@ public enum LinearContenderKind implements Able {
         }
     },
     /** PyTorch's product with a sparse matrix. */
-    TORCH_SPARSE("PyTorch sparse (coordinates), through DJL") {
+    TORCH_SPARSE("PyTorch compressed sparse rows, through DJL") {
         @Override
         LinearContender open(LinearWorkload workload, LinearWork work, int threads) {
             return new TorchLinearContender(workload, work, threads, true);

@@ -51,18 +51,12 @@ final class LinearWorkload {
 
     /** The input as a BIT tensor's words. */
     long[] bits() {
-        return bits(0, shape.batch());
-    }
-
-    /** The input of {@code rows} rows of the batch, from {@code from} on, as a BIT tensor's words. */
-    long[] bits(int from, int rows) {
-        int stepBits = rows * shape.inputs();
+        int stepBits = shape.batch() * shape.inputs();
         int stepWords = (stepBits + 63) / 64;
         long[] words = new long[shape.steps() * stepWords];
         for (int t = 0; t < shape.steps(); t++) {
-            int first = (t * shape.batch() + from) * shape.inputs();
             for (int i = 0; i < stepBits; i++) {
-                if (input[first + i] != 0) {
+                if (input[t * stepBits + i] != 0) {
                     words[t * stepWords + i / 64] |= 1L << i % 64;
                 }
             }

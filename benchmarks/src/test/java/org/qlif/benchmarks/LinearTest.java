@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -39,38 +38,28 @@ class LinearTest {
         }
     }
 
-    /** Whatever the group, a row's spikes are its own. */
+    /** Each way of the neurons that come after a layer. */
     @ParameterizedTest
     @ValueSource(strings = {"qlif", "lif"})
-    void groupsOfRowsChangeNoBit(String model) {
-        FusionBenchmark whole = fused(model, 0);
-        byte[] expected = whole.spikes().getFirst();
+    void everyWayHasTheSameSpikes(String model) {
+        byte[] expected = spikes(model, FusionBenchmark.Way.APART);
         assertThat(expected).contains(1).contains(0);
-        for (int rows : new int[] {1, 4, 32}) {
-            FusionBenchmark parts = fused(model, rows);
-            int from = 0;
-            for (byte[] spikes : parts.spikes()) {
-                int width = spikes.length / 7;
-                for (int t = 0; t < 7; t++) {
-                    assertThat(Arrays.copyOfRange(spikes, t * width, (t + 1) * width))
-                            .isEqualTo(Arrays.copyOfRange(expected, t * 6 * 70 + from, t * 6 * 70 + from + width));
-                }
-                from += width;
-            }
-            assertThat(from).isEqualTo(6 * 70);
+        for (FusionBenchmark.Way way : FusionBenchmark.Way.values()) {
+            assertThat(spikes(model, way)).as(way.toString()).isEqualTo(expected);
         }
     }
 
-    private static FusionBenchmark fused(String model, int rows) {
+    private static byte[] spikes(String model, FusionBenchmark.Way way) {
         FusionBenchmark benchmark = new FusionBenchmark();
         benchmark.model = model;
         benchmark.layer = "7x6x131x70";
-        benchmark.rows = rows;
+        benchmark.way = way;
         benchmark.device = "cpu:simd";
         benchmark.open();
         benchmark.call();
+        byte[] spikes = benchmark.spikes();
         benchmark.close();
-        return benchmark;
+        return spikes;
     }
 
     @Test
@@ -88,8 +77,8 @@ class LinearTest {
                 .add(LinearContenderKind.SIMD, LinearWork.FORWARD, 100, 1, 12.5)
                 .add(LinearContenderKind.C, LinearWork.FORWARD, 13, 1, 3);
         assertThat(comparison.markdown().lines())
-                .anySatisfy(line -> assertThat(line).containsSubsequence("Forward, ms", "threads", "13 %", "100 %"))
-                .anySatisfy(line -> assertThat(line).containsSubsequence("cpu:simd", "1", "3.50", "12.5"))
+                .anySatisfy(line -> assertThat(line).containsSubsequence("ms", "contender", "threads", "13 %", "100 %"))
+                .anySatisfy(line -> assertThat(line).containsSubsequence("Forward", "cpu:simd", "1", "3.50", "12.5"))
                 .anySatisfy(line -> assertThat(line).containsSubsequence("gcc", "1", "3.00", "–"));
         assertThat(comparison.charts()).hasSize(1);
         assertThat(comparison.charts().getFirst().getSeriesCollection()).hasSize(2);

@@ -16,7 +16,6 @@ import org.qlif.DeviceUnavailableException;
 import org.qlif.training.NeuronPreset;
 import org.qlif.training.TrainingDivergedException;
 import org.qlif.training.TrainingEngine;
-import org.qlif.training.TrainingListener;
 import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.ParameterException;
@@ -31,6 +30,9 @@ final class Cli {
     /** The command line was wrong; nothing has run. */
     static final int USAGE = 2;
 
+    /** A signal such as Ctrl-C ended the run; the JVM says so itself where nobody else does. */
+    static final int INTERRUPTED = 130;
+
     private static final Map<String, String> EXIT_CODES = exitCodes();
 
     private static final Pattern CONTROL = Pattern.compile("\\p{Cc}");
@@ -43,23 +45,22 @@ final class Cli {
      * @param out where results go
      * @param err where failures go
      * @param timing how long {@code bench} measures
-     * @param trainingListener who hears of the progress of {@code train}
+     * @param progress where the progress of long work is told, asked when it starts
      * @param debug whether failures print their stack traces even without {@code --debug}
      */
-    Cli(
-            PrintWriter out,
-            PrintWriter err,
-            Benchmark.Timing timing,
-            Supplier<TrainingListener> trainingListener,
-            boolean debug) {
+    Cli(PrintWriter out, PrintWriter err, Benchmark.Timing timing, Supplier<Progress> progress, boolean debug) {
         this.err = err;
         root = new QlifCommand(debug);
         commandLine = new CommandLine(root)
                 .addSubcommand(new DevicesCommand())
                 .addSubcommand(new VerifyCommand())
                 .addSubcommand(new BenchCommand(timing))
-                .addSubcommand(new TrainCommand(trainingListener))
+                .addSubcommand(new TrainCommand(progress))
+                .addSubcommand(new RunCommand())
+                .addSubcommand(new ReconstructCommand(progress))
                 .addSubcommand(new CurvesCommand())
+                .addSubcommand(new SimulateCommand())
+                .addSubcommand(new DashboardCommand())
                 .registerConverter(BenchWorkload.Model.class, new NameConverter<>(BenchWorkload.Model.class))
                 .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
                 .registerConverter(NeuronPreset.class, new NameConverter<>(NeuronPreset.class))

@@ -5,8 +5,6 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 import java.util.logging.Logger;
-import org.qlif.training.ConsoleListener;
-import org.qlif.training.TrainingListener;
 
 /** The entry point of {@code ./qlif}. */
 public final class Main {
@@ -42,9 +40,9 @@ public final class Main {
     }
 
     /** A progress bar is drawn if stderr is a terminal, whose width the script {@code ./qlif} says: here, it is a pipe. */
-    private static TrainingListener progress() {
+    private static Progress progress() {
         int columns = Integer.getInteger("qlif.stderr.columns", 0);
-        return columns > 0 ? new ConsoleListener(System.out, System.err, columns) : new ConsoleListener(System.out);
+        return columns > 0 ? new Progress(System.out, System.err, columns) : new Progress(System.out);
     }
 
     /**

@@ -21,7 +21,10 @@ import picocli.CommandLine.ScopeType;
             "  ./qlif verify golden                 whether it computes what docs/model.md says",
             "  ./qlif bench                         how fast it is",
             "  ./qlif train                         whether a network of it learns",
+            "  ./qlif run net.safetensors --input images.npy   what one that was saved makes of these",
             "  ./qlif curves                        how the neurons respond to their input",
+            "  ./qlif simulate --plot neuron.png    what a neuron does, step by step",
+            "  ./qlif dashboard                     a page to play with their parameters",
             "",
             "COMMAND --help lists its options with their ranges."
         })

@@ -42,7 +42,8 @@ final class Checkout {
             Files.createDirectories(copy.getParent());
             Files.copy(Repository.file(script), copy);
         }
-        for (String source : List.of("pom.xml", "cli/pom.xml", "cli/src/main/Some.java", "native/some.c")) {
+        for (String source :
+                List.of("pom.xml", "cli/pom.xml", "cli/src/main/Some.java", "docs/model.md", "native/some.c")) {
             write(source, "one");
         }
         Files.createDirectories(root.resolve("gpu/src/generated"));

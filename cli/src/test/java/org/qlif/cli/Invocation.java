@@ -6,7 +6,6 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import org.qlif.training.ConsoleListener;
 
 /**
  * What came of a command line that ran inside the test.
@@ -28,7 +27,7 @@ record Invocation(int exitCode, String out, String err) {
                 new PrintWriter(out),
                 new PrintWriter(err),
                 BRIEF,
-                () -> new ConsoleListener(new PrintStream(training, true, StandardCharsets.UTF_8)),
+                () -> new Progress(new PrintStream(training, true, StandardCharsets.UTF_8)),
                 false);
         int exitCode = cli.run(arguments);
         return new Invocation(exitCode, out + training.toString(StandardCharsets.UTF_8), err.toString());

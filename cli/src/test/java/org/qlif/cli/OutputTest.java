@@ -43,6 +43,7 @@ class OutputTest {
                 "bench --shape 3,2,5 --threads 1",
                 "bench --shape 3,2,5 --threads 1 --json",
                 "verify --threads 1 GOLDEN",
+                "simulate --steps 3",
                 "TRAIN --train-images 16"
             })
     void fullDiskIsSaidAndFails(String arguments) throws Exception {

@@ -2,10 +2,14 @@ package org.qlif.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -76,6 +80,8 @@ class TrainCommandTest {
     @CsvSource({
         "--hidden, 0, --hidden: got 0",
         "--lr, 2, --learning-rate: got 2.0",
+        "--lr-decay, 0, --learning-rate-decay: got 0.0",
+        "--shift, 9, '--shift: got 9, expected 0 to 8'",
         "--clip-grad, -1, --clip-grad: got -1.0",
         "--train-images, -5, --train-images: got -5",
         "--epochs, many, --epochs",
@@ -166,5 +172,112 @@ class TrainCommandTest {
                 .asString()
                 .startsWith("qlif: plot: ")
                 .contains(plot.toString());
+    }
+
+    private static String[] tiny(String... more) {
+        List<String> arguments = new ArrayList<>(List.of(
+                "train",
+                "--data",
+                Repository.file("data/mnist").toString(),
+                "--hidden",
+                "16",
+                "--steps",
+                "4",
+                "--train-images",
+                "1500",
+                "--test-images",
+                "64",
+                "--batch",
+                "50",
+                "--epochs",
+                "2",
+                "--threads",
+                "1"));
+        arguments.addAll(List.of(more));
+        return arguments.toArray(String[]::new);
+    }
+
+    private static Invocation resumed(Path file, String... more) {
+        List<String> arguments = new ArrayList<>(
+                List.of("train", "--data", Repository.file("data/mnist").toString(), "--resume", file.toString()));
+        arguments.addAll(List.of(more));
+        return Invocation.of(arguments.toArray(String[]::new));
+    }
+
+    private static List<String> accuracies(String out) {
+        return out.lines().filter(line -> line.startsWith("[TEST]")).toList();
+    }
+
+    /** As Ctrl-C does, but for the signal's number: a shell that runs tests may have told its children to ignore that one. */
+    @Test
+    void anInterruptedTrainingGoesOnWithTheSameBits() throws Exception {
+        Path whole = folder.resolve("whole.safetensors");
+        Invocation trained = Invocation.of(tiny("--checkpoint", whole.toString()));
+        assertThat(trained.err()).isEmpty();
+        Path part = folder.resolve("part.safetensors");
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName()));
+        // So long that it can't end by itself before it is stopped.
+        command.addAll(List.of(tiny("--checkpoint", part.toString(), "--epochs", "1000", "--device", "cpu:scalar")));
+        command.remove("2");
+        command.remove(command.indexOf("--epochs"));
+        Path err = folder.resolve("err");
+        Process process =
+                new ProcessBuilder(command).redirectError(err.toFile()).start();
+        try (BufferedReader out = process.inputReader()) {
+            String line = out.readLine();
+            while (line != null && !line.startsWith("device")) {
+                line = out.readLine();
+            }
+            // That of the process itself would close its output, too, which ends the run by itself.
+            process.toHandle().destroy();
+            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        } finally {
+            process.destroyForcibly();
+        }
+        assertThat(process.exitValue()).isEqualTo(128 + 15);
+        assertThat(err)
+                .content()
+                .containsPattern(
+                        "qlif: stopped after step \\d+ of 30 of epoch \\d+; './qlif train --resume .*' goes on");
+        Invocation rest = resumed(part, "--checkpoint", part.toString(), "--epochs", "2");
+        assertThat(rest.err()).isEmpty();
+        assertThat(rest.out()).contains("resume  " + part + ", after ", " of 30 steps of epoch ");
+        assertThat(accuracies(trained.out()))
+                .hasSize(2)
+                .endsWith(accuracies(rest.out()).toArray(String[]::new));
+        assertThat(part).hasSameBinaryContentAs(whole);
+    }
+
+    @Test
+    void refusesWhatContradictsTheFileByTheNameOfTheOption() throws IOException {
+        Path file = folder.resolve("training.safetensors");
+        Invocation trained = Invocation.of(tiny("--epochs", "1", "--checkpoint", file.toString()));
+        assertThat(trained.exitCode()).isEqualTo(Cli.USAGE);
+        String[] once = tiny("--checkpoint", file.toString());
+        once[Arrays.asList(once).indexOf("--epochs") + 1] = "1";
+        assertThat(Invocation.of(once).exitCode()).isZero();
+        String[][] contradictions = {
+            {"--hidden", "32", "--hidden: got 32, expected 16, as in " + file},
+            {"--lr", "0.25", "--learning-rate: got 0.25, expected 5.0E-4, as in " + file},
+            {"--set", "use_ahp=false", "--set: got [use_ahp=false], expected [], as in " + file},
+            {"--seed", "2", "--seed: got 2, expected 1, as in " + file},
+            {"--train-images", "100", "--train-images: got 100, expected 1500, as in " + file},
+            {"--engine", "djl", "--engine: got djl, expected qlif, whose trainings alone can be saved"},
+        };
+        for (String[] each : contradictions) {
+            Invocation refused = resumed(file, each[0], each[1]);
+            assertThat(refused.exitCode()).isEqualTo(Cli.USAGE);
+            assertThat(refused.err().lines()).singleElement().asString().startsWith("qlif: " + each[2]);
+        }
+        Path other = Files.write(folder.resolve("model.pt"), new byte[] {'P', 'K', 3, 4, 0, 0, 0, 0, 0, 0});
+        Invocation refused = resumed(other);
+        assertThat(refused.exitCode()).isEqualTo(Cli.FAILED);
+        assertThat(refused.err())
+                .startsWith("qlif: " + other + ": got a zip archive, as torch.save (a pickle)")
+                .hasLineCount(1);
     }
 }

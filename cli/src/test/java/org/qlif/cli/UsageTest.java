@@ -13,12 +13,22 @@ class UsageTest {
         assertThat(help.exitCode()).isZero();
         assertThat(help.err()).isEmpty();
         assertThat(help.out())
-                .contains("devices", "verify", "bench", "train", "curves", "Examples:", "Exit codes:")
+                .contains(
+                        "devices",
+                        "verify",
+                        "bench",
+                        "train",
+                        "run",
+                        "curves",
+                        "simulate",
+                        "dashboard",
+                        "Examples:",
+                        "Exit codes:")
                 .doesNotContain("\u001b");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"devices", "verify", "bench", "train", "curves"})
+    @ValueSource(strings = {"devices", "verify", "bench", "train", "run", "curves", "simulate", "dashboard"})
     void everyCommandHasHelpWithAnExample(String command) {
         Invocation help = Invocation.of(command, "--help");
         assertThat(help.exitCode()).isZero();

@@ -40,6 +40,8 @@ public abstract class ExampleVariables {
     protected LinearForward linearForward;
     protected Tensor gradOutput;
     protected Tensor spikeBits;
+    protected Tensor weights;
+    protected Tensor bias;
     protected CudaDevice gpu;
     protected CudaStream stream;
     protected DeviceBuffer buffer;

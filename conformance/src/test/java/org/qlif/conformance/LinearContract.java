@@ -235,6 +235,41 @@ abstract class LinearContract {
         }
     }
 
+    /**
+     * Numbers that are none, infinite or -0, in weights, gradients and bias, meet only what counts, however few inputs are silent: past some
+     * share a backend takes them all.
+     */
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"BIT", "U8", "F32"})
+    @Tag("narrow")
+    void oddNumbersMeetOnlyWhatCounts(DType type) {
+        RandomGenerator random = Seeds.random(Seeds.of(0));
+        float[] odd = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, -0f, Float.MIN_VALUE};
+        try (SpikeLinear layer = open(2)) {
+            for (int[] shape : new int[][] {{2, 37, 300, 130}, {1, 70, 1200, 20}, {3, 33, 90, 7}}) {
+                for (double share : new double[] {0.5, 0.72, 0.93, 0.99}) {
+                    for (LinearCase.Values values : LinearCase.Values.values()) {
+                        if (type != DType.F32 && values != LinearCase.Values.SPIKES) {
+                            continue;
+                        }
+                        LinearCase tested = new LinearCase(
+                                random, shape[0], shape[1], shape[2], shape[3], type, share, values, true, false);
+                        for (float[] numbers : List.of(tested.weights, tested.gradOutput, tested.bias)) {
+                            for (int i = 0; i < numbers.length; i++) {
+                                if (random.nextInt(400) == 0) {
+                                    numbers[i] = odd[random.nextInt(odd.length)];
+                                }
+                            }
+                        }
+                        assertRight(layer, tested, share + " set, " + values);
+                    }
+                }
+            }
+        }
+    }
+
     /** Rows of all kinds beside each other: without a spike, full, and with numbers that are none, each as if it were alone. */
     @Test
     @Tag("narrow")

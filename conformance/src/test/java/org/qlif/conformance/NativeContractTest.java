@@ -66,4 +66,11 @@ class NativeContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Fused extends FusedContract {
+        Fused() {
+            super(DEVICE);
+        }
+    }
 }

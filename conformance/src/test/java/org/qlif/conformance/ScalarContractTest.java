@@ -65,4 +65,11 @@ class ScalarContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Fused extends FusedContract {
+        Fused() {
+            super(DEVICE);
+        }
+    }
 }

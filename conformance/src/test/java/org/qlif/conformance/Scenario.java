@@ -286,6 +286,25 @@ record Scenario(
                 gradSpikeValues);
     }
 
+    /** This scenario with another input. */
+    Scenario withInput(float[] input) {
+        return new Scenario(
+                config,
+                shape,
+                input,
+                parameters,
+                modulation,
+                uniforms,
+                normals,
+                draws,
+                rowIndex,
+                firstStep,
+                initial,
+                gradSpikeValues,
+                gradVoltages,
+                gradFinal);
+    }
+
     /** This scenario with draws of elsewhere. */
     Scenario withDraws(DrawStream draws) {
         return with(config, draws, rowIndex, gradSpikeValues);
@@ -407,15 +426,18 @@ record Scenario(
 
     /** A description of the forward run over copies of the arrays, its outputs poisoned. */
     Forward forward(Memory memory, Predicate<String> wanted) {
+        return forward(new Forward().input(memory.copy(input, shape.extents())), memory, wanted);
+    }
+
+    /** The same of all but the input, which {@code forward} has. */
+    Forward forward(Forward forward, Memory memory, Predicate<String> wanted) {
         long[] extents = shape.extents();
         Parameters lent = Parameters.none(config);
         for (NeuronParameter parameter : config.parameters()) {
             float[] values = parameters.get(parameter.ordinal());
             lent.set(parameter, memory.copy(values, values.length));
         }
-        Forward forward = new Forward()
-                .input(memory.copy(input, extents))
-                .parameters(lent)
+        forward.parameters(lent)
                 .draws(draws)
                 .initialState(memory.copy(config, initial, shape.batch(), shape.neurons()));
         if (forward.initialState() != null) {

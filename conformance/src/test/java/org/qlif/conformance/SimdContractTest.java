@@ -192,4 +192,11 @@ class SimdContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Fused extends FusedContract {
+        Fused() {
+            super(DEVICE);
+        }
+    }
 }

@@ -16,10 +16,10 @@ final class Holds {
     static {
         int parameters = QlifParameter.values().length;
         int variables = QlifVariable.values().length;
-        // The input, the modulation, uniforms, normals, row indices and the tape; spikes in three types, spike values
-        // and voltages.
-        int read = 6 + parameters + variables;
-        int forward = read + variables + 5 + QlifTrace.values().length;
+        // A linear layer's input, weights and bias, or its output, or the input; the modulation, uniforms, normals, row
+        // indices and the tape; spikes in three types, spike values, voltages and the linear layer's output.
+        int read = 8 + parameters + variables;
+        int forward = read + variables + 6 + QlifTrace.values().length;
         // The gradients of spike values, voltages, input and modulation; scratch.
         int backward = read + 5 + 2 * variables + parameters;
         MOST = Math.max(forward, backward);

@@ -12,6 +12,7 @@ import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.KernelOptions;
+import org.qlif.LinearForward;
 import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
@@ -27,6 +28,7 @@ import org.qlif.gpu.ffi.qlif.qlif_draw_args;
 import org.qlif.gpu.ffi.qlif.qlif_forward_args;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 import org.qlif.gpu.ffi.qlif.qlif_kernel_options;
+import org.qlif.gpu.ffi.qlif.qlif_linear_forward_args;
 import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.Broadcast;
@@ -44,6 +46,7 @@ final class NativeKernel implements BackendKernel {
     private final MemorySegment forwardArgs = arena.allocate(qlif_forward_args.layout());
     private final MemorySegment backwardArgs = arena.allocate(qlif_backward_args.layout());
     private final MemorySegment backwardsForward = arena.allocate(qlif_forward_args.layout());
+    private final MemorySegment linearArgs = arena.allocate(qlif_linear_forward_args.layout());
     private final MemorySegment drawArgs = arena.allocate(qlif_draw_args.layout());
 
     private final NeuronConfig config;
@@ -145,6 +148,7 @@ final class NativeKernel implements BackendKernel {
         qlif_forward_args.size(forwardArgs, (int) forwardArgs.byteSize());
         qlif_backward_args.size(backwardArgs, (int) backwardArgs.byteSize());
         qlif_forward_args.size(backwardsForward, (int) backwardsForward.byteSize());
+        qlif_linear_forward_args.size(linearArgs, (int) linearArgs.byteSize());
         qlif_draw_args.size(drawArgs, (int) drawArgs.byteSize());
         qlif_backward_args.forward(backwardArgs, backwardsForward);
     }
@@ -157,6 +161,11 @@ final class NativeKernel implements BackendKernel {
     @Override
     public boolean reaches(Device place) {
         return site.reaches(place);
+    }
+
+    @Override
+    public boolean takesLinear() {
+        return site.number() == qlif_h.QLIF_HOST();
     }
 
     @Override
@@ -175,7 +184,7 @@ final class NativeKernel implements BackendKernel {
         NativeTape tape = tapeOf(call);
         boolean done = false;
         try {
-            bindInputs(forwardArgs, call);
+            bindInputs(forwardArgs, call, false);
             bindOutputs(forwardArgs, call);
             staging.load();
             Status.check(
@@ -196,7 +205,7 @@ final class NativeKernel implements BackendKernel {
         NativeTape tape = tapeOf(call.forward());
         boolean done = false;
         try {
-            bindInputs(backwardsForward, call.forward());
+            bindInputs(backwardsForward, call.forward(), true);
             bindGradients(call);
             bindScratch(call.scratch());
             staging.load();
@@ -263,8 +272,8 @@ final class NativeKernel implements BackendKernel {
         }
     }
 
-    /** What a run reads, and the tape. */
-    private void bindInputs(MemorySegment args, Forward call) {
+    /** What a run reads, and the tape; {@code again}: for its backward run. */
+    private void bindInputs(MemorySegment args, Forward call, boolean again) {
         qlif_forward_args.steps(args, call.steps());
         qlif_forward_args.batch(args, call.batch());
         qlif_forward_args.neurons(args, call.neurons());
@@ -274,7 +283,7 @@ final class NativeKernel implements BackendKernel {
         qlif_forward_args.element_offset(args, draws == null ? 0 : draws.elementOffset());
         qlif_forward_args.stream(args, draws == null ? 0 : draws.stream());
         staging.bind(args, qlif_forward_args.row_index$offset(), call.rowIndex(), Use.READ);
-        staging.bind(args, qlif_forward_args.input$offset(), call.input(), Use.READ);
+        bindCurrent(args, call, again);
         int perNeuron = 0;
         for (NeuronParameter parameter : parameters) {
             Tensor tensor = Objects.requireNonNull(call.parameters().get(parameter));
@@ -300,6 +309,21 @@ final class NativeKernel implements BackendKernel {
                 tape == null ? 0 : tape.handle().address());
         if (tape != null && tape.lent() != null) {
             staging.hold(tape.lent());
+        }
+    }
+
+    private void bindCurrent(MemorySegment args, Forward call, boolean again) {
+        LinearForward linear = call.linear();
+        staging.bind(args, qlif_forward_args.input$offset(), linear == null ? call.input() : null, Use.READ);
+        // A long, as for the tape.
+        args.set(qlif_h.C_LONG, qlif_forward_args.linear$offset(), linear == null ? 0 : linearArgs.address());
+        if (linear == null) {
+            return;
+        }
+        if (again && linear.output() != null) {
+            NativeLinear.bindOutput(staging, linearArgs, linear);
+        } else {
+            NativeLinear.bind(staging, linearArgs, linear);
         }
     }
 

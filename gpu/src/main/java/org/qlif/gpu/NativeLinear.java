@@ -58,9 +58,7 @@ final class NativeLinear implements BackendLinear {
     @Override
     public void forward(LinearForward call) {
         try {
-            bind(forwardArgs, call, call.input(), call.weights());
-            staging.bind(forwardArgs, qlif_linear_forward_args.bias$offset(), call.bias(), Use.READ);
-            staging.bind(forwardArgs, qlif_linear_forward_args.output$offset(), call.output(), Use.WRITE);
+            bind(staging, forwardArgs, call);
             staging.load();
             Status.check(
                     HeldCalls.linearForward(handle, forwardArgs, staging.holds().segments()), "qlif_linear_forward");
@@ -76,6 +74,7 @@ final class NativeLinear implements BackendLinear {
         try {
             // What is not read is not copied either.
             bind(
+                    staging,
                     backwardsForward,
                     forward,
                     call.gradWeights() == null ? null : forward.input(),
@@ -95,8 +94,23 @@ final class NativeLinear implements BackendLinear {
         }
     }
 
+    /** A forward call. */
+    static void bind(Staging staging, MemorySegment args, LinearForward call) {
+        bind(staging, args, call, call.input(), call.weights());
+        staging.bind(args, qlif_linear_forward_args.bias$offset(), call.bias(), Use.READ);
+        staging.bind(args, qlif_linear_forward_args.output$offset(), call.output(), Use.WRITE);
+    }
+
+    /** A call whose output is there, which is read again. */
+    static void bindOutput(Staging staging, MemorySegment args, LinearForward call) {
+        bind(staging, args, call, null, null);
+        staging.bind(args, qlif_linear_forward_args.bias$offset(), null, Use.READ);
+        staging.bind(args, qlif_linear_forward_args.output$offset(), call.output(), Use.READ);
+    }
+
     /** The shape of a call, and what both directions may read. */
-    private void bind(MemorySegment args, LinearForward call, @Nullable Tensor input, @Nullable Tensor weights) {
+    private static void bind(
+            Staging staging, MemorySegment args, LinearForward call, @Nullable Tensor input, @Nullable Tensor weights) {
         qlif_linear_forward_args.input_type(args, number(call.input().type()));
         qlif_linear_forward_args.steps(args, call.steps());
         qlif_linear_forward_args.batch(args, call.batch());

@@ -113,6 +113,13 @@ public final class Safetensors {
      * @throws IOException if it can't be read, or there is no memory for it
      */
     public static Safetensors read(Path file, Arena arena, long most) throws IOException {
+        try (FileChannel channel = open(file, most)) {
+            return read(file, channel, channel.size(), arena);
+        }
+    }
+
+    /** Opens a regular file of at most so many bytes. */
+    static FileChannel open(Path file, long most) throws IOException {
         // Opening a pipe waits for its other end, and a device may never end.
         if (!Files.readAttributes(file, BasicFileAttributes.class).isRegularFile()) {
             throw new FileFormatException(
@@ -120,12 +127,15 @@ public final class Safetensors {
                     "got " + (Files.isDirectory(file) ? "a folder" : "a pipe, socket or device")
                             + ", expected a regular file");
         }
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            long size = channel.size();
-            if (size > most) {
-                throw new FileFormatException(file, "got " + size + " bytes, expected at most " + most);
+        FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+        try {
+            if (channel.size() > most) {
+                throw new FileFormatException(file, "got " + channel.size() + " bytes, expected at most " + most);
             }
-            return read(file, channel, size, arena);
+            return channel;
+        } catch (IOException refusal) {
+            channel.close();
+            throw refusal;
         }
     }
 
@@ -161,23 +171,28 @@ public final class Safetensors {
 
     /** Throws if a file that can't be this format begins as one of another does that people take for it. */
     private static void requireNoOther(Path file, byte[] start) throws FileFormatException {
-        int first = start[0] & 0xff;
-        int second = start[1] & 0xff;
-        String kind = null;
-        if (first == 0x80 && second >= 2 && second <= 5) {
-            kind = "a Python pickle, which is code that would run";
-        } else if (first == 'P' && second == 'K') {
-            kind = "a zip archive, as torch.save (a pickle) and numpy.savez write";
-        } else if (first == 0x89 && second == 'H' && start[2] == 'D' && start[3] == 'F') {
-            kind = "an HDF5 file";
-        } else if (first == 0x93 && second == 'N' && start[2] == 'U') {
-            kind = "a .npy file";
-        } else if (first == 0x1f && second == 0x8b) {
-            kind = "a gzip file";
-        }
+        String kind = kind(start);
         if (kind != null) {
             throw new FileFormatException(file, "got " + kind + ", expected a safetensors file");
         }
+    }
+
+    /** What a file is that begins with these eight bytes, if people take it for one of tensors; else null. */
+    static @Nullable String kind(byte[] start) {
+        int first = start[0] & 0xff;
+        int second = start[1] & 0xff;
+        if (first == 0x80 && second >= 2 && second <= 5) {
+            return "a Python pickle, which is code that would run";
+        } else if (first == 'P' && second == 'K') {
+            return "a zip archive, as torch.save (a pickle) and numpy.savez write";
+        } else if (first == 0x89 && second == 'H' && start[2] == 'D' && start[3] == 'F') {
+            return "an HDF5 file";
+        } else if (first == 0x93 && second == 'N' && start[2] == 'U') {
+            return "a .npy file";
+        } else if (first == 0x1f && second == 0x8b) {
+            return "a gzip file";
+        }
+        return null;
     }
 
     /**
@@ -241,7 +256,7 @@ public final class Safetensors {
         return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
     }
 
-    private static void fill(Path file, ReadableByteChannel channel, ByteBuffer target, long size) throws IOException {
+    static void fill(Path file, ReadableByteChannel channel, ByteBuffer target, long size) throws IOException {
         while (target.hasRemaining()) {
             if (channel.read(target) < 0) {
                 throw new FileFormatException(
@@ -435,7 +450,7 @@ public final class Safetensors {
         json.append('"');
     }
 
-    private static void write(WritableByteChannel channel, Tensor tensor, MemorySegment data) throws IOException {
+    static void write(WritableByteChannel channel, Tensor tensor, MemorySegment data) throws IOException {
         boolean reversed = ByteOrder.nativeOrder() != ByteOrder.LITTLE_ENDIAN && tensor.type() != DType.U8;
         for (long at = 0; at < data.byteSize(); at += PIECE) {
             MemorySegment piece = data.asSlice(at, Math.min(PIECE, data.byteSize() - at));
@@ -452,7 +467,7 @@ public final class Safetensors {
         }
     }
 
-    private static void drain(WritableByteChannel channel, ByteBuffer bytes) throws IOException {
+    static void drain(WritableByteChannel channel, ByteBuffer bytes) throws IOException {
         while (bytes.hasRemaining()) {
             channel.write(bytes);
         }

@@ -39,10 +39,15 @@ public interface BackendKernel extends AutoCloseable {
      */
     default void check(Parameters parameters) {}
 
-    /** Runs all steps of {@code call}. */
+    /** Whether calls may have a linear layer in place of an input. Unless a backend says otherwise, they may not. */
+    default boolean takesLinear() {
+        return false;
+    }
+
+    /** Runs all steps of {@code call}; its linear layer, if it has one, makes the input current, and keeps it if that is asked for. */
     void forward(Forward call);
 
-    /** Runs the backward pass of {@code call}, whose forward run the tape holds. */
+    /** Runs the backward pass of {@code call}, whose forward run the tape holds. A current that was not kept is made again. */
     void backward(Backward call);
 
     /** Writes the numbers that a run would draw; either tensor may be null, and so may {@code rowIndex}. */

@@ -26,7 +26,7 @@ public final class Adam {
     /** The usual ε. */
     public static final double EPSILON = 1e-8;
 
-    private final double rate;
+    private double rate;
     private final double beta1;
     private final double beta2;
     private final double epsilon;
@@ -82,8 +82,19 @@ public final class Adam {
         return value;
     }
 
-    double rate() {
+    /** The learning rate. */
+    public double rate() {
         return rate;
+    }
+
+    /**
+     * Sets the learning rate of the steps to come.
+     *
+     * @param rate above 0 in float32, and finite
+     * @throws IllegalArgumentException if it is not
+     */
+    public void setRate(double rate) {
+        this.rate = positive("rate", rate);
     }
 
     double beta1() {

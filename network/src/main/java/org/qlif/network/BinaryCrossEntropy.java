@@ -4,14 +4,16 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** {@link Loss#binaryCrossEntropy}. */
-record BinaryCrossEntropy(float[] targets, int outputs) implements Loss {
-    BinaryCrossEntropy {
-        targets = Objects.requireNonNull(targets, "targets").clone();
-        Checks.atLeast("outputs", outputs, 1);
-        if (targets.length % outputs != 0) {
-            throw new IllegalArgumentException("targets: got " + targets.length + ", expected a multiple of " + outputs
-                    + ", the outputs of a row");
-        }
+final class BinaryCrossEntropy implements Loss {
+    /** The targets; null where they are intensities. */
+    private final float @Nullable [] targets;
+
+    private final byte @Nullable [] intensities;
+    private final int rows;
+    private final int outputs;
+
+    BinaryCrossEntropy(float[] targets, int outputs) {
+        this(Objects.requireNonNull(targets, "targets").clone(), null, "targets", targets.length, outputs);
         for (int i = 0; i < targets.length; i++) {
             if (!(targets[i] >= 0 && targets[i] <= 1)) {
                 throw new IllegalArgumentException("targets[" + i + "]: got " + targets[i] + ", expected 0 to 1");
@@ -19,9 +21,35 @@ record BinaryCrossEntropy(float[] targets, int outputs) implements Loss {
         }
     }
 
+    BinaryCrossEntropy(byte[] intensities, int outputs) {
+        this(
+                null,
+                Objects.requireNonNull(intensities, "intensities").clone(),
+                "intensities",
+                intensities.length,
+                outputs);
+    }
+
+    private BinaryCrossEntropy(
+            float @Nullable [] targets, byte @Nullable [] intensities, String name, int count, int outputs) {
+        this.targets = targets;
+        this.intensities = intensities;
+        Checks.atLeast("outputs", outputs, 1);
+        if (count % outputs != 0) {
+            throw new IllegalArgumentException(
+                    name + ": got " + count + ", expected a multiple of " + outputs + ", the outputs of a row");
+        }
+        this.outputs = outputs;
+        rows = count / outputs;
+    }
+
+    private float target(int i) {
+        return targets != null ? targets[i] : (Objects.requireNonNull(intensities)[i] & 0xff) / 255f;
+    }
+
     @Override
     public int rows() {
-        return targets.length / outputs;
+        return rows;
     }
 
     @Override
@@ -37,7 +65,7 @@ record BinaryCrossEntropy(float[] targets, int outputs) implements Loss {
         double sum = 0;
         for (int i = 0; i < outputs; i++) {
             double z = logits[at + i];
-            double y = targets[row * outputs + i];
+            double y = target(row * outputs + i);
             double power = StrictMath.exp(-Math.abs(z));
             sum += Math.max(z, 0) - z * y + StrictMath.log1p(power);
             if (gradient != null) {
@@ -51,10 +79,16 @@ record BinaryCrossEntropy(float[] targets, int outputs) implements Loss {
     @Override
     public boolean isRight(int row, float[] logits, int at, int outputs) {
         for (int i = 0; i < outputs; i++) {
-            if (logits[at + i] > 0 != targets[row * outputs + i] >= 0.5f) {
+            if (logits[at + i] > 0 != target(row * outputs + i) >= 0.5f) {
                 return false;
             }
         }
         return true;
+    }
+
+    /** For people. */
+    @Override
+    public String toString() {
+        return "binary cross-entropy of " + rows + " rows of " + outputs + " targets";
     }
 }

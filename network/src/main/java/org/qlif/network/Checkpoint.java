@@ -500,6 +500,24 @@ public final class Checkpoint {
         return requireTraining();
     }
 
+    /**
+     * The optimizer, live.
+     *
+     * @throws IllegalStateException if this is not the checkpoint of a training
+     */
+    public Adam adam() {
+        return requireTraining().adam();
+    }
+
+    /**
+     * The norm that all gradients together are cut to; 0 for no cut.
+     *
+     * @throws IllegalStateException if this is not the checkpoint of a training
+     */
+    public double clip() {
+        return requireTraining().clip();
+    }
+
     /** Where the training is in its data; null if nobody has said. */
     public @Nullable Place place() {
         return place;

@@ -12,6 +12,7 @@ final class LinearStage {
     private final Layer.Linear layer;
     private final SpikeLinear linear;
     private final LinearForward forward;
+    private final LinearForward passing;
     private final LinearBackward backward;
     private final Tensor output;
 
@@ -29,11 +30,17 @@ final class LinearStage {
                 .weights(layer.weight())
                 .bias(layer.bias())
                 .output(output);
+        passing = new LinearForward().input(input).weights(layer.weight()).bias(layer.bias());
         backward = new LinearBackward(forward).gradOutput(gradOutput).gradInput(gradInput);
     }
 
     Tensor output() {
         return output;
+    }
+
+    /** The forward run of which nothing is kept but what the neurons make of it. */
+    LinearForward passing() {
+        return passing;
     }
 
     void forward() {

@@ -65,4 +65,15 @@ public interface Loss {
     static Loss binaryCrossEntropy(float[] targets, int outputs) {
         return new BinaryCrossEntropy(targets, outputs);
     }
+
+    /**
+     * The same of intensities: y is an unsigned byte / 255, rounded to float32.
+     *
+     * @param intensities {@code outputs} for each row of the data, row by row; copied
+     * @param outputs how many outputs a row has, at least 1
+     * @throws IllegalArgumentException if their number is no multiple of {@code outputs}
+     */
+    static Loss binaryCrossEntropy(byte[] intensities, int outputs) {
+        return new BinaryCrossEntropy(intensities, outputs);
+    }
 }

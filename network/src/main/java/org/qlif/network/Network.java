@@ -132,6 +132,15 @@ public final class Network {
     }
 
     /**
+     * The configuration of the neurons at a position.
+     *
+     * @throws IllegalArgumentException if there are no neurons there
+     */
+    public NeuronConfig config(int position) {
+        return neurons(position).config();
+    }
+
+    /**
      * The statistics of the neurons at a position, live: what training carries from step to step and a test leaves alone. Null if their model
      * has none.
      *

@@ -30,7 +30,7 @@ final class NeuronStage {
     private @Nullable Tape tape;
 
     /**
-     * @param input the current, {@code F32 (T, B, N)}
+     * @param below what makes the current, {@code F32 (T, B, N)}: in a test as the neurons need it, else it is there
      * @param rowIndex the rows' numbers
      * @param last whether the readout is above, which takes the mean of the spike values, or a linear layer
      * @param gradOutput what its backward run reads: {@code (1, B, N)} for the same at every step
@@ -39,13 +39,14 @@ final class NeuronStage {
     NeuronStage(
             Layer.Neurons layer,
             Kernel kernel,
-            Tensor input,
+            LinearStage below,
             Tensor rowIndex,
             boolean last,
             Tensor gradOutput,
             Tensor gradInput) {
         this.layer = layer;
         this.kernel = kernel;
+        Tensor input = below.output();
         long batch = input.extent(1);
         boolean carries = layer.statistics() != null;
         start = carries ? State.initial(layer.config(), batch, layer.neurons()) : null;
@@ -53,8 +54,8 @@ final class NeuronStage {
         // A linear layer takes them as bits where they are nothing else.
         boolean bits = !last && spikesAreValues(layer);
         output = Tensor.zeros(bits ? DType.BIT : DType.F32, input.shape());
-        tested = describe(input, rowIndex, bits);
-        trained = describe(input, rowIndex, bits).finalState(end);
+        tested = describe(new Forward().linear(below.passing()), rowIndex, bits);
+        trained = describe(new Forward().input(input), rowIndex, bits).finalState(end);
         gradParameters = Parameters.none(layer.config());
         backward = new Backward(trained)
                 .gradSpikeValues(gradOutput)
@@ -66,12 +67,8 @@ final class NeuronStage {
         return !(layer.config() instanceof QlifConfig qlif) || qlif.spikeValue() == QlifConfig.SpikeValue.SAMPLE;
     }
 
-    private Forward describe(Tensor input, Tensor rowIndex, boolean bits) {
-        Forward forward = new Forward()
-                .input(input)
-                .parameters(layer.parameters())
-                .rowIndex(rowIndex)
-                .initialState(start);
+    private Forward describe(Forward forward, Tensor rowIndex, boolean bits) {
+        forward.parameters(layer.parameters()).rowIndex(rowIndex).initialState(start);
         return bits ? forward.spikes(output) : forward.spikeValues(output);
     }
 
@@ -88,7 +85,7 @@ final class NeuronStage {
     }
 
     /**
-     * Runs the neurons.
+     * Runs the neurons; in a test the linear layer below, too.
      *
      * @param recorded whether {@link #backward} follows
      * @param drawKey what draws follow from
@@ -99,8 +96,7 @@ final class NeuronStage {
         }
         Forward call = recorded ? trained : tested;
         if (recorded && tape == null) {
-            Tensor input = call.input();
-            tape = kernel.newTape(Tape.Mode.VOLTAGE, input.extent(0), input.extent(1), input.extent(2));
+            tape = kernel.newTape(Tape.Mode.VOLTAGE, call.steps(), call.batch(), call.neurons());
             call.tape(tape);
         }
         kernel.forward(call.draws(draws(drawKey)));

@@ -30,10 +30,17 @@ public final class PoissonEncoder implements SpikeInput {
         }
     }
 
+    /** The counter of the draw that moves a row; those of its spikes count from 0. */
+    private static final long MOVE = -1;
+
     private final byte[] intensities;
     private final int width;
     private final int steps;
     private final int rows;
+    /** The width of an image, and by how many pixels it is moved at most. */
+    private final int columns;
+
+    private final int shift;
 
     /**
      * An encoder of these intensities, which are read, not copied.
@@ -55,6 +62,40 @@ public final class PoissonEncoder implements SpikeInput {
         this.width = width;
         this.steps = steps;
         this.rows = intensities.length / width;
+        columns = width;
+        shift = 0;
+    }
+
+    private PoissonEncoder(PoissonEncoder still, int columns, int shift) {
+        intensities = still.intensities;
+        width = still.width;
+        steps = still.steps;
+        rows = still.rows;
+        this.columns = columns;
+        this.shift = shift;
+    }
+
+    /**
+     * An encoder of the same rows as images that are moved at random, as training likes them: down and right by whole pixels from
+     * {@code -shift} to {@code shift}, each as likely, by the key and the row's number. What leaves the image is lost, and what comes in is 0.
+     *
+     * @param columns the width of an image; divides the width of a row
+     * @param shift the most that one is moved, from 0 to less than its width and its height
+     * @throws IllegalArgumentException if one is out of its range
+     */
+    public PoissonEncoder moved(int columns, int shift) {
+        Checks.atLeast("columns", columns, 1);
+        if (width % columns != 0) {
+            throw new IllegalArgumentException(
+                    "columns: got " + columns + ", expected a divisor of " + width + ", the width of a row");
+        }
+        Checks.atLeast("shift", shift, 0);
+        int most = Math.min(columns, width / columns) - 1;
+        if (shift > most) {
+            throw new IllegalArgumentException("shift: got " + shift + ", expected at most " + most + " for images of "
+                    + width / columns + "x" + columns);
+        }
+        return new PoissonEncoder(this, columns, shift);
     }
 
     @Override
@@ -91,8 +132,17 @@ public final class PoissonEncoder implements SpikeInput {
         long stepBytes = memory.byteSize() / steps;
         for (int b = 0; b < count; b++) {
             int row = rows[from + b];
-            lit.find(intensities, row * width);
             long rowKey = Mix.bits(key, row);
+            if (shift == 0) {
+                lit.find(intensities, row * width);
+            } else {
+                long move = Mix.bits(rowKey, MOVE);
+                int choices = 2 * shift + 1;
+                // Halves of 32 bits: each of the choices to within 2^-27.
+                int down = Mix.below(move, choices) - shift;
+                int right = Mix.below(move << 32, choices) - shift;
+                lit.find(intensities, row * width, columns, down, right);
+            }
             for (int draw = 0; draw * STEPS_PER_DRAW < steps; draw++) {
                 encode(rowKey, draw, lit, (long) b * width, memory, stepBytes);
             }
@@ -159,7 +209,23 @@ public final class PoissonEncoder implements SpikeInput {
 
         void find(byte[] intensities, int offset) {
             count = 0;
-            for (int k = 0; k < inputs.length; k++) {
+            find(intensities, offset, 0, inputs.length);
+        }
+
+        /** The same of an image of so many columns that is moved. */
+        void find(byte[] intensities, int offset, int columns, int down, int right) {
+            count = 0;
+            int height = inputs.length / columns;
+            for (int y = Math.max(0, down); y < Math.min(height, height + down); y++) {
+                int from = y * columns + Math.max(0, right);
+                int end = y * columns + Math.min(columns, columns + right);
+                find(intensities, offset - down * columns - right, from, end);
+            }
+        }
+
+        /** Adds inputs {@code from} to {@code end}, exclusive. */
+        private void find(byte[] intensities, int offset, int from, int end) {
+            for (int k = from; k < end; k++) {
                 int level = intensities[offset + k] & 0xff;
                 inputs[count] = k;
                 thresholds[count] = THRESHOLDS[level];

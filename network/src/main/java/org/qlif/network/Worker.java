@@ -13,11 +13,6 @@ import org.qlif.spi.host.BlockTree;
 
 /** What a thread takes blocks through a network with: kernels of its own, which use no other thread, and memory of its own. */
 final class Worker implements AutoCloseable {
-    /** Rows of the linear layer, one for each step, that a group of a test has: as few as do not slow the layer down (FusionBenchmark). */
-    private static final int GROUP = 640;
-
-    private static final int FEWEST_ROWS = 8;
-
     private static final KernelOptions ALONE = KernelOptions.defaults().withThreads(1);
 
     private final Network network;
@@ -27,11 +22,8 @@ final class Worker implements AutoCloseable {
     private final List<Statistics.@Nullable Sums> sums = new ArrayList<>();
     /** Of whole blocks. */
     private @Nullable Workspace whole;
-    /** Of the last rows that were no whole block. */
+    /** Of the last block that was not whole. */
     private @Nullable Workspace rest;
-    /** Of a tested block. */
-    private float[] logits = {};
-
     /** Adds up parts of blocks' gradients. */
     final BlockTree tree = new BlockTree();
 
@@ -85,9 +77,12 @@ final class Worker implements AutoCloseable {
 
     /** The gradient of a block of a batch. */
     void train(Batch batch, int block, long spikeKey, long drawKey, BlockScore score, Gradients gradients) {
-        Workspace work = encoded(batch, block * Trainer.BLOCK, batch.rowsOf(block), spikeKey);
+        Workspace work = encoded(batch, block, spikeKey);
         for (int i = 0; i < work.neurons.size(); i++) {
-            forward(work, i, true, drawKey);
+            work.linears.get(i).forward();
+            linearNanos += lap();
+            work.neurons.get(i).forward(true, drawKey);
+            neuronNanos += lap();
             work.neurons.get(i).addEnd(sums.get(i));
         }
         readOut(work);
@@ -105,57 +100,37 @@ final class Worker implements AutoCloseable {
         }
     }
 
-    /**
-     * What the network makes of a block of a batch, row by row; another call overwrites it. Rows go through all layers in groups, so that what
-     * lies between the layers stays in the cache: no row knows of its neighbours.
-     */
+    /** What the network makes of a block of a batch, row by row; another call overwrites it. */
     float[] test(Batch batch, int block, long spikeKey, long drawKey, @Nullable BlockScore score) {
-        int rows = batch.rowsOf(block);
-        int outputs = network.outputs();
-        if (logits.length < rows * outputs) {
-            logits = new float[Trainer.BLOCK * outputs];
+        Workspace work = encoded(batch, block, spikeKey);
+        for (NeuronStage neurons : work.neurons) {
+            neurons.forward(false, drawKey);
         }
-        int most = Math.clamp(GROUP / batch.input().steps(), FEWEST_ROWS, Trainer.BLOCK);
-        for (int from = 0; from < rows; from += most) {
-            int count = Math.min(most, rows - from);
-            Workspace work = encoded(batch, block * Trainer.BLOCK + from, count, spikeKey);
-            for (int i = 0; i < work.neurons.size(); i++) {
-                forward(work, i, false, drawKey);
-            }
-            readOut(work);
-            System.arraycopy(work.logits, 0, logits, from * outputs, count * outputs);
-        }
+        readOut(work);
         if (score != null) {
-            score.rate(batch, block, logits, outputs, null);
+            score.rate(batch, block, work.logits, network.outputs(), null);
         }
-        return logits;
+        return work.logits;
     }
 
     /** As {@link #test}, up to the neurons of index {@code index}, whose spikes are written, {@code U8 (T, B, N)}. */
     void spikes(Batch batch, int block, long spikeKey, long drawKey, int index, Tensor spikes) {
-        Workspace work = encoded(batch, block * Trainer.BLOCK, batch.rowsOf(block), spikeKey);
+        Workspace work = encoded(batch, block, spikeKey);
         for (int i = 0; i < index; i++) {
-            forward(work, i, false, drawKey);
+            work.neurons.get(i).forward(false, drawKey);
         }
-        work.linears.get(index).forward();
         work.neurons.get(index).forward(drawKey, spikes);
     }
 
-    /** The input of {@code rows} rows of the batch, from {@code from} on, as spikes. */
-    private Workspace encoded(Batch batch, int from, int rows, long spikeKey) {
+    /** The input of a block of the batch, as spikes. */
+    private Workspace encoded(Batch batch, int block, long spikeKey) {
         clock = System.nanoTime();
-        Workspace work = workspace(batch.input().steps(), rows);
+        Workspace work = workspace(batch.input().steps(), batch.rowsOf(block));
+        int from = block * Trainer.BLOCK;
         work.number(batch.rows(), from);
         batch.input().encode(spikeKey, batch.rows(), from, work.rows, work.input);
         encodingNanos += lap();
         return work;
-    }
-
-    private void forward(Workspace work, int index, boolean recorded, long drawKey) {
-        work.linears.get(index).forward();
-        linearNanos += lap();
-        work.neurons.get(index).forward(recorded, drawKey);
-        neuronNanos += lap();
     }
 
     private void readOut(Workspace work) {

@@ -54,7 +54,7 @@ final class Workspace {
                     ? Tensor.of(gradMean, 1, rows, width)
                     : Tensor.zeros(DType.F32, steps, rows, weights.outputs());
             NeuronStage fire =
-                    new NeuronStage(cells, kernels.get(i / 2), stage.output(), rowIndex, last, gradBelow, gradCurrent);
+                    new NeuronStage(cells, kernels.get(i / 2), stage, rowIndex, last, gradBelow, gradCurrent);
             linears.add(stage);
             neurons.add(fire);
             below = fire.output();

@@ -39,6 +39,23 @@ class LossTest {
     }
 
     @Test
+    void intensitiesAreTargetsFromZeroToOne() {
+        byte[] intensities = {0, 1, 127, (byte) 128, (byte) 254, (byte) 255};
+        float[] targets = {0, 1 / 255f, 127 / 255f, 128 / 255f, 254 / 255f, 1};
+        float[] logits = {-3, 0.5f, 2};
+        for (int row = 0; row < 2; row++) {
+            float[] gradient = new float[3];
+            float[] expected = new float[3];
+            Loss loss = Loss.binaryCrossEntropy(intensities, 3);
+            Loss same = Loss.binaryCrossEntropy(targets, 3);
+            assertThat(loss.rows()).isEqualTo(2);
+            assertThat(loss.of(row, logits, 0, 3, gradient, 0.5)).isEqualTo(same.of(row, logits, 0, 3, expected, 0.5));
+            assertThat(gradient).isEqualTo(expected);
+            assertThat(loss.isRight(row, logits, 0, 3)).isEqualTo(same.isRight(row, logits, 0, 3));
+        }
+    }
+
+    @Test
     void binaryCrossEntropyIsThatOfSigmoid() {
         Loss loss = Loss.binaryCrossEntropy(new float[] {1, 0, 0.25f, 0, 1, 0}, 3);
         double expected = 0;
@@ -92,6 +109,9 @@ class LossTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Loss.binaryCrossEntropy(new float[] {Float.NaN}, 1))
                 .withMessageStartingWith("targets[0]: got NaN");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Loss.binaryCrossEntropy(new byte[3], 2))
+                .withMessage("intensities: got 3, expected a multiple of 2, the outputs of a row");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Loss.binaryCrossEntropy(new float[3], 2))
                 .withMessageStartingWith("targets: got 3, expected a multiple of 2");

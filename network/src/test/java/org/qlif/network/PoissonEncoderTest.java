@@ -29,7 +29,12 @@ class PoissonEncoderTest {
 
     /** Whether each input of each row spikes at each step, {@code [t][b][k]}. */
     private static boolean[][][] encode(byte[] levels, int width, int steps, long key, int... rows) {
-        PoissonEncoder encoder = new PoissonEncoder(levels, width, steps);
+        return encode(new PoissonEncoder(levels, width, steps), key, rows);
+    }
+
+    private static boolean[][][] encode(PoissonEncoder encoder, long key, int... rows) {
+        int steps = encoder.steps();
+        int width = encoder.width();
         Tensor spikes = Tensor.zeros(DType.BIT, steps, rows.length, width);
         spikes.segment().fill((byte) 0xff);
         int[] numbers = new int[rows.length + 1];
@@ -64,6 +69,77 @@ class PoissonEncoderTest {
         for (int t = 0; t < steps; t++) {
             assertThat(together[t][2]).isEqualTo(longer[t][0]).isEqualTo(together[t][3]);
         }
+    }
+
+    /** One white pixel spikes at every step where it was moved to, so that all places are seen, and each about as often. */
+    @ParameterizedTest
+    @CsvSource({"5, 4, 1", "6, 7, 2", "3, 9, 0"})
+    void movesImagesByEveryDistanceAlike(int height, int columns, int shift) {
+        int x = columns / 2;
+        int y = height / 2;
+        byte[] image = new byte[height * columns];
+        image[y * columns + x] = (byte) 255;
+        PoissonEncoder encoder = new PoissonEncoder(image, height * columns, 2).moved(columns, shift);
+        int choices = (2 * shift + 1) * (2 * shift + 1);
+        int draws = 200 * choices;
+        int[] seen = new int[height * columns];
+        for (int key = 0; key < draws; key++) {
+            boolean[][][] bits = encode(encoder, key, 0);
+            assertThat(bits[1][0]).isEqualTo(bits[0][0]);
+            for (int k = 0; k < seen.length; k++) {
+                seen[k] += bits[0][0][k] ? 1 : 0;
+            }
+        }
+        for (int k = 0; k < seen.length; k++) {
+            boolean near = Math.abs(k / columns - y) <= shift && Math.abs(k % columns - x) <= shift;
+            // 200 on average, with a deviation of at most 14.
+            assertThat(seen[k]).as("pixel %d", k).isBetween(near ? 130 : 0, near ? 270 : 0);
+        }
+        assertThat(Arrays.stream(seen).sum()).isEqualTo(draws);
+    }
+
+    /** What leaves an image is lost: nothing comes in at the other side, nor from the row beside it. */
+    @Test
+    void whatLeavesAnImageIsLost() {
+        byte[] white = new byte[3 * 12];
+        Arrays.fill(white, (byte) 255);
+        PoissonEncoder encoder = new PoissonEncoder(white, 12, 1).moved(4, 2);
+        boolean[] wasMoved = new boolean[25];
+        for (int key = 0; key < 500; key++) {
+            boolean[] bits = encode(encoder, key, 1)[0][0];
+            int right = 0;
+            int down = 0;
+            for (int k = 0; k < 12; k++) {
+                right = bits[k] ? Math.max(right, k % 4) : right;
+                down = bits[k] ? Math.max(down, k / 4) : down;
+            }
+            int left = 3;
+            int top = 2;
+            for (int k = 0; k < 12; k++) {
+                left = bits[k] ? Math.min(left, k % 4) : left;
+                top = bits[k] ? Math.min(top, k / 4) : top;
+            }
+            for (int k = 0; k < 12; k++) {
+                assertThat(bits[k]).isEqualTo(k % 4 >= left && k % 4 <= right && k / 4 >= top && k / 4 <= down);
+            }
+            int moveRight = left > 0 ? left : right - 3;
+            int moveDown = top > 0 ? top : down - 2;
+            wasMoved[(moveDown + 2) * 5 + moveRight + 2] = true;
+        }
+        assertThat(wasMoved).doesNotContain(false);
+    }
+
+    @Test
+    void refusesToMoveOutOfSight() {
+        PoissonEncoder encoder = new PoissonEncoder(new byte[24], 12, 1);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> encoder.moved(5, 1))
+                .withMessage("columns: got 5, expected a divisor of 12, the width of a row");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> encoder.moved(4, 3))
+                .withMessage("shift: got 3, expected at most 2 for images of 3x4");
+        assertThatIllegalArgumentException().isThrownBy(() -> encoder.moved(4, -1));
+        assertThatIllegalArgumentException().isThrownBy(() -> encoder.moved(0, 0));
     }
 
     @Test

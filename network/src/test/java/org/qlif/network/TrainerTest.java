@@ -404,10 +404,10 @@ class TrainerTest {
                 .withMessage("norm: got 1.0E-300, expected a norm above 0, and finite, in float32, or 0 for no cut");
     }
 
-    /** Long runs are tested in groups of rows: a row by itself gives the same bits. */
+    /** Tested together, whatever the number of steps, rows give the bits that each gives by itself. */
     @ParameterizedTest
     @ValueSource(ints = {1, 20, 41, 200})
-    void groupsOfRowsChangeNoBit(int steps) {
+    void rowsTestedTogetherChangeNoBit(int steps) {
         PoissonEncoder encoder = new PoissonEncoder(intensities(), INPUTS, steps);
         Loss loss = Loss.crossEntropy(LABELS);
         try (Trainer trainer = on(deep(), 1).build()) {

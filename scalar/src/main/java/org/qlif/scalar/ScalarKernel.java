@@ -74,15 +74,21 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
     }
 
     @Override
-    public void forward(Forward call) {
-        run(forwardJob, call, HostWork.parts(call, PART));
+    public boolean takesLinear() {
+        return true;
     }
 
-    private void run(Crew.Job job, Forward call, long parts) {
+    @Override
+    public void forward(Forward call) {
+        run(forwardJob, call, call.linear() != null, HostWork.parts(call, PART));
+    }
+
+    /** @param makes whether the call's linear layer makes the input current, which else is there */
+    private void run(Crew.Job job, Forward call, boolean makes, long parts) {
         int members = crew.muster(parts, call.threadBound());
         try {
             for (int i = 0; i < members; i++) {
-                workers.get(i).bind(call);
+                workers.get(i).bind(call, makes, job == forwardJob);
             }
             crew.run(job, parts, members);
         } finally {
@@ -94,7 +100,8 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
     public void backward(Backward call) {
         if (scratch.prepare(call)) {
             backwardCall = call;
-            run(backwardJob, call.forward(), HostWork.parts(call.forward().elements(), PART));
+            Forward forward = call.forward();
+            run(backwardJob, forward, forward.current() == null, HostWork.parts(forward.elements(), PART));
         }
         scratch.finish(call);
     }
@@ -184,6 +191,8 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
         private long firstStep;
 
         private Broadcast modulation;
+        private final ScalarCurrent made = new ScalarCurrent(PART);
+        private boolean makes;
 
         Worker(ScalarNeuron<S> neuron) {
             this.neuron = neuron;
@@ -191,8 +200,12 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
                     Stream.generate(neuron::newStep).limit(HostTape.SEGMENT).toList();
         }
 
-        void bind(Forward call) {
+        void bind(Forward call, boolean makes, boolean keeps) {
             this.call = call;
+            this.makes = makes;
+            if (makes) {
+                made.bind(call.linear(), keeps);
+            }
             count = call.steps();
             elements = call.elements();
             neurons = call.neurons();
@@ -261,7 +274,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
                 long index = t * modulation.strideT() + modulation.offset(e, neurons);
                 neuron.modulate(x, get(call.modulation().segment(), index));
             }
-            neuron.integrate(x, get(call.input().segment(), t * elements + e));
+            neuron.integrate(x, makes ? made.at(t, e) : get(call.current().segment(), t * elements + e));
             if (replayed != null && replayed.keepsVoltages()) {
                 x.vPre = get(replayed.voltages(), replayed.voltageIndex(t, e));
             } else if (config.drawsNormals()) {

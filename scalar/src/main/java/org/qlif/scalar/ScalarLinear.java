@@ -33,12 +33,14 @@ final class ScalarLinear implements BackendLinear {
         long rows = call.outputs() == 0 ? 0 : call.steps() * call.batch();
         for (long row = 0; row < rows; row++) {
             for (long m = 0; m < call.outputs(); m += COLUMNS) {
-                forward(call, row, m, (int) Math.min(COLUMNS, call.outputs() - m));
+                int columns = (int) Math.min(COLUMNS, call.outputs() - m);
+                store(sums(call, row, m, columns), columns, call.output(), row * call.outputs() + m);
             }
         }
     }
 
-    private void forward(LinearForward call, long row, long m, int columns) {
+    /** The outputs of a row, which is t * B + b, from column {@code m} on, at most {@link #COLUMNS}; until the next call. */
+    float[] sums(LinearForward call, long row, long m, int columns) {
         if (call.bias() == null) {
             Arrays.fill(sums, 0, columns, 0f);
         } else {
@@ -51,7 +53,7 @@ final class ScalarLinear implements BackendLinear {
                 addProducts(x, sums, columns);
             }
         }
-        store(sums, columns, call.output(), row * call.outputs() + m);
+        return sums;
     }
 
     @Override

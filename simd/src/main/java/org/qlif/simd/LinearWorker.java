@@ -36,15 +36,22 @@ final class LinearWorker {
     /** The same where their factors differ. */
     private static final double DENSE_NUMBERS = LinearPasses.MANY_REGISTERS ? 0.45 : 0.68;
 
-    private static final int WEIGHTS = Layout.START;
-    private static final int SUMS = WEIGHTS + SpikeTerms.BLOCK * WIDTH;
-
-    /** Floats of scratch that a member needs. */
-    static final int SCRATCH = SUMS + (ROWS + LinearPasses.DENSE_ROWS) * WIDTH;
+    /** Floats of scratch that it works in. */
+    static final int SCRATCH = (SpikeTerms.BLOCK + ROWS + LinearPasses.DENSE_ROWS) * WIDTH;
 
     private static final float[] NONE = {};
 
     private final SpikeTerms terms = new SpikeTerms();
+
+    // What was listed last for a current.
+    private boolean listed;
+    private boolean listedDense;
+    private long listedStep;
+    private int listedRows;
+    private long listedRow;
+    private int listedBatch;
+    private long listedTerm;
+
     private BlockTree[] trees = {};
     private int[] doubtful = {};
     private float[] saved = NONE;
@@ -69,14 +76,22 @@ final class LinearWorker {
     private final LentArray gradWeights = new LentArray();
     private final LentArray gradInput = new LentArray();
     private float[] scratch = NONE;
+    /** Where in the scratch the block of weights begins, and where the sums do. */
+    private int weightsAt;
+
+    private int sumsAt;
+
     /** The panel. */
     private int vectors;
 
     private int columns;
 
-    /** Lends the scratch for the next parts. */
-    void bind(float[] scratch) {
+    /** Lends the scratch for the next parts of a call, from {@code at} on. */
+    void bind(float[] scratch, int at) {
         this.scratch = scratch;
+        weightsAt = at;
+        sumsAt = at + SpikeTerms.BLOCK * WIDTH;
+        listed = false;
     }
 
     private void readWeights(Tensor tensor, LentArray array) {
@@ -108,7 +123,7 @@ final class LinearWorker {
         stride = outputs;
         group = SLAB;
         for (long k = 0; k == 0 || k < call.inputs(); k += SLAB) {
-            terms.ofRows(call, row, rows, k, (int) Math.min(SLAB, call.inputs() - k));
+            terms.ofRows(call, 0, call.batch(), row, rows, k, (int) Math.min(SLAB, call.inputs() - k));
             boolean dense = choose();
             for (long m = from; m < to; m += columns) {
                 panel(to - m);
@@ -118,24 +133,119 @@ final class LinearWorker {
                     fetchRows(result, row * outputs + m, outputs, rows);
                 }
                 first = k * outputs + m;
-                product(dense, scratch, SUMS);
-                storeRows(scratch, SUMS, rows, result, output, row * outputs + m, outputs);
+                product(dense, scratch, sumsAt);
+                storeRows(scratch, sumsAt, rows, result, output, row * outputs + m, outputs);
             }
+        }
+    }
+
+    /**
+     * The output of rows {@code b} to {@code b + batch} of the batch in columns {@code from} to {@code to}, at steps {@code t} and following.
+     *
+     * @param keeps whether it goes to the call's output, too
+     * @param at where it goes in the scratch: a step's {@code stepStride} floats after another's, in it a row's {@code rowStride}
+     */
+    void current(
+            LinearForward call,
+            long t,
+            int steps,
+            long b,
+            int batch,
+            long from,
+            long to,
+            boolean keeps,
+            int at,
+            int stepStride,
+            int rowStride) {
+        long outputs = call.outputs();
+        readWeights(call.weights(), linearWeights);
+        stride = outputs;
+        group = SLAB;
+        int atOnce = Math.max(1, mostRows(call.inputs()) / batch);
+        for (int step = 0; step < steps; step += atOnce) {
+            int count = Math.min(atOnce, steps - step);
+            for (long k = 0; k == 0 || k < call.inputs(); k += SLAB) {
+                list(call, t + step, count, b, batch, k);
+                for (long m = from; m < to; m += columns) {
+                    panel(to - m);
+                    int target = at + step * stepStride + (int) (m - from);
+                    if (k == 0) {
+                        start(call.bias(), m, count * batch);
+                    } else {
+                        copySums(target, stepStride, rowStride, count, batch, true);
+                    }
+                    first = k * outputs + m;
+                    product(listedDense, scratch, sumsAt);
+                    copySums(target, stepStride, rowStride, count, batch, false);
+                    if (keeps) {
+                        keep(call, t + step, count, b, batch, m);
+                    }
+                }
+            }
+        }
+    }
+
+    /** Lists terms, unless that is what was listed last in this call: for a tile in other columns. */
+    private void list(LinearForward call, long t, int steps, long b, int batch, long k) {
+        int rows = steps * batch;
+        if (listed
+                && listedStep == t
+                && listedRows == rows
+                && listedRow == b
+                && listedBatch == batch
+                && listedTerm == k) {
+            return;
+        }
+        terms.ofRows(call, b, batch, t * batch, rows, k, (int) Math.min(SLAB, call.inputs() - k));
+        listedDense = choose();
+        listed = true;
+        listedStep = t;
+        listedRows = rows;
+        listedRow = b;
+        listedBatch = batch;
+        listedTerm = k;
+    }
+
+    /** Copies sums to where the current goes, or from there. */
+    private void copySums(int at, int stepStride, int rowStride, int steps, int batch, boolean back) {
+        int width = width();
+        for (int step = 0; step < steps; step++) {
+            int sums = sumsAt + step * batch * width;
+            int place = at + step * stepStride;
+            int from = back ? place : sums;
+            int to = back ? sums : place;
+            int fromStride = back ? rowStride : width;
+            int toStride = back ? width : rowStride;
+            if (columns == width) {
+                LinearPasses.copyRows(scratch, from, fromStride, scratch, to, toStride, batch, width);
+                continue;
+            }
+            for (int i = 0; i < batch; i++) {
+                System.arraycopy(scratch, from + i * fromStride, scratch, to + i * toStride, columns);
+            }
+        }
+    }
+
+    private void keep(LinearForward call, long t, int steps, long b, int batch, long m) {
+        long outputs = call.outputs();
+        for (int step = 0; step < steps; step++) {
+            long index = ((t + step) * call.batch() + b) * outputs + m;
+            storeRows(scratch, sumsAt + step * batch * width(), batch, call.output(), output, index, outputs);
         }
     }
 
     /** Sums start from the bias. */
     private void start(Tensor bias, long m, int rows) {
-        Arrays.fill(scratch, SUMS, SUMS + width(), 0f);
+        Arrays.fill(scratch, sumsAt, sumsAt + width(), 0f);
         if (bias != null) {
-            SimdKernel.fetch(bias.segment(), m, scratch, SUMS, columns);
+            SimdKernel.fetch(bias.segment(), m, scratch, sumsAt, columns);
         }
-        LinearPasses.copyRows(scratch, SUMS, 0, scratch, SUMS + width(), width(), rows - 1, width());
+        LinearPasses.copyRows(scratch, sumsAt, 0, scratch, sumsAt + width(), width(), rows - 1, width());
     }
 
     private void fetchRows(Tensor from, long index, long stride, int rows) {
         for (int i = 0; i < rows; i++) {
-            SimdKernel.fetch(from.segment(), index + i * stride, scratch, SUMS + i * width(), columns);
+            SimdKernel.fetch(from.segment(), index + i * stride, scratch, sumsAt + i * width(), columns);
         }
     }
 
@@ -235,7 +345,7 @@ final class LinearWorker {
                 // A dense pass takes two vectors at a time.
                 vectors = Math.max(2, vectors);
                 if (m == 0) {
-                    Arrays.fill(scratch, SUMS, SUMS + rows * width(), 0f);
+                    Arrays.fill(scratch, sumsAt, sumsAt + rows * width(), 0f);
                 } else {
                     fetchRows(result, row * inputs + k, inputs, rows);
                 }
@@ -243,9 +353,9 @@ final class LinearWorker {
                     int here = Math.min(SpikeTerms.BLOCK, count - term);
                     packTransposed(m + term, here, k, outputs);
                     LinearPasses.addDense(
-                            vectors, scratch, WEIGHTS, here, gradients, term, count, padded(rows), scratch, SUMS);
+                            vectors, scratch, weightsAt, here, gradients, term, count, padded(rows), scratch, sumsAt);
                 }
-                storeRows(scratch, SUMS, rows, result, gradInput, row * inputs + k, inputs);
+                storeRows(scratch, sumsAt, rows, result, gradInput, row * inputs + k, inputs);
             }
         }
     }
@@ -293,9 +403,9 @@ final class LinearWorker {
                 pack(block);
             }
             if (terms.general()) {
-                LinearPasses.addProducts(vectors, scratch, WEIGHTS, terms, block, sums, at);
+                LinearPasses.addProducts(vectors, scratch, weightsAt, terms, block, sums, at);
             } else {
-                LinearPasses.add(vectors, scratch, WEIGHTS, terms, block, sums, at);
+                LinearPasses.add(vectors, scratch, weightsAt, terms, block, sums, at);
             }
         }
     }
@@ -327,7 +437,7 @@ final class LinearWorker {
             LinearPasses.addDense(
                     vectors,
                     scratch,
-                    WEIGHTS,
+                    weightsAt,
                     length(block),
                     terms.dense,
                     block * SpikeTerms.BLOCK,
@@ -365,7 +475,7 @@ final class LinearWorker {
         LinearPasses.addCounting(
                 vectors,
                 scratch,
-                WEIGHTS,
+                weightsAt,
                 length(block),
                 terms.dense,
                 row * terms.denseStride + block * SpikeTerms.BLOCK,
@@ -391,7 +501,7 @@ final class LinearWorker {
             int of = block * SpikeTerms.BLOCK + term;
             int count = Math.min(end - term, group - of % group);
             int from = weightArray.index(first + of / group * groupStride + of % group * stride);
-            int to = WEIGHTS + term * width();
+            int to = weightsAt + term * width();
             LinearPasses.copyRows(
                     (float[]) weightArray.array(), from, (int) stride, scratch, to, width(), count, width());
             term += count;
@@ -418,7 +528,7 @@ final class LinearWorker {
 
     private void packTerm(int block, int inBlock) {
         int width = width();
-        int to = WEIGHTS + inBlock * width;
+        int to = weightsAt + inBlock * width;
         int term = block * SpikeTerms.BLOCK + inBlock;
         long index = first + term / group * groupStride + term % group * stride;
         SimdKernel.fetch(weights, index, scratch, to, columns);
@@ -440,7 +550,7 @@ final class LinearWorker {
                 Arrays.fill(row, 0f);
             }
             for (int term = 0; term < count; term++) {
-                scratch[WEIGHTS + term * width + column] = row[term];
+                scratch[weightsAt + term * width + column] = row[term];
             }
         }
     }

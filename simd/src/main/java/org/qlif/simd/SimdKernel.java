@@ -24,8 +24,11 @@ final class SimdKernel implements BackendKernel {
     private final TileWorker[] workers;
     private final SimdModel model;
     private final GradientScratch gradients;
+    private final CurrentPlan plan = new CurrentPlan();
     private final Crew.Job forwardJob = (member, tile) -> worker(member).forward(tile);
     private final Crew.Job backwardJob = (member, tile) -> worker(member).backward(tile);
+    private final Crew.Job forwardUnits = (member, unit) -> worker(member).forwardUnit(unit);
+    private final Crew.Job backwardUnits = (member, unit) -> worker(member).backwardUnit(unit);
 
     SimdKernel(SimdModel model, KernelOptions options) {
         this.model = model;
@@ -48,14 +51,21 @@ final class SimdKernel implements BackendKernel {
     }
 
     @Override
+    public boolean takesLinear() {
+        return true;
+    }
+
+    @Override
     public void forward(Forward call) {
         int members = muster(call);
         try {
             int width = width(call, members);
+            long tiles = HostWork.parts(call, width);
+            CurrentPlan making = call.linear() == null || tiles == 0 ? null : plan.of(call, width, members);
             for (int i = 0; i < members; i++) {
-                workers[i].bind(call, width, scratch(i, members));
+                workers[i].bind(call, width, making, true, scratch(i, members, making));
             }
-            crew.run(forwardJob, HostWork.parts(call, width), members);
+            run(making, forwardJob, forwardUnits, tiles, members);
         } finally {
             crew.dismiss(members);
         }
@@ -66,11 +76,13 @@ final class SimdKernel implements BackendKernel {
         if (gradients.prepare(call)) {
             int members = muster(call.forward());
             try {
-                int width = width(call.forward(), members);
+                Forward forward = call.forward();
+                int width = width(forward, members);
+                CurrentPlan making = forward.current() != null ? null : plan.of(forward, width, members);
                 for (int i = 0; i < members; i++) {
-                    workers[i].bind(call, gradients, width, scratch(i, members));
+                    workers[i].bind(call, gradients, width, making, scratch(i, members, making));
                 }
-                crew.run(backwardJob, HostWork.parts(call.forward().elements(), width), members);
+                run(making, backwardJob, backwardUnits, HostWork.parts(forward.elements(), width), members);
             } finally {
                 crew.dismiss(members);
             }
@@ -82,8 +94,16 @@ final class SimdKernel implements BackendKernel {
         return crew.muster(HostWork.parts(call.elements(), width(call, crew.size())), call.threadBound());
     }
 
-    private float[] scratch(int member, int members) {
-        return crew.scratch(member, members, workers[member].scratchSize());
+    private float[] scratch(int member, int members, CurrentPlan making) {
+        return crew.scratch(member, members, workers[member].scratchSize(making));
+    }
+
+    private void run(CurrentPlan making, Crew.Job ofTiles, Crew.Job ofUnits, long tiles, int members) {
+        if (making == null) {
+            crew.run(ofTiles, tiles, members);
+        } else {
+            crew.run(ofUnits, making.units(), members);
+        }
     }
 
     @Override

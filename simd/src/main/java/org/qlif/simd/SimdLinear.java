@@ -120,7 +120,7 @@ final class SimdLinear implements BackendLinear {
         int members = crew.muster(count, threadBound);
         try {
             for (int i = 0; i < members; i++) {
-                workers[i].bind(crew.scratch(i, members, LinearWorker.SCRATCH));
+                workers[i].bind(crew.scratch(i, members, Layout.START + LinearWorker.SCRATCH), Layout.START);
             }
             crew.run(job, count, members);
         } finally {

@@ -106,19 +106,17 @@ final class SpikeTerms {
     }
 
     /**
-     * The terms of output rows: rows of the input from {@code row} on, their columns from {@code column} on.
-     *
-     * @param row counted over all steps, t * B + b
+     * The terms of output rows: of the rows {@code b} to {@code b + batch} of all steps, step by step, those from number {@code row} on, their
+     * columns from {@code column} on.
      */
-    void ofRows(LinearForward call, long row, int rows, long column, int terms) {
+    void ofRows(LinearForward call, long b, long batch, long row, int rows, long column, int terms) {
         this.rows = rows;
         this.terms = terms;
         transposed = false;
         begin(rows, terms);
-        long batch = call.batch();
         for (boolean numbers = false; ; numbers = true) {
             for (int i = 0; i < rows; i++) {
-                read(call, (row + i) / batch, (row + i) % batch, column, i, numbers);
+                read(call, (row + i) / batch, b + (row + i) % batch, column, i, numbers);
             }
             if (numbers || !general) {
                 break;

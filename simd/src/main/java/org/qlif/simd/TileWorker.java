@@ -50,6 +50,7 @@ final class TileWorker {
 
     private final Tile tile;
     private final TileDraws draws;
+    private final TileCurrent current = new TileCurrent();
     private final LentArray inputArray = new LentArray();
     private final LentArray spikeArray = new LentArray();
     private final byte[] bytes = new byte[Lanes.TILE];
@@ -72,6 +73,9 @@ final class TileWorker {
     // The call.
     private Forward call;
     private int width;
+    /** Whether {@link #current} makes the input current. */
+    private boolean makes;
+
     private Backward backwardCall;
     private GradientScratch scratch;
     private HostTape tape;
@@ -151,23 +155,44 @@ final class TileWorker {
         draws = new TileDraws(tile, wires, model.counted());
     }
 
-    /** The floats of scratch that it works in. */
-    int scratchSize() {
-        return layout.end(frameSize);
+    /**
+     * The floats of scratch that it works in.
+     *
+     * @param plan how the current is made; null where it is there
+     */
+    int scratchSize(CurrentPlan plan) {
+        int size = layout.end(frameSize);
+        return plan == null ? size : currentAt(size) + TileCurrent.scratchSize(plan);
     }
 
-    /** Takes up {@code call}, in tiles of {@code width} neurons, to work in {@code lent}. */
-    void bind(Forward call, int width, float[] lent) {
+    /** On a boundary of cache lines, as {@link Layout#START} is. */
+    private static int currentAt(int size) {
+        return (size - Layout.START + Lanes.TILE - 1) / Lanes.TILE * Lanes.TILE + Layout.START;
+    }
+
+    /**
+     * Takes up {@code call}, in tiles of {@code width} neurons, to work in {@code lent}.
+     *
+     * @param plan how the call's linear layer makes the current; null where the current is there
+     * @param keeps whether it is written, too, if that is asked for
+     */
+    void bind(Forward call, int width, CurrentPlan plan, boolean keeps, float[] lent) {
         this.call = call;
         tile.m = lent;
         this.width = width;
+        makes = plan != null;
+        if (makes) {
+            current.bind(call.linear(), keeps, plan, lent, currentAt(layout.end(frameSize)));
+        }
         tape = call.tape() == null ? null : (HostTape) call.tape().storage();
         steps = call.steps();
         elements = call.elements();
         neurons = call.neurons();
         firstStep = call.firstStep();
         modulation = Broadcast.of(call.modulation(), modulation);
-        inputArray.of(call.input(), float[].class, Float.BYTES);
+        if (!makes) {
+            inputArray.of(call.current(), float[].class, Float.BYTES);
+        }
         spikeArray.of(call.spikes(DType.U8), byte[].class, Byte.BYTES);
         drawsUniforms = wires > 0 && call.uniforms() == null;
         drawsNormals = model.config().drawsNormals() && call.normals() == null;
@@ -181,8 +206,8 @@ final class TileWorker {
         }
     }
 
-    void bind(Backward call, GradientScratch scratch, int width, float[] lent) {
-        bind(call.forward(), width, lent);
+    void bind(Backward call, GradientScratch scratch, int width, CurrentPlan plan, float[] lent) {
+        bind(call.forward(), width, plan, false, lent);
         backwardCall = call;
         this.scratch = scratch;
         gradYStride = call.gradSpikeValuesStride();
@@ -201,6 +226,13 @@ final class TileWorker {
 
     // ---------------------------------------------------------------- forward
 
+    /** The tiles of a unit of a plan. */
+    void forwardUnit(long unit) {
+        for (long next = current.start(unit); next >= 0; next = current.next()) {
+            forward(next);
+        }
+    }
+
     void forward(long tileIndex) {
         start(tileIndex, run);
         tile.frame = layout.frames();
@@ -210,15 +242,20 @@ final class TileWorker {
         int most = together ? Layout.TOGETHER : Layout.STAGED;
         for (long t = 0, end; t < steps; t = end) {
             end = end(t, most);
+            if (makes) {
+                end = Math.min(end, current.make(t));
+            }
             if (tape != null && t > 0 && t % HostTape.SEGMENT == 0) {
                 storeCheckpoint(t / HostTape.SEGMENT - 1);
             }
             if (together) {
                 steps(t, end);
             } else {
-                stageInputs(t, end);
+                if (!makes) {
+                    stageInputs(t, end);
+                }
                 for (long i = t; i < end; i++) {
-                    tile.input = Layout.ROWS + (int) (i - t) * Lanes.TILE;
+                    tile.input = makes ? current.index(i) : Layout.ROWS + (int) (i - t) * Lanes.TILE;
                     step(i);
                 }
             }
@@ -304,13 +341,17 @@ final class TileWorker {
     private void stageInputs(long t, long end) {
         for (long i = t; i < end; i++) {
             int row = Layout.ROWS + (int) (i - t) * Lanes.TILE;
-            fetch(call.input().segment(), i * elements + e, tile.m, row, lanes);
+            fetch(call.current().segment(), i * elements + e, tile.m, row, lanes);
         }
     }
 
     /** Sees to it that the pass finds the inputs of steps {@code t} to {@code end}: where they lie in an array, if that will do. */
     private void findInputs(long t, long end) {
-        if (inputArray.isThere() && (lanes & 63) == 0) {
+        if (makes) {
+            tile.inputs = tile.m;
+            tile.firstInput = current.index(t);
+            tile.inputStride = current.stride();
+        } else if (inputArray.isThere() && (lanes & 63) == 0) {
             tile.inputs = (float[]) inputArray.array();
             tile.firstInput = inputArray.index(t * elements + e);
             tile.inputStride = (int) elements;
@@ -534,6 +575,13 @@ final class TileWorker {
 
     // ---------------------------------------------------------------- backward
 
+    /** The tiles of a unit of a plan. */
+    void backwardUnit(long unit) {
+        for (long next = current.start(unit); next >= 0; next = current.next()) {
+            backward(next);
+        }
+    }
+
     void backward(long tileIndex) {
         start(tileIndex, replay.common);
         loadAdjoints();
@@ -549,6 +597,9 @@ final class TileWorker {
         for (long segment = (steps + HostTape.SEGMENT - 1) / HostTape.SEGMENT - 1; segment >= 0; segment--) {
             long first = segment * HostTape.SEGMENT;
             int length = (int) Math.min(HostTape.SEGMENT, steps - first);
+            if (makes) {
+                current.make(first);
+            }
             if (segment == 0) {
                 loadState();
             } else {
@@ -583,7 +634,11 @@ final class TileWorker {
         for (int i = from; i < to; i++) {
             int frame = frameAt(i);
             long index = (first + i) * elements + e;
-            fetch(call.input().segment(), index, tile.m, frame + Layout.FRAME_INPUT, lanes);
+            if (makes) {
+                System.arraycopy(tile.m, current.index(first + i), tile.m, frame + Layout.FRAME_INPUT, lanes);
+            } else {
+                fetch(call.current().segment(), index, tile.m, frame + Layout.FRAME_INPUT, lanes);
+            }
             if (tape.keepsVoltages()) {
                 fetch(tape.voltages(), tape.voltageIndex(first + i, e), tile.m, frame + Layout.FRAME_V_PRE, lanes);
             }

@@ -22,7 +22,7 @@ final class ChartStyle {
 
     private static final Color GRID = new Color(0xE4, 0xE7, 0xEB);
     private static final Font TITLE_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 18);
-    private static final Font AXIS_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 15);
+    static final Font AXIS_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 15);
     private static final Font LABEL_FONT = new Font(Font.SANS_SERIF, Font.PLAIN, 14);
 
     private ChartStyle() {}

@@ -4,21 +4,14 @@ import java.io.PrintStream;
 import java.math.BigDecimal;
 import java.util.Locale;
 import java.util.stream.Collectors;
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
+import org.qlif.LifConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
 
 /** Prints a run: settings, a line of training and a line of testing an epoch, and the times. */
 public final class ConsoleListener implements TrainingListener {
-    private static final int BAR_UPDATE_MILLIS = 200;
-
     private final PrintStream lines;
-    private final PrintStream bar;
-    private final int columns;
-    private ProgressBar progress;
+    private final StepBar bar;
 
     /**
      * A listener that prints lines alone.
@@ -39,8 +32,7 @@ public final class ConsoleListener implements TrainingListener {
      */
     public ConsoleListener(PrintStream lines, PrintStream bar, int columns) {
         this.lines = lines;
-        this.bar = bar;
-        this.columns = columns;
+        this.bar = new StepBar(bar, columns);
     }
 
     @Override
@@ -60,50 +52,22 @@ public final class ConsoleListener implements TrainingListener {
                 inputs, options.hidden(), setup.classes(), options.steps(), options.seed());
         print("neuron  %s", describe(setup));
         print("config  %s", setup.neuron());
-        print(
-                "learn   Adam, learning rate %s, batch %d, gradient norm %s, %d %s",
-                number(options.learningRate()),
-                options.batch(),
-                options.clipGrad() == 0 ? "not clipped" : "clipped at " + number(options.clipGrad()),
-                options.epochs(),
-                options.epochs() == 1 ? "epoch" : "epochs");
+        print("learn   %s", learning(options));
         print("device  %s (%s); %s", setup.device(), setup.kernel(), setup.engine());
+        if (options.resume() != null) {
+            print("resume  %s", options.resume());
+        }
     }
 
     @Override
     public void stepped(int epoch, int step, int stepsInEpoch, double loss) {
         lines.flush();
-        if (bar == null) {
-            return;
-        }
-        if (step == 1) {
-            progress = new ProgressBarBuilder()
-                    .setTaskName("epoch " + epoch)
-                    .setInitialMax(stepsInEpoch)
-                    .setStyle(ProgressBarStyle.ASCII)
-                    .setUpdateIntervalMillis(BAR_UPDATE_MILLIS)
-                    // The last column stays free: a character there would wrap the line.
-                    .setConsumer(new ConsoleProgressBarConsumer(bar, Math.max(1, columns - 1)))
-                    .build();
-        }
-        progress.setExtraMessage(String.format(Locale.ROOT, "loss %.4f", loss));
-        progress.stepTo(step);
-        if (step == stepsInEpoch) {
-            endBar();
-        }
+        bar.stepped("epoch " + epoch, step, stepsInEpoch, loss);
     }
 
-    /** The bar's line ends, so that a message can follow. */
     @Override
     public void failed() {
-        endBar();
-    }
-
-    private void endBar() {
-        if (progress != null) {
-            progress.close();
-            progress = null;
-        }
+        bar.end();
     }
 
     @Override
@@ -125,19 +89,37 @@ public final class ConsoleListener implements TrainingListener {
                 result.stepMillis() > 0 ? 100 * result.encodeMillis() / result.stepMillis() : 0);
     }
 
-    private static String describe(TrainingSetup setup) {
-        QlifConfig neuron = setup.neuron();
-        String learned = setup.learned().stream().map(QlifParameter::symbol).collect(Collectors.joining(", "));
+    /** How it learns, for people. */
+    static String learning(TrainingOptions options) {
         return String.format(
                 Locale.ROOT,
-                "%s: %s, angle %s, spike value %s, tau %s, noise %s, learns %s",
-                setup.options().neuron(),
-                neuron.decision(),
-                neuron.qubit().angleMap(),
-                neuron.spikeValue(),
-                number(neuron.start().tau()),
-                number(neuron.drawsNormals() ? neuron.noise().std() : 0),
-                learned);
+                "Adam, learning rate %s%s, batch %d, gradient norm %s, %d %s%s",
+                number(options.learningRate()),
+                options.learningRateDecay() == 1 ? "" : " times " + number(options.learningRateDecay()) + " an epoch",
+                options.batch(),
+                options.clipGrad() == 0 ? "not clipped" : "clipped at " + number(options.clipGrad()),
+                options.epochs(),
+                options.epochs() == 1 ? "epoch" : "epochs",
+                options.shift() == 0 ? "" : ", images moved by up to " + options.shift() + " pixels");
+    }
+
+    private static String describe(TrainingSetup setup) {
+        String learned = setup.learned().stream().map(NeuronParameter::symbol).collect(Collectors.joining(", "));
+        String about = switch (setup.neuron()) {
+            case QlifConfig qlif ->
+                String.format(
+                        "%s, angle %s, spike value %s, tau %s, noise %s",
+                        qlif.decision(),
+                        qlif.qubit().angleMap(),
+                        qlif.spikeValue(),
+                        number(qlif.start().tau()),
+                        number(qlif.drawsNormals() ? qlif.noise().std() : 0));
+            case LifConfig lif ->
+                String.format(
+                        "current-based, tau %s, surrogate %s",
+                        number(Math.round(1000 / (lif.tauMemInv() * lif.dt())) / 1000.0), lif.surrogate());
+        };
+        return setup.options().neuron() + ": " + about + ", learns " + learned;
     }
 
     private static String number(double value) {

@@ -5,10 +5,11 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.qlif.Device;
 import org.qlif.KernelOptions;
+import org.qlif.NeuronParameter;
 import org.qlif.Qlif;
-import org.qlif.QlifParameter;
 import org.qlif.network.Adam;
 import org.qlif.network.Batch;
+import org.qlif.network.Checkpoint;
 import org.qlif.network.DivergenceException;
 import org.qlif.network.Loss;
 import org.qlif.network.Network;
@@ -28,15 +29,16 @@ final class KitEngine implements TrainingEngine {
 
     @Override
     public TrainingRun open(TrainingTask task) {
-        requireAddressable(task.shape());
+        requireAddressable(task);
         return new Run(task);
     }
 
     /** What lies in one array: all that is learned, and what is between two layers for a block of rows. */
-    private static void requireAddressable(NetworkShape shape) {
+    private static void requireAddressable(TrainingTask task) {
+        NetworkShape shape = task.shape();
         long most = Integer.MAX_VALUE - 8;
         long hidden = shape.hidden();
-        long learned = (shape.inputs() + 1L + NeuronPreset.LEARNED.size() + shape.classes()) * hidden + shape.classes();
+        long learned = (shape.inputs() + 1L + task.learned().size() + shape.classes()) * hidden + shape.classes();
         long block = shape.steps() * (long) Trainer.BLOCK * hidden;
         if (Math.max(learned, block) > most) {
             throw new OptionException(
@@ -55,29 +57,35 @@ final class KitEngine implements TrainingEngine {
         private final PoissonEncoder testImages;
         private final Loss trainLoss;
         private final Loss testLoss;
+        private final Adam adam;
         private final Trainer trainer;
 
         Run(TrainingTask task) {
             this.task = task;
             NetworkShape shape = task.shape();
             TrainingOptions options = task.options();
-            trainImages = encoder(task.trainSet(), shape);
+            trainImages = encoder(task.trainSet(), shape).moved(task.trainSet().columns(), options.shift());
             testImages = encoder(task.testSet(), shape);
             trainLoss = loss(task.trainSet());
             testLoss = loss(task.testSet());
-            Network network = Network.builder(shape.inputs())
-                    .linear(shape.hidden())
-                    .neurons(task.neuron(), task.learned().toArray(QlifParameter[]::new))
-                    .readout(shape.classes())
-                    .seed(options.seed())
-                    .build();
-            trainer = Trainer.builder(network)
-                    .adam(new Adam(options.learningRate()))
-                    .clip(options.clipGrad())
-                    .seed(options.seed())
+            SavedTraining saved = options.resume();
+            adam = saved == null ? new Adam(options.learningRate()) : saved.adam();
+            trainer = (saved == null ? fresh(task).adam(adam) : saved.takeTrainer())
                     .device(options.device().text())
                     .options(KernelOptions.defaults().withThreads(options.threads()))
                     .build();
+        }
+
+        private static Trainer.Builder fresh(TrainingTask task) {
+            NetworkShape shape = task.shape();
+            TrainingOptions options = task.options();
+            Network network = Network.builder(shape.inputs())
+                    .linear(shape.hidden())
+                    .neurons(task.neuron(), task.learned().toArray(NeuronParameter[]::new))
+                    .readout(shape.classes())
+                    .seed(options.seed())
+                    .build();
+            return Trainer.builder(network).clip(options.clipGrad()).seed(options.seed());
         }
 
         private static PoissonEncoder encoder(ImageSet images, NetworkShape shape) {
@@ -106,6 +114,7 @@ final class KitEngine implements TrainingEngine {
 
         @Override
         public Outcome train(int epoch, int step, int[] rows) {
+            adam.setRate(task.options().learningRate(epoch));
             return outcome(() -> trainer.train(new Batch(trainImages, trainLoss, rows)));
         }
 
@@ -128,6 +137,11 @@ final class KitEngine implements TrainingEngine {
             } catch (DivergenceException divergence) {
                 return new Outcome(Double.NaN, 0, 0, 0, divergence.getMessage());
             }
+        }
+
+        @Override
+        public Checkpoint checkpoint() {
+            return Checkpoint.of(trainer);
         }
 
         @Override

@@ -1,11 +1,12 @@
 package org.qlif.training;
 
 import java.util.Arrays;
-import java.util.Collections;
-import java.util.EnumSet;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.Collectors;
+import org.qlif.LifConfig;
+import org.qlif.LifParameter;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.AdaptiveThreshold;
 import org.qlif.QlifConfig.Decision;
@@ -13,10 +14,9 @@ import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
 
 /**
- * The neuron of the hidden layer: QLIF in qubit mode, or a plain LIF to compare with; without membrane noise, which slows learning
- * here. A threshold whose steps are
- * 0 stays where it is as long as V_th is within its bounds, where training keeps it; so it need not adapt: the same
- * spikes, the same gradients but for their rounding, in less time.
+ * The neuron of the hidden layer: QLIF in qubit mode, without membrane noise, which slows learning here; or a LIF to compare with. A threshold
+ * whose steps are 0 stays where it is as long as V_th is within its bounds, where training keeps it; so it need not adapt: the same spikes, the
+ * same gradients but for their rounding, in less time.
  */
 public enum NeuronPreset {
     /** {@link QlifConfig#defaults}. */
@@ -26,11 +26,14 @@ public enum NeuronPreset {
     /** The public snapshot of 2025-08-24; learns best. */
     SNAPSHOT_2025_08_24("2025-08-24"),
     /** Every option off: {@link QlifConfig#plainLif}. */
-    PLAIN_LIF("plain-lif");
+    PLAIN_LIF("plain-lif"),
+    /** The classic current-based neuron: {@link LifConfig}. */
+    LIF("lif");
 
-    /** The parameters that training moves. */
-    static final Set<QlifParameter> LEARNED =
-            Collections.unmodifiableSet(EnumSet.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS));
+    private static final List<NeuronParameter> QLIF_LEARNS =
+            List.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
+
+    private static final List<NeuronParameter> LIF_LEARNS = List.of(LifParameter.V_TH);
 
     private final String text;
 
@@ -49,22 +52,37 @@ public enum NeuronPreset {
                 + Arrays.stream(values()).map(NeuronPreset::toString).collect(Collectors.joining(", ")));
     }
 
+    /** The parameters that training moves. */
+    public List<NeuronParameter> learned() {
+        return this == LIF ? LIF_LEARNS : QLIF_LEARNS;
+    }
+
     /**
      * The configuration.
      *
      * @param tau the membrane time constant, in time steps
-     * @param settings what is changed of it afterwards: see {@link QlifConfig#with}
+     * @param settings what is changed of it afterwards: see {@link NeuronConfig#with}
      */
-    public QlifConfig config(double tau, List<String> settings) {
-        QlifConfig.Builder builder = switch (this) {
-            case DEFAULT -> QlifConfig.builder();
-            case SNAPSHOT_2025_08_15 -> Preset.SNAPSHOT_2025_08_15.builder(Decision.QUBIT);
-            case SNAPSHOT_2025_08_24 -> Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT);
-            case PLAIN_LIF -> QlifConfig.plainLif().toBuilder();
+    public NeuronConfig config(double tau, List<String> settings) {
+        return switch (this) {
+            case DEFAULT -> qlif(QlifConfig.builder(), tau, settings);
+            case SNAPSHOT_2025_08_15 -> qlif(Preset.SNAPSHOT_2025_08_15.builder(Decision.QUBIT), tau, settings);
+            case SNAPSHOT_2025_08_24 -> qlif(Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT), tau, settings);
+            case PLAIN_LIF -> qlif(QlifConfig.plainLif().toBuilder(), tau, settings);
+            case LIF -> {
+                LifConfig start = LifConfig.defaults();
+                yield start.toBuilder()
+                        .tauMemInv(1 / (tau * start.dt()))
+                        .build()
+                        .with(settings);
+            }
         };
+    }
+
+    private static QlifConfig qlif(QlifConfig.Builder builder, double tau, List<String> settings) {
         QlifConfig config =
                 builder.noise(noise -> noise.withStd(0)).tau(tau).build().with(settings);
-        boolean still = config.start().eta() == 0 && !LEARNED.contains(QlifParameter.ETA);
+        boolean still = config.start().eta() == 0 && !QLIF_LEARNS.contains(QlifParameter.ETA);
         boolean asked = settings.stream().anyMatch(setting -> setting.startsWith("use_adaptive_threshold="));
         return still && !asked
                 ? config.toBuilder().adaptiveThreshold(AdaptiveThreshold::off).build()

@@ -70,13 +70,19 @@ public final class Pictures {
 
     /** The charts below one another. */
     public static BufferedImage stacked(List<? extends Chart<?, ?>> charts) {
-        Dimension size = size(charts);
-        BufferedImage picture = new BufferedImage(size.width, size.height, BufferedImage.TYPE_INT_RGB);
+        return joined(charts.stream().map(BitmapEncoder::getBufferedImage).toList());
+    }
+
+    /** The pictures below one another. */
+    static BufferedImage joined(List<BufferedImage> parts) {
+        int width = parts.stream().mapToInt(BufferedImage::getWidth).max().orElseThrow();
+        int height = parts.stream().mapToInt(BufferedImage::getHeight).sum();
+        BufferedImage picture = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
         Graphics2D graphics = picture.createGraphics();
         int top = 0;
-        for (Chart<?, ?> chart : charts) {
-            graphics.drawImage(BitmapEncoder.getBufferedImage(chart), 0, top, null);
-            top += chart.getHeight();
+        for (BufferedImage part : parts) {
+            graphics.drawImage(part, 0, top, null);
+            top += part.getHeight();
         }
         graphics.dispose();
         return picture;
@@ -91,6 +97,11 @@ public final class Pictures {
     /** Writes the charts below one another, as an SVG if the file {@linkplain #isSvg is called} so, else as a PNG. */
     public static void write(OutputFile file, List<? extends Chart<?, ?>> charts) throws IOException {
         file.write(isSvg(file.path()) ? svg(charts) : png(stacked(charts)));
+    }
+
+    /** Writes a picture, as a PNG. */
+    static void write(OutputFile file, BufferedImage picture) throws IOException {
+        file.write(png(picture));
     }
 
     private static byte[] svg(List<? extends Chart<?, ?>> charts) throws IOException {

@@ -44,7 +44,7 @@ public final class SimulationPlot {
     private static final int LEFT_WIDTH = 90;
 
     /** Room for the legend above the data, by the height of these. */
-    private static final double HEADROOM = 0.3;
+    private static final double HEADROOM = 0.38;
 
     /** Room for spikes above a potential, likewise. */
     private static final double SPIKES = 0.12;

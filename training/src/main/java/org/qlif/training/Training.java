@@ -5,8 +5,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.ServiceLoader;
-import org.qlif.QlifConfig;
+import java.util.function.BooleanSupplier;
+import org.qlif.NeuronConfig;
 import org.qlif.io.OutputFile;
+import org.qlif.network.Checkpoint;
 import org.qlif.network.DataOrder;
 
 /** Trains and tests a network as {@link TrainingOptions} say. The same options give the same numbers on the same machine. */
@@ -19,31 +21,40 @@ public final class Training {
     private final int testCount;
     private final NetworkShape shape;
     private final OutputFile plot;
+    private final OutputFile checkpoint;
+    private final String images;
+    private final BooleanSupplier stop;
     private final List<EpochResult> epochs = new ArrayList<>();
     private final List<Double> losses = new ArrayList<>();
     private final List<Double> stepMillis = new ArrayList<>();
     private final List<Double> neuronMillis = new ArrayList<>();
     private final List<Double> encodeMillis = new ArrayList<>();
 
-    private Training(TrainingOptions options, TrainingListener listener) throws IOException {
+    private Training(TrainingOptions options, TrainingListener listener, BooleanSupplier stop) throws IOException {
         this.options = options;
+        this.stop = stop;
         this.listener = listener;
         trainSet = ImageSet.training(options.data());
         testSet = ImageSet.test(options.data(), trainSet);
         trainCount = options.trainImages() == TrainingOptions.DEFAULT_TRAIN_IMAGES
                 ? Math.min(options.trainImages(), trainSet.count())
-                : count("trainImages", options.trainImages(), trainSet);
-        testCount = count("testImages", options.testImages(), testSet);
+                : trainSet.count("trainImages", options.trainImages());
+        testCount = testSet.count("testImages", options.testImages());
         shape = new NetworkShape(
                 options.steps(), trainSet.pixelsPerImage(), options.hidden(), Math.max(2, trainSet.maxLabel() + 1));
+        images = SavedTraining.checksum(trainSet, trainCount, testSet, testCount);
+        if (options.resume() != null) {
+            options.resume().requireSame(options, trainCount, testCount, images);
+        }
         plot = options.plot() == null ? null : Plots.prepare(options.plot());
+        checkpoint = options.checkpoint() == null ? null : OutputFile.prepare("checkpoint", options.checkpoint());
     }
 
     /**
      * Reads the data, trains, tests after each epoch, and writes the plot if one was asked for.
      *
      * @throws IdxException if a data file is missing, damaged or does not fit the others
-     * @throws IOException if the plot can't be written, which is known before training unless the disk fills up meanwhile, or if the
+     * @throws IOException if the plot or the checkpoint can't be written, which is known before training unless the disk fills up meanwhile, or if the
      *     engine can't be loaded
      * @throws OptionException if the options ask for more images than there are, for an engine that is not there, or for a network that it
      *     has no room for
@@ -52,21 +63,24 @@ public final class Training {
      * @throws TrainingDivergedException if anything that is computed or learned stops being finite
      */
     public static TrainingResult run(TrainingOptions options, TrainingListener listener) throws IOException {
-        Training training = new Training(options, listener);
+        return run(options, listener, () -> false);
+    }
+
+    /**
+     * The same, with a way to stop it early.
+     *
+     * @param stop asked after each step whether this is the last; then the training is saved, if the options say where
+     * @throws TrainingStoppedException if it stopped
+     */
+    public static TrainingResult run(TrainingOptions options, TrainingListener listener, BooleanSupplier stop)
+            throws IOException {
+        Training training = new Training(options, listener, stop);
         try {
             return training.run();
         } catch (IOException | RuntimeException | Error failure) {
             listener.failed();
             throw failure;
         }
-    }
-
-    private static int count(String name, int asked, ImageSet images) {
-        if (asked > images.count()) {
-            throw new OptionException(
-                    name, asked, "at most " + images.count() + ", the number in " + images.labelFile());
-        }
-        return asked == 0 ? images.count() : asked;
     }
 
     /** The engine that the options name. */
@@ -87,9 +101,16 @@ public final class Training {
     }
 
     private TrainingResult run() throws IOException {
-        QlifConfig neuron = options.neuronConfig();
+        NeuronConfig neuron = options.neuronConfig();
         TrainingTask task = new TrainingTask(
-                options, trainSet, testSet, trainCount, testCount, shape, neuron, NeuronPreset.LEARNED);
+                options,
+                trainSet,
+                testSet,
+                trainCount,
+                testCount,
+                shape,
+                neuron,
+                options.neuron().learned());
         try (TrainingRun run = engine().open(task)) {
             listener.started(new TrainingSetup(
                     options,
@@ -99,14 +120,25 @@ public final class Training {
                     trainSet.columns(),
                     shape.classes(),
                     neuron,
-                    NeuronPreset.LEARNED,
+                    options.neuron().learned(),
                     run.device(),
                     run.kernel(),
                     run.engine()));
             DataOrder order = new DataOrder(trainCount, options.seed());
-            for (int epoch = 1; epoch <= options.epochs(); epoch++) {
+            int first = 1;
+            int row = 0;
+            TrainingScore trained = new TrainingScore();
+            SavedTraining saved = options.resume();
+            if (saved != null) {
+                first = saved.place().epoch();
+                row = saved.place().row();
+                trained = saved.score();
+                epochs.addAll(saved.epochs());
+                losses.addAll(saved.losses());
+            }
+            for (int epoch = first; epoch <= options.epochs(); epoch++) {
                 long start = System.nanoTime();
-                Score trained = train(run, order.epoch(epoch), epoch);
+                train(run, order.epoch(epoch), epoch, row, trained);
                 long between = System.nanoTime();
                 TrainingRun.Outcome tested = test(run, epoch);
                 EpochResult result = new EpochResult(
@@ -119,6 +151,8 @@ public final class Training {
                         (System.nanoTime() - between) * 1e-9);
                 epochs.add(result);
                 listener.epochEnded(result);
+                row = 0;
+                trained = new TrainingScore();
             }
             TrainingResult result =
                     new TrainingResult(epochs, losses, median(stepMillis), median(neuronMillis), median(encodeMillis));
@@ -130,11 +164,11 @@ public final class Training {
         }
     }
 
-    private Score train(TrainingRun run, int[] order, int epoch) {
+    /** Trains on an epoch's rows from {@code row} on, and saves the training before it is tested. */
+    private void train(TrainingRun run, int[] order, int epoch, int row, TrainingScore score) throws IOException {
         int steps = Math.ceilDiv(trainCount, options.batch());
         int wholeBatch = Math.min(options.batch(), trainCount);
-        Score score = new Score();
-        for (int step = 1; step <= steps; step++) {
+        for (int step = Math.ceilDiv(row, options.batch()) + 1; step <= steps; step++) {
             int from = (step - 1) * options.batch();
             int[] rows = Arrays.copyOfRange(order, from, Math.min(trainCount, from + options.batch()));
             long start = System.nanoTime();
@@ -151,8 +185,17 @@ public final class Training {
                 encodeMillis.add(outcome.encodeNanos() * 1e-6);
             }
             listener.stepped(epoch, step, steps, outcome.loss());
+            boolean stopping = stop.getAsBoolean();
+            if (checkpoint != null && (stopping || step == steps)) {
+                Checkpoint.Place place =
+                        new Checkpoint.Place(trainCount, options.seed(), options.batch(), epoch, from + rows.length);
+                SavedTraining.write(
+                        checkpoint, run.checkpoint(), options, place, testCount, images, score, epochs, losses);
+            }
+            if (stopping) {
+                throw new TrainingStoppedException(epoch, step, steps);
+            }
         }
-        return score;
     }
 
     private TrainingRun.Outcome test(TrainingRun run, int epoch) {
@@ -170,26 +213,5 @@ public final class Training {
         }
         List<Double> sorted = values.stream().sorted().toList();
         return sorted.get(sorted.size() / 2);
-    }
-
-    /** Losses and hits over the steps of an epoch. */
-    private static final class Score {
-        private double loss;
-        private int correct;
-        private int images;
-
-        void add(TrainingRun.Outcome outcome, int batch) {
-            loss += outcome.loss() * batch;
-            correct += outcome.correct();
-            images += batch;
-        }
-
-        double meanLoss() {
-            return loss / images;
-        }
-
-        double accuracy() {
-            return (double) correct / images;
-        }
     }
 }

@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import org.qlif.Device;
-import org.qlif.QlifConfig;
+import org.qlif.NeuronConfig;
 
 /**
  * What to train and how. Values are checked when the record is made: one outside its range is refused by name, value and
@@ -15,8 +15,10 @@ import org.qlif.QlifConfig;
  * @param steps T, the time steps an image is shown, 1 to {@value #MAX_STEPS}
  * @param batch the images a training step sees, 1 to {@value #MAX_BATCH}
  * @param learningRate of Adam, for weights and neuron parameters alike; above 0, at most 1
+ * @param learningRateDecay what the learning rate is multiplied by after each epoch; above 0, at most 1
  * @param clipGrad the norm that all gradients together are cut to; 0 for no cut
  * @param epochs passes over the training images, 1 to {@value #MAX_EPOCHS}
+ * @param shift by how many pixels a training image is moved at random, at most, down or up and right or left; 0 to {@value #MAX_SHIFT}
  * @param trainImages how many of the first training images to use; 0 for all. More than there are is refused when they have been
  *     read, except for {@value #DEFAULT_TRAIN_IMAGES}, the default, which then stands for all
  * @param testImages how many of the first test images to use; 0 for all. More than there are is refused when they have been read
@@ -28,6 +30,8 @@ import org.qlif.QlifConfig;
  * @param tau the neurons' membrane time constant in time steps, 1 to 1e6
  * @param settings what is changed of the neuron's configuration, each a text such as {@code use_ahp=false}
  * @param plot where a PNG of the curves and of a spike raster goes; null for none
+ * @param checkpoint where the training is saved after each epoch's steps, and where it stops; null for nowhere
+ * @param resume the training that is gone on with, of which all that bears on the numbers has to be as it was; null for a new one
  */
 public record TrainingOptions(
         Path data,
@@ -35,8 +39,10 @@ public record TrainingOptions(
         int steps,
         int batch,
         double learningRate,
+        double learningRateDecay,
         double clipGrad,
         int epochs,
+        int shift,
         int trainImages,
         int testImages,
         long seed,
@@ -46,7 +52,9 @@ public record TrainingOptions(
         NeuronPreset neuron,
         double tau,
         List<String> settings,
-        Path plot) {
+        Path plot,
+        Path checkpoint,
+        SavedTraining resume) {
     /** The most neurons of the hidden layer. */
     public static final int MAX_HIDDEN = 65_536;
 
@@ -55,6 +63,9 @@ public record TrainingOptions(
 
     /** The most images a training step sees. */
     public static final int MAX_BATCH = 4096;
+
+    /** The most pixels that a training image is moved by. */
+    public static final int MAX_SHIFT = 8;
 
     /** The most passes over the training images. */
     public static final int MAX_EPOCHS = 1000;
@@ -79,10 +90,14 @@ public record TrainingOptions(
         if (!((float) learningRate > 0 && learningRate <= 1)) {
             throw new OptionException("learningRate", learningRate, "above 0 in float32, at most 1");
         }
+        if (!(learningRateDecay > 0 && learningRateDecay <= 1)) {
+            throw new OptionException("learningRateDecay", learningRateDecay, "above 0, at most 1");
+        }
         if (!(clipGrad == 0 || (float) clipGrad > 0 && Float.isFinite((float) clipGrad))) {
             throw new OptionException("clipGrad", clipGrad, "a norm above 0, and finite, in float32, or 0 for no cut");
         }
         requireWithin("epochs", epochs, 1, MAX_EPOCHS);
+        requireWithin("shift", shift, 0, MAX_SHIFT);
         requireAtLeastZero("trainImages", trainImages);
         requireAtLeastZero("testImages", testImages);
         Objects.requireNonNull(engine, "engine");
@@ -101,6 +116,10 @@ public record TrainingOptions(
         if (plot != null && !plot.toString().endsWith(".png")) {
             throw new OptionException("plot", plot, "a path that ends in .png");
         }
+        if (engine != TrainingEngine.Name.QLIF && (checkpoint != null || resume != null)) {
+            throw new OptionException(
+                    "engine", engine, TrainingEngine.Name.QLIF + ", whose trainings alone can be saved");
+        }
     }
 
     /** A builder that starts from the defaults. */
@@ -108,8 +127,13 @@ public record TrainingOptions(
         return new Builder();
     }
 
+    /** The learning rate of an epoch, counted from 1. It does not depend on how many epochs there are. */
+    public double learningRate(int epoch) {
+        return learningRate * StrictMath.pow(learningRateDecay, epoch - 1);
+    }
+
     /** The hidden layer's configuration. */
-    public QlifConfig neuronConfig() {
+    public NeuronConfig neuronConfig() {
         return neuron.config(tau, settings);
     }
 
@@ -132,8 +156,10 @@ public record TrainingOptions(
         private int steps = 20;
         private int batch = 128;
         private double learningRate = 5e-4;
+        private double learningRateDecay = 1;
         private double clipGrad = 0.5;
         private int epochs = 5;
+        private int shift;
         private int trainImages = DEFAULT_TRAIN_IMAGES;
         private int testImages;
         private long seed = 1;
@@ -144,8 +170,36 @@ public record TrainingOptions(
         private double tau = 2;
         private List<String> settings = List.of();
         private Path plot;
+        private Path checkpoint;
+        private SavedTraining resume;
 
         private Builder() {}
+
+        /** One that starts from what this one has been told. */
+        Builder copy() {
+            return builder()
+                    .data(data)
+                    .hidden(hidden)
+                    .steps(steps)
+                    .batch(batch)
+                    .learningRate(learningRate)
+                    .learningRateDecay(learningRateDecay)
+                    .clipGrad(clipGrad)
+                    .epochs(epochs)
+                    .shift(shift)
+                    .trainImages(trainImages)
+                    .testImages(testImages)
+                    .seed(seed)
+                    .engine(engine)
+                    .threads(threads)
+                    .device(device)
+                    .neuron(neuron)
+                    .tau(tau)
+                    .settings(settings)
+                    .plot(plot)
+                    .checkpoint(checkpoint)
+                    .resume(resume);
+        }
 
         /** Sets the folder of the IDX files. */
         public Builder data(Path data) {
@@ -177,6 +231,12 @@ public record TrainingOptions(
             return this;
         }
 
+        /** Sets what the learning rate is multiplied by after each epoch. */
+        public Builder learningRateDecay(double learningRateDecay) {
+            this.learningRateDecay = learningRateDecay;
+            return this;
+        }
+
         /** Sets the norm that the gradients are cut to. */
         public Builder clipGrad(double clipGrad) {
             this.clipGrad = clipGrad;
@@ -186,6 +246,12 @@ public record TrainingOptions(
         /** Sets the passes over the training images. */
         public Builder epochs(int epochs) {
             this.epochs = epochs;
+            return this;
+        }
+
+        /** Sets by how many pixels a training image is moved at most. */
+        public Builder shift(int shift) {
+            this.shift = shift;
             return this;
         }
 
@@ -237,7 +303,7 @@ public record TrainingOptions(
             return this;
         }
 
-        /** Sets what is changed of the neuron's configuration: see {@link QlifConfig#with}. */
+        /** Sets what is changed of the neuron's configuration: see {@link NeuronConfig#with}. */
         public Builder settings(List<String> settings) {
             this.settings = settings;
             return this;
@@ -249,6 +315,18 @@ public record TrainingOptions(
             return this;
         }
 
+        /** Sets where the training is saved; null for nowhere. */
+        public Builder checkpoint(Path checkpoint) {
+            this.checkpoint = checkpoint;
+            return this;
+        }
+
+        /** Sets the training that is gone on with; see {@link SavedTraining#options}. */
+        Builder resume(SavedTraining resume) {
+            this.resume = resume;
+            return this;
+        }
+
         /** The options, checked. */
         public TrainingOptions build() {
             return new TrainingOptions(
@@ -257,8 +335,10 @@ public record TrainingOptions(
                     steps,
                     batch,
                     learningRate,
+                    learningRateDecay,
                     clipGrad,
                     epochs,
+                    shift,
                     trainImages,
                     testImages,
                     seed,
@@ -268,7 +348,9 @@ public record TrainingOptions(
                     neuron,
                     tau,
                     settings,
-                    plot);
+                    plot,
+                    checkpoint,
+                    resume);
         }
     }
 }

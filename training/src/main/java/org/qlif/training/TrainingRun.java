@@ -1,6 +1,7 @@
 package org.qlif.training;
 
 import org.qlif.Device;
+import org.qlif.network.Checkpoint;
 
 /** A network that an engine trains. Not thread-safe. */
 public interface TrainingRun extends AutoCloseable {
@@ -35,6 +36,15 @@ public interface TrainingRun extends AutoCloseable {
 
     /** A test on all test images, which changes nothing. */
     Outcome test();
+
+    /**
+     * The training as it is between two steps, to be written to a file at once.
+     *
+     * @throws UnsupportedOperationException if the engine can't save it
+     */
+    default Checkpoint checkpoint() {
+        throw new UnsupportedOperationException("this engine saves no training");
+    }
 
     /** The hidden layer's spikes for the first test image. */
     SpikeRaster raster();

@@ -1,9 +1,9 @@
 package org.qlif.training;
 
-import java.util.Set;
+import java.util.List;
 import org.qlif.Device;
-import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 
 /**
  * What is about to be trained, with everything that the options left to the data and the machine.
@@ -27,8 +27,8 @@ public record TrainingSetup(
         int rows,
         int columns,
         int classes,
-        QlifConfig neuron,
-        Set<QlifParameter> learned,
+        NeuronConfig neuron,
+        List<NeuronParameter> learned,
         Device device,
         String kernel,
         String engine) {}

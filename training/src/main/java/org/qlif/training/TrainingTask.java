@@ -1,8 +1,8 @@
 package org.qlif.training;
 
-import java.util.Set;
-import org.qlif.QlifConfig;
-import org.qlif.QlifParameter;
+import java.util.List;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 
 /**
  * What an engine is to train: the options, and what the data made of them.
@@ -23,5 +23,5 @@ public record TrainingTask(
         int trainCount,
         int testCount,
         NetworkShape shape,
-        QlifConfig neuron,
-        Set<QlifParameter> learned) {}
+        NeuronConfig neuron,
+        List<NeuronParameter> learned) {}

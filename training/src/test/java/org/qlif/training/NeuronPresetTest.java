@@ -68,7 +68,7 @@ class NeuronPresetTest {
             value = NeuronPreset.class,
             names = {"SNAPSHOT_2025_08_15", "SNAPSHOT_2025_08_24"})
     void aThresholdThatTakesNoStepsNeedNotAdapt(NeuronPreset preset) {
-        QlifConfig config = preset.config(2, List.of());
+        QlifConfig config = (QlifConfig) preset.config(2, List.of());
         assertThat(config.adaptiveThreshold().enabled()).isFalse();
         Run fixed = Run.of(config);
         Run adaptive = Run.of(config.toBuilder()

@@ -11,6 +11,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.qlif.LifConfig;
+import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 
 class TrainingOptionsTest {
@@ -25,6 +27,11 @@ class TrainingOptionsTest {
                 refusal("learningRate", "0.0", o -> o.learningRate(0)),
                 refusal("learningRate", "1.5", o -> o.learningRate(1.5)),
                 refusal("learningRate", "NaN", o -> o.learningRate(Double.NaN)),
+                refusal("learningRateDecay", "0.0", o -> o.learningRateDecay(0)),
+                refusal("learningRateDecay", "1.01", o -> o.learningRateDecay(1.01)),
+                refusal("learningRateDecay", "NaN", o -> o.learningRateDecay(Double.NaN)),
+                refusal("shift", "-1", o -> o.shift(-1)),
+                refusal("shift", "9", o -> o.shift(9)),
                 refusal("learningRate", "1.0E-60", o -> o.learningRate(1e-60)),
                 refusal("clipGrad", "1.0E-60", o -> o.clipGrad(1e-60)),
                 refusal("clipGrad", "1.0E60", o -> o.clipGrad(1e60)),
@@ -68,7 +75,7 @@ class TrainingOptionsTest {
     /** Of the presets without steps of the threshold, one that is told to adapt does. */
     @Test
     void settingsChangeTheNeuron() {
-        QlifConfig config = TrainingOptions.builder()
+        QlifConfig config = (QlifConfig) TrainingOptions.builder()
                 .settings(List.of("use_ahp=false", "tau_ref=3", "tau=5"))
                 .build()
                 .neuronConfig();
@@ -77,12 +84,9 @@ class TrainingOptionsTest {
         assertThat(config.refractoriness().tau()).isEqualTo(3);
         assertThat(config.start().tau()).isEqualTo(5);
         for (String asked : new String[] {"use_adaptive_threshold=true", "eta=0.1"}) {
-            assertThat(TrainingOptions.builder()
-                            .settings(List.of(asked))
-                            .build()
-                            .neuronConfig()
-                            .adaptiveThreshold()
-                            .enabled())
+            NeuronConfig adapting =
+                    TrainingOptions.builder().settings(List.of(asked)).build().neuronConfig();
+            assertThat(((QlifConfig) adapting).adaptiveThreshold().enabled())
                     .as(asked)
                     .isTrue();
         }
@@ -97,12 +101,15 @@ class TrainingOptionsTest {
     void knowsItsNeuronsByName() {
         for (NeuronPreset preset : NeuronPreset.values()) {
             assertThat(NeuronPreset.of(preset.toString())).isSameAs(preset);
-            QlifConfig config = preset.config(3, List.of());
-            assertThat(config.start().tau()).isEqualTo(3);
+            NeuronConfig config = preset.config(4, List.of());
             assertThat(config.drawsNormals()).isFalse();
+            switch (config) {
+                case QlifConfig qlif -> assertThat(qlif.start().tau()).isEqualTo(4);
+                case LifConfig lif -> assertThat(lif.tauMemInv() * lif.dt()).isEqualTo(0.25);
+            }
         }
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> NeuronPreset.of("2024"))
-                .withMessage("neuron: got '2024', expected one of default, 2025-08-15, 2025-08-24, plain-lif");
+                .withMessage("neuron: got '2024', expected one of default, 2025-08-15, 2025-08-24, plain-lif, lif");
     }
 }

@@ -1,7 +1,10 @@
 package org.qlif.training.djl;
 
 import java.io.IOException;
+import org.qlif.training.NeuronPreset;
+import org.qlif.training.OptionException;
 import org.qlif.training.TrainingEngine;
+import org.qlif.training.TrainingOptions;
 import org.qlif.training.TrainingRun;
 import org.qlif.training.TrainingTask;
 
@@ -17,8 +20,23 @@ public final class DjlEngine implements TrainingEngine {
 
     @Override
     public TrainingRun open(TrainingTask task) throws IOException {
+        requireOwnOptions(task.options());
         DjlRun.requireAddressable(task);
         TorchEngine.load();
         return new DjlRun(task);
+    }
+
+    /** What the network kit alone has is refused, not passed over. */
+    private static void requireOwnOptions(TrainingOptions options) {
+        String expected = " with engine djl; engine qlif has others";
+        if (options.neuron() == NeuronPreset.LIF) {
+            throw new OptionException("neuron", options.neuron(), "QLIF neurons" + expected);
+        }
+        if (options.learningRateDecay() != 1) {
+            throw new OptionException("learningRateDecay", options.learningRateDecay(), "1" + expected);
+        }
+        if (options.shift() != 0) {
+            throw new OptionException("shift", options.shift(), "0" + expected);
+        }
     }
 }

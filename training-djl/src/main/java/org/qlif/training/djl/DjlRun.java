@@ -6,6 +6,7 @@ import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
+import org.qlif.QlifConfig;
 import org.qlif.Tensor;
 import org.qlif.training.ImageSet;
 import org.qlif.training.NetworkShape;
@@ -36,7 +37,7 @@ final class DjlRun implements TrainingRun {
         try {
             network = new Network(
                     shape,
-                    task.neuron(),
+                    (QlifConfig) task.neuron(),
                     task.learned(),
                     kernel,
                     options.threads(),

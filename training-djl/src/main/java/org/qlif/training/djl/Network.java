@@ -16,10 +16,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.SplittableRandom;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
+import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
@@ -94,7 +94,7 @@ final class Network implements AutoCloseable {
     Network(
             NetworkShape shape,
             QlifConfig config,
-            Set<QlifParameter> learned,
+            List<? extends NeuronParameter> learned,
             Kernel kernel,
             int threads,
             double learningRate,

@@ -3,9 +3,7 @@ package org.qlif.training.djl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.ValueLayout;
-import java.util.EnumSet;
 import java.util.List;
-import java.util.Set;
 import java.util.SplittableRandom;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
@@ -49,7 +47,7 @@ class NetworkTest {
     }
 
     private Network network(double clipGrad) {
-        return new Network(SHAPE, SMOOTH, EnumSet.allOf(QlifParameter.class), kernel, 1, 1e-2, clipGrad, 3);
+        return new Network(SHAPE, SMOOTH, List.of(QlifParameter.values()), kernel, 1, 1e-2, clipGrad, 3);
     }
 
     private static Workspace workspace(Network network) {
@@ -190,7 +188,7 @@ class NetworkTest {
     void anUpdateThatLeavesTheFiniteNumbersIsTold() {
         // Adam's first step is the learning rate, whatever the gradient; the bounds would hide where it led a neuron's
         // parameter.
-        try (Network network = new Network(SHAPE, SMOOTH, EnumSet.allOf(QlifParameter.class), kernel, 1, 3e38, 0, 3)) {
+        try (Network network = new Network(SHAPE, SMOOTH, List.of(QlifParameter.values()), kernel, 1, 3e38, 0, 3)) {
             assertThat(network.train(workspace(network), LABELS, DRAWS).divergence())
                     .isEqualTo("the norm of hidden.weight is Infinity");
         }
@@ -205,7 +203,7 @@ class NetworkTest {
                 .tau(1)
                 .adaptiveThreshold(threshold -> threshold.withEnabled(adapts))
                 .build();
-        Set<QlifParameter> learned = EnumSet.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
+        List<QlifParameter> learned = List.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
         try (Kernel own = Kernel.open(
                         config, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
                 Network network = new Network(SHAPE, config, learned, own, 1, 1e4, 0, 3)) {
@@ -230,7 +228,7 @@ class NetworkTest {
                 .build();
         try (Kernel own = Kernel.open(
                         config, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
-                Network network = new Network(SHAPE, config, EnumSet.of(QlifParameter.V_TH), own, 1, 1e-2, 0, 3)) {
+                Network network = new Network(SHAPE, config, List.of(QlifParameter.V_TH), own, 1, 1e-2, 0, 3)) {
             Workspace work = workspace(network);
             float[] before = offsets(network);
             assertThat(before).containsOnly(0f);

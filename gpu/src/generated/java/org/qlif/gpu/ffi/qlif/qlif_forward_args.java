@@ -45,6 +45,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     qlif_tape *tape;
  *     void *scratch;
  *     uint64_t scratch_bytes;
+ *     const struct qlif_linear_forward_args *linear;
  * }
  * }
  */
@@ -84,7 +85,8 @@ public class qlif_forward_args {
         MemoryLayout.sequenceLayout(32, qlif_h.C_POINTER).withName("traces"),
         qlif_h.C_POINTER.withName("tape"),
         qlif_h.C_POINTER.withName("scratch"),
-        qlif_h.C_LONG.withName("scratch_bytes")
+        qlif_h.C_LONG.withName("scratch_bytes"),
+        qlif_h.C_POINTER.withName("linear")
     ).withName("qlif_forward_args");
 
     /**
@@ -1544,6 +1546,50 @@ public class qlif_forward_args {
      */
     public static void scratch_bytes(MemorySegment struct, long fieldValue) {
         struct.set(scratch_bytes$LAYOUT, scratch_bytes$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout linear$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("linear"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const struct qlif_linear_forward_args *linear
+     * }
+     */
+    public static final AddressLayout linear$layout() {
+        return linear$LAYOUT;
+    }
+
+    private static final long linear$OFFSET = $LAYOUT.byteOffset(groupElement("linear"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const struct qlif_linear_forward_args *linear
+     * }
+     */
+    public static final long linear$offset() {
+        return linear$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const struct qlif_linear_forward_args *linear
+     * }
+     */
+    public static MemorySegment linear(MemorySegment struct) {
+        return struct.get(linear$LAYOUT, linear$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const struct qlif_linear_forward_args *linear
+     * }
+     */
+    public static void linear(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(linear$LAYOUT, linear$OFFSET, fieldValue);
     }
 
     /**

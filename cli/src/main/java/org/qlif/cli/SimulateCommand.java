@@ -1,0 +1,458 @@
+package org.qlif.cli;
+
+import com.google.gson.GsonBuilder;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.qlif.ConfigOption;
+import org.qlif.Device;
+import org.qlif.NeuronConfig;
+import org.qlif.io.OutputFile;
+import org.qlif.simulation.Preset;
+import org.qlif.simulation.Samples;
+import org.qlif.simulation.Signal;
+import org.qlif.simulation.Simulation;
+import org.qlif.simulation.Traces;
+import org.qlif.simulation.Waveform;
+import org.qlif.spi.Printable;
+import org.qlif.training.Pictures;
+import org.qlif.training.SimulationPlot;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+
+/** {@code qlif simulate}. */
+@Command(
+        name = "simulate",
+        description = {
+            "Runs neurons over an input current and tells what they did: input, potential, threshold, spikes and every"
+                    + " trace of the model, at each step.",
+            "The same options give the same numbers on every device."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = QlifCommand.Version.class,
+        optionListHeading = "%nOptions:%n",
+        sortOptions = false,
+        footerHeading = "%nSignals, for --current and --modulation:%n",
+        footer = {
+            "  constant  the amplitude (2), all the time",
+            "  ramp      a rise from 0 to the amplitude (2) in a window, silence before and after; the window",
+            "            begins at start (0.25) and is length (0.5) long, as shares of the run",
+            "  step      the amplitude (2) in such a window",
+            "  sine      amplitude (1), periods (2)",
+            "  poisson   events as high as the amplitude (5), each step with the probability rate (0.2)",
+            "  noise     normal numbers with standard deviation amplitude (1) around the offset (1)",
+            "Settings follow the shape: poisson,rate=0.5,amplitude=3. All but constant have an offset, all but",
+            "noise a noise, the standard deviation of noise that is added. With independent=false all neurons",
+            "see the same random numbers.",
+            "",
+            "Files:",
+            "  .npy          an array (T), (T, N) or (T, 1, N)",
+            "  .safetensors  one such tensor alone, or 'input' ('external_modulation' for --modulation)",
+            "  .csv          a line for each step with a number for each neuron, or what --output wrote",
+            "What is given for one neuron is for all.",
+            "",
+            "Examples:",
+            "  ./qlif simulate",
+            "  ./qlif simulate --set tau=30 --plot neuron.png",
+            "  ./qlif simulate --neuron 2025-08-24 --current poisson,rate=0.3 --neurons 100 --plot raster.svg",
+            "  ./qlif simulate --model lif --current step,amplitude=0.3 --output traces.csv",
+            "  ./qlif simulate --input current.npy --modulation sine --output traces.npz --json",
+            "  ./qlif simulate --config neuron.json --seed 7"
+        })
+final class SimulateCommand implements Callable<Integer> {
+    private static final String DEFAULT_SIGNAL = "ramp";
+
+    private static final String SHOW_DEFAULT = " (default: ${DEFAULT-VALUE}).";
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = {"--neuron", "--model"},
+            paramLabel = "NAME",
+            converter = PresetConverter.class,
+            description = "The neuron to start from, one of: ${COMPLETION-CANDIDATES} (default: default, which is also"
+                    + " called qlif).")
+    private Preset neuron;
+
+    @Option(
+            names = "--config",
+            paramLabel = "FILE.json",
+            description = "Change options of the neuron by a JSON object of their names in docs/model.md, such as"
+                    + " {\"tau\": 30, \"use_ahp\": false}; \"model\" can say QLIF or LIF.")
+    private Path config;
+
+    @Mixin
+    private SetOption set;
+
+    @Option(
+            names = "--current",
+            paramLabel = "SIGNAL",
+            description = "The input current, one of the signals below (default: " + DEFAULT_SIGNAL + ").")
+    private String current;
+
+    @Option(
+            names = "--input",
+            paramLabel = "FILE",
+            description = "Read the input current from a .npy, .csv or .safetensors file instead.")
+    private Path input;
+
+    @Option(
+            names = "--modulation",
+            paramLabel = "SIGNAL|FILE",
+            defaultValue = "none",
+            description = "The external modulation: none, one of the signals below, or a file" + SHOW_DEFAULT)
+    private String modulation;
+
+    @Option(
+            names = "--steps",
+            paramLabel = "T",
+            description = "Time steps (default: as many as the file has, else 500).")
+    private Integer steps;
+
+    @Option(
+            names = "--neurons",
+            paramLabel = "N",
+            description = "Neurons (default: as many as the file has, else 10). T times N is at most "
+                    + Simulation.MOST_NEURON_STEPS + ".")
+    private Integer neurons;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "S",
+            defaultValue = "42",
+            description = "What every random number follows from, a 64-bit whole number" + SHOW_DEFAULT)
+    private long seed;
+
+    @Option(
+            names = "--output",
+            paramLabel = "FILE",
+            description =
+                    "Write the traces: .csv, .npz and .safetensors hold all, .npy one; can be given several times.")
+    private List<Path> outputs = List.of();
+
+    @Option(
+            names = "--trace",
+            paramLabel = "NAME",
+            defaultValue = Traces.MEMBRANE,
+            description = "The trace for .npy files: input, v, spikes, spike_values, threshold, p ..." + SHOW_DEFAULT)
+    private String trace;
+
+    @Option(names = "--plot", paramLabel = "FILE", description = "Draw what happened, as .png or .svg.")
+    private Path plot;
+
+    @Option(
+            names = "--show",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Which neuron's potential and traces the plot has, from 0" + SHOW_DEFAULT)
+    private int shown;
+
+    @Mixin
+    private DeviceOption device;
+
+    @Mixin
+    private ThreadsOption threads;
+
+    @Option(names = "--json", description = "Print one JSON object.")
+    private boolean json;
+
+    @Override
+    public Integer call() throws IOException {
+        requireEnd("--plot", plot == null || isPicture(plot), plot, ".png or .svg");
+        for (Path output : outputs) {
+            requireEnd("--output", TraceFile.isNamed(output), output, ".csv, .npy, .npz or .safetensors");
+        }
+        if (input != null && current != null) {
+            throw refusal("--input, --current: both given, expected one of them");
+        }
+        requireEnd(
+                "--input", input == null || SignalFile.isNamed(input.toString()), input, ".npy, .csv or .safetensors");
+        NeuronConfig chosen = config();
+        Device where = device.resolve().device();
+        Simulation simulation = simulation(chosen).device(where).options(threads.options());
+        requireTrace(chosen);
+        if (shown < 0 || shown >= simulation.neurons()) {
+            throw refusal("--show: got " + shown + ", expected a whole number from 0 to " + (simulation.neurons() - 1));
+        }
+        OutputFile picture = plot == null ? null : Pictures.prepare("--plot", plot);
+        List<TraceFile> files = new ArrayList<>();
+        for (Path output : outputs) {
+            files.add(TraceFile.prepare("--output", output));
+        }
+
+        Traces traces = simulation.run();
+        for (TraceFile file : files) {
+            file.write(traces, trace);
+        }
+        if (picture != null) {
+            SimulationPlot.write(picture, traces, shown, title(traces));
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            // A number that is none has no JSON: it is null.
+            out.println(new GsonBuilder()
+                    .serializeNulls()
+                    .disableHtmlEscaping()
+                    .create()
+                    .toJson(report(traces)));
+        } else {
+            print(out, traces, files);
+        }
+        out.flush();
+        return 0;
+    }
+
+    private static boolean isPicture(Path file) {
+        return Pictures.isSvg(file) || file.toString().toLowerCase(Locale.ROOT).endsWith(".png");
+    }
+
+    private void requireEnd(String option, boolean fits, Path file, String expected) {
+        if (!fits) {
+            throw refusal(option + ": got " + Printable.path(file) + ", expected a name that ends in " + expected);
+        }
+    }
+
+    private ParameterException refusal(String message) {
+        return new ParameterException(spec.commandLine(), message);
+    }
+
+    private NeuronConfig config() throws IOException {
+        Preset preset = neuron == null ? Preset.DEFAULT : neuron;
+        if (config == null) {
+            return set.applied(preset.config());
+        }
+        ConfigFile file = ConfigFile.read(config);
+        if (neuron == null && "LIF".equals(file.model())) {
+            preset = Preset.LIF;
+        }
+        if (file.model() != null && !file.model().equals(preset.config().model())) {
+            throw refusal("--config: " + Printable.path(config) + ": model: got '" + Printable.text(file.model())
+                    + "', expected "
+                    + (neuron == null ? "QLIF or LIF" : preset.config().model() + ", as --neuron is"));
+        }
+        NeuronConfig configured;
+        try {
+            configured = preset.config().with(file.settings());
+        } catch (IllegalArgumentException refusal) {
+            throw new ParameterException(
+                    spec.commandLine(), "--config: " + Printable.path(config) + ": " + refusal.getMessage(), refusal);
+        }
+        return set.applied(configured);
+    }
+
+    private Simulation simulation(NeuronConfig chosen) throws IOException {
+        Simulation simulation = Simulation.of(chosen).seed(seed);
+        if (input != null) {
+            Samples samples = SignalFile.read(input, Traces.INPUT);
+            note("--input", samples);
+            requireSize("--input", samples);
+            simulation = simulation.current(samples);
+        } else {
+            simulation = simulation.current(waveform("--current", current == null ? DEFAULT_SIGNAL : current));
+        }
+        try {
+            simulation = steps == null ? simulation : simulation.steps(steps);
+            simulation = neurons == null ? simulation : simulation.neurons(neurons);
+            simulation = modulated(simulation);
+            simulation.check();
+            return simulation;
+        } catch (IllegalArgumentException refused) {
+            throw Refusal.of(spec, refused);
+        }
+    }
+
+    private Simulation modulated(Simulation simulation) throws IOException {
+        if (modulation.equals("none")) {
+            return simulation;
+        }
+        if (!SignalFile.isNamed(modulation)) {
+            return simulation.modulation(waveform("--modulation", modulation));
+        }
+        Path file;
+        try {
+            file = Path.of(modulation);
+        } catch (InvalidPathException invalid) {
+            throw new ParameterException(spec.commandLine(), "--modulation: " + invalid.getMessage(), invalid);
+        }
+        Samples samples = SignalFile.read(file, Traces.EXTERNAL_MODULATION);
+        note("--modulation", samples);
+        if (input != null || steps != null) {
+            return simulation.modulation(samples);
+        }
+        // Nothing else says how long the run is.
+        return simulation.steps(samples.steps()).modulation(samples);
+    }
+
+    private Waveform waveform(String option, String text) {
+        try {
+            return Waveform.parse(text);
+        } catch (IllegalArgumentException refused) {
+            throw new ParameterException(spec.commandLine(), option + ": " + refused.getMessage(), refused);
+        }
+    }
+
+    private void requireSize(String option, Samples samples) {
+        if (steps != null && steps != samples.steps()) {
+            throw refusal(
+                    "--steps: got " + steps + ", expected " + samples.steps() + ", as many as " + option + " has");
+        }
+        if (neurons != null && samples.neurons() != 1 && neurons != samples.neurons()) {
+            throw refusal("--neurons: got " + neurons + ", expected " + samples.neurons() + ", as many as " + option
+                    + " has");
+        }
+    }
+
+    /** What is not finite is allowed, and seldom meant. */
+    private void note(String option, Samples samples) {
+        if (samples.notFinite() > 0) {
+            PrintWriter err = spec.commandLine().getErr();
+            err.println("qlif: " + option + ": " + samples.notFinite() + " of "
+                    + (long) samples.steps() * samples.neurons()
+                    + " values are not finite; from there on, neither are their neurons");
+            err.flush();
+        }
+    }
+
+    /** Before the run, which alone knows its traces for sure. */
+    private void requireTrace(NeuronConfig chosen) {
+        List<String> names = new ArrayList<>(List.of(Traces.INPUT));
+        if (!modulation.equals("none")) {
+            names.add(Traces.EXTERNAL_MODULATION);
+        }
+        names.addAll(List.of(Traces.MEMBRANE, Traces.SPIKES, Traces.SPIKE_VALUES, Traces.THRESHOLD));
+        chosen.traces().stream()
+                .map(each -> each.symbol())
+                .filter(symbol -> !names.contains(symbol))
+                .forEach(names::add);
+        if (!names.contains(trace)) {
+            throw refusal("--trace: got '" + Printable.text(trace) + "', expected one of " + String.join(", ", names));
+        }
+    }
+
+    private static String title(Traces traces) {
+        Simulation run = traces.simulation();
+        return Printable.text(run.config().toString(), 60) + " · "
+                + Printable.text(run.current().toString(), 40) + " · "
+                + traces.neurons() + (traces.neurons() == 1 ? " neuron · " : " neurons · ")
+                + String.format(Locale.ROOT, "%.1f spikes in 100 steps", 100 * traces.firingRate());
+    }
+
+    private void print(PrintWriter out, Traces traces, List<TraceFile> files) {
+        Simulation run = traces.simulation();
+        List<List<String>> rows = new ArrayList<>();
+        rows.add(List.of("neuron", run.config().toString()));
+        rows.add(List.of("input", source(input, run.current())));
+        if (run.modulation() != null) {
+            rows.add(List.of(
+                    "modulation",
+                    run.modulation() instanceof Samples
+                            ? modulation
+                            : run.modulation().toString()));
+        }
+        rows.add(List.of("run", traces.steps() + " steps, " + traces.neurons() + " neurons, seed " + run.seed()));
+        rows.add(List.of("device", traces.device().text()));
+        rows.add(List.of(
+                "spikes",
+                traces.spikeCount()
+                        + String.format(Locale.ROOT, ", %.2f in 100 steps of a neuron", 100 * traces.firingRate())));
+        Table.print(out, rows);
+        out.println();
+        List<List<String>> table = new ArrayList<>();
+        table.add(List.of("trace", "least", "mean", "greatest", "last"));
+        for (String name : traces.names()) {
+            TraceSummary summary = TraceSummary.of(traces, name);
+            table.add(List.of(
+                    name,
+                    number(summary.least()),
+                    number(summary.mean()),
+                    number(summary.greatest()),
+                    number(summary.last())));
+        }
+        Table.print(out, table);
+        List<String> written = new ArrayList<>();
+        files.forEach(file -> written.add(file.toString()));
+        if (plot != null) {
+            written.add(plot.toString());
+        }
+        if (!written.isEmpty()) {
+            out.println();
+            out.println("Written: " + String.join(", ", written));
+        }
+    }
+
+    private static String source(Path file, Signal signal) {
+        return file == null ? signal.toString() : file.toString();
+    }
+
+    private static String number(double value) {
+        return Double.isFinite(value) ? String.format(Locale.ROOT, "%.4g", value) : "none";
+    }
+
+    private Map<String, Object> report(Traces traces) {
+        Simulation run = traces.simulation();
+        Map<String, Object> report = new LinkedHashMap<>();
+        report.put("config", run.config().toString());
+        report.put("settings", settings(run.config()));
+        report.put("current", source(input, run.current()));
+        Signal modulated = run.modulation();
+        report.put("modulation", modulated instanceof Samples || modulated == null ? modulation : modulated.toString());
+        report.put("steps", traces.steps());
+        report.put("neurons", traces.neurons());
+        report.put("seed", run.seed());
+        report.put("device", traces.device().text());
+        report.put("spikes", traces.spikeCount());
+        report.put("firing_rate", traces.firingRate());
+        report.put("spike_counts", TraceSummary.spikeCounts(traces));
+        Map<String, Object> summaries = new LinkedHashMap<>();
+        for (String name : traces.names()) {
+            summaries.put(name, TraceSummary.of(traces, name).report());
+        }
+        report.put("traces", summaries);
+        return report;
+    }
+
+    /** What {@code --config} would read for the same neuron: all options, the model first. */
+    private static Map<String, Object> settings(NeuronConfig config) {
+        Map<String, Object> settings = new LinkedHashMap<>();
+        settings.put("model", config.model());
+        for (ConfigOption option : config.options()) {
+            String text = option.text(config);
+            settings.put(
+                    option.name(),
+                    switch (option.kind()) {
+                        case FLAG -> Boolean.valueOf(text);
+                        case WHOLE -> Integer.valueOf(text);
+                        case NUMBER -> text.equals(ConfigOption.DERIVED) ? text : Double.valueOf(text);
+                        case CHOICE -> text;
+                    });
+        }
+        return settings;
+    }
+
+    /** Reads a preset's name, and qlif, as people call the default beside lif. */
+    static final class PresetConverter implements ITypeConverter<Preset> {
+        @Override
+        public Preset convert(String text) {
+            String name = text.toLowerCase(Locale.ROOT);
+            try {
+                return name.equals("qlif") ? Preset.DEFAULT : Preset.of(name);
+            } catch (IllegalArgumentException unknown) {
+                throw new TypeConversionException(unknown.getMessage().replaceFirst("^preset: ", ""));
+            }
+        }
+    }
+}

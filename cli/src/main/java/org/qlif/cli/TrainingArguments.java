@@ -1,0 +1,144 @@
+package org.qlif.cli;
+
+import java.nio.file.Path;
+import org.qlif.training.NeuronPreset;
+import org.qlif.training.TrainingOptions;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
+
+/** The options that say what network is trained and how, alike in every command that trains one. */
+final class TrainingArguments {
+    private static final String SHOW_DEFAULT = " (default: ${DEFAULT-VALUE}).";
+
+    private final TrainingOptions defaults;
+
+    @Option(
+            names = "--hidden",
+            paramLabel = "N",
+            description = "Neurons of the hidden layer, 1 to " + TrainingOptions.MAX_HIDDEN + SHOW_DEFAULT)
+    private int hidden;
+
+    @Option(
+            names = {"--steps", "--T"},
+            paramLabel = "T",
+            description = "Time steps that an image is shown, 1 to " + TrainingOptions.MAX_STEPS + SHOW_DEFAULT)
+    private int steps;
+
+    @Option(
+            names = {"--batch", "--batch-size"},
+            paramLabel = "B",
+            description = "Images that a training step sees, 1 to " + TrainingOptions.MAX_BATCH + SHOW_DEFAULT)
+    private int batch;
+
+    @Option(
+            names = {"--lr", "--learning-rate"},
+            paramLabel = "RATE",
+            description = "Learning rate of Adam, above 0, at most 1" + SHOW_DEFAULT)
+    private double learningRate;
+
+    @Option(
+            names = {"--lr-decay", "--learning-rate-decay"},
+            paramLabel = "X",
+            description = "What the learning rate is multiplied by after each epoch, above 0, at most 1" + SHOW_DEFAULT)
+    private double learningRateDecay;
+
+    @Option(
+            names = "--clip-grad",
+            paramLabel = "NORM",
+            description = "Norm that the gradients together are cut to, above 0, or 0 for no cut" + SHOW_DEFAULT)
+    private double clipGrad;
+
+    @Option(
+            names = "--epochs",
+            paramLabel = "N",
+            description = "Passes over the training images, 1 to " + TrainingOptions.MAX_EPOCHS + SHOW_DEFAULT)
+    private int epochs;
+
+    @Option(
+            names = "--train-images",
+            paramLabel = "N",
+            description = "How many training images to use, 1 to as many as there are, 0 for all" + SHOW_DEFAULT)
+    private int trainImages;
+
+    @Option(
+            names = "--test-images",
+            paramLabel = "N",
+            description = "How many test images to use, 1 to as many as there are, 0 for all" + SHOW_DEFAULT)
+    private int testImages;
+
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Folder of the four IDX files, gzipped or not (default: data/mnist of the repository).")
+    private Path data;
+
+    @Option(
+            names = "--neuron",
+            paramLabel = "NAME",
+            description = "The neuron's settings, one of: ${COMPLETION-CANDIDATES}" + SHOW_DEFAULT)
+    private NeuronPreset neuron;
+
+    @Option(
+            names = "--tau",
+            paramLabel = "X",
+            description = "Membrane time constant in time steps, 1 to 1e6" + SHOW_DEFAULT)
+    private double tau;
+
+    @Mixin
+    private SetOption set;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "S",
+            description = "What every random number follows from, a 64-bit whole number" + SHOW_DEFAULT)
+    private long seed;
+
+    @Mixin
+    private ThreadsOption threads;
+
+    /** Options whose defaults, which have their place in the training module, are these. */
+    TrainingArguments(TrainingOptions defaults) {
+        this.defaults = defaults;
+        hidden = defaults.hidden();
+        steps = defaults.steps();
+        batch = defaults.batch();
+        learningRate = defaults.learningRate();
+        learningRateDecay = defaults.learningRateDecay();
+        clipGrad = defaults.clipGrad();
+        epochs = defaults.epochs();
+        trainImages = defaults.trainImages();
+        testImages = defaults.testImages();
+        neuron = defaults.neuron();
+        tau = defaults.tau();
+        seed = defaults.seed();
+    }
+
+    /** Sets in {@code options} what was given on the command line of {@code command}, and returns them. */
+    TrainingOptions.Builder applyTo(CommandSpec command, TrainingOptions.Builder options) {
+        options.data(data == null ? Installation.file(defaults.data()) : data)
+                .threads(threads.options().threads());
+        ParseResult parsed = command.commandLine().getParseResult();
+        given(parsed, "--hidden", () -> options.hidden(hidden));
+        given(parsed, "--steps", () -> options.steps(steps));
+        given(parsed, "--batch", () -> options.batch(batch));
+        given(parsed, "--lr", () -> options.learningRate(learningRate));
+        given(parsed, "--lr-decay", () -> options.learningRateDecay(learningRateDecay));
+        given(parsed, "--clip-grad", () -> options.clipGrad(clipGrad));
+        given(parsed, "--epochs", () -> options.epochs(epochs));
+        given(parsed, "--train-images", () -> options.trainImages(trainImages));
+        given(parsed, "--test-images", () -> options.testImages(testImages));
+        given(parsed, "--neuron", () -> options.neuron(neuron));
+        given(parsed, "--tau", () -> options.tau(tau));
+        given(parsed, "--set", () -> options.settings(set.settings()));
+        given(parsed, "--seed", () -> options.seed(seed));
+        return options;
+    }
+
+    private static void given(ParseResult parsed, String option, Runnable setter) {
+        if (parsed.hasMatchedOption(option)) {
+            setter.run();
+        }
+    }
+}

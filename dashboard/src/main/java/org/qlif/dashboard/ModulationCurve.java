@@ -1,0 +1,50 @@
+package org.qlif.dashboard;
+
+import org.jspecify.annotations.Nullable;
+
+/** What a modulation goes through: the transform that the neuron's option names, or one of those that QLIF's first page offered. */
+enum ModulationCurve {
+    /** The option {@code neuromod_transform}. */
+    OPTION("neuromod_transform", null),
+    /** A steeper sigmoid. */
+    SIGMOID_2X("sigmoid(2m)", m -> sigmoid(2 * m)),
+    /** The hyperbolic tangent. */
+    TANH("tanh(m)", StrictMath::tanh),
+    /** What is above 0. */
+    RELU("relu(m)", m -> Math.max(0, m)),
+    /** A sigmoid times a hyperbolic tangent. */
+    SIGMOID_TANH("sigmoid(m)·tanh(m)", m -> sigmoid(m) * StrictMath.tanh(m));
+
+    private interface Curve {
+        double at(double m);
+    }
+
+    private final String text;
+    private final @Nullable Curve curve;
+
+    ModulationCurve(String text, @Nullable Curve curve) {
+        this.text = text;
+        this.curve = curve;
+    }
+
+    /** Puts M in the place of each m; false if that is the neuron's to do. */
+    boolean apply(float[] values) {
+        if (curve == null) {
+            return false;
+        }
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) curve.at(values[i]);
+        }
+        return true;
+    }
+
+    private static double sigmoid(double x) {
+        return 1 / (1 + StrictMath.exp(-x));
+    }
+
+    /** The name in links and requests. */
+    @Override
+    public String toString() {
+        return text;
+    }
+}

@@ -1,0 +1,29 @@
+package org.qlif.dashboard;
+
+import java.util.Map;
+
+/** A request that can't be met as it is: what the page shows, at the settings that it is about. */
+final class RefusedException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    private final transient Map<String, String> fields;
+    private final boolean replied;
+
+    /**
+     * @param fields what is wrong with settings, by key; may be empty
+     * @param replied whether this is an answer rather than a failure
+     */
+    RefusedException(String message, Map<String, String> fields, boolean replied) {
+        super(message);
+        this.fields = Map.copyOf(fields);
+        this.replied = replied;
+    }
+
+    boolean replied() {
+        return replied;
+    }
+
+    Map<String, String> fields() {
+        return fields;
+    }
+}

@@ -1,0 +1,173 @@
+package org.qlif.dashboard;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.qlif.ConfigOption;
+import org.qlif.DType;
+import org.qlif.Device;
+import org.qlif.DrawStream;
+import org.qlif.Forward;
+import org.qlif.Kernel;
+import org.qlif.KernelOptions;
+import org.qlif.NeuronConfig;
+import org.qlif.Parameters;
+import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.Decision;
+import org.qlif.Tensor;
+import org.qlif.simulation.Response;
+import org.qlif.simulation.Samples;
+import org.qlif.simulation.Simulation;
+import org.qlif.simulation.Traces;
+
+/** Does what requests ask for. */
+final class Run {
+    /** What every reply has of a model, if the model has it. */
+    private static final List<String> ALWAYS =
+            List.of(Traces.INPUT, Traces.EXTERNAL_MODULATION, Traces.MEMBRANE, Traces.THRESHOLD, Traces.SPIKES, "p");
+
+    /** The stream that {@link Simulation} draws a modulation from. */
+    private static final int MODULATION_STREAM = 2;
+
+    /** The gaps of the curve p(Δ): those on either side of the middle, which is 0, give the slope there. */
+    private static final int GAPS = 401;
+
+    private static final double WIDEST_GAP = 8;
+
+    /** What {@link #measure} runs: enough for every device to show what it can, little enough to be done with soon. */
+    private static final int MEASURED_STEPS = 20;
+
+    private static final int MEASURED_ROWS = 64;
+    private static final int MEASURED_NEURONS = 512;
+    private static final long MEASURED_NANOS = 300_000_000;
+    private static final int LEAST_CALLS = 3;
+
+    private Run() {}
+
+    /** Simulates both models. */
+    static byte[] simulate(RunRequest request) {
+        Simulation simulation = Simulation.of(request.qlif())
+                .steps(request.steps())
+                .neurons(request.neurons())
+                .seed(request.seed())
+                .device(request.device())
+                .current(request.current());
+        simulation = modulated(simulation, request);
+        Traces qlif = simulation.run();
+        Reply reply = new Reply()
+                .fact("steps", request.steps())
+                .fact("neurons", request.neurons())
+                .fact("device", qlif.device().text())
+                .fact("nanos", qlif.nanos())
+                .fact("config", request.qlif().toString())
+                .fact("derived", derived(request.qlif()));
+        add(reply, "qlif", qlif, request.traces());
+        if (request.compared() != null) {
+            Traces lif = compared(simulation, request, request.compared(), qlif.get(Traces.INPUT));
+            reply.fact("compared", request.compared().toString()).fact("comparedNanos", lif.nanos());
+            add(reply, "lif", lif, request.traces());
+        }
+        if (request.qlif().decision() != Decision.THRESHOLD) {
+            addCurve(reply, request.qlif(), request.device());
+        }
+        return reply.bytes();
+    }
+
+    private static Simulation modulated(Simulation simulation, RunRequest request) {
+        if (request.modulation() == null) {
+            return simulation;
+        }
+        Simulation modulated = simulation.modulation(request.modulation());
+        float[] values = request.modulation()
+                .values(request.steps(), request.neurons(), new DrawStream(request.seed(), MODULATION_STREAM));
+        if (!request.curve().apply(values)) {
+            return modulated;
+        }
+        return modulated
+                .config(request.qlif().with(List.of("neuromod_transform=IDENTITY")))
+                .modulation(Samples.of(values, request.steps(), request.neurons()));
+    }
+
+    private static Traces compared(Simulation simulation, RunRequest request, NeuronConfig config, float[] input) {
+        float[] scaled = input.clone();
+        for (int i = 0; i < scaled.length; i++) {
+            scaled[i] = (float) (request.comparedScale() * scaled[i]);
+        }
+        return simulation
+                .config(config)
+                .modulation(null)
+                .current(Samples.of(scaled, request.steps(), request.neurons()))
+                .run();
+    }
+
+    private static void add(Reply reply, String model, Traces traces, Set<String> asked) {
+        traces.all().forEach((name, values) -> {
+            if (ALWAYS.contains(name) || asked.contains(name)) {
+                reply.series(model + "." + name, traces.steps(), traces.neurons(), values);
+            }
+        });
+    }
+
+    /** The numbers that follow from others unless they are given. */
+    private static Map<String, Double> derived(QlifConfig config) {
+        Map<String, Double> derived = new LinkedHashMap<>();
+        for (ConfigOption option : config.options()) {
+            if (option.derivable()) {
+                derived.put("qlif." + option.name(), option.number(config));
+            }
+        }
+        return derived;
+    }
+
+    /** The probability over the gap, of neurons at their start and of such as have just fired. */
+    private static void addCurve(Reply reply, QlifConfig config, Device device) {
+        Response response = new Response(device, KernelOptions.defaults());
+        double[] gaps = new double[GAPS];
+        int middle = GAPS / 2;
+        for (int i = 0; i < GAPS; i++) {
+            gaps[i] = WIDEST_GAP * (i - middle) / middle;
+        }
+        reply.series("curve.gap", GAPS, 1, single(gaps))
+                .series("curve.p", GAPS, 1, single(response.probabilities(config, gaps, false)))
+                .series("curve.after", GAPS, 1, single(response.probabilities(config, gaps, true)));
+    }
+
+    private static float[] single(double[] values) {
+        float[] singles = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            singles[i] = (float) values[i];
+        }
+        return singles;
+    }
+
+    /** Times the neuron on a batch that is large enough for the device: the median of some calls. */
+    static Map<String, Object> measure(RunRequest request) {
+        QlifConfig config = request.qlif();
+        float[] input = new float[MEASURED_STEPS * MEASURED_ROWS * MEASURED_NEURONS];
+        Arrays.fill(input, 1);
+        Forward call = new Forward()
+                .input(Tensor.of(input, MEASURED_STEPS, MEASURED_ROWS, MEASURED_NEURONS))
+                .parameters(Parameters.shared(config))
+                .draws(new DrawStream(request.seed(), 0))
+                .spikes(Tensor.zeros(DType.U8, MEASURED_STEPS, MEASURED_ROWS, MEASURED_NEURONS));
+        long[] nanos = new long[1000];
+        int calls = 0;
+        try (Kernel kernel = Kernel.open(config, request.device(), KernelOptions.defaults())) {
+            long end = System.nanoTime() + MEASURED_NANOS;
+            while (calls < nanos.length && (calls < LEAST_CALLS || System.nanoTime() < end)) {
+                long begin = System.nanoTime();
+                kernel.forward(call);
+                nanos[calls++] = System.nanoTime() - begin;
+            }
+            Arrays.sort(nanos, 0, calls);
+            Map<String, Object> result = new LinkedHashMap<>();
+            result.put("device", kernel.device().text());
+            result.put("description", kernel.description());
+            result.put("perSecond", input.length * 1e9 / Math.max(1, nanos[calls / 2]));
+            result.put("shape", List.of(MEASURED_STEPS, MEASURED_ROWS, MEASURED_NEURONS));
+            return result;
+        }
+    }
+}

@@ -1,0 +1,10 @@
+package org.qlif.training;
+
+/** A training was asked to stop, and did after a step; the message says where. */
+public final class TrainingStoppedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    TrainingStoppedException(int epoch, int step, int steps) {
+        super("stopped after step " + step + " of " + steps + " of epoch " + epoch);
+    }
+}
