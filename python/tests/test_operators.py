@@ -383,7 +383,7 @@ def test_means_know_no_order():
 @pytest.mark.skipif(_operators.KIND != "cpp", reason="operators in Python take PyTorch's own memory")
 def test_memory_of_large_results_is_used_again_and_never_twice():
     config = qlif.QlifConfig()
-    parameters = list(parameters_of(config, 512).values())
+    parameters = [each.detach() for each in parameters_of(config, 512).values()]
     draws = torch.tensor([5, 0, 0, 0])
 
     def run(rows):
