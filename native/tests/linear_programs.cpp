@@ -78,6 +78,10 @@ int main() {
     args.batch = among(1, 150);
     args.inputs = among(1, round % 10 == 0 ? 1300 : 200);
     args.outputs = among(1, 150);
+    args.rows = args.batch;
+    args.columns = args.outputs;
+    args.outputStep = args.batch * args.outputs;
+    args.outputRow = args.outputs;
     args.inputType = (int32_t)among(0, 2);
     const int64_t share = among(0, 6) == 0 ? 100 : among(0, 100);
     const bool plain = among(0, 1);

@@ -20,6 +20,7 @@ module org.qlif {
             org.qlif.simd,
             org.qlif.gpu,
             org.qlif.network,
+            org.qlif.djl,
             org.qlif.simulation;
 
     uses org.qlif.spi.Backend;

@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The description of a backward run: the forward run it belongs to, the upstream gradients it reads and the gradients it
  * writes. The forward run must have been made with a {@link Tape}, and what it read must not have changed since: input, parameters,
- * modulation, lent draws, row indices and initial state are read again. Its outputs are not, and may be gone.
+ * modulation, lent draws, row indices and initial state are read again. Its outputs are not, and may be gone. Where a linear layer made
+ * the input, its output is read again if it was kept, else what the layer reads.
  *
  * <p>Absent upstream gradients count as 0; absent results are not computed. Results are overwritten, not added to. A
  * description can be run any number of times; running it again allocates nothing, once the JVM has compiled what runs. Setters return

@@ -61,9 +61,8 @@ public interface Backend {
 
     /**
      * Why {@code device}, one of {@link #devices()} that can run, has no linear layer driven by spikes with {@code options}, one sentence
-     * each; empty if it has, and its kernels take such a layer in place of an input, too ({@link BackendKernel#takesLinear}). Unless a backend says
-     * otherwise, it has none. The automatic choice then passes over the device. What this throws
-     * becomes such a reason.
+     * each; empty if it has, and its kernels take such a layer in place of an input, too ({@link BackendKernel#takesLinear}). Unless a
+     * backend says otherwise, it has none. The automatic choice then passes over the device. What this throws becomes such a reason.
      */
     default List<String> linearObstacles(KernelOptions options, Device device) {
         return List.of("it has no linear layer driven by spikes; take a device of the CPU");

@@ -21,7 +21,9 @@ final class DjlRun implements TrainingRun {
     private final TrainingTask task;
     private final TrainingOptions options;
     private final NetworkShape shape;
+    /** As the network's own: to tell what runs, and to look closer at a call. */
     private final Kernel kernel;
+
     private final Network network;
     private final SpikeEncoder trainEncoder;
     private final SpikeEncoder testEncoder;
@@ -39,7 +41,7 @@ final class DjlRun implements TrainingRun {
                     shape,
                     (QlifConfig) task.neuron(),
                     task.learned(),
-                    kernel,
+                    options.device(),
                     options.threads(),
                     options.learningRate(),
                     options.clipGrad(),
@@ -93,10 +95,11 @@ final class DjlRun implements TrainingRun {
         long spikeKey = Seeds.of(options.seed(), Seeds.Purpose.TRAINING_SPIKES, epoch);
         long drawKey = Seeds.of(options.seed(), Seeds.Purpose.TRAINING_DRAWS, epoch);
         long start = System.nanoTime();
-        Workspace work = network.trainingWorkspace(rows.length);
-        trainEncoder.encode(spikeKey, rows, 0, work.batch, work.spikes.segment());
+        SharedArray spikes = network.spikes(rows.length);
+        trainEncoder.encode(spikeKey, rows, 0, rows.length, spikes.segment());
         long encoded = System.nanoTime();
-        Network.Outcome outcome = network.train(work, labels(task.trainSet(), rows), new DrawStream(drawKey, step - 1));
+        Network.Outcome outcome =
+                network.train(spikes, labels(task.trainSet(), rows), new DrawStream(drawKey, step - 1));
         return new Outcome(
                 outcome.loss(), outcome.correct(), outcome.neuronNanos(), encoded - start, outcome.divergence());
     }
@@ -108,9 +111,9 @@ final class DjlRun implements TrainingRun {
         int correct = 0;
         for (int from = 0, batchNumber = 0; from < task.testCount(); from += options.batch(), batchNumber++) {
             int[] rows = inOrder(from, Math.min(task.testCount(), from + options.batch()));
-            Workspace work = network.testWorkspace(rows.length);
-            testEncoder.encode(testSpikeKey(), rows, 0, work.batch, work.spikes.segment());
-            Network.Outcome outcome = network.test(work, labels(task.testSet(), rows), testDraws(batchNumber));
+            SharedArray spikes = network.spikes(rows.length);
+            testEncoder.encode(testSpikeKey(), rows, 0, rows.length, spikes.segment());
+            Network.Outcome outcome = network.test(spikes, labels(task.testSet(), rows), testDraws(batchNumber));
             if (outcome.divergence() != null) {
                 return new Outcome(outcome.loss(), outcome.correct(), 0, 0, outcome.divergence());
             }
@@ -122,12 +125,12 @@ final class DjlRun implements TrainingRun {
 
     @Override
     public SpikeRaster raster() {
-        Workspace work = network.testWorkspace(1);
+        SharedArray input = network.spikes(1);
+        testEncoder.encode(testSpikeKey(), inOrder(0, 1), 0, 1, input.segment());
         Tensor spikes = Tensor.zeros(DType.U8, shape.steps(), 1, shape.hidden());
-        testEncoder.encode(testSpikeKey(), inOrder(0, 1), 0, 1, work.spikes.segment());
-        work.forward.spikes(spikes);
+        kernel.forward(network.neuronCall(input, 1).draws(testDraws(0)).spikes(spikes));
         int[] label = {task.testSet().label(0)};
-        boolean right = network.test(work, label, testDraws(0)).correct() == 1;
+        boolean right = network.test(input, label, testDraws(0)).correct() == 1;
         return new SpikeRaster(shape.steps(), shape.hidden(), spikes.toByteArray(), label[0], right);
     }
 

@@ -1,42 +1,48 @@
 package org.qlif.training.djl;
 
+import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
+import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import org.qlif.Device;
 import org.qlif.DrawStream;
-import org.qlif.Kernel;
+import org.qlif.Forward;
+import org.qlif.KernelOptions;
 import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
+import org.qlif.State;
+import org.qlif.StateVariable;
 import org.qlif.Statistics;
 import org.qlif.Tensor;
+import org.qlif.djl.QlifBlock;
+import org.qlif.djl.QlifTrainer;
 import org.qlif.training.NetworkShape;
 
 /**
  * Linear, QLIF, mean over time, linear, cross-entropy. The second linear layer comes after the mean, which is the same as the
  * mean of its outputs and T times cheaper.
- *
- * <p>The engine can't differentiate through a kernel, so the gradient goes in two phases: the engine's own autograd from the
- * loss down to the mean spike values, which are a leaf to it; then the kernel's backward run and the two products that are the
- * gradient of the first layer.
  */
 final class Network implements AutoCloseable {
-    /** Something Adam updates: the engine's view of it, and its gradient once that is known. */
+    /** Something Adam updates: the engine's array, and its gradient once that is known. */
     static final class Learnable {
         final String name;
         final NDArray value;
@@ -60,34 +66,32 @@ final class Network implements AutoCloseable {
     }
 
     private final NetworkShape shape;
+    private final QlifConfig config;
     private final double clipGrad;
-    private final Kernel kernel;
-    private final NDManager manager;
     private final Arena arena = Arena.ofShared();
-    /** Owns what no inner scope does: the arrays over the arena, and the moments that Adam allocates on its first update. */
+    private final NDManager manager;
+    /** Owns what no inner scope does: parameters, inputs, and the moments that Adam allocates on its first update. */
     private final NDScope scope = new NDScope();
 
-    private final Parameters parameters;
-    /** Of homeostasis, carried from step to step and left alone in tests: docs/model.md, section 5; null without. */
-    private final Statistics statistics;
-    /** Those that Adam updates. */
+    private final Model model;
+    private final QlifTrainer trainer;
+    private final Block hidden;
+    private final QlifBlock neurons;
+    private final Loss loss = Loss.softmaxCrossEntropyLoss();
+    private final Optimizer optimizer;
+    private final List<Learnable> learnables = new ArrayList<>();
+    /** Those of the neurons that Adam updates. */
     private final Parameters learned;
     /** Whose useful ranges an update keeps them in. */
     private final QlifConfig ranges;
 
-    private final Parameters gradParameters;
-    private final Learnable hiddenWeight;
-    private final Learnable hiddenBias;
-    private final Learnable outputWeight;
-    private final Learnable outputBias;
-    private final List<Learnable> learnables = new ArrayList<>();
-    private final Optimizer optimizer;
-    private final Loss loss = Loss.softmaxCrossEntropyLoss();
-    private final Map<Integer, Workspace> training = new HashMap<>();
-    private final Map<Integer, Workspace> testing = new HashMap<>();
+    private final Map<Integer, SharedArray> spikes = new HashMap<>();
+
+    /** What the next call of the neurons draws. */
+    private DrawStream draws = new DrawStream(0, 0);
 
     /**
-     * Borrows {@code kernel}, which has to stay open as long as this. One thread opens, uses and closes this.
+     * One thread opens, uses and closes this.
      *
      * @param learned the neurons' parameters that Adam updates
      */
@@ -95,94 +99,94 @@ final class Network implements AutoCloseable {
             NetworkShape shape,
             QlifConfig config,
             List<? extends NeuronParameter> learned,
-            Kernel kernel,
+            Device device,
             int threads,
             double learningRate,
             double clipGrad,
             long seed) {
         this.shape = shape;
+        this.config = config;
         this.clipGrad = clipGrad;
         // A threshold that is fixed because its steps are 0 (NeuronPreset) stays where one that adapts would be.
-        this.ranges = config.toBuilder()
+        ranges = config.toBuilder()
                 .adaptiveThreshold(QlifConfig.AdaptiveThreshold::on)
                 .build();
-        this.kernel = kernel;
-        this.manager = TorchEngine.open(threads);
-        SplittableRandom random = new SplittableRandom(Seeds.of(seed, Seeds.Purpose.WEIGHTS, 0));
-        hiddenWeight = linear("hidden.weight", random, shape.inputs(), shape.hidden(), shape.inputs());
-        hiddenBias = linear("hidden.bias", random, shape.inputs(), shape.hidden());
-        outputWeight = linear("output.weight", random, shape.hidden(), shape.classes(), shape.hidden());
-        outputBias = linear("output.bias", random, shape.hidden(), shape.classes());
-        outputWeight.value.setRequiresGradient(true);
-        outputBias.value.setRequiresGradient(true);
-        parameters = Parameters.none(config);
-        statistics = config.homeostasis().enabled() ? Statistics.initial(config, shape.hidden()) : null;
-        gradParameters = Parameters.none(config);
-        this.learned = Parameters.none(config);
-        for (QlifParameter parameter : config.parameters()) {
-            addNeuronParameter(config, parameter, learned.contains(parameter));
-        }
         optimizer = Optimizer.adam()
                 .optLearningRateTracker(Tracker.fixed((float) learningRate))
                 .build();
+        manager = TorchEngine.open(threads);
+        hidden = Linear.builder().setUnits(shape.hidden()).build();
+        neurons = QlifBlock.builder()
+                .optConfig(config)
+                .optLearned(learned.toArray(QlifParameter[]::new))
+                .optDevice(device.text())
+                .optKernelOptions(KernelOptions.defaults().withThreads(threads))
+                .optDraws(() -> draws)
+                .build();
+        Block output = Linear.builder().setUnits(shape.classes()).build();
+        model = Model.newInstance("digits", ai.djl.Device.cpu(), "PyTorch");
+        model.setBlock(new SequentialBlock()
+                .add(hidden)
+                .addSingleton(current -> current.reshape(shape.steps(), -1, shape.hidden()))
+                .add(neurons)
+                .addSingleton(values -> values.mean(new int[] {0}))
+                .add(output));
+        trainer = new QlifTrainer(
+                model, new DefaultTrainingConfig(loss).optDevices(new ai.djl.Device[] {ai.djl.Device.cpu()}));
+        trainer.initialize(new Shape(shape.steps(), shape.inputs()));
+        SplittableRandom random = new SplittableRandom(Seeds.of(seed, Seeds.Purpose.WEIGHTS, 0));
+        linear("hidden", hidden, random, shape.inputs());
+        linear("output", output, random, shape.hidden());
+        this.learned = Parameters.none(config);
+        for (QlifParameter parameter : config.parameters()) {
+            if (learned.contains(parameter)) {
+                NDArray value = neuronArray(parameter.symbol());
+                this.learned.set(parameter, SharedArray.view(value, shape.hidden()));
+                learnables.add(new Learnable(parameter.symbol(), value));
+            }
+        }
     }
 
-    /** Uniform in +-1/sqrt(fan-in), as PyTorch starts its linear layers. */
-    private Learnable linear(String name, SplittableRandom random, int fanIn, long... extents) {
+    /** Starts uniform in +-1/sqrt(fan-in), as PyTorch does. */
+    private void linear(String name, Block block, SplittableRandom random, int fanIn) {
         double bound = 1 / Math.sqrt(fanIn);
-        float[] values = new float[Math.toIntExact(new Shape(extents).size())];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextDouble(-bound, bound);
-        }
-        return learnable(name, SharedArray.zeros(arena, manager, extents).set(values));
-    }
-
-    private void addNeuronParameter(QlifConfig config, QlifParameter parameter, boolean learned) {
-        SharedArray value = SharedArray.zeros(arena, manager, shape.hidden());
-        value.tensor().fill(config.defaultValue(parameter));
-        parameters.set(parameter, value.tensor());
-        if (learned) {
-            SharedArray gradient = SharedArray.zeros(arena, manager, shape.hidden());
-            gradParameters.set(parameter, gradient.tensor());
-            this.learned.set(parameter, value.tensor());
-            learnable(parameter.symbol(), value).gradient = gradient.array();
+        for (String part : List.of("weight", "bias")) {
+            NDArray array = block.getParameters().get(part).getArray();
+            Tensor values = SharedArray.view(array, array.size());
+            for (long i = 0; i < values.elements(); i++) {
+                values.setFloat(i, (float) random.nextDouble(-bound, bound));
+            }
+            learnables.add(new Learnable(name + "." + part, array));
         }
     }
 
-    private Learnable learnable(String name, SharedArray value) {
-        Learnable learnable = new Learnable(name, value.array());
-        learnables.add(learnable);
-        return learnable;
-    }
-
-    /** The statistics of homeostasis, or null. */
-    Statistics statistics() {
-        return statistics;
+    private NDArray neuronArray(String name) {
+        return neurons.getParameters().get(name).getArray();
     }
 
     List<Learnable> learnables() {
         return List.copyOf(learnables);
     }
 
-    /** The memory for training steps of this batch size. */
-    Workspace trainingWorkspace(int batch) {
-        return training.computeIfAbsent(
-                batch,
-                b -> new Workspace(arena, manager, kernel, shape, b, parameters, gradParameters, statistics != null));
+    /** What the parameter has learned, or starts from. */
+    float[] neuronValues(QlifParameter parameter) {
+        return neuronArray(parameter.symbol()).toFloatArray();
     }
 
-    /** The memory for tests of this batch size. */
-    Workspace testWorkspace(int batch) {
-        return testing.computeIfAbsent(
-                batch, b -> new Workspace(arena, manager, kernel, shape, b, parameters, null, statistics != null));
+    /** The means of homeostasis, docs/model.md, section 5: carried from step to step and left alone in tests. */
+    float[] mean(StateVariable variable) {
+        return neuronArray(variable.symbol()).toFloatArray();
     }
 
-    /** One step of Adam on the workspace's spikes; after a divergence, which the outcome tells, nothing here can be used. */
-    Outcome train(Workspace work, int[] labels, DrawStream draws) {
-        Outcome outcome = gradients(work, labels, draws);
-        if (statistics != null) {
-            statistics.update(work.end);
-        }
+    /** (T * B, inputs), for an encoder to write: the memory for steps and tests of this batch size, used again at each. */
+    SharedArray spikes(int batch) {
+        return spikes.computeIfAbsent(
+                batch, b -> SharedArray.zeros(arena, manager, (long) shape.steps() * b, shape.inputs()));
+    }
+
+    /** One step of Adam on these spikes; after a divergence, which the outcome tells, nothing here can be used. */
+    Outcome train(SharedArray spikes, int[] labels, DrawStream draws) {
+        Outcome outcome = gradients(spikes, labels, draws);
         double norm = gradientNorm();
         if (!Double.isFinite(norm)) {
             outcome = outcome.diverged("the norm of the gradients is " + norm);
@@ -213,58 +217,47 @@ final class Network implements AutoCloseable {
         return null;
     }
 
-    /** Those of the weights are made anew at each step; those of the neurons are the kernel's and stay. */
+    /** The engine's are only lent. */
     void closeGradients() {
-        for (Learnable weight : List.of(hiddenWeight, hiddenBias, outputWeight, outputBias)) {
-            weight.gradient.close();
-        }
+        learnables.forEach(learnable -> learnable.gradient.close());
     }
 
-    /** The outcome on the workspace's spikes, with nothing learned. */
-    Outcome test(Workspace work, int[] labels, DrawStream draws) {
+    /** The outcome on these spikes, with nothing learned. */
+    Outcome test(SharedArray spikes, int[] labels, DrawStream draws) {
         try (NDScope step = new NDScope()) {
             step.suppressNotUsedWarning();
-            NDArray current = current(work);
-            long neuronNanos = fire(work, current, draws);
-            NDArray logits = output(work.values.array().mean(new int[] {0}));
-            double lossValue = lossOf(logits, labels).getFloat();
-            return new Outcome(lossValue, correct(logits, labels), neuronNanos, divergence(lossValue, logits));
+            this.draws = draws;
+            long before = neurons.kernelNanos();
+            NDArray logits = trainer.evaluate(new NDList(spikes.array())).singletonOrThrow();
+            return outcome(lossOf(logits, labels), logits, labels, before);
         }
     }
 
     /** Sets the gradient of every learnable; the caller ends with {@link #closeGradients}. */
-    Outcome gradients(Workspace work, int[] labels, DrawStream draws) {
+    Outcome gradients(SharedArray spikes, int[] labels, DrawStream draws) {
         try (NDScope step = new NDScope()) {
             step.suppressNotUsedWarning();
-            NDArray current = current(work);
-            long neuronNanos = fire(work, current, draws);
-
-            NDArray rate = work.values.array().mean(new int[] {0});
-            rate.setRequiresGradient(true);
-            double lossValue;
-            int correct;
-            String divergence;
-            try (GradientCollector collector = manager.getEngine().newGradientCollector()) {
-                NDArray logits = output(rate);
-                NDArray lossArray = lossOf(logits, labels);
+            this.draws = draws;
+            long before = neurons.kernelNanos();
+            NDArray logits;
+            NDArray lossArray;
+            try (GradientCollector collector = trainer.newGradientCollector()) {
+                logits = trainer.forward(new NDList(spikes.array())).singletonOrThrow();
+                lossArray = lossOf(logits, labels);
                 collector.backward(lossArray);
-                lossValue = lossArray.getFloat();
-                correct = correct(logits, labels);
-                divergence = divergence(lossValue, logits);
             }
-            outputWeight.gradient = kept(outputWeight.value.getGradient());
-            outputBias.gradient = kept(outputBias.value.getGradient());
-
-            spreadOverTime(rate.getGradient(), work);
-            long start = System.nanoTime();
-            kernel.backward(work.backward);
-            neuronNanos += System.nanoTime() - start;
-
-            NDArray gradCurrent = work.gradCurrent.array();
-            hiddenWeight.gradient = kept(gradCurrent.transpose().matMul(work.spikes.array()));
-            hiddenBias.gradient = kept(gradCurrent.sum(new int[] {0}));
-            return new Outcome(lossValue, correct, neuronNanos, divergence);
+            for (Learnable learnable : learnables) {
+                learnable.gradient = learnable.value.getGradient();
+                NDScope.unregister(learnable.gradient);
+            }
+            return outcome(lossArray, logits, labels, before);
         }
+    }
+
+    private Outcome outcome(NDArray lossArray, NDArray logits, int[] labels, long neuronNanosBefore) {
+        double value = lossArray.getFloat();
+        long neuronNanos = neurons.kernelNanos() - neuronNanosBefore;
+        return new Outcome(value, correct(logits, labels), neuronNanos, divergence(value, logits));
     }
 
     /** What is not finite of the network's answer, or null. The loss alone would not tell: it may pass over a logit. */
@@ -280,31 +273,29 @@ final class Network implements AutoCloseable {
         return null;
     }
 
-    private static NDArray kept(NDArray array) {
-        NDScope.unregister(array);
-        return array;
-    }
-
-    private NDArray current(Workspace work) {
-        return Linear.linear(work.spikes.array(), hiddenWeight.value, hiddenBias.value)
-                .singletonOrThrow();
-    }
-
-    /** Runs the kernel on the engine's own memory of {@code current}, which has to live until the backward run is over. */
-    private long fire(Workspace work, NDArray current, DrawStream draws) {
-        work.forward
-                .input(SharedArray.view(current, shape.steps(), work.batch, shape.hidden()))
-                .draws(draws);
-        if (statistics != null) {
-            statistics.applyTo(work.start);
+    /** The call that the neurons make in a test of these spikes, but for its draws and results: to look closer at it. */
+    Forward neuronCall(SharedArray spikes, int batch) {
+        try (NDScope step = new NDScope()) {
+            step.suppressNotUsedWarning();
+            NDArray current = hidden.forward(new ParameterStore(manager, false), new NDList(spikes.array()), false)
+                    .singletonOrThrow();
+            Parameters parameters = Parameters.perNeuron(config, shape.hidden());
+            for (QlifParameter parameter : config.parameters()) {
+                parameters.get(parameter).copyFrom(Tensor.of(neuronValues(parameter), shape.hidden()));
+            }
+            State start = State.initial(config, batch, shape.hidden());
+            if (config.homeostasis().enabled()) {
+                Statistics means = Statistics.initial(config, shape.hidden());
+                for (StateVariable variable : means.variables()) {
+                    means.get(variable).copyFrom(Tensor.of(mean(variable), shape.hidden()));
+                }
+                means.applyTo(start);
+            }
+            return new Forward()
+                    .input(Tensor.of(current.toFloatArray(), shape.steps(), batch, shape.hidden()))
+                    .parameters(parameters)
+                    .initialState(start);
         }
-        long start = System.nanoTime();
-        kernel.forward(work.forward);
-        return System.nanoTime() - start;
-    }
-
-    private NDArray output(NDArray rate) {
-        return Linear.linear(rate, outputWeight.value, outputBias.value).singletonOrThrow();
     }
 
     private NDArray lossOf(NDArray logits, int[] labels) {
@@ -324,17 +315,6 @@ final class Network implements AutoCloseable {
             correct += best == labels[b] ? 1 : 0;
         }
         return correct;
-    }
-
-    /** The gradient of the mean over time: each step gets its share. It takes the place of the values, which are used up. */
-    private void spreadOverTime(NDArray gradRate, Workspace work) {
-        NDArray share = gradRate.div(shape.steps());
-        MemorySegment source =
-                SharedArray.view(share, work.batch, shape.hidden()).segment();
-        MemorySegment target = work.values.segment();
-        for (long t = 0; t < shape.steps(); t++) {
-            MemorySegment.copy(source, 0, target, t * source.byteSize(), source.byteSize());
-        }
     }
 
     /** Scales all gradients, whose norm together is {@code norm}, to one of at most {@code clipGrad}. */
@@ -366,12 +346,16 @@ final class Network implements AutoCloseable {
 
     @Override
     public void close() {
-        // The arrays lie in the arena's memory, so they go first: resources close in reverse order.
+        // The inputs lie in the arena's memory, so they go first: resources close in reverse order.
         try (arena;
-                manager;
-                scope) {
-            training.values().forEach(Workspace::close);
-            testing.values().forEach(Workspace::close);
+                manager) {
+            try (model;
+                    trainer;
+                    scope) {
+                // The trainer looks at the parameters once more.
+            } finally {
+                neurons.clear();
+            }
         }
     }
 }

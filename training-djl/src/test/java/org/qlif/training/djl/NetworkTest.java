@@ -6,21 +6,20 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.assertj.core.data.Offset;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
-import org.qlif.KernelOptions;
 import org.qlif.ParameterRange;
-import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
 import org.qlif.QlifVariable;
+import org.qlif.Tensor;
 import org.qlif.training.NetworkShape;
 
 class NetworkTest {
@@ -38,39 +37,27 @@ class NetworkTest {
             .eta(0.1)
             .build();
 
-    private final Kernel kernel =
-            Kernel.open(SMOOTH, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
-
-    @AfterEach
-    void closeKernel() {
-        kernel.close();
-    }
+    private static final Device CPU = Device.of("cpu");
 
     private Network network(double clipGrad) {
-        return new Network(SHAPE, SMOOTH, List.of(QlifParameter.values()), kernel, 1, 1e-2, clipGrad, 3);
+        return new Network(SHAPE, SMOOTH, List.of(QlifParameter.values()), CPU, 1, 1e-2, clipGrad, 3);
     }
 
-    private static Workspace workspace(Network network) {
-        Workspace work = network.trainingWorkspace(LABELS.length);
-        fillWithSpikes(work);
-        return work;
-    }
-
-    private static void fillWithSpikes(Workspace work) {
+    private static SharedArray spikes(Network network) {
+        SharedArray spikes = network.spikes(LABELS.length);
         SplittableRandom random = new SplittableRandom(5);
-        for (long i = 0; i < work.spikes.tensor().elements(); i++) {
-            work.spikes.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, random.nextInt(2));
+        for (long i = 0; i < spikes.tensor().elements(); i++) {
+            spikes.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, random.nextInt(2));
         }
+        return spikes;
     }
 
     /** Central differences: with h = 1e-2 their own error is of order h^2 of the third derivative, and rounding of 1e-5. */
     @Test
-    void twoPhaseGradientIsThatOfTheLoss() {
+    void gradientIsThatOfTheLoss() {
         try (Network network = network(0)) {
-            Workspace work = workspace(network);
-            Workspace probe = network.testWorkspace(LABELS.length);
-            fillWithSpikes(probe);
-            network.gradients(work, LABELS, DRAWS);
+            SharedArray spikes = spikes(network);
+            network.gradients(spikes, LABELS, DRAWS);
             assertThat(network.learnables())
                     .extracting(learnable -> learnable.name)
                     .containsExactly(
@@ -88,7 +75,7 @@ class NetworkTest {
                 float[] gradient = learnable.gradient.toFloatArray();
                 float[] values = learnable.value.toFloatArray();
                 for (int i = 0; i < values.length; i++) {
-                    double numeric = slope(network, probe, learnable, values, i);
+                    double numeric = slope(network, spikes, learnable, values, i);
                     assertThat((double) gradient[i])
                             .as("%s[%d]", learnable.name, i)
                             .isCloseTo(numeric, Offset.offset(1e-4 + 5e-3 * Math.abs(numeric)));
@@ -101,35 +88,34 @@ class NetworkTest {
     }
 
     private static double slope(
-            Network network, Workspace probe, Network.Learnable learnable, float[] values, int index) {
+            Network network, SharedArray spikes, Network.Learnable learnable, float[] values, int index) {
         double h = 1e-2;
-        double up = lossAt(network, probe, learnable, values, index, values[index] + h);
-        double down = lossAt(network, probe, learnable, values, index, values[index] - h);
+        double up = lossAt(network, spikes, learnable, values, index, values[index] + h);
+        double down = lossAt(network, spikes, learnable, values, index, values[index] - h);
         learnable.value.toByteBuffer(true).putFloat(index * Float.BYTES, values[index]);
         return (up - down) / (2 * h);
     }
 
     private static double lossAt(
-            Network network, Workspace probe, Network.Learnable learnable, float[] values, int index, double value) {
+            Network network, SharedArray spikes, Network.Learnable learnable, float[] values, int index, double value) {
         learnable.value.toByteBuffer(true).putFloat(index * Float.BYTES, (float) value);
-        return network.test(probe, LABELS, DRAWS).loss();
+        return network.test(spikes, LABELS, DRAWS).loss();
     }
 
     @Test
     void gradientsDoNotAddUpOverSteps() {
         try (Network network = network(0)) {
-            Workspace work = workspace(network);
-            network.train(work, LABELS, DRAWS);
-            fillWithSpikes(work);
-            double first = normAfterGradients(network, work);
-            network.train(work, LABELS, DRAWS);
-            double second = normAfterGradients(network, work);
+            SharedArray spikes = spikes(network);
+            network.train(spikes, LABELS, DRAWS);
+            double first = normAfterGradients(network, spikes);
+            network.train(spikes, LABELS, DRAWS);
+            double second = normAfterGradients(network, spikes);
             assertThat(second).isCloseTo(first, Offset.offset(0.2 * first));
         }
     }
 
-    private static double normAfterGradients(Network network, Workspace work) {
-        network.gradients(work, LABELS, DRAWS);
+    private static double normAfterGradients(Network network, SharedArray spikes) {
+        network.gradients(spikes, LABELS, DRAWS);
         double norm = network.gradientNorm();
         // As an update would, so that the engine's accumulated gradients start from 0 again.
         network.learnables().forEach(learnable -> learnable.gradient.muli(0));
@@ -141,7 +127,7 @@ class NetworkTest {
     void clipsTheNormOfAllGradientsTogether() {
         double clip = 0.01;
         try (Network network = network(clip)) {
-            network.gradients(workspace(network), LABELS, DRAWS);
+            network.gradients(spikes(network), LABELS, DRAWS);
             double before = network.gradientNorm();
             List<float[]> directions = gradients(network);
             assertThat(before).isGreaterThan(clip);
@@ -163,20 +149,17 @@ class NetworkTest {
     void whateverIsNotFiniteIsTold(float bad) {
         for (String name : List.of("hidden.weight", "hidden.bias", "output.weight", "output.bias")) {
             try (Network network = network(0)) {
-                Workspace work = workspace(network);
+                SharedArray spikes = spikes(network);
                 Network.Learnable learnable = network.learnables().stream()
                         .filter(each -> each.name.equals(name))
                         .findFirst()
                         .orElseThrow();
                 learnable.value.toByteBuffer(true).putFloat(0, bad);
-                assertThat(network.train(work, LABELS, DRAWS).divergence())
+                assertThat(network.train(spikes, LABELS, DRAWS).divergence())
                         .as(name)
                         .isNotNull();
-                fillWithSpikes(work);
-                Workspace probe = network.testWorkspace(LABELS.length);
-                fillWithSpikes(probe);
                 if (name.startsWith("output")) {
-                    assertThat(network.test(probe, LABELS, DRAWS).divergence())
+                    assertThat(network.test(spikes, LABELS, DRAWS).divergence())
                             .as(name)
                             .isNotNull();
                 }
@@ -188,8 +171,8 @@ class NetworkTest {
     void anUpdateThatLeavesTheFiniteNumbersIsTold() {
         // Adam's first step is the learning rate, whatever the gradient; the bounds would hide where it led a neuron's
         // parameter.
-        try (Network network = new Network(SHAPE, SMOOTH, List.of(QlifParameter.values()), kernel, 1, 3e38, 0, 3)) {
-            assertThat(network.train(workspace(network), LABELS, DRAWS).divergence())
+        try (Network network = new Network(SHAPE, SMOOTH, List.of(QlifParameter.values()), CPU, 1, 3e38, 0, 3)) {
+            assertThat(network.train(spikes(network), LABELS, DRAWS).divergence())
                     .isEqualTo("the norm of hidden.weight is Infinity");
         }
     }
@@ -204,19 +187,16 @@ class NetworkTest {
                 .adaptiveThreshold(threshold -> threshold.withEnabled(adapts))
                 .build();
         List<QlifParameter> learned = List.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
-        try (Kernel own = Kernel.open(
-                        config, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
-                Network network = new Network(SHAPE, config, learned, own, 1, 1e4, 0, 3)) {
-            Workspace work = workspace(network);
-            assertThat(network.train(work, LABELS, DRAWS).divergence()).isNull();
-            Parameters parameters = work.forward.parameters();
+        try (Network network = new Network(SHAPE, config, learned, CPU, 1, 1e4, 0, 3)) {
+            assertThat(network.train(spikes(network), LABELS, DRAWS).divergence())
+                    .isNull();
             for (QlifParameter parameter : learned) {
                 ParameterRange range = SMOOTH.usefulRange(parameter);
-                for (float value : parameters.get(parameter).toFloatArray()) {
+                for (float value : network.neuronValues(parameter)) {
                     assertThat(value).as(parameter.symbol()).isIn(range.least(), range.most());
                 }
             }
-            assertThat(parameters.get(QlifParameter.TAU).toFloatArray()).containsOnly(1f);
+            assertThat(network.neuronValues(QlifParameter.TAU)).containsOnly(1f);
         }
     }
 
@@ -226,52 +206,72 @@ class NetworkTest {
         QlifConfig config = SMOOTH.toBuilder()
                 .homeostasis(homeostasis -> homeostasis.on().withTau(3).withLearningRate(0.1))
                 .build();
-        try (Kernel own = Kernel.open(
-                        config, Device.of("cpu"), KernelOptions.defaults().withThreads(1));
-                Network network = new Network(SHAPE, config, List.of(QlifParameter.V_TH), own, 1, 1e-2, 0, 3)) {
-            Workspace work = workspace(network);
-            float[] before = offsets(network);
+        try (Network network = new Network(SHAPE, config, List.of(QlifParameter.V_TH), CPU, 1, 1e-2, 0, 3)) {
+            SharedArray spikes = spikes(network);
+            float[] before = network.mean(QlifVariable.HOMEOSTASIS);
             assertThat(before).containsOnly(0f);
             for (int step = 0; step < 3; step++) {
-                fillWithSpikes(work);
-                network.train(work, LABELS, DRAWS);
-                float[] started = work.start.get(QlifVariable.HOMEOSTASIS).toFloatArray();
-                float[] ended = work.end.get(QlifVariable.HOMEOSTASIS).toFloatArray();
-                float[] after = offsets(network);
+                network.train(spikes, LABELS, DRAWS);
+                float[] after = network.mean(QlifVariable.HOMEOSTASIS);
                 for (int n = 0; n < before.length; n++) {
-                    double sum = 0;
-                    for (int b = 0; b < LABELS.length; b++) {
-                        assertThat(started[b * before.length + n]).isEqualTo(before[n]);
-                        sum += ended[b * before.length + n];
-                    }
-                    assertThat(after[n])
-                            .isEqualTo((float) (sum / LABELS.length))
-                            .isNotEqualTo(before[n]);
+                    assertThat(after[n]).isNotEqualTo(before[n]);
                 }
                 before = after;
+                double loss = network.test(spikes, LABELS, DRAWS).loss();
+                assertThat(network.test(spikes, LABELS, DRAWS).loss()).isEqualTo(loss);
+                assertThat(network.mean(QlifVariable.HOMEOSTASIS)).isEqualTo(before);
             }
-            Workspace single = network.testWorkspace(1);
-            network.test(single, new int[] {0}, DRAWS);
-            assertThat(single.forward
-                            .initialState()
-                            .get(QlifVariable.HOMEOSTASIS)
-                            .toFloatArray())
-                    .isEqualTo(before);
-            assertThat(offsets(network)).isEqualTo(before);
-        }
-        try (Network network = network(0)) {
-            assertThat(workspace(network).forward.initialState()).isNull();
         }
     }
 
-    private static float[] offsets(Network network) {
-        return network.statistics().get(QlifVariable.HOMEOSTASIS).toFloatArray();
+    /** The same call, made by hand, gives the spike values that the network's answer comes from. */
+    @Test
+    void showsTheCallThatItMakes() {
+        try (Network network = network(0);
+                Kernel kernel = Kernel.open(SMOOTH, "cpu")) {
+            SharedArray spikes = spikes(network);
+            network.train(spikes, LABELS, DRAWS);
+            Tensor values = Tensor.zeros(DType.F32, SHAPE.steps(), LABELS.length, SHAPE.hidden());
+            kernel.forward(
+                    network.neuronCall(spikes, LABELS.length).draws(DRAWS).spikeValues(values));
+            double correct = network.test(spikes, LABELS, DRAWS).correct();
+            float[] weights = value(network, "output.weight");
+            float[] bias = value(network, "output.bias");
+            int right = 0;
+            for (int b = 0; b < LABELS.length; b++) {
+                double[] logits = new double[SHAPE.classes()];
+                for (int c = 0; c < logits.length; c++) {
+                    logits[c] = bias[c];
+                    for (int t = 0; t < SHAPE.steps(); t++) {
+                        for (int n = 0; n < SHAPE.hidden(); n++) {
+                            long at = ((long) t * LABELS.length + b) * SHAPE.hidden() + n;
+                            logits[c] += values.getFloat(at) * weights[c * SHAPE.hidden() + n] / SHAPE.steps();
+                        }
+                    }
+                }
+                int best = 0;
+                for (int c = 1; c < logits.length; c++) {
+                    best = logits[c] > logits[best] ? c : best;
+                }
+                right += best == LABELS[b] ? 1 : 0;
+            }
+            assertThat(correct).isEqualTo(right);
+        }
+    }
+
+    private static float[] value(Network network, String name) {
+        return network.learnables().stream()
+                .filter(learnable -> learnable.name.equals(name))
+                .findFirst()
+                .orElseThrow()
+                .value
+                .toFloatArray();
     }
 
     @Test
     void leavesSmallGradientsAlone() {
         try (Network network = network(1e3)) {
-            network.gradients(workspace(network), LABELS, DRAWS);
+            network.gradients(spikes(network), LABELS, DRAWS);
             List<float[]> before = gradients(network);
             network.clip(network.gradientNorm());
             assertThat(gradients(network)).usingRecursiveComparison().isEqualTo(before);

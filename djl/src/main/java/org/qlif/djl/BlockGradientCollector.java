@@ -1,0 +1,95 @@
+package org.qlif.djl;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.jni.JniUtils;
+import ai.djl.training.GradientCollector;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The engine's collector, and the calls of our blocks while it is open. A backward pass of the engine ends where it meets the output of a
+ * block; then the blocks are gone through from the last call to the first. When a call's turn comes, the gradients of its outputs are
+ * whole, since all that came after it has been differentiated; its own part of the pass starts at its inputs.
+ */
+final class BlockGradientCollector implements GradientCollector {
+    /** The engine allows one in a process, whatever the thread. */
+    private static final AtomicReference<@Nullable BlockGradientCollector> OPEN = new AtomicReference<>();
+
+    private final GradientCollector engine;
+    private final Thread thread = Thread.currentThread();
+    private final List<Recording> recordings = new ArrayList<>();
+    private boolean closed;
+
+    /** @param engine the engine's own, just opened, which this closes */
+    BlockGradientCollector(GradientCollector engine) {
+        this.engine = engine;
+        OPEN.set(this);
+    }
+
+    /**
+     * Whether the engine would record a call of this thread. A thread that has opened no collector records, too, unless it was told not to:
+     * so it is training alone that asks for gradients there.
+     */
+    static boolean records(boolean training) {
+        BlockGradientCollector open = OPEN.get();
+        boolean opened = open != null && open.thread == Thread.currentThread();
+        return (training || opened) && JniUtils.isGradMode();
+    }
+
+    /** The one that is open, for a call that the engine would record. */
+    static BlockGradientCollector requireOpen(String block) {
+        BlockGradientCollector open = OPEN.get();
+        if (open == null) {
+            throw new IllegalStateException(block + ": the engine records gradients, and knows none of this block's;"
+                    + " train with a QlifTrainer: new QlifTrainer(model, configuration) in place of"
+                    + " model.newTrainer(configuration)");
+        }
+        return open;
+    }
+
+    synchronized void add(Recording recording) {
+        if (closed) {
+            throw new IllegalStateException("the gradient collector was closed during the forward pass");
+        }
+        recordings.add(recording);
+    }
+
+    @Override
+    public synchronized void backward(NDArray target) {
+        PtNDArray loss = Torch.require("target", target);
+        List<Recording> done = recordings.stream().filter(Recording::isDone).toList();
+        done.forEach(Recording::expectNoMore);
+        try (NDArray ones = loss.onesLike()) {
+            // What lies before a block may be gone through again, from its inputs.
+            boolean keepGraph = !recordings.isEmpty();
+            JniUtils.backward(loss, (PtNDArray) ones, keepGraph, false);
+        }
+        for (Recording recording : recordings.reversed()) {
+            recording.backward();
+        }
+        done.forEach(Recording::requireNoMore);
+    }
+
+    @Override
+    public void zeroGradients() {
+        engine.zeroGradients();
+    }
+
+    @Override
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        OPEN.compareAndSet(this, null);
+        try {
+            engine.close();
+        } finally {
+            recordings.forEach(Recording::close);
+            recordings.clear();
+        }
+    }
+}

@@ -1,0 +1,282 @@
+package org.qlif.djl;
+
+import ai.djl.MalformedModelException;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Parameter;
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.ConstantInitializer;
+import ai.djl.util.PairList;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+import org.qlif.Kernel;
+import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
+import org.qlif.ParameterRange;
+import org.qlif.StateVariable;
+import org.qlif.Tape;
+import org.qlif.Tensor;
+import org.qlif.spi.Printable;
+
+/** A layer of neurons, whatever the model. */
+abstract class NeuronBlock extends AbstractBlock {
+    /** Of the parameters' form in files. */
+    private static final byte VERSION = 1;
+
+    private final NeuronConfig config;
+    private final NeuronSettings.Block settings;
+    private final Kernels<Kernel, NeuronCall.Workspace> kernels;
+    /** By ordinal, one value a neuron. */
+    private final List<Parameter> values = new ArrayList<>();
+    /** What training carries from run to run, by number among the averaged variables: empty without homeostasis. */
+    private final List<Parameter> means = new ArrayList<>();
+
+    /** The number of neurons in the file that is being loaded. */
+    private long loaded;
+
+    private final LongAdder kernelNanos = new LongAdder();
+
+    NeuronBlock(NeuronSettings.Block settings) {
+        super(VERSION);
+        this.settings = settings;
+        this.config = settings.config();
+        this.kernels = new Kernels<>(() -> Kernel.open(settings.config(), settings.device(), settings.options()));
+        for (NeuronParameter parameter : config.parameters()) {
+            values.add(addParameter(Parameter.builder()
+                    .setName(parameter.symbol())
+                    .setType(Parameter.Type.OTHER)
+                    .optInitializer(new ConstantInitializer(config.defaultValue(parameter)))
+                    .optRequiresGrad(settings.learned().contains(parameter))
+                    .build()));
+        }
+        for (StateVariable variable : config.stateVariables()) {
+            if (settings.steered() && variable.averaged()) {
+                means.add(addParameter(Parameter.builder()
+                        .setName(variable.symbol())
+                        .setType(Parameter.Type.RUNNING_MEAN)
+                        .optInitializer(new ConstantInitializer(variable.initialValue()))
+                        .optRequiresGrad(false)
+                        .build()));
+            }
+        }
+    }
+
+    NeuronConfig neuronConfig() {
+        return config;
+    }
+
+    Kernels<Kernel, NeuronCall.Workspace> kernels() {
+        return kernels;
+    }
+
+    Tape.Mode tape() {
+        return settings.tape();
+    }
+
+    /** The time that the kernels of this block's calls have taken so far, forward and backward, in nanoseconds. Any thread may ask. */
+    public final long kernelNanos() {
+        return kernelNanos.sum();
+    }
+
+    /** Runs {@code call} on the clock. */
+    final void timed(Runnable call) {
+        long start = System.nanoTime();
+        try {
+            call.run();
+        } finally {
+            kernelNanos.add(System.nanoTime() - start);
+        }
+    }
+
+    /** The class's name, for messages. */
+    final String name() {
+        return getClass().getSimpleName();
+    }
+
+    @Override
+    public final void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
+        Torch.requireEngine(name(), manager);
+        if (dataType != DataType.FLOAT32) {
+            throw new IllegalArgumentException("dataType: got " + dataType + ", expected float32");
+        }
+        super.initialize(manager, dataType, inputShapes);
+    }
+
+    @Override
+    protected final void prepare(Shape[] inputShapes) {
+        long neurons = neurons(inputShapes[0], -1);
+        for (Parameter parameter : getDirectParameters().values()) {
+            if (!parameter.isInitialized()) {
+                parameter.setShape(new Shape(neurons));
+            }
+        }
+    }
+
+    /** The number of neurons N that an input of this shape is for: {@code expected}, or any that is not 0 if that is -1. */
+    private static long neurons(Shape input, long expected) {
+        long neurons = input.dimension() < 3 ? 0 : input.slice(2).size();
+        if (neurons < 1 || (expected >= 0 && neurons != expected)) {
+            throw new IllegalArgumentException("input: got shape " + input + ", expected (T, B, ...) with "
+                    + (expected < 0 ? "at least 1 neuron" : expected + " neurons, for which this block was made"));
+        }
+        return neurons;
+    }
+
+    /** The number of neurons, of a block that is initialized. */
+    private long neurons() {
+        return values.getFirst().getShape().size();
+    }
+
+    @Override
+    public final Shape[] getOutputShapes(Shape[] inputShapes) {
+        Shape[] shapes = new Shape[settings.voltages() ? 2 : 1];
+        Arrays.fill(shapes, inputShapes[0]);
+        return shapes;
+    }
+
+    @Override
+    protected final NDList forwardInternal(
+            ParameterStore parameterStore, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
+        boolean modulated = inputs.size() == 2 && config.acceptsModulation();
+        if (inputs.size() != 1 && !modulated) {
+            throw new IllegalArgumentException("inputs: got " + inputs.size() + " arrays, expected the current"
+                    + (config.acceptsModulation() ? ", or the current and the modulation" : " alone"));
+        }
+        PtNDArray input = Torch.require("input", inputs.get(0));
+        PtNDArray modulation = modulated ? Torch.require("modulation", inputs.get(1)) : null;
+        List<PtNDArray> parameters = arrays(values, parameterStore, input, training);
+        long neurons = neurons(input.getShape(), parameters.getFirst().size());
+        boolean recording = BlockGradientCollector.records(training);
+        if (input.size() == 0) {
+            return nothing(input, recording);
+        }
+        NeuronCall call = new NeuronCall(this, input, modulation, parameters, neurons, recording);
+        try {
+            List<PtNDArray> carried = arrays(means, parameterStore, input, training);
+            NDList outputs = call.run(settings.voltages(), carried, training);
+            if (call.isRecorded()) {
+                BlockGradientCollector.requireOpen(name()).add(call);
+                call = null;
+            }
+            return outputs;
+        } finally {
+            if (call != null) {
+                call.close();
+            }
+        }
+    }
+
+    private static List<PtNDArray> arrays(
+            List<Parameter> parameters, ParameterStore store, PtNDArray input, boolean training) {
+        List<PtNDArray> arrays = new ArrayList<>();
+        for (Parameter parameter : parameters) {
+            arrays.add(Torch.require(parameter.getName(), store.getValue(parameter, input.getDevice(), training)));
+        }
+        return arrays;
+    }
+
+    /** Where there is no step or no row there is nothing to run, to draw or to learn. */
+    private NDList nothing(NDArray input, boolean recording) {
+        NDList outputs = new NDList();
+        for (Shape shape : getOutputShapes(new Shape[] {input.getShape()})) {
+            NDArray output = input.getManager().zeros(shape, DataType.FLOAT32);
+            output.setRequiresGradient(recording);
+            outputs.add(output);
+        }
+        return outputs;
+    }
+
+    /** Which numbers a call draws, or null if the model draws none. */
+    final org.qlif.@Nullable DrawStream nextDraws(NDManager engine, boolean training) {
+        boolean draws = config.uniformsPerStep() > 0 || config.drawsNormals();
+        return draws ? settings.draws().next(engine, training) : null;
+    }
+
+    /** Moves what the optimizer changes to the nearest useful value. A NaN stays, which the next call refuses. */
+    final void clamp() {
+        for (NeuronParameter parameter : config.parameters()) {
+            Parameter learned = values.get(parameter.ordinal());
+            if (!learned.requiresGradient() || !learned.isInitialized()) {
+                continue;
+            }
+            ParameterRange range = config.usefulRange(parameter);
+            Tensor tensor = Torch.memory((PtNDArray) learned.getArray(), neurons());
+            for (long i = 0; i < tensor.elements(); i++) {
+                float value = tensor.getFloat(i);
+                if (!Float.isNaN(value) && !range.contains(value)) {
+                    tensor.setFloat(i, range.nearest(value));
+                }
+            }
+        }
+    }
+
+    /** Closes the parameters, as any block does, and the kernels; a block that is initialized again opens others. */
+    @Override
+    public final void clear() {
+        super.clear();
+        kernels.close();
+    }
+
+    @Override
+    protected final void saveMetadata(DataOutputStream os) throws IOException {
+        if (!isInitialized()) {
+            throw new IllegalStateException(name() + ": has no parameters yet, expected it to be initialized");
+        }
+        os.writeUTF(contents());
+        os.writeLong(neurons());
+        saveInputShapes(os);
+    }
+
+    /** What a file of these parameters holds, by name. */
+    private String contents() {
+        return config.model() + " " + String.join(" ", getDirectParameters().keys());
+    }
+
+    @Override
+    protected final void loadMetadata(byte loadVersion, DataInputStream is)
+            throws IOException, MalformedModelException {
+        if (loadVersion != version) {
+            throw new MalformedModelException(
+                    name() + ": got parameters of version " + loadVersion + ", expected " + version);
+        }
+        String contents = is.readUTF();
+        if (!contents.equals(contents())) {
+            throw new MalformedModelException(name() + ": got parameters of '" + Printable.text(contents)
+                    + "', expected those of '" + contents() + "'");
+        }
+        long neurons = is.readLong();
+        if (neurons < 1 || (isInitialized() && neurons != neurons())) {
+            throw new MalformedModelException(name() + ": got parameters of " + neurons + " neurons, expected "
+                    + (isInitialized() ? neurons() + ", which this block has" : "at least 1"));
+        }
+        readInputShapes(is);
+        loaded = neurons;
+    }
+
+    @Override
+    public final void loadParameters(NDManager manager, DataInputStream is)
+            throws IOException, MalformedModelException {
+        Torch.requireEngine(name(), manager);
+        super.loadParameters(manager, is);
+        for (Parameter parameter : getDirectParameters().values()) {
+            NDArray array = parameter.isInitialized() ? parameter.getArray() : null;
+            if (array == null
+                    || array.getDataType() != DataType.FLOAT32
+                    || !array.getShape().equals(new Shape(loaded))) {
+                throw new MalformedModelException(parameter.getName() + ": got "
+                        + (array == null ? "nothing" : Torch.text(array)) + ", expected float32 (" + loaded + ")");
+            }
+        }
+    }
+}
