@@ -53,6 +53,7 @@ def network():
         ],
         seed=9,
         encoder_steps=20,
+        extra={"note": "x", "curve": numbers(6, 2, 3)},
         training={"step": "3", "adam.m.layers.0.bias": numbers(5, N)},
     )
 

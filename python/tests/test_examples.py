@@ -20,7 +20,8 @@ def test_the_network_learns(capsys, linear):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_the_readmes_examples_run():
+def test_the_readmes_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     text = (REPOSITORY / "python" / "README.md").read_text()
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(examples) >= 2

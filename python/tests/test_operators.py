@@ -380,6 +380,40 @@ def test_means_know_no_order():
     assert fresh[0, 0].item() == 2.0**-38
 
 
+@pytest.mark.skipif(_operators.KIND != "cpp", reason="operators in Python take PyTorch's own memory")
+def test_memory_of_large_results_is_used_again_and_never_twice():
+    config = qlif.QlifConfig()
+    parameters = [each.detach() for each in parameters_of(config, 512).values()]
+    draws = torch.tensor([5, 0, 0, 0])
+
+    def run(rows):
+        input = torch.ones(20, rows, 512) * 2
+        return torch.ops.qlif.run(input, parameters, None, None, draws, None, None, None, str(config), 0)[2]
+
+    first = run(16)
+    expected, address = first.clone(), first.data_ptr()
+    assert address % 64 == 0
+    del first
+    every = torch.ops.qlif.run(
+        torch.ones(20, 16, 512) * 2, parameters, None, None, draws, None, None, None, str(config), 0
+    )
+    assert address in [each.data_ptr() for each in every]
+    seen = [run(16) for _ in range(3)]
+    assert len({each.data_ptr() for each in seen}) == 3 and all(torch.equal(each, expected) for each in seen)
+    seen[0].fill_(float("nan"))
+    assert torch.equal(run(16), expected) and torch.equal(seen[1], expected)
+    # As memory of PyTorch's: it grows, is shared and outlives the call's other results.
+    assert seen[1].clone().resize_(1 << 20).shape == (1 << 20,)
+    assert torch.equal(seen[1].resize_(30, 16, 512)[:20], expected)
+    assert torch.equal(seen[2].share_memory_(), expected)
+    # More than is kept, in an order of its own.
+    many = [run(rows) for rows in (16, 600, 2000, 40, 2000, 16, 600)]
+    while many:
+        many.pop(len(many) // 2)
+    assert torch.equal(run(16), expected)
+    assert torch.equal(run(2000)[:, :16], expected)
+
+
 LAYER_KEYS = (
     (0, 0, 3646760325625914814),
     (42, 0, 2966408002964764567),

@@ -163,6 +163,29 @@ def _by_draws(seed, stream):
     return torch.from_numpy(run.spikes).bool()
 
 
+def test_a_loaded_layer_in_graphs(tmp_path):
+    path = tmp_path / "layer"
+    for made in (of_the_jvm(episode=5), of_the_jvm(episode=5, draws=qlif.Draws(17, 9))):
+        qlif.save(made, path)
+        eager, layer = load(path), load(path)
+        compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+        for run in range(3):
+            for got, wanted in zip(compiled(current(run)), eager(current(run))):
+                assert torch.equal(got, wanted)
+        # An exported program keeps no position.
+        run = torch.export.export(load(path).eval(), (current(),)).module()
+        assert not torch.equal(run(current())[0], run(current())[0])
+
+
+def test_hints_that_mean_nothing(tmp_path):
+    path = tmp_path / "layer"
+    for hint in ("2020-01-01", np.ones(3, np.float32)):
+        made = of_the_jvm()
+        made.extra["layers.0.preset"] = hint
+        qlif.save(made, path)
+        assert load(path).qlifs.preset is None
+
+
 def test_a_state_of_the_jvm(tmp_path):
     path = tmp_path / "layer"
     made = of_the_jvm(episode=5, draws=qlif.Draws(_operators.layer_key(42, 3), 5))

@@ -94,14 +94,14 @@ class Linear:
 @dataclass
 class Checkpoint:
     """What a file holds. seed: what the draws of a network's tests follow from. encoder_steps: how many time steps its
-    input, an image of bytes, is shown as spikes; None: its input is spikes. extra: a writer's own texts. training: the
-    trainer's texts and tensors, as the file has them, without the names' "training."; None: it is not being trained.
+    input, an image of bytes, is shown as spikes; None: its input is spikes. extra: a writer's own texts, and arrays of
+    float32. training: the trainer's texts and tensors, as the file has them, without the names' "training."; None: it is not being trained.
     """
 
     layers: List[Union[Neurons, Linear]]
     seed: int = 0
     encoder_steps: Optional[int] = None
-    extra: Dict[str, str] = field(default_factory=dict)
+    extra: Dict[str, Union[str, Array]] = field(default_factory=dict)
     training: Optional[Dict[str, Union[str, Array]]] = None
 
 
@@ -344,18 +344,20 @@ class _Reader:
         if "encoder" in self._texts:
             self._require_text("encoder", "poisson")
             steps = self._whole("encoder.steps", 1, 2**31 - 1)
-        extra = {name[6:]: self._texts.pop(name) for name in list(self._texts) if name.startswith("extra.")}
-        training: Dict[str, Union[str, Array]] = {}
-        kept: Tuple[Dict[str, Any], ...] = (self._texts, self._tensors)
-        for of in kept:
-            for name in [name for name in of if name.startswith("training.")]:
-                training[name[len("training.") :]] = of.pop(name)
-        for name in [name for name in self._tensors if name.startswith("extra.")]:
-            del self._tensors[name]
+        extra, training = self._rest("extra."), self._rest("training.")
         for what, of in (("metadata", self._texts), ("tensor", self._tensors)):
             if of:
                 raise ValueError(f"{what} {sorted(of)[0]!r}: got a name that the format does not have")
         return Checkpoint(layers, seed, steps, extra, training or None)
+
+    def _rest(self, prefix: str) -> Dict[str, Union[str, Array]]:
+        """Texts and tensors whose names begin so, without it."""
+        found: Dict[str, Union[str, Array]] = {}
+        of: Dict[str, Any]
+        for of in (self._texts, self._tensors):
+            for name in [name for name in of if name.startswith(prefix)]:
+                found[name[len(prefix) :]] = of.pop(name)
+        return found
 
     def _text(self, name: str, default: Optional[str] = None) -> str:
         value = self._texts.pop(name, default)
@@ -489,10 +491,6 @@ def _written(checkpoint: Checkpoint) -> Tuple[Dict[str, str], Dict[str, Array]]:
         texts["seed"] = _signed("seed", checkpoint.seed, 64)
     if checkpoint.encoder_steps is not None:
         texts["encoder"], texts["encoder.steps"] = "poisson", str(checkpoint.encoder_steps)
-    for name, text in checkpoint.extra.items():
-        if not isinstance(text, str):
-            raise ValueError(f"extra.{name}: got {type(text).__name__}, expected text")
-        texts[f"extra.{name}"] = text
 
     def put(name: str, values: Any) -> None:
         array = np.asarray(values)
@@ -533,11 +531,12 @@ def _written(checkpoint: Checkpoint) -> Tuple[Dict[str, str], Dict[str, Array]]:
                     texts[prefix + name] = str(getattr(layer, name))
         else:
             raise TypeError(f"layers[{i}]: got {type(layer).__name__}, expected qlif.Neurons or qlif.Linear")
-    for name, value in (checkpoint.training or {}).items():
-        if isinstance(value, str):
-            texts[f"training.{name}"] = value
-        else:
-            put(f"training.{name}", value)
+    for prefix, rest in (("extra.", checkpoint.extra), ("training.", checkpoint.training or {})):
+        for name, value in rest.items():
+            if isinstance(value, str):
+                texts[prefix + name] = value
+            else:
+                put(prefix + name, value)
     return texts, tensors
 
 

@@ -46,23 +46,25 @@ def load_empty() -> None:
         torch.ops.load_library(str(target))
 
 
-def medians(contenders: Dict[str, Callable[[], object]], seconds: float) -> Dict[str, float]:
-    """Microseconds a call: the contenders take turns, and each one's median over its turns counts."""
+def medians(
+    contenders: Dict[str, Callable[[], object]], seconds: float, clock: Callable[[], float] = time.perf_counter
+) -> Dict[str, float]:
+    """Microseconds a call, by a clock in seconds: the contenders take turns, and each one's median over its turns counts."""
     counts = {}
     for name, call in contenders.items():
         for _ in range(5):
             call()
-        began = time.perf_counter()
+        began = clock()
         call()
-        counts[name] = max(1, int(0.01 / max(time.perf_counter() - began, 1e-7)))
+        counts[name] = max(1, int(0.01 / max(clock() - began, 1e-7)))
     turns: Dict[str, List[float]] = {name: [] for name in contenders}
     ends = time.perf_counter() + seconds
     while time.perf_counter() < ends or len(turns[next(iter(turns))]) < 5:
         for name, call in contenders.items():
-            began = time.perf_counter()
+            began = clock()
             for _ in range(counts[name]):
                 call()
-            turns[name].append((time.perf_counter() - began) / counts[name] * 1e6)
+            turns[name].append((clock() - began) / counts[name] * 1e6)
     return {name: sorted(each)[len(each) // 2] for name, each in turns.items()}
 
 
@@ -126,7 +128,7 @@ class Bare:
         self._library.qlif_forward(self._kernel, self._unrecorded, None)
 
 
-def measure(shape: List[int], arguments: dict, seconds: float) -> Dict[str, float]:
+def measure(shape: List[int], arguments: dict, seconds: float, clock: Callable[[], float]) -> Dict[str, float]:
     layer = QLIFLayer(shape[2], **arguments)
     neurons = layer.qlifs
     input = torch.randn(shape, requires_grad=True)
@@ -168,7 +170,7 @@ def measure(shape: List[int], arguments: dict, seconds: float) -> Dict[str, floa
     if shape[0] == 1:
         contenders["step, forward"] = without(lambda: neurons(step))
     # All of a row by turns: what a neighbour takes of the machine, it takes of all.
-    return medians(contenders, seconds)
+    return medians(contenders, seconds, clock)
 
 
 def asked(made: Dict[str, float], small: bool) -> List[str]:
@@ -189,12 +191,20 @@ def main() -> None:
     parser.add_argument("--configurations", default=",".join(CONFIGURATIONS))
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seconds", type=float, default=12.0, help="for each row of the table")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="not by the clock, but by the time of a processor, which other processes disturb less; on one thread",
+    )
     parser.add_argument("--markdown", action="store_true", help="the table as it goes into docs/benchmarks.md")
     options = parser.parse_args()
+    if options.processor_time:
+        options.threads = 1
+    clock = time.process_time if options.processor_time else time.perf_counter
     torch.set_num_threads(options.threads)
     load_empty()
     print(
-        f"Microseconds a call, medians. {platform.platform()}, {qlif.devices()['cpu']}, PyTorch {torch.__version__}, operators in "
+        f"Microseconds{' of a processor' if options.processor_time else ''} a call, medians. {platform.platform()}, {qlif.devices()['cpu']}, PyTorch {torch.__version__}, operators in "
         f"{_operators.KIND}, {options.threads} threads, load {os.getloadavg()[0]:.2f}.\n"
     )
     columns = [f"{name}, training" for name in ("bare", "empty", "operator", "layer")]
@@ -205,7 +215,7 @@ def main() -> None:
         extents = [int(extent) for extent in shape.split("x")]
         small = extents[1] == 1
         for name in options.configurations.split(","):
-            made = measure(extents, CONFIGURATIONS[name], options.seconds)
+            made = measure(extents, CONFIGURATIONS[name], options.seconds, clock)
             cells = [f"{made[column]:.1f}" if column in made else "" for column in columns]
             rows.append([shape, name, *cells, *asked(made, small)])
             if not options.markdown:

@@ -181,7 +181,7 @@ def _network(network: Network) -> files.Checkpoint:
 # ---------------------------------------------------------------- from a checkpoint
 
 
-def _module(layer: Union[files.Neurons, files.Linear], preset: Optional[str], stepwise: Optional[bool]) -> nn.Module:
+def _module(layer: Union[files.Neurons, files.Linear], preset: Any, stepwise: Optional[bool]) -> nn.Module:
     if isinstance(layer, files.Linear):
         return _linear(layer)
     if isinstance(layer.config, LifConfig):
@@ -236,12 +236,13 @@ def _set(module: nn.Module, name: str, values: Tensor) -> None:
         module._buffers[name] = values
 
 
-def _neurons(layer: files.Neurons, preset: Optional[str]) -> QLIF:
+def _neurons(layer: files.Neurons, preset: Any) -> QLIF:
     config = layer.config
     assert isinstance(config, QlifConfig)
     try:
-        arguments = arguments_of(config, preset)
+        arguments = arguments_of(config, preset if isinstance(preset, str) else None)
     except ValueError:
+        # No preset that there is: the configuration says all that is computed with.
         arguments = arguments_of(config, None)
     learnable = {f"learnable_{name}": symbol in layer.learnable for name, symbol in _LEARNABLE.items()}
     # Without a draw of PyTorch's generator.

@@ -437,11 +437,13 @@ class QLIF(nn.Module):
             if self._group is None:
                 self._group = _parallel.Group(self.process_group, self.generator)
             return self._group.draws(rows, self.num_neurons, row_index)
-        if self._next_draws is not None:
-            draws, self._next_draws = self._next_draws, None
-            return draws
-        if self._series is not None:
-            return _next_run(self._series, evaluation)
+        # An exported program keeps no position, so that it draws a seed at each run.
+        if not torch.compiler.is_exporting():
+            if self._next_draws is not None:
+                draws, self._next_draws = self._next_draws, None
+                return draws
+            if self._series is not None:
+                return _next_run(self._series, evaluation)
         return _start(self._draws, self.generator)
 
     # ------------------------------------------------------------ homeostasis

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/EmptyTensor.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
@@ -266,8 +267,112 @@ class Lease {
   qlif_kernel *kernel_ = nullptr;
 };
 
-void lockKernels() { mutex.lock(); }
-void unlockKernels() { mutex.unlock(); }
+
+// ---------------------------------------------------------------- memory of results
+
+/**
+ * Memory of large results on the host. What is freed is kept for the next call: the system would take it back, and hand out new pages, one
+ * page fault for 4 KiB, in a quarter of the time that a call at (20, 128, 512) takes.
+ */
+class ResultMemory final : public c10::Allocator {
+ public:
+  /** Smaller results are PyTorch's own allocator's, which keeps memory of that size. */
+  static constexpr size_t SMALLEST = 128 << 10;
+
+  c10::DataPtr allocate(size_t bytes) override {
+    void *data = take(bytes);
+    return {data, data, &give, c10::Device(c10::kCPU)};
+  }
+
+  c10::DeleterFnPtr raw_deleter() const override { return &give; }
+
+  void copy_data(void *to, const void *from, size_t bytes) const override { default_copy_data(to, from, bytes); }
+
+  static void lock() { blocks().mutex.lock(); }
+  static void unlock() { blocks().mutex.unlock(); }
+
+ private:
+  /** Stands before the data, in memory of its own alignment. */
+  struct alignas(64) Block {
+    size_t bytes;
+  };
+
+  /** Freed blocks, the one that was freed last at the end; of no more than MOST bytes together. */
+  struct Blocks {
+    std::mutex mutex;
+    std::vector<Block *> freed;
+    size_t bytes = 0;
+  };
+
+  static constexpr size_t MOST = 256 << 20;
+
+  // Never freed: tensors may end after this library's statics.
+  static Blocks &blocks() {
+    static auto *all = new Blocks();
+    return *all;
+  }
+
+  static void *take(size_t bytes) {
+    bytes = (bytes + 4095) / 4096 * 4096;
+    {
+      Blocks &kept = blocks();
+      std::lock_guard<std::mutex> lock(kept.mutex);
+      for (size_t i = kept.freed.size(); i-- > 0;) {
+        Block *block = kept.freed[i];
+        if (block->bytes >= bytes && block->bytes - bytes <= bytes / 4) {
+          kept.freed.erase(kept.freed.begin() + (std::ptrdiff_t)i);
+          kept.bytes -= block->bytes;
+          return block + 1;
+        }
+      }
+    }
+    void *memory = nullptr;
+    TORCH_CHECK_WITH(OutOfMemoryError, posix_memalign(&memory, alignof(Block), sizeof(Block) + bytes) == 0, "qlif: ", bytes,
+        " bytes for a result can't be had");
+    return new (memory) Block{bytes} + 1;
+  }
+
+  static void give(void *data) {
+    Block *block = (Block *)data - 1;
+    std::vector<Block *> dropped;
+    {
+      Blocks &kept = blocks();
+      std::lock_guard<std::mutex> lock(kept.mutex);
+      kept.freed.push_back(block);
+      kept.bytes += block->bytes;
+      size_t first = 0;
+      for (; kept.bytes > MOST; first++) {
+        kept.bytes -= kept.freed[first]->bytes;
+      }
+      dropped.assign(kept.freed.begin(), kept.freed.begin() + (std::ptrdiff_t)first);
+      kept.freed.erase(kept.freed.begin(), kept.freed.begin() + (std::ptrdiff_t)first);
+    }
+    for (Block *each : dropped) {
+      std::free(each);
+    }
+  }
+};
+
+/** As at::empty. */
+Tensor emptyResult(at::IntArrayRef shape, const at::TensorOptions &options) {
+  static auto *memory = new ResultMemory();
+  const at::ScalarType type = c10::typeMetaToScalarType(options.dtype());
+  const auto bytes = (size_t)c10::multiply_integers(shape) * c10::elementSize(type);
+  if (!options.device().is_cpu() || bytes < ResultMemory::SMALLEST) {
+    return at::empty(shape, options);
+  }
+  return at::detail::empty_generic(shape, memory, c10::DispatchKeySet(c10::DispatchKey::CPU), type, std::nullopt);
+}
+
+void lockAll() {
+  mutex.lock();
+  ResultMemory::lock();
+}
+
+void unlockAll() {
+  ResultMemory::unlock();
+  mutex.unlock();
+}
 
 // ---------------------------------------------------------------- arguments
 
@@ -466,13 +571,13 @@ RunResult run(const Tensor &input, TensorList parameters, const OptionalTensor &
   TORCH_CHECK_VALUE(traces >= 0 && traces >> lease.config().traces == 0, "traces: got ", traces, ", expected bits of ",
       lease.config().traces, " traces");
 
-  Tensor spikes = at::empty(shape.run(), floats.dtype(at::kBool));
-  Tensor values = at::empty(shape.run(), floats);
-  Tensor voltages = at::empty(shape.run(), floats);
-  Tensor last = at::empty({lease.config().variables, shape.batch, shape.neurons}, floats);
-  Tensor traced = at::empty({__builtin_popcountll((uint64_t)traces), shape.steps, shape.batch, shape.neurons}, floats);
+  Tensor spikes = emptyResult(shape.run(), floats.dtype(at::kBool));
+  Tensor values = emptyResult(shape.run(), floats);
+  Tensor voltages = emptyResult(shape.run(), floats);
+  Tensor last = emptyResult({lease.config().variables, shape.batch, shape.neurons}, floats);
+  Tensor traced = emptyResult({__builtin_popcountll((uint64_t)traces), shape.steps, shape.batch, shape.neurons}, floats);
   Tensor next = at::empty({4}, draws.options());
-  Tensor tape = at::empty({record ? tapeBytes(lease.config(), shape, input.device().is_cpu()) : 0}, floats.dtype(at::kByte));
+  Tensor tape = emptyResult({record ? tapeBytes(lease.config(), shape, input.device().is_cpu()) : 0}, floats.dtype(at::kByte));
 
   args.spikes_u8 = dataOf<uint8_t>(spikes);
   args.spike_values = dataOf<float>(values);
@@ -539,17 +644,18 @@ std::vector<Tensor> runBackward(const OptionalTensor &gradSpikeValues, const Opt
     }
   }
   std::vector<Tensor> results;
-  results.push_back(wanted & INPUT ? at::empty(shape.run(), input.options()) : at::empty({0}, input.options()));
+  const std::vector<int64_t> ofInput = wanted & INPUT ? shape.run() : std::vector<int64_t>{0};
+  results.push_back(emptyResult(ofInput, input.options()));
   for (int32_t i = 0; i < lease.config().parameters; i++) {
     const bool asked = wanted / PARAMETERS >> i & 1;
     results.push_back(at::empty(asked ? parameters[i].sizes() : at::IntArrayRef{0}, input.options()));
     args.grad_parameters[i] = asked ? dataOf<float>(results.back()) : nullptr;
   }
   const bool modulated = wanted & MODULATION && modulation.has_value();
-  results.push_back(at::empty(modulated ? modulation->sizes() : at::IntArrayRef{0}, input.options()));
+  results.push_back(emptyResult(modulated ? modulation->sizes() : at::IntArrayRef{0}, input.options()));
   args.grad_modulation = modulated ? dataOf<float>(results.back()) : nullptr;
   const bool started = wanted & STATE && state.has_value();
-  results.push_back(at::empty(started ? at::IntArrayRef(ofState) : at::IntArrayRef{0}, input.options()));
+  results.push_back(emptyResult(started ? at::IntArrayRef(ofState) : at::IntArrayRef{0}, input.options()));
   for (int32_t i = 0; started && i < lease.config().variables; i++) {
     args.grad_initial_state[i] = dataOf<float>(results.back()) + i * elements;
   }
@@ -814,7 +920,7 @@ Tensor linear(const Tensor &input, const Tensor &weight, const OptionalTensor &b
     kept = bias->contiguous();
     product.args.bias = dataOf<float>(kept);
   }
-  Tensor output = at::empty({input.size(0), product.args.batch, weight.size(0)}, weight.options());
+  Tensor output = emptyResult({input.size(0), product.args.batch, weight.size(0)}, weight.options());
   product.args.output = dataOf<float>(output);
   LinearLease lease;
   check(library.qlif_linear_forward(lease.get(), &product.args, nullptr));
@@ -835,7 +941,7 @@ std::vector<Tensor> linearBackward(const Tensor &gradOutput, const Tensor &input
   args.forward = &product.args;
   args.grad_output = dataOf<float>(upstream);
   auto result = [&](bool asked, at::IntArrayRef shape, float *&field) {
-    Tensor made = at::empty(asked ? shape : at::IntArrayRef{0}, weight.options());
+    Tensor made = emptyResult(asked ? shape : at::IntArrayRef{0}, weight.options());
     field = asked ? dataOf<float>(made) : nullptr;
     return made;
   };
@@ -1069,7 +1175,7 @@ Tensor batchSums(const Tensor &values) {
 Tensor freshState(const Tensor &fresh, int64_t rows) {
   TORCH_CHECK_VALUE(fresh.dim() == 2 && rows >= 0, "fresh: got the shape ", fresh.sizes(), " for ", rows, " rows, expected (S, N)");
   // A copy even of one row: the fresh state changes in place, which no state that a backward pass reads may do.
-  Tensor state = at::empty({fresh.size(0), rows, fresh.size(1)}, fresh.options());
+  Tensor state = emptyResult({fresh.size(0), rows, fresh.size(1)}, fresh.options());
   if (!fresh.device().is_cpu() || fresh.scalar_type() != at::kFloat || !fresh.is_contiguous()) {
     return state.copy_(fresh.unsqueeze(1));
   }
@@ -1181,7 +1287,7 @@ extern "C" __attribute__((visibility("default"))) const char *qlif_operator_open
     return problem.c_str();
   }
   library = found;
-  // A child of a fork must not find the mutex locked by a thread that it does not have.
-  pthread_atfork(lockKernels, unlockKernels, unlockKernels);
+  // A child of a fork must not find a mutex locked by a thread that it does not have.
+  pthread_atfork(lockAll, unlockAll, unlockAll);
   return nullptr;
 }

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.StringJoiner;
 import java.util.concurrent.Callable;
 import org.qlif.ConfigOption;
 import org.qlif.Device;
@@ -343,10 +344,16 @@ final class SimulateCommand implements Callable<Integer> {
         }
     }
 
-    private static String title(Traces traces) {
+    /** The neuron as it was asked for, which is shorter than all that it is. */
+    private String title(Traces traces) {
         Simulation run = traces.simulation();
-        return Printable.text(run.config().toString(), 60) + " · "
-                + Printable.text(run.current().toString(), 40) + " · "
+        StringJoiner asked = new StringJoiner(" ");
+        asked.add(neuron == null || neuron == Preset.DEFAULT ? run.config().model() : neuron.toString());
+        if (config != null) {
+            asked.add(String.valueOf(config.getFileName()));
+        }
+        set.settings().forEach(asked::add);
+        return Printable.text(asked.toString(), 50) + " · " + Printable.text(source(input, run.current()), 45) + " · "
                 + traces.neurons() + (traces.neurons() == 1 ? " neuron · " : " neurons · ")
                 + String.format(Locale.ROOT, "%.1f spikes in 100 steps", 100 * traces.firingRate());
     }

@@ -154,8 +154,9 @@ public final class SimulationPlot {
                     .setMarker(SeriesMarkers.NONE);
             return chart;
         }
-        // XChart draws no axis that goes nowhere.
-        double height = Math.max(greatest - least, 1e-3 * Math.max(1, Math.abs(greatest)));
+        // An axis that goes nowhere has no numbers.
+        double scale = Math.max(1, Math.abs(greatest));
+        double height = greatest - least < 1e-6 * scale ? scale : greatest - least;
         chart.getStyler().setYAxisMin(least - 0.05 * height);
         chart.getStyler().setYAxisMax(greatest + (potential ? SPIKES + HEADROOM : HEADROOM) * height);
         if (potential) {
@@ -285,11 +286,15 @@ public final class SimulationPlot {
         double[] y = cells.stream()
                 .mapToDouble(cell -> (double) (cell / columns) * neurons / rows)
                 .toArray();
-        boolean none = x.length == 0;
-        // XChart refuses an empty series.
-        XYSeries series = chart.addSeries("spikes", none ? new double[] {0} : x, none ? new double[] {0} : y);
-        series.setMarker(none ? SeriesMarkers.NONE : SeriesMarkers.CIRCLE);
-        series.setMarkerColor(ChartStyle.INK);
+        // Points of its own: where there are few values, XChart labels some of these instead of round numbers; and it
+        // refuses an empty chart.
+        chart.addSeries("corners", new double[] {-0.5, steps - 0.5}, new double[] {-0.7, neurons - 0.3})
+                .setMarker(SeriesMarkers.NONE);
+        if (x.length > 0) {
+            XYSeries series = chart.addSeries("spikes", x, y);
+            series.setMarker(SeriesMarkers.CIRCLE);
+            series.setMarkerColor(ChartStyle.INK);
+        }
         return chart;
     }
 }

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
@@ -197,6 +198,29 @@ class SavedTrainingTest {
                 .isExactlyInstanceOf(FileFormatException.class)
                 .hasMessageStartingWith(bad + ": ")
                 .hasMessageContaining(message);
+    }
+
+    /** Whatever bytes of a file are changed, it is read or refused. */
+    @Test
+    void survivesFlippedBytes() throws IOException {
+        Training.run(tiny().epochs(1).checkpoint(file).build(), SILENT);
+        byte[] good = Files.readAllBytes(file);
+        Path flipped = folder.resolve("flipped.safetensors");
+        Random random = new Random(4);
+        int read = 0;
+        for (int i = 0; i < 500; i++) {
+            byte[] bytes = good.clone();
+            // The header, whose length is near 4000.
+            bytes[random.nextInt(4000)] ^= (byte) (1 << random.nextInt(8));
+            Files.write(flipped, bytes);
+            try {
+                SavedTraining.read(flipped);
+                read++;
+            } catch (FileFormatException refused) {
+                assertThat(refused).hasMessageStartingWith(flipped + ": ");
+            }
+        }
+        assertThat(read).isBetween(1, 499);
     }
 
     /** A file that can't be written is told before the training; the old one stays. */

@@ -29,8 +29,8 @@ class SimulationPlotTest {
     private static final int BLUE = 0xFF1F5FA8;
     private static final int INK = 0xFF1F2A44;
 
-    /** Right of the numbers of the y axes. */
-    private static final int LEFT_OF_FRAMES = 86;
+    /** Right of the numbers and marks of the y axes. */
+    private static final int LEFT_OF_FRAMES = 88;
 
     @TempDir
     private Path folder;

@@ -1,6 +1,8 @@
 package org.qlif.spi.checkpoint;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -29,6 +31,9 @@ public final class CheckpointReader {
     private static final int MAX_LAYERS = 1000;
     private static final String EXTRA = "extra.";
 
+    /** What is read goes to the heap, and from there into a layer or network, so that a larger file would find no room. */
+    private static final int HEAP_SHARE = 3;
+
     private final Safetensors file;
     private final Set<String> asked = new HashSet<>();
     private final int layers;
@@ -56,7 +61,19 @@ public final class CheckpointReader {
      * @throws IOException if it can't be read
      */
     public static CheckpointReader open(Path file) throws IOException {
-        return new CheckpointReader(Safetensors.read(file));
+        return open(file, Runtime.getRuntime().maxMemory() / HEAP_SHARE);
+    }
+
+    /** The same, if the file has at most so many bytes. */
+    static CheckpointReader open(Path file, long most) throws IOException {
+        long size = Files.size(file);
+        if (size > most) {
+            throw new FileFormatException(
+                    file,
+                    "got " + size + " bytes, expected at most " + most
+                            + ", a third of what the JVM's heap can grow to (-Xmx)");
+        }
+        return new CheckpointReader(Safetensors.read(file, Arena.ofAuto(), most));
     }
 
     /** The file. */

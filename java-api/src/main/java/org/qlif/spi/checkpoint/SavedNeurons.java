@@ -219,10 +219,12 @@ public record SavedNeurons(
 
     private static @Nullable Statistics statistics(CheckpointReader from, String at, NeuronConfig config, long neurons)
             throws FileFormatException {
-        Statistics statistics = Statistics.initial(config, neurons);
-        if (statistics.variables().stream().noneMatch(each -> from.hasTensor(at + "statistics." + each.symbol()))) {
+        if (config.stateVariables().stream()
+                .filter(StateVariable::averaged)
+                .noneMatch(each -> from.hasTensor(at + "statistics." + each.symbol()))) {
             return null;
         }
+        Statistics statistics = Statistics.initial(config, neurons);
         for (StateVariable variable : statistics.variables()) {
             statistics.get(variable).copyFrom(from.tensor(at + "statistics." + variable.symbol(), new long[] {neurons
             }));
