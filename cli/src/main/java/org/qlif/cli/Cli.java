@@ -13,6 +13,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.qlif.DeviceUnavailableException;
+import org.qlif.QlifConfig.SpikeValue;
 import org.qlif.training.NeuronPreset;
 import org.qlif.training.TrainingDivergedException;
 import org.qlif.training.TrainingEngine;
@@ -63,6 +64,7 @@ final class Cli {
                 .addSubcommand(new DashboardCommand())
                 .registerConverter(BenchWorkload.Model.class, new NameConverter<>(BenchWorkload.Model.class))
                 .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))
+                .registerConverter(SpikeValue.class, new NameConverter<>(SpikeValue.class))
                 .registerConverter(NeuronPreset.class, new NameConverter<>(NeuronPreset.class))
                 .registerConverter(TrainingEngine.Name.class, new NameConverter<>(TrainingEngine.Name.class))
                 .registerConverter(int.class, number("a whole number", Integer::valueOf))

@@ -20,11 +20,12 @@ final class NameConverter<E extends Enum<E>> implements ITypeConverter<E> {
 
     @Override
     public E convert(String text) {
-        String name = text.toLowerCase(Locale.ROOT);
         return Arrays.stream(constants)
-                .filter(constant -> constant.toString().equals(name))
+                .filter(constant -> constant.toString().equalsIgnoreCase(text))
                 .findFirst()
                 .orElseThrow(() -> new TypeConversionException("got '" + text + "', expected one of "
-                        + Arrays.stream(constants).map(Enum::toString).collect(Collectors.joining(", "))));
+                        + Arrays.stream(constants)
+                                .map(constant -> constant.toString().toLowerCase(Locale.ROOT))
+                                .collect(Collectors.joining(", "))));
     }
 }

@@ -22,6 +22,7 @@ import picocli.CommandLine.ScopeType;
             "  ./qlif bench                         how fast it is",
             "  ./qlif train                         whether a network of it learns",
             "  ./qlif run net.safetensors --input images.npy   what one that was saved makes of these",
+            "  ./qlif reconstruct                   how well it codes images, beside LIF",
             "  ./qlif curves                        how the neurons respond to their input",
             "  ./qlif simulate --plot neuron.png    what a neuron does, step by step",
             "  ./qlif dashboard                     a page to play with their parameters",

@@ -48,7 +48,10 @@ final class ReconstructCommand implements Callable<Integer> {
     @Option(
             names = "--plot",
             paramLabel = "FILE.png",
-            description = "Write the curves, and images beside their reconstructions, to this file, when all is done.")
+            arity = "0..1",
+            fallbackValue = "reconstruction.png",
+            description =
+                    "Write the curves, and images beside their reconstructions, to this file, when all is done (without a name: reconstruction.png).")
     private Path plot;
 
     @Option(

@@ -1,17 +1,25 @@
 package org.qlif.cli;
 
+import com.google.gson.Gson;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.qlif.Device;
 import org.qlif.spi.Printable;
+import org.qlif.training.Comparison;
 import org.qlif.training.OptionException;
 import org.qlif.training.SavedTraining;
 import org.qlif.training.Training;
 import org.qlif.training.TrainingEngine;
 import org.qlif.training.TrainingOptions;
+import org.qlif.training.TrainingResult;
 import org.qlif.training.TrainingStoppedException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -34,6 +42,8 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {
             "  ./qlif train",
+            "  ./qlif train --full --plot",
+            "  ./qlif train --compare --plot compare.png",
             "  ./qlif train --lr 2e-3 --plot curves.png",
             "  ./qlif train --engine djl",
             "  ./qlif train --checkpoint net.safetensors",
@@ -51,6 +61,13 @@ final class TrainCommand implements Callable<Integer> {
 
     @Spec
     private CommandSpec spec;
+
+    @Option(
+            names = "--full",
+            description =
+                    "Start from settings for all training images instead: 10 epochs, learning rate 0.002 times 0.75 after"
+                            + " each, images moved by a pixel; any of them can be given, too.")
+    private boolean full;
 
     @Mixin
     private TrainingArguments arguments = new TrainingArguments(DEFAULTS);
@@ -75,7 +92,10 @@ final class TrainCommand implements Callable<Integer> {
     @Option(
             names = "--plot",
             paramLabel = "FILE.png",
-            description = "Write the learning curves and a spike raster to this file, when all is done.")
+            arity = "0..1",
+            fallbackValue = "training.png",
+            description =
+                    "Write the learning curves and a spike raster to this file, when all is done (without a name: training.png).")
     private Path plot;
 
     @Option(
@@ -91,6 +111,18 @@ final class TrainCommand implements Callable<Integer> {
                     "Go on with a training that was saved, with the numbers that it would have had without the break:"
                             + " options that are not given are as they were, --epochs counts from the start of the first run.")
     private Path resume;
+
+    @Option(
+            names = "--compare",
+            description =
+                    "Train QLIF, QLIF without the qubit, without dynamic spike probability, and LIF, one after the other;"
+                            + " --plot draws them side by side.")
+    private boolean compare;
+
+    @Option(
+            names = "--json",
+            description = "Print one JSON object in the last line: what came of it, accuracies as shares from 0 to 1.")
+    private boolean json;
 
     @Mixin
     private DeviceOption device;
@@ -108,8 +140,10 @@ final class TrainCommand implements Callable<Integer> {
                 : device.resolve().device();
         try {
             TrainingOptions options = options(chosen);
-            if (checkpoint == null) {
-                Training.run(options, progress.get().training());
+            if (compare) {
+                compare(options);
+            } else if (checkpoint == null) {
+                report(Training.run(options, progress.get().training()));
             } else {
                 return runToBeStopped(options);
             }
@@ -119,10 +153,62 @@ final class TrainCommand implements Callable<Integer> {
         return 0;
     }
 
+    private void compare(TrainingOptions options) throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        Map<String, TrainingResult> results = Comparison.run(
+                options,
+                name -> {
+                    out.println("[COMPARE] " + name);
+                    out.flush();
+                },
+                progress.get().training());
+        List<List<String>> table = new ArrayList<>();
+        table.add(List.of("variant", "test accuracy", "training step"));
+        results.forEach((name, result) -> table.add(List.of(
+                name,
+                String.format(
+                        Locale.ROOT, "%.2f%%", 100 * result.epochs().getLast().testAccuracy()),
+                String.format(Locale.ROOT, "%.1f ms", result.stepMillis()))));
+        Table.print(out, table);
+        if (json) {
+            Map<String, Object> report = new LinkedHashMap<>();
+            results.forEach((name, result) -> report.put(name, summary(result)));
+            out.println(new Gson().toJson(report));
+        }
+    }
+
+    private void report(TrainingResult result) {
+        if (json) {
+            spec.commandLine().getOut().println(new Gson().toJson(summary(result)));
+        }
+    }
+
+    /** What a script would read. */
+    private static Map<String, Object> summary(TrainingResult result) {
+        Map<String, Object> report = new LinkedHashMap<>();
+        report.put("test_accuracy", result.epochs().getLast().testAccuracy());
+        report.put("train_accuracy", result.epochs().getLast().accuracy());
+        report.put("train_loss", result.epochs().getLast().loss());
+        report.put(
+                "epochs",
+                result.epochs().stream()
+                        .map(epoch -> Map.of(
+                                "epoch", epoch.epoch(),
+                                "train_loss", epoch.loss(),
+                                "train_accuracy", epoch.accuracy(),
+                                "test_loss", epoch.testLoss(),
+                                "test_accuracy", epoch.testAccuracy(),
+                                "train_seconds", epoch.trainSeconds(),
+                                "test_seconds", epoch.testSeconds()))
+                        .toList());
+        report.put("step_ms", result.stepMillis());
+        return report;
+    }
+
     private int runToBeStopped(TrainingOptions options) throws IOException {
         try (Interruption interruption = new Interruption()) {
             try {
-                Training.run(options, progress.get().training(), interruption::requested);
+                report(Training.run(options, progress.get().training(), interruption::requested));
                 return 0;
             } catch (TrainingStoppedException stopped) {
                 // Said before the program may end.
@@ -137,9 +223,12 @@ final class TrainCommand implements Callable<Integer> {
 
     /** Those of a run that is resumed, or the defaults, and what was given beside. */
     private TrainingOptions options(Device chosen) throws IOException {
-        TrainingOptions.Builder options = resume == null
-                ? TrainingOptions.builder()
-                : SavedTraining.read(resume).options();
+        TrainingOptions.Builder options;
+        if (resume != null) {
+            options = SavedTraining.read(resume).options();
+        } else {
+            options = full ? TrainingOptions.full() : TrainingOptions.builder();
+        }
         if (spec.commandLine().getParseResult().hasMatchedOption("--shift")) {
             options.shift(shift);
         }

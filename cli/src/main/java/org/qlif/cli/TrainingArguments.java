@@ -1,6 +1,10 @@
 package org.qlif.cli;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.SpikeValue;
 import org.qlif.training.NeuronPreset;
 import org.qlif.training.TrainingOptions;
 import picocli.CommandLine.Mixin;
@@ -90,6 +94,22 @@ final class TrainingArguments {
     private SetOption set;
 
     @Option(
+            names = "--spike-value",
+            paramLabel = "WHAT",
+            description =
+                    "What the next layer takes of a QLIF neuron: expected, the spike probability, or sample, spikes that"
+                            + " are drawn (default: as the neuron's settings say).")
+    private SpikeValue spikeValue;
+
+    @Option(names = "--no-quantum", description = "Decide without the qubit: --set decision=SIGMOID.")
+    private boolean noQuantum;
+
+    @Option(
+            names = "--no-dsp",
+            description = "Leave the slope of the spike probability alone: --set dynamic_probability=false.")
+    private boolean noDynamicProbability;
+
+    @Option(
             names = "--seed",
             paramLabel = "S",
             description = "What every random number follows from, a 64-bit whole number" + SHOW_DEFAULT)
@@ -131,13 +151,36 @@ final class TrainingArguments {
         given(parsed, "--test-images", () -> options.testImages(testImages));
         given(parsed, "--neuron", () -> options.neuron(neuron));
         given(parsed, "--tau", () -> options.tau(tau));
-        given(parsed, "--set", () -> options.settings(set.settings()));
+        given(
+                parsed,
+                List.of("--set", "--spike-value", "--no-quantum", "--no-dsp"),
+                () -> options.settings(settings()));
         given(parsed, "--seed", () -> options.seed(seed));
         return options;
     }
 
+    /** What was given of the neuron's options: those with names of their own first. */
+    private List<String> settings() {
+        List<String> settings = new ArrayList<>();
+        if (noQuantum) {
+            settings.add("decision=" + QlifConfig.Decision.SIGMOID);
+        }
+        if (noDynamicProbability) {
+            settings.add("dynamic_probability=false");
+        }
+        if (spikeValue != null) {
+            settings.add("spike_value=" + spikeValue);
+        }
+        settings.addAll(set.settings());
+        return settings;
+    }
+
     private static void given(ParseResult parsed, String option, Runnable setter) {
-        if (parsed.hasMatchedOption(option)) {
+        given(parsed, List.of(option), setter);
+    }
+
+    private static void given(ParseResult parsed, List<String> options, Runnable setter) {
+        if (options.stream().anyMatch(parsed::hasMatchedOption)) {
             setter.run();
         }
     }

@@ -2,6 +2,8 @@ package org.qlif.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -108,6 +111,87 @@ class TrainCommandTest {
                 .asString()
                 .startsWith("qlif: ")
                 .contains(message, value);
+    }
+
+    private static String[] brief(String command, String more) {
+        String[] arguments = (command
+                        + " --data DIR --hidden 8 --T 3 --train-images 48 --test-images 20 --epochs 1 --device cpu "
+                        + more)
+                .strip()
+                .split(" ");
+        arguments[2] = Repository.file("data/mnist").toString();
+        return arguments;
+    }
+
+    /** What is given beside it stays. */
+    @Test
+    void fullStartsFromOtherSettings() {
+        Invocation train = Invocation.of(brief("train", "--full --lr-decay 0.5"));
+        assertThat(train.err()).isEmpty();
+        assertThat(train.out())
+                .contains(
+                        "784-8-10, 3 time steps",
+                        "Adam, learning rate 0.002 times 0.5 an epoch, batch 128",
+                        "1 epoch, images moved by up to 1 pixels");
+    }
+
+    /** Options that users of the original know; without a qubit, a snapshot has settings of its own. */
+    @Test
+    void takesTheNamesOfTheOriginal() {
+        Invocation train = Invocation.of(brief("train", "--batch-size 24 --no-quantum --no-dsp --spike-value sample"));
+        assertThat(train.err()).isEmpty();
+        assertThat(train.out())
+                .contains("784-8-10, 3 time steps", "batch 24")
+                .contains(" decision=SIGMOID ", " dynamic_probability=false ")
+                .doesNotContain("refractory=false", "spike_value=EXPECTED");
+    }
+
+    @Test
+    void comparesFourNeuronsInOneFigure() throws IOException {
+        Path plot = folder.resolve("compare.png");
+        Invocation train = Invocation.of(append(brief("train", "--compare --json --plot"), plot.toString()));
+        assertThat(train.err()).isEmpty();
+        assertThat(train.out().lines().filter(line -> line.startsWith("[COMPARE]")))
+                .containsExactly(
+                        "[COMPARE] QLIF",
+                        "[COMPARE] without the qubit",
+                        "[COMPARE] without the qubit and dynamic probability",
+                        "[COMPARE] LIF");
+        JsonObject report = JsonParser.parseString(train.out()
+                        .lines()
+                        .filter(line -> line.startsWith("{"))
+                        .findFirst()
+                        .orElseThrow())
+                .getAsJsonObject();
+        assertThat(report.keySet()).hasSize(4);
+        JsonObject lif = report.getAsJsonObject("LIF");
+        assertThat(lif.get("test_accuracy").getAsDouble()).isBetween(0.0, 1.0);
+        assertThat(lif.getAsJsonArray("epochs")).hasSize(1);
+        assertThat(ImageIO.read(plot.toFile()).getHeight()).isGreaterThan(2000);
+
+        Invocation dynamic = Invocation.of(brief("train", "--compare --neuron 2025-08-15"));
+        assertThat(dynamic.out()).contains("[COMPARE] without dynamic probability");
+        Invocation lifAlready = Invocation.of(brief("train", "--compare --neuron lif"));
+        assertThat(lifAlready.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(lifAlready.err()).contains("--neuron: got lif, expected QLIF neurons");
+        Invocation saved = Invocation.of(brief("train", "--compare --checkpoint x.safetensors"));
+        assertThat(saved.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(saved.err()).contains("--checkpoint:", "a comparison is several trainings");
+    }
+
+    @Test
+    void reconstructsWithBothNeurons() {
+        Invocation done = Invocation.of(brief("reconstruct", "--json"));
+        assertThat(done.err()).isEmpty();
+        assertThat(done.out())
+                .contains(
+                        "[TEST] qlif | epoch 1 | bce: 0.",
+                        "[TEST] lif | epoch 1 | bce: 0.",
+                        "48 training and 20 test images")
+                .containsPattern("\\{\"qlif\":\\{\"test_bce\":0\\.\\d+\\},\"lif\":\\{\"test_bce\":0\\.\\d+\\}\\}");
+        Invocation refused = Invocation.of(brief("reconstruct", "--neuron lif"));
+        assertThat(refused.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(refused.err()).startsWith("qlif: --neuron: got lif, expected QLIF neurons");
     }
 
     @Test

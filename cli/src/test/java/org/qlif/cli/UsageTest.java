@@ -18,6 +18,7 @@ class UsageTest {
                         "verify",
                         "bench",
                         "train",
+                        "reconstruct",
                         "run",
                         "curves",
                         "simulate",
@@ -28,7 +29,8 @@ class UsageTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"devices", "verify", "bench", "train", "run", "curves", "simulate", "dashboard"})
+    @ValueSource(
+            strings = {"devices", "verify", "bench", "train", "reconstruct", "run", "curves", "simulate", "dashboard"})
     void everyCommandHasHelpWithAnExample(String command) {
         Invocation help = Invocation.of(command, "--help");
         assertThat(help.exitCode()).isZero();

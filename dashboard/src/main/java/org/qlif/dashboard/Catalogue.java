@@ -114,7 +114,7 @@ record Catalogue(
 
     private static Map<String, String> titles() {
         Map<String, String> titles = new LinkedHashMap<>();
-        titles.put("start", "Membrane, threshold, calibration");
+        titles.put("start", "Membrane and calibration");
         titles.put("", "Time and decision");
         titles.put("qubit", "Qubit");
         titles.put("sigmoid", "Sigmoid (classic decision)");

@@ -19,6 +19,9 @@ final class ModelDocs {
     private static final Pattern ROW =
             Pattern.compile("\\| `([a-z_]+)` \\| `([a-zA-Z().]+)` \\| ([^|]+) \\| ([^|]*) \\| ([^|]+) \\|");
 
+    /** Where Java reads what is derived, which is of no use on a page. */
+    private static final Pattern ACCESSOR = Pattern.compile(": `[a-zA-Z]+\\(\\)`$");
+
     /**
      * A row of a table.
      *
@@ -51,7 +54,9 @@ final class ModelDocs {
                             grouped ? accessor.substring(0, dot) : "",
                             accessor.endsWith(".enabled()"),
                             row.group(4).strip(),
-                            row.group(5).strip().replace("`", "")));
+                            ACCESSOR.matcher(row.group(5).strip())
+                                    .replaceFirst("")
+                                    .replace("`", "")));
         }
         return rows;
     }

@@ -31,6 +31,9 @@ final class Run {
     /** The stream that {@link Simulation} draws a modulation from. */
     private static final int MODULATION_STREAM = 2;
 
+    /** So few neuron-steps are done before a second thread has woken up. */
+    private static final KernelOptions ALONE = KernelOptions.defaults().withThreads(1);
+
     /** The gaps of the curve p(Δ): those on either side of the middle, which is 0, give the slope there. */
     private static final int GAPS = 401;
 
@@ -53,6 +56,7 @@ final class Run {
                 .neurons(request.neurons())
                 .seed(request.seed())
                 .device(request.device())
+                .options(ALONE)
                 .current(request.current());
         simulation = modulated(simulation, request);
         Traces qlif = simulation.run();
@@ -123,7 +127,7 @@ final class Run {
 
     /** The probability over the gap, of neurons at their start and of such as have just fired. */
     private static void addCurve(Reply reply, QlifConfig config, Device device) {
-        Response response = new Response(device, KernelOptions.defaults());
+        Response response = new Response(device, ALONE);
         double[] gaps = new double[GAPS];
         int middle = GAPS / 2;
         for (int i = 0; i < GAPS; i++) {

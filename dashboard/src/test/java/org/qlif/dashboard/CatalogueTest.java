@@ -2,6 +2,8 @@ package org.qlif.dashboard;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.Gson;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -56,7 +58,7 @@ class CatalogueTest {
             assertThat(control.expected()).isEqualTo(option.expected());
             assertThat(control.choices()).isEqualTo(option.choices());
             assertThat(control.derivable()).isEqualTo(option.derivable());
-            assertThat(control.meaning()).as(option.name()).isNotBlank().doesNotContain("\n", "|");
+            assertThat(control.meaning()).as(option.name()).isNotBlank().doesNotContain("\n", "|", "`", "()");
             boolean numeric = option.kind() == Kind.NUMBER || option.kind() == Kind.WHOLE;
             assertThat(control.slider() != null).as(option.name()).isEqualTo(numeric);
             assertThat(control.range().isBlank()).as(option.name()).isEqualTo(!numeric);
@@ -93,7 +95,7 @@ class CatalogueTest {
             Slider slider = control.slider();
             if (slider != null) {
                 for (double end : new double[] {slider.from(), slider.to()}) {
-                    List<String> settings = new java.util.ArrayList<>(company.getOrDefault(control.name(), List.of()));
+                    List<String> settings = new ArrayList<>(company.getOrDefault(control.name(), List.of()));
                     settings.add(control.name() + "=" + Numbers.text(end));
                     assertThat(model.with(settings)).as(key).isNotNull();
                 }
@@ -129,7 +131,7 @@ class CatalogueTest {
     }
 
     private static RunRequest run(Map<String, String> settings) throws RefusedException {
-        return RunRequest.read(new com.google.gson.Gson().toJson(Map.of("settings", settings)));
+        return RunRequest.read(new Gson().toJson(Map.of("settings", settings)));
     }
 
     /** All that a simulation traces can be seen. */
@@ -140,7 +142,7 @@ class CatalogueTest {
         List<String> offered =
                 CATALOGUE.traces().get(part).stream().map(Catalogue.Named::name).toList();
         assertThat(traces.names()).containsAll(offered);
-        List<String> rest = new java.util.ArrayList<>(traces.names());
+        List<String> rest = new ArrayList<>(traces.names());
         rest.removeAll(offered);
         assertThat(rest).containsExactlyInAnyOrder(Traces.INPUT, Traces.MEMBRANE, Traces.SPIKES, Traces.THRESHOLD);
     }

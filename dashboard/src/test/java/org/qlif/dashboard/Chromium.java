@@ -13,6 +13,7 @@ import java.net.http.WebSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -295,7 +296,7 @@ final class Chromium implements AutoCloseable {
 
         /** A picture of the window, or of all of the page. */
         byte[] screenshot(boolean all) {
-            return java.util.Base64.getDecoder()
+            return Base64.getDecoder()
                     .decode(call(session, "Page.captureScreenshot", Map.of("captureBeyondViewport", all))
                             .get("data")
                             .getAsString());

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.QlifConfig;
 import org.qlif.simulation.Simulation;
+import org.qlif.simulation.Traces;
 import org.qlif.simulation.Waveform;
 
 class DashboardTest {
@@ -135,7 +137,7 @@ class DashboardTest {
                 {"settings": {"qlif.tau": "30", "current": "sine", "steps": "60", "neurons": "3", "seed": "7"}, "traces": ["ahp"]}""");
         assertThat(response.statusCode()).isEqualTo(200);
         Read read = new Read(response.body());
-        var traces = Simulation.of(QlifConfig.parse("QLIF tau=30"))
+        Traces traces = Simulation.of(QlifConfig.parse("QLIF tau=30"))
                 .steps(60)
                 .neurons(3)
                 .seed(7)
@@ -232,7 +234,7 @@ class DashboardTest {
         HttpResponse<byte[]> streamed = send(to("/api/run")
                 .header("Content-Type", JSON)
                 .POST(BodyPublishers.ofInputStream(
-                        () -> new java.io.ByteArrayInputStream(new byte[4 * Dashboard.MOST_BYTES]))));
+                        () -> new ByteArrayInputStream(new byte[4 * Dashboard.MOST_BYTES]))));
         assertThat(streamed.statusCode()).isEqualTo(413);
     }
 

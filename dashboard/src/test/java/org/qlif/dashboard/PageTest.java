@@ -265,6 +265,30 @@ class PageTest {
         assertThat(page.holds("document.getElementById('problem').hidden")).isTrue();
     }
 
+    /** Numbers that are legal and no sensible neuron's: gaps in lines, but no failure. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "qlif.noise_std=1e38&qlif.q_scale=1e30",
+                "qlif.tau=1e-30&current.amplitude=1e6",
+                "steps=1",
+                "steps=2&neurons=1",
+                "steps=500&neurons=200",
+                "qlif.decision=THRESHOLD&qlif.v_th=-3e38&qlif.g_ahp=-3e38",
+                "qlif.readout=MULTI_QUBIT&qlif.quantum_wires=64&compare=none",
+                "lif.v_th=-3e38&scale=1e6",
+                "qlif.initial_probability=0.999999&qlif.initial_slope=-1e9"
+            })
+    void extremesAreShown(String link) {
+        open("#" + link);
+        assertThat(page.holds("document.getElementById('problem').hidden")).isTrue();
+        assertThat(page.holds("document.getElementById('figures').checkVisibility()"))
+                .isTrue();
+        int before = runs();
+        enter("seed", "7");
+        assertThat(runs()).isGreaterThan(before);
+    }
+
     @Test
     void presetsModesAndTheNeuronBesideIt() {
         open("");
@@ -315,7 +339,7 @@ class PageTest {
                 "(box => { box.value = 'cap of h'; box.dispatchEvent(new Event('input')); })(document.getElementById('find'))");
         assertThat(
                         page.text(
-                                "[...document.querySelectorAll('#qlif-panels .control')].filter(one => !one.classList.contains('visually-hidden')).map(one => one.dataset.key).join()"))
+                                "[...document.querySelectorAll('#qlif-panels .control')].filter(one => !one.hidden).map(one => one.dataset.key).join()"))
                 .isEqualTo("qlif.ahp_max");
     }
 

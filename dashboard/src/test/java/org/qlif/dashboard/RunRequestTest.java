@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.google.gson.Gson;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,7 +60,7 @@ class RunRequestTest {
     @Test
     void plainLifSharesTheMembrane() throws RefusedException {
         RunRequest request = read(Map.of("compare", "plain-lif", "qlif.tau", "7", "qlif.v_th", "0.9"));
-        assertThat(request.compared()).isEqualTo(QlifConfig.plainLif().with(java.util.List.of("tau=7", "v_th=0.9")));
+        assertThat(request.compared()).isEqualTo(QlifConfig.plainLif().with(List.of("tau=7", "v_th=0.9")));
         assertThat(request.comparedScale()).isEqualTo(1);
         assertThat(read(Map.of("compare", "none")).compared()).isNull();
     }

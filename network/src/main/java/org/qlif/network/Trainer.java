@@ -416,6 +416,19 @@ public final class Trainer implements AutoCloseable {
         return spikes;
     }
 
+    /**
+     * The input of the first rows of a batch as spikes, as in a test: {@code BIT (T, B, K)}, B at most {@value #BLOCK}.
+     *
+     * @throws IllegalArgumentException if input or loss don't fit the network
+     * @throws IllegalStateException if the trainer is closed
+     */
+    public Tensor inputSpikes(Batch batch) {
+        requireFits(batch);
+        Tensor spikes = Tensor.zeros(DType.BIT, batch.input().steps(), batch.rowsOf(0), network.inputs());
+        batch.input().encode(Mix.key(seed, TEST_SPIKES, 0), batch.rows(), 0, batch.rowsOf(0), spikes);
+        return spikes;
+    }
+
     private void requireFits(Batch batch) {
         requireOpen();
         network.requireLearnedInPlace();

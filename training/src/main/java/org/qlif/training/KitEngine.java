@@ -7,6 +7,7 @@ import org.qlif.Device;
 import org.qlif.KernelOptions;
 import org.qlif.NeuronParameter;
 import org.qlif.Qlif;
+import org.qlif.Tensor;
 import org.qlif.network.Adam;
 import org.qlif.network.Batch;
 import org.qlif.network.Checkpoint;
@@ -152,7 +153,21 @@ final class KitEngine implements TrainingEngine {
                     task.shape().hidden(),
                     trainer.spikes(first, NEURONS).toByteArray(),
                     task.testSet().label(0),
-                    trainer.test(first).right() == 1);
+                    trainer.test(first).right() == 1,
+                    inputCounts(trainer.inputSpikes(first)),
+                    task.testSet().columns());
+        }
+
+        private int[] inputCounts(Tensor bits) {
+            long[] words = bits.toLongArray();
+            int stepWords = words.length / task.shape().steps();
+            int[] counts = new int[task.shape().inputs()];
+            for (int t = 0; t < task.shape().steps(); t++) {
+                for (int k = 0; k < counts.length; k++) {
+                    counts[k] += (int) (words[t * stepWords + (k >> 6)] >>> k & 1);
+                }
+            }
+            return counts;
         }
 
         @Override

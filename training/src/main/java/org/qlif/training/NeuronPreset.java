@@ -14,7 +14,7 @@ import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
 
 /**
- * The neuron of the hidden layer: QLIF in qubit mode, without membrane noise, which slows learning here; or a LIF to compare with. A threshold
+ * The neuron of the hidden layer: QLIF in qubit mode, unless the settings say otherwise, without membrane noise, which slows learning here; or a LIF to compare with. A threshold
  * whose steps are 0 stays where it is as long as V_th is within its bounds, where training keeps it; so it need not adapt: the same spikes, the
  * same gradients but for their rounding, in less time.
  */
@@ -66,8 +66,8 @@ public enum NeuronPreset {
     public NeuronConfig config(double tau, List<String> settings) {
         return switch (this) {
             case DEFAULT -> qlif(QlifConfig.builder(), tau, settings);
-            case SNAPSHOT_2025_08_15 -> qlif(Preset.SNAPSHOT_2025_08_15.builder(Decision.QUBIT), tau, settings);
-            case SNAPSHOT_2025_08_24 -> qlif(Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT), tau, settings);
+            case SNAPSHOT_2025_08_15 -> qlif(Preset.SNAPSHOT_2025_08_15.builder(decision(settings)), tau, settings);
+            case SNAPSHOT_2025_08_24 -> qlif(Preset.SNAPSHOT_2025_08_24.builder(decision(settings)), tau, settings);
             case PLAIN_LIF -> qlif(QlifConfig.plainLif().toBuilder(), tau, settings);
             case LIF -> {
                 LifConfig start = LifConfig.defaults();
@@ -77,6 +77,11 @@ public enum NeuronPreset {
                         .with(settings);
             }
         };
+    }
+
+    /** The one that is asked for, in which a snapshot has settings of its own. */
+    private static Decision decision(List<String> settings) {
+        return QlifConfig.defaults().with(settings).decision();
     }
 
     private static QlifConfig qlif(QlifConfig.Builder builder, double tau, List<String> settings) {

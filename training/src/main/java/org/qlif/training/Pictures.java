@@ -99,6 +99,23 @@ public final class Pictures {
         file.write(isSvg(file.path()) ? svg(charts) : png(stacked(charts)));
     }
 
+    /**
+     * Draws grey pixels.
+     *
+     * @param levels row by row, 0 for black to 1 for white
+     * @param columns how many a row has
+     * @param width the width of the drawing, whose height follows
+     */
+    static void drawGrey(Graphics2D graphics, float[] levels, int columns, int x, int y, int width) {
+        int rows = levels.length / columns;
+        BufferedImage pixels = new BufferedImage(columns, rows, BufferedImage.TYPE_INT_RGB);
+        for (int k = 0; k < levels.length; k++) {
+            int level = Math.round(levels[k] * 255);
+            pixels.setRGB(k % columns, k / columns, level << 16 | level << 8 | level);
+        }
+        graphics.drawImage(pixels, x, y, width, width * rows / columns, null);
+    }
+
     /** Writes a picture, as a PNG. */
     static void write(OutputFile file, BufferedImage picture) throws IOException {
         file.write(png(picture));

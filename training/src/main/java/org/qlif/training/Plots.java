@@ -34,9 +34,8 @@ final class Plots {
         return Pictures.prepare("plot", file);
     }
 
-    static void write(OutputFile file, TrainingOptions options, TrainingResult result, SpikeRaster raster)
-            throws IOException {
-        Pictures.write(file, List.of(curves(options, result), raster(raster)));
+    static void write(OutputFile file, TrainingOptions options, TrainingResult result) throws IOException {
+        Pictures.write(file, List.of(curves(options, result), raster(result.raster())));
     }
 
     private static XYChart curves(TrainingOptions options, TrainingResult result) {
@@ -45,8 +44,8 @@ final class Plots {
                 CURVES_HEIGHT,
                 String.format(
                         Locale.ROOT,
-                        "QLIF %s, %d hidden neurons, %d time steps: %.2f%% of the test images after epoch %d",
-                        options.neuron(),
+                        "%s, %d hidden neurons, %d time steps: %.2f%% of the test images after epoch %d",
+                        options.neuron() == NeuronPreset.LIF ? "LIF" : "QLIF " + options.neuron(),
                         options.hidden(),
                         options.steps(),
                         100 * last,
@@ -66,22 +65,8 @@ final class Plots {
                         ChartStyle.WIDTH / Math.min(12, result.epochs().size() + 2));
         ChartStyle.legendBelow(chart);
 
-        List<Double> progress = new ArrayList<>();
-        List<Double> smoothed = new ArrayList<>();
-        List<Double> losses = result.stepLosses();
-        double stepsInEpoch = (double) losses.size() / result.epochs().size();
-        for (int step = 0; step < losses.size(); step++) {
-            int from = Math.max(0, step + 1 - SMOOTHING);
-            progress.add((step + 1) / stepsInEpoch);
-            smoothed.add(losses.subList(from, step + 1).stream()
-                    .mapToDouble(Double::doubleValue)
-                    .average()
-                    .orElseThrow());
-        }
-        XYSeries loss = chart.addSeries("training loss, mean of " + SMOOTHING + " steps", progress, smoothed);
+        XYSeries loss = addLoss(chart, "training loss, mean of " + SMOOTHING + " steps", result, SMOOTHING, LOSS);
         loss.setYAxisGroup(LOSS_AXIS);
-        loss.setLineColor(LOSS);
-        loss.setMarker(SeriesMarkers.NONE);
 
         List<Integer> epochs = result.epochs().stream().map(EpochResult::epoch).toList();
         addAccuracy(
@@ -101,6 +86,26 @@ final class Plots {
         return chart;
     }
 
+    /** Over epochs, the mean loss of the last steps. */
+    static XYSeries addLoss(XYChart chart, String name, TrainingResult result, int smoothing, Color colour) {
+        List<Double> progress = new ArrayList<>();
+        List<Double> smoothed = new ArrayList<>();
+        List<Double> losses = result.stepLosses();
+        double stepsInEpoch = (double) losses.size() / result.epochs().size();
+        for (int step = 0; step < losses.size(); step++) {
+            int from = Math.max(0, step + 1 - smoothing);
+            progress.add((step + 1) / stepsInEpoch);
+            smoothed.add(losses.subList(from, step + 1).stream()
+                    .mapToDouble(Double::doubleValue)
+                    .average()
+                    .orElseThrow());
+        }
+        XYSeries loss = chart.addSeries(name, progress, smoothed);
+        loss.setLineColor(colour);
+        loss.setMarker(SeriesMarkers.NONE);
+        return loss;
+    }
+
     private static void addAccuracy(XYChart chart, String name, List<Integer> x, List<Double> y, Color color) {
         XYSeries series = chart.addSeries(name, x, y);
         series.setYAxisGroup(ACCURACY_AXIS);
@@ -110,6 +115,19 @@ final class Plots {
     }
 
     private static XYChart raster(SpikeRaster raster) {
+        return raster(
+                raster,
+                RASTER_HEIGHT,
+                String.format(
+                        Locale.ROOT,
+                        "Spikes of the hidden layer for the first test image, class %d (%s): %.1f%% of all steps",
+                        raster.label(),
+                        raster.right() ? "recognised" : "mistaken",
+                        100 * raster.rate()));
+    }
+
+    /** A point for each spike. */
+    static XYChart raster(SpikeRaster raster, int height, String title) {
         List<Integer> times = new ArrayList<>();
         List<Integer> neurons = new ArrayList<>();
         for (int t = 0; t < raster.steps(); t++) {
@@ -120,17 +138,7 @@ final class Plots {
                 }
             }
         }
-        double rate = (double) times.size() / (raster.steps() * raster.neurons());
-        XYChart chart = ChartStyle.chart(
-                RASTER_HEIGHT,
-                String.format(
-                        Locale.ROOT,
-                        "Spikes of the hidden layer for the first test image, class %d (%s): %.1f%% of all steps",
-                        raster.label(),
-                        raster.right() ? "recognised" : "mistaken",
-                        100 * rate),
-                "time step",
-                "neuron");
+        XYChart chart = ChartStyle.chart(height, title, "time step", "neuron");
         chart.getStyler().setLegendVisible(false);
         chart.getStyler().setDefaultSeriesRenderStyle(XYSeriesRenderStyle.Scatter);
         chart.getStyler().setMarkerSize(4);

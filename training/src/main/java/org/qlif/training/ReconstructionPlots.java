@@ -104,7 +104,7 @@ final class ReconstructionPlots {
             for (int k = 0; k < size; k++) {
                 levels[k] = (images.pixels()[image * size + k] & 0xff) / (float) WHITE;
             }
-            draw(graphics, levels, images, NAMES + i * (width + GAP), y, width, height);
+            Pictures.drawGrey(graphics, levels, images.columns(), NAMES + i * (width + GAP), y, width);
         }
         for (Map.Entry<String, float[]> each : outputs.entrySet()) {
             y += height + GAP;
@@ -114,20 +114,10 @@ final class ReconstructionPlots {
                 for (int k = 0; k < size; k++) {
                     levels[k] = (float) (1 / (1 + Math.exp(-each.getValue()[i * size + k])));
                 }
-                draw(graphics, levels, images, NAMES + i * (width + GAP), y, width, height);
+                Pictures.drawGrey(graphics, levels, images.columns(), NAMES + i * (width + GAP), y, width);
             }
         }
         graphics.dispose();
         return picture;
-    }
-
-    private static void draw(
-            Graphics2D graphics, float[] levels, ImageSet images, int x, int y, int width, int height) {
-        BufferedImage pixels = new BufferedImage(images.columns(), images.rows(), BufferedImage.TYPE_INT_RGB);
-        for (int k = 0; k < levels.length; k++) {
-            int level = Math.round(levels[k] * WHITE);
-            pixels.setRGB(k % images.columns(), k / images.columns(), level << 16 | level << 8 | level);
-        }
-        graphics.drawImage(pixels, x, y, width, height, null);
     }
 }

@@ -225,7 +225,7 @@ public final class SavedTraining {
 
     /** Options that start from those of the run that was saved, with which it goes on: device and threads are as for a new run. */
     public TrainingOptions.Builder options() {
-        return options.copy();
+        return options.build().toBuilder();
     }
 
     /** Throws unless a run of these options is the one that was saved. */

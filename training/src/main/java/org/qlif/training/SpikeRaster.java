@@ -8,9 +8,26 @@ package org.qlif.training;
  * @param spikes (T, N), 1 for a spike
  * @param label the image's class
  * @param right whether the network says so too
+ * @param inputCounts how often each pixel spiked; null where the engine does not tell
+ * @param columns the width of the image in pixels
  */
-public record SpikeRaster(int steps, int neurons, byte[] spikes, int label, boolean right) {
+public record SpikeRaster(
+        int steps, int neurons, byte[] spikes, int label, boolean right, int[] inputCounts, int columns) {
+    /** Of an engine that does not tell of the input. */
+    public SpikeRaster(int steps, int neurons, byte[] spikes, int label, boolean right) {
+        this(steps, neurons, spikes, label, right, null, 0);
+    }
+
     boolean spike(int step, int neuron) {
         return spikes[step * neurons + neuron] != 0;
+    }
+
+    /** The share of all neurons and steps that are spikes. */
+    double rate() {
+        int count = 0;
+        for (byte spike : spikes) {
+            count += spike;
+        }
+        return (double) count / spikes.length;
     }
 }

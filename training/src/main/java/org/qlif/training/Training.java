@@ -154,10 +154,10 @@ public final class Training {
                 row = 0;
                 trained = new TrainingScore();
             }
-            TrainingResult result =
-                    new TrainingResult(epochs, losses, median(stepMillis), median(neuronMillis), median(encodeMillis));
+            TrainingResult result = new TrainingResult(
+                    epochs, losses, median(stepMillis), median(neuronMillis), median(encodeMillis), run.raster());
             if (plot != null) {
-                Plots.write(plot, options, result, run.raster());
+                Plots.write(plot, options, result);
             }
             listener.finished(result);
             return result;

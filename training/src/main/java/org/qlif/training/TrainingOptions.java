@@ -127,9 +127,48 @@ public record TrainingOptions(
         return new Builder();
     }
 
+    /**
+     * A builder that starts from settings for all training images, chosen on a sixth of them that was held out: ten epochs, a learning rate that
+     * falls by a quarter after each, and images moved by a pixel.
+     */
+    public static Builder full() {
+        return builder()
+                .trainImages(0)
+                .epochs(10)
+                .learningRate(2e-3)
+                .learningRateDecay(0.75)
+                .shift(1);
+    }
+
     /** The learning rate of an epoch, counted from 1. It does not depend on how many epochs there are. */
     public double learningRate(int epoch) {
         return learningRate * StrictMath.pow(learningRateDecay, epoch - 1);
+    }
+
+    /** A builder that starts from these options. */
+    Builder toBuilder() {
+        return builder()
+                .data(data)
+                .hidden(hidden)
+                .steps(steps)
+                .batch(batch)
+                .learningRate(learningRate)
+                .learningRateDecay(learningRateDecay)
+                .clipGrad(clipGrad)
+                .epochs(epochs)
+                .shift(shift)
+                .trainImages(trainImages)
+                .testImages(testImages)
+                .seed(seed)
+                .engine(engine)
+                .threads(threads)
+                .device(device)
+                .neuron(neuron)
+                .tau(tau)
+                .settings(settings)
+                .plot(plot)
+                .checkpoint(checkpoint)
+                .resume(resume);
     }
 
     /** The hidden layer's configuration. */
@@ -174,32 +213,6 @@ public record TrainingOptions(
         private SavedTraining resume;
 
         private Builder() {}
-
-        /** One that starts from what this one has been told. */
-        Builder copy() {
-            return builder()
-                    .data(data)
-                    .hidden(hidden)
-                    .steps(steps)
-                    .batch(batch)
-                    .learningRate(learningRate)
-                    .learningRateDecay(learningRateDecay)
-                    .clipGrad(clipGrad)
-                    .epochs(epochs)
-                    .shift(shift)
-                    .trainImages(trainImages)
-                    .testImages(testImages)
-                    .seed(seed)
-                    .engine(engine)
-                    .threads(threads)
-                    .device(device)
-                    .neuron(neuron)
-                    .tau(tau)
-                    .settings(settings)
-                    .plot(plot)
-                    .checkpoint(checkpoint)
-                    .resume(resume);
-        }
 
         /** Sets the folder of the IDX files. */
         public Builder data(Path data) {

@@ -10,13 +10,15 @@ import java.util.List;
  * @param stepMillis the median time of a training step, from encoding to the update
  * @param neuronMillis the median time that the neurons' kernel took of it, forward and backward
  * @param encodeMillis the median time that encoding the images took of it
+ * @param raster what the trained network's hidden layer does for the first test image
  */
 public record TrainingResult(
         List<EpochResult> epochs,
         List<Double> stepLosses,
         double stepMillis,
         double neuronMillis,
-        double encodeMillis) {
+        double encodeMillis,
+        SpikeRaster raster) {
     /** Copies the lists. */
     public TrainingResult {
         epochs = List.copyOf(epochs);

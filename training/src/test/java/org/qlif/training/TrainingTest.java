@@ -161,9 +161,14 @@ class TrainingTest {
     @Test
     void plotsARasterWithoutSpikes() throws IOException {
         Path plot = folder.resolve("silent.png");
-        TrainingResult result =
-                new TrainingResult(List.of(new EpochResult(1, 1, 0.5, 1, 0.5, 1, 1)), List.of(1.0), 1, 0.1, 0.1);
-        Plots.write(Plots.prepare(plot), tiny().build(), result, new SpikeRaster(5, 32, new byte[5 * 32], 3, false));
+        TrainingResult result = new TrainingResult(
+                List.of(new EpochResult(1, 1, 0.5, 1, 0.5, 1, 1)),
+                List.of(1.0),
+                1,
+                0.1,
+                0.1,
+                new SpikeRaster(5, 32, new byte[5 * 32], 3, false));
+        Plots.write(Plots.prepare(plot), tiny().build(), result);
         assertThat(plot).isNotEmptyFile();
     }
 

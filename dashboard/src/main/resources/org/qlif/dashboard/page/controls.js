@@ -26,6 +26,7 @@ class Control {
     this.spec = spec;
     this.controls = controls;
     this.id = 'c-' + spec.key;
+    this.passedOver = false; // by a search
     this.build();
     this.show();
   }
@@ -80,7 +81,8 @@ class Control {
       this.root.append(this.slider);
     }
     this.shownDefault = element('span', { className: 'range' });
-    this.root.append(element('p', { className: 'meaning', id: `${this.id}-meaning` }, spec.meaning + ' ', this.shownDefault));
+    const facts = spec.range ? [element('span', { className: 'range' }, `· ${spec.range}`), ' '] : [];
+    this.root.append(element('p', { className: 'meaning', id: `${this.id}-meaning` }, `${spec.meaning} `, ...facts, this.shownDefault));
     this.error = element('p', { className: 'error', id: `${this.id}-error`, hidden: true });
     this.root.append(this.error);
   }
@@ -104,11 +106,8 @@ class Control {
     const changed = !same(text, this.byDefault);
     this.root.classList.toggle('changed', changed);
     this.back.hidden = !changed;
-    this.root.hidden = !this.active;
-    const range = this.spec.range ? `${this.spec.range}; ` : '';
-    this.shownDefault.textContent = this.spec.kind === 'CHOICE' || this.spec.kind === 'FLAG'
-      ? `(default ${this.byDefault})`
-      : `(${range}default ${this.byDefault})`;
+    this.root.hidden = !this.active || this.passedOver;
+    this.shownDefault.textContent = `· default ${this.byDefault}`;
   }
 
   /** Tells what a derived number is. */
@@ -237,7 +236,9 @@ export class Controls {
       for (const spec of panel.controls) {
         const within = `${spec.name} ${spec.meaning} ${panel.title}`.toLowerCase();
         const matches = words.every(word => within.includes(word));
-        this.byKey.get(spec.key).root.classList.toggle('visually-hidden', !matches);
+        const control = this.byKey.get(spec.key);
+        control.passedOver = !matches;
+        control.show();
         any ||= matches;
       }
       box.hidden = !any;

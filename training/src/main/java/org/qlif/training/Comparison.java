@@ -1,0 +1,86 @@
+package org.qlif.training;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.qlif.QlifConfig;
+import org.qlif.io.OutputFile;
+
+/**
+ * The same training with several neurons, one after the other: QLIF as asked for, without the qubit, without dynamic spike probability, and LIF;
+ * all else, the seed included, is equal.
+ */
+public final class Comparison {
+    private static final String NO_QUBIT = "decision=" + QlifConfig.Decision.SIGMOID;
+    private static final String NO_DYNAMIC_PROBABILITY = "dynamic_probability=false";
+
+    private Comparison() {}
+
+    /**
+     * Trains and tests all variants, and draws them in one figure if the options name a file for a plot.
+     *
+     * @param options what QLIF's training is to be
+     * @param started hears of each variant's name before it is trained
+     * @param listener hears of each training's progress
+     * @return the results by the variants' names, in the order in which they were trained
+     * @throws OptionException if the options ask for LIF neurons, another engine than the kit, or a checkpoint; and as
+     *     {@link Training#run(TrainingOptions, TrainingListener)}
+     * @throws IOException as {@link Training#run(TrainingOptions, TrainingListener)}
+     */
+    public static Map<String, TrainingResult> run(
+            TrainingOptions options, Consumer<String> started, TrainingListener listener) throws IOException {
+        if (!(options.neuronConfig() instanceof QlifConfig)) {
+            throw new OptionException("neuron", options.neuron(), "QLIF neurons, which LIF ones are compared with");
+        }
+        if (options.engine() != TrainingEngine.Name.QLIF) {
+            throw new OptionException("engine", options.engine(), TrainingEngine.Name.QLIF + " for a comparison");
+        }
+        if (options.checkpoint() != null || options.resume() != null) {
+            throw new OptionException(
+                    options.checkpoint() != null ? "checkpoint" : "resume",
+                    "a file",
+                    "none: a comparison is several trainings");
+        }
+        OutputFile plot = options.plot() == null ? null : Plots.prepare(options.plot());
+        Map<String, TrainingOptions> variants = variants(options);
+        Map<String, TrainingResult> results = new LinkedHashMap<>();
+        for (Map.Entry<String, TrainingOptions> variant : variants.entrySet()) {
+            started.accept(variant.getKey());
+            results.put(variant.getKey(), Training.run(variant.getValue(), listener));
+        }
+        if (plot != null) {
+            ComparisonPlots.write(plot, options, results);
+        }
+        return results;
+    }
+
+    /** The trainings, by name. Where the qubit decides without dynamic probability, it is the decision without the qubit that loses it. */
+    private static Map<String, TrainingOptions> variants(TrainingOptions options) {
+        TrainingOptions.Builder builder = options.toBuilder().plot(null);
+        List<String> asked = options.settings();
+        boolean dynamic =
+                ((QlifConfig) options.neuronConfig()).dynamicProbability().enabled();
+        Map<String, TrainingOptions> variants = new LinkedHashMap<>();
+        variants.put("QLIF", builder.build());
+        variants.put(
+                "without the qubit", builder.settings(with(asked, NO_QUBIT)).build());
+        variants.put(
+                dynamic ? "without dynamic probability" : "without the qubit and dynamic probability",
+                builder.settings(
+                                dynamic
+                                        ? with(asked, NO_DYNAMIC_PROBABILITY)
+                                        : with(asked, NO_QUBIT, NO_DYNAMIC_PROBABILITY))
+                        .build());
+        variants.put("LIF", builder.neuron(NeuronPreset.LIF).settings(List.of()).build());
+        return variants;
+    }
+
+    private static List<String> with(List<String> settings, String... more) {
+        List<String> all = new ArrayList<>(settings);
+        all.addAll(List.of(more));
+        return all;
+    }
+}

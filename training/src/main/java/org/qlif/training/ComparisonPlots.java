@@ -1,0 +1,135 @@
+package org.qlif.training;
+
+import java.awt.Color;
+import java.awt.Graphics2D;
+import java.awt.RenderingHints;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.knowm.xchart.BitmapEncoder;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.lines.SeriesLines;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+import org.qlif.io.OutputFile;
+
+/** A {@link Comparison} as one PNG: losses, accuracies, the hidden layer's spikes for one image, and how often its pixels spiked. */
+final class ComparisonPlots {
+    private static final int CURVES_HEIGHT = 420;
+    private static final int RASTER_HEIGHT = 330;
+    private static final int MAP = 280;
+    private static final int MARGIN = 24;
+    private static final int SMOOTHING = 50;
+
+    private static final List<Color> COLOURS =
+            List.of(ChartStyle.BLUE, ChartStyle.ORANGE, ChartStyle.GREEN, ChartStyle.RED);
+
+    private ComparisonPlots() {}
+
+    static void write(OutputFile file, TrainingOptions options, Map<String, TrainingResult> results)
+            throws IOException {
+        List<BufferedImage> parts = new ArrayList<>();
+        parts.add(BitmapEncoder.getBufferedImage(losses(results)));
+        parts.add(BitmapEncoder.getBufferedImage(accuracies(options, results)));
+        results.forEach((name, result) -> {
+            SpikeRaster raster = result.raster();
+            parts.add(BitmapEncoder.getBufferedImage(Plots.raster(
+                    raster,
+                    RASTER_HEIGHT,
+                    String.format(
+                            Locale.ROOT,
+                            "%s: spikes for the first test image, class %d (%s): %.1f%% of all steps",
+                            name,
+                            raster.label(),
+                            raster.right() ? "recognised" : "mistaken",
+                            100 * raster.rate()))));
+        });
+        SpikeRaster first = results.values().iterator().next().raster();
+        parts.add(inputMap(first));
+        Pictures.write(file, Pictures.joined(parts));
+    }
+
+    private static XYChart losses(Map<String, TrainingResult> results) {
+        XYChart chart = curves("Training loss, mean of " + SMOOTHING + " steps", "loss (cross-entropy)", results);
+        int colour = 0;
+        for (Map.Entry<String, TrainingResult> each : results.entrySet()) {
+            Plots.addLoss(chart, each.getKey(), each.getValue(), SMOOTHING, COLOURS.get(colour++));
+        }
+        chart.getStyler().setYAxisMin(0.0);
+        return chart;
+    }
+
+    private static XYChart accuracies(TrainingOptions options, Map<String, TrainingResult> results) {
+        XYChart chart = curves(
+                String.format(
+                        Locale.ROOT,
+                        "Accuracy, %d hidden neurons, %d time steps: test (line), training (dashes)",
+                        options.hidden(),
+                        options.steps()),
+                "accuracy (%)",
+                results);
+        int colour = 0;
+        for (Map.Entry<String, TrainingResult> each : results.entrySet()) {
+            List<EpochResult> epochs = each.getValue().epochs();
+            List<Integer> x = epochs.stream().map(EpochResult::epoch).toList();
+            XYSeries trained = chart.addSeries(
+                    each.getKey() + " training",
+                    x,
+                    epochs.stream().map(epoch -> 100 * epoch.accuracy()).toList());
+            trained.setLineStyle(SeriesLines.DASH_DASH);
+            trained.setShowInLegend(false);
+            XYSeries tested = chart.addSeries(
+                    String.format(
+                            Locale.ROOT,
+                            "%s: %.2f%%",
+                            each.getKey(),
+                            100 * epochs.getLast().testAccuracy()),
+                    x,
+                    epochs.stream().map(epoch -> 100 * epoch.testAccuracy()).toList());
+            tested.setLineStyle(SeriesLines.SOLID);
+            for (XYSeries series : List.of(trained, tested)) {
+                series.setLineColor(COLOURS.get(colour));
+                series.setMarkerColor(COLOURS.get(colour));
+                series.setMarker(SeriesMarkers.CIRCLE);
+            }
+            colour++;
+        }
+        return chart;
+    }
+
+    private static XYChart curves(String title, String y, Map<String, TrainingResult> results) {
+        int epochs = results.values().iterator().next().epochs().size();
+        XYChart chart = ChartStyle.chart(CURVES_HEIGHT, title, "epoch", y);
+        chart.getStyler().setXAxisMin(0.0);
+        chart.getStyler().setXAxisMax((double) epochs);
+        chart.getStyler().setXAxisTickMarkSpacingHint(ChartStyle.WIDTH / Math.min(12, epochs + 2));
+        ChartStyle.legendBelow(chart);
+        return chart;
+    }
+
+    /** White is a pixel that spiked at every step. */
+    private static BufferedImage inputMap(SpikeRaster raster) {
+        BufferedImage picture = new BufferedImage(ChartStyle.WIDTH, MAP + 3 * MARGIN, BufferedImage.TYPE_INT_RGB);
+        Graphics2D graphics = picture.createGraphics();
+        graphics.setRenderingHint(RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
+        graphics.setColor(Color.WHITE);
+        graphics.fillRect(0, 0, picture.getWidth(), picture.getHeight());
+        graphics.setColor(ChartStyle.INK);
+        graphics.setFont(ChartStyle.AXIS_FONT);
+        graphics.drawString(
+                "Input: how often each pixel of that image spiked, from 0 (black) to " + raster.steps()
+                        + " (white) times",
+                MARGIN,
+                MARGIN);
+        float[] shares = new float[raster.inputCounts().length];
+        for (int k = 0; k < shares.length; k++) {
+            shares[k] = (float) raster.inputCounts()[k] / raster.steps();
+        }
+        Pictures.drawGrey(graphics, shares, raster.columns(), MARGIN, 2 * MARGIN, MAP);
+        graphics.dispose();
+        return picture;
+    }
+}
