@@ -212,7 +212,7 @@ function showCurve() {
     const y = p[middle] + slope * gap;
     return Math.abs(gap) <= 2.5 && y >= 0 && y <= 1 ? y : null;
   });
-  const point = `p = ${number(p[middle])}, slope ${number(slope)} at Δ = 0`;
+  const point = `p = ${number(p[middle], 3)}, slope ${number(slope, 3)} at Δ = 0`;
   const angle = now('decision') === 'QUBIT'
     ? `; α = ${number(result.derived['qlif.q_scale'])}, β = ${number(result.derived['qlif.q_bias'])}` : '';
   plots.curve.middle = p[middle];
