@@ -28,8 +28,13 @@ final class ChartStyle {
     private ChartStyle() {}
 
     static XYChart chart(int height, String title, String xAxis, String yAxis) {
+        return chart(WIDTH, height, title, xAxis, yAxis);
+    }
+
+    /** A chart that shares a row with others. */
+    static XYChart chart(int width, int height, String title, String xAxis, String yAxis) {
         XYChart chart = new XYChartBuilder()
-                .width(WIDTH)
+                .width(width)
                 .height(height)
                 .title(title)
                 .xAxisTitle(xAxis)

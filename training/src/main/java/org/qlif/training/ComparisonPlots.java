@@ -12,12 +12,14 @@ import java.util.Map;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.lines.SeriesLines;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.qlif.io.OutputFile;
 
 /** A {@link Comparison} as one PNG: losses, accuracies, the hidden layer's spikes for one image, and how often its pixels spiked. */
 final class ComparisonPlots {
+    private static final int HALF = ChartStyle.WIDTH / 2;
     private static final int CURVES_HEIGHT = 420;
     private static final int RASTER_HEIGHT = 330;
     private static final int MAP = 280;
@@ -31,46 +33,51 @@ final class ComparisonPlots {
 
     static void write(OutputFile file, TrainingOptions options, Map<String, TrainingResult> results)
             throws IOException {
-        List<BufferedImage> parts = new ArrayList<>();
-        parts.add(BitmapEncoder.getBufferedImage(losses(results)));
-        parts.add(BitmapEncoder.getBufferedImage(accuracies(options, results)));
-        results.forEach((name, result) -> {
-            SpikeRaster raster = result.raster();
-            parts.add(BitmapEncoder.getBufferedImage(Plots.raster(
-                    raster,
-                    RASTER_HEIGHT,
-                    String.format(
-                            Locale.ROOT,
-                            "%s: spikes for the first test image, class %d (%s): %.1f%% of all steps",
-                            name,
-                            raster.label(),
-                            raster.right() ? "recognised" : "mistaken",
-                            100 * raster.rate()))));
-        });
+        List<BufferedImage> rasters = new ArrayList<>();
+        results.forEach((name, result) -> rasters.add(BitmapEncoder.getBufferedImage(raster(name, result.raster()))));
         SpikeRaster first = results.values().iterator().next().raster();
-        parts.add(inputMap(first));
-        Pictures.write(file, Pictures.joined(parts));
+        Pictures.write(
+                file,
+                Pictures.joined(List.of(
+                        Pictures.sideBySide(List.of(
+                                BitmapEncoder.getBufferedImage(losses(results)),
+                                BitmapEncoder.getBufferedImage(accuracies(results)))),
+                        Pictures.sideBySide(rasters.subList(0, 2)),
+                        Pictures.sideBySide(rasters.subList(2, rasters.size())),
+                        inputMap(options, first))));
+    }
+
+    private static XYChart raster(String name, SpikeRaster raster) {
+        return Plots.raster(
+                raster,
+                HALF,
+                RASTER_HEIGHT,
+                String.format(
+                        Locale.ROOT,
+                        "%s: %.1f%% of all steps spike, %s",
+                        name,
+                        100 * raster.rate(),
+                        raster.right() ? "recognised" : "mistaken"));
     }
 
     private static XYChart losses(Map<String, TrainingResult> results) {
         XYChart chart = curves("Training loss, mean of " + SMOOTHING + " steps", "loss (cross-entropy)", results);
+        // Points of its own: where all series have the same, XChart labels some of these instead of round numbers.
+        XYSeries baseline = chart.addSeries("baseline", List.of(0, epochs(results)), List.of(0, 0));
+        baseline.setLineColor(ChartStyle.GREY);
+        baseline.setMarker(SeriesMarkers.NONE);
+        baseline.setShowInLegend(false);
         int colour = 0;
         for (Map.Entry<String, TrainingResult> each : results.entrySet()) {
             Plots.addLoss(chart, each.getKey(), each.getValue(), SMOOTHING, COLOURS.get(colour++));
         }
         chart.getStyler().setYAxisMin(0.0);
+        chart.getStyler().setLegendPosition(LegendPosition.InsideNE);
         return chart;
     }
 
-    private static XYChart accuracies(TrainingOptions options, Map<String, TrainingResult> results) {
-        XYChart chart = curves(
-                String.format(
-                        Locale.ROOT,
-                        "Accuracy, %d hidden neurons, %d time steps: test (line), training (dashes)",
-                        options.hidden(),
-                        options.steps()),
-                "accuracy (%)",
-                results);
+    private static XYChart accuracies(Map<String, TrainingResult> results) {
+        XYChart chart = curves("Accuracy: test (line), training (dashes)", "accuracy (%)", results);
         int colour = 0;
         for (Map.Entry<String, TrainingResult> each : results.entrySet()) {
             List<EpochResult> epochs = each.getValue().epochs();
@@ -100,18 +107,22 @@ final class ComparisonPlots {
         return chart;
     }
 
+    private static int epochs(Map<String, TrainingResult> results) {
+        return results.values().iterator().next().epochs().size();
+    }
+
     private static XYChart curves(String title, String y, Map<String, TrainingResult> results) {
-        int epochs = results.values().iterator().next().epochs().size();
-        XYChart chart = ChartStyle.chart(CURVES_HEIGHT, title, "epoch", y);
+        int epochs = epochs(results);
+        XYChart chart = ChartStyle.chart(HALF, CURVES_HEIGHT, title, "epoch", y);
         chart.getStyler().setXAxisMin(0.0);
         chart.getStyler().setXAxisMax((double) epochs);
-        chart.getStyler().setXAxisTickMarkSpacingHint(ChartStyle.WIDTH / Math.min(12, epochs + 2));
-        ChartStyle.legendBelow(chart);
+        chart.getStyler().setXAxisTickMarkSpacingHint(HALF / Math.min(12, epochs + 2));
+        chart.getStyler().setLegendPosition(LegendPosition.InsideSE);
         return chart;
     }
 
     /** White is a pixel that spiked at every step. */
-    private static BufferedImage inputMap(SpikeRaster raster) {
+    private static BufferedImage inputMap(TrainingOptions options, SpikeRaster raster) {
         BufferedImage picture = new BufferedImage(ChartStyle.WIDTH, MAP + 3 * MARGIN, BufferedImage.TYPE_INT_RGB);
         Graphics2D graphics = picture.createGraphics();
         graphics.setRenderingHint(RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
@@ -120,8 +131,12 @@ final class ComparisonPlots {
         graphics.setColor(ChartStyle.INK);
         graphics.setFont(ChartStyle.AXIS_FONT);
         graphics.drawString(
-                "Input: how often each pixel of that image spiked, from 0 (black) to " + raster.steps()
-                        + " (white) times",
+                String.format(
+                        Locale.ROOT,
+                        "The image, class %d: how often each pixel spiked, from 0 (black) to %d (white) times; %d hidden neurons",
+                        raster.label(),
+                        raster.steps(),
+                        options.hidden()),
                 MARGIN,
                 MARGIN);
         float[] shares = new float[raster.inputCounts().length];

@@ -1,5 +1,6 @@
 package org.qlif.training;
 
+import java.awt.Color;
 import java.awt.Dimension;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
@@ -71,6 +72,23 @@ public final class Pictures {
     /** The charts below one another. */
     public static BufferedImage stacked(List<? extends Chart<?, ?>> charts) {
         return joined(charts.stream().map(BitmapEncoder::getBufferedImage).toList());
+    }
+
+    /** The pictures side by side. */
+    static BufferedImage sideBySide(List<BufferedImage> parts) {
+        int width = parts.stream().mapToInt(BufferedImage::getWidth).sum();
+        int height = parts.stream().mapToInt(BufferedImage::getHeight).max().orElseThrow();
+        BufferedImage picture = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+        Graphics2D graphics = picture.createGraphics();
+        graphics.setColor(Color.WHITE);
+        graphics.fillRect(0, 0, width, height);
+        int left = 0;
+        for (BufferedImage part : parts) {
+            graphics.drawImage(part, left, 0, null);
+            left += part.getWidth();
+        }
+        graphics.dispose();
+        return picture;
     }
 
     /** The pictures below one another. */

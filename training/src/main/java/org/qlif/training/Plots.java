@@ -117,6 +117,7 @@ final class Plots {
     private static XYChart raster(SpikeRaster raster) {
         return raster(
                 raster,
+                ChartStyle.WIDTH,
                 RASTER_HEIGHT,
                 String.format(
                         Locale.ROOT,
@@ -127,7 +128,7 @@ final class Plots {
     }
 
     /** A point for each spike. */
-    static XYChart raster(SpikeRaster raster, int height, String title) {
+    static XYChart raster(SpikeRaster raster, int width, int height, String title) {
         List<Integer> times = new ArrayList<>();
         List<Integer> neurons = new ArrayList<>();
         for (int t = 0; t < raster.steps(); t++) {
@@ -138,7 +139,7 @@ final class Plots {
                 }
             }
         }
-        XYChart chart = ChartStyle.chart(height, title, "time step", "neuron");
+        XYChart chart = ChartStyle.chart(width, height, title, "time step", "neuron");
         chart.getStyler().setLegendVisible(false);
         chart.getStyler().setDefaultSeriesRenderStyle(XYSeriesRenderStyle.Scatter);
         chart.getStyler().setMarkerSize(4);
