@@ -1,4 +1,4 @@
-"""The example learns, and what the README shows runs."""
+"""The example learns, and what the documentation shows runs."""
 
 import importlib.util
 import re
@@ -20,10 +20,11 @@ def test_the_network_learns(capsys, linear):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_the_readmes_examples_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    text = (REPOSITORY / "python" / "README.md").read_text()
-    examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(examples) >= 2
+@pytest.mark.parametrize("page", ["python/README.md", "README.md", "docs/quickstart.md"])
+def test_the_examples_of_the_documentation_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # examples save files
+    examples = re.findall(r"```python\n(.*?)```", (REPOSITORY / page).read_text(), re.DOTALL)
+    assert examples
+    scope = {"__name__": "example"}
     for example in examples:
-        exec(compile(example, "README.md", "exec"), {"__name__": "example"})
+        exec(compile(example, page, "exec"), scope)

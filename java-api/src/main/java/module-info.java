@@ -14,6 +14,7 @@ module org.qlif {
     exports org.qlif.io;
     exports org.qlif.spi;
     exports org.qlif.spi.checkpoint to
+            org.qlif.djl,
             org.qlif.network;
     exports org.qlif.spi.host to
             org.qlif.scalar,

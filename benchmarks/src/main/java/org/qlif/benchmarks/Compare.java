@@ -11,7 +11,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Times all contenders in one run and writes table, plot and the block of the README. */
+/** Times all contenders in one run and writes a table and a plot. */
 @Command(
         name = "compare",
         sortOptions = false,

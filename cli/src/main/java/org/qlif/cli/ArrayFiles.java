@@ -30,7 +30,11 @@ final class ArrayFiles {
         if (isNpy(command, option, file)) {
             return Npy.read(file);
         }
-        Safetensors tensors = Safetensors.read(file);
+        return named(file, Safetensors.read(file), name);
+    }
+
+    /** The tensor of this name, or the only one. */
+    static Tensor named(Path file, Safetensors tensors, String name) throws FileFormatException {
         if (tensors.has(name)) {
             return tensors.tensor(name);
         }

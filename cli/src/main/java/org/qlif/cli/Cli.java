@@ -60,7 +60,7 @@ final class Cli {
                 .addSubcommand(new RunCommand())
                 .addSubcommand(new ReconstructCommand(progress))
                 .addSubcommand(new CurvesCommand())
-                .addSubcommand(new SimulateCommand())
+                .addSubcommand(new SimulateCommand(progress))
                 .addSubcommand(new DashboardCommand())
                 .registerConverter(BenchWorkload.Model.class, new NameConverter<>(BenchWorkload.Model.class))
                 .registerConverter(BenchWorkload.Mode.class, new NameConverter<>(BenchWorkload.Mode.class))

@@ -50,34 +50,23 @@ final class SignalFile {
      */
     static Samples read(Path file, String trace) throws IOException {
         return switch (kind(file.toString())) {
-            case ".npy" -> samples(file, "array", Npy.read(file, MOST_BYTES));
-            case ".safetensors" -> safetensors(file, trace);
+            case ".npy" -> samples(file, Npy.read(file, MOST_BYTES));
+            case ".safetensors" ->
+                samples(file, ArrayFiles.named(file, Safetensors.read(file, Arena.ofAuto(), MOST_BYTES), trace));
             case ".csv" -> new Csv(file, trace).read();
             default -> throw new FileFormatException(file, "expected a name that ends in .npy, .csv or .safetensors");
         };
     }
 
-    private static Samples safetensors(Path file, String trace) throws IOException {
-        Safetensors tensors = Safetensors.read(file, Arena.ofAuto(), MOST_BYTES);
-        String name = tensors.names().size() == 1 ? tensors.names().iterator().next() : trace;
-        if (!tensors.names().contains(name)) {
-            throw new FileFormatException(
-                    file,
-                    "got the tensors " + Printable.text(String.join(", ", tensors.names()))
-                            + ", expected one alone, or '" + trace + "' among them");
-        }
-        return samples(file, "tensor '" + Printable.text(name) + "'", tensors.tensor(name));
-    }
-
     /** {@code (T)}, {@code (T, N)} or {@code (T, 1, N)}. */
-    private static Samples samples(Path file, String what, Tensor tensor) throws IOException {
+    private static Samples samples(Path file, Tensor tensor) throws IOException {
         long[] shape = tensor.shape();
         boolean fits = tensor.rank() == 1 || tensor.rank() == 2 || (tensor.rank() == 3 && shape[1] == 1);
         if (!fits) {
             throw new FileFormatException(
-                    file, what + ": got the shape " + Arrays.toString(shape) + ", expected (T), (T, N) or (T, 1, N)");
+                    file, "got the shape " + Arrays.toString(shape) + ", expected (T), (T, N) or (T, 1, N)");
         }
-        return samples(file, what, floats(tensor), shape[0], tensor.rank() == 1 ? 1 : shape[tensor.rank() - 1]);
+        return samples(file, "array", floats(tensor), shape[0], tensor.rank() == 1 ? 1 : shape[tensor.rank() - 1]);
     }
 
     private static Samples samples(Path file, String what, float[] values, long steps, long neurons)

@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import org.qlif.ConfigOption;
 import org.qlif.Device;
 import org.qlif.NeuronConfig;
@@ -77,6 +78,8 @@ final class SimulateCommand implements Callable<Integer> {
     private static final String DEFAULT_SIGNAL = "ramp";
 
     private static final String SHOW_DEFAULT = " (default: ${DEFAULT-VALUE}).";
+
+    private final Supplier<Progress> progress;
 
     @Spec
     private CommandSpec spec;
@@ -171,6 +174,11 @@ final class SimulateCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print one JSON object.")
     private boolean json;
 
+    /** A command that tells {@code progress} of long files. */
+    SimulateCommand(Supplier<Progress> progress) {
+        this.progress = progress;
+    }
+
     @Override
     public Integer call() throws IOException {
         requireEnd("--plot", plot == null || isPicture(plot), plot, ".png or .svg");
@@ -201,7 +209,7 @@ final class SimulateCommand implements Callable<Integer> {
 
         Traces traces = simulation.run();
         for (TraceFile file : files) {
-            file.write(traces, trace);
+            file.write(traces, trace, progress.get());
         }
         if (picture != null) {
             SimulationPlot.write(picture, traces, shown, title(traces));

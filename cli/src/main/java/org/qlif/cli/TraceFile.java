@@ -35,6 +35,12 @@ final class TraceFile {
     /** The earliest that a zip archive can tell, so that the same traces give the same bytes. */
     private static final LocalDateTime NO_TIME = LocalDateTime.of(1980, 1, 1, 0, 0);
 
+    /** From so many lines on a table takes seconds. */
+    private static final int MANY_LINES = 100_000;
+
+    /** Lines between two looks at the bar. */
+    private static final int LINES_A_BAR = 10_000;
+
     private final Kind kind;
     private final OutputFile file;
 
@@ -71,10 +77,11 @@ final class TraceFile {
      * Writes the file.
      *
      * @param trace what goes into a file of one array
+     * @param progress where the progress of a long table is drawn
      */
-    void write(Traces traces, String trace) throws IOException {
+    void write(Traces traces, String trace, Progress progress) throws IOException {
         switch (kind) {
-            case CSV -> file.write(channel -> csv(channel, traces));
+            case CSV -> file.write(channel -> csv(channel, traces, progress));
             case NPY -> Npy.write(file, tensor(traces, trace));
             case NPZ -> file.write(channel -> npz(channel, traces));
             case SAFETENSORS -> {
@@ -117,20 +124,28 @@ final class TraceFile {
     }
 
     /** A line for each step and neuron. */
-    private static void csv(WritableByteChannel channel, Traces traces) throws IOException {
+    private void csv(WritableByteChannel channel, Traces traces, Progress progress) throws IOException {
         Writer out = new BufferedWriter(
                 new OutputStreamWriter(Channels.newOutputStream(channel), StandardCharsets.UTF_8), 1 << 16);
         out.write("step,neuron," + String.join(",", traces.names()) + "\n");
         float[][] columns = traces.all().values().toArray(float[][]::new);
-        for (int i = 0; i < columns[0].length; i++) {
-            out.write(Integer.toString(i / traces.neurons()));
-            out.write(',');
-            out.write(Integer.toString(i % traces.neurons()));
-            for (float[] column : columns) {
+        int lines = columns[0].length;
+        try (Progress.Bar bar =
+                progress.bar(String.valueOf(file.path().getFileName()), lines < MANY_LINES ? 0 : lines)) {
+            for (int i = 0; i < lines; i++) {
+                out.write(Integer.toString(i / traces.neurons()));
                 out.write(',');
-                out.write(text(column[i]));
+                out.write(Integer.toString(i % traces.neurons()));
+                for (float[] column : columns) {
+                    out.write(',');
+                    out.write(text(column[i]));
+                }
+                out.write('\n');
+                if (i % LINES_A_BAR == LINES_A_BAR - 1) {
+                    bar.reached(i + 1);
+                }
             }
-            out.write('\n');
+            bar.reached(lines);
         }
         out.flush();
     }

@@ -37,7 +37,7 @@ final class Checkout {
     Checkout(Path parent, String name) throws IOException {
         root = Files.createDirectories(parent.resolve(name));
         stub = Files.createDirectories(parent.resolve("stub"));
-        for (String script : List.of("qlif", "build", "scripts/checkout.sh", "scripts/find-jdk.sh")) {
+        for (String script : List.of("qlif", "examples/run", "build", "scripts/checkout.sh", "scripts/find-jdk.sh")) {
             Path copy = root.resolve(script);
             Files.createDirectories(copy.getParent());
             Files.copy(Repository.file(script), copy);

@@ -7,7 +7,10 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -182,6 +185,23 @@ class SimulateCommandTest {
         }
     }
 
+    /** Where there is a terminal; a short table needs none. */
+    @Test
+    void aLongTableHasAProgressBar() throws IOException {
+        Traces few = Simulation.of(NeuronConfig.parse("LIF")).steps(10).run();
+        Traces many = Simulation.of(NeuronConfig.parse("LIF"))
+                .steps(100_000)
+                .neurons(1)
+                .run();
+        ByteArrayOutputStream terminal = new ByteArrayOutputStream();
+        Progress progress = new Progress(System.out, new PrintStream(terminal, true, StandardCharsets.UTF_8), 80);
+        TraceFile.prepare("--output", folder.resolve("few.csv")).write(few, "v", progress);
+        assertThat(terminal.size()).isZero();
+        TraceFile.prepare("--output", folder.resolve("many.csv")).write(many, "v", progress);
+        assertThat(terminal.toString(StandardCharsets.UTF_8)).contains("many.csv 100% ");
+        assertThat(Files.readAllLines(folder.resolve("many.csv"))).hasSize(100_001);
+    }
+
     /** What is written can be read as input, and gives the same again, to the byte. */
     @ParameterizedTest
     @ValueSource(strings = {"in.csv", "in.safetensors", "in.npy"})
@@ -249,7 +269,7 @@ class SimulateCommandTest {
         Path file = folder.resolve("x.npy");
         Npy.write(file, Tensor.of(new float[8], 2, 2, 2));
         assertThat(simulate("--input", file).err())
-                .contains("array: got the shape [2, 2, 2], expected (T), (T, N) or (T, 1, N)");
+                .contains("got the shape [2, 2, 2], expected (T), (T, N) or (T, 1, N)");
         Npy.write(file, Tensor.of(new float[0], 0, 3));
         assertThat(simulate("--input", file).err())
                 .contains("(T, N) = (0, 3), expected at least one step and one neuron");

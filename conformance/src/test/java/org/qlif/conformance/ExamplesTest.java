@@ -3,13 +3,15 @@ package org.qlif.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.qlif.documentation.Example;
 
-/** The examples of the README and of the Javadoc compile, with the variables of {@link ExampleVariables}. */
+/** The examples of the README, of docs and of the Javadoc compile, with the variables of {@link ExampleVariables}. */
 class ExamplesTest {
     private static final List<String> DOCUMENTED = List.of("java-api", "gpu", "network", "simulation", "conformance");
     private static final String IMPORTS =
@@ -22,6 +24,13 @@ class ExamplesTest {
         Path root = Golden.folder().toRealPath().getParent();
         List<Example> examples = new ArrayList<>(Example.inMarkdown(root.resolve("README.md")));
         assertThat(examples).as("examples of the README").isNotEmpty();
+        try (Stream<Path> pages = Files.list(root.resolve("docs"))) {
+            for (Path page : pages.filter(file -> file.toString().endsWith(".md"))
+                    .sorted()
+                    .toList()) {
+                examples.addAll(Example.inMarkdown(page));
+            }
+        }
         for (String module : DOCUMENTED) {
             examples.addAll(Example.inJavadoc(root.resolve(module).resolve("src/main/java")));
         }

@@ -21,7 +21,7 @@ class ExportsTest {
                         "org.qlif: org.qlif",
                         "org.qlif: org.qlif.io",
                         "org.qlif: org.qlif.spi",
-                        "org.qlif: org.qlif.spi.checkpoint to org.qlif.network",
+                        "org.qlif: org.qlif.spi.checkpoint to org.qlif.djl, org.qlif.network",
                         "org.qlif: org.qlif.spi.host to org.qlif.djl, org.qlif.gpu, org.qlif.network, org.qlif.scalar, org.qlif.simd, org.qlif.simulation",
                         "org.qlif.conformance: org.qlif.conformance",
                         "org.qlif.gpu: org.qlif.gpu",

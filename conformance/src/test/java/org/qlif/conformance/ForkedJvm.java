@@ -39,6 +39,9 @@ abstract class ForkedJvm {
     /** Variables that a forked JVM gets beside those of this one. */
     final Map<String, String> environment = new HashMap<>();
 
+    /** Where a forked JVM runs. */
+    Path directory = Path.of("");
+
     record Output(List<String> out, List<String> err) {
         /** What came of the {@code index}-th device. */
         String line(int index) {
@@ -140,8 +143,10 @@ abstract class ForkedJvm {
         command.addAll(List.of(arguments));
         Path out = folder.resolve("out");
         Path err = folder.resolve("err");
-        ProcessBuilder builder =
-                new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .directory(directory.toAbsolutePath().toFile())
+                .redirectOutput(out.toFile())
+                .redirectError(err.toFile());
         // Options that the caller's environment adds to every JVM would not be those that the test names.
         builder.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"));
         builder.environment().putAll(environment);

@@ -115,7 +115,9 @@ class PageTest {
         return page.text("document.querySelectorAll('figure canvas')[" + figure + "].toDataURL()");
     }
 
+    /** What the link says, once the page has had the time to write it. */
     private String hash() {
+        page.evaluate("new Promise(done => setTimeout(done, 400))");
         return page.text("decodeURIComponent(location.hash)");
     }
 
@@ -175,6 +177,28 @@ class PageTest {
         page.press("ArrowRight", ARROW_RIGHT);
         awaitRun(runs);
         assertThat(picture(5)).isNotEqualTo(curve);
+    }
+
+    /** A drag is many moves: the last counts, and neither the server nor the browser's history is flooded. */
+    @Test
+    void aSliderCanBeDragged() {
+        open("");
+        page.evaluate("""
+                (async slider => {
+                  for (let i = 0; i < 500; i++) {
+                    slider.value = 1 + i * 0.1;
+                    slider.dispatchEvent(new Event('input'));
+                    if (i % 10 === 0) await new Promise(done => setTimeout(done, 5));
+                  }
+                })(document.querySelector('[data-key="qlif.tau"] input[type=range]'))""");
+        assertThat(value("qlif.tau")).isEqualTo("51");
+        assertThat(hash()).isEqualTo("#qlif.tau=51");
+        page.await("document.getElementById('plots').getAttribute('aria-busy') === 'false'");
+        assertThat(runs()).isLessThan(500);
+        String membrane = picture(1);
+        page.close();
+        open("#qlif.tau=51");
+        assertThat(picture(1)).isEqualTo(membrane);
     }
 
     /** Each kind of control, and the input, changes what is seen and what the link says. */

@@ -18,16 +18,22 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.qlif.Kernel;
 import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.ParameterRange;
+import org.qlif.Parameters;
 import org.qlif.StateVariable;
+import org.qlif.Statistics;
 import org.qlif.Tape;
 import org.qlif.Tensor;
+import org.qlif.io.FileFormatException;
 import org.qlif.spi.Printable;
+import org.qlif.spi.checkpoint.CheckpointReader;
+import org.qlif.spi.checkpoint.SavedNeurons;
 
 /** A layer of neurons, whatever the model. */
 abstract class NeuronBlock extends AbstractBlock {
@@ -219,6 +225,61 @@ abstract class NeuronBlock extends AbstractBlock {
                 }
             }
         }
+    }
+
+    /** The parameters as a checkpoint has them, copied. */
+    final SavedNeurons saved() {
+        Parameters parameters = Parameters.none(config);
+        List<NeuronParameter> learnable = new ArrayList<>();
+        for (NeuronParameter parameter : config.parameters()) {
+            Parameter value = values.get(parameter.ordinal());
+            parameters.set(parameter, Checkpoints.values(value.getArray()));
+            if (value.requiresGradient()) {
+                learnable.add(parameter);
+            }
+        }
+        Statistics statistics = means.isEmpty() ? null : Statistics.initial(config, neurons());
+        for (int i = 0; i < means.size(); i++) {
+            Statistics carried = Objects.requireNonNull(statistics);
+            carried.get(carried.variables().get(i))
+                    .copyFrom(Checkpoints.values(means.get(i).getArray()));
+        }
+        return new SavedNeurons(config, neurons(), learnable, parameters, null, statistics, null, null, 0, 0);
+    }
+
+    /**
+     * What puts the parameters of layer {@code index} of a checkpoint in the place of this block's.
+     *
+     * @throws FileFormatException if the layer has another configuration or number of neurons; nothing has changed
+     */
+    final Runnable taking(CheckpointReader from, int index) throws FileFormatException {
+        SavedNeurons saved = SavedNeurons.read(from, index);
+        String at = SavedNeurons.prefix(index);
+        if (!saved.config().equals(config)) {
+            throw from.refusal(
+                    at + "config", CheckpointReader.quoted(saved.config().toString()), "'" + config + "'");
+        }
+        if (saved.neurons() != neurons()) {
+            throw from.refusal(at + "neurons", String.valueOf(saved.neurons()), neurons() + ", which the block has");
+        }
+        return () -> {
+            for (NeuronParameter parameter : config.parameters()) {
+                Tensor value = Objects.requireNonNull(saved.parameters().get(parameter));
+                PtNDArray array = (PtNDArray) values.get(parameter.ordinal()).getArray();
+                if (value.elements() == 1) {
+                    Torch.memory(array, neurons()).fill(value.getFloat(0));
+                } else {
+                    Checkpoints.set(array, value);
+                }
+            }
+            Statistics statistics =
+                    saved.statistics() == null ? Statistics.initial(config, neurons()) : saved.statistics();
+            for (int i = 0; i < means.size(); i++) {
+                Checkpoints.set(
+                        means.get(i).getArray(),
+                        statistics.get(statistics.variables().get(i)));
+            }
+        };
     }
 
     /** Closes the parameters, as any block does, and the kernels; a block that is initialized again opens others. */

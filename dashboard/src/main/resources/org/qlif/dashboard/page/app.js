@@ -9,6 +9,7 @@ const $ = id => document.getElementById(id);
 const SHOWN = ['qlif.p', 'qlif.adaptation', 'qlif.slope'];
 const MOST_SHOWN = 6;
 const SPEAK_AFTER = 700;
+const WRITE_AFTER = 200;
 
 let controls;
 let catalogue;
@@ -22,17 +23,19 @@ let running = false;
 let wanted = false;
 let since = 0;
 let speaking;
+let writing;
 
 function changed() {
   if (!wanted) since = performance.now();
   wanted = true;
-  writeLink();
+  writeLinkSoon();
   showChoices();
   if (!running) work();
 }
 
 async function work() {
   running = true;
+  $('plots').setAttribute('aria-busy', 'true');
   while (wanted) {
     wanted = false;
     const began = since;
@@ -48,6 +51,7 @@ async function work() {
     }
     document.body.dataset.runs = Number(document.body.dataset.runs ?? 0) + 1;
   }
+  $('plots').setAttribute('aria-busy', 'false');
   running = false;
 }
 
@@ -208,7 +212,7 @@ function showCurve() {
     const y = p[middle] + slope * gap;
     return Math.abs(gap) <= 2.5 && y >= 0 && y <= 1 ? y : null;
   });
-  const point = `p = ${number(p[middle])}, slope ${number(slope)} at Δ = 0`;
+  const point = `p = ${number(p[middle], 3)}, slope ${number(slope, 3)} at Δ = 0`;
   const angle = now('decision') === 'QUBIT'
     ? `; α = ${number(result.derived['qlif.q_scale'])}, β = ${number(result.derived['qlif.q_bias'])}` : '';
   plots.curve.middle = p[middle];
@@ -320,7 +324,7 @@ function makeChoices() {
   $('measure').addEventListener('click', measure);
   $('neuron').addEventListener('input', () => {
     view.neuron = Number($('neuron').value) - 1;
-    writeLink();
+    writeLinkSoon();
     if (result) show();
   });
   $('find').addEventListener('input', () => controls.find($('find').value));
@@ -348,7 +352,14 @@ async function measure() {
 
 // ---- The link.
 
+/** Browsers refuse an address that changes too often, as it would while a slider moves. */
+function writeLinkSoon() {
+  clearTimeout(writing);
+  writing = setTimeout(writeLink, WRITE_AFTER);
+}
+
 function writeLink() {
+  clearTimeout(writing);
   const link = new URLSearchParams(controls.settings());
   if (view.device !== 'auto') link.set('device', view.device);
   if (view.neuron) link.set('neuron', String(view.neuron + 1));
@@ -379,6 +390,7 @@ function readLink() {
 const isTrace = name => ['qlif', 'lif'].some(model => catalogue.traces[model].some(one => `${model}.${one.name}` === name));
 
 async function copyLink() {
+  writeLink();
   let copied = true;
   try {
     await navigator.clipboard.writeText(location.href);
@@ -397,6 +409,7 @@ async function copyLink() {
 // ---- Downloads.
 
 async function download(kind) {
+  writeLink();
   try {
     if (kind === 'png') {
       const heading = `${result.config}, ${result.neurons} × ${result.steps}, seed ${controls.get('seed')}`;

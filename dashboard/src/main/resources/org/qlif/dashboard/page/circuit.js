@@ -31,7 +31,7 @@ export class Circuit {
     const height = WIRE * (drawn + (more ? 0.6 : 0)) + 16;
     const words = WORDS[readout](threshold, wires);
     const picture = svg('svg', {
-      viewBox: `0 0 470 ${Math.max(70, height)}`, role: 'img',
+      viewBox: `0 0 500 ${Math.max(70, height)}`, role: 'img',
       'aria-label': `Quantum circuit: ${readout === 'MULTI_QUBIT' ? `${wires} wires` : 'one wire'} from the state 0 through a rotation RY(φ) to a measurement; ${words.join(' ')}`,
     });
     for (let i = 0; i < drawn; i++) {

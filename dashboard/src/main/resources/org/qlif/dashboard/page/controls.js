@@ -87,9 +87,12 @@ class Control {
     this.root.append(this.error);
   }
 
-  /** Brings the elements up to the setting. */
-  show() {
+  /** Brings the elements up to the setting; does nothing, for speed, where nothing has changed, unless it must. */
+  show(must = false) {
     const text = this.controls.get(this.key);
+    const now = [text, this.byDefault, this.active, this.passedOver, this.derived].join();
+    if (now === this.shown && !must) return;
+    this.shown = now;
     if (this.spec.kind === 'FLAG') this.field.checked = text === 'true';
     else if (this.spec.kind === 'CHOICE') {
       if (!this.spec.choices.includes(text) && ![...this.field.options].some(option => option.value === text)) {
@@ -114,7 +117,7 @@ class Control {
   showDerived(value) {
     this.derived = value;
     this.field.title = `${this.spec.expected}, or derived, which is ${Number(value.toPrecision(6))}`;
-    if (this.controls.get(this.key) === 'derived') this.show();
+    this.show();
   }
 
   refuse(why) {
@@ -175,6 +178,8 @@ export class Controls {
       if (same(text, this.byKey.get(key).byDefault)) this.given.delete(key);
     }
     this.refresh();
+    // What was typed may be another text for the same value.
+    for (const key of Object.keys(settings)) this.byKey.get(key).show(true);
     this.changed();
   }
 
