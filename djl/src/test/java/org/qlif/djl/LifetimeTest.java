@@ -36,7 +36,7 @@ class LifetimeTest {
     public static final class Training {
         private Training() {}
 
-        /** Prints by how many MiB the process has grown from step 100 to step 600, and by how many arrays the engine has. */
+        /** Prints by how many MiB the process has grown from step 300 to step 800, and by how many arrays the engine has. */
         public static void main(String[] arguments) throws IOException {
             SequentialBlock net = new SequentialBlock()
                     .add(SpikeLinearBlock.builder().setUnits(256).build())
@@ -51,7 +51,7 @@ class LifetimeTest {
                         new QlifTrainer(model, new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss()))) {
                     trainer.initialize(INPUT);
                     NDManager system = model.getNDManager();
-                    steps(trainer, 100);
+                    steps(trainer, 300);
                     long memory = residentBytes();
                     int arrays = system.getManagedArrays().size();
                     steps(trainer, 500);
@@ -110,8 +110,9 @@ class LifetimeTest {
         assertThat(ended).as("ended in time").isTrue();
         assertThat(process.exitValue()).as(Files.readString(err)).isZero();
         String[] grown = Files.readString(out).strip().split(" ");
-        // A step that kept one of its large arrays would make it 300 MiB; what the JVM itself adds is a few.
-        assertThat(Long.parseLong(grown[0])).as("MiB").isLessThan(40);
+        // A step that kept one of its large arrays would make it 300 MiB; what the JVM itself adds, most of it for
+        // its compiler, is some ten and where processors are few comes late.
+        assertThat(Long.parseLong(grown[0])).as("MiB").isLessThan(120);
         assertThat(Integer.parseInt(grown[1])).as("arrays").isZero();
     }
 }
