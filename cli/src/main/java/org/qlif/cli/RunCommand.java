@@ -115,6 +115,14 @@ final class RunCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        new DistinctFiles(spec)
+                .read("FILE", file)
+                .read("--input", input)
+                .read("--labels", labels)
+                .written("--output", output);
+        if (result != null && output == null) {
+            throw new ParameterException(spec.commandLine(), "--result: is for --output, which is not given");
+        }
         OutputFile written = null;
         if (output != null) {
             ArrayFiles.isNpy(spec, "--output", output);
@@ -233,7 +241,7 @@ final class RunCommand implements Callable<Integer> {
         Checkpoint checkpoint = Checkpoint.read(file);
         Network network = checkpoint.network();
         SpikeInput spikes = spikes(given, checkpoint);
-        int[] expected = labels == null ? null : labels(spikes.rows());
+        int[] expected = labels == null ? null : labels(spikes.rows(), network.outputs());
         int[] rows = new int[spikes.rows()];
         Arrays.setAll(rows, i -> i);
         Map<String, Tensor> arrays = new LinkedHashMap<>();
@@ -335,16 +343,22 @@ final class RunCommand implements Callable<Integer> {
         }
     }
 
-    private int[] labels(int rows) throws IOException {
+    private int[] labels(int rows, int outputs) throws IOException {
         Tensor given = ArrayFiles.read(spec, "--labels", labels, "labels");
         if (given.rank() != 1 || given.extent(0) != rows || given.type() == DType.F32) {
             throw new FileFormatException(labels, "got " + given + ", expected whole numbers of shape (" + rows + ")");
         }
         int[] classes = new int[rows];
         for (int i = 0; i < rows; i++) {
-            classes[i] = given.type() == DType.U8
+            long label = given.type() == DType.U8
                     ? given.segment().get(ValueLayout.JAVA_BYTE, i) & 0xff
-                    : Math.clamp(given.segment().getAtIndex(ValueLayout.JAVA_LONG, i), -1, Integer.MAX_VALUE);
+                    : given.segment().getAtIndex(ValueLayout.JAVA_LONG, i);
+            // A label that no output stands for would look like a mistake of the network.
+            if (label < 0 || label >= outputs) {
+                throw new FileFormatException(
+                        labels, "got " + label + " at index " + i + ", expected a class, 0 to " + (outputs - 1));
+            }
+            classes[i] = (int) label;
         }
         return classes;
     }

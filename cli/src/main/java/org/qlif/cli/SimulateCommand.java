@@ -190,10 +190,14 @@ final class SimulateCommand implements Callable<Integer> {
         }
         requireEnd(
                 "--input", input == null || SignalFile.isNamed(input.toString()), input, ".npy, .csv or .safetensors");
+        requireDistinctFiles();
         NeuronConfig chosen = config();
         Device where = device.resolve().device();
         Simulation simulation = simulation(chosen).device(where).options(threads.options());
         requireTrace(chosen);
+        if (outputs.isEmpty() && spec.commandLine().getParseResult().hasMatchedOption("--trace")) {
+            throw refusal("--trace: is for --output, which is not given");
+        }
         if (shown < 0 || shown >= simulation.neurons()) {
             throw refusal("--show: got " + shown + ", expected a whole number from 0 to " + (simulation.neurons() - 1));
         }
@@ -223,6 +227,15 @@ final class SimulateCommand implements Callable<Integer> {
         }
         out.flush();
         return 0;
+    }
+
+    private void requireDistinctFiles() {
+        DistinctFiles files = new DistinctFiles(spec).read("--input", input).read("--config", config);
+        if (SignalFile.isNamed(modulation)) {
+            files.read("--modulation", modulationFile());
+        }
+        outputs.forEach(output -> files.written("--output", output));
+        files.written("--plot", plot);
     }
 
     private static boolean isPicture(Path file) {
@@ -291,19 +304,21 @@ final class SimulateCommand implements Callable<Integer> {
         if (!SignalFile.isNamed(modulation)) {
             return simulation.modulation(waveform("--modulation", modulation));
         }
-        Path file;
-        try {
-            file = Path.of(modulation);
-        } catch (InvalidPathException invalid) {
-            throw new ParameterException(spec.commandLine(), "--modulation: " + invalid.getMessage(), invalid);
-        }
-        Samples samples = SignalFile.read(file, Traces.EXTERNAL_MODULATION);
+        Samples samples = SignalFile.read(modulationFile(), Traces.EXTERNAL_MODULATION);
         note("--modulation", samples);
         if (input != null || steps != null) {
             return simulation.modulation(samples);
         }
         // Nothing else says how long the run is.
         return simulation.steps(samples.steps()).modulation(samples);
+    }
+
+    private Path modulationFile() {
+        try {
+            return Path.of(modulation);
+        } catch (InvalidPathException invalid) {
+            throw new ParameterException(spec.commandLine(), "--modulation: " + invalid.getMessage(), invalid);
+        }
     }
 
     private Waveform waveform(String option, String text) {

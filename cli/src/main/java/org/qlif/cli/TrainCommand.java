@@ -1,6 +1,7 @@
 package org.qlif.cli;
 
 import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -14,6 +15,7 @@ import java.util.function.Supplier;
 import org.qlif.Device;
 import org.qlif.spi.Printable;
 import org.qlif.training.Comparison;
+import org.qlif.training.EpochResult;
 import org.qlif.training.OptionException;
 import org.qlif.training.SavedTraining;
 import org.qlif.training.Training;
@@ -25,6 +27,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code qlif train}. */
@@ -56,6 +59,8 @@ final class TrainCommand implements Callable<Integer> {
     private static final TrainingOptions DEFAULTS = TrainingOptions.builder().build();
 
     private static final String SHOW_DEFAULT = " (default: ${DEFAULT-VALUE}).";
+
+    private static final Gson JSON = new GsonBuilder().serializeNulls().create();
 
     private final Supplier<Progress> progress;
 
@@ -134,6 +139,14 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (full && resume != null) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--full: is for a new training, and --resume goes on with the settings of one that was saved");
+        }
+        new DistinctFiles(spec).read("--resume", resume).written("--plot", plot);
+        // A checkpoint may replace the file that the training goes on from.
+        new DistinctFiles(spec).read("--plot", plot).written("--checkpoint", checkpoint);
         // The kit looks for one that runs the whole network.
         Device chosen = engine == TrainingEngine.Name.QLIF
                 ? device.named()
@@ -173,13 +186,13 @@ final class TrainCommand implements Callable<Integer> {
         if (json) {
             Map<String, Object> report = new LinkedHashMap<>();
             results.forEach((name, result) -> report.put(name, summary(result)));
-            out.println(new Gson().toJson(report));
+            out.println(JSON.toJson(report));
         }
     }
 
     private void report(TrainingResult result) {
         if (json) {
-            spec.commandLine().getOut().println(new Gson().toJson(summary(result)));
+            spec.commandLine().getOut().println(JSON.toJson(summary(result)));
         }
     }
 
@@ -189,19 +202,20 @@ final class TrainCommand implements Callable<Integer> {
         report.put("test_accuracy", result.epochs().getLast().testAccuracy());
         report.put("train_accuracy", result.epochs().getLast().accuracy());
         report.put("train_loss", result.epochs().getLast().loss());
-        report.put(
-                "epochs",
-                result.epochs().stream()
-                        .map(epoch -> Map.of(
-                                "epoch", epoch.epoch(),
-                                "train_loss", epoch.loss(),
-                                "train_accuracy", epoch.accuracy(),
-                                "test_loss", epoch.testLoss(),
-                                "test_accuracy", epoch.testAccuracy(),
-                                "train_seconds", epoch.trainSeconds(),
-                                "test_seconds", epoch.testSeconds()))
-                        .toList());
-        report.put("step_ms", result.stepMillis());
+        report.put("epochs", result.epochs().stream().map(TrainCommand::summary).toList());
+        report.put("step_ms", result.isTimed() ? result.stepMillis() : null);
+        return report;
+    }
+
+    private static Map<String, Object> summary(EpochResult epoch) {
+        Map<String, Object> report = new LinkedHashMap<>();
+        report.put("epoch", epoch.epoch());
+        report.put("train_loss", epoch.loss());
+        report.put("train_accuracy", epoch.accuracy());
+        report.put("test_loss", epoch.testLoss());
+        report.put("test_accuracy", epoch.testAccuracy());
+        report.put("train_seconds", epoch.trainSeconds());
+        report.put("test_seconds", epoch.testSeconds());
         return report;
     }
 

@@ -10,11 +10,15 @@ import org.qlif.training.TrainingOptions;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
 /** The options that say what network is trained and how, alike in every command that trains one. */
 final class TrainingArguments {
     private static final String SHOW_DEFAULT = " (default: ${DEFAULT-VALUE}).";
+
+    /** What sets options that LIF neurons do not have. */
+    private static final List<String> QLIF_ALONE = List.of("--spike-value", "--no-quantum", "--no-dsp");
 
     private final TrainingOptions defaults;
 
@@ -151,6 +155,12 @@ final class TrainingArguments {
         given(parsed, "--test-images", () -> options.testImages(testImages));
         given(parsed, "--neuron", () -> options.neuron(neuron));
         given(parsed, "--tau", () -> options.tau(tau));
+        for (String option : QLIF_ALONE) {
+            if (neuron == NeuronPreset.LIF && parsed.hasMatchedOption(option)) {
+                throw new ParameterException(
+                        command.commandLine(), option + ": is for QLIF neurons, and --neuron is " + neuron);
+            }
+        }
         given(
                 parsed,
                 List.of("--set", "--spike-value", "--no-quantum", "--no-dsp"),

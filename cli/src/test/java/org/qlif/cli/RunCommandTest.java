@@ -7,6 +7,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -223,7 +224,13 @@ class RunCommandTest {
                 "--input: got F32[12, 2, 9], expected B = 3 as in the state that this call continues");
         refused(run(file, input, "--labels", "x.npy"), "--labels: is for a network, and " + file + " is not one");
         refused(
-                run(file, input, "--result", "outputs"),
+                run(
+                        file,
+                        input,
+                        "--result",
+                        "outputs",
+                        "--output",
+                        folder.resolve("x.npy").toString()),
                 "--result: got 'outputs', expected one of spikes, spike_values");
     }
 
@@ -254,6 +261,7 @@ class RunCommandTest {
                 "--input: got ",
                 "expected a path that ends in .npy or .safetensors");
         refused(run(network, images, "--output", folder.resolve("x.csv").toString()), "--output: got ");
+        refused(run(network, images, "--result", "classes"), "--result: is for --output, which is not given");
         failed(
                 run(network, images, "--labels", images.toString()),
                 images + ": got U8[70, 28, 28], expected whole numbers");
@@ -262,6 +270,41 @@ class RunCommandTest {
         Path missing = folder.resolve("missing.safetensors");
         failed(run(missing, images), "no such file or folder: " + missing);
         assertThat(Invocation.of("run", network.toString()).exitCode()).isEqualTo(Cli.USAGE);
+    }
+
+    /** The file that was saved stays as it is, by whatever name the output has. */
+    @Test
+    void neverWritesOverWhatItReads() throws IOException {
+        byte[] before = Files.readAllBytes(network);
+        Path link = Files.createSymbolicLink(folder.resolve("link.safetensors"), network);
+        Path given = folder.resolve("given.npy");
+        Files.copy(images, given);
+        for (Path output : List.of(network, link, network.resolveSibling(".").resolve(network.getFileName()))) {
+            refused(
+                    run(network, given, "--output", output.toString()),
+                    "--output: got " + output + ", expected another file than that of FILE");
+        }
+        refused(
+                run(network, given, "--output", given.toString()),
+                "--output: got " + given + ", expected another file than that of --input");
+        refused(
+                run(network, given, "--labels", labels.toString(), "--output", labels.toString()),
+                "--output: got " + labels + ", expected another file than that of --labels");
+        assertThat(network).hasBinaryContent(before);
+        assertThat(given).hasSameBinaryContentAs(images);
+    }
+
+    @Test
+    void labelsAreClassesOfTheNetwork() throws IOException {
+        Path file = folder.resolve("labels.npy");
+        for (long label : new long[] {-1, 10, 1L << 40}) {
+            long[] classes = new long[IMAGES];
+            classes[3] = label;
+            Npy.write(file, Tensor.of(DType.I64, MemorySegment.ofArray(classes), IMAGES));
+            failed(
+                    run(network, images, "--labels", file.toString()),
+                    file + ": got " + label + " at index 3, expected a class, 0 to 9");
+        }
     }
 
     private static void refused(Invocation run, String... messages) {

@@ -399,6 +399,21 @@ class SimulateCommandTest {
     }
 
     @Test
+    void neverWritesOverWhatItReadsNorTwice() throws IOException {
+        Path current = Files.writeString(folder.resolve("current.csv"), "1\n2\n");
+        Path config = Files.writeString(folder.resolve("config.csv"), "{}");
+        Path twice = folder.resolve("twice.csv");
+        String got = "expected another file than ";
+        assertUsage(simulate("--input", current, "--output", current), got + "that of --input");
+        assertUsage(simulate("--modulation", current, "--output", current), got + "that of --modulation");
+        assertUsage(simulate("--config", config, "--output", config), got + "that of --config");
+        assertUsage(simulate("--output", twice, "--output", folder.resolve("./twice.csv")), got + "before");
+        assertUsage(simulate("--trace", "p"), "--trace: is for --output, which is not given");
+        assertThat(current).hasContent("1\n2\n");
+        assertThat(twice).doesNotExist();
+    }
+
+    @Test
     void filesThatCantBeWrittenAreSaidBeforeTheWork() throws IOException {
         Path file = Files.writeString(folder.resolve("file"), "");
         for (String option : List.of("--output", "--plot")) {

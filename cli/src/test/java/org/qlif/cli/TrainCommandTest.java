@@ -177,6 +177,52 @@ class TrainCommandTest {
         Invocation saved = Invocation.of(brief("train", "--compare --checkpoint x.safetensors"));
         assertThat(saved.exitCode()).isEqualTo(Cli.USAGE);
         assertThat(saved.err()).contains("--checkpoint:", "a comparison is several trainings");
+        Invocation decided = Invocation.of(brief("train", "--compare --no-quantum"));
+        assertThat(decided.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(decided.err()).contains("--set: got decision=SIGMOID, expected neither decision nor");
+        Invocation fixed = Invocation.of(brief("train", "--compare --set dynamic_probability=true"));
+        assertThat(fixed.exitCode()).isEqualTo(Cli.USAGE);
+        assertThat(fixed.err()).contains("--set: got dynamic_probability=true, expected neither decision nor");
+    }
+
+    /** Options that say nothing together are refused, each by its own name. */
+    @Test
+    void refusesWhatContradictsItself() throws IOException {
+        String[][] contradictions = {
+            {"--neuron lif --spike-value sample", "--spike-value: is for QLIF neurons, and --neuron is lif"},
+            {"--neuron lif --no-dsp", "--no-dsp: is for QLIF neurons, and --neuron is lif"},
+            {"--full --resume x.safetensors", "--full: is for a new training"},
+            {"--plot x.png --checkpoint ./x.png", "--checkpoint: got ./x.png, expected another file than that of --plot"
+            },
+            {"--plot x.png --resume x.png", "--plot: got x.png, expected another file than that of --resume"},
+        };
+        for (String[] each : contradictions) {
+            Invocation refused = Invocation.of(brief("train", each[0]));
+            assertThat(refused.exitCode()).isEqualTo(Cli.USAGE);
+            assertThat(refused.err().lines()).singleElement().asString().startsWith("qlif: " + each[1]);
+        }
+    }
+
+    @Test
+    void jsonIsInTheSameOrderEachTime() {
+        Invocation train = Invocation.of(brief("train", "--json"));
+        JsonObject report = JsonParser.parseString(train.out()
+                        .lines()
+                        .filter(line -> line.startsWith("{"))
+                        .findFirst()
+                        .orElseThrow())
+                .getAsJsonObject();
+        assertThat(report.keySet())
+                .containsExactly("test_accuracy", "train_accuracy", "train_loss", "epochs", "step_ms");
+        assertThat(report.getAsJsonArray("epochs").get(0).getAsJsonObject().keySet())
+                .containsExactly(
+                        "epoch",
+                        "train_loss",
+                        "train_accuracy",
+                        "test_loss",
+                        "test_accuracy",
+                        "train_seconds",
+                        "test_seconds");
     }
 
     @Test

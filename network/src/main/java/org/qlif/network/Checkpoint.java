@@ -147,12 +147,20 @@ public final class Checkpoint {
 
     /** Adds a text of the caller's own, which other readers ignore. */
     public Checkpoint extra(String name, String value) {
-        extra.put(name, value);
+        extra.put(Objects.requireNonNull(name, "name"), Objects.requireNonNull(value, "value"));
         return this;
     }
 
-    /** Adds a tensor of the caller's own, F32, I64 or U8, which other readers ignore. */
+    /**
+     * Adds a tensor of the caller's own, F32, I64 or U8, which other readers ignore.
+     *
+     * @throws IllegalArgumentException if it has another type
+     */
     public Checkpoint extra(String name, Tensor value) {
+        Objects.requireNonNull(name, "name");
+        if (value.type() == DType.BIT) {
+            throw new IllegalArgumentException("value: got " + value + ", expected F32, I64 or U8");
+        }
         extraTensors.put(name, value);
         return this;
     }

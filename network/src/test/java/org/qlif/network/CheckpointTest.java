@@ -195,6 +195,20 @@ final class CheckpointTest {
         return content;
     }
 
+    /** At once, and not when the file is written, which may be hours later. */
+    @Test
+    void refusesExtrasThatNoFileCanHold() throws IOException {
+        try (Trainer trainer = trainer()) {
+            Checkpoint checkpoint = Checkpoint.of(trainer);
+            assertThatThrownBy(() -> checkpoint.extra("spikes", Tensor.zeros(DType.BIT, 8)))
+                    .isExactlyInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("value: got BIT[8], expected F32, I64 or U8");
+            Path file = folder.resolve("none.safetensors");
+            checkpoint.write(file);
+            assertThat(Checkpoint.read(file).extraTensor("spikes")).isNull();
+        }
+    }
+
     @Test
     void takesWhatIsLeftOut() throws IOException {
         Content content = good();

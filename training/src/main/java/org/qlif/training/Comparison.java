@@ -26,7 +26,8 @@ public final class Comparison {
      * @param started hears of each variant's name before it is trained
      * @param listener hears of each training's progress
      * @return the results by the variants' names, in the order in which they were trained
-     * @throws OptionException if the options ask for LIF neurons, another engine than the kit, or a checkpoint; and as
+     * @throws OptionException if the options ask for LIF neurons, another engine than the kit, a checkpoint, or settings of
+     *     decision or dynamic probability, in which the neurons are to differ; and as
      *     {@link Training#run(TrainingOptions, TrainingListener)}
      * @throws IOException as {@link Training#run(TrainingOptions, TrainingListener)}
      */
@@ -43,6 +44,15 @@ public final class Comparison {
                     options.checkpoint() != null ? "checkpoint" : "resume",
                     "a file",
                     "none: a comparison is several trainings");
+        }
+        for (String setting : options.settings()) {
+            String name = setting.substring(0, setting.indexOf('=')).strip();
+            if (NO_QUBIT.startsWith(name + "=") || NO_DYNAMIC_PROBABILITY.startsWith(name + "=")) {
+                throw new OptionException(
+                        "set",
+                        setting,
+                        "neither decision nor dynamic_probability, in which the compared neurons differ");
+            }
         }
         OutputFile plot = options.plot() == null ? null : Plots.prepare(options.plot());
         Map<String, TrainingOptions> variants = variants(options);

@@ -143,7 +143,13 @@ final class ComparisonPlots {
         for (int k = 0; k < shares.length; k++) {
             shares[k] = (float) raster.inputCounts()[k] / raster.steps();
         }
-        Pictures.drawGrey(graphics, shares, raster.columns(), MARGIN, 2 * MARGIN, MAP);
+        Pictures.drawGrey(
+                graphics,
+                shares,
+                raster.columns(),
+                MARGIN,
+                2 * MARGIN,
+                Pictures.fitted(raster.columns(), shares.length / raster.columns(), MAP));
         graphics.dispose();
         return picture;
     }

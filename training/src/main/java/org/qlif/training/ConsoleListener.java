@@ -80,13 +80,17 @@ public final class ConsoleListener implements TrainingListener {
 
     @Override
     public void finished(TrainingResult result) {
+        if (!result.isTimed()) {
+            print("[TIME] no training step of a whole batch was left");
+            return;
+        }
         print(
                 "[TIME] training step: %.1f ms (median) | neurons: %.1f ms (%.1f%%) | encoding: %.1f ms (%.1f%%)",
                 result.stepMillis(),
                 result.neuronMillis(),
                 100 * result.neuronShare(),
                 result.encodeMillis(),
-                result.stepMillis() > 0 ? 100 * result.encodeMillis() / result.stepMillis() : 0);
+                100 * result.encodeMillis() / result.stepMillis());
     }
 
     /** How it learns, for people. */

@@ -124,14 +124,21 @@ public final class Pictures {
      * @param columns how many a row has
      * @param width the width of the drawing, whose height follows
      */
-    static void drawGrey(Graphics2D graphics, float[] levels, int columns, int x, int y, int width) {
+    static void drawGrey(Graphics2D graphics, float[] levels, int columns, int x, int y, Dimension size) {
         int rows = levels.length / columns;
         BufferedImage pixels = new BufferedImage(columns, rows, BufferedImage.TYPE_INT_RGB);
         for (int k = 0; k < levels.length; k++) {
             int level = Math.round(levels[k] * 255);
             pixels.setRGB(k % columns, k / columns, level << 16 | level << 8 | level);
         }
-        graphics.drawImage(pixels, x, y, width, width * rows / columns, null);
+        graphics.drawImage(pixels, x, y, size.width, size.height, null);
+    }
+
+    /** How large an image of so many pixels is drawn in a square of {@code side}; one that is all but a line, at least a pixel wide. */
+    static Dimension fitted(int columns, int rows, int side) {
+        int longer = Math.max(columns, rows);
+        return new Dimension(
+                Math.max(1, (int) ((long) side * columns / longer)), Math.max(1, (int) ((long) side * rows / longer)));
     }
 
     /** Writes a picture, as a PNG. */

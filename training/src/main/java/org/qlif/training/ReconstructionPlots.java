@@ -1,6 +1,7 @@
 package org.qlif.training;
 
 import java.awt.Color;
+import java.awt.Dimension;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
@@ -21,6 +22,11 @@ final class ReconstructionPlots {
     private static final int NAMES = 170;
 
     private static final int GAP = 8;
+    /** Of an image, where there are few. */
+    private static final int MOST_SIDE = 160;
+    /** What a row's name takes. */
+    private static final int LEAST_HEIGHT = 20;
+
     private static final int WHITE = 255;
 
     private static final List<Color> COLOURS = List.of(ChartStyle.BLUE, ChartStyle.ORANGE);
@@ -85,8 +91,9 @@ final class ReconstructionPlots {
     }
 
     private static BufferedImage grid(ImageSet images, int[] shown, Map<String, float[]> outputs) {
-        int width = (ChartStyle.WIDTH - NAMES - MARGIN) / shown.length - GAP;
-        int height = width * images.rows() / images.columns();
+        int side = Math.min(MOST_SIDE, (ChartStyle.WIDTH - NAMES - MARGIN) / shown.length - GAP);
+        Dimension each = Pictures.fitted(images.columns(), images.rows(), side);
+        int height = Math.max(each.height, LEAST_HEIGHT);
         BufferedImage picture = new BufferedImage(
                 ChartStyle.WIDTH, (1 + outputs.size()) * (height + GAP) + 2 * MARGIN, BufferedImage.TYPE_INT_RGB);
         Graphics2D graphics = picture.createGraphics();
@@ -104,17 +111,17 @@ final class ReconstructionPlots {
             for (int k = 0; k < size; k++) {
                 levels[k] = (images.pixels()[image * size + k] & 0xff) / (float) WHITE;
             }
-            Pictures.drawGrey(graphics, levels, images.columns(), NAMES + i * (width + GAP), y, width);
+            Pictures.drawGrey(graphics, levels, images.columns(), NAMES + i * (side + GAP), y, each);
         }
-        for (Map.Entry<String, float[]> each : outputs.entrySet()) {
+        for (Map.Entry<String, float[]> output : outputs.entrySet()) {
             y += height + GAP;
-            graphics.drawString(each.getKey(), MARGIN, y + height / 2);
+            graphics.drawString(output.getKey(), MARGIN, y + height / 2);
             for (int i = 0; i < shown.length; i++) {
                 float[] levels = new float[size];
                 for (int k = 0; k < size; k++) {
-                    levels[k] = (float) (1 / (1 + Math.exp(-each.getValue()[i * size + k])));
+                    levels[k] = (float) (1 / (1 + Math.exp(-output.getValue()[i * size + k])));
                 }
-                Pictures.drawGrey(graphics, levels, images.columns(), NAMES + i * (width + GAP), y, width);
+                Pictures.drawGrey(graphics, levels, images.columns(), NAMES + i * (side + GAP), y, each);
             }
         }
         graphics.dispose();

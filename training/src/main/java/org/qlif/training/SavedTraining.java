@@ -17,6 +17,7 @@ import org.qlif.network.Adam;
 import org.qlif.network.Checkpoint;
 import org.qlif.network.Network;
 import org.qlif.network.Trainer;
+import org.qlif.spi.Printable;
 
 /**
  * A training in a file, {@code docs/checkpoints.md}, between two of its steps: the network kit's checkpoint, and what {@link Training} adds to it,
@@ -66,7 +67,21 @@ public final class SavedTraining {
         Network network = checkpoint.network();
         testImages = extra(TEST_IMAGES, Integer::parseInt);
         images = extra(IMAGES, Function.identity());
-        score = new TrainingScore(extra(LOSS, Double::parseDouble), extra(CORRECT, Integer::parseInt), place.row());
+        if (place.seed() != checkpoint.seed()) {
+            throw new FileFormatException(
+                    file,
+                    "training.order.seed: got " + place.seed() + ", expected " + checkpoint.seed() + ", the seed");
+        }
+        double loss = extra(LOSS, Double::parseDouble);
+        if (!(loss >= 0 && loss <= Double.MAX_VALUE)) {
+            throw new FileFormatException(file, "extra." + LOSS + ": got " + loss + ", expected a finite number >= 0");
+        }
+        int correct = extra(CORRECT, Integer::parseInt);
+        if (correct < 0 || correct > place.row()) {
+            throw new FileFormatException(
+                    file, "extra." + CORRECT + ": got " + correct + ", expected 0 to " + place.row());
+        }
+        score = new TrainingScore(loss, correct, place.row());
         String settings = extra(SETTINGS, Function.identity());
         options = TrainingOptions.builder()
                 .hidden((int) network.get("0.bias").elements())
@@ -99,9 +114,20 @@ public final class SavedTraining {
                     file,
                     "training.order.row: got " + place.row() + ", expected the end of a step of " + place.batch());
         }
-        if (place.epoch() < 1 || epochs.size() != place.epoch() - 1) {
+        if (place.epoch() < 1) {
+            throw new FileFormatException(file, "training.order.epoch: got " + place.epoch() + ", expected at least 1");
+        }
+        if (epochs.size() != place.epoch() - 1) {
             throw new FileFormatException(
                     file, "extra." + RESULTS + ": got " + epochs.size() + " epochs, expected " + (place.epoch() - 1));
+        }
+        long steps = (place.epoch() - 1L) * Math.ceilDiv(place.rows(), place.batch())
+                + Math.ceilDiv(place.row(), place.batch());
+        if (losses.size() != steps) {
+            throw new FileFormatException(
+                    file,
+                    "tensor 'extra." + LOSSES + "': got " + losses.size() + " numbers, expected " + steps
+                            + ", one a step");
         }
     }
 
@@ -122,6 +148,9 @@ public final class SavedTraining {
         }
         try {
             return parser.apply(text);
+        } catch (NumberFormatException malformed) {
+            throw new FileFormatException(
+                    file, "extra." + name + ": got '" + Printable.text(text) + "', expected a number", malformed);
         } catch (IllegalArgumentException malformed) {
             throw new FileFormatException(file, "extra." + name + ": " + malformed.getMessage(), malformed);
         }
@@ -135,7 +164,12 @@ public final class SavedTraining {
         }
         List<Double> numbers = new ArrayList<>();
         for (long bits : tensor.segment().toArray(ValueLayout.JAVA_LONG)) {
-            numbers.add(Double.longBitsToDouble(bits));
+            double number = Double.longBitsToDouble(bits);
+            if (!Double.isFinite(number)) {
+                throw new FileFormatException(
+                        file, "tensor 'extra." + name + "': got " + number + ", expected finite numbers");
+            }
+            numbers.add(number);
         }
         return numbers;
     }

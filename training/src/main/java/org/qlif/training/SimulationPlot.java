@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
@@ -286,10 +287,15 @@ public final class SimulationPlot {
         double[] y = cells.stream()
                 .mapToDouble(cell -> (double) (cell / columns) * neurons / rows)
                 .toArray();
-        // Points of its own: where there are few values, XChart labels some of these instead of round numbers; and it
-        // refuses an empty chart.
-        chart.addSeries("corners", new double[] {-0.5, steps - 0.5}, new double[] {-0.7, neurons - 0.3})
-                .setMarker(SeriesMarkers.NONE);
+        // Points that nobody sees, at every step: where there are few values, as those of silent neurons, XChart labels
+        // these instead of round numbers; and it refuses an empty chart.
+        double[] times = IntStream.range(0, columns)
+                .mapToDouble(i -> (double) ((long) i * steps / columns))
+                .toArray();
+        double[] heights = new double[columns];
+        Arrays.fill(heights, neurons - 0.3);
+        heights[0] = -0.7;
+        chart.addSeries("unseen", times, heights).setMarker(SeriesMarkers.NONE);
         if (x.length > 0) {
             XYSeries series = chart.addSeries("spikes", x, y);
             series.setMarker(SeriesMarkers.CIRCLE);

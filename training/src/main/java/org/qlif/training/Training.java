@@ -40,6 +40,13 @@ public final class Training {
                 ? Math.min(options.trainImages(), trainSet.count())
                 : trainSet.count("trainImages", options.trainImages());
         testCount = testSet.count("testImages", options.testImages());
+        int room = Math.min(trainSet.rows(), trainSet.columns()) - 1;
+        if (options.shift() > room) {
+            throw new OptionException(
+                    "shift",
+                    options.shift(),
+                    "at most " + room + " for images of " + trainSet.rows() + "x" + trainSet.columns());
+        }
         shape = new NetworkShape(
                 options.steps(), trainSet.pixelsPerImage(), options.hidden(), Math.max(2, trainSet.maxLabel() + 1));
         images = SavedTraining.checksum(trainSet, trainCount, testSet, testCount);
@@ -56,8 +63,8 @@ public final class Training {
      * @throws IdxException if a data file is missing, damaged or does not fit the others
      * @throws IOException if the plot or the checkpoint can't be written, which is known before training unless the disk fills up meanwhile, or if the
      *     engine can't be loaded
-     * @throws OptionException if the options ask for more images than there are, for an engine that is not there, or for a network that it
-     *     has no room for
+     * @throws OptionException if the options ask for more images than there are, for an engine that is not there, for a network that it has no
+     *     room for, or to move images by as much as they are high or wide
      * @throws IllegalArgumentException if the device is unknown, or can't run the network
      * @throws org.qlif.DeviceUnavailableException if the device can't run here
      * @throws TrainingDivergedException if anything that is computed or learned stops being finite

@@ -13,6 +13,8 @@ import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.qlif.Device;
 
 class ReconstructionTest {
@@ -95,6 +97,24 @@ class ReconstructionTest {
         }
         assertThat(greys).isGreaterThan(1000);
         assertThat(result.epochs().get("lif")).hasSize(1);
+    }
+
+    /** Whatever the images are, the picture is one that a page has room for. */
+    @ParameterizedTest
+    @CsvSource({"1, 3000", "3000, 1", "2, 2"})
+    void drawsImagesOfAnyForm(int rows, int columns) throws IOException {
+        Path odd = Files.createDirectory(folder.resolve("odd"));
+        for (String prefix : List.of("train", "t10k")) {
+            Files.write(
+                    odd.resolve(prefix + "-images-idx3-ubyte"),
+                    TestData.images(2, rows, columns, new byte[2 * rows * columns]));
+            Files.write(odd.resolve(prefix + "-labels-idx1-ubyte"), TestData.labels((byte) 0, (byte) 1));
+        }
+        Path plot = folder.resolve("odd.png");
+        Reconstruction.run(tiny().data(odd).epochs(1).steps(2).plot(plot).build(), SILENT);
+        BufferedImage picture = ImageIO.read(plot.toFile());
+        assertThat(picture.getWidth()).isEqualTo(1200);
+        assertThat(picture.getHeight()).isBetween(500, 1100);
     }
 
     @Test

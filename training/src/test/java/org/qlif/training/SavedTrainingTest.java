@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -19,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.Tensor;
 import org.qlif.io.FileFormatException;
@@ -99,6 +104,19 @@ class SavedTrainingTest {
         assertThat(saved().options().build().epochs()).isEqualTo(2);
     }
 
+    /** No time was measured, so that none is told. */
+    @Test
+    void saysWhereNothingIsLeft() throws IOException {
+        Training.run(tiny().epochs(1).checkpoint(file).build(), SILENT);
+        ByteArrayOutputStream lines = new ByteArrayOutputStream();
+        TrainingResult result = Training.run(
+                saved().options().data(folder.resolve("data")).build(), new ConsoleListener(new PrintStream(lines)));
+        assertThat(result.isTimed()).isFalse();
+        assertThat(lines.toString(StandardCharsets.UTF_8))
+                .contains("[TEST] epoch 1", "[TIME] no training step of a whole batch was left")
+                .doesNotContain("0.0 ms");
+    }
+
     @Test
     void refusesOptionsThatContradictTheFile() throws IOException {
         Training.run(tiny().epochs(2).checkpoint(file).build(), SILENT);
@@ -172,6 +190,15 @@ class SavedTrainingTest {
         with("extra.train.neuron", "relu", "extra.train.neuron: neuron: got 'relu'");
         with("training.order.row", "31", "training.order.row: got 31, expected the end of a step of 32");
         with("training.order.epoch", "2", "extra.train.results: got 0 epochs, expected 1");
+        with("training.order.epoch", "0", "training.order.epoch: got 0, expected at least 1");
+        with("training.order.seed", "2", "training.order.seed: got 2, expected 1, the seed");
+        with("extra.train.epochs", "ten", "extra.train.epochs: got 'ten', expected a number");
+        with("extra.train.epoch.loss", "NaN", "extra.train.epoch.loss: got NaN, expected a finite number >= 0");
+        with("extra.train.epoch.correct", "-1", "extra.train.epoch.correct: got -1, expected 0 to 70");
+        with("extra.train.epoch.correct", "71", "extra.train.epoch.correct: got 71, expected 0 to 70");
+        losses(new long[2], "tensor 'extra.train.losses': got 2 numbers, expected 3, one a step");
+        long nan = Double.doubleToRawLongBits(Double.NaN);
+        losses(new long[] {0, nan, 0}, "tensor 'extra.train.losses': got NaN, expected finite numbers");
     }
 
     private void without(String name, String message) throws IOException {
@@ -183,6 +210,11 @@ class SavedTrainingTest {
 
     private void with(String name, String value, String message) throws IOException {
         changed((metadata, _) -> metadata.put(name, value), message);
+    }
+
+    private void losses(long[] bits, String message) throws IOException {
+        Tensor losses = Tensor.of(DType.I64, MemorySegment.ofArray(bits), bits.length);
+        changed((_, tensors) -> tensors.put("extra.train.losses", losses), message);
     }
 
     private void changed(BiConsumer<Map<String, String>, Map<String, Tensor>> change, String message)

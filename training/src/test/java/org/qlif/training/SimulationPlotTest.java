@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.LifConfig;
 import org.qlif.QlifConfig;
 import org.qlif.simulation.Samples;
@@ -49,6 +50,31 @@ class SimulationPlotTest {
         return Arrays.stream(image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0, image.getWidth()))
                 .filter(pixel -> pixel == colour)
                 .count();
+    }
+
+    /** Neurons that never spike have a time axis, too: numbers at both ends, left and right of its title. */
+    @ParameterizedTest
+    @ValueSource(ints = {500, 5})
+    void silentNeuronsHaveATimeAxis(int steps) throws IOException {
+        Waveform weak = Waveform.parse("constant,amplitude=0.01");
+        BufferedImage image = png(draw(
+                "silent.png",
+                Simulation.of(LifConfig.defaults()).current(weak).steps(steps).run()));
+        int width = image.getWidth();
+        int left = 0;
+        int right = 0;
+        for (int y = image.getHeight() - 60; y < image.getHeight(); y++) {
+            int[] row = image.getRGB(0, y, width, 1, null, 0, width);
+            if (Arrays.stream(row).filter(pixel -> (pixel & 0xFF) < 0xA0).count() < width / 2) {
+                for (int x = 0; x < width; x++) {
+                    int dark = (row[x] & 0xFF) < 0xA0 ? 1 : 0;
+                    left += x > LEFT_OF_FRAMES + 10 && x < width / 3 ? dark : 0;
+                    right += x > width - width / 3 && x < width - 20 ? dark : 0;
+                }
+            }
+        }
+        assertThat(left).isGreaterThan(20);
+        assertThat(right).isGreaterThan(20);
     }
 
     /** The plots' frames begin and end in the same columns: one time axis for all. */

@@ -226,6 +226,13 @@ class TrainingTest {
     }
 
     @Test
+    void refusesToMoveImagesByMoreThanTheirSize() {
+        assertThatExceptionOfType(OptionException.class)
+                .isThrownBy(() -> Training.run(tiny().shift(4).build(), SILENT))
+                .withMessage("shift: got 4, expected at most 3 for images of 4x5");
+    }
+
+    @Test
     void refusesMoreImagesThanThereAreExceptByDefault() throws IOException {
         assertThatExceptionOfType(OptionException.class)
                 .isThrownBy(() ->
