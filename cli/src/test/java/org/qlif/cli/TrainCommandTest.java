@@ -152,11 +152,7 @@ class TrainCommandTest {
         Invocation train = Invocation.of(append(brief("train", "--compare --json --plot"), plot.toString()));
         assertThat(train.err()).isEmpty();
         assertThat(train.out().lines().filter(line -> line.startsWith("[COMPARE]")))
-                .containsExactly(
-                        "[COMPARE] QLIF",
-                        "[COMPARE] without the qubit",
-                        "[COMPARE] without the qubit and dynamic probability",
-                        "[COMPARE] LIF");
+                .containsExactly("[COMPARE] QLIF", "[COMPARE] no qubit", "[COMPARE] no qubit, no DSP", "[COMPARE] LIF");
         JsonObject report = JsonParser.parseString(train.out()
                         .lines()
                         .filter(line -> line.startsWith("{"))
@@ -170,7 +166,7 @@ class TrainCommandTest {
         assertThat(ImageIO.read(plot.toFile()).getHeight()).isGreaterThan(1000);
 
         Invocation dynamic = Invocation.of(brief("train", "--compare --neuron 2025-08-15"));
-        assertThat(dynamic.out()).contains("[COMPARE] without dynamic probability");
+        assertThat(dynamic.out()).contains("[COMPARE] no DSP");
         Invocation lifAlready = Invocation.of(brief("train", "--compare --neuron lif"));
         assertThat(lifAlready.exitCode()).isEqualTo(Cli.USAGE);
         assertThat(lifAlready.err()).contains("--neuron: got lif, expected QLIF neurons");

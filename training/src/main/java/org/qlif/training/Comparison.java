@@ -10,7 +10,7 @@ import org.qlif.QlifConfig;
 import org.qlif.io.OutputFile;
 
 /**
- * The same training with several neurons, one after the other: QLIF as asked for, without the qubit, without dynamic spike probability, and LIF;
+ * The same training with several neurons, one after the other: QLIF as asked for, without the qubit, without dynamic spike probability (DSP), and LIF;
  * all else, the seed included, is equal.
  */
 public final class Comparison {
@@ -75,10 +75,9 @@ public final class Comparison {
                 ((QlifConfig) options.neuronConfig()).dynamicProbability().enabled();
         Map<String, TrainingOptions> variants = new LinkedHashMap<>();
         variants.put("QLIF", builder.build());
+        variants.put("no qubit", builder.settings(with(asked, NO_QUBIT)).build());
         variants.put(
-                "without the qubit", builder.settings(with(asked, NO_QUBIT)).build());
-        variants.put(
-                dynamic ? "without dynamic probability" : "without the qubit and dynamic probability",
+                dynamic ? "no DSP" : "no qubit, no DSP",
                 builder.settings(
                                 dynamic
                                         ? with(asked, NO_DYNAMIC_PROBABILITY)

@@ -12,7 +12,6 @@ import java.util.Map;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
-import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.lines.SeriesLines;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.qlif.io.OutputFile;
@@ -54,7 +53,7 @@ final class ComparisonPlots {
                 RASTER_HEIGHT,
                 String.format(
                         Locale.ROOT,
-                        "%s: %.1f%% of all steps spike, %s",
+                        "%s: %.1f%% spikes, %s",
                         name,
                         100 * raster.rate(),
                         raster.right() ? "recognised" : "mistaken"));
@@ -72,7 +71,6 @@ final class ComparisonPlots {
             Plots.addLoss(chart, each.getKey(), each.getValue(), SMOOTHING, COLOURS.get(colour++));
         }
         chart.getStyler().setYAxisMin(0.0);
-        chart.getStyler().setLegendPosition(LegendPosition.InsideNE);
         return chart;
     }
 
@@ -117,7 +115,7 @@ final class ComparisonPlots {
         chart.getStyler().setXAxisMin(0.0);
         chart.getStyler().setXAxisMax((double) epochs);
         chart.getStyler().setXAxisTickMarkSpacingHint(HALF / Math.min(12, epochs + 2));
-        chart.getStyler().setLegendPosition(LegendPosition.InsideSE);
+        ChartStyle.legendBelow(chart);
         return chart;
     }
 
