@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
-import safetensors.numpy
 
 from .config import NeuronConfig, parse
 from .kernel import Kernel
@@ -135,6 +134,9 @@ def save(checkpoint: Checkpoint, path: Union[str, "os.PathLike[str]"]) -> None:
         raise TypeError(f"checkpoint: got {type(checkpoint).__name__}, expected a qlif.Checkpoint")
     metadata, tensors = _written(checkpoint)
     _Reader(metadata, tensors).checkpoint()
+    # Here, so that what only runs kernels, as the benchmarks do, needs NumPy alone.
+    import safetensors.numpy
+
     _replace(Path(os.path.realpath(path)), safetensors.numpy.save(tensors, metadata))
 
 
