@@ -132,7 +132,7 @@ class TrainCommandTest {
                 .contains(
                         "784-8-10, 3 time steps",
                         "Adam, learning rate 0.002 times 0.5 an epoch, batch 128",
-                        "1 epoch, images moved by up to 1 pixels");
+                        "1 epoch, images moved by up to 1 pixel");
     }
 
     /** Options that users of the original know; without a qubit, a snapshot has settings of its own. */

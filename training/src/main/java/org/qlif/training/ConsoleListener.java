@@ -104,7 +104,9 @@ public final class ConsoleListener implements TrainingListener {
                 options.clipGrad() == 0 ? "not clipped" : "clipped at " + number(options.clipGrad()),
                 options.epochs(),
                 options.epochs() == 1 ? "epoch" : "epochs",
-                options.shift() == 0 ? "" : ", images moved by up to " + options.shift() + " pixels");
+                options.shift() == 0
+                        ? ""
+                        : ", images moved by up to " + options.shift() + (options.shift() == 1 ? " pixel" : " pixels"));
     }
 
     private static String describe(TrainingSetup setup) {
