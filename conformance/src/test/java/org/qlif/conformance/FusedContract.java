@@ -3,12 +3,13 @@ package org.qlif.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+import static org.qlif.conformance.LentTensors.f32;
+import static org.qlif.conformance.LentTensors.ofAClosedArena;
+import static org.qlif.conformance.LentTensors.ofAnotherThread;
+import static org.qlif.conformance.Refusal.refusal;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import java.util.stream.Stream;
@@ -238,35 +239,7 @@ abstract class FusedContract {
         }
     }
 
-    private interface Spoiler {
-        void spoil(Call call) throws Exception;
-    }
-
-    private record Refusal(String name, Class<? extends Exception> type, String message, Spoiler spoiler) {}
-
-    private static Refusal refusal(String name, String message, Spoiler spoiler) {
-        return new Refusal(name, IllegalArgumentException.class, message, spoiler);
-    }
-
-    private static Tensor f32(long... shape) {
-        return Tensor.zeros(DType.F32, shape);
-    }
-
-    private static Tensor ofAClosedArena(long... shape) {
-        try (Arena arena = Arena.ofShared()) {
-            return Tensor.of(DType.F32, arena.allocate(Tensor.byteSize(DType.F32, shape), 4), shape);
-        }
-    }
-
-    private static Tensor ofAnotherThread(long... shape) throws Exception {
-        try (ExecutorService other = Executors.newSingleThreadExecutor()) {
-            return other.submit(() -> Tensor.of(
-                            DType.F32, Arena.ofConfined().allocate(Tensor.byteSize(DType.F32, shape), 4), shape))
-                    .get();
-        }
-    }
-
-    private static List<Refusal> refusals() {
+    private static List<Refusal<Call>> refusals() {
         return List.of(
                 refusal(
                         "an input beside it",
@@ -318,12 +291,12 @@ abstract class FusedContract {
                     call.linear.bias(Tensor.of(DType.F32, shared.asSlice(0, 4L * N), N));
                     call.forward.spikes(Tensor.of(DType.U8, shared.asSlice(0, T * B * N), T, B, N));
                 }),
-                new Refusal(
+                new Refusal<>(
                         "weights of a closed arena",
                         IllegalStateException.class,
                         "linear.weights: ",
                         call -> call.linear.weights(ofAClosedArena(K, N))),
-                new Refusal(
+                new Refusal<>(
                         "a bias of another thread",
                         WrongThreadException.class,
                         "linear.bias: ",
@@ -332,16 +305,16 @@ abstract class FusedContract {
 
     @TestFactory
     Stream<DynamicTest> refusesBeforeItWrites() {
-        return refusals().stream().map(refusal -> dynamicTest(refusal.name, () -> assertRefused(refusal)));
+        return refusals().stream().map(refusal -> dynamicTest(refusal.name(), () -> assertRefused(refusal)));
     }
 
-    private void assertRefused(Refusal refusal) throws Exception {
+    private void assertRefused(Refusal<Call> refusal) throws Exception {
         try (Kernel kernel = open(QlifConfig.defaults(), 2);
                 Call call = new Call()) {
-            refusal.spoiler.spoil(call);
+            refusal.spoiler().spoil(call);
             assertThatThrownBy(() -> kernel.forward(call.forward))
-                    .isExactlyInstanceOf(refusal.type)
-                    .hasMessageStartingWith(refusal.message);
+                    .isExactlyInstanceOf(refusal.type())
+                    .hasMessageStartingWith(refusal.message());
             call.outputs.forEach(Memory::assertPoisoned);
             call.memory.assertGuardsIntact();
         }

@@ -3,8 +3,11 @@ package org.qlif.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+import static org.qlif.conformance.LentTensors.f32;
+import static org.qlif.conformance.LentTensors.ofAClosedArena;
+import static org.qlif.conformance.LentTensors.ofAnotherThread;
+import static org.qlif.conformance.Refusal.refusal;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
@@ -378,36 +381,8 @@ abstract class LinearContract {
         }
     }
 
-    private interface Spoiler {
-        void spoil(Call call) throws Exception;
-    }
-
-    private record Refusal(String name, Class<? extends Exception> type, String message, Spoiler spoiler) {}
-
-    private static Refusal refusal(String name, String message, Spoiler spoiler) {
-        return new Refusal(name, IllegalArgumentException.class, message, spoiler);
-    }
-
-    private static Tensor f32(long... shape) {
-        return Tensor.zeros(DType.F32, shape);
-    }
-
     private static Tensor readOnly(long... shape) {
         return Tensor.of(DType.F32, f32(shape).segment().asReadOnly(), shape);
-    }
-
-    private static Tensor ofAClosedArena(long... shape) {
-        try (Arena arena = Arena.ofShared()) {
-            return Tensor.of(DType.F32, arena.allocate(Tensor.byteSize(DType.F32, shape), 4), shape);
-        }
-    }
-
-    private static Tensor ofAnotherThread(long... shape) throws Exception {
-        try (ExecutorService other = Executors.newSingleThreadExecutor()) {
-            return other.submit(() -> Tensor.of(
-                            DType.F32, Arena.ofConfined().allocate(Tensor.byteSize(DType.F32, shape), 4), shape))
-                    .get();
-        }
     }
 
     /** Memory of a device that this one can't reach, at an address of nobody's. */
@@ -418,7 +393,7 @@ abstract class LinearContract {
     }
 
     /** Faults of what both calls read. */
-    private static List<Refusal> ofBoth() {
+    private static List<Refusal<Call>> ofBoth() {
         return List.of(
                 refusal("an input of rank 2", "input: ", call -> call.forward.input(f32(T * B, K))),
                 refusal(
@@ -439,24 +414,24 @@ abstract class LinearContract {
                         "weights elsewhere",
                         "weights: got memory of elsewhere:0",
                         call -> call.forward.weights(far(DType.F32, K, M))),
-                new Refusal(
+                new Refusal<>(
                         "weights of a closed arena",
                         IllegalStateException.class,
                         "weights: ",
                         call -> call.forward.weights(ofAClosedArena(K, M))),
-                new Refusal(
+                new Refusal<>(
                         "weights of another thread",
                         WrongThreadException.class,
                         "weights: ",
                         call -> call.forward.weights(ofAnotherThread(K, M))),
-                new Refusal(
+                new Refusal<>(
                         "an input of a closed arena",
                         IllegalStateException.class,
                         "input: ",
                         call -> call.forward.input(ofAClosedArena(T, B, K))));
     }
 
-    private static List<Refusal> ofForward() {
+    private static List<Refusal<Call>> ofForward() {
         return List.of(
                 refusal("no output", "output: ", call -> call.forward.output(null)),
                 refusal("an output of other shape", "output: ", call -> call.forward.output(f32(T, M, B))),
@@ -485,19 +460,19 @@ abstract class LinearContract {
                         "a bias elsewhere",
                         "bias: got memory of elsewhere:0",
                         call -> call.forward.bias(far(DType.F32, M))),
-                new Refusal(
+                new Refusal<>(
                         "an output of another thread",
                         WrongThreadException.class,
                         "output: ",
                         call -> call.forward.output(ofAnotherThread(T, B, M))),
-                new Refusal(
+                new Refusal<>(
                         "a bias of a closed arena",
                         IllegalStateException.class,
                         "bias: ",
                         call -> call.forward.bias(ofAClosedArena(M))));
     }
 
-    private static List<Refusal> ofBackward() {
+    private static List<Refusal<Call>> ofBackward() {
         return List.of(
                 refusal("a gradient of other steps", "gradOutput: ", call -> call.backward.gradOutput(f32(2, B, M))),
                 refusal(
@@ -541,12 +516,12 @@ abstract class LinearContract {
                         "a gradient of the input as bits",
                         "gradInput: ",
                         call -> call.backward.gradInput(Tensor.zeros(DType.BIT, T, B, K))),
-                new Refusal(
+                new Refusal<>(
                         "a gradient of a closed arena",
                         IllegalStateException.class,
                         "gradOutput: ",
                         call -> call.backward.gradOutput(ofAClosedArena(T, B, M))),
-                new Refusal(
+                new Refusal<>(
                         "gradients of weights of another thread",
                         WrongThreadException.class,
                         "gradWeights: ",
@@ -558,11 +533,11 @@ abstract class LinearContract {
         return Stream.of(
                         Stream.concat(ofBoth().stream(), ofForward().stream())
                                 .map(refusal -> dynamicTest(
-                                        "forward: " + refusal.name,
+                                        "forward: " + refusal.name(),
                                         () -> assertRefused(refusal, (layer, call) -> layer.forward(call.forward)))),
                         Stream.concat(ofBoth().stream(), ofBackward().stream())
                                 .map(refusal -> dynamicTest(
-                                        "backward: " + refusal.name,
+                                        "backward: " + refusal.name(),
                                         () -> assertRefused(refusal, (layer, call) -> layer.backward(call.backward)))))
                 .flatMap(tests -> tests);
     }
@@ -571,13 +546,13 @@ abstract class LinearContract {
         void run(SpikeLinear layer, Call call);
     }
 
-    private void assertRefused(Refusal refusal, Run run) throws Exception {
+    private void assertRefused(Refusal<Call> refusal, Run run) throws Exception {
         try (SpikeLinear layer = open(2);
                 Call call = new Call()) {
-            refusal.spoiler.spoil(call);
+            refusal.spoiler().spoil(call);
             assertThatThrownBy(() -> run.run(layer, call))
-                    .isExactlyInstanceOf(refusal.type)
-                    .hasMessageStartingWith(refusal.message);
+                    .isExactlyInstanceOf(refusal.type())
+                    .hasMessageStartingWith(refusal.message());
             call.outputs.forEach(Memory::assertPoisoned);
             call.memory.assertGuardsIntact();
         }

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+import static org.qlif.conformance.LentTensors.f32;
+import static org.qlif.conformance.LentTensors.ofAClosedArena;
+import static org.qlif.conformance.LentTensors.ofAnotherThread;
+import static org.qlif.conformance.Refusal.refusal;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -70,13 +74,6 @@ abstract class RefusalContract {
     private Kernel open(NeuronConfig config) {
         return Kernel.open(config, device, KernelOptions.defaults().withThreads(2));
     }
-
-    /** Spoils a valid call. */
-    private interface Spoiler {
-        void spoil(Call call) throws Exception;
-    }
-
-    private record Refusal(String name, Class<? extends Exception> type, String message, Spoiler spoiler) {}
 
     /** A valid forward and backward call with every output asked for, for a case to spoil. */
     private static final class Call implements AutoCloseable {
@@ -186,21 +183,6 @@ abstract class RefusalContract {
         }
     }
 
-    /** A tensor in a confined arena of a thread that is not the caller. */
-    private static Tensor ofAnotherThread(long... shape) throws Exception {
-        try (ExecutorService other = Executors.newSingleThreadExecutor()) {
-            return other.submit(() -> Tensor.of(
-                            DType.F32, Arena.ofConfined().allocate(Tensor.byteSize(DType.F32, shape), 4), shape))
-                    .get();
-        }
-    }
-
-    private static Tensor ofAClosedArena(long... shape) {
-        try (Arena arena = Arena.ofShared()) {
-            return Tensor.of(DType.F32, arena.allocate(Tensor.byteSize(DType.F32, shape), 4), shape);
-        }
-    }
-
     /** Makes a call advance a state in place that has {@code first} among its tensors. */
     private static void advanceInPlace(Call call, Tensor first) {
         List<Tensor> tensors = new ArrayList<>(List.of(first));
@@ -216,24 +198,16 @@ abstract class RefusalContract {
         return Tensor.of(DType.F32, tensor.segment().asSlice(0, 4L * B * N), B, N);
     }
 
-    private static Tensor f32(long... shape) {
-        return Tensor.zeros(DType.F32, shape);
-    }
-
     private static Tensor i64(long... shape) {
         return Tensor.zeros(DType.I64, shape);
     }
 
-    private static Refusal refusal(String name, String message, Spoiler spoiler) {
-        return new Refusal(name, IllegalArgumentException.class, message, spoiler);
-    }
-
-    private static Refusal badState(String name, String message, Spoiler spoiler) {
-        return new Refusal(name, IllegalStateException.class, message, spoiler);
+    private static Refusal<Call> badState(String name, String message, Refusal.Spoiler<Call> spoiler) {
+        return new Refusal<>(name, IllegalStateException.class, message, spoiler);
     }
 
     /** What is refused whatever the model; {@code config} is the kernel's. */
-    private static List<Refusal> forward(NeuronConfig config) {
+    private static List<Refusal<Call>> forward(NeuronConfig config) {
         String positive = config.parameters().get(POSITIVE).symbol();
         return List.of(
                 refusal("input of rank 2", "input", call -> call.forward.input(f32(T, N))),
@@ -394,7 +368,7 @@ abstract class RefusalContract {
                     call.forward.initialState(state).finalState(state);
                 }),
                 badState("memory of a closed arena", "closed", call -> call.forward.input(ofAClosedArena(T, B, N))),
-                new Refusal(
+                new Refusal<>(
                         "memory of another thread",
                         WrongThreadException.class,
                         "confined",
@@ -407,7 +381,7 @@ abstract class RefusalContract {
     }
 
     /** What is refused where a model draws and takes a modulation. */
-    private static final List<Refusal> DRAWING = List.of(
+    private static final List<Refusal<Call>> DRAWING = List.of(
             refusal("modulation that does not broadcast", "modulation", call -> call.forward.modulation(f32(B, N + 1))),
             refusal("modulation of rank 4", "modulation", call -> call.forward.modulation(f32(1, T, B, N))),
             refusal(
@@ -429,19 +403,20 @@ abstract class RefusalContract {
             }));
 
     /** What is refused where it does neither. */
-    private static final List<Refusal> NOT_DRAWING = List.of(
+    private static final List<Refusal<Call>> NOT_DRAWING = List.of(
             refusal("a modulation of the right shape", "modulation", call -> call.forward.modulation(f32(B, N))),
             refusal("uniforms of the right shape", "uniforms", call -> call.forward.uniforms(f32(T, B, N))),
             refusal("normals of the right shape", "normals", call -> call.forward.normals(f32(T, B, N))));
 
-    private static List<Refusal> allForward(NeuronConfig config) {
-        List<Refusal> all = new ArrayList<>(forward(config));
+    private static List<Refusal<Call>> allForward(NeuronConfig config) {
+        List<Refusal<Call>> all = new ArrayList<>(forward(config));
         all.addAll(config.acceptsModulation() ? DRAWING : NOT_DRAWING);
         return all;
     }
 
     /** A test of each case with each model. */
-    private Stream<DynamicTest> each(Function<NeuronConfig, List<Refusal>> refusals, BiConsumer<Kernel, Refusal> test) {
+    private Stream<DynamicTest> each(
+            Function<NeuronConfig, List<Refusal<Call>>> refusals, BiConsumer<Kernel, Refusal<Call>> test) {
         return TestModel.all()
                 .map(TestModel::defaults)
                 .flatMap(config -> refusals.apply(config).stream()
@@ -453,7 +428,7 @@ abstract class RefusalContract {
     }
 
     /** Spoils the call; what a case throws itself fails the test. */
-    private static void spoil(Refusal refusal, Call call) {
+    private static void spoil(Refusal<Call> refusal, Call call) {
         try {
             refusal.spoiler().spoil(call);
         } catch (Exception thrown) {
@@ -475,7 +450,7 @@ abstract class RefusalContract {
         });
     }
 
-    private static List<Refusal> backward(NeuronConfig config) {
+    private static List<Refusal<Call>> backward(NeuronConfig config) {
         String first = config.parameters().getFirst().symbol();
         return List.of(
                 badState("parameters that changed since, for a set that was changed less often", "tape", call -> {
@@ -575,7 +550,7 @@ abstract class RefusalContract {
                 }));
     }
 
-    private static final List<Refusal> BACKWARD_MODULATED = List.of(
+    private static final List<Refusal<Call>> BACKWARD_MODULATED = List.of(
             badState("a modulation that was changed since", "tape", call -> call.forward.modulation(f32(B, N))),
             badState("uniforms that were lent since", "tape", call -> call.forward.uniforms(f32(T, B, N))),
             refusal(
@@ -583,8 +558,8 @@ abstract class RefusalContract {
                     "gradModulation",
                     call -> call.backward.gradModulation(call.memory.poisoned(DType.F32, N))));
 
-    private static List<Refusal> allBackward(NeuronConfig config) {
-        List<Refusal> all = new ArrayList<>(backward(config));
+    private static List<Refusal<Call>> allBackward(NeuronConfig config) {
+        List<Refusal<Call>> all = new ArrayList<>(backward(config));
         if (config.acceptsModulation()) {
             all.addAll(BACKWARD_MODULATED);
         } else {
@@ -618,7 +593,7 @@ abstract class RefusalContract {
     }
 
     /** Sets of parameters can change behind a description that was checked: what they then lend is checked again. */
-    private static List<Refusal> changedParameters(NeuronConfig config) {
+    private static List<Refusal<Call>> changedParameters(NeuronConfig config) {
         return List.of(
                 refusal(
                         "a wrong length",
@@ -646,7 +621,7 @@ abstract class RefusalContract {
                         "memory of a closed arena",
                         "closed",
                         call -> call.forward.parameters().set(call.parameter(POSITIVE), ofAClosedArena(N))),
-                new Refusal(
+                new Refusal<>(
                         "memory of another thread",
                         WrongThreadException.class,
                         "confined",
@@ -683,7 +658,7 @@ abstract class RefusalContract {
         });
     }
 
-    private static List<Refusal> changedGradients(NeuronConfig config) {
+    private static List<Refusal<Call>> changedGradients(NeuronConfig config) {
         return List.of(
                 refusal(
                         "a wrong length",
@@ -706,7 +681,7 @@ abstract class RefusalContract {
                         "memory of a closed arena",
                         "closed",
                         call -> call.backward.gradParameters().set(call.parameter(POSITIVE), ofAClosedArena(N))),
-                new Refusal(
+                new Refusal<>(
                         "memory of another thread",
                         WrongThreadException.class,
                         "confined",

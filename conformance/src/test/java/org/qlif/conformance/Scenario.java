@@ -281,6 +281,7 @@ record Scenario(
     Scenario withRowIndex(long[] rowIndex) {
         return with(
                 config,
+                input,
                 rowIndex == null ? draws : new DrawStream(draws.seed(), draws.stream()),
                 rowIndex,
                 gradSpikeValues);
@@ -288,39 +289,26 @@ record Scenario(
 
     /** This scenario with another input. */
     Scenario withInput(float[] input) {
-        return new Scenario(
-                config,
-                shape,
-                input,
-                parameters,
-                modulation,
-                uniforms,
-                normals,
-                draws,
-                rowIndex,
-                firstStep,
-                initial,
-                gradSpikeValues,
-                gradVoltages,
-                gradFinal);
+        return with(config, input, draws, rowIndex, gradSpikeValues);
     }
 
     /** This scenario with draws of elsewhere. */
     Scenario withDraws(DrawStream draws) {
-        return with(config, draws, rowIndex, gradSpikeValues);
+        return with(config, input, draws, rowIndex, gradSpikeValues);
     }
 
     /** This scenario with another gradient of the spike values. */
     Scenario withGradSpikeValues(float[] gradSpikeValues) {
-        return with(config, draws, rowIndex, gradSpikeValues);
+        return with(config, input, draws, rowIndex, gradSpikeValues);
     }
 
     /** The same numbers under another configuration of the model. */
     Scenario withConfig(NeuronConfig config) {
-        return with(config, draws, rowIndex, gradSpikeValues);
+        return with(config, input, draws, rowIndex, gradSpikeValues);
     }
 
-    private Scenario with(NeuronConfig config, DrawStream draws, long[] rowIndex, float[] gradSpikeValues) {
+    private Scenario with(
+            NeuronConfig config, float[] input, DrawStream draws, long[] rowIndex, float[] gradSpikeValues) {
         return new Scenario(
                 config,
                 shape,
