@@ -24,7 +24,11 @@ final class SignalFile {
     /** The longest file: more than the longest signal needs in any of the formats. */
     private static final long MOST_BYTES = 1 << 28;
 
+    private static final String STEP = "step";
     private static final String NEURON = "neuron";
+
+    /** What the live page's files have before the names of QLIF's traces, beside those of another neuron. */
+    private static final String PAGE_PREFIX = "qlif.";
 
     private SignalFile() {}
 
@@ -103,7 +107,7 @@ final class SignalFile {
 
     /**
      * A table of text: a line for each step and a column for each neuron, with or without a line of names above; or a line for each step and
-     * neuron, with the columns that {@link TraceFile} writes.
+     * neuron, with the columns that {@link TraceFile} or the live page writes.
      */
     private static final class Csv {
         private final Path file;
@@ -140,15 +144,34 @@ final class SignalFile {
             if (first.stream().allMatch(Csv::isNumber)) {
                 return table(reader, first);
             }
-            int column = first.indexOf(trace);
+            requireNames(first);
+            int column = first.contains(trace) ? first.indexOf(trace) : first.indexOf(PAGE_PREFIX + trace);
             if (column >= 0) {
                 return tidy(reader, first, column);
+            }
+            if (first.contains(STEP) || first.contains(NEURON)) {
+                throw new FileFormatException(
+                        file,
+                        "line " + line + ": got the columns " + Printable.text(String.join(", ", first))
+                                + ", expected '" + trace + "' or '" + PAGE_PREFIX + trace + "' among them");
             }
             List<String> second = next(reader);
             if (second == null) {
                 throw new FileFormatException(file, "got no numbers below its names, expected a line for each step");
             }
+            requireFields(second, first.size());
             return table(reader, second);
+        }
+
+        /** A line of numbers with a mistake in it would be taken for names, and its step be lost. */
+        private void requireNames(List<String> fields) throws FileFormatException {
+            boolean numbers = fields.stream().anyMatch(Csv::isNumber);
+            for (int i = 0; i < fields.size(); i++) {
+                String field = fields.get(i);
+                if (numbers ? !isNumber(field) : !isName(field)) {
+                    throw problem(i, fields, numbers ? "a number" : "a number or a name");
+                }
+            }
         }
 
         /** The fields of the next line that is not blank; null at the end. */
@@ -250,6 +273,11 @@ final class SignalFile {
                     file,
                     "line " + line + ", column " + (column + 1) + ": got '" + Printable.text(fields.get(column))
                             + "', expected " + expected);
+        }
+
+        /** Whether this, which is no number, was not meant to be one either. */
+        private static boolean isName(String text) {
+            return !text.isEmpty() && !text.matches("[-+.]*[0-9].*");
         }
 
         private static boolean isNumber(String text) {

@@ -243,6 +243,17 @@ class SimulateCommandTest {
         assertThat(csv("neuron,input\n0,1\n1,2\n2,3\n").neurons()).isEqualTo(3);
     }
 
+    /** It has two neurons' traces in one table. */
+    @Test
+    void readsWhatTheLivePageWrites() throws IOException {
+        String page = "step,neuron,qlif.input,qlif.v,qlif.external_modulation,lif.input\n"
+                + "0,0,1,7,0.5,8\n0,1,2,7,1.5,8\n1,0,3,7,2.5,8\n1,1,4,7,3.5,8\n";
+        assertThat(values(csv(page))).containsExactly(1, 2, 3, 4);
+        assertThat(csv(page).neurons()).isEqualTo(2);
+        Samples modulation = SignalFile.read(folder.resolve("some.csv"), "external_modulation");
+        assertThat(values(modulation)).containsExactly(0.5f, 1.5f, 2.5f, 3.5f);
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -252,6 +263,13 @@ class SimulateCommandTest {
                 "'1,2\n3' | line 2: got 1 fields, expected 2, as many as above",
                 "'1\n\nx' | line 3, column 1: got 'x', expected a number",
                 "'1\n1f' | line 2, column 1: got '1f', expected a number",
+                "'1,x\n2,3' | line 1, column 2: got 'x', expected a number",
+                "'1.O\n2' | line 1, column 1: got '1.O', expected a number or a name",
+                "'--1\n2' | line 1, column 1: got '--1', expected a number or a name",
+                "',a\n0,2' | line 1, column 1: got '', expected a number or a name",
+                "'a,b\n1' | line 2: got 1 fields, expected 2, as many as above",
+                "'step,neuron,lif.input\n0,0,1' | line 1: got the columns step, neuron, lif.input, expected 'input' or 'qlif.input' among them",
+                "'neuron,v\n0,1' | line 1: got the columns neuron, v, expected 'input'",
                 "'input,neuron\n1,0\n1,2' | line 3, column 2: got '2', expected neuron 1, as neurons follow each other",
                 "'input,neuron\n1,0\n1,1\n1,0' | got 3 lines, expected a multiple of 2, its number of neurons",
                 "'input,neuron' | column 'input': got (T, N) = (0, 0)",
