@@ -1,6 +1,7 @@
 package org.qlif.cli;
 
 import java.util.List;
+import java.util.function.Supplier;
 import org.qlif.NeuronConfig;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -31,8 +32,17 @@ final class SetOption {
      * @throws ParameterException if it has no such option, or not such a value
      */
     NeuronConfig applied(NeuronConfig config) {
+        return applied(() -> config.with(settings));
+    }
+
+    /**
+     * What {@code config} makes of what was given.
+     *
+     * @throws ParameterException if it refuses
+     */
+    NeuronConfig applied(Supplier<NeuronConfig> config) {
         try {
-            return config.with(settings);
+            return config.get();
         } catch (IllegalArgumentException refusal) {
             throw new ParameterException(command.commandLine(), "--set: " + refusal.getMessage(), refusal);
         }

@@ -10,9 +10,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.StringJoiner;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.qlif.ConfigOption;
 import org.qlif.Device;
 import org.qlif.NeuronConfig;
@@ -90,7 +92,8 @@ final class SimulateCommand implements Callable<Integer> {
             paramLabel = "NAME",
             converter = PresetConverter.class,
             description = "The neuron to start from, one of: ${COMPLETION-CANDIDATES} (default: default, which is also"
-                    + " called qlif).")
+                    + " called qlif). With --set decision=SIGMOID, a snapshot is what it was in its classic mode, as for"
+                    + " ./qlif train --no-quantum.")
     private Preset neuron;
 
     @Option(
@@ -254,27 +257,35 @@ final class SimulateCommand implements Callable<Integer> {
     }
 
     private NeuronConfig config() throws IOException {
-        Preset preset = neuron == null ? Preset.DEFAULT : neuron;
         if (config == null) {
-            return set.applied(preset.config());
+            Preset preset = neuron == null ? Preset.DEFAULT : neuron;
+            return set.applied(() -> preset.config(set.settings()));
         }
         ConfigFile file = ConfigFile.read(config);
-        if (neuron == null && "LIF".equals(file.model())) {
-            preset = Preset.LIF;
-        }
+        Preset byDefault = "LIF".equals(file.model()) ? Preset.LIF : Preset.DEFAULT;
+        Preset preset = neuron == null ? byDefault : neuron;
         if (file.model() != null && !file.model().equals(preset.config().model())) {
             throw refusal("--config: " + Printable.path(config) + ": model: got '" + Printable.text(file.model())
                     + "', expected "
                     + (neuron == null ? "QLIF or LIF" : preset.config().model() + ", as --neuron is"));
         }
-        NeuronConfig configured;
         try {
-            configured = preset.config().with(file.settings());
+            preset.config(file.settings());
         } catch (IllegalArgumentException refusal) {
             throw new ParameterException(
                     spec.commandLine(), "--config: " + Printable.path(config) + ": " + refusal.getMessage(), refusal);
         }
-        return set.applied(configured);
+        // Together, since the decision that a snapshot has may come from either.
+        Set<String> names = set.settings().stream().map(SimulateCommand::name).collect(Collectors.toSet());
+        List<String> settings = new ArrayList<>(file.settings());
+        settings.removeIf(setting -> names.contains(name(setting)));
+        settings.addAll(set.settings());
+        return set.applied(() -> preset.config(settings));
+    }
+
+    /** The name of the option in a setting. */
+    private static String name(String setting) {
+        return setting.split("=", 2)[0];
     }
 
     private Simulation simulation(NeuronConfig chosen) throws IOException {

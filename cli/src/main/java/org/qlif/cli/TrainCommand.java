@@ -120,7 +120,7 @@ final class TrainCommand implements Callable<Integer> {
     @Option(
             names = "--compare",
             description =
-                    "Train QLIF, QLIF without the qubit, without dynamic spike probability, and LIF, one after the other;"
+                    "Train QLIF, QLIF without the qubit (see --no-quantum), without dynamic spike probability, and LIF, one after the other;"
                             + " --plot draws them side by side.")
     private boolean compare;
 

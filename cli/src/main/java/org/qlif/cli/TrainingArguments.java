@@ -105,7 +105,11 @@ final class TrainingArguments {
                             + " are drawn (default: as the neuron's settings say).")
     private SpikeValue spikeValue;
 
-    @Option(names = "--no-quantum", description = "Decide without the qubit: --set decision=SIGMOID.")
+    @Option(
+            names = "--no-quantum",
+            description =
+                    "Decide without the qubit: --set decision=SIGMOID, which makes a snapshot what it was in its classic mode; 2025-08-24"
+                            + " then also has drawn spikes, a refractory period, dynamic spike probability and no probability_floor.")
     private boolean noQuantum;
 
     @Option(

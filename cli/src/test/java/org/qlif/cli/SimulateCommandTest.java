@@ -29,6 +29,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.NeuronConfig;
+import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.Decision;
 import org.qlif.Tensor;
 import org.qlif.io.Npy;
 import org.qlif.io.Safetensors;
@@ -37,6 +39,7 @@ import org.qlif.simulation.Samples;
 import org.qlif.simulation.Simulation;
 import org.qlif.simulation.Traces;
 import org.qlif.simulation.Waveform;
+import org.qlif.training.NeuronPreset;
 
 class SimulateCommandTest {
     @TempDir
@@ -356,6 +359,41 @@ class SimulateCommandTest {
                         .getAsString())
                 .isEqualTo("LIF dt=5.0E-4 v_th=0.5");
         assertUsage(simulate("--config", file, "--model", "qlif"), "model: got 'LIF', expected QLIF, as --neuron is");
+    }
+
+    /** As in a training, wherever the decision comes from. */
+    @Test
+    void aSnapshotWithoutItsQubitHasItsClassicMode() throws IOException {
+        QlifConfig classic =
+                QlifConfig.Preset.SNAPSHOT_2025_08_24.builder(Decision.SIGMOID).build();
+        assertThat(classic.refractoriness().enabled()).isTrue();
+        Path file = Files.writeString(folder.resolve("neuron.json"), "{\"decision\": \"SIGMOID\", \"tau\": 5}");
+        assertThat(config("--neuron", "2025-08-24", "--set", "decision=SIGMOID"))
+                .isEqualTo(classic);
+        assertThat(config("--neuron", "2025-08-24", "--config", file)).isEqualTo(classic.with(List.of("tau=5")));
+        assertThat(config("--neuron", "2025-08-24", "--config", file, "--set", "tau=7"))
+                .isEqualTo(classic.with(List.of("tau=7")));
+        assertThat(config("--neuron", "2025-08-24", "--config", file, "--set", "decision=QUBIT"))
+                .isEqualTo(Preset.of("2025-08-24").config().with(List.of("tau=5")));
+        NeuronConfig trained = NeuronPreset.of("2025-08-24").config(2, List.of("decision=SIGMOID"));
+        assertThat(config(
+                        "--neuron",
+                        "2025-08-24",
+                        "--set",
+                        "decision=SIGMOID",
+                        "--set",
+                        "tau=2",
+                        "--set",
+                        "noise_std=0",
+                        "--set",
+                        "use_adaptive_threshold=false"))
+                .isEqualTo(trained);
+    }
+
+    private static NeuronConfig config(Object... arguments) {
+        Object[] all =
+                Stream.concat(Arrays.stream(arguments), Stream.of("--steps", 2)).toArray();
+        return NeuronConfig.parse(json(all).get("config").getAsString());
     }
 
     @ParameterizedTest

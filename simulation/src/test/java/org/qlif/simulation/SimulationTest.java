@@ -20,6 +20,7 @@ import org.qlif.LifConfig;
 import org.qlif.NeuronConfig;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifTrace;
 import org.qlif.Tensor;
 import org.qlif.Trace;
@@ -53,6 +54,21 @@ class SimulationTest {
         assertThat(traces.neuronStepsPerSecond()).isPositive();
         assertThat(traces.device().kind()).isEqualTo("cpu");
         assertThat(Preset.of(preset.toString())).isSameAs(preset);
+    }
+
+    @Test
+    void aSnapshotHasSettingsForEachDecision() {
+        for (QlifConfig.Preset snapshot : QlifConfig.Preset.values()) {
+            for (Decision decision : Decision.values()) {
+                assertThat(Preset.of(snapshot.toString()).config(List.of("tau=7", "decision=" + decision)))
+                        .isEqualTo(snapshot.builder(decision).tau(7).build());
+            }
+        }
+        assertThat(Preset.DEFAULT.config(List.of("decision=SIGMOID")))
+                .isEqualTo(QlifConfig.parse("QLIF decision=SIGMOID"));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Preset.SNAPSHOT_2025_08_24.config(List.of("decision=COIN")))
+                .withMessageStartingWith("decision: got 'COIN'");
     }
 
     /** The bits of a call of the kernel with these draws. */

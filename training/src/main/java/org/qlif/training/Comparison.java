@@ -8,10 +8,14 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.qlif.QlifConfig;
 import org.qlif.io.OutputFile;
+import org.qlif.simulation.Preset;
 
 /**
  * The same training with several neurons, one after the other: QLIF as asked for, without the qubit, without dynamic spike probability (DSP), and LIF;
  * all else, the seed included, is equal.
+ *
+ * <p>Without the qubit, a snapshot is what it was in its classic mode ({@link Preset}), which may differ from it in more than the decision: that of 2025-08-24
+ * then also has drawn spikes, a refractory period, dynamic spike probability and no floor of p.
  */
 public final class Comparison {
     private static final String NO_QUBIT = "decision=" + QlifConfig.Decision.SIGMOID;

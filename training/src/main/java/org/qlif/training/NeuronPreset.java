@@ -9,9 +9,8 @@ import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.AdaptiveThreshold;
-import org.qlif.QlifConfig.Decision;
-import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
+import org.qlif.simulation.Preset;
 
 /**
  * The neuron of the hidden layer: QLIF in qubit mode, unless the settings say otherwise, without membrane noise, which slows learning here; or a LIF to compare with. A threshold
@@ -20,31 +19,31 @@ import org.qlif.QlifParameter;
  */
 public enum NeuronPreset {
     /** {@link QlifConfig#defaults}. */
-    DEFAULT("default"),
+    DEFAULT(Preset.DEFAULT),
     /** The public snapshot of 2025-08-15. */
-    SNAPSHOT_2025_08_15("2025-08-15"),
+    SNAPSHOT_2025_08_15(Preset.SNAPSHOT_2025_08_15),
     /** The public snapshot of 2025-08-24; learns best. */
-    SNAPSHOT_2025_08_24("2025-08-24"),
+    SNAPSHOT_2025_08_24(Preset.SNAPSHOT_2025_08_24),
     /** Every option off: {@link QlifConfig#plainLif}. */
-    PLAIN_LIF("plain-lif"),
+    PLAIN_LIF(Preset.PLAIN_LIF),
     /** The classic current-based neuron: {@link LifConfig}. */
-    LIF("lif");
+    LIF(Preset.LIF);
 
     private static final List<NeuronParameter> QLIF_LEARNS =
             List.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
 
     private static final List<NeuronParameter> LIF_LEARNS = List.of(LifParameter.V_TH);
 
-    private final String text;
+    private final Preset preset;
 
-    NeuronPreset(String text) {
-        this.text = text;
+    NeuronPreset(Preset preset) {
+        this.preset = preset;
     }
 
     /** The preset of this name, such as {@code 2025-08-24}. */
     public static NeuronPreset of(String text) {
         for (NeuronPreset preset : values()) {
-            if (preset.text.equals(text)) {
+            if (preset.toString().equals(text)) {
                 return preset;
             }
         }
@@ -61,27 +60,15 @@ public enum NeuronPreset {
      * The configuration.
      *
      * @param tau the membrane time constant, in time steps
-     * @param settings what is changed of it afterwards: see {@link NeuronConfig#with}
+     * @param settings what is changed of it afterwards: see {@link NeuronConfig#with}; a snapshot has settings of its own for the decision that
+     *     is asked for, see {@link Preset}
      */
     public NeuronConfig config(double tau, List<String> settings) {
-        return switch (this) {
-            case DEFAULT -> qlif(QlifConfig.builder(), tau, settings);
-            case SNAPSHOT_2025_08_15 -> qlif(Preset.SNAPSHOT_2025_08_15.builder(decision(settings)), tau, settings);
-            case SNAPSHOT_2025_08_24 -> qlif(Preset.SNAPSHOT_2025_08_24.builder(decision(settings)), tau, settings);
-            case PLAIN_LIF -> qlif(QlifConfig.plainLif().toBuilder(), tau, settings);
-            case LIF -> {
-                LifConfig start = LifConfig.defaults();
-                yield start.toBuilder()
-                        .tauMemInv(1 / (tau * start.dt()))
-                        .build()
-                        .with(settings);
-            }
+        return switch (preset.start(settings)) {
+            case QlifConfig qlif -> qlif(qlif.toBuilder(), tau, settings);
+            case LifConfig lif ->
+                lif.toBuilder().tauMemInv(1 / (tau * lif.dt())).build().with(settings);
         };
-    }
-
-    /** The one that is asked for, in which a snapshot has settings of its own. */
-    private static Decision decision(List<String> settings) {
-        return QlifConfig.defaults().with(settings).decision();
     }
 
     private static QlifConfig qlif(QlifConfig.Builder builder, double tau, List<String> settings) {
@@ -97,6 +84,6 @@ public enum NeuronPreset {
     /** The name. */
     @Override
     public String toString() {
-        return text;
+        return preset.toString();
     }
 }
