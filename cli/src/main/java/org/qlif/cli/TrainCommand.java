@@ -114,7 +114,8 @@ final class TrainCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description =
                     "Go on with a training that was saved, with the numbers that it would have had without the break:"
-                            + " options that are not given are as they were, --epochs counts from the start of the first run.")
+                            + " options that are not given are as they were, but --data, --device, --threads, --engine, --plot"
+                            + " and --checkpoint, which are as for a new one; --epochs counts from the start of the first run.")
     private Path resume;
 
     @Option(
@@ -227,12 +228,25 @@ final class TrainCommand implements Callable<Integer> {
             } catch (TrainingStoppedException stopped) {
                 // Said before the program may end.
                 PrintWriter err = spec.commandLine().getErr();
-                err.println("qlif: " + stopped.getMessage() + "; './qlif train --resume " + Printable.path(checkpoint)
-                        + "' goes on");
+                err.println("qlif: " + stopped.getMessage() + "; to go on: " + resumption());
                 err.flush();
                 return Cli.INTERRUPTED;
             }
         }
+    }
+
+    /** The command that goes on with what was saved: with the options that are not, but bear on the numbers or keep it so. */
+    private String resumption() {
+        String file = shellWord(checkpoint);
+        Path data = arguments.data();
+        return "./qlif train --resume " + file + " --checkpoint " + file
+                + (data == null ? "" : " --data " + shellWord(data));
+    }
+
+    /** A path as a shell reads it. */
+    static String shellWord(Path path) {
+        String text = Printable.path(path);
+        return text.matches("[\\w./:@%+=,-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
     }
 
     /** Those of a run that is resumed, or the defaults, and what was given beside. */

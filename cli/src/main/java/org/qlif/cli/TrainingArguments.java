@@ -143,6 +143,11 @@ final class TrainingArguments {
         seed = defaults.seed();
     }
 
+    /** The folder of the images; null if none was given. */
+    Path data() {
+        return data;
+    }
+
     /** Sets in {@code options} what was given on the command line of {@code command}, and returns them. */
     TrainingOptions.Builder applyTo(CommandSpec command, TrainingOptions.Builder options) {
         options.data(data == null ? Installation.file(defaults.data()) : data)

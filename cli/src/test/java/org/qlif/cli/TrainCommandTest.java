@@ -365,17 +365,28 @@ class TrainCommandTest {
             process.destroyForcibly();
         }
         assertThat(process.exitValue()).isEqualTo(128 + 15);
+        String data = Repository.file("data/mnist").toString();
+        String goOn = " train --resume " + part + " --checkpoint " + part + " --data " + data;
         assertThat(err)
                 .content()
-                .containsPattern(
-                        "qlif: stopped after step \\d+ of 30 of epoch \\d+; './qlif train --resume .*' goes on");
-        Invocation rest = resumed(part, "--checkpoint", part.toString(), "--epochs", "2");
+                .containsPattern("qlif: stopped after step \\d+ of 30 of epoch \\d+; to go on: ./qlif" + goOn + "\n");
+        Invocation rest = Invocation.of((goOn.strip() + " --epochs 2").split(" "));
         assertThat(rest.err()).isEmpty();
         assertThat(rest.out()).contains("resume  " + part + ", after ", " of 30 steps of epoch ");
         assertThat(accuracies(trained.out()))
                 .hasSize(2)
                 .endsWith(accuracies(rest.out()).toArray(String[]::new));
         assertThat(part).hasSameBinaryContentAs(whole);
+    }
+
+    /** The command that goes on can be pasted. */
+    @Test
+    void pathsAreQuotedForAShell() throws Exception {
+        for (String text : List.of("net.safetensors", "/a b/it's.safetensors", "$HOME/*.safetensors")) {
+            Process echo = new ProcessBuilder("sh", "-c", "printf %s " + TrainCommand.shellWord(Path.of(text))).start();
+            assertThat(echo.inputReader().readLine()).isEqualTo(text);
+        }
+        assertThat(TrainCommand.shellWord(Path.of("a/net-1.safetensors"))).isEqualTo("a/net-1.safetensors");
     }
 
     @Test

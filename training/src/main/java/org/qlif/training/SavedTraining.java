@@ -257,7 +257,10 @@ public final class SavedTraining {
         return String.format(Locale.ROOT, "%08x", checksum.getValue());
     }
 
-    /** Options that start from those of the run that was saved, with which it goes on: device and threads are as for a new run. */
+    /**
+     * Options that start from those of the run that was saved, with which it goes on. What a file does not keep is as for a new run: data, device,
+     * threads, engine, plot and checkpoint. The data has to be the same again.
+     */
     public TrainingOptions.Builder options() {
         return options.build().toBuilder();
     }
