@@ -2,6 +2,7 @@ package org.qlif.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 import org.qlif.Tensor;
 import org.qlif.io.FileFormatException;
@@ -49,19 +50,22 @@ final class ArrayFiles {
 
     /** Throws unless {@code file} has one of the endings; whether it is {@code .npy}. */
     static boolean isNpy(CommandSpec command, String option, Path file) {
-        String text = file.toString();
-        if (!text.endsWith(NPY) && !text.endsWith(SAFETENSORS)) {
+        if (!hasEnding(file, NPY) && !hasEnding(file, SAFETENSORS)) {
             throw new ParameterException(
                     command.commandLine(),
                     option + ": got " + Printable.path(file) + ", expected a path that ends in " + NPY + " or "
                             + SAFETENSORS);
         }
-        return text.endsWith(NPY);
+        return hasEnding(file, NPY);
+    }
+
+    private static boolean hasEnding(Path file, String ending) {
+        return file.toString().toLowerCase(Locale.ROOT).endsWith(ending);
     }
 
     /** Writes {@code arrays}, or of a {@code .npy} file the one that {@code single} names. */
     static void write(OutputFile file, Map<String, Tensor> arrays, String single) throws IOException {
-        if (file.path().toString().endsWith(NPY)) {
+        if (hasEnding(file.path(), NPY)) {
             Npy.write(file, arrays.get(single));
         } else {
             Safetensors.write(file, Map.of(), arrays);

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.qlif.DType;
 import org.qlif.LifLayer;
@@ -62,6 +63,8 @@ final class RunCommand implements Callable<Integer> {
     /** Rows whose class is printed. */
     private static final int SHOWN = 10;
 
+    private static final int MOST_STEPS = 1000;
+
     @Spec
     private CommandSpec spec;
 
@@ -86,7 +89,8 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--steps",
             paramLabel = "T",
-            description = "Time steps that a network is shown an image, 1 to 1000 (default: as in the checkpoint).")
+            description = "Time steps that a network is shown an image, 1 to " + MOST_STEPS
+                    + " (default: as in the checkpoint).")
     private Integer steps;
 
     @Option(
@@ -120,20 +124,17 @@ final class RunCommand implements Callable<Integer> {
                 .read("--input", input)
                 .read("--labels", labels)
                 .written("--output", output);
-        if (result != null && output == null) {
-            throw new ParameterException(spec.commandLine(), "--result: is for --output, which is not given");
+        boolean single = output != null && ArrayFiles.isNpy(spec, "--output", output);
+        if (result != null && !single) {
+            throw new ParameterException(spec.commandLine(), "--result: is for --output FILE.npy, which is not given");
         }
-        OutputFile written = null;
-        if (output != null) {
-            ArrayFiles.isNpy(spec, "--output", output);
-            written = OutputFile.prepare("--output", output);
-        }
+        OutputFile written = output == null ? null : OutputFile.prepare("--output", output);
         Tensor given = ArrayFiles.read(spec, "--input", input, "input");
         String model = layerModel();
         Results results = model == null ? runNetwork(given) : runLayer(given, model);
         if (written != null) {
-            String single = result == null ? results.arrays.keySet().iterator().next() : result;
-            ArrayFiles.write(written, results.arrays, single);
+            String named = result == null ? results.arrays.keySet().iterator().next() : result;
+            ArrayFiles.write(written, results.arrays, named);
         }
         print(results);
         return 0;
@@ -218,15 +219,11 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /** What the library calls its input is the option of that name here. */
-    private <T> T named(Callable<T> call) {
+    private <T> T named(Supplier<T> call) {
         try {
-            return call.call();
+            return call.get();
         } catch (IllegalArgumentException refused) {
             throw Refusal.of(spec, refused);
-        } catch (RuntimeException failure) {
-            throw failure;
-        } catch (Exception impossible) {
-            throw new AssertionError(impossible);
         }
     }
 
@@ -329,8 +326,13 @@ final class RunCommand implements Callable<Integer> {
                             + " does not say");
         }
         int shown = steps == null ? checkpoint.steps().getAsInt() : steps;
-        if (shown < 1 || shown > 1000) {
-            throw new ParameterException(spec.commandLine(), "--steps: got " + shown + ", expected 1 to 1000");
+        if (shown < 1 || shown > MOST_STEPS) {
+            String message = ": got " + shown + ", expected 1 to " + MOST_STEPS;
+            throw new ParameterException(
+                    spec.commandLine(),
+                    steps != null
+                            ? "--steps" + message
+                            : Printable.path(file) + ": encoder.steps" + message + "; --steps gives another number");
         }
         return new PoissonEncoder(given.toByteArray(), (int) inputs, shown);
     }

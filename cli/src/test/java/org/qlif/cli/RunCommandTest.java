@@ -27,6 +27,7 @@ import org.qlif.StatePolicy;
 import org.qlif.Tensor;
 import org.qlif.io.Npy;
 import org.qlif.io.Safetensors;
+import org.qlif.network.Checkpoint;
 
 class RunCommandTest {
     private static final int IMAGES = 70;
@@ -261,7 +262,12 @@ class RunCommandTest {
                 "--input: got ",
                 "expected a path that ends in .npy or .safetensors");
         refused(run(network, images, "--output", folder.resolve("x.csv").toString()), "--output: got ");
-        refused(run(network, images, "--result", "classes"), "--result: is for --output, which is not given");
+        refused(run(network, images, "--result", "classes"), "--result: is for --output FILE.npy, which is not given");
+        String all = folder.resolve("all.safetensors").toString();
+        refused(
+                run(network, images, "--result", "classes", "--output", all),
+                "--result: is for --output FILE.npy, which is not given");
+        assertThat(folder.resolve("all.safetensors")).doesNotExist();
         failed(
                 run(network, images, "--labels", images.toString()),
                 images + ": got U8[70, 28, 28], expected whole numbers");
@@ -270,6 +276,31 @@ class RunCommandTest {
         Path missing = folder.resolve("missing.safetensors");
         failed(run(missing, images), "no such file or folder: " + missing);
         assertThat(Invocation.of("run", network.toString()).exitCode()).isEqualTo(Cli.USAGE);
+    }
+
+    /** It is not the option's fault. */
+    @Test
+    void stepsThatAFileHasAreRefusedByItsName() throws IOException {
+        Path file = folder.resolve("long.safetensors");
+        Checkpoint.of(Checkpoint.read(network).network(), 1).steps(1001).write(file);
+        refused(
+                run(file, images),
+                file + ": encoder.steps: got 1001, expected 1 to 1000; --steps gives another number");
+        assertThat(run(file, images, "--steps", "2").exitCode()).isZero();
+    }
+
+    @Test
+    void endingsMayBeInCapitals() throws IOException {
+        Path input = folder.resolve("IMAGES.NPY");
+        Files.copy(images, input);
+        Path single = folder.resolve("Classes.Npy");
+        assertThat(run(network, input, "--output", single.toString(), "--result", "classes")
+                        .err())
+                .isEmpty();
+        assertThat(Npy.read(single).type()).isEqualTo(DType.I64);
+        Path all = folder.resolve("ALL.SAFETENSORS");
+        assertThat(run(network, input, "--output", all.toString()).err()).isEmpty();
+        assertThat(Safetensors.read(all).names()).containsExactlyInAnyOrder("outputs", "classes");
     }
 
     /** The file that was saved stays as it is, by whatever name the output has. */
