@@ -5,7 +5,6 @@
 import org.qlif.NeuromodTransform;
 import org.qlif.QlifConfig;
 import org.qlif.QlifLayer;
-import org.qlif.QlifTrace;
 import org.qlif.Tensor;
 
 /** Maps a modulation m to M = 1 + m / (1 + |m|), between 0 and 2. Called from several threads, so it keeps no state. */
