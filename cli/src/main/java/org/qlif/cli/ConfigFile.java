@@ -7,6 +7,7 @@ import com.google.gson.stream.MalformedJsonException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.Reader;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -41,6 +42,8 @@ record ConfigFile(String model, List<String> settings) {
             // Gson tells where, on several lines with an address of its own.
             String where = malformed.getMessage().replaceAll("(?s).* at (line \\d+ column \\d+).*", "$1");
             throw new FileFormatException(file, "got bad JSON at " + where + ", expected a JSON object", malformed);
+        } catch (CharacterCodingException notText) {
+            throw new FileFormatException(file, "got bytes that are not UTF-8, expected a JSON object", notText);
         }
     }
 

@@ -199,12 +199,11 @@ final class SimulateCommand implements Callable<Integer> {
         Device where = device.resolve().device();
         Simulation simulation = simulation(chosen).device(where).options(threads.options());
         requireTrace(chosen);
-        if (outputs.isEmpty() && spec.commandLine().getParseResult().hasMatchedOption("--trace")) {
-            throw refusal("--trace: is for --output, which is not given");
-        }
+        requireUse("--trace", outputs.stream().anyMatch(TraceFile::holdsOne), "--output FILE.npy");
         if (shown < 0 || shown >= simulation.neurons()) {
             throw refusal("--show: got " + shown + ", expected a whole number from 0 to " + (simulation.neurons() - 1));
         }
+        requireUse("--show", plot != null, "--plot");
         OutputFile picture = plot == null ? null : Pictures.prepare("--plot", plot);
         List<TraceFile> files = new ArrayList<>();
         for (Path output : outputs) {
@@ -249,6 +248,13 @@ final class SimulateCommand implements Callable<Integer> {
     private void requireEnd(String option, boolean fits, Path file, String expected) {
         if (!fits) {
             throw refusal(option + ": got " + Printable.path(file) + ", expected a name that ends in " + expected);
+        }
+    }
+
+    /** Refuses an option that would do nothing. */
+    private void requireUse(String option, boolean used, String by) {
+        if (!used && spec.commandLine().getParseResult().hasMatchedOption(option)) {
+            throw refusal(option + ": is for " + by + ", which is not given");
         }
     }
 
@@ -318,11 +324,16 @@ final class SimulateCommand implements Callable<Integer> {
         }
         Samples samples = SignalFile.read(modulationFile(), Traces.EXTERNAL_MODULATION);
         note("--modulation", samples);
-        if (input != null || steps != null) {
-            return simulation.modulation(samples);
+        Simulation modulated = simulation.modulation(samples);
+        // Where nothing else says how long the run is, or how many neurons it has.
+        if (input == null && steps == null) {
+            modulated = modulated.steps(samples.steps());
         }
-        // Nothing else says how long the run is.
-        return simulation.steps(samples.steps()).modulation(samples);
+        boolean alike = !(simulation.current() instanceof Samples current) || current.neurons() == 1;
+        if (alike && neurons == null && samples.neurons() != 1) {
+            modulated = modulated.neurons(samples.neurons());
+        }
+        return modulated;
     }
 
     private Path modulationFile() {

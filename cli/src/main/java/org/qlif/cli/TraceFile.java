@@ -54,6 +54,11 @@ final class TraceFile {
         return kind(file) != null;
     }
 
+    /** Whether the name of {@code file} is that of a file of one trace. */
+    static boolean holdsOne(Path file) {
+        return kind(file) == Kind.NPY;
+    }
+
     private static Kind kind(Path file) {
         String name = file.toString().toLowerCase(Locale.ROOT);
         for (Kind kind : Kind.values()) {

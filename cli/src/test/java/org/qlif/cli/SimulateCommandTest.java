@@ -212,7 +212,12 @@ class SimulateCommandTest {
         Path written = folder.resolve(name);
         Path first = folder.resolve("first.npz");
         Path second = folder.resolve("second.npz");
-        fine("--steps", 30, "--current", "noise", "--output", written, "--output", first, "--trace", "input");
+        List<Object> arguments =
+                new ArrayList<>(List.of("--steps", 30, "--current", "noise", "--output", written, "--output", first));
+        if (name.endsWith(".npy")) {
+            arguments.addAll(List.of("--trace", "input"));
+        }
+        fine(arguments.toArray());
         fine("--input", written, "--output", second);
         assertThat(second).hasSameBinaryContentAs(first);
         Path modulated = folder.resolve("modulated.safetensors");
@@ -309,6 +314,26 @@ class SimulateCommandTest {
         Path two = folder.resolve("two.safetensors");
         Safetensors.write(two, Map.of(), Map.of("a", Tensor.of(new float[2], 2), "b", Tensor.of(new float[2], 2)));
         assertThat(simulate("--input", two).err()).contains("expected one alone, or 'input' among them");
+    }
+
+    @Test
+    void aModulationAloneSaysHowManyNeuronsThereAre() throws IOException {
+        Path modulation = folder.resolve("m.npy");
+        Npy.write(modulation, Tensor.of(new float[12], 3, 4));
+        JsonObject alone = json("--modulation", modulation);
+        assertThat(alone.get("neurons").getAsInt()).isEqualTo(4);
+        assertThat(alone.get("steps").getAsInt()).isEqualTo(3);
+        Path shared = Files.writeString(folder.resolve("shared.csv"), "1\n2\n3\n");
+        JsonObject both = json("--modulation", modulation, "--input", shared);
+        assertThat(both.get("neurons").getAsInt()).isEqualTo(4);
+        assertThat(json("--modulation", shared).get("neurons").getAsInt()).isEqualTo(10);
+        assertUsage(
+                simulate("--modulation", modulation, "--neurons", 5),
+                "--modulation: got (T, N) = (3, 4), expected (3, 5) or (3, 1)");
+        Path other = Files.writeString(folder.resolve("other.csv"), "1,1\n2,2\n3,3\n");
+        assertUsage(
+                simulate("--modulation", modulation, "--input", other),
+                "--modulation: got (T, N) = (3, 4), expected (3, 2) or (3, 1)");
     }
 
     @Test
@@ -441,6 +466,8 @@ class SimulateCommandTest {
                 "--output x.mat | --output: got x.mat, expected a name that ends in .csv, .npy, .npz or .safetensors",
                 "--plot x.pdf | --plot: got x.pdf, expected a name that ends in .png or .svg",
                 "--trace V | --trace: got 'V', expected one of input, v, spikes",
+                "--trace p | --trace: is for --output FILE.npy, which is not given",
+                "--show 1 | --show: is for --plot, which is not given",
                 "--show 10 | --show: got 10, expected a whole number from 0 to 9",
                 "--device tpu | --device: got 'tpu'",
                 "--seed 1.5 | got '1.5', expected a whole number of 64 bits",
@@ -455,6 +482,15 @@ class SimulateCommandTest {
     }
 
     @Test
+    void textOfAnotherCodeIsRefusedByItsFile() throws IOException {
+        byte[] latin1 = "{\"decision\": \"\u00e4\"}".getBytes(StandardCharsets.ISO_8859_1);
+        Path file = Files.write(folder.resolve("latin1.json"), latin1);
+        Invocation run = simulate("--config", file);
+        assertThat(run.exitCode()).isEqualTo(Cli.FAILED);
+        assertThat(run.err()).isEqualTo("qlif: " + file + ": got bytes that are not UTF-8, expected a JSON object\n");
+    }
+
+    @Test
     void neverWritesOverWhatItReadsNorTwice() throws IOException {
         Path current = Files.writeString(folder.resolve("current.csv"), "1\n2\n");
         Path config = Files.writeString(folder.resolve("config.csv"), "{}");
@@ -464,7 +500,7 @@ class SimulateCommandTest {
         assertUsage(simulate("--modulation", current, "--output", current), got + "that of --modulation");
         assertUsage(simulate("--config", config, "--output", config), got + "that of --config");
         assertUsage(simulate("--output", twice, "--output", folder.resolve("./twice.csv")), got + "before");
-        assertUsage(simulate("--trace", "p"), "--trace: is for --output, which is not given");
+        assertUsage(simulate("--trace", "p"), "--trace: is for --output FILE.npy, which is not given");
         assertThat(current).hasContent("1\n2\n");
         assertThat(twice).doesNotExist();
     }
