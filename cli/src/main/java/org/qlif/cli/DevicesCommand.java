@@ -1,5 +1,6 @@
 package org.qlif.cli;
 
+import com.google.gson.GsonBuilder;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,6 +14,7 @@ import org.qlif.DeviceInfo;
 import org.qlif.Devices;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code qlif devices}. */
@@ -22,31 +24,76 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = QlifCommand.Version.class,
         optionListHeading = "%nOptions:%n",
-        footerHeading = "%nExample:%n",
-        footer = "  ./qlif devices")
+        footerHeading = "%nExamples:%n",
+        footer = {"  ./qlif devices", "  ./qlif devices --json"})
 final class DevicesCommand implements Runnable {
     @Spec
     private CommandSpec spec;
+
+    @Option(names = "--json", description = "Print one JSON object; facts that are not known are null.")
+    private boolean json;
 
     @Override
     public void run() {
         List<DeviceInfo> devices = Devices.list();
         Map<String, Device> choices = choices(devices);
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            List<Map<String, Object>> reports =
+                    devices.stream().map(info -> report(info, choices)).toList();
+            out.println(new GsonBuilder()
+                    .serializeNulls()
+                    .disableHtmlEscaping()
+                    .create()
+                    .toJson(Map.of("devices", reports)));
+        } else {
+            print(out, devices, choices);
+        }
+        out.flush();
+    }
+
+    private static void print(PrintWriter out, List<DeviceInfo> devices, Map<String, Device> choices) {
         List<List<String>> rows = new ArrayList<>();
         rows.add(List.of("DEVICE", "CHOSEN BY", "DESCRIPTION", "FACTS"));
         for (DeviceInfo info : devices) {
             if (info.available()) {
-                List<String> chosenBy = choices.keySet().stream()
-                        .filter(name -> choices.get(name).equals(info.device()))
-                        .toList();
-                rows.add(List.of(info.device().text(), String.join(", ", chosenBy), info.description(), facts(info)));
+                rows.add(List.of(
+                        info.device().text(),
+                        String.join(", ", chosenBy(info, choices)),
+                        info.description(),
+                        facts(info)));
             }
         }
-        PrintWriter out = spec.commandLine().getOut();
         Table.print(out, rows);
         print(out, "Slow here:", devices, DeviceInfo::cautions);
         print(out, "Can't run here:", devices, DeviceInfo::obstacles);
-        out.flush();
+    }
+
+    /** What a script would read. */
+    private static Map<String, Object> report(DeviceInfo info, Map<String, Device> choices) {
+        Map<String, Object> report = new LinkedHashMap<>();
+        report.put("device", info.device().text());
+        report.put("available", info.available());
+        report.put("chosen_by", chosenBy(info, choices));
+        report.put("description", info.description());
+        report.put("cautions", info.cautions());
+        report.put("obstacles", info.obstacles());
+        report.put(
+                "vector_bits", info.vectorBits().isPresent() ? info.vectorBits().getAsInt() : null);
+        report.put("threads", info.threads().isPresent() ? info.threads().getAsInt() : null);
+        report.put(
+                "memory_bytes",
+                info.memoryBytes().isPresent() ? info.memoryBytes().getAsLong() : null);
+        report.put("compute_capability", info.computeCapability().orElse(null));
+        report.put("cuda_driver", info.driverVersion().orElse(null));
+        return report;
+    }
+
+    /** The names that stand for a device. */
+    private static List<String> chosenBy(DeviceInfo info, Map<String, Device> choices) {
+        return choices.keySet().stream()
+                .filter(name -> choices.get(name).equals(info.device()))
+                .toList();
     }
 
     private static String facts(DeviceInfo info) {

@@ -2,7 +2,13 @@ package org.qlif.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.qlif.Device;
 import org.qlif.Devices;
@@ -49,6 +55,36 @@ class DevicesCommandTest {
                 .findFirst()
                 .orElseThrow();
         assertThat(slow.length()).isLessThanOrEqualTo(facts);
+    }
+
+    @Test
+    void jsonHasAllOfIt() {
+        Invocation devices = Invocation.of("devices", "--json");
+        assertThat(devices.exitCode()).isZero();
+        assertThat(devices.out().lines()).hasSize(1);
+        Map<String, JsonObject> reports = new LinkedHashMap<>();
+        for (JsonElement element :
+                JsonParser.parseString(devices.out()).getAsJsonObject().getAsJsonArray("devices")) {
+            JsonObject report = element.getAsJsonObject();
+            reports.put(report.get("device").getAsString(), report);
+        }
+        assertThat(reports.keySet())
+                .containsExactlyElementsOf(Devices.list().stream()
+                        .map(info -> info.device().text())
+                        .toList());
+        String best = Devices.resolve(Device.AUTO).device().text();
+        assertThat(reports.get(best).getAsJsonArray("chosen_by")).contains(new JsonPrimitive("auto"));
+        JsonObject scalar = reports.get("cpu:scalar");
+        assertThat(scalar.get("available").getAsBoolean()).isTrue();
+        assertThat(scalar.get("threads").getAsInt())
+                .isEqualTo(Runtime.getRuntime().availableProcessors());
+        assertThat(scalar.get("memory_bytes").getAsLong()).isPositive();
+        assertThat(scalar.get("cuda_driver").isJsonNull()).isTrue();
+        JsonObject absent = reports.get("absent:test");
+        assertThat(absent.get("available").getAsBoolean()).isFalse();
+        assertThat(absent.getAsJsonArray("obstacles").get(0).getAsString()).isEqualTo(AbsentBackend.OBSTACLE);
+        assertThat(reports.get("slow:test").getAsJsonArray("cautions").get(0).getAsString())
+                .isEqualTo(AbsentBackend.CAUTION);
     }
 
     @Test

@@ -2,11 +2,15 @@ package org.qlif.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,6 +88,37 @@ class VerifyCommandTest {
         Invocation verify = Invocation.of("verify", changed.toString());
         assertThat(verify.exitCode()).isEqualTo(Cli.FAILED);
         assertThat(verify.out()).contains("FAILED " + changed).endsWith(String.format("0 passed, 1 failed%n"));
+    }
+
+    @Test
+    void jsonHasEveryCase() throws IOException {
+        copy(CASE);
+        Path changed = copy(LIF);
+        byte[] bytes = Files.readAllBytes(changed);
+        bytes[bytes.length - 1] ^= 0x40;
+        Files.write(changed, bytes);
+        Path broken = Files.write(folder.resolve("x.safetensors"), new byte[3]);
+        Invocation verify = Invocation.of("verify", "--device", "cpu:scalar", folder.toString(), "--json");
+        assertThat(verify.exitCode()).isEqualTo(Cli.FAILED);
+        List<String> lines = verify.out().lines().toList();
+        assertThat(lines.get(lines.size() - 2)).isEqualTo("1 passed, 2 failed");
+        JsonObject report = JsonParser.parseString(lines.getLast()).getAsJsonObject();
+        assertThat(report.get("device").getAsString()).isEqualTo("cpu:scalar");
+        assertThat(report.get("passed").getAsInt()).isEqualTo(1);
+        assertThat(report.get("failed").getAsInt()).isEqualTo(2);
+        Map<String, JsonObject> cases = new LinkedHashMap<>();
+        report.getAsJsonArray("cases")
+                .forEach(each -> cases.put(each.getAsJsonObject().get("file").getAsString(), each.getAsJsonObject()));
+        JsonObject good = cases.get(path(CASE).toString());
+        assertThat(good.get("passed").getAsBoolean()).isTrue();
+        assertThat(good.get("mismatches").getAsInt()).isZero();
+        JsonObject forward = good.getAsJsonObject("forward");
+        assertThat(forward.get("error").getAsDouble())
+                .isLessThanOrEqualTo(forward.get("allowed").getAsDouble());
+        assertThat(cases.get(changed.toString()).get("passed").getAsBoolean()).isFalse();
+        JsonObject bad = cases.get(broken.toString());
+        assertThat(bad.get("forward").isJsonNull()).isTrue();
+        assertThat(bad.get("message").getAsString()).isNotEmpty();
     }
 
     @Test
