@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.qlif.Device;
 import org.qlif.KernelOptions;
 import org.qlif.NeuronConfig;
@@ -43,6 +44,7 @@ import picocli.CommandLine.Spec;
         })
 final class BenchCommand implements Runnable {
     private final Benchmark.Timing timing;
+    private final Supplier<Progress> progress;
 
     @Spec
     private CommandSpec spec;
@@ -82,8 +84,13 @@ final class BenchCommand implements Runnable {
     @Option(names = "--json", description = "Print one JSON object; neuron_steps_per_second is the median.")
     private boolean json;
 
-    BenchCommand(Benchmark.Timing timing) {
+    /**
+     * @param timing how long it measures
+     * @param progress where the progress of the warm-up is drawn
+     */
+    BenchCommand(Benchmark.Timing timing, Supplier<Progress> progress) {
         this.timing = timing;
+        this.progress = progress;
     }
 
     @Override
@@ -92,7 +99,9 @@ final class BenchCommand implements Runnable {
         KernelOptions options = threads.options();
         NeuronConfig config = set.applied(model.config());
         try (BenchWorkload workload = new BenchWorkload(model, config, mode, chosen, options, shape)) {
-            Benchmark.Result result = Benchmark.measure(workload, shape.neuronSteps(), timing);
+            Progress.Bar bar =
+                    progress.get().bar("warm-up", timing.warmupLimit().toMillis());
+            Benchmark.Result result = Benchmark.measure(workload, shape.neuronSteps(), timing, bar);
             PrintWriter out = spec.commandLine().getOut();
             if (json) {
                 out.println(new Gson().toJson(report(chosen, config, workload, options.threads(), result)));

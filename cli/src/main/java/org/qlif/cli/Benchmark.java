@@ -10,6 +10,8 @@ final class Benchmark {
 
     private static final double SETTLED = 0.03;
 
+    private static final long NANOS_PER_MILLI = 1_000_000;
+
     /** The clock is read about this many times a window, so that reading it costs calls of a microsecond nothing. */
     private static final int CLOCK_READINGS = 50;
 
@@ -48,18 +50,31 @@ final class Benchmark {
 
     /** Times {@code call}, which does {@code unitsPerCall} units of work. */
     static Result measure(Runnable call, long unitsPerCall, Timing timing) {
+        return measure(call, unitsPerCall, timing, Progress.NO_BAR);
+    }
+
+    /**
+     * Times {@code call}, which does {@code unitsPerCall} units of work.
+     *
+     * @param warmedUp hears of the warm-up, in milliseconds, and is closed at its end, before anything is timed that counts
+     */
+    static Result measure(Runnable call, long unitsPerCall, Timing timing, Progress.Bar warmedUp) {
         Benchmark benchmark = new Benchmark(call, unitsPerCall, timing.sample().toNanos());
         double[] recent = new double[WINDOWS];
         long start = System.nanoTime();
         long elapsed = 0;
         boolean settled = false;
-        for (int window = 0; elapsed < timing.warmup().toNanos() || !settled; window++) {
-            if (window > 0 && elapsed >= timing.warmupLimit().toNanos()) {
-                break;
+        try (warmedUp) {
+            for (int window = 0; elapsed < timing.warmup().toNanos() || !settled; window++) {
+                if (window > 0 && elapsed >= timing.warmupLimit().toNanos()) {
+                    break;
+                }
+                recent[window % WINDOWS] = benchmark.window();
+                elapsed = System.nanoTime() - start;
+                settled = window >= WINDOWS && spread(recent) < SETTLED;
+                warmedUp.reached(Math.min(elapsed, timing.warmupLimit().toNanos()) / NANOS_PER_MILLI);
             }
-            recent[window % WINDOWS] = benchmark.window();
-            elapsed = System.nanoTime() - start;
-            settled = window >= WINDOWS && spread(recent) < SETTLED;
+            warmedUp.reached(timing.warmupLimit().toMillis());
         }
         double[] samples = new double[timing.samples()];
         for (int i = 0; i < samples.length; i++) {

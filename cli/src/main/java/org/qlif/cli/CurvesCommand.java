@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.qlif.Device;
 import org.qlif.KernelOptions;
 import org.qlif.QlifConfig;
@@ -54,10 +56,18 @@ final class CurvesCommand implements Callable<Integer> {
     /** One in so many points is printed. */
     private static final int PRINTED = 5;
 
+    /** From so many on, for each curve, it takes seconds. */
+    private static final long MANY_NEURON_STEPS = 50_000_000;
+
+    /** Those that take long. */
+    private static final int RATE_CURVES = 2 * NeuronCurves.RATES;
+
     private static final List<Double> CURRENTS = NeuronCurves.points(-5, 10, 10);
     private static final List<Double> CURRENTS_NEAR = NeuronCurves.points(0, 2, 50);
     private static final List<Double> GAPS = NeuronCurves.points(-10, 10, 10);
     private static final List<Double> GAPS_NEAR = NeuronCurves.points(-1, 1, 20);
+
+    private final Supplier<Progress> progress;
 
     @Spec
     private CommandSpec spec;
@@ -92,6 +102,11 @@ final class CurvesCommand implements Callable<Integer> {
     @Mixin
     private ThreadsOption threads;
 
+    /** A command that tells {@code progress} of many steps. */
+    CurvesCommand(Supplier<Progress> progress) {
+        this.progress = progress;
+    }
+
     @Override
     public Integer call() throws IOException {
         require("--steps", steps, MAX_STEPS);
@@ -102,8 +117,15 @@ final class CurvesCommand implements Callable<Integer> {
         OutputFile rates = Pictures.prepare("--out", folder.resolve(RATES));
         OutputFile probabilities = Pictures.prepare("--out", folder.resolve(PROBABILITIES));
 
-        List<Curve> wide = NeuronCurves.firingRates(chosen, options, neuron, CURRENTS, steps, rows);
-        List<Curve> near = NeuronCurves.firingRates(chosen, options, neuron, CURRENTS_NEAR, steps, rows);
+        List<Curve> wide;
+        List<Curve> near;
+        long neuronSteps = (long) steps * rows * (CURRENTS.size() + CURRENTS_NEAR.size());
+        try (Progress.Bar bar = progress.get().bar("curves", neuronSteps < MANY_NEURON_STEPS ? 0 : RATE_CURVES)) {
+            AtomicInteger done = new AtomicInteger();
+            Runnable reached = () -> bar.reached(done.incrementAndGet());
+            wide = NeuronCurves.firingRates(chosen, options, neuron, CURRENTS, steps, rows, reached);
+            near = NeuronCurves.firingRates(chosen, options, neuron, CURRENTS_NEAR, steps, rows, reached);
+        }
         CurvePlots.writeRates(rates, wide, near);
         List<Curve> decisions = NeuronCurves.probabilities(chosen, options, neuron, GAPS);
         CurvePlots.writeProbabilities(probabilities, decisions, NeuronCurves.calibrated(chosen, options, GAPS_NEAR));

@@ -1,13 +1,10 @@
 package org.qlif.cli;
 
 import java.io.PrintStream;
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import org.qlif.training.ConsoleListener;
 import org.qlif.training.ReconstructionListener;
 import org.qlif.training.ReconstructionPrinter;
+import org.qlif.training.TerminalBar;
 import org.qlif.training.TrainingListener;
 
 /**
@@ -18,7 +15,14 @@ import org.qlif.training.TrainingListener;
  * @param columns the terminal's width
  */
 record Progress(PrintStream lines, PrintStream bar, int columns) {
-    private static final int UPDATE_MILLIS = 200;
+    /** A bar that is drawn nowhere. */
+    static final Bar NO_BAR = new Bar() {
+        @Override
+        public void reached(long done) {}
+
+        @Override
+        public void close() {}
+    };
 
     /** Lines alone. */
     Progress(PrintStream lines) {
@@ -37,26 +41,13 @@ record Progress(PrintStream lines, PrintStream bar, int columns) {
     /** A bar for a task of so many parts; it is drawn nowhere if these are none, or there is no terminal. */
     Bar bar(String task, long parts) {
         if (bar == null || parts == 0) {
-            return new Bar() {
-                @Override
-                public void reached(long done) {}
-
-                @Override
-                public void close() {}
-            };
+            return NO_BAR;
         }
-        ProgressBar drawn = new ProgressBarBuilder()
-                .setTaskName(task)
-                .setInitialMax(parts)
-                .setStyle(ProgressBarStyle.ASCII)
-                .setUpdateIntervalMillis(UPDATE_MILLIS)
-                // The last column stays free: a character there would wrap the line.
-                .setConsumer(new ConsoleProgressBarConsumer(bar, Math.max(1, columns - 1)))
-                .build();
+        TerminalBar drawn = new TerminalBar(bar, columns, task, parts);
         return new Bar() {
             @Override
             public void reached(long done) {
-                drawn.stepTo(done);
+                drawn.reached(done);
             }
 
             @Override

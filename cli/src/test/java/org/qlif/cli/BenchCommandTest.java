@@ -171,6 +171,12 @@ class BenchCommandTest {
     }
 
     @Test
+    void aTerminalShowsTheWarmUp() {
+        assertThat(Invocation.onTerminal("bench", "--device", "cpu:scalar", "--shape", "3,2,5"))
+                .contains("warm-up 100% ");
+    }
+
+    @Test
     void runsQlifUnlessTold() {
         Invocation bench = Invocation.of("bench", "--device", "cpu:scalar", "--shape", "3,2,5", "--json");
         assertThat(JsonParser.parseString(bench.out())

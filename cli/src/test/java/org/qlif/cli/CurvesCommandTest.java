@@ -80,6 +80,15 @@ class CurvesCommandTest {
                 .orElseThrow();
     }
 
+    /** Only where it takes long. */
+    @Test
+    void aTerminalShowsManySteps() {
+        String[] few = {"curves", "--out", folder.toString(), "--steps", "10", "--rows", "1"};
+        assertThat(Invocation.onTerminal(few)).isEmpty();
+        String[] many = {"curves", "--out", folder.toString(), "--steps", "4000", "--rows", "64"};
+        assertThat(Invocation.onTerminal(many)).contains("curves 100% ", " 10/10 ");
+    }
+
     @Test
     void drawsTheNeuronThatIsSet() {
         Invocation curves = Invocation.of(

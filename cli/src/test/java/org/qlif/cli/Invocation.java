@@ -19,6 +19,22 @@ record Invocation(int exitCode, String out, String err) {
     private static final Benchmark.Timing BRIEF =
             new Benchmark.Timing(Duration.ofMillis(1), Duration.ofMillis(20), 3, Duration.ofMillis(1));
 
+    /** What a terminal shows of a command's progress. */
+    static String onTerminal(String... arguments) {
+        ByteArrayOutputStream terminal = new ByteArrayOutputStream();
+        PrintStream bar = new PrintStream(terminal, true, StandardCharsets.UTF_8);
+        Cli cli = new Cli(
+                new PrintWriter(new StringWriter()),
+                new PrintWriter(new StringWriter()),
+                BRIEF,
+                () -> new Progress(bar, bar, 80),
+                false);
+        if (cli.run(arguments) != 0) {
+            throw new AssertionError(String.join(" ", arguments));
+        }
+        return terminal.toString(StandardCharsets.UTF_8);
+    }
+
     static Invocation of(String... arguments) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();

@@ -9,7 +9,6 @@ import org.qlif.LifConfig;
 import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.QlifConfig.Decision;
-import org.qlif.QlifConfig.NeuromodMode;
 import org.qlif.QlifConfig.Preset;
 import org.qlif.simulation.Response;
 
@@ -20,6 +19,9 @@ public final class NeuronCurves {
 
     /** The slope there. */
     public static final double CALIBRATED_SLOPE = 0.10;
+
+    /** How many curves {@link #firingRates} gives. */
+    public static final int RATES = 5;
 
     private NeuronCurves() {}
 
@@ -48,9 +50,9 @@ public final class NeuronCurves {
     private record Decider(String name, QlifConfig config, boolean afterSpike) {}
 
     private static final Decider LINEAR =
-            new Decider("LINEAR (defaults, 2025-08-15)", still(QlifConfig.builder()), false);
+            new Decider("LINEAR (defaults, 2025-08-15)", calibrated(QlifConfig.builder()), false);
     private static final Decider TANH =
-            new Decider("TANH (2025-08-24)", still(Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT)), false);
+            new Decider("TANH (2025-08-24)", calibrated(Preset.SNAPSHOT_2025_08_24.builder(Decision.QUBIT)), false);
 
     /** Evenly spaced numbers from {@code from} to {@code to}, both included, {@code perUnit} to a unit. */
     public static List<Double> points(int from, int to, int perUnit) {
@@ -67,9 +69,16 @@ public final class NeuronCurves {
      * @param currents the currents, each for neurons of its own
      * @param steps the steps that are counted, from the first on
      * @param rows how many neurons are counted for each current
+     * @param done runs after each curve
      */
     public static List<Curve> firingRates(
-            Device device, KernelOptions options, QlifConfig neuron, List<Double> currents, int steps, int rows) {
+            Device device,
+            KernelOptions options,
+            QlifConfig neuron,
+            List<Double> currents,
+            int steps,
+            int rows,
+            Runnable done) {
         return List.of(
                         new Neuron(neuron.equals(QlifConfig.defaults()) ? "QLIF, defaults" : neuron.toString(), neuron),
                         new Neuron("QLIF, preset 2025-08-15", qubit(Preset.SNAPSHOT_2025_08_15)),
@@ -77,8 +86,11 @@ public final class NeuronCurves {
                         new Neuron("plain LIF", QlifConfig.plainLif()),
                         new Neuron("LIF", LifConfig.defaults()))
                 .stream()
-                .map(each ->
-                        new Curve(each.name(), currents, rates(each.config(), device, options, currents, steps, rows)))
+                .map(each -> {
+                    List<Double> rates = rates(each.config(), device, options, currents, steps, rows);
+                    done.run();
+                    return new Curve(each.name(), currents, rates);
+                })
                 .toList();
     }
 
@@ -92,7 +104,7 @@ public final class NeuronCurves {
             Device device, KernelOptions options, QlifConfig neuron, List<Double> gaps) {
         Decider first = neuron.equals(QlifConfig.defaults())
                 ? LINEAR
-                : new Decider(neuron.toString(), still(neuron.toBuilder()), false);
+                : new Decider(neuron.toString(), calibrated(neuron.toBuilder()), false);
         return probabilities(
                 device,
                 options,
@@ -101,7 +113,7 @@ public final class NeuronCurves {
                         first,
                         TANH,
                         new Decider("LINEAR, in the step after a spike", LINEAR.config(), true),
-                        new Decider("SIGMOID", still(QlifConfig.builder().decision(Decision.SIGMOID)), false)));
+                        new Decider("SIGMOID", calibrated(QlifConfig.builder().decision(Decision.SIGMOID)), false)));
     }
 
     /** The same of the two angle maps alone, which are calibrated. */
@@ -120,12 +132,8 @@ public final class NeuronCurves {
         return preset.builder(Decision.QUBIT).build();
     }
 
-    /** Without what would move the potential away from where it is put. */
-    private static QlifConfig still(QlifConfig.Builder builder) {
-        return builder.calibrate(CALIBRATED_PROBABILITY, CALIBRATED_SLOPE)
-                .neuromodulation(m -> m.withMode(NeuromodMode.OFF))
-                .noise(noise -> noise.withStd(0))
-                .build();
+    private static QlifConfig calibrated(QlifConfig.Builder builder) {
+        return builder.calibrate(CALIBRATED_PROBABILITY, CALIBRATED_SLOPE).build();
     }
 
     private static List<Double> rates(

@@ -2,18 +2,12 @@ package org.qlif.training;
 
 import java.io.PrintStream;
 import java.util.Locale;
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 
 /** A progress bar for each epoch of a training run. Not thread-safe. */
 final class StepBar {
-    private static final int UPDATE_MILLIS = 200;
-
     private final PrintStream terminal;
     private final int columns;
-    private ProgressBar bar;
+    private TerminalBar bar;
 
     /**
      * @param terminal where it is drawn; null for nowhere
@@ -35,17 +29,9 @@ final class StepBar {
             return;
         }
         if (bar == null) {
-            bar = new ProgressBarBuilder()
-                    .setTaskName(name)
-                    .setInitialMax(stepsInEpoch)
-                    .setStyle(ProgressBarStyle.ASCII)
-                    .setUpdateIntervalMillis(UPDATE_MILLIS)
-                    // The last column stays free: a character there would wrap the line.
-                    .setConsumer(new ConsoleProgressBarConsumer(terminal, Math.max(1, columns - 1)))
-                    .build();
+            bar = new TerminalBar(terminal, columns, name, stepsInEpoch);
         }
-        bar.setExtraMessage(String.format(Locale.ROOT, "loss %.4f", loss));
-        bar.stepTo(step);
+        bar.reached(step, String.format(Locale.ROOT, "loss %.4f", loss));
         if (step == stepsInEpoch) {
             end();
         }
