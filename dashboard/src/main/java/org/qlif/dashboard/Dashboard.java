@@ -12,10 +12,13 @@ import io.javalin.http.HttpStatus;
 import io.javalin.http.staticfiles.Location;
 import io.javalin.util.JavalinBindException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.net.InetAddress;
 import java.net.URI;
 import java.util.Map;
+import java.util.Properties;
 import java.util.concurrent.Semaphore;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.qlif.DeviceUnavailableException;
@@ -23,8 +26,10 @@ import org.qlif.NativeException;
 
 /**
  * The server of the live page. It computes only what is bounded: a request has at most 64 KiB, a run at most 100,000 neuron-steps, and at most four
- * runs and one measurement go on at a time; what is beyond is refused by a status of 4xx. It answers to addresses, to {@code localhost} and to the
- * name that it was started with, and to its own pages alone.
+ * runs and one measurement go on at a time; what is beyond is refused by a status of 4xx. Settings that can't be used, as too many steps are, get a
+ * status of 200 with the header {@code Refused: true} if the request asks for that by {@code "refusals": "reply"}, as those of the page do: a
+ * value under way to the one that is meant is no failure, which a browser would log. The server answers to addresses, to {@code localhost} and to
+ * the name that it was started with, and to its own pages alone.
  *
  * <pre>{@code
  * try (Dashboard dashboard = Dashboard.start("127.0.0.1", 0)) {
@@ -43,8 +48,8 @@ public final class Dashboard implements AutoCloseable {
 
     static final int MOST_BYTES = 1 << 16;
 
-    /** The version in the webjar's path, which is the one of pom.xml. */
-    private static final String UPLOT = "/META-INF/resources/webjars/uplot/1.6.30";
+    /** What a webjar says of itself. */
+    private static final String UPLOT_FACTS = "META-INF/maven/org.webjars.npm/uplot/pom.properties";
 
     /** Tells the page that its request was answered by a refusal. */
     private static final String REFUSED = "Refused";
@@ -163,7 +168,7 @@ public final class Dashboard implements AutoCloseable {
         });
         config.staticFiles.add(files -> {
             files.hostedPath = "/uplot";
-            files.directory = UPLOT;
+            files.directory = uplot();
             files.location = Location.CLASSPATH;
             files.headers = Map.of(Header.CACHE_CONTROL, "no-cache");
         });
@@ -199,6 +204,20 @@ public final class Dashboard implements AutoCloseable {
             LOG.log(System.Logger.Level.WARNING, "the page asked for what failed: " + failure, failure);
             fail(context, HttpStatus.INTERNAL_SERVER_ERROR.getCode(), "The run failed: " + failure, Map.of());
         });
+    }
+
+    /** Where the webjar has its files, which its version is a part of. */
+    private static String uplot() {
+        Properties facts = new Properties();
+        try (InputStream text = Dashboard.class.getClassLoader().getResourceAsStream(UPLOT_FACTS)) {
+            if (text == null) {
+                throw new IllegalStateException("uPlot's webjar is not on the class path: no " + UPLOT_FACTS);
+            }
+            facts.load(text);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+        return "/META-INF/resources/webjars/uplot/" + facts.getProperty("version");
     }
 
     /** Turns away who should not be here, and says what a browser may do with the answer. */

@@ -27,15 +27,15 @@ enum ModulationCurve {
         this.curve = curve;
     }
 
-    /** Puts M in the place of each m; false if that is the neuron's to do. */
-    boolean apply(float[] values) {
-        if (curve == null) {
-            return false;
+    /** M for each m, in an array of its own; {@link #OPTION}, which is the neuron's to do, leaves them as they are. */
+    float[] applied(float[] modulation) {
+        float[] values = modulation.clone();
+        if (curve != null) {
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) curve.at(values[i]);
+            }
         }
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) curve.at(values[i]);
-        }
-        return true;
+        return values;
     }
 
     private static double sigmoid(double x) {

@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.qlif.ConfigOption;
 import org.qlif.DType;
 import org.qlif.Device;
@@ -58,8 +58,14 @@ final class Run {
                 .device(request.device())
                 .options(ALONE)
                 .current(request.current());
-        simulation = modulated(simulation, request);
+        float[] curved = curved(request);
+        simulation = modulated(simulation, request, curved);
         Traces qlif = simulation.run();
+        Map<String, float[]> traces = new LinkedHashMap<>(qlif.all());
+        if (curved != null) {
+            // The neuron was given what the curve makes of it.
+            traces.put(Traces.EXTERNAL_MODULATION, curved);
+        }
         Reply reply = new Reply()
                 .fact("steps", request.steps())
                 .fact("neurons", request.neurons())
@@ -67,11 +73,11 @@ final class Run {
                 .fact("nanos", qlif.nanos())
                 .fact("config", request.qlif().toString())
                 .fact("derived", derived(request.qlif()));
-        add(reply, "qlif", qlif, request.traces());
+        add(reply, "qlif", request, traces);
         if (request.compared() != null) {
             Traces lif = compared(simulation, request, request.compared(), qlif.get(Traces.INPUT));
             reply.fact("compared", request.compared().toString()).fact("comparedNanos", lif.nanos());
-            add(reply, "lif", lif, request.traces());
+            add(reply, "lif", request, lif.all());
         }
         if (request.qlif().decision() != Decision.THRESHOLD) {
             addCurve(reply, request.qlif(), request.device());
@@ -79,19 +85,22 @@ final class Run {
         return reply.bytes();
     }
 
-    private static Simulation modulated(Simulation simulation, RunRequest request) {
-        if (request.modulation() == null) {
-            return simulation;
+    /** The modulation before its curve, if it has one that is not the neuron's; else null. */
+    private static float @Nullable [] curved(RunRequest request) {
+        if (request.modulation() == null || request.curve() == ModulationCurve.OPTION) {
+            return null;
         }
-        Simulation modulated = simulation.modulation(request.modulation());
-        float[] values = request.modulation()
+        return request.modulation()
                 .values(request.steps(), request.neurons(), new DrawStream(request.seed(), MODULATION_STREAM));
-        if (!request.curve().apply(values)) {
-            return modulated;
+    }
+
+    private static Simulation modulated(Simulation simulation, RunRequest request, float @Nullable [] curved) {
+        if (curved == null) {
+            return simulation.modulation(request.modulation());
         }
-        return modulated
+        return simulation
                 .config(request.qlif().with(List.of("neuromod_transform=IDENTITY")))
-                .modulation(Samples.of(values, request.steps(), request.neurons()));
+                .modulation(Samples.of(request.curve().applied(curved), request.steps(), request.neurons()));
     }
 
     private static Traces compared(Simulation simulation, RunRequest request, NeuronConfig config, float[] input) {
@@ -106,10 +115,10 @@ final class Run {
                 .run();
     }
 
-    private static void add(Reply reply, String model, Traces traces, Set<String> asked) {
-        traces.all().forEach((name, values) -> {
-            if (ALWAYS.contains(name) || asked.contains(name)) {
-                reply.series(model + "." + name, traces.steps(), traces.neurons(), values);
+    private static void add(Reply reply, String model, RunRequest request, Map<String, float[]> traces) {
+        traces.forEach((name, values) -> {
+            if (ALWAYS.contains(name) || request.traces().contains(name)) {
+                reply.series(model + "." + name, request.steps(), request.neurons(), values);
             }
         });
     }

@@ -181,6 +181,8 @@ class DashboardTest {
         float[] m = own.series.get("qlif.external_modulation");
         Read relu = new Read(run(settings.formatted("relu(m)")).body());
         Read steep = new Read(run(settings.formatted("sigmoid(2m)")).body());
+        assertThat(relu.series.get("qlif.external_modulation")).isEqualTo(m);
+        assertThat(steep.series.get("qlif.external_modulation")).isEqualTo(m);
         for (int i = 0; i < m.length; i++) {
             assertThat(own.series.get("qlif.modulation")[i])
                     .isEqualTo((float) (1 / (1 + Math.exp(-m[i]))), within(1e-6f));
@@ -226,6 +228,11 @@ class DashboardTest {
         assertThat(response.statusCode()).isEqualTo(200);
         assertThat(response.headers().firstValue("Refused")).hasValue("true");
         assertThat(text(response)).contains("\"qlif.tau\":\"got 0.0, expected a finite number");
+        HttpResponse<byte[]> tooMuch =
+                run("{\"settings\": {\"steps\": \"5000\", \"neurons\": \"200\"}, \"refusals\": \"reply\"}");
+        assertThat(tooMuch.statusCode()).isEqualTo(200);
+        assertThat(tooMuch.headers().firstValue("Refused")).hasValue("true");
+        assertThat(text(tooMuch)).contains("\"steps\":\"got 5000 x 200 ");
     }
 
     @Test
