@@ -191,7 +191,7 @@ def test_other_files(tmp_path, content, message):
             "expected those of F32 [4294967296",
         ),
         (b'{"a": {"dtype": "F32", "shape": [4611686018427387904], "data_offsets": [0, 0]}}', "got 0 bytes"),
-        (b'{"a": {"dtype": "F32", "shape": ' + str([1] * 17).encode() + b', "data_offsets": [0, 4]}}', "17 dimensions"),
+        (b'{"a": {"dtype": "F32", "shape": ' + str([1] * 9).encode() + b', "data_offsets": [0, 4]}}', "9 dimensions, expected at most 8"),
         (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}', "expected from 0"),
         (b'{"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}}', "at most 8, the file's end"),
         (
@@ -199,7 +199,8 @@ def test_other_files(tmp_path, content, message):
             "tensor 'b': got data from 4, expected from 8",
         ),
         (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', "got 4 bytes after the last tensor"),
-        (b'{"a": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}}', "got the type F64"),
+        (b'{"a": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}}', "got the type 'F64', expected one of F32, I64, U8, BOOL"),
+        (b'{"a": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}}', "got the type I64, expected F32"),
         (b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', "a safetensors file of something else"),
     ),
 )

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.qlif.io.FileFormatException;
 import org.qlif.spi.checkpoint.SavedNeurons;
 
 /**
@@ -93,6 +94,10 @@ public final class LifLayer implements AutoCloseable {
      */
     public static Builder load(Path file) throws IOException {
         SavedNeurons saved = LayerEngine.load(file, "LIF");
+        if (saved.draws() != null || saved.source() != null) {
+            throw new FileFormatException(
+                    file, "layers.0.draws, layers.0.seed: got a place in draws, expected none: LIF draws nothing");
+        }
         Builder builder = new Builder(LayerEngine.Settings.of(saved)).config((LifConfig) saved.config());
         builder.learnable = EnumSet.noneOf(LifParameter.class);
         saved.learnable().forEach(each -> builder.learnable.add((LifParameter) each));
@@ -104,7 +109,7 @@ public final class LifLayer implements AutoCloseable {
      * the new one is on the disk.
      *
      * @throws IOException if it can't be written; an old file is as it was
-     * @throws IllegalStateException if there are more than 2^24 neurons, a parameter is in a device's memory, or the layer is closed or in a call
+     * @throws IllegalStateException if there are more than 2^24 neurons, a parameter is out of its range, the state is of a batch of 0, a parameter is in a device's memory, or the layer is closed or in a call
      */
     public void save(Path file) throws IOException {
         engine.save(file, learnable, null, null);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.BufferedReader;
 import java.io.File;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -13,6 +14,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -82,18 +84,20 @@ class DashboardCommandTest {
                     "#!/bin/sh\necho \"$1\" >'" + opened + ".new' && mv '" + opened + ".new' '" + opened + "'\n");
             Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
         }
-        ProcessBuilder command = new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--add-modules",
-                "jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
-                "-cp",
-                withoutTests(System.getProperty("java.class.path")),
-                "org.qlif.cli.Main",
-                "dashboard",
-                "--port",
-                "0");
+        ProcessBuilder command = new ProcessBuilder(interruptible());
+        command.command()
+                .addAll(List.of(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--add-modules",
+                        "jdk.incubator.vector",
+                        "--enable-native-access=ALL-UNNAMED",
+                        "--sun-misc-unsafe-memory-access=allow",
+                        "-cp",
+                        withoutTests(System.getProperty("java.class.path")),
+                        "org.qlif.cli.Main",
+                        "dashboard",
+                        "--port",
+                        "0"));
         if (!opens) {
             command.command().add("--no-open");
         }
@@ -126,6 +130,18 @@ class DashboardCommandTest {
         } finally {
             process.destroyForcibly();
         }
+    }
+
+    /** What a command begins with that can be interrupted even if whoever runs the tests, as nohup, has its processes ignore that. */
+    private static List<String> interruptible() throws IOException, InterruptedException {
+        List<String> restored = List.of("env", "--default-signal=INT");
+        Process trial = new ProcessBuilder(
+                        Stream.concat(restored.stream(), Stream.of("true")).toList())
+                .redirectErrorStream(true)
+                .start();
+        trial.getInputStream().readAllBytes();
+        // An older env does not know it.
+        return new ArrayList<>(trial.waitFor() == 0 ? restored : List.of());
     }
 
     /** The tests' own backends, which are in the way of the automatic choice, would be told of. */

@@ -68,21 +68,6 @@ final class StrictJson {
         });
     }
 
-    void beginArray(String where) {
-        expect(JsonToken.BEGIN_ARRAY, where);
-        step(() -> {
-            json.beginArray();
-            return null;
-        });
-    }
-
-    void endArray() {
-        step(() -> {
-            json.endArray();
-            return null;
-        });
-    }
-
     boolean hasNext() {
         return step(json::hasNext);
     }

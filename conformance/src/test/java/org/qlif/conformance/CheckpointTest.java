@@ -195,6 +195,51 @@ final class CheckpointTest {
         assertThat(file).hasContent("old");
     }
 
+    /** Nothing that can't be loaded takes the place of a file that can. */
+    @Test
+    void refusesToSaveWhatItWouldNotLoad() throws IOException {
+        Path file = Files.writeString(folder.resolve("layer.safetensors"), "old");
+        try (QlifLayer layer = layer(StatePolicy.KEEP)) {
+            layer.parameters().get(QlifParameter.V_TH).setFloat(3, Float.NaN);
+            assertUnsaved(layer, file, "v_th: got NaN at index 3");
+            layer.parameters().get(QlifParameter.V_TH).setFloat(3, 1);
+            layer.parameters().set(QlifParameter.TAU, Tensor.of(new float[NEURONS + 1], NEURONS + 1));
+            assertUnsaved(layer, file, "tau: got ");
+            layer.parameters().set(QlifParameter.TAU, Tensor.of(new float[] {3}));
+            layer.forward(Tensor.zeros(DType.F32, STEPS, 0, NEURONS));
+            assertUnsaved(layer, file, "state: got one of a batch of 0");
+            layer.reset();
+            layer.forward(input(1));
+            layer.save(file);
+        }
+        assertThat(QlifLayer.load(file)).isNotNull();
+    }
+
+    private static void assertUnsaved(QlifLayer layer, Path file, String message) {
+        assertThatThrownBy(() -> layer.save(file))
+                .isExactlyInstanceOf(IllegalStateException.class)
+                .hasMessageStartingWith(message);
+        assertThat(file).hasContent("old");
+    }
+
+    @Test
+    void lifHasNoPlaceInDraws() throws IOException {
+        Path file = folder.resolve("lif.safetensors");
+        try (LifLayer layer = LifLayer.builder(NEURONS).device("cpu:scalar").build()) {
+            layer.save(file);
+        }
+        Safetensors saved = Safetensors.read(file);
+        Map<String, String> metadata = new LinkedHashMap<>(saved.metadata());
+        metadata.put("layers.0.draws.seed", "1");
+        metadata.put("layers.0.draws.stream", "2");
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        saved.names().forEach(name -> tensors.put(name, saved.tensor(name)));
+        Safetensors.write(file, metadata, tensors);
+        assertThatThrownBy(() -> LifLayer.load(file))
+                .isExactlyInstanceOf(FileFormatException.class)
+                .hasMessageContaining("expected none: LIF draws nothing");
+    }
+
     /** A saved layer, taken apart to be changed. */
     private final class Saved {
         private final Map<String, String> metadata;

@@ -277,6 +277,9 @@ public final class Npy {
                 done++;
             }
         }
+        if (type == Type.B1) {
+            Safetensors.requireBooleans(file, "", memory);
+        }
         return Tensor.of(type.read, memory, shape);
     }
 

@@ -44,7 +44,7 @@ public final class OutputFile {
     /** As many links on one path as Linux follows. */
     private static final int MAX_LINKS = 40;
 
-    /** About what a picture takes. */
+    /** Enough to notice a full disk. */
     private static final int TRIAL_BYTES = 1 << 17;
 
     private final String name;

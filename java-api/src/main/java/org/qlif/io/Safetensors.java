@@ -53,7 +53,7 @@ public final class Safetensors {
     /** A cache line: what vector loads like best. */
     private static final long ALIGNMENT = 64;
 
-    /** Bytes that are written at a time. */
+    /** Bytes that are read or written at a time. */
     private static final int PIECE = 1 << 20;
 
     private static final String METADATA = "__metadata__";
@@ -217,12 +217,16 @@ public final class Safetensors {
         for (Map.Entry<String, Entry> each : inOrder) {
             Entry entry = each.getValue();
             MemorySegment place = memory.asSlice(at, entry.bytes());
-            fill(file, channel, place.asByteBuffer(), size);
+            // A buffer has at most 2^31 - 1 bytes.
+            for (long done = 0; done < place.byteSize(); done += PIECE) {
+                long length = Math.min(PIECE, place.byteSize() - done);
+                fill(file, channel, place.asSlice(done, length).asByteBuffer(), size);
+            }
             if (ByteOrder.nativeOrder() != ByteOrder.LITTLE_ENDIAN) {
                 reverse(place, entry.type().bytes);
             }
             if (entry.type() == Type.BOOL) {
-                requireBooleans(file, each.getKey(), place);
+                requireBooleans(file, "tensor " + quoted(each.getKey()) + ": ", place);
             }
             data.put(each.getKey(), place.asReadOnly());
             at += aligned(entry.bytes());
@@ -241,13 +245,13 @@ public final class Safetensors {
         }
     }
 
-    private static void requireBooleans(Path file, String name, MemorySegment values) throws FileFormatException {
+    /** Throws unless all are 0 or 1; {@code where} is what a message begins with. */
+    static void requireBooleans(Path file, String where, MemorySegment values) throws FileFormatException {
         for (long i = 0; i < values.byteSize(); i++) {
             byte value = values.get(ValueLayout.JAVA_BYTE, i);
             if (value != 0 && value != 1) {
                 throw new FileFormatException(
-                        file,
-                        "tensor " + quoted(name) + ": got " + (value & 0xff) + " at index " + i + ", expected 0 or 1");
+                        file, where + "got " + (value & 0xff) + " at index " + i + ", expected 0 or 1");
             }
         }
     }

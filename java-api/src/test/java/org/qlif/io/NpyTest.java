@@ -51,6 +51,13 @@ class NpyTest {
         return Files.write(folder.resolve("array.npy"), content);
     }
 
+    @Test
+    void refusesTruthsThatAreNeither() {
+        assertThatThrownBy(() -> read("|b1", false, "(3,)", "010002"))
+                .isExactlyInstanceOf(FileFormatException.class)
+                .hasMessageEndingWith("got 2 at index 2, expected 0 or 1");
+    }
+
     private Tensor read(String descr, boolean fortran, String shape, String hex) throws IOException {
         return Npy.read(
                 file(bytes(1, header(descr, fortran, shape), HexFormat.of().parseHex(hex))));

@@ -169,7 +169,8 @@ public final class Checkpoint {
      * Writes the file, which takes the place of an old one when all of it is on the disk.
      *
      * @throws IOException if it can't be written; an old file is as it was
-     * @throws IllegalStateException if a configuration has a function of the caller's, or a parameter is not where it can be read; nothing is written
+     * @throws IllegalStateException if a configuration has a function of the caller's, there are more than 2^24 neurons in a layer, a parameter is out of its range or not
+     *     where it can be read, or the tensor of one that is learned was replaced; nothing is written
      */
     public void write(Path file) throws IOException {
         write(OutputFile.prepare("file", file));
@@ -179,7 +180,8 @@ public final class Checkpoint {
      * Writes a file whose place was prepared, otherwise as {@link #write(Path)}.
      *
      * @throws IOException if it can't be written; an old file is as it was
-     * @throws IllegalStateException if a configuration has a function of the caller's, or a parameter is not where it can be read; nothing is written
+     * @throws IllegalStateException if a configuration has a function of the caller's, there are more than 2^24 neurons in a layer, a parameter is out of its range or not
+     *     where it can be read, or the tensor of one that is learned was replaced; nothing is written
      */
     public void write(OutputFile file) throws IOException {
         network.requireLearnedInPlace();

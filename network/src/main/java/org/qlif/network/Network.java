@@ -194,11 +194,12 @@ public final class Network {
     /** Throws if a parameter that is learned has another tensor than the learned values have. */
     void requireLearnedInPlace() {
         for (Layer layer : layers) {
-            for (Layer.Learned learned :
-                    layer instanceof Layer.Neurons neurons ? neurons.learned() : List.<Layer.Learned>of()) {
+            if (!(layer instanceof Layer.Neurons neurons)) {
+                continue;
+            }
+            for (Layer.Learned learned : neurons.learned()) {
                 Learnable learnable = learned.learnable();
-                Tensor tensor =
-                        neurons(((Layer.Neurons) layer).position()).parameters().get(learned.parameter());
+                Tensor tensor = neurons.parameters().get(learned.parameter());
                 if (tensor == null
                         || !tensor.memory().equals(learnable.in(values).memory())) {
                     throw new IllegalStateException(learnable.name() + ": its tensor was replaced by " + tensor

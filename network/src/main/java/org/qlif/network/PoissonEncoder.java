@@ -138,7 +138,7 @@ public final class PoissonEncoder implements SpikeInput {
             } else {
                 long move = Mix.bits(rowKey, MOVE);
                 int choices = 2 * shift + 1;
-                // Halves of 32 bits: each of the choices to within 2^-27.
+                // Halves of 32 bits: the probability of each choice is right to within 2^-32.
                 int down = Mix.below(move, choices) - shift;
                 int right = Mix.below(move << 32, choices) - shift;
                 lit.find(intensities, row * width, columns, down, right);

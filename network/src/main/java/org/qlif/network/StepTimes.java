@@ -5,8 +5,8 @@ package org.qlif.network;
  * at most the whole; threads that wait for one another, and what a step does besides, are the rest.
  *
  * @param encoding making spikes of the data
- * @param linear the linear layers, forward and backward, the readout among them
- * @param neurons the neurons, forward and backward
+ * @param linear the linear layers, forward and backward, the readout among them; of a test the readout alone
+ * @param neurons the neurons, forward and backward; of a test with the linear layers below them, since one call does both
  * @param update adding up the blocks' gradients, their norm, and the optimizer
  * @param whole from the first to the last
  */

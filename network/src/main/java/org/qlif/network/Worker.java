@@ -106,6 +106,7 @@ final class Worker implements AutoCloseable {
         for (NeuronStage neurons : work.neurons) {
             neurons.forward(false, drawKey);
         }
+        neuronNanos += lap();
         readOut(work);
         if (score != null) {
             score.rate(batch, block, work.logits, network.outputs(), null);

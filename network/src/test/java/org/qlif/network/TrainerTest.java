@@ -671,6 +671,13 @@ class TrainerTest {
             assertThat(times.update()).isPositive();
             assertThat(times.encoding() + times.linear() + times.neurons() + times.update())
                     .isLessThanOrEqualTo(times.whole());
+            StepTimes test = trainer.test(batch(128)).times();
+            assertThat(test.encoding()).isPositive();
+            assertThat(test.linear()).isPositive();
+            // The layers below the readout are among the neurons: far more than the readout of one mean a row.
+            assertThat(test.neurons()).isGreaterThan(test.linear());
+            assertThat(test.update()).isZero();
+            assertThat(test.encoding() + test.linear() + test.neurons()).isLessThanOrEqualTo(test.whole());
         }
     }
 

@@ -3,6 +3,7 @@ package org.qlif.spi.checkpoint;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.qlif.DrawStream;
@@ -66,16 +67,13 @@ public record SavedNeurons(
     /**
      * Adds these neurons as layer {@code index}.
      *
-     * @throws IllegalStateException if the configuration has a function of the caller's, there are more neurons than a file can say, or a
-     *     tensor is in a device's memory
+     * @throws IllegalStateException if {@link #read} would refuse it: the configuration has a function of the caller's, there are more than
+     *     2^24 neurons, a parameter is out of its range or of another length, the state is of a batch of 0 or beyond step 2^33; or if a tensor
+     *     is in a device's memory
      */
     public void write(CheckpointWriter to, int index) {
         String at = prefix(index);
-        requireText();
-        if (neurons > MAX_NEURONS) {
-            throw new IllegalStateException(
-                    "neurons: got " + neurons + ", expected at most " + MAX_NEURONS + " in a checkpoint");
-        }
+        requireReadable();
         to.text(at + "type", "neurons");
         to.text(at + "config", config.toString());
         to.whole(at + "neurons", neurons);
@@ -83,11 +81,7 @@ public record SavedNeurons(
                 at + "learnable",
                 learnable.stream().map(NeuronParameter::symbol).collect(Collectors.joining(" ")));
         for (NeuronParameter parameter : config.parameters()) {
-            Tensor tensor = parameters.get(parameter);
-            if (tensor == null) {
-                throw new IllegalStateException(parameter.symbol() + ": has no tensor, expected one");
-            }
-            to.tensor(parameter(index, parameter), tensor);
+            to.tensor(parameter(index, parameter), Objects.requireNonNull(parameters.get(parameter)));
         }
         if (state != null) {
             to.whole(at + "step", state.step());
@@ -111,6 +105,34 @@ public record SavedNeurons(
         }
         to.whole(at + "episode", episode);
         to.whole(at + "evaluations", evaluations);
+    }
+
+    /** Throws where {@link #read} would refuse what is written, so that no such file takes the place of a good one. */
+    private void requireReadable() {
+        requireText();
+        if (neurons > MAX_NEURONS) {
+            throw new IllegalStateException(
+                    "neurons: got " + neurons + ", expected at most " + MAX_NEURONS + " in a checkpoint");
+        }
+        for (NeuronParameter parameter : config.parameters()) {
+            Tensor tensor = parameters.get(parameter);
+            if (tensor == null || tensor.elements() != neurons && tensor.elements() != 1) {
+                throw new IllegalStateException(parameter.symbol() + ": got " + (tensor == null ? "no tensor" : tensor)
+                        + ", expected " + neurons + " values, or 1");
+            }
+        }
+        try {
+            parameters.requireValid(config);
+        } catch (IllegalArgumentException refused) {
+            throw new IllegalStateException(refused.getMessage(), refused);
+        }
+        if (state != null && state.batch() == 0) {
+            throw new IllegalStateException("state: got one of a batch of 0, expected at least 1 in a checkpoint");
+        }
+        if (state != null && state.step() > MAX_STEP) {
+            throw new IllegalStateException(
+                    "step: got " + state.step() + ", expected at most " + MAX_STEP + " in a checkpoint");
+        }
     }
 
     private void requireText() {
