@@ -114,7 +114,7 @@ final class TrainCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description =
                     "Go on with a training that was saved, with the numbers that it would have had without the break:"
-                            + " options that are not given are as they were, but --data, --device, --threads, --engine, --plot"
+                            + " options that are not given are as they were, except --data, --device, --threads, --engine, --plot"
                             + " and --checkpoint, which are as for a new one; --epochs counts from the start of the first run.")
     private Path resume;
 
@@ -235,7 +235,7 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    /** The command that goes on with what was saved: with the options that are not, but bear on the numbers or keep it so. */
+    /** The command that goes on with what was saved, and goes on saving it. The file does not say where the images are. */
     private String resumption() {
         String file = shellWord(checkpoint);
         Path data = arguments.data();

@@ -26,10 +26,10 @@ import org.qlif.NativeException;
 
 /**
  * The server of the live page. It computes only what is bounded: a request has at most 64 KiB, a run at most 100,000 neuron-steps, and at most four
- * runs and one measurement go on at a time; what is beyond is refused by a status of 4xx. Settings that can't be used, as too many steps are, get a
- * status of 200 with the header {@code Refused: true} if the request asks for that by {@code "refusals": "reply"}, as those of the page do: a
- * value under way to the one that is meant is no failure, which a browser would log. The server answers to addresses, to {@code localhost} and to
- * the name that it was started with, and to its own pages alone.
+ * runs and one measurement go on at a time; what is beyond is refused by a status of 4xx. A request with {@code "refusals": "reply"}, as the page
+ * sends it, gets a status of 200 and the header {@code Refused: true} where its settings can't be used, too many steps among them; browsers log a
+ * status of 4xx as an error. The server answers to addresses, to {@code localhost} and to the name that it was started with, and to its own pages
+ * alone.
  *
  * <pre>{@code
  * try (Dashboard dashboard = Dashboard.start("127.0.0.1", 0)) {
