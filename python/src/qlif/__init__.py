@@ -10,7 +10,7 @@ from .checkpoint import Checkpoint, Draws, Linear, Neurons, load, save
 from .config import LifConfig, NeuronConfig, QlifConfig
 from .kernel import Forward, Gradients, Kernel, backward, devices, forward
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"
 
 __all__ = [
     "Checkpoint",

@@ -14,8 +14,8 @@ import org.qlif.spi.Backend;
 enum KnownBackend {
     SIMD("simd.SimdBackend", "qlif-simd", List.of("cpu:simd"), "cpu(:simd)?"),
     SCALAR("scalar.ScalarBackend", "qlif-scalar", List.of("cpu:scalar"), "cpu(:scalar)?"),
-    NATIVE("gpu.NativeBackend", "qlif-gpu", List.of("cpu:native"), "cpu:native"),
-    CUDA("gpu.CudaBackend", "qlif-gpu", List.of("cuda:0"), "cuda(:\\d+)?");
+    NATIVE("gpu.NativeBackend", "qlif-native", List.of("cpu:native"), "cpu:native"),
+    CUDA("gpu.CudaBackend", "qlif-native", List.of("cuda:0"), "cuda(:\\d+)?");
 
     private final String className;
     private final String artifact;

@@ -196,7 +196,7 @@ class ForkedJvmTest extends ForkedJvm {
             for (int i = 0; i < 3; i++) {
                 assertThat(output.line(i))
                         .startsWith("DeviceUnavailableException |")
-                        .contains("qlif-gpu", "classifier", "-Dqlif.library");
+                        .contains("qlif-native", "classifier", "-Dqlif.library");
             }
             assertThat(output.line(3)).startsWith("cpu:scalar |");
         }

@@ -188,7 +188,7 @@ final class NativeLibrary {
         try (InputStream resource = open()) {
             if (resource == null) {
                 throw new Unloadable(
-                        "the native library is not there: add the artifact qlif-gpu with the classifier " + PLATFORM
+                        "the native library is not there: add the artifact qlif-native with the classifier " + PLATFORM
                                 + " to the class path or module path, or name a file with -D" + PROPERTY + "="
                                 + FILE);
             }
