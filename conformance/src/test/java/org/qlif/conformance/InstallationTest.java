@@ -158,7 +158,9 @@ class InstallationTest extends ForkedJvm {
         Predicate<String> scalarOnly = name -> !name.startsWith(GPU) && !name.equals("org.qlif.simd");
         Output output = withNative(VECTORS, scalarOnly, "cuda:0", "cuda", "cuda:3", "cpu:native", "cpu:simd", "tpu");
         for (int i = 0; i < 4; i++) {
-            assertThat(output.line(i)).contains("qlif-native", "linux-x86_64").doesNotContain("qlif-simd");
+            assertThat(output.line(i))
+                    .contains("qlif-native", "linux-x86_64-cuda13")
+                    .doesNotContain("qlif-simd");
         }
         assertThat(output.line(4)).contains("qlif-simd").doesNotContain("qlif-native");
         assertThat(output.line(5)).doesNotContain("qlif-native", "qlif-simd");

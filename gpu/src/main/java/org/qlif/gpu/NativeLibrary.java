@@ -36,6 +36,9 @@ import org.qlif.gpu.ffi.qlif.qlif_h;
 final class NativeLibrary {
     private static final String PROPERTY = "qlif.library";
     private static final String PLATFORM = "linux-x86_64";
+    /** Of the jar that it comes in, which also names the CUDA that its GPU code is built with. */
+    private static final String CLASSIFIER = PLATFORM + "-cuda13";
+
     private static final String FILE = "libqlif.so";
     /** Not the name of a package, so that no module can hide it. */
     private static final String RESOURCE = "org/qlif/gpu/" + PLATFORM + "/" + FILE;
@@ -188,7 +191,8 @@ final class NativeLibrary {
         try (InputStream resource = open()) {
             if (resource == null) {
                 throw new Unloadable(
-                        "the native library is not there: add the artifact qlif-native with the classifier " + PLATFORM
+                        "the native library is not there: add the artifact qlif-native with the classifier "
+                                + CLASSIFIER
                                 + " to the class path or module path, or name a file with -D" + PROPERTY + "="
                                 + FILE);
             }
