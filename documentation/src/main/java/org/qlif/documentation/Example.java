@@ -41,7 +41,7 @@ public record Example(Path file, int line, List<String> lines) {
     /**
      * The blocks in the comments of all Java files in a folder, without the comments' margin.
      *
-     * @throws IllegalArgumentException if a block is shown in another way than {@code <pre>{@code}, and so would be passed over
+     * @throws IllegalArgumentException if a block is shown in another way than {@literal <pre>{@code}}, and so would be passed over
      */
     public static List<Example> inJavadoc(Path folder) throws IOException {
         List<Example> examples = new ArrayList<>();

@@ -1,0 +1,46 @@
+/* What the C++ runtime that is linked in would ask of a glibc newer than 2.28: old-glibc.cmake. Both stay inside the library. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <link.h>
+#include <stddef.h>
+
+/* Since 2.32: whether there is only one thread, so that atomic operations may be left out. They never are. */
+char __libc_single_threaded = 0;
+
+#ifdef DLFO_EH_SEGMENT_TYPE
+/* Since 2.35: finds the unwinding table of the code at an address, for exceptions. dl_iterate_phdr has all that it tells. */
+struct search {
+  ElfW(Addr) address;
+  struct dl_find_object *found;
+};
+
+static int look(struct dl_phdr_info *object, size_t size, void *data) {
+  (void)size;
+  struct search *search = data;
+  void *table = NULL;
+  const ElfW(Phdr) *segment = NULL;
+  for (ElfW(Half) i = 0; i < object->dlpi_phnum; i++) {
+    const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+    ElfW(Addr) begin = object->dlpi_addr + header->p_vaddr;
+    if (header->p_type == PT_LOAD && search->address >= begin && search->address - begin < header->p_memsz) {
+      segment = header;
+    } else if (header->p_type == DLFO_EH_SEGMENT_TYPE) {
+      table = (void *)begin;
+    }
+  }
+  if (segment == NULL) {
+    return 0;
+  }
+  if (table == NULL) {
+    return -1;
+  }
+  *search->found = (struct dl_find_object){.dlfo_map_start = (void *)(object->dlpi_addr + segment->p_vaddr),
+      .dlfo_map_end = (void *)(object->dlpi_addr + segment->p_vaddr + segment->p_memsz), .dlfo_eh_frame = table};
+  return 1;
+}
+
+int _dl_find_object(void *address, struct dl_find_object *found) {
+  struct search search = {(ElfW(Addr))address, found};
+  return dl_iterate_phdr(look, &search) == 1 ? 0 : -1;
+}
+#endif
