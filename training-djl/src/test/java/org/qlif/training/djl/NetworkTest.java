@@ -12,6 +12,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
+import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.ParameterRange;
 import org.qlif.QlifConfig;
@@ -19,6 +20,7 @@ import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
 import org.qlif.QlifParameter;
 import org.qlif.QlifVariable;
+import org.qlif.State;
 import org.qlif.Tensor;
 import org.qlif.training.NetworkShape;
 
@@ -203,43 +205,71 @@ class NetworkTest {
     /** From step to step of training, whatever its batch; tests start from them and leave them. */
     @Test
     void carriesTheStatisticsOfHomeostasis() {
-        QlifConfig config = SMOOTH.toBuilder()
-                .homeostasis(homeostasis -> homeostasis.on().withTau(3).withLearningRate(0.1))
-                .build();
-        try (Network network = new Network(SHAPE, config, List.of(QlifParameter.V_TH), CPU, 1, 1e-2, 0, 3)) {
+        QlifConfig config = steered();
+        try (Network network = new Network(SHAPE, config, List.of(QlifParameter.V_TH), CPU, 1, 1e-2, 0, 3);
+                Kernel kernel = Kernel.open(config, "cpu")) {
             SharedArray spikes = spikes(network);
             float[] before = network.mean(QlifVariable.HOMEOSTASIS);
             assertThat(before).containsOnly(0f);
             for (int step = 0; step < 3; step++) {
+                State end = State.zeros(config, LABELS.length, SHAPE.hidden());
+                Forward call =
+                        network.neuronCall(spikes, LABELS.length).draws(DRAWS).finalState(end);
+                kernel.forward(call);
+                float[] started =
+                        call.initialState().get(QlifVariable.HOMEOSTASIS).toFloatArray();
+                float[] ended = end.get(QlifVariable.HOMEOSTASIS).toFloatArray();
                 network.train(spikes, LABELS, DRAWS);
                 float[] after = network.mean(QlifVariable.HOMEOSTASIS);
                 for (int n = 0; n < before.length; n++) {
-                    assertThat(after[n]).isNotEqualTo(before[n]);
+                    double sum = 0;
+                    for (int b = 0; b < LABELS.length; b++) {
+                        assertThat(started[b * before.length + n]).isEqualTo(before[n]);
+                        sum += ended[b * before.length + n];
+                    }
+                    assertThat(after[n])
+                            .isEqualTo((float) (sum / LABELS.length))
+                            .isNotEqualTo(before[n]);
                 }
                 before = after;
-                double loss = network.test(spikes, LABELS, DRAWS).loss();
-                assertThat(network.test(spikes, LABELS, DRAWS).loss()).isEqualTo(loss);
+                network.test(spikes, LABELS, DRAWS);
                 assertThat(network.mean(QlifVariable.HOMEOSTASIS)).isEqualTo(before);
             }
+            Forward single = network.neuronCall(network.spikes(1), 1);
+            assertThat(single.initialState().get(QlifVariable.HOMEOSTASIS).toFloatArray())
+                    .isEqualTo(before);
         }
     }
 
-    /** The same call, made by hand, gives the spike values that the network's answer comes from. */
-    @Test
-    void showsTheCallThatItMakes() {
-        try (Network network = network(0);
-                Kernel kernel = Kernel.open(SMOOTH, "cpu")) {
+    private static QlifConfig steered() {
+        return SMOOTH.toBuilder()
+                .homeostasis(homeostasis -> homeostasis.on().withTau(3).withLearningRate(0.1))
+                .build();
+    }
+
+    /** The same call, made by hand from what training has left, gives the spike values whose loss a test tells. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void showsTheCallThatItMakes(boolean steered) {
+        QlifConfig config = steered ? steered() : SMOOTH;
+        try (Network network = new Network(SHAPE, config, List.of(QlifParameter.values()), CPU, 1, 1e-2, 0, 3);
+                Kernel kernel = Kernel.open(config, "cpu")) {
             SharedArray spikes = spikes(network);
-            network.train(spikes, LABELS, DRAWS);
+            double untrained = network.test(spikes, LABELS, DRAWS).loss();
+            for (int step = 0; step < 3; step++) {
+                network.train(spikes, LABELS, DRAWS);
+            }
             Tensor values = Tensor.zeros(DType.F32, SHAPE.steps(), LABELS.length, SHAPE.hidden());
             kernel.forward(
                     network.neuronCall(spikes, LABELS.length).draws(DRAWS).spikeValues(values));
-            double correct = network.test(spikes, LABELS, DRAWS).correct();
+            Network.Outcome outcome = network.test(spikes, LABELS, DRAWS);
             float[] weights = value(network, "output.weight");
             float[] bias = value(network, "output.bias");
             int right = 0;
+            double loss = 0;
             for (int b = 0; b < LABELS.length; b++) {
                 double[] logits = new double[SHAPE.classes()];
+                double all = 0;
                 for (int c = 0; c < logits.length; c++) {
                     logits[c] = bias[c];
                     for (int t = 0; t < SHAPE.steps(); t++) {
@@ -248,14 +278,18 @@ class NetworkTest {
                             logits[c] += values.getFloat(at) * weights[c * SHAPE.hidden() + n] / SHAPE.steps();
                         }
                     }
+                    all += Math.exp(logits[c]);
                 }
                 int best = 0;
                 for (int c = 1; c < logits.length; c++) {
                     best = logits[c] > logits[best] ? c : best;
                 }
                 right += best == LABELS[b] ? 1 : 0;
+                loss += (Math.log(all) - logits[LABELS[b]]) / LABELS.length;
             }
-            assertThat(correct).isEqualTo(right);
+            assertThat(outcome.correct()).isEqualTo(right);
+            assertThat(outcome.loss()).isCloseTo(loss, Offset.offset(1e-6));
+            assertThat(loss).isNotCloseTo(untrained, Offset.offset(1e-4));
         }
     }
 
