@@ -183,12 +183,19 @@ class DashboardTest {
         Read steep = new Read(run(settings.formatted("sigmoid(2m)")).body());
         assertThat(relu.series.get("qlif.external_modulation")).isEqualTo(m);
         assertThat(steep.series.get("qlif.external_modulation")).isEqualTo(m);
+        Read tanh = new Read(run(settings.formatted("tanh(m)")).body());
+        Read product = new Read(run(settings.formatted("sigmoid(m)·tanh(m)")).body());
+        assertThat(tanh.series.get("qlif.external_modulation")).isEqualTo(m);
+        assertThat(product.series.get("qlif.external_modulation")).isEqualTo(m);
         for (int i = 0; i < m.length; i++) {
             assertThat(own.series.get("qlif.modulation")[i])
                     .isEqualTo((float) (1 / (1 + Math.exp(-m[i]))), within(1e-6f));
             assertThat(relu.series.get("qlif.modulation")[i]).isEqualTo(Math.max(0, m[i]));
             assertThat(steep.series.get("qlif.modulation")[i])
                     .isEqualTo((float) (1 / (1 + Math.exp(-2 * m[i]))), within(1e-6f));
+            assertThat(tanh.series.get("qlif.modulation")[i]).isEqualTo((float) Math.tanh(m[i]), within(1e-6f));
+            assertThat(product.series.get("qlif.modulation")[i])
+                    .isEqualTo((float) (Math.tanh(m[i]) / (1 + Math.exp(-m[i]))), within(1e-6f));
         }
     }
 
