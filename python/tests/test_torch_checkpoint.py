@@ -77,13 +77,13 @@ def test_a_run_of_steps_goes_on(tmp_path, arguments):
     torch.manual_seed(3)
     neurons = QLIF(N, batch_size=B, **arguments)
     steps = current(1)
-    for t in range(2):
-        neurons(steps[t])
+    run = [neurons(steps[t]) for t in range(2)]
     save(neurons, path)
     again = load(path)
     assert type(again) is QLIF and again.seed == neurons.seed
     for t in range(2, T):
-        assert torch.equal(neurons(steps[t]), again(steps[t]))
+        run.append(neurons(steps[t]))
+        assert torch.equal(run[-1], again(steps[t]))
         assert torch.equal(neurons._state, again._state)
     for each in (neurons, again):
         each.resize(B)
@@ -92,12 +92,25 @@ def test_a_run_of_steps_goes_on(tmp_path, arguments):
         name: value.shape for name, value in again.state_dict().items()
     }
     # A layer of the file starts afresh, with the draws of the run.
-    assert type(load(path, stepwise=False)) is QLIFLayer
+    whole = load(path, stepwise=False)
+    assert type(whole) is QLIFLayer
+    assert torch.equal(whole(torch.stack(list(steps)))[0], torch.stack(run))
     save(QLIFLayer(N, **arguments), path)
     stepwise = load(path, stepwise=True)
     stepwise.resize(B)
     stepwise(steps[0])
     assert type(stepwise) is QLIF and load(path, stepwise=True).seed == qlif.load(path).layers[0].draws.seed % 2**64
+
+
+def test_a_network_refuses_a_state(tmp_path):
+    neurons = QLIF(N, batch_size=B)
+    neurons(current(1)[0])
+    save(neurons, tmp_path / "neurons")
+    checkpoint = qlif.load(tmp_path / "neurons")
+    checkpoint.layers.append(qlif.Linear(np.zeros((N, 3), np.float32)))
+    qlif.save(checkpoint, tmp_path / "network")
+    with pytest.raises(ValueError, match="layers.0: got neurons with a state, expected none"):
+        load(tmp_path / "network")
 
 
 def of_the_jvm(**other):

@@ -4,7 +4,7 @@
 
 From images of MNIST to updated weights: Poisson encoder, linear, neurons, mean over time, linear, cross-entropy, cut of the
 norm, Adam; T = 20, a batch of 128. By turns: the neurons in PyTorch's operations (eager; compiled, some steps a graph), our
-operator with nn.Linear, and with SpikeLinear. Then, each by itself and with the other cores idle, `./qlif train` (--qlif) and its engine
+operator with nn.Linear, and with SpikeLinear. Then, each by itself and on as many threads as --threads says, `./qlif train` (--qlif) and its engine
 on DJL with our block (--djl), which build what they need. Before, the losses of a first step must be
 those of one network. It takes three minutes, of which one compiles; the machine should have nothing else to do. Needs the
 package qlif with PyTorch.

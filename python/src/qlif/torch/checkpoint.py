@@ -82,6 +82,8 @@ def module_of(checkpoint: files.Checkpoint, stepwise: Optional[bool] = None) -> 
             if i + 1 < len(layers):
                 raise NotImplementedError(f"layers.{i}: got a readout with layers after it, expected it to be the last")
             row.append(Mean())
+        if isinstance(layer, files.Neurons) and layer.state is not None:
+            raise ValueError(f"layers.{i}: got neurons with a state, expected none: a Network starts every run afresh")
         row.append(_module(layer, checkpoint.extra.get(f"layers.{i}.preset"), False))
     return Network(*row, seed=checkpoint.seed, encoder_steps=checkpoint.encoder_steps)
 
@@ -186,9 +188,9 @@ def _module(layer: Union[files.Neurons, files.Linear], preset: Any, stepwise: Op
         return _linear(layer)
     if isinstance(layer.config, LifConfig):
         return _lif(layer)
-    neurons = _neurons(layer, preset)
     if stepwise is None:
         stepwise = layer.state is not None
+    neurons = _neurons(layer, preset, stepwise)
     if stepwise and layer.state is None:
         neurons.reset()
     return neurons if stepwise else QLIFLayer.of(neurons)
@@ -236,7 +238,8 @@ def _set(module: nn.Module, name: str, values: Tensor) -> None:
         module._buffers[name] = values
 
 
-def _neurons(layer: files.Neurons, preset: Any) -> QLIF:
+def _neurons(layer: files.Neurons, preset: Any, stepwise: bool) -> QLIF:
+    """The neurons of a file, in the middle of its run if they are called step by step, else at the start of it."""
     config = layer.config
     assert isinstance(config, QlifConfig)
     try:
@@ -259,19 +262,21 @@ def _neurons(layer: files.Neurons, preset: Any) -> QLIF:
     if layer.statistics is not None:
         with torch.no_grad():
             made._fresh[made._averaged].copy_(torch.from_numpy(np.stack(list(layer.statistics.values()))))
+    in_a_run = stepwise and layer.state is not None
     draws = None
     if layer.draws is not None:
         seed, stream, offset = layer.draws
-        draws = torch.tensor([seed, stream, layer.step, offset])
+        draws = torch.tensor([seed, stream, 0 if layer.state is not None and not in_a_run else layer.step, offset])
     if layer.seed is not None:
         made._series = torch.tensor([layer.seed, layer.stream, layer.episode, layer.evaluations])
         following = torch.ops.qlif.next_run(made._series.clone(), False)
-        if layer.state is None and draws is not None and torch.equal(draws, following):
+        if not in_a_run and draws is not None and torch.equal(draws, following):
             # The next run is one of the series like all others.
             draws = None
-        elif layer.state is not None or draws is not None:
+        elif in_a_run or draws is not None:
             made._series[2] += 1
-    if layer.state is not None:
+    if in_a_run:
+        assert layer.state is not None
         state = torch.from_numpy(np.stack([layer.state[variable.symbol] for variable in made._table.variables]))
         if draws is None:
             draws = made._start_draws(state.shape[1])

@@ -272,7 +272,7 @@ class Lease {
 
 /**
  * Memory of large results on the host. What is freed is kept for the next call: the system would take it back, and hand out new pages, one
- * page fault for 4 KiB, in a quarter of the time that a call at (20, 128, 512) takes.
+ * page fault for 4 KiB.
  */
 class ResultMemory final : public c10::Allocator {
  public:

@@ -37,7 +37,7 @@ final class Report {
     private Repetitions repetitions;
 
     @Option(
-            names = {"--readme", "--into"},
+            names = "--into",
             paramLabel = "FILE",
             description =
                     "Markdown file whose block between '<!-- NAME:begin -->' and '<!-- NAME:end -->' is replaced, NAME as the"
@@ -55,7 +55,7 @@ final class Report {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
 
-    private ReadmeBlock block;
+    private MarkdownBlock block;
     /** Null if the block is printed. */
     private OutputFile text;
 
@@ -63,7 +63,7 @@ final class Report {
 
     /** Throws if what is called {@code name} could not be written: asked before a long run. */
     void prepare(String name) throws IOException {
-        block = new ReadmeBlock(name);
+        block = new MarkdownBlock(name);
         text = file == null ? null : block.prepare(file);
         if (plot == null) {
             plot = folder().resolve(name + ".png");

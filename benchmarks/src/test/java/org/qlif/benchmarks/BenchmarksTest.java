@@ -20,7 +20,7 @@ class BenchmarksTest {
         "linear, --layer, 20x128x784, expected TxBxKxM of positive whole numbers",
         "linear, --layer, 9999x9999x9999x1, at most 2147483647",
         "linear, --into, no-such-file.md, no such file",
-        "compare, --readme, no-such-file.md, no such file",
+        "compare, --into, no-such-file.md, no such file",
     })
     void refusesWhatItCanNotMeasure(String command, String option, String value, String said) {
         StringWriter errors = new StringWriter();

@@ -8,12 +8,12 @@ import java.nio.file.Path;
 import org.qlif.io.OutputFile;
 
 /** The part of a Markdown file between two marker lines, which a comparison writes. */
-final class ReadmeBlock {
+final class MarkdownBlock {
     private final String begin;
     private final String end;
 
     /** The block called {@code name}. */
-    ReadmeBlock(String name) {
+    MarkdownBlock(String name) {
         begin = "<!-- " + name + ":begin -->";
         end = "<!-- " + name + ":end -->";
     }
@@ -34,7 +34,7 @@ final class ReadmeBlock {
             throw new NoSuchFileException(file.toString(), null, "no such file");
         }
         replace(Files.readString(file), "", file.toString());
-        return OutputFile.prepare("readme", file);
+        return OutputFile.prepare("into", file);
     }
 
     /** Puts {@code content} between the markers of {@code file}. */

@@ -12,11 +12,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.qlif.io.OutputFile;
 
-class ReadmeBlockTest {
+class MarkdownBlockTest {
     private static final String BEGIN = "<!-- performance:begin -->";
     private static final String END = "<!-- performance:end -->";
 
-    private final ReadmeBlock block = new ReadmeBlock("performance");
+    private final MarkdownBlock block = new MarkdownBlock("performance");
 
     @TempDir
     private Path folder;
