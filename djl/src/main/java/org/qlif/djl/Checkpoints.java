@@ -67,7 +67,9 @@ public final class Checkpoints {
     }
 
     /**
-     * Reads parameters into {@code blocks}, from the first layer to the last. Of a file that holds a training, the training is left out.
+     * Reads parameters and homeostasis' means into {@code blocks}, from the first layer to the last. Left out is what a block has no place for: a
+     * training, the state and the draws of a run that the file was saved in, the seeds of layers and network, and how a network's input is
+     * encoded. A block starts each call afresh, and draws by its builder's seed.
      *
      * @throws FileFormatException if the file is no checkpoint, or one of other layers, configurations or sizes; no block has changed
      * @throws IllegalArgumentException if there is no block, or one is of another kind
