@@ -356,6 +356,14 @@ def test_many_configurations():
     assert torch.equal(values(1.0), first)
 
 
+def test_means_of_many_neurons_are_those_of_each():
+    # So many that threads share them, in pieces that are not whole.
+    values = torch.randn(1, 1030, 2100)
+    sums = torch.ops.qlif.batch_sums(values)
+    for first in (0, 511, 512, 1700):
+        assert torch.equal(sums[..., first : first + 400], torch.ops.qlif.batch_sums(values[..., first : first + 400]))
+
+
 def test_means_know_no_order():
     values = torch.randn(2, 1001, 5)
     sums = torch.ops.qlif.batch_sums(values)

@@ -28,7 +28,7 @@ def save(module: nn.Module, path: Path, extra: Optional[Mapping[str, str]] = Non
     A layer goes on elsewhere with the bits that it would have had here: with parameters, configuration (that of its
     train() or eval() mode of now), statistics, a QLIF's state, and the draws of its next run, which a QLIFLayer draws
     from PyTorch's generator: they are those of its next call if nothing else draws before. A network's tests draw by its
-    seed. extra: texts of your own.
+    seed. A LIF is saved without its last call's state, as its calls start afresh. extra: texts of your own.
 
     The file that was there stays until the new one is whole. What a checkpoint can't hold, such as a neuromod_transform,
     raises ValueError; nothing is written then.

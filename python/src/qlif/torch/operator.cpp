@@ -1128,28 +1128,34 @@ void addRows(LaneSums &sums, const float *__restrict values, int64_t rows, int64
   }
 }
 
+/** Values that one thread sums in a third of a millisecond. */
+constexpr int64_t WORTH_SHARING = 1 << 20;
+
 /**
- * Calls store(n, sums) for the sums over the rows of each neuron. On the calling thread: PyTorch's other threads would look for more
- * work for some milliseconds afterwards, and take the processors that the next kernel call needs.
+ * Calls store(n, sums) for the sums over the rows of each neuron. PyTorch's threads share in it only if there is much to do: they look for
+ * more work for some milliseconds afterwards, and take the processors that the next kernel call needs.
  */
 template <class Store>
 void sumRows(const float *values, int64_t rows, int64_t neurons, Store store) {
-  for (int64_t from = 0; from < neurons; from += LANES) {
-    const int64_t lanes = std::min(LANES, neurons - from);
-    Sums sums[LANES];
-    for (int64_t first = 0; first < rows; first += AT_ONCE) {
-      LaneSums part;
-      addRows(part, values + first * neurons + from, std::min(AT_ONCE, rows - first), neurons, lanes);
+  const int64_t together = std::max<int64_t>(1, WORTH_SHARING / (std::max<int64_t>(rows, 1) * LANES));
+  at::parallel_for(0, (neurons + LANES - 1) / LANES, together, [&](int64_t begin, int64_t end) {
+    for (int64_t from = begin * LANES; from < std::min(end * LANES, neurons); from += LANES) {
+      const int64_t lanes = std::min(LANES, neurons - from);
+      Sums sums[LANES];
+      for (int64_t first = 0; first < rows; first += AT_ONCE) {
+        LaneSums part;
+        addRows(part, values + first * neurons + from, std::min(AT_ONCE, rows - first), neurons, lanes);
+        for (int64_t i = 0; i < lanes; i++) {
+          sums[i].coarse += (int64_t)(part.coarse[i] / COARSE);
+          sums[i].fine += (int64_t)(part.fine[i] / FINE);
+          sums[i].beyond += part.beyond[i];
+        }
+      }
       for (int64_t i = 0; i < lanes; i++) {
-        sums[i].coarse += (int64_t)(part.coarse[i] / COARSE);
-        sums[i].fine += (int64_t)(part.fine[i] / FINE);
-        sums[i].beyond += part.beyond[i];
+        store(from + i, sums[i]);
       }
     }
-    for (int64_t i = 0; i < lanes; i++) {
-      store(from + i, sums[i]);
-    }
-  }
+  });
 }
 
 /** The sums of values (K, B, N) over the batch: (K, 3, N), of coarse units, fine units and values that have no mean. */

@@ -48,7 +48,7 @@ public final class HostJvm {
                             + " and works each out in software; "
                             + (options.isEmpty()
                                     ? "run on a CPU that has one, or show it to the virtual machine"
-                                    : "start Java without that, or ask for device 'cpu:native', the native library of qlif-native"));
+                                    : "start Java without that, or ask for device 'cpu:native', which comes with qlif-native"));
         }
         return cautions;
     }
