@@ -109,7 +109,8 @@ public final class LifLayer implements AutoCloseable {
      * the new one is on the disk.
      *
      * @throws IOException if it can't be written; an old file is as it was
-     * @throws IllegalStateException if there are more than 2^24 neurons, a parameter is out of its range, the state is of a batch of 0, a parameter is in a device's memory, or the layer is closed or in a call
+     * @throws IllegalStateException if there are more than 2^24 neurons, a parameter is out of its range, the state is of a batch of 0, a
+     *     parameter is in a device's memory, or the layer is closed or in a call
      */
     public void save(Path file) throws IOException {
         engine.save(file, learnable, null, null);

@@ -43,12 +43,11 @@ public final class HostJvm {
         }
         if (!fuses()) {
             String options = given("-XX:(UseAVX|UseSSE)=.|-XX:-(UseFMA|InlineNatives)");
-            cautions.add(
-                    "this JVM has no instruction for fused multiply-adds" + options
-                            + " and works each out in software; "
-                            + (options.isEmpty()
-                                    ? "run on a CPU that has one, or show it to the virtual machine"
-                                    : "start Java without that, or ask for device 'cpu:native', which comes with qlif-native"));
+            cautions.add("this JVM has no instruction for fused multiply-adds" + options
+                    + " and works each out in software; "
+                    + (options.isEmpty()
+                            ? "run on a CPU that has one, or show it to the virtual machine"
+                            : "start Java without that, or ask for device 'cpu:native', which comes with qlif-native"));
         }
         return cautions;
     }
