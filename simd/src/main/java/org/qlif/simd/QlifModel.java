@@ -74,6 +74,7 @@ final class QlifModel implements SimdModel {
         return new ModulationLines(
                 QlifLayout.M,
                 QlifLayout.M_SLOPE,
+                QlifLayout.ADJ_M,
                 QlifLayout.GRAD_M,
                 structure.sigmoidModulation() ? null : config.neuromodulation().transform());
     }
