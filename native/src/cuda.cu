@@ -14,7 +14,9 @@
 #include "cuda_kernels.h"
 
 namespace qlif {
-namespace {
+
+// Named, where another file has none: nvcc makes the name of one without of the source's folder, and two builds should be the same.
+namespace cuda {
 
 // ---------------------------------------------------------------- errors
 
@@ -912,7 +914,9 @@ void requireDevice(int device) {
   }
 }
 
-}  // namespace
+}  // namespace cuda
+
+using namespace cuda;
 
 int countCudaDevices() {
   int count = 0;

@@ -30,6 +30,20 @@ final class BlockScore {
         System.arraycopy(later.right, 0, right, earlier.right.length, later.right.length);
     }
 
+    /** Notes what a block came to elsewhere. */
+    void set(int block, double loss, int hits) {
+        losses[block - first] = loss;
+        right[block - first] = hits;
+    }
+
+    double loss(int block) {
+        return losses[block - first];
+    }
+
+    int hits(int block) {
+        return right[block - first];
+    }
+
     /** The block after the last one. */
     int end() {
         return first + losses.length;

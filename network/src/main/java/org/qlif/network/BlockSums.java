@@ -147,6 +147,11 @@ public final class BlockSums {
         return Objects.requireNonNull(complete);
     }
 
+    /** Those of the largest subtrees. */
+    BlockTree tree() {
+        return Objects.requireNonNull(tree);
+    }
+
     /** Throws if the memory of these holds other sums by now. */
     void requireCurrent(String name) {
         if (call != trainer.calls()) {
