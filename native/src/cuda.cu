@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CUDA devices: memory, launches and errors around the kernels of cuda_kernels.h.
 #include <cudaTypedefs.h>
 #include <cuda_runtime.h>
@@ -13,7 +14,9 @@
 #include "cuda_kernels.h"
 
 namespace qlif {
-namespace {
+
+// Named, where another file has none: nvcc makes the name of one without of the source's folder, and two builds should be the same.
+namespace cuda {
 
 // ---------------------------------------------------------------- errors
 
@@ -911,7 +914,9 @@ void requireDevice(int device) {
   }
 }
 
-}  // namespace
+}  // namespace cuda
+
+using namespace cuda;
 
 int countCudaDevices() {
   int count = 0;
