@@ -33,7 +33,16 @@ bool readQuota(const std::string &group, bool second, long long &quota, long lon
 }
 
 /** Whether `names`, separated by commas, has `name`. */
-bool lists(const std::string &names, const char *name) { return ("," + names + ",").find("," + std::string(name) + ",") != std::string::npos; }
+bool lists(const std::string &names, const std::string &name) {
+  for (size_t from = 0; from <= names.size();) {
+    const size_t to = std::min(names.find(',', from), names.size());
+    if (names.compare(from, to - from, name) == 0) {
+      return true;
+    }
+    from = to + 1;
+  }
+  return false;
+}
 
 }  // namespace
 
