@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * QLIF: fused spiking-neuron kernels on a CUDA device or on the host, behind one C interface.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C interface: handles, checks of arguments, statuses and texts. Nothing here knows a device.
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CUDA devices: memory, launches and errors around the kernels of cuda_kernels.h.
 #include <cudaTypedefs.h>
 #include <cuda_runtime.h>

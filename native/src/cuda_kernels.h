@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CUDA kernels: one thread an element, or a few, all time steps in one launch, the neuron's state in registers. They move data and know
 // no model: the arithmetic is the model's own (qlif_model.h, lif_model.h).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the C interface (api.cpp) asks of a device: the host (host.cpp) or CUDA (cuda.cu). Arguments are checked when they come here.
 #ifndef QLIF_DEVICE_H
 #define QLIF_DEVICE_H

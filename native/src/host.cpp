@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The host as a device: memory, threads and sums around the kernels of host_kernels.cpp.
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the functions of the C interface have in common: statuses and texts, structs that grow, checks that calls of several kinds need.
 #ifndef QLIF_INTERFACE_H
 #define QLIF_INTERFACE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The CUDA device, emulated: its kernels against the host's, bit for bit, and its errors, capture and memory.
  */

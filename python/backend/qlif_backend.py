@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The build backend: scikit-build-core, and for a source distribution the native library's sources beside the package's.
 
 They lie in ../native of the repository. A source distribution carries them in native/, where CMakeLists.txt looks first.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is distributed: the native library's sources lie outside python/, and a source distribution carries them."""
 
 import importlib.util

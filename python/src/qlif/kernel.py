@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kernels: all time steps of a batch in one call, forward or backward, on arrays of any library with DLPack."""
 
 from __future__ import annotations

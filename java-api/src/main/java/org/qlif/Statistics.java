@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif;
 
 import java.lang.foreign.MemorySegment;
@@ -148,6 +149,53 @@ public final class Statistics {
                 }
             }
             rows += other.rows;
+            return this;
+        }
+
+        /**
+         * These sums as whole numbers, of which those of several parts can be added one by one: what a part on another machine sends. A new
+         * array, of the same length for all sums of a model and number of neurons.
+         */
+        public long[] toLongs() {
+            long[] numbers = new long[1 + 3 * variables.size() * Math.toIntExact(neurons)];
+            numbers[0] = rows;
+            int at = 1;
+            for (int i = 0; i < variables.size(); i++) {
+                for (int n = 0; n < neurons; n++) {
+                    numbers[at++] = coarse[i][n];
+                    numbers[at++] = fine[i][n];
+                    numbers[at++] = largest[i][n] <= LIMIT ? 0 : 1;
+                }
+            }
+            return numbers;
+        }
+
+        /**
+         * Adds what {@link #toLongs} gave of other sums, or the sum of several such arrays.
+         *
+         * @throws IllegalArgumentException if it is of another length, or there would be more than 2^23 rows
+         */
+        public Sums add(long[] numbers) {
+            int expected = 1 + 3 * variables.size() * Math.toIntExact(neurons);
+            if (numbers.length != expected) {
+                throw new IllegalArgumentException("numbers: got " + numbers.length + ", expected " + expected
+                        + ", those of sums of " + neurons + " neurons of " + config.model());
+            }
+            if (numbers[0] < 0) {
+                throw new IllegalArgumentException("numbers: got " + numbers[0] + " rows, expected at least 0");
+            }
+            requireRoom("numbers", numbers[0]);
+            int at = 1;
+            for (int i = 0; i < variables.size(); i++) {
+                for (int n = 0; n < neurons; n++) {
+                    coarse[i][n] += numbers[at++];
+                    fine[i][n] += numbers[at++];
+                    if (numbers[at++] != 0) {
+                        largest[i][n] = Float.POSITIVE_INFINITY;
+                    }
+                }
+            }
+            rows += numbers[0];
             return this;
         }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -232,5 +233,40 @@ class StatisticsTest {
             least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
         }
         assertThat(least).isZero();
+    }
+
+    /** Parts that went to another machine as numbers, added up there, give the means of all rows. */
+    @Test
+    void sumsTravelAsNumbers() {
+        List<float[]> rows = List.of(rows(40));
+        Statistics whole = fresh();
+        whole.update(state(rows));
+        long[] one = fresh().newSums().add(state(rows.subList(0, 13))).toLongs();
+        long[] two = fresh().newSums().add(state(rows.subList(13, 40))).toLongs();
+        for (int i = 0; i < one.length; i++) {
+            one[i] += two[i];
+        }
+        Statistics.Sums sums = fresh().newSums().add(one);
+        assertThat(sums.rows()).isEqualTo(40);
+        Statistics met = fresh();
+        met.update(sums);
+        assertThat(means(met)).isEqualTo(means(whole));
+
+        State infinite = state(rows.subList(0, 2));
+        infinite.get(QlifVariable.HOMEOSTASIS).setFloat(NEURONS + 5, Float.NaN);
+        met.update(
+                fresh().newSums().add(fresh().newSums().add(infinite).toLongs()).add(state(rows)));
+        assertThat(met.get(QlifVariable.HOMEOSTASIS).getFloat(5)).isNaN();
+        assertThat(met.get(QlifVariable.HOMEOSTASIS).getFloat(6)).isFinite();
+
+        Statistics.Sums empty = fresh().newSums();
+        assertThatThrownBy(() -> empty.add(new long[3]))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("numbers: got 3, expected " + (1 + 6 * NEURONS));
+        long[] tooMany = empty.toLongs();
+        tooMany[0] = (1 << 23) + 1;
+        assertThatThrownBy(() -> empty.add(tooMany)).hasMessageContaining("sums hold 2^23");
+        tooMany[0] = -1;
+        assertThatThrownBy(() -> empty.add(tooMany)).hasMessageContaining("got -1 rows");
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
 import org.jspecify.annotations.Nullable;
@@ -27,6 +28,20 @@ final class BlockScore {
         System.arraycopy(later.losses, 0, losses, earlier.losses.length, later.losses.length);
         System.arraycopy(earlier.right, 0, right, 0, earlier.right.length);
         System.arraycopy(later.right, 0, right, earlier.right.length, later.right.length);
+    }
+
+    /** Notes what a block came to elsewhere. */
+    void set(int block, double loss, int hits) {
+        losses[block - first] = loss;
+        right[block - first] = hits;
+    }
+
+    double loss(int block) {
+        return losses[block - first];
+    }
+
+    int hits(int block) {
+        return right[block - first];
     }
 
     /** The block after the last one. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
 import java.util.Arrays;
@@ -144,6 +145,11 @@ public final class BlockSums {
             complete = tree.sum();
         }
         return Objects.requireNonNull(complete);
+    }
+
+    /** Those of the largest subtrees. */
+    BlockTree tree() {
+        return Objects.requireNonNull(tree);
     }
 
     /** Throws if the memory of these holds other sums by now. */

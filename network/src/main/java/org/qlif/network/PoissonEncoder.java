@@ -1,14 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.qlif.DType;
 import org.qlif.Tensor;
 
 /**
  * Rate coding: at each time step an input spikes with probability intensity / 255, to within 2^-17, independently of all others. Whether it
- * does depends on the key, the row's number, the step and the input's position alone. Thread-safe.
+ * does depends on the key, the row's {@linkplain #numbered number}, the step and the input's position alone. Thread-safe.
  *
  * <pre>{@code
  * byte[] pixels = new byte[60_000 * 784]; // row by row
@@ -41,6 +43,8 @@ public final class PoissonEncoder implements SpikeInput {
     private final int columns;
 
     private final int shift;
+    /** The rows' numbers; null where they are the rows themselves. */
+    private final long @Nullable [] numbers;
 
     /**
      * An encoder of these intensities, which are read, not copied.
@@ -64,15 +68,17 @@ public final class PoissonEncoder implements SpikeInput {
         this.rows = intensities.length / width;
         columns = width;
         shift = 0;
+        numbers = null;
     }
 
-    private PoissonEncoder(PoissonEncoder still, int columns, int shift) {
+    private PoissonEncoder(PoissonEncoder still, int columns, int shift, long @Nullable [] numbers) {
         intensities = still.intensities;
         width = still.width;
         steps = still.steps;
         rows = still.rows;
         this.columns = columns;
         this.shift = shift;
+        this.numbers = numbers;
     }
 
     /**
@@ -95,12 +101,32 @@ public final class PoissonEncoder implements SpikeInput {
             throw new IllegalArgumentException("shift: got " + shift + ", expected at most " + most + " for images of "
                     + width / columns + "x" + columns);
         }
-        return new PoissonEncoder(this, columns, shift);
+        return new PoissonEncoder(this, columns, shift, numbers);
+    }
+
+    /**
+     * An encoder of the same rows as ones of a larger data set, in which they have these numbers: they get the spikes and draws that they have
+     * there.
+     *
+     * @param numbers one a row, any numbers; read, not copied
+     * @throws IllegalArgumentException if they are not as many as the rows
+     */
+    public PoissonEncoder numbered(long[] numbers) {
+        if (numbers.length != rows) {
+            throw new IllegalArgumentException(
+                    "numbers: got " + numbers.length + ", expected " + rows + ", as many as there are rows");
+        }
+        return new PoissonEncoder(this, columns, shift, numbers);
     }
 
     @Override
     public int rows() {
         return rows;
+    }
+
+    @Override
+    public long number(int row) {
+        return numbers == null ? row : numbers[row];
     }
 
     @Override
@@ -132,7 +158,7 @@ public final class PoissonEncoder implements SpikeInput {
         long stepBytes = memory.byteSize() / steps;
         for (int b = 0; b < count; b++) {
             int row = rows[from + b];
-            long rowKey = Mix.bits(key, row);
+            long rowKey = Mix.bits(key, number(row));
             if (shift == 0) {
                 lit.find(intensities, row * width);
             } else {

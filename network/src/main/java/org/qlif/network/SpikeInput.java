@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
 import org.qlif.Tensor;
@@ -28,6 +29,17 @@ public interface SpikeInput {
     /** How many rows there are. */
     int rows();
 
+    /**
+     * The number of a row, which the neurons' draws follow from, and which the row's spikes should follow from: whoever has some rows of a larger
+     * data set says here which they are. The row itself unless overridden.
+     *
+     * @param row from 0 to {@link #rows} - 1
+     * @return any number
+     */
+    default long number(int row) {
+        return row;
+    }
+
     /** The time steps T of each. */
     int steps();
 
@@ -35,11 +47,11 @@ public interface SpikeInput {
     int width();
 
     /**
-     * Writes the spikes of some rows. What a row's spikes are must depend on the key and the row's number alone, not on the rows beside
-     * it.
+     * Writes the spikes of some rows. What a row's spikes are must depend on the key and on the row's data and {@linkplain #number number}
+     * alone, not on the rows beside it.
      *
      * @param key what random numbers follow from
-     * @param rows the numbers of rows, each from 0 to {@link #rows} - 1
+     * @param rows which rows, each from 0 to {@link #rows} - 1
      * @param from the position in {@code rows} of the first
      * @param count how many
      * @param spikes where they go, {@code BIT (T, count, K)}; all of it is to be written

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
 /**
@@ -7,7 +8,7 @@ package org.qlif.network;
  * @param encoding making spikes of the data
  * @param linear the linear layers, forward and backward, the readout among them; of a test the readout alone
  * @param neurons the neurons, forward and backward; of a test with the linear layers below them, since one call does both
- * @param update adding up the blocks' gradients, their norm, and the optimizer
+ * @param update adding up the blocks' gradients, with what machines send each other for it, their norm, and the optimizer
  * @param whole from the first to the last
  */
 public record StepTimes(long encoding, long linear, long neurons, long update, long whole) {}

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -74,6 +76,9 @@ public final class Trainer implements AutoCloseable {
     private final float[] gradient;
     private final double[] partialSums;
     private final BlockTree tree = new BlockTree();
+    /** The way in which the last step was shared. */
+    private @Nullable SharedStep shared;
+
     private long step;
     /** How often sums were made. */
     private long calls;
@@ -153,6 +158,49 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
+     * Does a training step together with other machines, each of which calls this with a trainer of its own that is at the same step of a network
+     * with the same values. Machine r of K does the r-th of K runs of the batch's blocks and needs the data of those rows alone; the batch's input
+     * and loss have to know where the others' are, not what they are. All get the bits of one that has done the whole batch alone, and the
+     * same result but for its times.
+     *
+     * <p>A machine sends, and receives, about 4 V (q + 1) (K - 1) / K bytes a step, V the learned values and q the largest
+     * subtrees that its run is in the order of additions (docs/numerics.md): one if the batch's blocks and K are powers of two.
+     *
+     * @param exchange how the machines send each other their sums
+     * @return what the network made of the batch before it learned from it
+     * @throws IOException if the exchange fails; nothing has been learned from this batch, and this trainer can't go on with the others
+     * @throws IllegalArgumentException if input or loss don't fit the network, or the exchange's rank its size
+     * @throws DivergenceException as {@link #train(Batch)}, on all machines alike
+     * @throws IllegalStateException as {@link #train(Batch)}
+     */
+    public StepResult train(Batch batch, Exchange exchange) throws IOException {
+        Objects.requireNonNull(exchange, "exchange");
+        if (exchange.size() == 1) {
+            return train(batch);
+        }
+        if (shared == null || !shared.isBy(exchange)) {
+            shared = new SharedStep(exchange);
+        }
+        requireFits(batch);
+        int blocks = batch.blocks();
+        int first = shared.first(blocks);
+        int end = shared.end(blocks);
+        long start = System.nanoTime();
+        BlockSums mine = first == end ? null : subtrees(batch, first, end);
+        long done = System.nanoTime();
+        BlockScore score = new BlockScore(0, blocks, batch.rows().length);
+        List<Statistics.@Nullable Sums> sums = newSums();
+        // The sums that this trainer has made before are lost from here on.
+        calls++;
+        shared.complete(mine, score, sums, gradient);
+        StepTimes own = mine == null ? new StepTimes(0, 0, 0, 0, 0) : mine.times();
+        long ended = System.nanoTime();
+        StepTimes times =
+                new StepTimes(own.encoding(), own.linear(), own.neurons(), own.update() + ended - done, ended - start);
+        return update(new BlockSums(this, score, sums, gradient, times));
+    }
+
+    /**
      * The gradients of a range of a batch's blocks, of which other machines may do the rest; {@link #update} ends the step.
      *
      * @param first the first block
@@ -168,15 +216,24 @@ public final class Trainer implements AutoCloseable {
             throw new IndexOutOfBoundsException("first, end: got " + first + ", " + end
                     + ", expected 0 <= first < end <= " + batch.blocks() + ", the blocks of the batch");
         }
-        calls++;
-        workers.forEach(Worker::start);
-        BlockScore score = new BlockScore(first, end - first, batch.rows().length);
         if (end - first == batch.blocks() && batch.blocks() <= wave) {
+            calls++;
+            workers.forEach(Worker::start);
+            BlockScore score = new BlockScore(first, end - first, batch.rows().length);
             run(batch, first, end, score);
             long ran = System.nanoTime();
             addBlocks(0, end, gradient);
             return new BlockSums(this, score, statistics(), gradient, times(start, System.nanoTime() - ran));
         }
+        return subtrees(batch, first, end);
+    }
+
+    /** The gradients of a range of blocks, added up to those of the largest subtrees. */
+    private BlockSums subtrees(Batch batch, int first, int end) {
+        long start = System.nanoTime();
+        calls++;
+        workers.forEach(Worker::start);
+        BlockScore score = new BlockScore(first, end - first, batch.rows().length);
         tree.start(gradient.length, first);
         long addNanos = 0;
         for (int at = first; at < end; ) {
@@ -193,14 +250,20 @@ public final class Trainer implements AutoCloseable {
 
     /** What the workers summed of the neurons' final states: exact, so that it does not matter who did which block. */
     private List<Statistics.@Nullable Sums> statistics() {
+        List<Statistics.@Nullable Sums> all = newSums();
+        for (Worker worker : workers) {
+            BlockSums.add(all, worker.sums());
+        }
+        return all;
+    }
+
+    /** Sums of no row, a layer of neurons after the other. */
+    private List<Statistics.@Nullable Sums> newSums() {
         List<Statistics.@Nullable Sums> all = new ArrayList<>();
         for (Layer layer : network.layers()) {
             if (layer instanceof Layer.Neurons neurons) {
                 all.add(neurons.newSums());
             }
-        }
-        for (Worker worker : workers) {
-            BlockSums.add(all, worker.sums());
         }
         return all;
     }

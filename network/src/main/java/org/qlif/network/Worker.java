@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
 import java.util.ArrayList;
@@ -128,7 +129,7 @@ final class Worker implements AutoCloseable {
         clock = System.nanoTime();
         Workspace work = workspace(batch.input().steps(), batch.rowsOf(block));
         int from = block * Trainer.BLOCK;
-        work.number(batch.rows(), from);
+        work.number(batch.input(), batch.rows(), from);
         batch.input().encode(spikeKey, batch.rows(), from, work.rows, work.input);
         encodingNanos += lap();
         return work;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
 import java.lang.foreign.MemorySegment;
@@ -76,10 +77,10 @@ final class Workspace {
         return (float[]) tensor.segment().heapBase().orElseThrow();
     }
 
-    /** Says which rows these are. */
-    void number(int[] numbers, int from) {
+    /** Says which rows of an input these are. */
+    void number(SpikeInput input, int[] which, int from) {
         for (int b = 0; b < rows; b++) {
-            rowNumbers[b] = numbers[from + b];
+            rowNumbers[b] = input.number(which[from + b]);
         }
     }
 

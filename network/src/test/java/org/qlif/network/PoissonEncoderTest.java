@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -212,5 +213,33 @@ class PoissonEncoderTest {
                 .isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> encoder.encode(0, new int[] {1}, 0, 2, Tensor.zeros(DType.BIT, 2, 2, 5)))
                 .isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
+    /** Rows that a machine has of a larger data set get the spikes that they have there, moved or not. */
+    @Test
+    void numberedRowsAreThoseOfTheWhole() {
+        byte[] all = new byte[5 * 12];
+        for (int i = 0; i < all.length; i++) {
+            all[i] = (byte) (i * 41);
+        }
+        byte[] some = new byte[2 * 12];
+        System.arraycopy(all, 3 * 12, some, 0, 12);
+        System.arraycopy(all, 12, some, 12, 12);
+        long[] numbers = {3, 1};
+        for (int shift = 0; shift < 2; shift++) {
+            PoissonEncoder whole = new PoissonEncoder(all, 12, 6).moved(4, shift);
+            PoissonEncoder part =
+                    new PoissonEncoder(some, 12, 6).numbered(numbers).moved(4, shift);
+            Tensor expected = Tensor.zeros(DType.BIT, 6, 2, 12);
+            whole.encode(42, new int[] {3, 1}, 0, 2, expected);
+            Tensor got = Tensor.zeros(DType.BIT, 6, 2, 12);
+            part.encode(42, new int[] {0, 1}, 0, 2, got);
+            assertThat(got.segment().mismatch(expected.segment())).isEqualTo(-1);
+            assertThat(part.number(0)).isEqualTo(3);
+            assertThat(whole.number(0)).isZero();
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new PoissonEncoder(some, 12, 6).numbered(new long[3]))
+                .withMessage("numbers: got 3, expected 2, as many as there are rows");
     }
 }

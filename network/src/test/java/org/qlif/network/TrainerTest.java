@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -27,23 +28,23 @@ import org.qlif.QlifVariable;
 import org.qlif.Tensor;
 
 class TrainerTest {
-    private static final int INPUTS = 20;
-    private static final int STEPS = 5;
+    static final int INPUTS = 20;
+    static final int STEPS = 5;
     private static final int CLASSES = 3;
-    private static final int ROWS = 300;
+    static final int ROWS = 300;
 
     /** Draws that reach the loss, and statistics that are carried on. */
     private static final QlifConfig DRAWN = QlifConfig.defaults().toBuilder()
             .homeostasis(homeostasis -> homeostasis.on().withTau(3).withLearningRate(0.1))
             .build();
 
-    private static final int[] LABELS =
+    static final int[] LABELS =
             IntStream.range(0, ROWS).map(row -> row % CLASSES).toArray();
 
     /** Each class lights a third of the inputs. */
-    private static final PoissonEncoder ENCODER = new PoissonEncoder(intensities(), INPUTS, STEPS);
+    static final PoissonEncoder ENCODER = new PoissonEncoder(intensities(), INPUTS, STEPS);
 
-    private static byte[] intensities() {
+    static byte[] intensities() {
         byte[] levels = new byte[ROWS * INPUTS];
         for (int i = 0; i < levels.length; i++) {
             levels[i] = (byte) (i * 37 % 60 + (i % INPUTS % CLASSES == LABELS[i / INPUTS] ? 180 : 0));
@@ -61,7 +62,7 @@ class TrainerTest {
     }
 
     /** Spikes go from the first neurons to the second as bits, from the second to the readout as floats. */
-    private static Network deep() {
+    static Network deep() {
         Network network = Network.builder(INPUTS)
                 .linear(17)
                 .neurons(LifConfig.defaults())
@@ -86,7 +87,7 @@ class TrainerTest {
                 IntStream.range(from, to).map(i -> i * 7 % ROWS).toArray());
     }
 
-    private static Trainer.Builder on(Network network, int threads) {
+    static Trainer.Builder on(Network network, int threads) {
         return Trainer.builder(network)
                 .adam(new Adam(1e-2))
                 .clip(0.5)

@@ -1,11 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.simulation;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.qlif.LifConfig;
+import org.qlif.LifParameter;
 import org.qlif.NeuronConfig;
+import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
+import org.qlif.QlifConfig.AdaptiveThreshold;
 import org.qlif.QlifConfig.Decision;
+import org.qlif.QlifParameter;
 
 /**
  * Configurations to start from, by name.
@@ -16,6 +21,7 @@ import org.qlif.QlifConfig.Decision;
  * <pre>{@code
  * NeuronConfig qubit = Preset.of("2025-08-24").config();
  * NeuronConfig classic = Preset.of("2025-08-24").config(List.of("decision=SIGMOID", "tau=10"));
+ * NeuronConfig learner = Preset.of("2025-08-24").trained(2, List.of("spike_value=SAMPLE"));
  * }</pre>
  */
 public enum Preset {
@@ -37,6 +43,11 @@ public enum Preset {
     LIF("lif", "LIF with a synaptic current, in seconds", LifConfig.defaults());
 
     private static final String DECISION = "decision";
+
+    private static final List<NeuronParameter> QLIF_LEARNS =
+            List.of(QlifParameter.V_TH, QlifParameter.Q_SCALE, QlifParameter.Q_BIAS);
+
+    private static final List<NeuronParameter> LIF_LEARNS = List.of(LifParameter.V_TH);
 
     private final String text;
     private final String meaning;
@@ -103,6 +114,38 @@ public enum Preset {
                 .toList();
         return snapshot.builder(QlifConfig.defaults().with(decisions).decision())
                 .build();
+    }
+
+    /** The parameters that training moves, beside weights: V_th, and of QLIF the qubit's scale and bias. */
+    public List<NeuronParameter> learned() {
+        return config instanceof LifConfig ? LIF_LEARNS : QLIF_LEARNS;
+    }
+
+    /**
+     * The configuration of a network's neurons: without membrane noise, which slows learning, unless the settings say otherwise. A threshold whose
+     * steps are 0 stays where it is as long as V_th is within its bounds, where training keeps it; so it need not adapt: the same spikes, the
+     * same gradients but for their rounding, in less time.
+     *
+     * @param tau the membrane time constant, in time steps
+     * @param settings what is changed of it afterwards, as in {@link #config(List)}
+     * @throws IllegalArgumentException if {@code tau} is out of its range, or an option is unknown, there twice or out of its range
+     */
+    public NeuronConfig trained(double tau, List<String> settings) {
+        return switch (start(settings)) {
+            case QlifConfig qlif -> trained(qlif.toBuilder(), tau, settings);
+            case LifConfig lif ->
+                lif.toBuilder().tauMemInv(1 / (tau * lif.dt())).build().with(settings);
+        };
+    }
+
+    private static QlifConfig trained(QlifConfig.Builder builder, double tau, List<String> settings) {
+        QlifConfig config =
+                builder.noise(noise -> noise.withStd(0)).tau(tau).build().with(settings);
+        boolean still = config.start().eta() == 0 && !QLIF_LEARNS.contains(QlifParameter.ETA);
+        boolean asked = settings.stream().anyMatch(setting -> setting.startsWith("use_adaptive_threshold="));
+        return still && !asked
+                ? config.toBuilder().adaptiveThreshold(AdaptiveThreshold::off).build()
+                : config;
     }
 
     /** The name. */
