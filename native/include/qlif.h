@@ -627,8 +627,8 @@ QLIF_API qlif_status qlif_kernel_describe(qlif_kernel *kernel, char *text, size_
 QLIF_API qlif_status qlif_kernel_reserve(
     qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps);
 
-/* How much scratch memory a forward or backward call of this shape needs at most, in bytes. modulation_steps as in qlif_kernel_reserve. A
- * forward call needs less: none without a key, and at most 4096 bytes with one. */
+/* How much scratch memory a backward call of this shape needs at most, in bytes. modulation_steps as in qlif_kernel_reserve. A forward call
+ * needs none. */
 QLIF_API qlif_status qlif_scratch_bytes(
     qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps, uint64_t *bytes);
 
