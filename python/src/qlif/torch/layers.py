@@ -838,7 +838,8 @@ class QLIFLayer(nn.Module):
         modulation = self._modulation(external_modulation, steps)
         if draws is None:
             draws = neurons._start_draws(rows, row_index, not self.training)
-        state = neurons._start_state(rows) if neurons._homeostatic else None
+        # One for all rows. A copy, since the means move before a backward pass reads it.
+        state = neurons._buffers["_fresh"].clone() if neurons._homeostatic else None
         traces = 0
         if return_extras:
             traces = self._extras_traced()
