@@ -40,9 +40,10 @@ def test_a_source_distribution_has_all_that_is_built(sources):
     assert not (REPOSITORY / "python" / "native").exists()
 
 
-def test_a_source_distribution_is_configured_by_itself(sources, tmp_path):
+@pytest.mark.parametrize("cuda", ["off", ""])
+def test_a_source_distribution_is_configured_by_itself(sources, tmp_path, cuda):
     configured = subprocess.run(
-        ["cmake", "-S", str(sources), "-B", str(tmp_path), "-DQLIF_CUDA_WANTED=off"],
+        ["cmake", "-S", str(sources), "-B", str(tmp_path), f"-DQLIF_CUDA_WANTED={cuda}"],
         capture_output=True,
         text=True,
         check=False,
