@@ -38,6 +38,9 @@ struct alignas(64) HostLines {
   float external[LANES];
   float modulationSlope[LANES];
   float vPre[LANES];
+  float chance[LANES];
+  float base[LANES];
+  float count[LANES];
   float spike[LANES];
   float gradY[LANES];
   float gradV[LANES];
@@ -52,6 +55,7 @@ struct alignas(64) HostLines {
   uint32_t words[4][LANES];
   uint32_t elementLow[LANES];
   uint32_t elementHigh[LANES];
+  uint32_t options[LANES];
   uint8_t fired[MAX_RUN][LANES];
   uint64_t wireKeys[MAX_WIRES / 2 + 1];
   /** The step whose pair of words is drawn, halved, or -1. */
@@ -321,6 +325,9 @@ struct Block {
       setWireKeys(w, args.seed, call.config.uniforms);
     }
     w.pair = -1;
+    for (uint32_t &options : w.options) {
+      options = on().bits;
+    }
   }
 
   /** Values of one a neuron, from neuron n on. Lanes past the last element repeat the last one's; what they compute goes nowhere. */
@@ -402,7 +409,8 @@ struct Block {
   /** The step's normals, drawn or given; null if the configuration has none. */
   const float *noise(int64_t t) {
     if (!on().drawsNormals()) {
-      return nullptr;
+      // Read in any case where options are not known: a load that may not be done takes a branch.
+      return S::FIXED ? nullptr : w.turn;
     }
     return args.normals != nullptr ? lineAt(args.normals, t, w.turn) : w.noise[(args.first_step + t) & 1];
   }
@@ -411,7 +419,7 @@ struct Block {
   const float *uniforms(int64_t t, int64_t &stride) {
     stride = LANES;
     if (!on().drawsUniforms()) {
-      return nullptr;
+      return S::FIXED ? nullptr : w.uniforms[0][0];
     }
     int odd = (int)((args.first_step + t) & 1);
     if (args.uniforms == nullptr) {
@@ -461,22 +469,60 @@ struct Block {
    */
   template <int STEPS, bool TRACED, bool KEEPS>
   void advance(Rows<const float> input, const float *noise, const float *uniforms, int64_t stride, float *vPre, Rows<uint8_t> fired) {
+    byDecision<true>([&](auto known) QLIF_INLINED {
+      using Known = decltype(known);
+      if constexpr (countsWires<Known>()) {
+        advanceByCount<TRACED, Known>(input.first, noise, uniforms, stride, KEEPS ? vPre : w.vPre);
+      } else {
+        advance<STEPS, TRACED, KEEPS, Known>(input, noise, uniforms, stride, vPre, fired);
+      }
+    });
+  }
+
+  /** Calls visit with the options, as far as they are known where decisions differ. COUNTS: also where spikes are counted over wires. */
+  template <bool COUNTS, class Visit>
+  QLIF_FN void byDecision(Visit visit) const {
+    if constexpr (S::FIXED) {
+      visit(on);
+    } else {
+      Model::template byDecision<COUNTS>(on(), visit);
+    }
+  }
+
+  /**
+   * The options of a lane. Those that are not known are the same in each, but the compiler must not see that: it makes blends of
+   * conditions that differ between lanes, and leaves a loop alone in which some of the others are nested.
+   */
+  template <class Known>
+  QLIF_FN Known optionsOf(int i) const {
+    if constexpr (Known::FIXED) {
+      return Known(on());
+    } else {
+      return Known(typename Model::Options{w.options[i]});
+    }
+  }
+
+  template <class Known>
+  static constexpr bool countsWires() {
+    if constexpr (Model::DRAWS) {
+      return Known::possible().countsWires();
+    } else {
+      return false;
+    }
+  }
+
+  template <int STEPS, bool TRACED, bool KEEPS, class Known>
+  void advance(Rows<const float> input, const float *noise, const float *uniforms, int64_t stride, float *vPre, Rows<uint8_t> fired) {
     static_assert(STEPS == 1 || Pace::SHORT);
     const Constants k = constants;
     QLIF_LANES {
-      Neuron<S> neuron(on, k);
+      Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
       loadState(neuron.state, i);
 #pragma GCC unroll 2
       for (int step = 0; step < STEPS; step++) {
         Step x;
-        neuron.integrate(x, input.first[step * input.stride + i]);
-        if constexpr (Model::DRAWS) {
-          if (on().drawsNormals()) {
-            neuron.addNoise(x, noise[i]);
-          }
-        }
-        neuron.decide(x);
+        rise(neuron, x, input.first[step * input.stride + i], noise, i);
         bool fires = neuron.fires(x, [=](int wire) QLIF_INLINED { return uniforms[wire * stride + i]; });
         neuron.settle(x, fires);
         if constexpr (Pace::SHORT) {
@@ -488,13 +534,67 @@ struct Block {
           vPre[step * LANES + i] = x.vPre;
         }
         if (TRACED) {
-          neuron.eachTrace(x, [&](Trace trace, float value) QLIF_INLINED {
-            if (!trace.ofState) {
-              w.traced[trace.number][i] = value;
-            }
-          });
+          keepTraces(neuron, x, i);
         }
       }
+      storeState(neuron.state, i);
+    }
+  }
+
+  /** A step up to the decision. */
+  template <class Known>
+  QLIF_FN void rise(Neuron<Known> &neuron, Step &x, float input, const float *noise, int i) const {
+    neuron.integrate(x, input);
+    if constexpr (Model::DRAWS) {
+      if (neuron.on().drawsNormals()) {
+        neuron.addNoise(x, noise[i]);
+      }
+    }
+    neuron.decide(x);
+  }
+
+  template <class Known>
+  QLIF_FN void keepTraces(const Neuron<Known> &neuron, const Step &x, int i) {
+    neuron.eachTrace(x, [&](Trace trace, float value) QLIF_INLINED {
+      if (!trace.ofState) {
+        w.traced[trace.number][i] = value;
+      }
+    });
+  }
+
+  /** A step whose decision counts spikes over wires, their number known only now: loops of their own, since a loop in a loop over lanes stays scalar. */
+  template <bool TRACED, class Known>
+  void advanceByCount(const float *input, const float *noise, const float *uniforms, int64_t stride, float *vPre) {
+    const Constants k = constants;
+    QLIF_LANES {
+      Neuron<Known> neuron(optionsOf<Known>(i), k);
+      load(neuron.parameters, lines.parameters, i);
+      loadState(neuron.state, i);
+      Step x;
+      rise(neuron, x, input[i], noise, i);
+      vPre[i] = x.vPre;
+      w.chance[i] = x.p;
+      w.base[i] = x.base;
+      if (TRACED) {
+        keepTraces(neuron, x, i);
+      }
+      storeState(neuron.state, i);
+    }
+    QLIF_LANES { w.count[i] = 0.0f; }
+    for (int wire = 0; wire < k.wires; wire++) {
+      const float *line = uniforms + wire * stride;
+      QLIF_LANES { w.count[i] += line[i] < w.chance[i] ? 1.0f : 0.0f; }
+    }
+    QLIF_LANES {
+      Neuron<Known> neuron(optionsOf<Known>(i), k);
+      load(neuron.parameters, lines.parameters, i);
+      loadState(neuron.state, i);
+      Step x;
+      x.vPre = vPre[i];
+      x.p = w.chance[i];
+      x.base = w.base[i];
+      neuron.settle(x, w.count[i] >= (float)k.minCount);
+      w.spike[i] = x.spike;
       storeState(neuron.state, i);
     }
   }
@@ -649,11 +749,20 @@ struct Block {
    */
   template <bool KNOWN>
   void replay(int slot, const float *input, const float *vPre, const float *noise) {
+    if constexpr (S::FIXED) {
+      replay<KNOWN>(on, slot, input, vPre, noise);
+    } else {
+      Model::byReplay(on(), [&](auto known) QLIF_INLINED { replay<KNOWN>(known, slot, input, vPre, noise); });
+    }
+  }
+
+  template <bool KNOWN, class Known>
+  void replay(Known, int slot, const float *input, const float *vPre, const float *noise) {
     const Constants k = constants;
     float(*kept)[LANES] = w.kept[slot];
     float *keptVPre = w.keptVPre[slot];
     QLIF_LANES {
-      Neuron<S> neuron(on, k);
+      Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
       loadState(neuron.state, i);
       Step x;
@@ -661,16 +770,16 @@ struct Block {
       if constexpr (KNOWN) {
         x.vPre = vPre[i];
       } else if constexpr (Model::DRAWS) {
-        if (on().drawsNormals()) {
+        if (neuron.on().drawsNormals()) {
           neuron.addNoise(x, noise[i]);
         }
       }
       neuron.replay(x, w.spike[i] != 0.0f);
       storeState(neuron.state, i);
-      // What an option that is off leaves unused is left unwritten.
+      // What an option that is off leaves unused is left unwritten, if that is known.
       const Kept now = Kept::of(x);
       Kept::each(on(), now, [&](int line, bool needed, float value) QLIF_INLINED {
-        if (needed) {
+        if (!S::FIXED || needed) {
           kept[line][i] = value;
         }
       });
@@ -682,29 +791,30 @@ struct Block {
 
   /** The adjoint of a step that replay() kept as line `slot`. */
   void retreat(int slot, const float *vPre, const float *input, const float *gradY, const float *gradV) {
-    // One loop for each surrogate, since a compiler leaves a loop with a switch in it as it is.
-    if (S::FIXED && on().needsSurrogate()) {
-      switch (constants.surrogate) {
+    byDecision<false>([&](auto known) QLIF_INLINED {
+      using Known = decltype(known);
+      // One loop for each surrogate, since a compiler leaves a loop with a switch in it as it is.
+      if constexpr (Known::possible().needsSurrogate()) {
+        switch (constants.surrogate) {
 #define QLIF_CASE(name)         \
   case QLIF_SURROGATE_##name: \
-    return retreat<QLIF_SURROGATE_##name>(slot, vPre, input, gradY, gradV);
-        SURROGATE_TABLE(QLIF_CASE)
+    return retreat<typename Known::template With<QLIF_SURROGATE_##name>>(slot, vPre, input, gradY, gradV);
+          SURROGATE_TABLE(QLIF_CASE)
 #undef QLIF_CASE
+        }
+        __builtin_unreachable();
+      } else {
+        retreat<Known>(slot, vPre, input, gradY, gradV);
       }
-      __builtin_unreachable();
-    }
-    retreat<-1>(slot, vPre, input, gradY, gradV);
+    });
   }
 
-  /** SURROGATE: the configuration's, or -1. */
-  template <int SURROGATE>
+  template <class Known>
   void retreat(int slot, const float *vPre, const float *input, const float *gradY, const float *gradV) {
-    using Known = typename S::template With<SURROGATE>;
-    const Known known(on());
     const Constants k = constants;
     const float(*kept)[LANES] = w.kept[slot];
     QLIF_LANES {
-      Neuron<Known> neuron(known, k);
+      Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
       if constexpr (Model::MODULATED) {
         neuron.state.m = lines.state[Model::MODULATION][i];
