@@ -395,7 +395,6 @@ class HostKernel final : public DeviceKernel {
     return scratchBytes(steps, batch * neurons, modulationSteps);
   }
 
-  uint64_t forwardScratch(const ForwardCall &) override { return 0; }
 
   uint64_t backwardScratch(const BackwardCall &call) override {
     const ForwardCall &forward = call.forward;
