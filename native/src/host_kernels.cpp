@@ -13,6 +13,9 @@
 namespace qlif {
 namespace {
 
+/** How many steps' M is found at once. */
+constexpr int MODULATED = 4;
+
 /** The most steps that a block does at once. */
 constexpr int MAX_RUN = 2;
 
@@ -36,7 +39,6 @@ constexpr int AHEAD_BACK = 8;
 struct alignas(64) HostLines {
   float input[MAX_RUN][LANES];
   float external[LANES];
-  float modulationSlope[LANES];
   float vPre[LANES];
   float chance[LANES];
   float base[LANES];
@@ -62,12 +64,16 @@ struct alignas(64) HostLines {
   int64_t pair;
 };
 
+/** How an external modulation reaches the lanes of a block: one value for all, a line of them, or each from a place of its own. */
+enum class Spread { ONE, LINE, EACH };
+
 /** What a block of one model takes from step to step: a line for each of its numbers. */
 template <class Model>
 struct alignas(64) BlockLines {
   float state[Model::VARIABLES][LANES];
   float given[Model::PARAMETERS][LANES];
   float parameters[Model::PARAMETERS][LANES];
+  Spread modulation;
   int64_t modulationOffset[LANES];
 };
 
@@ -81,6 +87,7 @@ struct alignas(64) HostWorker : HostLines {
   // The backward pass: one line a step of a segment.
   float kept[SEGMENT][Model::KEPT][LANES];
   float keptVPre[SEGMENT][LANES];
+  float modulation[SEGMENT][LANES];
 };
 
 // ---------------------------------------------------------------- draws
@@ -314,6 +321,7 @@ struct Block {
         }
       }
     }
+    lines.modulation = spreadOf(args.modulation, firstNeuron + width <= args.neurons);
     QLIF_LANES {
       float given[Model::PARAMETERS];
       for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
@@ -328,6 +336,15 @@ struct Block {
     for (uint32_t &options : w.options) {
       options = on().bits;
     }
+  }
+
+  /** inRow: whether the block is part of one row of the batch. */
+  Spread spreadOf(const qlif_broadcast &modulation, bool inRow) const {
+    if (modulation.stride_n == 0 && (modulation.stride_b == 0 || inRow)) {
+      return Spread::ONE;
+    }
+    const bool follows = inRow || modulation.stride_b == args.neurons;
+    return modulation.stride_n == 1 && follows && width == LANES ? Spread::LINE : Spread::EACH;
   }
 
   /** Values of one a neuron, from neuron n on. Lanes past the last element repeat the last one's; what they compute goes nowhere. */
@@ -385,23 +402,64 @@ struct Block {
     }
   }
 
-  /** M and its slope, where a modulation is given. */
-  void modulate(int64_t t) {
+  /** Whether M is another at each step. */
+  bool modulationVaries() const { return args.modulation.data != nullptr && args.modulation.stride_t != 0; }
+
+  void modulationAhead(int64_t t) const {
+    if (Model::MODULATED && lines.modulation == Spread::LINE && modulationVaries()) {
+      ahead(args.modulation.data, t, args.modulation.stride_t, lines.modulationOffset[0]);
+    }
+  }
+
+  /**
+   * M for step t, where a modulation is given; once a segment if it is the same at each step. Line `slot` is the step's, the next ones those
+   * of the `left` steps from t on: M of a few is found at once, since one transform waits for its own terms most of the time.
+   */
+  void modulate(int64_t t, int slot, int64_t left) {
     if constexpr (Model::MODULATED) {
-      if (args.modulation.data == nullptr) {
-        return;
+      if (modulationVaries()) {
+        if (slot % MODULATED == 0) {
+          for (int i = 0; i < (left < MODULATED ? left : MODULATED); i++) {
+            transform(t + i, w.modulation[slot + i]);
+          }
+        }
+        recallModulation(slot);
+      } else if (args.modulation.data != nullptr && t % SEGMENT == 0) {
+        transform(t, lines.state[Model::MODULATION]);
       }
-      const float *row = args.modulation.data + t * args.modulation.stride_t;
+    }
+  }
+
+  void transform(int64_t t, float *line) {
+    const float *row = args.modulation.data + t * args.modulation.stride_t;
+    if (lines.modulation == Spread::ONE) {
+      const float m = modulated(row[lines.modulationOffset[0]]);
+      QLIF_LANES { line[i] = m; }
+      return;
+    }
+    const float *external = row + lines.modulationOffset[0];
+    if (lines.modulation == Spread::EACH) {
       for (int i = 0; i < LANES; i++) {
         w.external[i] = row[lines.modulationOffset[i]];
       }
-      const Constants k = constants;
-      QLIF_LANES {
-        Neuron<S> neuron(on, k);
-        Step x;
-        neuron.modulate(x, w.external[i]);
-        lines.state[Model::MODULATION][i] = neuron.state.m;
-        w.modulationSlope[i] = x.modulationSlope;
+      external = w.external;
+    }
+    QLIF_LANES { line[i] = modulated(external[i]); }
+  }
+
+  QLIF_FN float modulated(float external) const {
+    const Constants k = constants;
+    Neuron<S> neuron(on, k);
+    Step x;
+    neuron.modulate(x, external);
+    return neuron.state.m;
+  }
+
+  /** M from the line of its step. */
+  void recallModulation(int slot) {
+    if constexpr (Model::MODULATED) {
+      if (modulationVaries()) {
+        memcpy(lines.state[Model::MODULATION], w.modulation[slot], LANES * sizeof(float));
       }
     }
   }
@@ -669,6 +727,7 @@ struct Block {
   template <int STEPS>
   void run(const Asked &asked, int64_t t) {
     const int64_t step = args.first_step + t;
+    modulationAhead(t + Pace::AHEAD);
     for (int i = 0; i < STEPS; i++) {
       inputAhead(t + i + Pace::AHEAD);
       if (Pace::SHORT) {
@@ -684,7 +743,7 @@ struct Block {
     if (asked.drawsUniforms || asked.drawsNormals) {
       draw(step, asked.drawsUniforms, asked.drawsNormals);
     }
-    modulate(t);
+    modulate(t, (int)(t % MODULATED), args.steps - t);
     int64_t stride;
     const float *numbers = uniforms(t, stride);
     float *vPre = asked.taped && call.tape.voltages != nullptr ? tapeVoltages(t) : nullptr;
@@ -837,12 +896,12 @@ struct Block {
   /** The gradient of the external modulation at step t. */
   void modulationBackward(int64_t t, float *steps) {
     if constexpr (Model::MODULATED) {
-      if (args.modulation.data == nullptr) {
-        return;
-      }
+      const Constants k = constants;
       QLIF_LANES {
+        Neuron<S> neuron(on, k);
+        neuron.state.m = lines.state[Model::MODULATION][i];
         Step x;
-        x.modulationSlope = w.modulationSlope[i];
+        x.modulationSlope = neuron.modulationSlope();
         State adj;
         adj.m = w.adjoints[Model::MODULATION][i];
         const float gradient = Neuron<S>::modulationBackward(x, adj);
@@ -883,13 +942,14 @@ struct Block {
         int64_t t = begin + slot;
         int64_t step = args.first_step + t;
         inputAhead(t + AHEAD_BACK);
+        modulationAhead(t + AHEAD_BACK);
         if (step % FLUSH_PERIOD == 0) {
           flushState();
         }
         if (drawsNormals) {
           draw(step, false, true);
         }
-        modulate(t);
+        modulate(t, slot, length - slot);
         unpack(*tapeBits(t));
         const float *input = inputLine(t, w.input[0]);
         if (keepsVoltages) {
@@ -900,10 +960,10 @@ struct Block {
       }
       for (int slot = length - 1; slot >= 0; slot--) {
         int64_t t = begin + slot;
+        recallModulation(slot);
         ahead(wanted.grad_spike_values, t - AHEAD_BACK, wanted.grad_spike_values_stride);
         ahead(wanted.grad_voltages, t - AHEAD_BACK, call.elements);
         ahead<1>(wanted.grad_input, t - AHEAD_BACK, call.elements);
-        modulate(t);
         unpack(*tapeBits(t));
         retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], inputLine(t, w.input[0]),
             upstream(wanted.grad_spike_values, t * wanted.grad_spike_values_stride, w.gradY),
@@ -911,7 +971,9 @@ struct Block {
         if (wanted.grad_input != nullptr) {
           put(wanted.grad_input, t, w.gradInput);
         }
-        modulationBackward(t, backward.sums.modulationSteps);
+        if (wanted.grad_modulation != nullptr) {
+          modulationBackward(t, backward.sums.modulationSteps);
+        }
         if ((args.first_step + t) % FLUSH_PERIOD == 0) {
           eachCarrier([&](int variable) {
             float *line = w.adjoints[variable];
@@ -952,6 +1014,12 @@ struct Block {
     copy(backward.sums.sums + Model::PARAMETERS * call.elements + first, w.modulationSum);
     if (backward.args.grad_initial_state[0] == nullptr) {
       return;
+    }
+    if constexpr (Model::MODULATED) {
+      if (args.modulation.data != nullptr && backward.args.grad_modulation == nullptr && args.steps > 0) {
+        // A modulation that is given sets M before anything reads it.
+        memset(w.adjoints[Model::MODULATION], 0, sizeof w.adjoints[Model::MODULATION]);
+      }
     }
     // What carries no gradient has an adjoint of 0.
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
@@ -1038,7 +1106,7 @@ bool areWithin(const float *values, int64_t count, BitRange range) {
 template <class Model, class S>
 HostProgram program() {
   return HostProgram{
-      sizeof(HostWorker<Model, S>), Pace<S>::BLOCKS, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, areWithin};
+      sizeof(HostWorker<Model, S>), Pace<S>::BLOCKS, Pace<S>::SHORT ? 16384 : 4096, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, areWithin};
 }
 
 HostProgram qlifProgram(Variant variant) {
@@ -1051,6 +1119,10 @@ HostProgram qlifProgram(Variant variant) {
       return program<QlifModel, Fixed<QlifOptions, SNAPSHOT_24_OPTIONS.bits>>();
     case Variant::PLAIN_LIF:
       return program<QlifModel, Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>>();
+    case Variant::TANH:
+      return program<QlifModel, Fixed<QlifOptions, TANH_OPTIONS.bits>>();
+    case Variant::MULTI_QUBIT:
+      return program<QlifModel, Fixed<QlifOptions, MULTI_QUBIT_OPTIONS.bits>>();
     case Variant::GENERIC:
       return program<QlifModel, Dynamic<QlifOptions>>();
   }

@@ -102,6 +102,10 @@ constexpr QlifOptions SNAPSHOT_15_OPTIONS = QlifOptions::of({.homeostasisEnabled
 constexpr QlifOptions SNAPSHOT_24_OPTIONS = QlifOptions::of({.spikeValue = QLIF_SPIKE_VALUE_EXPECTED, .angleMap = QLIF_ANGLE_TANH,
     .dynamicProbability = false, .refractory = false, .homeostasisEnabled = false, .detachReset = false});
 
+/** Switches of the default configuration that make a step much longer. */
+constexpr QlifOptions TANH_OPTIONS = QlifOptions::of({.angleMap = QLIF_ANGLE_TANH});
+constexpr QlifOptions MULTI_QUBIT_OPTIONS = QlifOptions::of({.readout = QLIF_READOUT_MULTI_QUBIT});
+
 /** A leaky integrate-and-fire neuron with a surrogate gradient: every option off. */
 constexpr QlifOptions PLAIN_LIF_OPTIONS = QlifOptions::of({.decision = QLIF_DECISION_THRESHOLD, .neuromodMode = QLIF_NEUROMOD_OFF,
     .dynamicProbability = false, .refractory = false, .useAdaptation = false, .useDepression = false, .useAhp = false,
@@ -262,14 +266,12 @@ struct QlifModel {
 
     /** M from the external modulation. */
     QLIF_FN void modulate(Step &x, float external) {
-      if (k.neuromodTransform == QLIF_TRANSFORM_SIGMOID) {
-        state.m = sigmoid(external);
-        x.modulationSlope = state.m * (1.0f - state.m);
-      } else {
-        state.m = external;
-        x.modulationSlope = 1.0f;
-      }
+      state.m = k.neuromodTransform == QLIF_TRANSFORM_SIGMOID ? sigmoid(external) : external;
+      x.modulationSlope = modulationSlope();
     }
+
+    /** dM/dm at the M that such a modulation gave. */
+    QLIF_FN float modulationSlope() const { return k.neuromodTransform == QLIF_TRANSFORM_SIGMOID ? state.m * (1.0f - state.m) : 1.0f; }
 
     /** From the input to V', without the noise. */
     QLIF_FN void integrate(Step &x, float current) {
