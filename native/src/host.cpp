@@ -339,7 +339,7 @@ class HostKernel final : public DeviceKernel {
     float *steps = call.modulation.result == nullptr || call.modulation.overTime ? nullptr
                    : call.modulation.direct                                      ? call.modulation.result
                                                                                  : sums + (parameters_ + 1) * elements;
-    HostBackward backward{forwardOf(call.forward), call.args, HostSums{sums, steps}};
+    HostBackward backward{forwardOf(call.forward), call.args, HostSums{sums, steps}, call.modulation.result != nullptr};
     share([](void *context, int member, int64_t part) {
       Job<HostBackward> &job = *(Job<HostBackward> *)context;
       job.run(member, part, job.kernel.program_.backward);

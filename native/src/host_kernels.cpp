@@ -13,9 +13,6 @@
 namespace qlif {
 namespace {
 
-/** How many steps' M is found at once. */
-constexpr int MODULATED = 4;
-
 /** The most steps that a block does at once. */
 constexpr int MAX_RUN = 2;
 
@@ -30,6 +27,8 @@ struct Pace {
   static constexpr int RUN = SHORT ? MAX_RUN : 1;
   /** How many steps before a row is used it is asked for; those of blocks side by side would not stay in the cache for long. */
   static constexpr int AHEAD = SHORT ? 2 : 8;
+  /** How many steps' M is found at once: blocks side by side share the lines of it. */
+  static constexpr int MODULATED = SHORT ? 1 : 4;
 };
 
 /** The same of the backward pass, where one block goes at a time. */
@@ -418,8 +417,8 @@ struct Block {
   void modulate(int64_t t, int slot, int64_t left) {
     if constexpr (Model::MODULATED) {
       if (modulationVaries()) {
-        if (slot % MODULATED == 0) {
-          for (int i = 0; i < (left < MODULATED ? left : MODULATED); i++) {
+        if (slot % Pace::MODULATED == 0) {
+          for (int i = 0; i < (left < Pace::MODULATED ? left : Pace::MODULATED); i++) {
             transform(t + i, w.modulation[slot + i]);
           }
         }
@@ -743,7 +742,7 @@ struct Block {
     if (asked.drawsUniforms || asked.drawsNormals) {
       draw(step, asked.drawsUniforms, asked.drawsNormals);
     }
-    modulate(t, (int)(t % MODULATED), args.steps - t);
+    modulate(t, (int)(t % Pace::MODULATED), args.steps - t);
     int64_t stride;
     const float *numbers = uniforms(t, stride);
     float *vPre = asked.taped && call.tape.voltages != nullptr ? tapeVoltages(t) : nullptr;
@@ -971,7 +970,7 @@ struct Block {
         if (wanted.grad_input != nullptr) {
           put(wanted.grad_input, t, w.gradInput);
         }
-        if (wanted.grad_modulation != nullptr) {
+        if (backward.wantsModulation) {
           modulationBackward(t, backward.sums.modulationSteps);
         }
         if ((args.first_step + t) % FLUSH_PERIOD == 0) {
@@ -1016,7 +1015,7 @@ struct Block {
       return;
     }
     if constexpr (Model::MODULATED) {
-      if (args.modulation.data != nullptr && backward.args.grad_modulation == nullptr && args.steps > 0) {
+      if (args.modulation.data != nullptr && !backward.wantsModulation && args.steps > 0) {
         // A modulation that is given sets M before anything reads it.
         memset(w.adjoints[Model::MODULATION], 0, sizeof w.adjoints[Model::MODULATION]);
       }

@@ -47,6 +47,7 @@ struct HostBackward {
   HostForward forward;
   BackwardArgs args;
   HostSums sums;
+  bool wantsModulation;  // whether the modulation's gradient is asked for
 };
 
 struct HostDraw {

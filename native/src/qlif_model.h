@@ -73,7 +73,7 @@ struct QlifOptions {
 #undef QLIF_ROW
 
   /** All bits of one option, or of several. */
-  static constexpr uint32_t mask(Place first, Place last) { return ((2u << (last - first)) - 1) << first; }
+  QLIF_FN static constexpr uint32_t mask(Place first, Place last) { return ((2u << (last - first)) - 1) << first; }
 
   /** Whether spikes are counted over wires. */
   QLIF_FN constexpr bool countsWires() const { return decision() == QLIF_DECISION_QUBIT && readout() == QLIF_READOUT_MULTI_QUBIT; }
