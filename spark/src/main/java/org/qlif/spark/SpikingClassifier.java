@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.UUID;
+import org.apache.spark.HashPartitioner;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
@@ -516,11 +517,15 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
             JavaPairRDD<Integer, LabeledRow> placed = numbered(rows, survey)
                     .mapPartitionsToPair(some -> places(some, placement))
                     .partitionBy(new TaskPartitioner(placement));
-            List<FitOutcome> outcomes = placed.rdd()
+            JavaRDD<FitOutcome> stage = placed.rdd()
                     .barrier()
                     .<FitOutcome>mapPartitions(
                             new FitTask(plan, placement), false, ClassTag$.MODULE$.apply(FitOutcome.class))
-                    .toJavaRDD()
+                    .toJavaRDD();
+            // Spark repeats a barrier stage that fails if a shuffle follows, not if it is the last of its job.
+            List<FitOutcome> outcomes = stage.mapToPair(outcome -> new Tuple2<>(0, outcome))
+                    .partitionBy(new HashPartitioner(1))
+                    .values()
                     .collect();
             return model(outcomes.getFirst());
         } finally {

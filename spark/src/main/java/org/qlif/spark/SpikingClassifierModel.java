@@ -22,6 +22,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.Metadata;
+import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.jspecify.annotations.Nullable;
@@ -212,7 +213,7 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
             throw new IllegalArgumentException(getFeaturesCol() + ": got vectors of " + size + " elements, expected "
                     + numFeatures() + ", as the model was fitted with");
         }
-        if (schema.getFieldIndex(getLabelCol()).isDefined()) {
+        if (hasLabels(schema)) {
             Option<Object> classes = MetadataUtils.getNumClasses(schema.apply(getLabelCol()));
             if (classes.isDefined() && (Integer) classes.get() > numClasses()) {
                 throw new IllegalArgumentException(getLabelCol() + ": got " + classes.get()
@@ -247,8 +248,6 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
                                     : PredictRows.Output.PREDICTION);
         }
         String idCol = shared.idCol();
-        StructField label = schema.getFieldIndex(getLabelCol()).isDefined() ? schema.apply(getLabelCol()) : null;
-        boolean labeled = label != null && label.dataType() instanceof org.apache.spark.sql.types.NumericType;
         PredictRows predict = new PredictRows(
                 broadcast(dataset.sparkSession().sparkContext()),
                 shared.levels(),
@@ -256,7 +255,7 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
                 thresholds,
                 schema.fieldIndex(getFeaturesCol()),
                 idCol == null ? -1 : schema.fieldIndex(idCol),
-                labeled ? schema.fieldIndex(getLabelCol()) : -1,
+                hasLabels(schema) ? schema.fieldIndex(getLabelCol()) : -1,
                 List.of(getFeaturesCol(), idCol == null ? "" : idCol, getLabelCol()),
                 outputs);
         Dataset<Row> predicted = dataset.toDF().mapPartitions(predict, Encoders.row(transformed));
@@ -267,6 +266,12 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
             }
         }
         return predicted;
+    }
+
+    /** Whether there is a column of labels, which a dataset to predict need not have. */
+    private boolean hasLabels(StructType schema) {
+        return schema.getFieldIndex(getLabelCol()).isDefined()
+                && schema.apply(getLabelCol()).dataType() instanceof NumericType;
     }
 
     private synchronized Broadcast<SavedNetwork> broadcast(SparkContext context) {

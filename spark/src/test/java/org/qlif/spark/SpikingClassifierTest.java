@@ -16,7 +16,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.qlif.Device;
 import org.qlif.network.Batch;
 import org.qlif.network.Checkpoint;
 import org.qlif.network.Loss;
@@ -24,10 +23,8 @@ import org.qlif.network.Network;
 import org.qlif.network.PoissonEncoder;
 import org.qlif.network.Trainer;
 import org.qlif.training.ImageSet;
-import org.qlif.training.NeuronPreset;
 import org.qlif.training.Training;
 import org.qlif.training.TrainingListener;
-import org.qlif.training.TrainingOptions;
 import org.qlif.training.TrainingResult;
 
 /** Fits and predictions have the bits of one machine, whatever the partitions and tasks. */
@@ -48,24 +45,7 @@ class SpikingClassifierTest {
         spark = Sessions.local(8);
         Path file = folder.resolve("one-machine.safetensors");
         training = Training.run(
-                TrainingOptions.builder()
-                        .data(Digits.FOLDER)
-                        .trainImages(ROWS)
-                        .testImages(100)
-                        .device(Device.of("cpu"))
-                        .hidden(48)
-                        .steps(6)
-                        .batch(256)
-                        .epochs(3)
-                        .neuron(NeuronPreset.DEFAULT)
-                        .settings(List.of("spike_value=SAMPLE", "homeostasis_tau=20"))
-                        .learningRate(5e-3)
-                        .learningRateDecay(0.75)
-                        .shift(1)
-                        .seed(7)
-                        .checkpoint(file)
-                        .build(),
-                new TrainingListener() {});
+                Digits.options().trainImages(ROWS).checkpoint(file).build(), new TrainingListener() {});
         trained = Checkpoint.read(file).network();
     }
 
@@ -74,28 +54,10 @@ class SpikingClassifierTest {
         spark.stop();
     }
 
-    /** With the settings of the training on one machine. */
-    private static SpikingClassifier classifier() {
-        return new SpikingClassifier()
-                .setIdCol("id")
-                .setFeatureMax(255)
-                .setHidden(48)
-                .setSteps(6)
-                .setBatchSize(256)
-                .setMaxIter(3)
-                .setPreset("default")
-                .setSettings("spike_value=SAMPLE", "homeostasis_tau=20")
-                .setStepSize(5e-3)
-                .setStepSizeDecay(0.75)
-                .setShift(1)
-                .setImageWidth(28)
-                .setSeed(7);
-    }
-
     @ParameterizedTest
     @CsvSource({"1, 1", "2, 2", "3, 3", "8, 8", "1, 0", "16, 2"})
     void fitsAsOneMachine(int partitions, int tasks) throws IOException {
-        SpikingClassifierModel model = classifier().setTasks(tasks).fit(Digits.train(spark, ROWS, partitions));
+        SpikingClassifierModel model = Digits.classifier().setTasks(tasks).fit(Digits.train(spark, ROWS, partitions));
         Networks.assertSame(model.checkpoint().network(), trained);
         assertThat(model.objectiveHistory())
                 .containsExactly(training.epochs().stream()
@@ -110,13 +72,13 @@ class SpikingClassifierTest {
     void anyNumbersTellRowsApart() throws IOException {
         Dataset<Row> rows =
                 Digits.train(spark, ROWS, 3).withColumn("id", functions.expr("cast(id as int) * 1000 - 500000"));
-        Networks.assertSame(classifier().fit(rows).checkpoint().network(), trained);
+        Networks.assertSame(Digits.classifier().fit(rows).checkpoint().network(), trained);
     }
 
     /** Without an id column, neither partitions nor the order of rows count. */
     @Test
     void contentTellsRowsApart() throws IOException {
-        SpikingClassifier classifier = classifier().setMaxIter(1);
+        SpikingClassifier classifier = Digits.classifier().setMaxIter(1);
         classifier.clear(classifier.idCol());
         Dataset<Row> rows = Digits.train(spark, ROWS, 2);
         // Twice the same row.
@@ -138,7 +100,7 @@ class SpikingClassifierTest {
     /** As a test of the kit, with an id column or without. */
     @Test
     void predictsAsOneMachine() throws IOException {
-        SpikingClassifierModel model = classifier().fit(Digits.train(spark, ROWS, 2));
+        SpikingClassifierModel model = Digits.classifier().fit(Digits.train(spark, ROWS, 2));
         ImageSet images = ImageSet.test(Digits.FOLDER, ImageSet.training(Digits.FOLDER));
         PoissonEncoder encoder = new PoissonEncoder(images.pixels(), Digits.PIXELS, 6);
         int[] rows = new int[100];
