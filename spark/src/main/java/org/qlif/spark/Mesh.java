@@ -20,7 +20,9 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Function;
 import org.apache.spark.BarrierTaskContext;
+import org.apache.spark.BarrierTaskInfo;
 import org.apache.spark.util.TaskInterruptListener;
 import org.qlif.network.Exchange;
 
@@ -53,26 +55,43 @@ final class Mesh implements Exchange, Closeable {
      * @param note a text for all of them
      */
     static Mesh join(BarrierTaskContext context, String note) throws IOException {
-        Mesh mesh = new Mesh(context.partitionId(), context.getTaskInfos().length);
+        BarrierTaskInfo[] tasks = context.getTaskInfos();
+        Mesh mesh = new Mesh(context.partitionId(), tasks.length);
+        TaskInterruptListener closing = (_, _) -> mesh.close();
+        context.addTaskInterruptListener(closing);
+        String address = tasks[mesh.rank].address();
+        mesh.connect(address.substring(0, address.lastIndexOf(':')), context::allGather, note);
+        return mesh;
+    }
+
+    /**
+     * The same without Spark.
+     *
+     * @param host where this one can be reached
+     * @param allGather takes a message to all, and gives those of all by rank
+     */
+    static Mesh join(int rank, int size, String host, Function<String, String[]> allGather, String note)
+            throws IOException {
+        Mesh mesh = new Mesh(rank, size);
+        mesh.connect(host, allGather, note);
+        return mesh;
+    }
+
+    private void connect(String host, Function<String, String[]> allGather, String note) throws IOException {
         try {
-            TaskInterruptListener closing = (_, _) -> mesh.close();
-            context.addTaskInterruptListener(closing);
-            mesh.connect(context, note);
-            return mesh;
+            connectAll(host, allGather, note);
         } catch (Throwable failure) {
-            mesh.close();
+            close();
             throw failure;
         }
     }
 
-    private void connect(BarrierTaskContext context, String note) throws IOException {
-        String address = context.getTaskInfos()[rank].address();
-        String host = address.substring(0, address.lastIndexOf(':'));
+    private void connectAll(String host, Function<String, String[]> allGather, String note) throws IOException {
         byte[] secret = new byte[SECRET_BYTES];
         new SecureRandom().nextBytes(secret);
         try (ServerSocketChannel server = listen(host)) {
             int port = ((InetSocketAddress) server.getLocalAddress()).getPort();
-            String[] messages = context.allGather(String.join(
+            String[] messages = allGather.apply(String.join(
                     "\n", host, Integer.toString(port), HexFormat.of().formatHex(secret), note));
             for (int peer = 0; peer < peers.length; peer++) {
                 String[] parts = messages[peer].split("\n", 4);

@@ -91,13 +91,17 @@ class BadInputTest {
         refusedWithoutAJob(() -> classifier().fit(rows.drop("features")), "features");
         refusedWithoutAJob(() -> classifier().fit(rows.drop("label")), "label");
         refusedWithoutAJob(
-                () -> classifier().fit(rows.withColumn("features", functions.lit(1.0))), "Column features must be of type");
+                () -> classifier().fit(rows.withColumn("features", functions.lit(1.0))),
+                "Column features must be of type");
         refusedWithoutAJob(
-                () -> classifier().fit(rows.withColumn("label", functions.lit("seven"))), "Column label must be of type numeric");
+                () -> classifier().fit(rows.withColumn("label", functions.lit("seven"))),
+                "Column label must be of type numeric");
         refusedWithoutAJob(
-                () -> classifier().setIdCol("key").fit(rows), "idCol: got 'key', expected one of the columns id, features, label");
+                () -> classifier().setIdCol("key").fit(rows),
+                "idCol: got 'key', expected one of the columns id, features, label");
         refusedWithoutAJob(
-                () -> classifier().setIdCol("label").fit(rows), "idCol: column 'label' is of type double, expected one of whole numbers");
+                () -> classifier().setIdCol("label").fit(rows),
+                "idCol: column 'label' is of type double, expected one of whole numbers");
         SpikingClassifierModel model = classifier().fit(rows);
         refusedWithoutAJob(() -> model.transform(rows.drop("features")), "features");
         refusedWithoutAJob(() -> model.transform(rows.drop("id")), "idCol: got 'id'");
@@ -129,27 +133,41 @@ class BadInputTest {
         refused(
                 Points.row(20, bad, 1),
                 "features of the row with id 20: element 3 is 255.0, expected 0 to 1.0, which featureMax says");
-        refused(Points.row(20, new double[5], 1), "features: got vectors of 5 and of 12 elements, expected all of the same size");
-        refused(Points.row(20, good, 1.5), "label of the row with id 20: got 1.5, expected a class: a whole number from 0 to 65535");
-        refused(Points.row(20, good, -1), "label of the row with id 20: got -1.0, expected a class: a whole number from 0 to 65535");
-        refused(Points.row(20, good, Double.NaN), "label of the row with id 20: got NaN, expected a class: a whole number from 0 to 65535");
+        refused(
+                Points.row(20, new double[5], 1),
+                "features: got vectors of 5 and of 12 elements, expected all of the same size");
+        refused(
+                Points.row(20, good, 1.5),
+                "label of the row with id 20: got 1.5, expected a class: a whole number from 0 to 65535");
+        refused(
+                Points.row(20, good, -1),
+                "label of the row with id 20: got -1.0, expected a class: a whole number from 0 to 65535");
+        refused(
+                Points.row(20, good, Double.NaN),
+                "label of the row with id 20: got NaN, expected a class: a whole number from 0 to 65535");
         refused(RowFactory.create(20L, null, 1.0), "features of the row with id 20: got null, expected a vector");
-        refused(RowFactory.create(null, with(Points.row(20, good, 1)).first().get(1), 1.0), "id: got null, expected a number");
+        refused(
+                RowFactory.create(null, with(Points.row(20, good, 1)).first().get(1), 1.0),
+                "id: got null, expected a number");
         // Numbers of rows, one of them twice, and other numbers.
         refused(Points.row(3, good, 1), "id: got 3 more than once, expected each row to have a number of its own");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> classifier().fit(with(Points.row(3, good, 1)).withColumn("id", functions.expr("id - 7"))))
+                .isThrownBy(
+                        () -> classifier().fit(with(Points.row(3, good, 1)).withColumn("id", functions.expr("id - 7"))))
                 .withMessage("id: got -4 more than once, expected each row to have a number of its own");
         // 20 rows, of which one is twice, and the number 20.
-        Dataset<Row> twice = with(Points.row(20, good, 1))
-                .withColumn("id", functions.expr("case when id = 4 then 5 else id end"));
+        Dataset<Row> twice =
+                with(Points.row(20, good, 1)).withColumn("id", functions.expr("case when id = 4 then 5 else id end"));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> classifier().fit(twice))
                 .withMessage("id: got 5 more than once, expected each row to have a number of its own");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> classifier().fit(Points.frame(spark, List.of())))
                 .withMessage("dataset: has no rows, expected at least one");
-        refusedByName(classifier(), Points.frame(spark, List.of(Points.row(0, new double[0], 0))), "features: got empty vectors");
+        refusedByName(
+                classifier(),
+                Points.frame(spark, List.of(Points.row(0, new double[0], 0))),
+                "features: got empty vectors");
     }
 
     private static void refusedByName(SpikingClassifier classifier, Dataset<Row> rows, String message) {
@@ -163,12 +181,18 @@ class BadInputTest {
         Dataset<Row> rows = Points.frame(spark, 20, 1)
                 .withMetadata(
                         "label",
-                        NominalAttribute.defaultAttr().withName("label").withNumValues(2).toMetadata());
+                        NominalAttribute.defaultAttr()
+                                .withName("label")
+                                .withNumValues(2)
+                                .toMetadata());
         refusedByName(classifier(), rows, "label: got class 2, expected 0 to 1, as the column's metadata say");
         Dataset<Row> roomy = Points.frame(spark, 20, 1)
                 .withMetadata(
                         "label",
-                        NominalAttribute.defaultAttr().withName("label").withNumValues(5).toMetadata());
+                        NominalAttribute.defaultAttr()
+                                .withName("label")
+                                .withNumValues(5)
+                                .toMetadata());
         assertThat(classifier().fit(roomy).numClasses()).isEqualTo(5);
     }
 
@@ -179,25 +203,34 @@ class BadInputTest {
         double[] bad = good.clone();
         bad[0] = -0.5;
         assertThatThrownBy(() -> model.transform(with(Points.row(30, good, 3))).collect())
-                .hasStackTraceContaining("label: got class 3.0, expected 0 to 2, the classes that the model was fitted with");
+                .hasStackTraceContaining(
+                        "label: got class 3.0, expected 0 to 2, the classes that the model was fitted with");
         assertThatThrownBy(() -> model.transform(with(Points.row(30, bad, 1))).collect())
                 .hasStackTraceContaining("features: element 0 is -0.5, expected 0 to 1.0");
-        assertThatThrownBy(() -> model.transform(with(Points.row(30, new double[3], 1))).collect())
+        assertThatThrownBy(() ->
+                        model.transform(with(Points.row(30, new double[3], 1))).collect())
                 .hasStackTraceContaining("features: got a vector of 3 elements, expected 12");
-        assertThatThrownBy(() -> model.transform(with(RowFactory.create(30L, null, 1.0))).collect())
+        assertThatThrownBy(() ->
+                        model.transform(with(RowFactory.create(30L, null, 1.0))).collect())
                 .isInstanceOf(SparkException.class)
                 .hasStackTraceContaining("features: got null, expected a vector");
         Dataset<Row> more = Points.frame(spark, 20, 1)
                 .withMetadata(
                         "label",
-                        NominalAttribute.defaultAttr().withName("label").withNumValues(4).toMetadata());
-        refusedWithoutAJob(() -> model.transform(more), "label: got 4 classes, expected at most 3, as the model was fitted with");
+                        NominalAttribute.defaultAttr()
+                                .withName("label")
+                                .withNumValues(4)
+                                .toMetadata());
+        refusedWithoutAJob(
+                () -> model.transform(more), "label: got 4 classes, expected at most 3, as the model was fitted with");
         SpikingClassifierModel two =
                 classifier().setThresholds(new double[] {1, 1}).fit(Points.frame(spark, 20, 1));
         refusedWithoutAJob(() -> two.transform(more.drop("label")), "thresholds: got 2, expected 3, one a class");
         // Rows without a label, or with a column of its name that is none, are rows like any.
-        assertThat(model.transform(Points.frame(spark, 5, 1).drop("label")).count()).isEqualTo(5);
-        assertThat(model.transform(Points.frame(spark, 5, 1).withColumn("label", functions.lit("?"))).collectAsList())
+        assertThat(model.transform(Points.frame(spark, 5, 1).drop("label")).count())
+                .isEqualTo(5);
+        assertThat(model.transform(Points.frame(spark, 5, 1).withColumn("label", functions.lit("?")))
+                        .collectAsList())
                 .hasSize(5);
     }
 
@@ -218,8 +251,8 @@ class BadInputTest {
 
     @Test
     void aClusterOnWhichTasksCannotWorkTogether() {
-        for (String name : List.of(
-                "spark.dynamicAllocation.enabled", "spark.network.crypto.enabled", "spark.ssl.rpc.enabled")) {
+        for (String name :
+                List.of("spark.dynamicAllocation.enabled", "spark.network.crypto.enabled", "spark.ssl.rpc.enabled")) {
             spark.sparkContext().conf().set(name, "true");
             try {
                 assertThatExceptionOfType(IllegalStateException.class)

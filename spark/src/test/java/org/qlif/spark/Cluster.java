@@ -73,17 +73,12 @@ final class Cluster implements AutoCloseable {
                 List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m"));
         command.addAll(List.of(JavaModuleOptions.defaultModuleOptionArray()));
         command.addAll(List.of(
-                "-cp",
-                System.getProperty("java.class.path"),
-                main,
-                "--host",
-                "127.0.0.1",
-                "--webui-port",
-                "0"));
+                "-cp", System.getProperty("java.class.path"), main, "--host", "127.0.0.1", "--webui-port", "0"));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectErrorStream(true)
-                .redirectOutput(home.resolve("process-" + processes.size() + ".log").toFile());
+                .redirectOutput(
+                        home.resolve("process-" + processes.size() + ".log").toFile());
         builder.environment().put("SPARK_HOME", home.toString());
         builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
         builder.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
@@ -111,10 +106,7 @@ final class Cluster implements AutoCloseable {
     List<ProcessHandle> executors() {
         return processes.stream()
                 .flatMap(Process::descendants)
-                .filter(process -> process.info()
-                        .commandLine()
-                        .orElse("")
-                        .contains("CoarseGrainedExecutorBackend"))
+                .filter(process -> process.info().commandLine().orElse("").contains("CoarseGrainedExecutorBackend"))
                 .toList();
     }
 

@@ -77,11 +77,8 @@ class ClusterTest {
             }
         });
         Dataset<Row> rows = Digits.train(spark, ROWS, 4);
-        CompletableFuture<SpikingClassifierModel> fit =
-                CompletableFuture.supplyAsync(() -> Digits.classifier()
-                        .setMaxIter(EPOCHS)
-                        .setStepSizeDecay(1)
-                        .fit(rows));
+        CompletableFuture<SpikingClassifierModel> fit = CompletableFuture.supplyAsync(
+                () -> Digits.classifier().setMaxIter(EPOCHS).setStepSizeDecay(1).fit(rows));
         while (checkpoints(checkpoints).size() < 3 && !fit.isDone()) {
             Thread.sleep(10);
         }
@@ -96,7 +93,9 @@ class ClusterTest {
         assertThat(model.objectiveHistory()).hasSize(EPOCHS);
         assertThat(checkpoints(checkpoints)).as("checkpoints that were left").isEmpty();
         // The model goes to executors and predicts there.
-        assertThat(model.transform(Digits.test(spark, 50, 3)).filter("prediction = label").count())
+        assertThat(model.transform(Digits.test(spark, 50, 3))
+                        .filter("prediction = label")
+                        .count())
                 .isGreaterThan(30);
     }
 }

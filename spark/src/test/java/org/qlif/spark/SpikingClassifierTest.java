@@ -44,8 +44,8 @@ class SpikingClassifierTest {
     static void trainOnOneMachine() throws IOException {
         spark = Sessions.local(8);
         Path file = folder.resolve("one-machine.safetensors");
-        training = Training.run(
-                Digits.options().trainImages(ROWS).checkpoint(file).build(), new TrainingListener() {});
+        training =
+                Training.run(Digits.options().trainImages(ROWS).checkpoint(file).build(), new TrainingListener() {});
         trained = Checkpoint.read(file).network();
     }
 

@@ -54,7 +54,8 @@ class StageTest {
     @Test
     void learns() {
         SpikingClassifierModel model = Points.classifier().fit(Points.frame(spark, 300, 3));
-        assertThat(accuracy().evaluate(model.transform(Points.frame(spark, 90, 2)))).isGreaterThan(0.95);
+        assertThat(accuracy().evaluate(model.transform(Points.frame(spark, 90, 2))))
+                .isGreaterThan(0.95);
         double[] losses = model.objectiveHistory();
         assertThat(losses).hasSize(8);
         assertThat(losses[7]).isLessThan(losses[0]);
@@ -97,7 +98,8 @@ class StageTest {
         assertThat(explained(loaded)).isEqualTo(explained(classifier));
         assertThat(loaded.getHidden()).containsExactly(8, 6);
         assertThat(loaded.getSettings()).containsExactly("use_ahp=false");
-        SpikingClassifier copy = loaded.copy(new ParamMap().put(loaded.stepSize().w(0.5)));
+        SpikingClassifier copy =
+                loaded.copy(new ParamMap().put(loaded.stepSize().w(0.5)));
         assertThat(copy.uid()).isEqualTo(loaded.uid());
         assertThat(copy.getStepSize()).isEqualTo(0.5);
         assertThat(loaded.getStepSize()).isEqualTo(0.02);
@@ -109,8 +111,11 @@ class StageTest {
     @Test
     void takesAnyNeurons() {
         Dataset<Row> rows = Points.frame(spark, 120, 2);
-        SpikingClassifierModel deep =
-                Points.classifier().setHidden(20, 10).setPreset("lif").setMaxIter(2).fit(rows);
+        SpikingClassifierModel deep = Points.classifier()
+                .setHidden(20, 10)
+                .setPreset("lif")
+                .setMaxIter(2)
+                .fit(rows);
         assertThat(deep.checkpoint().network().toString()).contains("12-20-10-3");
         assertThat(deep.checkpoint().network().config(3).model()).isEqualTo("LIF");
         SpikingClassifierModel own = Points.classifier()
@@ -129,7 +134,8 @@ class StageTest {
             assertThat((double) row.getAs("prediction")).isEqualTo(1);
             Vector features = row.getAs("features");
             assertThat(features.size()).isEqualTo(12);
-            double sum = Arrays.stream(((Vector) row.getAs("probability")).toArray()).sum();
+            double sum =
+                    Arrays.stream(((Vector) row.getAs("probability")).toArray()).sum();
             assertThat(sum).isCloseTo(1, org.assertj.core.data.Offset.offset(1e-12));
         }
         // A column without a name is left out.
