@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import org.apache.spark.BarrierTaskContext;
 import org.jspecify.annotations.Nullable;
 import org.qlif.network.Adam;
@@ -14,6 +15,8 @@ import org.qlif.network.Checkpoint;
 import org.qlif.network.DivergenceException;
 import org.qlif.network.StepResult;
 import org.qlif.network.Trainer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import scala.Tuple2;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractFunction1;
@@ -24,6 +27,8 @@ final class FitTask
                 scala.collection.Iterator<Tuple2<Integer, LabeledRow>>, scala.collection.Iterator<FitOutcome>>
         implements Serializable {
     private static final long serialVersionUID = 1;
+
+    private static final Logger LOG = LoggerFactory.getLogger(FitTask.class);
 
     private final FitPlan plan;
     private final Placement placement;
@@ -106,17 +111,37 @@ final class FitTask
             }
         }
 
+        /** Tells the log of this executor how far the training is. */
+        private void tell(int epoch, double loss, int steps, long nanos, long bytes) {
+            LOG.info(String.format(
+                    Locale.ROOT,
+                    "epoch %d of %d: loss %.4f; a step took %.2f ms, and this task, of %d, sent %.0f kB",
+                    epoch + 1,
+                    plan.epochs(),
+                    loss,
+                    nanos * 1e-6 / steps,
+                    mesh.size(),
+                    bytes * 1e-3 / steps));
+        }
+
         /** The mean loss of an epoch, from 0; the order of blocks counts them from 1, as that of {@code ./qlif train} does. */
         private double train(Trainer trainer, int epoch) throws IOException {
             int[] blocks = placement.order().blocks(epoch + 1);
             int blocksOfStep = plan.batch() / Trainer.BLOCK;
+            long start = System.nanoTime();
+            long sent = mesh.bytesSent();
             double loss = 0;
             for (int from = 0; from < blocks.length; from += blocksOfStep) {
                 int[] some = Arrays.copyOfRange(blocks, from, Math.min(blocks.length, from + blocksOfStep));
                 StepResult result = trainer.train(steps.batch(some), mesh);
                 loss += result.loss() * result.rows();
             }
-            return loss / placement.rows();
+            loss /= placement.rows();
+            if (mesh.rank() == 0) {
+                int count = Math.ceilDiv(blocks.length, blocksOfStep);
+                tell(epoch, loss, count, System.nanoTime() - start, mesh.bytesSent() - sent);
+            }
+            return loss;
         }
 
         private SavedNetwork training(Trainer trainer, double[] losses) throws IOException {

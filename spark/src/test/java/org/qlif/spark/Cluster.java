@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.spark.launcher.JavaModuleOptions;
 import org.apache.spark.sql.SparkSession;
 
@@ -53,6 +54,10 @@ final class Cluster implements AutoCloseable {
                     .config("spark.driver.bindAddress", "127.0.0.1")
                     .config("spark.executor.cores", 1)
                     .config("spark.executor.memory", "600m")
+                    .config(
+                            "spark.executor.extraJavaOptions",
+                            "-Dlog4j2.configurationFile="
+                                    + System.getProperty("log4j2.configurationFile", "log4j2-test.properties"))
                     .config("spark.executor.extraClassPath", String.join(File.pathSeparator, folders))
                     .getOrCreate();
             awaitExecutors();
@@ -108,6 +113,19 @@ final class Cluster implements AutoCloseable {
                 .flatMap(Process::descendants)
                 .filter(process -> process.info().commandLine().orElse("").contains("CoarseGrainedExecutorBackend"))
                 .toList();
+    }
+
+    /** What executors have logged, by our own loggers. */
+    List<String> logs() throws IOException {
+        List<String> lines = new ArrayList<>();
+        try (Stream<Path> files = Files.walk(home)) {
+            for (Path log : files.filter(file -> file.endsWith("stderr")).toList()) {
+                Files.readAllLines(log).stream()
+                        .filter(line -> line.contains("epoch "))
+                        .forEach(lines::add);
+            }
+        }
+        return lines;
     }
 
     @Override
