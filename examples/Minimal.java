@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A layer of eight neurons under a growing current, and when each of them spikes.
 //
 //     examples/run Minimal

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A run on each device that can run here, or on the one that you name: the bits are the same.
 //
 //     examples/run NamedDevice [cpu:simd | cpu:scalar | cpu:native | cuda:0]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A modulation signal that goes through a function of your own.
 //
 //     examples/run Neuromodulation

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A layer saved in the middle of a run, which goes on after loading with the same bits.
 //
 //     examples/run SaveAndResume

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Input that arrives step by step, with the state kept between calls, and the spikes of one call.
 //
 //     examples/run Streaming

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Handwritten digits, learned by a spiking network: encoder, linear layer, neurons, readout, Adam.
 //
 //     examples/run TrainDigits [IMAGES [EPOCHS]]

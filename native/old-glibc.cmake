@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Lets the library load on a glibc as old as 2.28 (RHEL 8, Ubuntu 20.04), whatever glibc it is built with.
 #
 # glibc 2.34 moved what was in libpthread, libdl and librt to libc and gave these functions new versions, which an older glibc does

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced by the entry scripts, which set $root, the checkout's folder, and $program, their own name in messages. Refuses a folder
 # that Java's tools can't work in, and gives ./qlif and ./benchmark qlif_build, which builds a module where that is needed.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced by the entry scripts: exports JAVA_HOME of a JDK 25 or newer, or says what was looked at and exits 1.
 # Looked at, in this order: JAVA_HOME, the javac on the PATH, the usual folders. The first that is new enough wins.
 # QLIF_JDK_FOLDERS, folders or patterns separated by colons, takes the place of the usual folders.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;

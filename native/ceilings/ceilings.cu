@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a GPU can do at most, measured: bytes copied, and instructions of a kind issued. Prints JSON; floors are computed from it.
 //
 //   ceilings [DEVICE]     a CUDA device's number, 0 unless named

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A step's arithmetic and memory accesses in straight lines, to be counted by native/operations: what a step takes at least, as compiled
 // for a GPU, without the bookkeeping of a kernel that serves every call. Never run.
 //

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A layer of LIF neurons on the host: one forward call, one backward call. Needs nothing but qlif.h and libqlif:
  *

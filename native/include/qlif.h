@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * QLIF: fused spiking-neuron kernels on a CUDA device or on the host, behind one C interface.
  *
@@ -84,7 +85,7 @@ extern "C" {
 #define QLIF_API __attribute__((visibility("default")))
 #endif
 
-/* Rises with every change that an older caller could not survive. */
+/* Raised by every change that breaks callers compiled against an older header. */
 #define QLIF_ABI_VERSION 3
 
 /* The device number of the host; CUDA devices are numbered from 0. */
@@ -395,7 +396,9 @@ typedef struct qlif_device_info {
  * for another. A child that a process forks has a team of its own; it may not use kernels that were in a call when it was forked. */
 typedef struct qlif_kernel_options {
   uint32_t size;      /* sizeof(qlif_kernel_options) */
-  int32_t threads;    /* that share a call, 1 to 1024, the calling one among them; 0: one for each processor */
+  /* That share a call, 1 to 1024, the calling one among them; 0: one for each processor that the process may use, by its affinity and the
+   * quotas of its cgroups. */
+  int32_t threads;
   int64_t spin_nanos; /* how long helpers look for the next call before they sleep, up to 10^9; 0: 20000; -1: not at all */
 } qlif_kernel_options;
 
@@ -624,8 +627,8 @@ QLIF_API qlif_status qlif_kernel_describe(qlif_kernel *kernel, char *text, size_
 QLIF_API qlif_status qlif_kernel_reserve(
     qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps);
 
-/* How much scratch memory a forward or backward call of this shape needs at most, in bytes. modulation_steps as in qlif_kernel_reserve. A
- * forward call needs less: none without a key, and at most 4096 bytes with one. */
+/* How much scratch memory a backward call of this shape needs at most, in bytes. modulation_steps as in qlif_kernel_reserve. A forward call
+ * needs none. */
 QLIF_API qlif_status qlif_scratch_bytes(
     qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps, uint64_t *bytes);
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The calls of qlif.h for a caller whose runtime guards memory: Java keeps the arena of a pointer open during a call only if the pointer is an
  * argument of that call, not if it is in a struct that an argument points to. So each function takes, after the arguments of its namesake in

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The arguments of a call as devices take them: checked, read to their end, and of the one type that there is.
 #ifndef QLIF_ARGUMENTS_H
 #define QLIF_ARGUMENTS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks of rows, and the fixed binary tree by which their sums are added: docs/numerics.md. BlockTree in Java is the same.
 #ifndef QLIF_BLOCK_TREE_H
 #define QLIF_BLOCK_TREE_H

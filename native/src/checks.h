@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of numbers that more than one file needs. Each throws a Failure that names what it checked.
 #ifndef QLIF_CHECKS_H
 #define QLIF_CHECKS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Configurations: which values are taken, and what kernels compute with. The ranges are those of QlifConfig and LifConfig in Java, the numbers
 // those of QlifConstants and LifConstants, to the bit.
 #include "checks.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CUDA devices: memory, launches and errors around the kernels of cuda_kernels.h.
 #include <cudaTypedefs.h>
 #include <cuda_runtime.h>
@@ -337,45 +338,44 @@ template <class Argument>
 using Kernel = void (*)(Argument);
 
 /**
- * The kernels that run a configuration: for each use, or null; by what a tape keeps and whether a call is a common one, or null. And those
- * for calls whose key is in the device's memory.
+ * The kernels that run a configuration: by whether the key is in the device's memory, for each use, or null; by what a tape keeps and
+ * whether a call is a common one, or null.
  */
 template <class Model>
 struct Program {
-  Kernel<CudaForward<Model>> forward[USES];
+  Kernel<CudaForward<Model>> forward[2][USES];
   Kernel<CudaBackward<Model>> backward[2][2];
-  Kernel<const CudaForward<Model> *> keyedForward;
-  Kernel<const CudaBackward<Model> *> keyedBackward[2];
   const char *name;
 };
 
-/** Kernels of any call alone. */
-template <class Model, class S>
+/** Kernels of any call. */
+template <class Model, class Forward, class Backward = Forward>
 Program<Model> plainProgram(const char *name) {
-  return Program<Model>{{forwardKernel<Model, S, Use::ANY>},
-      {{backwardKernel<Model, S, false, false>, nullptr}, {backwardKernel<Model, S, true, false>, nullptr}},
-      keyedForwardKernel<Model, S>, {keyedBackwardKernel<Model, S, false>, keyedBackwardKernel<Model, S, true>}, name};
+  Kernel<CudaForward<Model>> forward = forwardKernel<Model, Forward, Use::ANY, false>;
+  return Program<Model>{{{forward}, {forward}},
+      {{backwardKernel<Model, Backward, false, false>, nullptr}, {backwardKernel<Model, Backward, true, false>, nullptr}}, name};
+}
+
+template <class Model, class S, Use USE>
+void addUse(Program<Model> &program) {
+  program.forward[0][(int)USE] = forwardKernel<Model, S, USE, false>;
+  program.forward[1][(int)USE] = forwardKernel<Model, S, USE, drawsAny(S::possible())>;
 }
 
 /** With kernels of usual forward calls. */
 template <class Model, class S>
 void addUses(Program<Model> &program) {
-  program.forward[(int)Use::ANY] = forwardKernel<Model, S, Use::ANY>;
-  program.forward[(int)Use::BYTES] = forwardKernel<Model, S, Use::BYTES>;
-  program.forward[(int)Use::VALUES] = forwardKernel<Model, S, Use::VALUES>;
-  program.forward[(int)Use::TAPED_BYTES] = forwardKernel<Model, S, Use::TAPED_BYTES>;
-  program.forward[(int)Use::TAPED_VALUES] = forwardKernel<Model, S, Use::TAPED_VALUES>;
+  addUse<Model, S, Use::BYTES>(program);
+  addUse<Model, S, Use::VALUES>(program);
+  addUse<Model, S, Use::TAPED_BYTES>(program);
+  addUse<Model, S, Use::TAPED_VALUES>(program);
 }
 
-using AnyQlif = Dynamic<QlifOptions>;
-
-/** The kernels of QLIF options that are known; calls with a key are served by those of any. */
+/** The kernels of QLIF options that are known. */
 template <class S>
 Program<QlifModel> qlifProgram(const char *name) {
-  Program<QlifModel> program = plainProgram<QlifModel, AnyQlif>(name);
+  Program<QlifModel> program = plainProgram<QlifModel, S>(name);
   addUses<QlifModel, S>(program);
-  program.backward[0][0] = backwardKernel<QlifModel, S, false, false>;
-  program.backward[1][0] = backwardKernel<QlifModel, S, true, false>;
   if constexpr (S::possible().drawsNormals()) {
     // Where there is noise, a tape as Java's library chooses it keeps V'.
     program.backward[1][1] = backwardKernel<QlifModel, S, true, true>;
@@ -414,7 +414,7 @@ Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
         return program;
       });
     case Variant::GENERIC:
-      return plainProgram<QlifModel, AnyQlif>("kernels of any configuration");
+      return plainProgram<QlifModel, Dynamic<QlifOptions>>("kernels of any configuration");
   }
   __builtin_unreachable();
 }
@@ -424,15 +424,9 @@ Program<LifModel> programOf(const LifModel &, const ModelConfig &config) {
   using S = Fixed<LifOptions, 0>;
   return bySurrogate<Program<LifModel>>(config.lif.surrogate, [](auto surrogate) {
     using Known = Fixed<LifOptions, 0, decltype(surrogate)::value>;
-    Program<LifModel> program{};
-    program.name = "kernels of the LIF model";
+    Program<LifModel> program = plainProgram<LifModel, S, Known>("kernels of the LIF model");
     addUses<LifModel, S>(program);
-    program.keyedForward = keyedForwardKernel<LifModel, S>;
-    program.backward[0][0] = backwardKernel<LifModel, Known, false, false>;
     program.backward[0][1] = backwardKernel<LifModel, Known, false, true>;
-    program.backward[1][0] = backwardKernel<LifModel, Known, true, false>;
-    program.keyedBackward[0] = keyedBackwardKernel<LifModel, Known, false>;
-    program.keyedBackward[1] = keyedBackwardKernel<LifModel, Known, true>;
     return program;
   });
 }
@@ -460,7 +454,7 @@ bool isCommon(const CudaBackward<Model> &call) {
   const CudaArgs<Model> &args = call.forward.args;
   const bool eachStep = call.gradSpikeValues != nullptr && call.gradSpikeValuesStride == call.forward.elements;
   return eachStep && call.gradVoltages == nullptr && call.gradInput != nullptr && args.modulation.data == nullptr &&
-         args.first_step % GROUP == 0 && call.forward.elements <= INT32_MAX / (int64_t)sizeof(float);
+         call.forward.elements <= INT32_MAX / (int64_t)sizeof(float);
 }
 
 /** Blocks of so many threads for so many elements of work, as the grid's x. */
@@ -499,17 +493,16 @@ class CudaKernel final : public DeviceKernel {
   CudaKernel(int device, const ModelConfig &config) : context_(device), config_(config), program_(programOf(Model{}, config)) {
     OnDevice on(context_);
     RelaxedCapture relaxed;
-    for (Kernel<Forward> forward : program_.forward) {
-      load(forward);
+    for (const auto &kernels : program_.forward) {
+      for (Kernel<Forward> forward : kernels) {
+        load(forward);
+      }
     }
-    load(program_.keyedForward);
-    load(readKeyKernel<Forward>);
-    for (int kept = 0; kept < 2; kept++) {
-      load(program_.backward[kept][0]);
-      load(program_.backward[kept][1]);
-      load(program_.keyedBackward[kept]);
+    for (const auto &kernels : program_.backward) {
+      for (Kernel<Backward> backward : kernels) {
+        load(backward);
+      }
     }
-    load(readKeyKernel<Backward>);
     load(sumRowsKernel);
     load(sumNeuronsKernel);
     load(sumBlocksKernel);
@@ -535,7 +528,7 @@ class CudaKernel final : public DeviceKernel {
 
   void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
     OnDevice on(context_);
-    Layout layout(steps, batch, neurons, modulationSteps, true);
+    Layout layout(steps, batch, neurons, modulationSteps);
     if (layout.bytes > scratchBytes_) {
       grow(layout.bytes);
     }
@@ -548,18 +541,13 @@ class CudaKernel final : public DeviceKernel {
     bool capturing = isCapturing(stream);
     // Spikes as bits take whole words.
     const int64_t words = wordsOf(call.elements) * 64;
-    if (call.args.key != nullptr) {
-      unsigned grid = blocks(words, FORWARD_THREADS);
-      char *scratch = scratchOf(call.scratch, forwardScratch(call), capturing);
-      launchKeyed(program_.keyedForward, grid, FORWARD_THREADS, forward, scratch, stream, "launching the forward kernel");
-    } else {
-      Use use = useOf(forward);
-      if (program_.forward[(int)use] == nullptr) {
-        use = Use::ANY;
-      }
-      unsigned grid = use == Use::ANY ? blocks(words, FORWARD_THREADS) : blocks(call.elements, FORWARD_THREADS * FORWARD_WIDTH);
-      launch(program_.forward[(int)use], dim3(grid), FORWARD_THREADS, forward, stream, "launching the forward kernel");
+    const auto &kernels = program_.forward[call.args.key != nullptr];
+    Use use = useOf(forward);
+    if (kernels[(int)use] == nullptr) {
+      use = Use::ANY;
     }
+    unsigned grid = use == Use::ANY ? blocks(words, FORWARD_THREADS) : blocks(call.elements, FORWARD_THREADS * FORWARD_WIDTH);
+    launch(kernels[(int)use], dim3(grid), FORWARD_THREADS, forward, stream, "launching the forward kernel");
     called(stream, capturing, call.tape, call.scratch);
   }
 
@@ -572,7 +560,7 @@ class CudaKernel final : public DeviceKernel {
     const ModulationSum &modulation = call.modulation;
     // What can be refused is, before anything is launched.
     unsigned grid = blocks(elements, BACKWARD_THREADS);
-    Layout layout(args.steps, args.batch, args.neurons, modulation.keepsSteps(), args.key != nullptr);
+    Layout layout(args.steps, args.batch, args.neurons, modulation.keepsSteps());
     bool capturing = isCapturing(stream);
     char *scratch = scratchOf(call.scratch, layout.bytes, capturing);
     float *sums = (float *)scratch;
@@ -610,12 +598,8 @@ class CudaKernel final : public DeviceKernel {
                                                                                    : keptSteps;
     const bool keepsVoltages = ((CudaTape *)call.forward.tape)->keepsVoltages();
     const auto &kernels = program_.backward[keepsVoltages];
-    const char *doing = "launching the backward kernel";
-    if (args.key != nullptr) {
-      launchKeyed(program_.keyedBackward[keepsVoltages], grid, BACKWARD_THREADS, backward, scratch + layout.key, stream, doing);
-    } else {
-      launch(kernels[1] != nullptr && isCommon(backward) ? kernels[1] : kernels[0], dim3(grid), BACKWARD_THREADS, backward, stream, doing);
-    }
+    launch(kernels[kernels[1] != nullptr && isCommon(backward)], dim3(grid), BACKWARD_THREADS, backward, stream,
+        "launching the backward kernel");
     addUp(parameterJobs, parameterGrid, stream);
     addUp(modulationJobs, modulationGrid, stream);
     called(stream, capturing, call.forward.tape, call.scratch);
@@ -627,7 +611,9 @@ class CudaKernel final : public DeviceKernel {
     draw.args = args;
     draw.firstPair = args.first_step / 2;
     draw.pairs = (args.first_step + args.steps - 1) / 2 - draw.firstPair + 1;
-    draw.keys.set(args.seed, (int)args.wires);
+    for (int block = 0; block <= wireBlock((int)args.wires - 1); block++) {
+      draw.wires[block] = wireBlockKey(args.seed, block);
+    }
     launch(drawKernel, dim3(blocks(draw.pairs * args.elements, DRAW_THREADS)), DRAW_THREADS, draw, (cudaStream_t)stream,
         "launching the draw kernel");
     called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), nullptr, Scratch{});
@@ -660,17 +646,15 @@ class CudaKernel final : public DeviceKernel {
   }
 
   uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
-    return Layout(steps, batch, neurons, modulationSteps, true).bytes;
+    return Layout(steps, batch, neurons, modulationSteps).bytes;
   }
-
-  uint64_t forwardScratch(const ForwardCall &call) override { return call.args.key != nullptr ? sizeof(Forward) : 0; }
 
   uint64_t backwardScratch(const BackwardCall &call) override {
     const ForwardArgs &args = call.forward.args;
     if (args.steps == 0 || call.forward.elements == 0) {
       return 0;
     }
-    return Layout(args.steps, args.batch, args.neurons, call.modulation.keepsSteps(), args.key != nullptr).bytes;
+    return Layout(args.steps, args.batch, args.neurons, call.modulation.keepsSteps()).bytes;
   }
 
   void release() override {
@@ -703,10 +687,9 @@ class CudaKernel final : public DeviceKernel {
   struct Layout {
     uint64_t steps;
     uint64_t partial;
-    uint64_t key;
     uint64_t bytes;
 
-    Layout(int64_t time, int64_t batch, int64_t neurons, bool modulationSteps, bool keyed) {
+    Layout(int64_t time, int64_t batch, int64_t neurons, bool modulationSteps) {
       constexpr int PARAMETERS = Model::PARAMETERS;
       const char *name = "scratch memory";
       const int64_t elements = product(name, batch, neurons);
@@ -715,13 +698,9 @@ class CudaKernel final : public DeviceKernel {
       partial = (uint64_t)sum(name, (int64_t)steps, (int64_t)kept);
       int64_t groups = PARAMETERS + (modulationSteps ? time : 1);
       uint64_t sums = aligned(name, product(name, product(name, groups, blocksOf(batch)), sizeof(float)));
-      key = (uint64_t)sum(name, (int64_t)partial, (int64_t)sums);
-      bytes = (uint64_t)sum(name, (int64_t)key, keyed ? sizeof(Backward) : 0);
+      bytes = (uint64_t)sum(name, (int64_t)partial, (int64_t)sums);
     }
   };
-
-  // A forward call with a key takes less than a backward call with one.
-  static_assert(sizeof(Forward) <= sizeof(Backward) && sizeof(Forward) <= 4096, "qlif_scratch_bytes says so");
 
   /** x 0: nothing to launch. */
   struct SumGrid {
@@ -778,15 +757,6 @@ class CudaKernel final : public DeviceKernel {
     }
   }
 
-  /** Reads a call's key where it is, into memory of sizeof(Call) bytes, and launches a kernel for it. */
-  template <class Call>
-  static void launchKeyed(Kernel<const Call *> kernel, unsigned grid, int threads, const Call &call, char *memory, cudaStream_t stream,
-      const char *doing) {
-    const Keyed<Call> keyed{call, (Call *)memory};
-    launch(readKeyKernel<Call>, dim3(1), 32, keyed, stream, "launching the kernel that reads a key");
-    launch(kernel, dim3(grid), threads, (const Call *)memory, stream, doing);
-  }
-
   Forward forwardOf(const ForwardCall &call) const {
     const ForwardArgs &args = call.args;
     Forward forward{};
@@ -826,7 +796,8 @@ class CudaKernel final : public DeviceKernel {
     forward.wires = config_.uniforms;
     forward.drawsUniforms = config_.uniforms > 0 && args.uniforms == nullptr;
     forward.drawsNormals = config_.normals && args.normals == nullptr;
-    forward.keys.set(args.seed, config_.uniforms);
+    forward.seed = args.seed;
+    forward.rounds = RoundKeys::of(Key{args.seed});
     return forward;
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // In the place of cuda.cu where the library is built without a CUDA compiler.
 #include "device.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CUDA kernels: one thread an element, or a few, all time steps in one launch, the neuron's state in registers. They move data and know
 // no model: the arithmetic is the model's own (qlif_model.h, lif_model.h).
 //
@@ -9,6 +10,8 @@
 // Written against few of CUDA's names, so that tests/emulation can run the same kernels on the host.
 #ifndef QLIF_CUDA_KERNELS_H
 #define QLIF_CUDA_KERNELS_H
+
+#include <type_traits>
 
 #include "arguments.h"
 #include "block_tree.h"
@@ -31,6 +34,10 @@ constexpr int SUM_THREADS = 256;
 constexpr int GROUP = 8;
 constexpr int GROUPS = SEGMENT / GROUP;
 constexpr int HALF = GROUP / 2;
+
+/** Of a group, the steps at most whose parts wait in shared memory; and what a block may have of it without being asked for more. */
+constexpr int MOST_PARKED = 5;
+constexpr int SHARED_BYTES = 48 * 1024;
 
 /** A block of sums over rows: so many columns, each read by so many threads, so many rows at a time. */
 constexpr int ROW_COLUMNS = 32;
@@ -64,7 +71,7 @@ struct CudaArgs {
   int64_t element_offset;
   uint32_t stream;
   uint32_t per_neuron_parameters;
-  const qlif_draw_key *key;  // null once it is read
+  const qlif_draw_key *key;  // in the device's memory, or null
   const uint64_t *row_index;
   const float *input;
   const float *parameters[Model::PARAMETERS];
@@ -81,19 +88,11 @@ struct CudaArgs {
   float *traces[Model::TRACES];
 };
 
-/** The generator's keys for what a call draws. */
-struct CudaKeys {
-  RoundKeys rounds;
-  uint64_t wires[MAX_WIRES / 2 + 1];
+/** Blocks of wires, each with a key of its own. */
+constexpr int WIRE_BLOCKS = MAX_WIRES / 2 + 1;
 
-  QLIF_FN void set(uint64_t seed, int count) {
-    rounds = RoundKeys::of(Key{seed});
-    wires[0] = seed;
-    for (int block = 1; block <= wireBlock(count - 1); block++) {
-      wires[block] = wireKey(seed, (uint32_t)block);
-    }
-  }
-};
+/** The key of a block of wires; the first is that of the call. */
+QLIF_FN uint64_t wireBlockKey(uint64_t seed, int block) { return block == 0 ? seed : wireKey(seed, (uint32_t)block); }
 
 template <class Model>
 struct CudaForward {
@@ -106,7 +105,8 @@ struct CudaForward {
   bool drawsUniforms;
   bool drawsNormals;
   bool traces;  // whether any is asked for
-  CudaKeys keys;
+  uint64_t seed;
+  RoundKeys rounds;  // of the seed
 };
 
 template <class Model>
@@ -121,16 +121,6 @@ struct CudaBackward {
   float *sums;             // (PARAMETERS + 1, elements): sums over time, the last row the modulation's
   float *modulationSteps;  // (T, elements), or null
 };
-
-template <class Model>
-QLIF_FN CudaForward<Model> &forwardOf(CudaForward<Model> &call) {
-  return call;
-}
-
-template <class Model>
-QLIF_FN CudaForward<Model> &forwardOf(CudaBackward<Model> &call) {
-  return call.forward;
-}
 
 /** A sum over rows of the batch, or over neurons, or both, of (groups, rows, neurons) values. */
 struct SumJob {
@@ -202,15 +192,65 @@ QLIF_FN uint64_t elementNumber(const CudaArgs<Model> &args, int64_t b, int64_t n
                                    : (uint64_t)(args.element_offset + (b * args.neurons + n));
 }
 
+/** Where in the stream a call begins, and under which key it draws: as its arguments say, which cost no register. */
+template <class Model>
+struct GivenOrigin {
+  const CudaForward<Model> &call;
+
+  QLIF_FN GivenOrigin(const CudaForward<Model> &call, const uint64_t *) : call(call) {}
+
+  QLIF_FN int64_t firstStep() const { return call.args.first_step; }
+  QLIF_FN uint32_t stream() const { return call.args.stream; }
+  QLIF_FN const RoundKeys &keys() const { return call.rounds; }
+  QLIF_FN Key wireKey(int block) const { return Key{wireBlockKey(call.seed, block)}; }
+};
+
+/** The same where the key may be in the device's memory. It is read once; its words of the rounds are made at each draw. */
+struct ReadOrigin {
+  int64_t first;
+  uint32_t streamNumber;
+  Key key;
+  const uint64_t *wires;  // null: not asked for
+
+  template <class Model>
+  QLIF_FN ReadOrigin(const CudaForward<Model> &call, const uint64_t *wires)
+      : first(call.args.first_step), streamNumber(call.args.stream), key{call.seed}, wires(wires) {
+    if (call.args.key != nullptr) {
+      const qlif_draw_key read = *call.args.key;
+      // Where the counter of the draws ends.
+      constexpr uint64_t STEPS = (uint64_t)1 << 33;
+      first = (int64_t)(((uint64_t)read.first_step + (uint64_t)first) & (STEPS - 1));
+      streamNumber += read.stream;
+      key = Key{read.seed};
+    }
+  }
+
+  QLIF_FN int64_t firstStep() const { return first; }
+  QLIF_FN uint32_t stream() const { return streamNumber; }
+  QLIF_FN Key keys() const { return key; }
+  QLIF_FN Key wireKey(int block) const { return Key{wires[block]}; }
+};
+
+/** All threads of a block: the keys of blocks of wires. */
+template <class Model>
+QLIF_DEVICE_FN void shareWires(uint64_t (&wires)[WIRE_BLOCKS], const CudaForward<Model> &call) {
+  const uint64_t seed = call.args.key != nullptr ? call.args.key->seed : call.seed;
+#pragma unroll 1
+  for (int block = (int)threadIdx.x; block <= wireBlock(call.wires - 1); block += FORWARD_THREADS) {
+    wires[block] = wireBlockKey(seed, block);
+  }
+  __syncthreads();
+}
+
 /** The numbers that are drawn for two steps of an element: one call of the generator. */
 struct Draws {
   float evenUniform, oddUniform;
   float evenNormal, oddNormal;
 
   /** Makes the numbers of a step, and of the other of its pair, ready. */
-  template <class Model>
-  QLIF_FN void at(const CudaForward<Model> &call, int64_t step, bool normals, uint64_t number) {
-    const Words words = philox(number, (uint64_t)step, call.args.stream, call.keys.rounds);
+  template <class Origin>
+  QLIF_FN void at(const Origin &origin, int64_t step, bool normals, uint64_t number) {
+    const Words words = philox(number, (uint64_t)step, origin.stream(), origin.keys());
     evenUniform = uniform(words.w0);
     oddUniform = uniform(words.w1);
     if (normals) {
@@ -224,9 +264,10 @@ struct Draws {
 };
 
 /** The uniforms of one step of one element, drawn or given; asked for wire by wire, in order. */
-template <class Model>
+template <class Model, class Origin>
 struct StepUniforms {
   const CudaForward<Model> &call;
+  const Origin &origin;
   bool draws;
   int64_t t;
   int64_t element;
@@ -234,8 +275,9 @@ struct StepUniforms {
   float first;
   Words block;
 
-  QLIF_FN StepUniforms(const CudaForward<Model> &call, bool draws, int64_t t, int64_t element, uint64_t number, float first)
-      : call(call), draws(draws), t(t), element(element), number(number), first(first), block{} {}
+  QLIF_FN StepUniforms(const CudaForward<Model> &call, const Origin &origin, bool draws, int64_t t, int64_t element, uint64_t number,
+      float first)
+      : call(call), origin(origin), draws(draws), t(t), element(element), number(number), first(first), block{} {}
 
   QLIF_FN float operator()(int wire) {
     if (!draws) {
@@ -244,9 +286,9 @@ struct StepUniforms {
     if (wire == 0) {
       return first;
     }
-    int64_t step = call.args.first_step + t;
+    int64_t step = origin.firstStep() + t;
     if (wire % 2 == 1) {
-      block = philox(number, (uint64_t)step, call.args.stream, Key{call.keys.wires[wireBlock(wire)]});
+      block = philox(number, (uint64_t)step, origin.stream(), origin.wireKey(wireBlock(wire)));
     }
     return wireUniform(block, wire, (step & 1) != 0);
   }
@@ -280,8 +322,17 @@ QLIF_FN void writeTraces(const Neuron &neuron, const typename Model::Step &x, fl
 enum class Use { ANY, BYTES, VALUES, TAPED_BYTES, TAPED_VALUES };
 constexpr int USES = 5;
 
-/** The elements of a forward thread on their way through the steps. They are FORWARD_THREADS apart: an access is a row segment a warp. */
-template <class Model, class S, Use USE>
+/** Whether a step with these options draws anything. */
+template <class Options>
+QLIF_FN constexpr bool drawsAny(Options on) {
+  return on.drawsUniforms() || on.drawsNormals();
+}
+
+/**
+ * The elements of a forward thread on their way through the steps. They are FORWARD_THREADS apart: an access is a row segment a warp.
+ * KEYED: the key may be in the device's memory, which is no question where a step draws nothing, nor in a kernel of any call.
+ */
+template <class Model, class S, Use USE, bool KEYED>
 struct ForwardThread {
   using Neuron = typename Model::template Neuron<S>;
   using Step = typename Model::Step;
@@ -293,8 +344,11 @@ struct ForwardThread {
   static constexpr bool VALUES = USE == Use::VALUES || USE == Use::TAPED_VALUES;
   static constexpr int WIDTH = ANY ? 1 : FORWARD_WIDTH;
 
+  using Origin = std::conditional_t<ANY || KEYED || !drawsAny(S::possible()), ReadOrigin, GivenOrigin<Model>>;
+
   const CudaForward<Model> &call;
   const CudaArgs<Model> &args;
+  const Origin origin;
   const int64_t first;  // the element that the first lane counts as, past the last one too
   Neuron neurons[FORWARD_WIDTH];
   bool active[WIDTH];      // whether there is such an element
@@ -311,8 +365,8 @@ struct ForwardThread {
   uint8_t *byte;
   float *value;
 
-  QLIF_DEVICE_FN ForwardThread(const CudaForward<Model> &call, S on, int64_t first)
-      : call(call), args(call.args), first(first), neurons{Neuron(on, call.constants), Neuron(on, call.constants)},
+  QLIF_DEVICE_FN ForwardThread(const CudaForward<Model> &call, S on, int64_t first, const uint64_t *wires)
+      : call(call), args(call.args), origin(call, wires), first(first), neurons{Neuron(on, call.constants), Neuron(on, call.constants)},
         draws{}, word{}, input{}, nextInput(args.input + first), index(first),
         voltage(call.tape.voltages + first), byte(args.spikes_u8 + first), value(args.spike_values + first) {
 #pragma unroll
@@ -358,7 +412,7 @@ struct ForwardThread {
     if (drawsUniforms() || drawsNormals()) {
 #pragma unroll
       for (int i = 0; i < WIDTH; i++) {
-        draws[i].at(call, step, drawsNormals(), numberOf(i, first + i * FORWARD_THREADS));
+        draws[i].at(origin, step, drawsNormals(), numberOf(i, first + i * FORWARD_THREADS));
       }
     }
   }
@@ -379,8 +433,8 @@ struct ForwardThread {
         }
       }
       neuron.decide(x);
-      const bool fired = neuron.fires(x, StepUniforms<Model>(call, drawsUniforms(), t, element[i], numberOf(i, element[i]),
-          draws[i].uniformAt(odd)));
+      const bool fired = neuron.fires(x, StepUniforms<Model, Origin>(call, origin, drawsUniforms(), t, element[i],
+          numberOf(i, element[i]), draws[i].uniformAt(odd)));
       neuron.settle(x, fired);
       if (taped()) {
         word[i] = word[i] << 1 | (fired ? 1u : 0u);
@@ -463,7 +517,7 @@ struct ForwardThread {
   /** Steps t to t + count, between which nothing but steps happens. */
   QLIF_DEVICE_FN void stretch(int64_t t, int count) {
     int readable = (int)(args.steps - t < 2 * SEGMENT ? args.steps - t : 2 * SEGMENT);
-    bool odd = ((args.first_step + t) & 1) != 0;
+    bool odd = ((origin.firstStep() + t) & 1) != 0;
 #pragma unroll 1
     while (count > 0) {
       float now[2][WIDTH];
@@ -474,7 +528,7 @@ struct ForwardThread {
           input[0][i] = input[1][i];
         }
         fetch(1, readable > 2);
-        draw(args.first_step + t);
+        draw(origin.firstStep() + t);
         step(t, odd, now[0]);
         odd = false;
         t++;
@@ -490,7 +544,7 @@ struct ForwardThread {
           }
           fetch(0, readable > 2);
           fetch(1, readable > 3);
-          draw(args.first_step + t);
+          draw(origin.firstStep() + t);
           step(t, false, now[0]);
           step(t + 1, true, now[1]);
           t += 2;
@@ -505,7 +559,7 @@ struct ForwardThread {
     int64_t t = 0;
 #pragma unroll 1
     while (t < args.steps) {
-      const int64_t step = args.first_step + t;
+      const int64_t step = origin.firstStep() + t;
       if (step % FLUSH_PERIOD == 0) {
         flush();
       }
@@ -535,11 +589,20 @@ struct ForwardThread {
   }
 };
 
-template <class Model, class S, Use USE>
+template <class Model, class S, Use USE, bool KEYED>
 __global__ void __launch_bounds__(FORWARD_THREADS) forwardKernel(const __grid_constant__ CudaForward<Model> call) {
-  const int64_t first = (int64_t)blockIdx.x * (FORWARD_THREADS * ForwardThread<Model, S, USE>::WIDTH) + threadIdx.x;
-  ForwardThread<Model, S, USE> thread(call, S(call.options), first);
-  thread.run();
+  using Thread = ForwardThread<Model, S, USE, KEYED>;
+  const int64_t first = (int64_t)blockIdx.x * (FORWARD_THREADS * Thread::WIDTH) + threadIdx.x;
+  if constexpr (S::FIXED) {
+    // One wire, whose key is that of the call.
+    Thread thread(call, S(call.options), first, nullptr);
+    thread.run();
+  } else {
+    __shared__ uint64_t wires[WIRE_BLOCKS];
+    shareWires(wires, call);
+    Thread thread(call, S(call.options), first, wires);
+    thread.run();
+  }
 }
 
 // ---------------------------------------------------------------- backward
@@ -549,8 +612,8 @@ __global__ void __launch_bounds__(FORWARD_THREADS) forwardKernel(const __grid_co
 // adjoint needs, and walked back. With the tape's V' and spikes the first level reads little but spikes, since no state but V depends on
 // the input.
 //
-// Groups begin at multiples of GROUP of the absolute step, so that whatever happens every 64 steps happens where one begins; so the first
-// and the last group of a segment may be partial.
+// Groups begin with the segment, and the last may be partial. What happens every 64 steps happens within one, unless the call's first step
+// is a multiple of GROUP.
 
 /** What doing a group again reads of the caller's memory and the tape. */
 struct Rows {
@@ -576,8 +639,8 @@ struct SavedState {
 
 /**
  * An element on its way back through the steps. COMMON: there is a gradient of the spike values and none of the potentials, that of the
- * input is asked for, there is no modulation, nothing is drawn again, and a group begins with the first step. Then a group is unrolled, and
- * its rows are read while the one after it is walked back.
+ * input is asked for, there is no modulation, and nothing is drawn again. Then a group is unrolled, and its rows are read while the one
+ * after it is walked back.
  */
 template <class Model, class S, bool VOLTAGE, bool COMMON>
 struct BackwardThread {
@@ -588,18 +651,23 @@ struct BackwardThread {
   using Kept = typename Model::Kept;
   using Saved = SavedState<Model, S>;
 
-  // A step of many options keeps more than registers hold: the first half of a group is parked in shared memory.
+  // A step of many options keeps more than registers hold: the first of a group are parked in shared memory, as far as there is room.
   static constexpr bool PARKS = COMMON && VOLTAGE;
+  static constexpr int SAVED = COMMON ? GROUPS - 1 : GROUPS;
+  static constexpr int LINE = BACKWARD_THREADS * sizeof(float);
+  static constexpr int ROOM = (SHARED_BYTES - SAVED * Saved::LINES * LINE) / (Model::KEPT * LINE);
+  static constexpr int PARKED = !PARKS ? 0 : ROOM < MOST_PARKED ? ROOM : MOST_PARKED;
 
   /** What a block has in shared memory. Each thread reads and writes its own column only. */
   struct Shared {
-    float saved[COMMON ? GROUPS - 1 : GROUPS][Saved::LINES][BACKWARD_THREADS];
-    float parked[PARKS ? HALF : 1][PARKS ? Model::KEPT : 1][PARKS ? BACKWARD_THREADS : 1];
+    float saved[SAVED][Saved::LINES][BACKWARD_THREADS];
+    float parked[PARKS ? PARKED : 1][PARKS ? Model::KEPT : 1][PARKS ? BACKWARD_THREADS : 1];
   };
 
   const CudaBackward<Model> &call;
   const CudaForward<Model> &forward;
   const CudaArgs<Model> &args;
+  const ReadOrigin origin;
   const int64_t elements;
   const int64_t element;
   const int32_t stride;  // bytes from a row to the next, where COMMON says that 31 bits hold them
@@ -615,7 +683,7 @@ struct BackwardThread {
   uint64_t spikes;  // of the segment, the first in the highest bit
 
   QLIF_DEVICE_FN BackwardThread(const CudaBackward<Model> &call, S on, int64_t element, Shared &shared)
-      : call(call), forward(call.forward), args(call.forward.args), elements(call.forward.elements), element(element),
+      : call(call), forward(call.forward), args(call.forward.args), origin(call.forward, nullptr), elements(call.forward.elements), element(element),
         stride(strideOf(call.forward.elements)), shared(shared), column((int)threadIdx.x), neuron(on, call.forward.constants),
         grad{}, modulationSum(0), draws{}, spikes(0) {
     const int64_t b = element / args.neurons;
@@ -660,9 +728,9 @@ struct BackwardThread {
       x.vPre = voltage;
     } else if constexpr (!COMMON && Model::DRAWS) {
       if (on().drawsNormals()) {
-        const int64_t step = args.first_step + t;
+        const int64_t step = origin.firstStep() + t;
         if (forward.drawsNormals && (fresh || (step & 1) == 0)) {
-          draws.at(forward, step, true, number);
+          draws.at(origin, step, true, number);
         }
         neuron.addNoise(x, forward.drawsNormals ? draws.normalAt((step & 1) != 0) : __ldg(at(args.normals, t)));
       }
@@ -692,8 +760,8 @@ struct BackwardThread {
     return gradInput;
   }
 
-  /** The spikes of a group that begins so many steps after the segment, or before it, from the highest bit on. */
-  QLIF_DEVICE_FN uint32_t spikesFrom(int from) const { return (uint32_t)((from < 0 ? spikes >> -from : spikes << from) >> WORD); }
+  /** The spikes of a group, from the highest bit on. */
+  QLIF_DEVICE_FN uint32_t spikesOf(int group) const { return (uint32_t)(spikes << group * GROUP >> WORD); }
 
   QLIF_DEVICE_FN static bool spike(uint32_t fired, int slot) { return (fired << slot & 0x80000000u) != 0; }
 
@@ -766,6 +834,17 @@ struct BackwardThread {
     }
   }
 
+  /**
+   * Of a group that is done again only for the state after it: V' where there is one, else the input. The compiler leaves out what of V' no
+   * state needs.
+   */
+  QLIF_DEVICE_FN static void fetchReplay(float (&row)[GROUP], const Source &from) {
+#pragma unroll
+    for (int slot = 0; slot < GROUP; slot++) {
+      row[slot] = __ldg(after(VOLTAGE ? from.voltage : from.input, slot, slot < HALF ? from.early : from.late));
+    }
+  }
+
   QLIF_DEVICE_FN static void fetchGradients(float (&gradY)[GROUP], const Source &from) {
 #pragma unroll
     for (int slot = 0; slot < GROUP; slot++) {
@@ -773,22 +852,24 @@ struct BackwardThread {
     }
   }
 
-  /** Does a group that begins with step t again. Meanwhile its rows become those of the next. */
-  QLIF_DEVICE_FN void replayGroup(int64_t t, Rows &rows, uint32_t fired, const Source &following) {
-    Rows next;
-    fetchForward(next, following);
+  /** Does a group that begins with step t again. Meanwhile its row becomes that of the next. */
+  QLIF_DEVICE_FN void replayGroup(int64_t t, float (&row)[GROUP], uint32_t fired, const Source &following) {
+    float next[GROUP];
+    fetchReplay(next, following);
 #pragma unroll
     for (int slot = 0; slot < GROUP; slot++) {
       Step x;
-      again(x, t + slot, rows.input[slot], rows.voltage[slot], false, spike(fired, slot));
+      again(x, t + slot, row[slot], row[slot], false, spike(fired, slot));
     }
-    rows = next;
+#pragma unroll
+    for (int slot = 0; slot < GROUP; slot++) {
+      row[slot] = next[slot];
+    }
   }
 
   /** Walks a group of STEPS steps that begins with step t back. Meanwhile its rows become those of the group before. */
   template <int STEPS>
   QLIF_DEVICE_FN void walkGroup(int64_t t, Rows &rows, float (&gradY)[GROUP], uint32_t fired, const Source &before) {
-    constexpr int PARKED = PARKS && STEPS == GROUP ? HALF : 0;
     Kept kept[STEPS];
     float vPre[STEPS];
 #pragma unroll
@@ -796,7 +877,7 @@ struct BackwardThread {
       Step x;
       again(x, t + slot, rows.input[slot], rows.voltage[slot], false, spike(fired, slot));
       vPre[slot] = x.vPre;
-      if (slot < PARKED) {
+      if (slot < PARKED && STEPS == GROUP) {
         park(slot, Kept::of(x));
       } else {
         kept[slot] = Kept::of(x);
@@ -807,7 +888,7 @@ struct BackwardThread {
     float *gradInput = at(call.gradInput, t);
 #pragma unroll
     for (int slot = STEPS - 1; slot >= 0; slot--) {
-      if (slot < PARKED) {
+      if (slot < PARKED && STEPS == GROUP) {
         kept[slot] = parked(slot);
       }
       *after(gradInput, slot, stride) = back(t + slot, kept[slot], vPre[slot], rows.input[slot], gradY[slot], spike(fired, slot));
@@ -824,7 +905,7 @@ struct BackwardThread {
     }
   }
 
-  // ---------------------------------------------------------------- any part of a group
+  // ---------------------------------------------------------------- groups step by step
 
   /** The gradient of the spike value of step t. */
   QLIF_DEVICE_FN float upstreamAt(int64_t t) const {
@@ -836,17 +917,20 @@ struct BackwardThread {
 
   QLIF_DEVICE_FN float voltageAt(int64_t t) const { return VOLTAGE ? __ldg(at(forward.tape.voltages, t)) : 0.0f; }
 
-  /** Does the slots from low on again of a group whose first is step t. */
-  QLIF_DEVICE_FN void replayPart(int64_t t, int low, uint32_t fired) {
+  /** Does a group that begins with step t again. Before slot `flushed` states are flushed. */
+  QLIF_DEVICE_FN void replaySteps(int64_t t, int flushed, uint32_t fired) {
 #pragma unroll 1
-    for (int slot = low; slot < GROUP; slot++) {
+    for (int slot = 0; slot < GROUP; slot++) {
+      if (slot == flushed) {
+        flushState(neuron.state);
+      }
       Step x;
-      again(x, t + slot, __ldg(at(args.input, t + slot)), voltageAt(t + slot), slot == low, spike(fired, slot));
+      again(x, t + slot, __ldg(at(args.input, t + slot)), voltageAt(t + slot), slot == 0, spike(fired, slot));
     }
   }
 
-  /** Walks the slots low to high back of a group whose first is step t. */
-  QLIF_DEVICE_FN void walkPart(int64_t t, int low, int high, uint32_t fired) {
+  /** Walks a group of so many steps that begins with step t back. */
+  QLIF_DEVICE_FN void walkSteps(int64_t t, int count, int flushed, uint32_t fired) {
     // Of a type of its own: the compiler would take this array and walkGroup's for one, and leave those in memory, too.
     struct Again {
       Kept kept;
@@ -854,89 +938,108 @@ struct BackwardThread {
       float input;
     } done[GROUP];
 #pragma unroll 1
-    for (int slot = low; slot < high; slot++) {
+    for (int slot = 0; slot < count; slot++) {
+      if (slot == flushed) {
+        flushState(neuron.state);
+      }
       Step x;
       const float input = __ldg(at(args.input, t + slot));
-      again(x, t + slot, input, voltageAt(t + slot), slot == low, spike(fired, slot));
+      again(x, t + slot, input, voltageAt(t + slot), slot == 0, spike(fired, slot));
       done[slot] = Again{Kept::of(x), x.vPre, input};
     }
 #pragma unroll 1
-    for (int slot = high - 1; slot >= low; slot--) {
+    for (int slot = count - 1; slot >= 0; slot--) {
       const float gradY = upstreamAt(t + slot);
       const Again &step = done[slot];
       const float gradInput = back(t + slot, step.kept, step.vPre, step.input, gradY, spike(fired, slot));
       if (COMMON || call.gradInput != nullptr) {
         *at(call.gradInput, t + slot) = gradInput;
       }
+      if (slot == flushed) {
+        flushAdjoints(adj);
+      }
     }
   }
 
   // ---------------------------------------------------------------- segments
 
-  /** Whether the slots of a group whose first is step t are there from the first on, and it is one before which states are flushed. */
-  QLIF_DEVICE_FN bool flushesAt(int64_t t, int low) const { return low == 0 && (args.first_step + t) % FLUSH_PERIOD == 0; }
+  /** The slot of a group before which states are flushed, past the group if there is none. first: of the segment, its step in a period. */
+  QLIF_DEVICE_FN static int flushedIn(int group, int first) {
+    const int step = (first + group * GROUP) % FLUSH_PERIOD;
+    return step == 0 ? 0 : FLUSH_PERIOD - step;
+  }
 
-  QLIF_DEVICE_FN void segment(int64_t begin, int length) {
-    const int lead = COMMON ? 0 : (int)((args.first_step + begin) % GROUP);
-    const int64_t origin = begin - lead;
-    const int last = (length + lead - 1) / GROUP;
-    const int end = length + lead - last * GROUP;  // of the last group
+  QLIF_DEVICE_FN void beginSegment(int64_t begin, int length) {
     const uint32_t *words = forward.tape.bits + begin / WORD * elements + element;
     spikes = (uint64_t)__ldg(words) << WORD | (length > WORD ? __ldg(words + elements) : 0);
-    Rows rows;
-    float gradY[GROUP];
-    if constexpr (COMMON) {
-      fetchForward(rows, sourceAt(begin, last > 0 ? GROUP : end));
-      fetchGradients(gradY, sourceAt(begin + last * GROUP, end));
-    }
     neuron.state = begin == 0 ? loadInitialState(args, element)
                               : loadState<Model>(
                                     forward.tape.checkpoints + (begin / SEGMENT - 1) * Model::VARIABLES * elements + element, elements);
+  }
+
+  /** first: of the segment, its step in a period. */
+  QLIF_DEVICE_FN void segmentBySteps(int64_t begin, int length, int first) {
+    beginSegment(begin, length);
+    const int last = (length - 1) / GROUP;
 #pragma unroll 1
     for (int group = 0; group < last; group++) {
-      const int64_t t = origin + group * GROUP;
-      const int low = group == 0 ? lead : 0;
-      const uint32_t fired = spikesFrom(group * GROUP - lead);
       save(group);
-      if (flushesAt(t, low)) {
-        flushState(neuron.state);
-      }
-      if constexpr (COMMON) {
-        replayGroup(t, rows, fired, sourceAt(t + GROUP, group + 1 < last ? GROUP : end));
-      } else {
-        replayPart(t, low, fired);
-      }
+      replaySteps(begin + group * GROUP, flushedIn(group, first), spikesOf(group));
     }
 #pragma unroll 1
     for (int group = last; group >= 0; group--) {
-      const int64_t t = origin + group * GROUP;
-      const int low = group == 0 ? lead : 0;
-      const int high = group == last ? end : GROUP;
-      const uint32_t fired = spikesFrom(group * GROUP - lead);
       if (group < last) {
         restore(group);
       }
-      const bool flushes = flushesAt(t, low);
+      walkSteps(begin + group * GROUP, group == last ? length - last * GROUP : GROUP, flushedIn(group, first), spikesOf(group));
+    }
+  }
+
+  /** The same where states are flushed before groups, if at all. */
+  QLIF_DEVICE_FN void segmentByGroups(int64_t begin, int length, int first) {
+    const int last = (length - 1) / GROUP;
+    const int end = length - last * GROUP;  // of the last group
+    float row[GROUP];
+    Rows rows;
+    float gradY[GROUP];
+    fetchReplay(row, sourceAt(begin, last > 0 ? GROUP : 0));
+    beginSegment(begin, length);
+#pragma unroll 1
+    for (int group = 0; group < last; group++) {
+      const int64_t t = begin + group * GROUP;
+      save(group);
+      if (flushedIn(group, first) == 0) {
+        flushState(neuron.state);
+      }
+      replayGroup(t, row, spikesOf(group), sourceAt(t + GROUP, group + 1 < last ? GROUP : 0));
+    }
+    const Source walked = sourceAt(begin + last * GROUP, end);
+    fetchForward(rows, walked);
+    fetchGradients(gradY, walked);
+#pragma unroll 1
+    for (int group = last; group >= 0; group--) {
+      const int64_t t = begin + group * GROUP;
+      const uint32_t fired = spikesOf(group);
+      if (group < last) {
+        restore(group);
+      }
+      const bool flushes = flushedIn(group, first) == 0;
       if (flushes) {
         flushState(neuron.state);
       }
-      if constexpr (COMMON) {
-        if (PARKS) {
-          // The code is longer than the instruction cache: warps that go through it together share what is read of it.
-          __syncthreads();
-        }
-        const Source before = sourceAt(t - GROUP, group > 0 ? GROUP : 0);
-        if (high == GROUP) {
-          walkGroup<GROUP>(t, rows, gradY, fired, before);
-        } else if (high == HALF) {
-          walkGroup<HALF>(t, rows, gradY, fired, before);
-        } else {
-          walkPart(t, 0, high, fired);
-          fetchForward(rows, before);
-          fetchGradients(gradY, before);
-        }
+      if (PARKS) {
+        // The code is longer than the instruction cache: warps that go through it together share what is read of it.
+        __syncthreads();
+      }
+      const Source before = sourceAt(t - GROUP, group > 0 ? GROUP : 0);
+      if (group < last || end == GROUP) {
+        walkGroup<GROUP>(t, rows, gradY, fired, before);
+      } else if (end == HALF) {
+        walkGroup<HALF>(t, rows, gradY, fired, before);
       } else {
-        walkPart(t, low, high, fired);
+        walkSteps(t, end, GROUP, fired);
+        fetchForward(rows, before);
+        fetchGradients(gradY, before);
       }
       if (flushes) {
         flushAdjoints(adj);
@@ -945,11 +1048,18 @@ struct BackwardThread {
   }
 
   QLIF_DEVICE_FN void run() {
+    const int first = (int)(origin.firstStep() % FLUSH_PERIOD);
     const int64_t segments = (args.steps + SEGMENT - 1) / SEGMENT;
+    static_assert(SEGMENT % FLUSH_PERIOD == 0, "all segments begin at the same step of a period");
 #pragma unroll 1
     for (int64_t i = segments - 1; i >= 0; i--) {
       const int64_t begin = i * SEGMENT;
-      segment(begin, (int)(args.steps - begin < SEGMENT ? args.steps - begin : SEGMENT));
+      const int length = (int)(args.steps - begin < SEGMENT ? args.steps - begin : SEGMENT);
+      if (COMMON && first % GROUP == 0) {
+        segmentByGroups(begin, length, first);
+      } else {
+        segmentBySteps(begin, length, first);
+      }
     }
     float given[Model::PARAMETERS];
     loadParameters<Model>(given, args, element % args.neurons);
@@ -975,50 +1085,6 @@ __global__ void __launch_bounds__(BACKWARD_THREADS, backwardBlocks(VOLTAGE, COMM
   const int64_t element = (int64_t)blockIdx.x * BACKWARD_THREADS + threadIdx.x;
   if (element < call.forward.elements) {
     BackwardThread<Model, S, VOLTAGE, COMMON> thread(call, S(call.forward.options), element, shared);
-    thread.run();
-  }
-}
-
-// ---------------------------------------------------------------- calls whose key is in the device's memory
-
-/** A call, and where it goes with its key read. */
-template <class Call>
-struct Keyed {
-  Call call;
-  Call *ready;
-};
-
-/** One thread: the call as the kernels take it. */
-template <class Call>
-__global__ void __launch_bounds__(32) readKeyKernel(const __grid_constant__ Keyed<Call> keyed) {
-  if (threadIdx.x > 0) {
-    return;
-  }
-  *keyed.ready = keyed.call;
-  auto &forward = forwardOf(*keyed.ready);
-  const qlif_draw_key key = *forward.args.key;
-  // Where the counter of the draws ends.
-  constexpr int64_t STEPS = (int64_t)1 << 33;
-  forward.args.first_step = (int64_t)((uint64_t)key.first_step + (uint64_t)forward.args.first_step) & (STEPS - 1);
-  forward.args.stream += key.stream;
-  forward.args.key = nullptr;
-  forward.keys.set(key.seed, forward.wires);
-}
-
-/** The kernels of any call, for one that readKeyKernel has left in the device's memory. */
-template <class Model, class S>
-__global__ void __launch_bounds__(FORWARD_THREADS) keyedForwardKernel(const CudaForward<Model> *call) {
-  const int64_t first = (int64_t)blockIdx.x * FORWARD_THREADS + threadIdx.x;
-  ForwardThread<Model, S, Use::ANY> thread(*call, S(call->options), first);
-  thread.run();
-}
-
-template <class Model, class S, bool VOLTAGE>
-__global__ void __launch_bounds__(BACKWARD_THREADS) keyedBackwardKernel(const CudaBackward<Model> *call) {
-  __shared__ typename BackwardThread<Model, S, VOLTAGE, false>::Shared shared;
-  const int64_t element = (int64_t)blockIdx.x * BACKWARD_THREADS + threadIdx.x;
-  if (element < call->forward.elements) {
-    BackwardThread<Model, S, VOLTAGE, false> thread(*call, S(call->forward.options), element, shared);
     thread.run();
   }
 }
@@ -1182,7 +1248,7 @@ struct CudaDraw {
   DrawArgs args;
   int64_t firstPair;
   int64_t pairs;
-  CudaKeys keys;
+  uint64_t wires[WIRE_BLOCKS];  // keys
 };
 
 /** One thread an element and pair of steps. */
@@ -1201,7 +1267,7 @@ static __global__ void __launch_bounds__(DRAW_THREADS) drawKernel(const __grid_c
   Words words{};
   for (int wire = 0; wire < args.wires; wire++) {
     if (wire == 0 || wire % 2 == 1) {
-      words = philox(number, (uint64_t)even, args.stream, Key{call.keys.wires[wireBlock(wire)]});
+      words = philox(number, (uint64_t)even, args.stream, Key{call.wires[wireBlock(wire)]});
     }
     for (int odd = 0; odd < 2; odd++) {
       const int64_t t = even + odd - args.first_step;

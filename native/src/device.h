@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the C interface (api.cpp) asks of a device: the host (host.cpp) or CUDA (cuda.cu). Arguments are checked when they come here.
 #ifndef QLIF_DEVICE_H
 #define QLIF_DEVICE_H
@@ -87,9 +88,8 @@ class DeviceKernel {
   virtual std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) = 0;
   /** A tape in memory of the caller's; touches no device. */
   virtual std::unique_ptr<TapeStorage> lentTape(int mode, int64_t steps, int64_t elements, void *memory) = 0;
-  /** What calls of a shape need at most, and what a call needs. */
+  /** What backward calls of a shape need at most, and what one needs; forward calls need nothing. */
   virtual uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) = 0;
-  virtual uint64_t forwardScratch(const ForwardCall &call) = 0;
   virtual uint64_t backwardScratch(const BackwardCall &call) = 0;
   /** Waits for work in flight and frees what the kernel holds; called once, before the destructor. */
   virtual void release() = 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The exponential of the derived constants: the same operations as DoubleMath.expOfNegative in Java, so the same bits.
 #ifndef QLIF_EXPONENTIAL_H
 #define QLIF_EXPONENTIAL_H

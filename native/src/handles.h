@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The handles of the C interface. A handle is a number and no address: it is never given out twice in a process, so one that is closed,
 // foreign or garbage is told from an open one without a look at any memory.
 #ifndef QLIF_HANDLES_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calls of qlif_held.h: those of qlif.h, with arguments that are there only to be passed.
 #include "qlif_held.h"
 

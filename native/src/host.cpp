@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The host as a device: memory, threads and sums around the kernels of host_kernels.cpp.
 #include <stdio.h>
 #include <stdlib.h>
@@ -394,7 +395,6 @@ class HostKernel final : public DeviceKernel {
     return scratchBytes(steps, batch * neurons, modulationSteps);
   }
 
-  uint64_t forwardScratch(const ForwardCall &) override { return 0; }
 
   uint64_t backwardScratch(const BackwardCall &call) override {
     const ForwardCall &forward = call.forward;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The host's kernels: blocks of LANES elements, all steps of one or a few before the next. What moves data knows no model. Every loop over
 // lanes is one that the compiler turns into vector code; the arithmetic in it is the model's own (qlif_model.h, lif_model.h).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The host's kernels, compiled once for each instruction set from host_kernels.cpp.
 #ifndef QLIF_HOST_KERNELS_H
 #define QLIF_HOST_KERNELS_H

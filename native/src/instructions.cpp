@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which instructions the host's CPU has, and so which of the compiled kernels run.
 #include "instructions.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What compilers do not find by themselves. 32-bit words of several lanes at once, for the generator: the instruction that multiplies 32
 // bits to 64, which is what most of its time goes to. Bits of comparisons.
 #ifndef QLIF_LANE_WORDS_H

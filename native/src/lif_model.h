@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The LIF model, docs/model.md, section 11: one step forward, one step backward, for one neuron, with the names of the Java library's
 // LifNeuron. Which operations are fused and in which order terms are added is part of the definition.
 #ifndef QLIF_LIF_MODEL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The linear layer on the host: threads and memory around the kernels of linear_kernels.cpp.
 #include "linear.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The linear layer on the host.
 #ifndef QLIF_LINEAR_H
 #define QLIF_LINEAR_H

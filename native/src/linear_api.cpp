@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C interface of the linear layer: handles and checks of arguments.
 #include "interface.h"
 #include "linear.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The linear layer's kernels on the host: docs/numerics.md, "The linear layer", says what they compute, in which order.
 //
 // A product of few columns and many rows at a time, so that what is read again and again stays in the first cache: a panel of the right

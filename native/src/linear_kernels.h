@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The linear layer's kernels on the host, compiled once for each instruction set from linear_kernels.cpp.
 #ifndef QLIF_LINEAR_KERNELS_H
 #define QLIF_LINEAR_KERNELS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory of the host, with one owner.
 #ifndef QLIF_MEMORY_H
 #define QLIF_MEMORY_H

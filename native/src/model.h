@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the kernels of every model share: where options come from, how long a segment is, when decaying values become +0; and how a model
 // makes its structs of its tables (tables.h).
 //

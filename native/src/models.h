@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The models, and which of the compiled kernels runs a configuration.
 #ifndef QLIF_MODELS_H
 #define QLIF_MODELS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the C++ runtime that is linked in would ask of a glibc newer than 2.28: old-glibc.cmake. Both stay inside the library. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

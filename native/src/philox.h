@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The counter-based generator Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011), and
 // how the model uses it (docs/numerics.md).
 #ifndef QLIF_PHILOX_H

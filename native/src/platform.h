@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What differs between the compilers that see the arithmetic: the host's, and CUDA's for the device.
 //
 // The arithmetic needs: binary32, round to nearest even, denormals kept, a fused multiply-add exactly where fma() stands. So the host

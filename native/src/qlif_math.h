@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementary functions in single precision: the operations of the Java library's ScalarMath, in its order, with its names. That file
 // gives formulas, domains and measured error bounds.
 //

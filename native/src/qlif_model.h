@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The QLIF model: its options and numbers, one step forward, one step backward, for one neuron. The arithmetic's only place in the native
 // library, in the order of docs/model.md, with the names of the Java library's QlifNeuron, so that the two can be read side by side. Which
 // operations are fused and in which order terms are added is part of the definition.

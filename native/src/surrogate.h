@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The derivatives that stand in for that of a spike, for every model.
 #ifndef QLIF_SURROGATE_H
 #define QLIF_SURROGATE_H

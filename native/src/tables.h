@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tables of the models: state variables, parameters and traces, each once, in the order of qlif.h's constants; options, in the order of
 // the configuration's fields.
 #ifndef QLIF_TABLES_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that share out the parts of one job at a time, and the memory they work in.
 #ifndef QLIF_TEAM_H
 #define QLIF_TEAM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a call can be asked for beside its plain inputs, on a device whose memory is the process's: row indices, shared gradients, memory
  * of the caller's, keys in memory, and the LIF model.

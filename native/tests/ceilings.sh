@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The program 'ceilings', $1: refuses what is no device; without a GPU says so and fails, with one prints what it measured.
 set -eu
 fail() { echo "ceilings.sh: $*" >&2; exit 1; }

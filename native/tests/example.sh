@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds native/examples/example.c as a stranger would, of qlif.h and libqlif.so alone, and runs it.
 # example.sh COMPILER FOLDER [SANITIZERS]: the folder is the library's; its sanitizers, if any, are the program's, too.
 set -eu

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Library $1 asks for nothing that glibc 2.28 does not have, and for no folder of the build.
 set -eu
 command -v objdump >/dev/null || { echo "skipped: there is no objdump"; exit 77; }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Structs that grow: what a caller gets who was built for an older qlif.h, whose structs are shorter, or for a newer one, whose structs are
  * longer than the library's. Every struct is tried at every function that takes it, in a block of exactly its size.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a caller of the C interface may rely on, on the host and, as far as there is no memory of its own to hand over, on CUDA.
  */

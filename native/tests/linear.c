@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The linear layer of the C interface: its bits, by the definition written down again, and in front of neurons; refusals, handles, empty
  * calls, threads.

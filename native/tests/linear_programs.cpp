@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The linear layer's kernels for one instruction set against those for the other, below the C interface, bit for bit. tests/linear.c holds
 // those that the library takes here against the definition.
 #include <stdio.h>

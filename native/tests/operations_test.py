@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """native/operations, on kernels of known content and on those it is for."""
 
 import importlib.machinery

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Calls with random options, shapes and numbers, for the tests in this folder. Everything comes from one seed.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The compiled kernels against each other, below the C interface: on the host and on the emulated CUDA device, those that know their options
 // against those that read them, and LIF's against its equations written down again. Bit for bit.
 #include <math.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The build backend: scikit-build-core, and for a source distribution the native library's sources beside the package's.
 
 They lie in ../native of the repository. A source distribution carries them in native/, where CMakeLists.txt looks first.
@@ -18,7 +19,7 @@ from scikit_build_core.build import (  # noqa: F401  the hooks that stay as they
 )
 
 _HERE = Path(__file__).resolve().parent.parent
-_CARRIED = ("CMakeLists.txt", "old-glibc.cmake", "include", "src")
+_CARRIED = ("CMakeLists.txt", "NOTICE", "old-glibc.cmake", "include", "src")
 
 
 def build_sdist(sdist_directory, config_settings=None):

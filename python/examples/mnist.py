@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A spiking network on MNIST, as users of QLIF-Neurons write it: Poisson encoder, Linear, QLIF in a loop, Linear.
 
     python python/examples/mnist.py --epochs 3 --images 5000

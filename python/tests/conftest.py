@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What several tests need: random configurations and the folder of golden cases."""
 
 from __future__ import annotations

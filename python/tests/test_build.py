@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where operators come from: compiled once and kept; in Python without a compiler; what is wrong is named."""
 
 import os

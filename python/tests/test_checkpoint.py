@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checkpoints: what is written is read, and what is no checkpoint is refused by what it is."""
 
 import json

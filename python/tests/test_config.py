@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Configurations: options of the library's table, text, refusals."""
 
 import copy

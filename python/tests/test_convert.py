@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A state_dict of QLIF-Neurons becomes a checkpoint; other files are refused by what they are."""
 
 import pickle

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The example learns, and what the documentation shows runs."""
 
 import importlib.util

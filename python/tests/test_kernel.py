@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kernels on arrays: the results of the C calls, whoever lends the memory, and refusals."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """QLIF, QLIFLayer and LIF: the interface of the public package, streaming and fused runs, modulation, homeostasis, refusals."""
 
 import inspect

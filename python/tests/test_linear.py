@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SpikeLinear: the library's products, gradients, in the place of nn.Linear."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operators: the core's bits, gradients against a float64 twin, errors, what PyTorch may do with them."""
 
 import random

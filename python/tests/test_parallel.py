@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data-parallel runs: R ranks fire the spikes of one process with the whole batch, bit for bit."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What PyTorch does with layers: seeds, torch.compile, torch.export, checkpointing, autocast, copies, processes."""
 
 import copy

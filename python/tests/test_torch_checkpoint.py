@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers and networks as checkpoints: what is saved goes on with the same bits."""
 
 import copy

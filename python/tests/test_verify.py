@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`python -m qlif.verify`: every golden case passes, and what is broken fails with a reason."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The QLIF model in PyTorch's float64 operations, step by step as docs/model.md, section 3, has it; gradients by autograd.
 
 Spikes are given: float32 and float64 may decide differently where a draw is next to its probability. `margin` tells how far each

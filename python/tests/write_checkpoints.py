@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the checkpoints of data/checkpoints that Python makes, which the JVM's tests read: each with what its next run
 gives. `python python/tests/write_checkpoints.py`; its numbers do not depend on the machine."""
 

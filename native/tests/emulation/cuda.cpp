@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The emulated device; see cuda_runtime.h beside this. Launches are one at a time.
 #include <stdio.h>
 #include <stdlib.h>

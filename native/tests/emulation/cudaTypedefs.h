@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // As much of CUDA's header of this name, and of cuda.h, as src/cuda.cu uses; see cuda_runtime.h beside this.
 #ifndef QLIF_TESTS_EMULATION_CUDA_TYPEDEFS_H
 #define QLIF_TESTS_EMULATION_CUDA_TYPEDEFS_H

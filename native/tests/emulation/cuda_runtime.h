@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // As much of CUDA's runtime and language as src/cuda.cu uses, on the host: a device whose memory is the process's own and whose launches
 // run the kernels' true code, thread by thread, before they return. In the place of CUDA's header of this name, so that the kernels'
 // indexing, and the code around them, can be tested where there is no device.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """QLIF: fused spiking-neuron kernels, all time steps of a batch in one call, forward and backward.
 
 `qlif.forward` and `qlif.backward` take arrays of any library with DLPack: NumPy, PyTorch, JAX, CuPy. `qlif.torch` has

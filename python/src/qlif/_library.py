@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The binding of libqlif.so's C interface, native/include/qlif.h, on raw addresses: structs, functions, tables.
 
 Whoever calls keeps the memory behind an address alive until the work is done. Calls release the interpreter's lock.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arrays of other libraries as the native calls take them: an address, a shape, and what keeps the memory alive."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checkpoints: a layer, or a network of layers in a row, in one safetensors file that Java, Python and the command line
 read and write. docs/checkpoints.md is the format."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Configurations of the models: immutable, checked, with the options, defaults and ranges of the native library."""
 
 from __future__ import annotations

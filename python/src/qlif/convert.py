@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes a checkpoint of a state_dict of QLIF-Neurons: `python -m qlif.convert IN OUT`
 
 IN is a file that torch.save wrote of `module.state_dict()`, of QLIF, of QLIFLayer or of a network in a row of them and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs golden cases: `python -m qlif.verify PATH...`
 
 Paths are .safetensors files, or folders that are searched for them; the README beside the files says what they hold.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The leaky integrate-and-fire neuron in plain C, docs/model.md, section 11, forward and backward; with PLAIN_LIF defined the one
  * without a synaptic current, QlifConfig.plainLif(). A contender for the Java kernels, written to win: no part of QLIF uses it.

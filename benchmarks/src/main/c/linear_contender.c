@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A linear layer driven by spikes in plain C, docs/numerics.md: output and gradient of the weights. A contender for SpikeLinear, written
  * to win: no part of QLIF uses it. It sums the gradient over all rows one after another, not by blocks, and so has other last bits.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * QLIF in plain C: the default configuration of docs/model.md and its draws, forward only. A contender for the Java kernels,
  * written to win: no part of QLIF uses it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks that contenders compute the same before they are timed. The yardstick is libqlif on the same device.
 
 Answers are compared neuron by neuron. Rounding differs between contenders, and where a probability lies within rounding

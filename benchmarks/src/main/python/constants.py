@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The numbers of the default configuration, derived as QlifConstants derives them, and the two configurations
 compared."""
 

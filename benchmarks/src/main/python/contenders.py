@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who is compared: each does one call, forward or training, on the same workload, and gives answers to be held against
 ours."""
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An operator with the signature of qlif::run and its autograd that computes nothing: what PyTorch itself takes for such a call, with the memory of
 // the results. torch_cost.py compiles it.
 #include <ATen/ops/empty.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The least time that a call can take on a GPU: counted bytes over the measured copy bandwidth, and counted operations
 over the measured issue rate; the larger is the floor. native/README.md derives the counts."""
 

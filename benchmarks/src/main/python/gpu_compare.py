@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compares libqlif with PyTorch eager, torch.compile and Triton kernels of the same mathematics, in one run on one GPU.
 
 For each shape, configuration and pass: checks that all contenders compute the same, then times them in turn, and where

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """libqlif.so's C interface as the comparison calls it, over the binding of the Python package (python/src/qlif).
 
 Arrays are torch tensors or numpy arrays, contiguous, on the kernel's device; whoever calls keeps them alive until the

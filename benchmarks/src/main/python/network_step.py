@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A training step of the smoke network, 784-512-10 with QLIF's default neurons, written in several ways, in one run.
 
     python benchmarks/src/main/python/network_step.py --markdown [--threads 2] [--qlif] [--djl]

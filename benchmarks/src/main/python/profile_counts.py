@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What our kernels executed, from a profile by Nsight Compute: instructions, memory traffic and time for a neuron-step.
 
 profile_counts.py FILE T,B,N reads what `ncu --csv --print-units base` printed with METRICS, and prints a Markdown

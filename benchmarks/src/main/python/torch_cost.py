@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a call through PyTorch costs over the bare C call, for the layers of python/src/qlif/torch.
 
     python benchmarks/src/main/python/torch_cost.py --markdown [--threads 2] [--shapes 20x128x512,100x1x128,1x1x128]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The model composed of PyTorch's tensor operations in a loop over time, as one would write it without a kernel.
 
 Section 3 of docs/model.md in its order and with its names, no modulation given; gradients by autograd. Draws are

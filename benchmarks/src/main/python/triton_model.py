@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The model as a pair of Triton kernels, written to win: no part of QLIF uses them.
 
 One program takes a block of elements through all time steps, the state in registers; draws are docs/model.md's

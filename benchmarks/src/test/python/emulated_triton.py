@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Enough of Triton's language to run triton_model.py's kernels without a GPU: each program as Python over numpy arrays.
 
 It shows that the kernels compute the model, not that Triton's compiler takes them. Loads and stores are checked against

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Counted bytes against what the library says of its tapes, and the choice of the larger floor."""
 
 from __future__ import annotations

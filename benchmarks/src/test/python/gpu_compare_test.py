@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The whole comparison with a pretended GPU: the host's memory and libqlif's host device, Triton emulated, graphs that
 run nothing.
 

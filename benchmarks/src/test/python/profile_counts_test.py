@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is read from a profile; the lines are of the form that Nsight Compute prints."""
 
 from __future__ import annotations

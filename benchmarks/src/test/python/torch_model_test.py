@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The model in PyTorch's tensor operations against libqlif on the host: spikes, potentials and gradients; and firing
 from own draws."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Triton's own compiler takes the kernels, of every tuning and kind of argument, for a GPU that need not be there."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Triton kernels, on the emulation, against libqlif on the host: spikes, potentials and gradients."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Golden cases and their verifier: whether a device computes what docs/model.md says. The contract tests of all backends
  * live in this module's tests.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Blocks for DJL, the Deep Java Library: spiking neurons and a linear layer over spikes, in models that run and train on its PyTorch engine.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import org.qlif.gpu.CudaBackend;
 import org.qlif.gpu.NativeBackend;
 import org.qlif.spi.Backend;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * As much of CUDA's driver as gpu/cuda.includes names, pretended on the host: libcuda.so.1 for a machine without a GPU. Together with the
  * library's emulated device (native/tests/emulation) it lets the Java side run all the way, with tests that are strict about what a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The public API of QLIF: configurations, tensors, states, and kernels that run on a device.
  *

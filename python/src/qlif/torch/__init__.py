@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """QLIF for PyTorch, in the place of the public package QLIF-Neurons: change the import, keep the code.
 
     from qlif.torch import QLIFLayer            # from qlif_layers.qlif_layer import QLIFLayer

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operators in C++: compiled at first use against the PyTorch that is installed, and kept.
 
 They lie in the folder that the environment variable QLIF_CACHE names, else in qlif/ of the user's cache, by PyTorch's

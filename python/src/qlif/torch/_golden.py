@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden cases of the public PyTorch snapshots through QLIFLayer, and step by step through QLIF."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operators that the layers are made of: in C++ (operator.cpp) where they can be compiled, else in Python, with the
 same results.
 

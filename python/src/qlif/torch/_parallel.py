@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data-parallel runs: what the ranks of a process group agree on, so that together they are one process with the whole
 batch."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers and networks as checkpoints, in a file that the JVM and the command line read, too: docs/checkpoints.md."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers for PyTorch: QLIF, QLIFLayer, LIF and SpikeLinear."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks of layers in a row, as checkpoints hold them and the JVM's network kit runs them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The operators of qlif.torch, over the C interface of libqlif.so: qlif::run, all time steps forward, with its autograd;
 // qlif::run_backward; qlif::linear, a product with spikes; qlif::start and qlif::next_run, where the draws of a run begin;
 // qlif::fresh_state, where its state begins; qlif::move_statistics and qlif::batch_sums, for what runs carry to the next.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import org.qlif.scalar.ScalarBackend;
 import org.qlif.spi.Backend;
 

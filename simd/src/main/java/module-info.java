@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import org.qlif.simd.SimdBackend;
 import org.qlif.spi.Backend;
 

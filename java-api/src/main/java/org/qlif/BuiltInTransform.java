@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif;
 
 /** The transforms that every backend implements itself; these bodies serve callers, not the kernels. */

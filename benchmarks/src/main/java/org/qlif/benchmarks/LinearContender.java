@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.benchmarks;
 
 /** One way to compute a linear layer's output or gradient, ready to be timed. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -29,7 +30,7 @@ class ExamplesScriptTest {
     @BeforeEach
     void makeCheckout() throws IOException {
         checkout = new Checkout(folder, "checkout").java("pwd; printf '%s\\n' \"$@\"");
-        checkout.write("examples/One.java", "// What it is for.\n\nvoid main() {}\n");
+        checkout.write("examples/One.java", "// The licence.\n// What it is for.\n\nvoid main() {}\n");
     }
 
     @Test

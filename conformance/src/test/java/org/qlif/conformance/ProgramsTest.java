@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.conformance;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -23,7 +24,7 @@ class ProgramsTest extends ForkedJvm {
         programs = directory.resolve("examples");
     }
 
-    /** A program that is added needs a test below. Its heading says in one line what it is for, as {@code examples/run} lists it. */
+    /** A program that is added needs a test below. The line after its licence says what it is for, as {@code examples/run} lists it. */
     @Test
     void allAreTestedAndIntroduced() throws IOException {
         try (Stream<Path> files = Files.list(programs)) {
@@ -37,8 +38,8 @@ class ProgramsTest extends ForkedJvm {
                             "TrainDigits.java")
                     .allSatisfy(name -> {
                         List<String> lines = Files.readAllLines(programs.resolve(name));
-                        assertThat(lines.get(0)).startsWith("// ").endsWith(".");
-                        assertThat(lines.get(2)).startsWith("//     examples/run " + name.replace(".java", ""));
+                        assertThat(lines.get(1)).startsWith("// ").endsWith(".");
+                        assertThat(lines.get(3)).startsWith("//     examples/run " + name.replace(".java", ""));
                     });
         }
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The live page: a server on this machine, a page that shows every parameter of the models as a control, and their traces as plots.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Blocks for DJL, the Deep Java Library, which run and train on its PyTorch engine, on the CPU: {@link org.qlif.djl.QlifBlock} and {@link
  * org.qlif.djl.LifBlock} are layers of neurons, {@link org.qlif.djl.SpikeLinearBlock} is a linear layer over spikes. They stand anywhere in

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.gpu;
 
 /** Counts those who need something that was made: its owner, and each graph that holds work on it. The last to let go releases it. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Kernels in C and CUDA, and a GPU's memory, streams, events and graphs to use them well.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.spi;
 
 /** The backend's part of a {@link org.qlif.Tape}. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
 /** Independent 64-bit keys and random bits by a key and a counter: SplitMix64 (Steele, Lea, Flood 2014). */

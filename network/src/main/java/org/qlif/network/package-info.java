@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A small kit for networks of spiking neurons: linear layers over spikes, neurons, a readout by the mean over time. {@link
  * org.qlif.network.Network} holds what is learned, {@link org.qlif.network.Trainer} trains and tests it. It stays small on purpose.

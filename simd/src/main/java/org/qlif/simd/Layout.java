@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.simd;
 
 /**
@@ -53,8 +54,14 @@ final class Layout {
     /** Lines, {@link #TOGETHER} of them: the staged inputs of a forward run, or upstream gradients of y of a backward run, whose inputs are in its frames. */
     static final int ROWS = START + 10 * Lanes.TILE;
 
+    /** Line: M where it does not vary over time. */
+    static final int MODULATION = ROWS + TOGETHER * Lanes.TILE;
+
+    /** Lines, {@link #STAGED} of them: M of as many steps of a forward run. */
+    static final int MODULATIONS = MODULATION + Lanes.TILE;
+
     /** Where the model's part starts. */
-    static final int MODEL = ROWS + TOGETHER * Lanes.TILE;
+    static final int MODEL = MODULATIONS + STAGED * Lanes.TILE;
 
     // What every model's frame starts with; a line's constant is its place from the frame's start.
 

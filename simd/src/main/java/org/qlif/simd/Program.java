@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.simd;
 
 import java.util.stream.Stream;
@@ -27,7 +28,7 @@ interface Program {
     /** From the sum of that one's gradient in line AUX and the parameter's values in line OUT to the parameter's gradient in line OUT. */
     Pass[] deriveBackward(NeuronParameter parameter);
 
-    /** A model that takes no modulation has none: from the external one in line OUT to its lines in the block. */
+    /** A model that takes no modulation has none: from the external one of some steps to M, a line each. */
     default Pass[] modulate() {
         return NONE;
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.simd;
 
 import org.qlif.NeuronConfig;
@@ -74,6 +75,7 @@ final class QlifModel implements SimdModel {
         return new ModulationLines(
                 QlifLayout.M,
                 QlifLayout.M_SLOPE,
+                QlifLayout.ADJ_M,
                 QlifLayout.GRAD_M,
                 structure.sigmoidModulation() ? null : config.neuromodulation().transform());
     }

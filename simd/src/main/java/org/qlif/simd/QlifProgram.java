@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.simd;
 
 import static jdk.incubator.vector.FloatVector.broadcast;
@@ -82,21 +83,27 @@ final class QlifProgram implements QlifPasses {
 
     // ---------------------------------------------------------------- forward, docs/model.md, section 3
 
-    /** The SIGMOID transform: M and its slope from the external modulation in line OUT. */
+    /** The SIGMOID transform: M of some steps from their external modulation. */
     void transform(Tile tile) {
         float[] m = tile.m;
-        int vectors = tile.vectors;
-        for (int v = 0; v < vectors; v++) {
-            int i = v * QlifLayout.STRIDE;
-            FloatVector modulation = SimdMath.sigmoid(fromArray(F, m, Layout.OUT + v * Lanes.LENGTH));
-            modulation.intoArray(m, i + QlifLayout.M);
-            modulation.mul(broadcast(F, 1f).sub(modulation)).intoArray(m, i + QlifLayout.M_SLOPE);
+        float[] externals = tile.externals;
+        int from = tile.firstExternal;
+        int stride = tile.externalStride;
+        int to = tile.modulation;
+        int steps = tile.steps;
+        int lanes = tile.vectors * Lanes.LENGTH;
+        // Steps of a vector in turn: their rows are far apart, and so their cache misses overlap.
+        for (int lane = 0; lane < lanes; lane += Lanes.LENGTH) {
+            for (int step = 0; step < steps; step++) {
+                SimdMath.sigmoid(fromArray(F, externals, from + lane + step * stride))
+                        .intoArray(m, to + lane + step * Lanes.TILE);
+            }
         }
     }
 
-    /** 1 + kappa M. */
-    private FloatVector modulation(float[] m, int i) {
-        return fromArray(F, m, i + QlifLayout.M).fma(broadcast(F, k.kappa()), broadcast(F, 1f));
+    /** 1 + kappa M, with the M at {@code at}. */
+    private FloatVector modulation(float[] m, int at) {
+        return fromArray(F, m, at).fma(broadcast(F, k.kappa()), broadcast(F, 1f));
     }
 
     /** From the input to V', Theta and the gap. */
@@ -105,13 +112,14 @@ final class QlifProgram implements QlifPasses {
         int at = tile.frame;
         int inputs = tile.input;
         int normals = tile.normals;
+        int modulations = tile.modulation;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * QlifLayout.STRIDE;
             int j = at + v * Lanes.LENGTH;
             FloatVector input = fromArray(F, m, inputs + v * Lanes.LENGTH);
             if (C.neuromod() == NeuromodMode.GAIN) {
-                input = modulation(m, i).mul(input);
+                input = modulation(m, modulations + v * Lanes.LENGTH).mul(input);
             }
             FloatVector potential = fromArray(F, m, i + QlifLayout.V);
             FloatVector drive = effectiveCurrent(m, i, input).sub(potential);
@@ -126,7 +134,8 @@ final class QlifProgram implements QlifPasses {
                 vPre.intoArray(m, j + QlifLayout.FRAME_V_PRE);
             }
             FloatVector rawBase = rawBase(m, i);
-            vPre.sub(theta(m, i, base(rawBase))).intoArray(m, j + QlifLayout.FRAME_DELTA);
+            vPre.sub(theta(m, i, modulations + v * Lanes.LENGTH, base(rawBase)))
+                    .intoArray(m, j + QlifLayout.FRAME_DELTA);
             if (C.adaptiveThreshold()) {
                 rawBase.intoArray(m, j + QlifLayout.FRAME_RAW_BASE);
             }
@@ -162,10 +171,10 @@ final class QlifProgram implements QlifPasses {
         return C.adaptiveThreshold() ? SimdMath.clamp(rawBase, k.minThreshold(), k.maxThreshold()) : rawBase;
     }
 
-    private FloatVector theta(float[] m, int i, FloatVector base) {
+    private FloatVector theta(float[] m, int i, int modulation, FloatVector base) {
         FloatVector theta = base.add(fromArray(F, m, i + QlifLayout.HOMEOSTASIS));
         return C.neuromod() == NeuromodMode.THRESHOLD
-                ? fromArray(F, m, i + QlifLayout.M).fma(broadcast(F, k.kappa()), theta)
+                ? fromArray(F, m, modulation).fma(broadcast(F, k.kappa()), theta)
                 : theta;
     }
 
@@ -175,7 +184,8 @@ final class QlifProgram implements QlifPasses {
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * QlifLayout.STRIDE;
-            theta(m, i, base(rawBase(m, i))).intoArray(m, Layout.OUT + v * Lanes.LENGTH);
+            theta(m, i, tile.modulation + v * Lanes.LENGTH, base(rawBase(m, i)))
+                    .intoArray(m, Layout.OUT + v * Lanes.LENGTH);
         }
     }
 
@@ -183,6 +193,7 @@ final class QlifProgram implements QlifPasses {
     void decide(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
+        int modulations = tile.modulation;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * QlifLayout.STRIDE;
@@ -199,7 +210,7 @@ final class QlifProgram implements QlifPasses {
             }
             if (C.movesSlope()) {
                 FloatVector divisor = divisor(m, i);
-                FloatVector slope = slope(m, i, divisor);
+                FloatVector slope = slope(m, i, modulations + v * Lanes.LENGTH, divisor);
                 if (!RECORDS && C.turnsLinearly()) {
                     FloatVector delta = fromArray(F, m, j + QlifLayout.FRAME_DELTA);
                     linearAngle(m, i, slope, delta).intoArray(m, QlifLayout.ANGLE + v * Lanes.LENGTH);
@@ -296,10 +307,10 @@ final class QlifProgram implements QlifPasses {
     }
 
     /** alpha, or the SIGMOID slope, over the divisor; times 1 + kappa M in PROB_SLOPE mode. */
-    private FloatVector slope(float[] m, int i, FloatVector divisor) {
+    private FloatVector slope(float[] m, int i, int modulation, FloatVector divisor) {
         FloatVector numerator = slopeFactor(m, i);
         if (C.neuromod() == NeuromodMode.PROB_SLOPE) {
-            numerator = numerator.mul(modulation(m, i));
+            numerator = numerator.mul(modulation(m, modulation));
         }
         return C.dynamicProbability() ? numerator.div(divisor) : numerator;
     }
@@ -328,7 +339,7 @@ final class QlifProgram implements QlifPasses {
             int i = v * QlifLayout.STRIDE;
             FloatVector traced = broadcast(F, 0f);
             if (C.decision() != Decision.THRESHOLD) {
-                traced = slope(m, i, divisor(m, i));
+                traced = slope(m, i, tile.modulation + v * Lanes.LENGTH, divisor(m, i));
                 if (C.decision() == Decision.SIGMOID) {
                     traced = sigmoidSlope(traced);
                 }
@@ -594,6 +605,7 @@ final class QlifProgram implements QlifPasses {
     void decideBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
+        int modulations = tile.modulation;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * QlifLayout.STRIDE;
@@ -621,7 +633,7 @@ final class QlifProgram implements QlifPasses {
             if (C.decision() == Decision.QUBIT) {
                 FloatVector gradAlpha = fromArray(F, m, b + QlifLayout.GRAD_ALPHA);
                 gradAlpha = C.neuromod() == NeuromodMode.PROB_SLOPE
-                        ? bNumerator.fma(modulation(m, i), gradAlpha)
+                        ? bNumerator.fma(modulation(m, modulations + v * Lanes.LENGTH), gradAlpha)
                         : bNumerator.add(gradAlpha);
                 gradAlpha.intoArray(m, b + QlifLayout.GRAD_ALPHA);
             }
@@ -637,6 +649,7 @@ final class QlifProgram implements QlifPasses {
     void integrateBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
+        int modulations = tile.modulation;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * QlifLayout.STRIDE;
@@ -664,7 +677,7 @@ final class QlifProgram implements QlifPasses {
             FloatVector gained = input;
             if (C.neuromod() == NeuromodMode.GAIN) {
                 input.mul(k.kappa()).fma(bInput, adjM).intoArray(m, b + QlifLayout.ADJ_M);
-                FloatVector gain = modulation(m, i);
+                FloatVector gain = modulation(m, modulations + v * Lanes.LENGTH);
                 gained = gain.mul(input);
                 bInput = gain.mul(bInput);
             }
@@ -692,14 +705,25 @@ final class QlifProgram implements QlifPasses {
     /** The adjoint of the modulation's transform: its gradient goes to line OUT and is summed. */
     void transformBackward(Tile tile) {
         float[] m = tile.m;
+        int modulations = tile.modulation;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * QlifLayout.STRIDE;
             int b = v * QlifLayout.ADJOINT_STRIDE;
-            FloatVector gradient = fromArray(F, m, b + QlifLayout.ADJ_M).mul(fromArray(F, m, i + QlifLayout.M_SLOPE));
+            FloatVector gradient =
+                    fromArray(F, m, b + QlifLayout.ADJ_M).mul(modulationSlope(m, i, modulations + v * Lanes.LENGTH));
             broadcast(F, 0f).intoArray(m, b + QlifLayout.ADJ_M);
             fromArray(F, m, b + QlifLayout.GRAD_M).add(gradient).intoArray(m, b + QlifLayout.GRAD_M);
             gradient.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
         }
+    }
+
+    /** The derivative of the transform at the M of a step, which is at {@code at}. */
+    private static FloatVector modulationSlope(float[] m, int i, int at) {
+        if (!C.sigmoidModulation()) {
+            return fromArray(F, m, i + QlifLayout.M_SLOPE);
+        }
+        FloatVector modulation = fromArray(F, m, at);
+        return modulation.mul(broadcast(F, 1f).sub(modulation));
     }
 }

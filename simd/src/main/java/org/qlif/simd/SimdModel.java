@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.simd;
 
 import org.qlif.NeuromodTransform;
@@ -40,9 +41,10 @@ interface SimdModel {
      * Lines of the modulation.
      *
      * @param value the block's line of M
-     * @param slope the block's line of the transform's derivative
+     * @param slope the block's line of the transform's derivative, unless the program's passes find it from M
+     * @param adjoint the adjoints' block's line of M
      * @param sum the adjoints' block's line where the gradient is summed
      * @param transform the transform, unless the program's passes are
      */
-    record ModulationLines(int value, int slope, int sum, NeuromodTransform transform) {}
+    record ModulationLines(int value, int slope, int adjoint, int sum, NeuromodTransform transform) {}
 }

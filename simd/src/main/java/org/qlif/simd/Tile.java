@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.simd;
 
 import org.qlif.spi.host.HostTape;
@@ -30,6 +31,15 @@ final class Tile {
 
     /** Where the step's input is. */
     int input;
+
+    /** Where the step's M is, or goes. */
+    int modulation;
+
+    /** Where the external modulation is that it is made of: the array, the first step's place in it, and the floats from one step's to the next's. */
+    float[] externals;
+
+    int firstExternal;
+    int externalStride;
 
     /** Where the upstream gradient of the step's y is. */
     int gradY;

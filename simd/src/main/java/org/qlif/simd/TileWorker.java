@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.simd;
 
 import static org.qlif.simd.SimdKernel.fetch;
@@ -51,10 +52,10 @@ final class TileWorker {
     private final Tile tile;
     private final TileDraws draws;
     private final TileCurrent current = new TileCurrent();
+    private final LentArray modulationArray = new LentArray();
     private final LentArray inputArray = new LentArray();
     private final LentArray spikeArray = new LentArray();
     private final byte[] bytes = new byte[Lanes.TILE];
-    private final long[] modulationOffsets = new long[Lanes.TILE];
     private final Common run;
     private final Pass[] rise;
     private final Pass[] fire;
@@ -78,6 +79,9 @@ final class TileWorker {
 
     private Backward backwardCall;
     private GradientScratch scratch;
+    /** Whether the gradient of the modulation is asked for. */
+    private boolean modulationGradient;
+
     private HostTape tape;
     private long steps;
     private long elements;
@@ -85,6 +89,23 @@ final class TileWorker {
     private long firstStep;
     private long gradYStride;
     private Broadcast modulation;
+    /** The place of the tile's first element in the modulation, at step 0. */
+    private long modulationOffset;
+
+    /** Whether a step has one modulation for the whole tile. */
+    private boolean oneModulation;
+
+    /** Whether it varies over time. */
+    private boolean modulationVaries;
+
+    /** Where lines of M of several steps begin, and the step that the first is of. */
+    private int modulationFirst;
+
+    private long modulationFrom;
+
+    /** Where lines of M are kept in a backward run, one for each step of a segment. */
+    private final int keptModulations;
+
     private boolean drawsUniforms;
     private boolean drawsNormals;
     private boolean tracesAny;
@@ -152,6 +173,7 @@ final class TileWorker {
                 .toArray(Traced[]::new);
         traceTensors = new Tensor[traces.length];
         tile = new Tile();
+        keptModulations = layout.end(frameSize);
         draws = new TileDraws(tile, wires, model.counted());
     }
 
@@ -161,13 +183,16 @@ final class TileWorker {
      * @param plan how the current is made; null where it is there
      */
     int scratchSize(CurrentPlan plan) {
-        int size = layout.end(frameSize);
-        return plan == null ? size : currentAt(size) + TileCurrent.scratchSize(plan);
+        return plan == null ? ownSize() : currentAt() + TileCurrent.scratchSize(plan);
+    }
+
+    private int ownSize() {
+        return keptModulations + (modulationLines == null ? 0 : HostTape.SEGMENT * Lanes.TILE);
     }
 
     /** On a boundary of cache lines, as {@link Layout#START} is. */
-    private static int currentAt(int size) {
-        return (size - Layout.START + Lanes.TILE - 1) / Lanes.TILE * Lanes.TILE + Layout.START;
+    private int currentAt() {
+        return (ownSize() - Layout.START + Lanes.TILE - 1) / Lanes.TILE * Lanes.TILE + Layout.START;
     }
 
     /**
@@ -182,7 +207,7 @@ final class TileWorker {
         this.width = width;
         makes = plan != null;
         if (makes) {
-            current.bind(call.linear(), keeps, plan, lent, currentAt(layout.end(frameSize)));
+            current.bind(call.linear(), keeps, plan, lent, currentAt());
         }
         tape = call.tape() == null ? null : (HostTape) call.tape().storage();
         steps = call.steps();
@@ -190,6 +215,8 @@ final class TileWorker {
         neurons = call.neurons();
         firstStep = call.firstStep();
         modulation = Broadcast.of(call.modulation(), modulation);
+        modulationVaries = modulation != null && modulation.strideT() != 0;
+        modulationArray.of(call.modulation(), float[].class, Float.BYTES);
         if (!makes) {
             inputArray.of(call.current(), float[].class, Float.BYTES);
         }
@@ -210,6 +237,7 @@ final class TileWorker {
         bind(call.forward(), width, plan, false, lent);
         backwardCall = call;
         this.scratch = scratch;
+        modulationGradient = modulation != null && call.gradModulation() != null;
         gradYStride = call.gradSpikeValuesStride();
         drawsUniforms = false;
         drawsNormals &= !tape.keepsVoltages();
@@ -238,6 +266,10 @@ final class TileWorker {
         tile.frame = layout.frames();
         tile.word = 0;
         loadState();
+        if (modulationLines != null) {
+            modulationFirst = Layout.MODULATIONS;
+            startModulation(run);
+        }
         boolean together = stepsTogether();
         int most = together ? Layout.TOGETHER : Layout.STAGED;
         for (long t = 0, end; t < steps; t = end) {
@@ -253,6 +285,10 @@ final class TileWorker {
             } else {
                 if (!makes) {
                     stageInputs(t, end);
+                }
+                if (modulationVaries) {
+                    modulationFrom = t;
+                    modulate(run, t, end);
                 }
                 for (long i = t; i < end; i++) {
                     tile.input = makes ? current.index(i) : Layout.ROWS + (int) (i - t) * Lanes.TILE;
@@ -276,7 +312,7 @@ final class TileWorker {
     }
 
     private void steps(long t, long end) {
-        prepare(run, t);
+        prepare(t);
         findInputs(t, end);
         tile.steps = (int) (end - t);
         Pass.all(several, tile);
@@ -288,7 +324,7 @@ final class TileWorker {
     }
 
     private void step(long t) {
-        prepare(run, t);
+        prepare(t);
         Pass.all(rise, tile);
         fire(t);
         if (tracesAny) {
@@ -312,9 +348,8 @@ final class TileWorker {
             draws.start(call, e);
         }
         if (modulation != null) {
-            for (int i = 0; i < lanes; i++) {
-                modulationOffsets[i] = modulation.offset(e + i, neurons);
-            }
+            modulationOffset = modulation.offset(e, neurons);
+            oneModulation = modulation.strideN() == 0 && (modulation.strideB() == 0 || e % neurons + lanes <= neurons);
         }
     }
 
@@ -363,8 +398,8 @@ final class TileWorker {
         }
     }
 
-    /** What comes before the arithmetic of step {@code t}: denormals, draws, modulation and normals. */
-    private void prepare(Common program, long t) {
+    /** What comes before the arithmetic of step {@code t}: denormals, draws and normals. */
+    private void prepare(long t) {
         long step = firstStep + t;
         if (step % Denormals.PERIOD == 0) {
             flushState();
@@ -372,9 +407,7 @@ final class TileWorker {
         if (drawsUniforms || drawsNormals) {
             draws.step(step, drawsUniforms, drawsNormals);
         }
-        if (modulation != null && (modulation.strideT() != 0 || t % HostTape.SEGMENT == 0)) {
-            modulate(program, t);
-        }
+        tile.modulation = modulationLine(t);
         tile.normals = Layout.NORMAL + (int) (step & 1) * Lanes.TILE;
         if (!drawsNormals && call.normals() != null) {
             fetch(call.normals().segment(), t * elements + e, tile.m, Layout.LENT_NORMAL, lanes);
@@ -390,28 +423,118 @@ final class TileWorker {
         }
     }
 
-    /** M for step {@code t}, and in a replay its slope; only once a segment where the modulation does not vary over time. */
-    private void modulate(Common program, long t) {
-        MemorySegment external = call.modulation().segment();
-        long row = t * modulation.strideT();
-        for (int i = 0; i < lanes; i++) {
-            tile.m[Layout.OUT + i] = external.getAtIndex(ValueLayout.JAVA_FLOAT, row + modulationOffsets[i]);
+    /** The line of M as it is before the first step, or for all steps if they have one modulation. */
+    private void startModulation(Common program) {
+        Block.gather(tile, stride, modulationLines.value(), Layout.MODULATION);
+        tile.modulation = Layout.MODULATION;
+        if (modulation != null && !modulationVaries && steps > 0) {
+            modulate(program, 0, 1);
+            if (program != run) {
+                findModulationSlope(0);
+            }
         }
+    }
+
+    /** Where M of step {@code t} is. */
+    private int modulationLine(long t) {
+        return modulationVaries ? modulationFirst + (int) (t - modulationFrom) * Lanes.TILE : Layout.MODULATION;
+    }
+
+    /** Finds M for steps {@code t} to {@code end}, at most {@link Layout#STAGED}, each in its line. */
+    private void modulate(Common program, long t, long end) {
+        tile.modulation = modulationLine(t);
+        tile.steps = (int) (end - t);
         NeuromodTransform transform = modulationLines.transform();
+        if (oneModulation) {
+            modulateAll(program, t);
+            return;
+        }
+        long index = t * modulation.strideT() + modulationOffset;
+        boolean inRow = modulation.strideN() == 1 && e % neurons + lanes <= neurons;
+        if (transform == null && modulationArray.isThere() && inRow && (lanes & 63) == 0) {
+            tile.externals = (float[]) modulationArray.array();
+            tile.firstExternal = modulationArray.index(index);
+            tile.externalStride = (int) modulation.strideT();
+        } else {
+            for (int i = 0; i < tile.steps; i++) {
+                fetchModulation(t + i, tile.modulation + i * Lanes.TILE);
+            }
+            tile.externals = tile.m;
+            tile.firstExternal = tile.modulation;
+            tile.externalStride = Lanes.TILE;
+        }
         if (transform == null) {
             Pass.all(program.modulate, tile);
             return;
         }
-        for (int i = 0; i < lanes; i++) {
-            float m = tile.m[Layout.OUT + i];
-            float value = transform.apply(m);
-            tile.m[Layout.OUT + i] = value;
-            if (program != run) {
-                tile.m[Layout.AUX + i] = transform.derivative(m, value);
+        for (int i = 0; i < tile.steps; i++) {
+            int line = tile.modulation + i * Lanes.TILE;
+            for (int lane = line; lane < line + lanes; lane++) {
+                tile.m[lane] = transform.apply(tile.m[lane]);
             }
         }
-        Block.scatter(tile, Layout.OUT, stride, modulationLines.value());
-        if (program != run) {
+    }
+
+    /** The same where a step has one modulation for the whole tile: those of the steps are the lanes of one vector. */
+    private void modulateAll(Common program, long t) {
+        NeuromodTransform transform = modulationLines.transform();
+        for (int i = 0; i < tile.steps; i++) {
+            float external = external(t + i);
+            tile.m[Layout.OUT + i] = transform == null ? external : transform.apply(external);
+        }
+        if (transform == null) {
+            int first = tile.modulation;
+            int vectors = tile.vectors;
+            int several = tile.steps;
+            tile.externals = tile.m;
+            tile.firstExternal = Layout.OUT;
+            tile.modulation = Layout.OUT;
+            tile.vectors = 1;
+            tile.steps = 1;
+            Pass.all(program.modulate, tile);
+            tile.modulation = first;
+            tile.vectors = vectors;
+            tile.steps = several;
+        }
+        for (int i = 0; i < tile.steps; i++) {
+            int line = tile.modulation + i * Lanes.TILE;
+            Arrays.fill(tile.m, line, line + tile.vectors * Lanes.LENGTH, tile.m[Layout.OUT + i]);
+        }
+    }
+
+    /** The external modulation of the tile's first element. */
+    private float external(long t) {
+        long index = t * modulation.strideT() + modulationOffset;
+        return call.modulation().segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
+    }
+
+    /** Step {@code t}'s external modulation of the tile's elements, to line {@code at}: row by row of the batch. */
+    private void fetchModulation(long t, int at) {
+        MemorySegment external = call.modulation().segment();
+        long n = e % neurons;
+        long row = t * modulation.strideT() + modulationOffset - n * modulation.strideN();
+        for (int i = 0; i < lanes; ) {
+            int run = (int) Math.min(lanes - i, neurons - n);
+            if (modulation.strideN() == 0) {
+                Arrays.fill(tile.m, at + i, at + i + run, external.getAtIndex(ValueLayout.JAVA_FLOAT, row));
+            } else {
+                fetch(external, row + n, tile.m, at + i, run);
+            }
+            i += run;
+            n = 0;
+            row += modulation.strideB();
+        }
+    }
+
+    /** The derivative of the transform at step {@code t}, whose M is there, unless the program's passes find it from M. */
+    private void findModulationSlope(long t) {
+        NeuromodTransform transform = modulationLines.transform();
+        if (transform != null) {
+            int line = modulationLine(t);
+            fetchModulation(t, Layout.AUX);
+            for (int i = 0; i < lanes; i++) {
+                tile.m[Layout.AUX + i] = transform.derivative(tile.m[Layout.AUX + i], tile.m[line + i]);
+            }
             Block.scatter(tile, Layout.AUX, stride, modulationLines.slope());
         }
     }
@@ -486,6 +609,7 @@ final class TileWorker {
     }
 
     private void traceState(long index) {
+        storeModulation();
         for (Trace trace : traces) {
             if (trace.variable() != null) {
                 storeLine(traceTensors[trace.ordinal()], stride, layout.state(trace.variable()), index);
@@ -547,9 +671,17 @@ final class TileWorker {
 
     private void storeState() {
         if (call.finalState() != null) {
+            storeModulation();
             for (StateVariable variable : variables) {
                 storeLine(call.finalState().get(variable), stride, layout.state(variable), e);
             }
+        }
+    }
+
+    /** M, which steps read from a line, as the state has it. */
+    private void storeModulation() {
+        if (modulation != null && steps > 0) {
+            Block.scatter(tile, tile.modulation, stride, modulationLines.value());
         }
     }
 
@@ -593,10 +725,15 @@ final class TileWorker {
         }
         // What checkpoints leave out is as it was before the first step.
         loadState();
+        if (modulationLines != null) {
+            modulationFirst = keptModulations;
+            startModulation(replay.common);
+        }
         Arrays.fill(tile.m, Layout.GRAD_V_OUT, Layout.GRAD_V_OUT + Lanes.TILE, 0f);
         for (long segment = (steps + HostTape.SEGMENT - 1) / HostTape.SEGMENT - 1; segment >= 0; segment--) {
             long first = segment * HostTape.SEGMENT;
             int length = (int) Math.min(HostTape.SEGMENT, steps - first);
+            modulationFrom = first;
             if (makes) {
                 current.make(first);
             }
@@ -631,6 +768,9 @@ final class TileWorker {
 
     /** Fetches what steps {@code from} to {@code to} of the segment that starts at {@code first} read to be done again. */
     private void stageFrames(long first, int from, int to) {
+        if (modulationVaries) {
+            modulate(replay.common, first + from, first + to);
+        }
         for (int i = from; i < to; i++) {
             int frame = frameAt(i);
             long index = (first + i) * elements + e;
@@ -664,7 +804,7 @@ final class TileWorker {
 
     /** Does step {@code t} again, from the tape, into the tile's frame. */
     private void replay(long t) {
-        prepare(replay.common, t);
+        prepare(t);
         tile.input = tile.frame + Layout.FRAME_INPUT;
         loadBits(tape.bits(), tape.wordIndex(t, e));
         Pass.all(replay.step, tile);
@@ -672,8 +812,9 @@ final class TileWorker {
 
     private void backwardStep(long t) {
         long index = t * elements + e;
-        if (modulation != null && modulation.strideT() != 0) {
-            modulate(replay.common, t);
+        tile.modulation = modulationLine(t);
+        if (modulationGradient && modulationVaries) {
+            findModulationSlope(t);
         }
         if (backwardCall.gradVoltages() != null) {
             fetch(backwardCall.gradVoltages().segment(), index, tile.m, Layout.GRAD_V_OUT, lanes);
@@ -683,7 +824,7 @@ final class TileWorker {
         if (backwardCall.gradInput() != null) {
             store(tile.m, Layout.OUT, backwardCall.gradInput().segment(), index, lanes);
         }
-        if (modulation != null) {
+        if (modulationGradient) {
             Pass.all(replay.modulateBackward, tile);
             if (scratch.modulationSteps() != null) {
                 store(tile.m, Layout.OUT, scratch.modulationSteps(), scratch.modulationStepsIndex() + index, lanes);
@@ -728,6 +869,10 @@ final class TileWorker {
         }
         State result = backwardCall.gradInitialState();
         if (result != null) {
+            if (modulation != null && !modulationGradient && steps > 0) {
+                // The modulation sets M before anything reads it.
+                Block.fill(tile, adjointStride, modulationLines.adjoint(), 0f);
+            }
             for (StateVariable variable : variables) {
                 int line = layout.adjoint(variable);
                 if (line != ModelLayout.NONE) {

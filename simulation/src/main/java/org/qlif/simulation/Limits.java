@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.simulation;
 
 /** Refusals that several classes share: what came and what was expected, by the argument's name. */

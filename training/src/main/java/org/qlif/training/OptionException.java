@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.training;
 
 /** A training option was refused; the message names the option, what came and what was expected. */

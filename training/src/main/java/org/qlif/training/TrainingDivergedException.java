@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.training;
 
 /** Training has left the finite numbers: nothing that was learned means anything. The message says where and what helps. */

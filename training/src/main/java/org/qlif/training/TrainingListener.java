@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.training;
 
 /** Hears of a training run's progress, on the thread that trains. {@link ConsoleListener} prints it. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.training;
 
 /** A training was asked to stop, and did after a step; the message says where. */

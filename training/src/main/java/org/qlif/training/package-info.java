@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The smoke test of spiking networks: rate-coded images through one hidden layer of QLIF neurons.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The page: settings in, a run, plots out; the address holds what differs from the defaults.
 import { Controls, element, same } from './controls.js';
 import { Circuit } from './circuit.js';

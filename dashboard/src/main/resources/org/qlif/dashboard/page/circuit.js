@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The circuit that the QUBIT decision stands for: docs/model.md, section 3.
 import { element } from './controls.js';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The controls, made from the catalogue: each setting has a text, kept only where it differs from its default.
 
 const SHARES = 1000; // positions of a slider that moves by shares of its value

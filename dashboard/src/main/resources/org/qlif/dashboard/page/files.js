@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What can be downloaded: the numbers behind the plots.
 
 export function save(name, blob) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The plots: uPlot draws lines and axes, the hooks below add spikes and rasters.
 import uPlot from './uplot/dist/uPlot.esm.js';
 import { element } from './controls.js';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the server is asked, and how its replies are read.
 
 /** A request that was refused: what is wrong, by setting. */

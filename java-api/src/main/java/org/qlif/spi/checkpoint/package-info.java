@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The names and rules of docs/checkpoints.md, for the classes that save layers and networks.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.spi.host;
 
 /** When and below what decaying values become +0: docs/model.md, section 10. */

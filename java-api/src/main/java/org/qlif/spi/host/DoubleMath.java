@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.spi.host;
 
 /** Functions in float64 of the derived constants, with the same bits on every machine and in every language. */

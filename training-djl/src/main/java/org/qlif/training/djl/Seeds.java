@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package org.qlif.training.djl;
 
 /** Independent 64-bit seeds from the one that the caller gives, and the mixing function that random bits come from. */

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+package example.spikes;
+
+import java.util.Arrays;
+import org.qlif.QlifLayer;
+import org.qlif.Tensor;
+
+/** Runs a layer of neurons on the device that its argument names, and prints which one that was and how often they spiked. */
+public final class Spikes {
+    private Spikes() {}
+
+    public static void main(String[] arguments) {
+        String device = arguments.length > 0 ? arguments[0] : "cpu";
+        float[] current = new float[100 * 128];
+        Arrays.fill(current, 1);
+        try (QlifLayer layer =
+                QlifLayer.builder(128).device(device).seed(42).stream(0).build()) {
+            float[] spikes =
+                    layer.forward(Tensor.of(current, 100, 1, 128)).spikes().toFloatArray();
+            long count = 0;
+            for (float spike : spikes) {
+                count += (long) spike;
+            }
+            System.out.println(layer.kernel().device() + ": " + count + " spikes, "
+                    + layer.kernel().description());
+        }
+    }
+}
