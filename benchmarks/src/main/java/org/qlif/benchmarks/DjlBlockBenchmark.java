@@ -108,7 +108,7 @@ public class DjlBlockBenchmark extends NeuronBenchmark {
                 .tape(kernel.newTape(Tape.Mode.VOLTAGE, size.steps(), size.batch(), size.neurons()));
         if (neurons.config.homeostasis().enabled()) {
             statistics = Statistics.initial(neurons.config, size.neurons());
-            forward.initialState(State.initial(neurons.config, size.batch(), size.neurons()))
+            forward.initialState(State.initial(neurons.config, 1, size.neurons()))
                     .finalState(State.zeros(neurons.config, size.batch(), size.neurons()));
         }
         backward = new Backward(forward)
