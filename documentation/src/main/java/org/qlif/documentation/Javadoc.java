@@ -134,7 +134,9 @@ public record Javadoc(
             this.environment = environment;
             Set<? extends Element> included = environment.getIncludedElements();
             for (ModuleElement module : ElementFilter.modulesIn(included)) {
-                check(module);
+                if (!module.isUnnamed()) {
+                    check(module);
+                }
             }
             for (PackageElement inPackage : ElementFilter.packagesIn(included)) {
                 check(inPackage);
