@@ -58,6 +58,23 @@ public record Javadoc(
             options.addAll(List.of("--module-source-path", module + "=" + path));
         });
         options.addAll(List.of("--module-path", modulePath()));
+        return faults(options);
+    }
+
+    /**
+     * What is not described of a package that is in no module, each of whose types needs an example.
+     *
+     * @param name the package
+     * @param sources the folder of sources
+     */
+    public static List<String> faults(String name, Path sources) {
+        Javadoc javadoc = new Javadoc(Set.of(), Map.of(), Set.of(), Set.of(name), Set.of());
+        String classPath = System.getProperty("java.class.path");
+        return javadoc.faults(
+                List.of("-subpackages", name, "--source-path", sources.toString(), "--class-path", classPath));
+    }
+
+    private List<String> faults(List<String> options) {
         CHECKED.set(this);
         FOUND.set(new ArrayList<>());
         DocumentationTool tool = ToolProvider.getSystemDocumentationTool();
@@ -117,7 +134,9 @@ public record Javadoc(
             this.environment = environment;
             Set<? extends Element> included = environment.getIncludedElements();
             for (ModuleElement module : ElementFilter.modulesIn(included)) {
-                check(module);
+                if (!module.isUnnamed()) {
+                    check(module);
+                }
             }
             for (PackageElement inPackage : ElementFilter.packagesIn(included)) {
                 check(inPackage);

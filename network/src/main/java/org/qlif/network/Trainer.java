@@ -158,10 +158,10 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Does a training step together with other machines, each of which calls this with a trainer of its own that is at the same step of a network
-     * with the same values. Each does a run of the batch's blocks ({@link Exchange#firstBlock}) and needs the data of those rows alone; the batch's input
-     * and loss have to know where the others' are, not what they are. All get the bits of one that has done the whole batch alone, and the
-     * same result but for its times.
+     * Does a training step together with other machines, each of which calls this with a trainer of its own that is at the same step of a
+     * network with the same values. Each does a run of the batch's blocks ({@link Exchange#firstBlock}) and needs the data of those rows
+     * alone; the batch's input and loss have to know where the others' are, not what they are. All get the bits of one that has done the
+     * whole batch alone, and the same result but for its times.
      *
      * <p>A machine sends, and receives, about 4 V (q + 1) (K - 1) / K bytes a step, V the learned values and q the largest
      * subtrees that its run is in the order of additions (docs/numerics.md): one if the batch's blocks and K are powers of two.

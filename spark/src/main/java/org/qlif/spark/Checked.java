@@ -2,6 +2,7 @@
 package org.qlif.spark;
 
 import java.io.Serializable;
+import java.util.Arrays;
 import java.util.function.Predicate;
 import scala.Function1;
 
@@ -38,8 +39,8 @@ final class Checked<T> implements Function1<T, Object>, Serializable {
         }
         if (!valid) {
             String text = value instanceof int[] many
-                    ? java.util.Arrays.toString(many)
-                    : value instanceof Object[] many ? java.util.Arrays.toString(many) : value.toString();
+                    ? Arrays.toString(many)
+                    : value instanceof Object[] many ? Arrays.toString(many) : value.toString();
             throw new IllegalArgumentException(name + ": got " + text + ", expected " + expected + reason);
         }
         return true;

@@ -2,6 +2,7 @@
 package org.qlif.spark;
 
 import java.io.Serializable;
+import java.util.Set;
 import org.apache.spark.ml.param.DoubleParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.Params;
@@ -69,7 +70,7 @@ final class SharedParams implements Serializable {
                     "idCol: got '" + name + "', expected one of the columns " + String.join(", ", schema.fieldNames()));
         }
         String type = schema.apply(name).dataType().typeName();
-        if (!java.util.Set.of("byte", "short", "integer", "long").contains(type)) {
+        if (!Set.of("byte", "short", "integer", "long").contains(type)) {
             throw new IllegalArgumentException("idCol: column '" + name + "' is of type " + type
                     + ", expected one of whole numbers: byte, short, integer or long");
         }

@@ -42,10 +42,10 @@ import scala.Tuple2;
 import scala.reflect.ClassTag$;
 
 /**
- * A classifier of vectors by a network of spiking neurons, as a stage of Spark ML: each feature is an input that spikes the more often the greater
- * the feature is, and the classes are read from the mean spikes of the last hidden layer. {@code fit} trains on all slots of the cluster at once
- * and gives a {@link SpikingClassifierModel}, whose bits depend on the data and the params alone: not on partitions, executors, or what fails
- * meanwhile. With {@link #idCol} numbering the rows from 0, they are those of {@code ./qlif train} on one machine.
+ * A classifier of vectors by a network of spiking neurons, as a stage of Spark ML: each feature is an input that spikes the more often the
+ * greater the feature is, and the classes are read from the mean spikes of the last hidden layer. {@code fit} trains on all slots of the
+ * cluster at once and gives a {@link SpikingClassifierModel}, whose bits depend on the data and the params alone: not on partitions,
+ * executors, or what fails meanwhile. With {@link #idCol} numbering the rows from 0, they are those of {@code ./qlif train} on one machine.
  *
  * <pre>{@code
  * SpikingClassifier classifier = new SpikingClassifier()
@@ -61,12 +61,12 @@ import scala.reflect.ClassTag$;
  * }</pre>
  *
  * <p>Labels are classes: whole numbers from 0. Without an id column, rows are numbered by their content, so that their order does not count
- * either. A fit is one Spark job of a barrier stage after the rows have been counted, checked and laid out; all executors
- * together have to hold the rows, as a byte a feature, in memory. If the SparkContext has a checkpoint directory, a stage that is repeated after a failure goes
- * on from the last checkpoint, otherwise from the start. docs/spark.md says what is sent, and when a cluster pays.
+ * either. A fit is one Spark job of a barrier stage after the rows have been counted, checked and laid out; all executors together have to
+ * hold the rows, as a byte a feature, in memory. If the SparkContext has a checkpoint directory, a stage that is repeated after a failure
+ * goes on from the last checkpoint, otherwise from the start. docs/spark.md says what is sent, and when a cluster pays.
  *
- * <p>Driver and executors need Java 25 or newer with {@code --add-modules jdk.incubator.vector}; without the option they fall back to slower code, with the same bits.
- * Not thread-safe, as usual with Spark's stages; {@code fit} may be called by several threads at once.
+ * <p>Driver and executors need Java 25 or newer with {@code --add-modules jdk.incubator.vector}; without the option they fall back to
+ * slower code, with the same bits. Not thread-safe, as usual with Spark's stages; {@code fit} may be called by several threads at once.
  */
 public final class SpikingClassifier extends ProbabilisticClassifier<Vector, SpikingClassifier, SpikingClassifierModel>
         implements MLWritable {
@@ -199,7 +199,10 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for the neurons before {@link #tau} and {@link #settings}, by {@link org.qlif.simulation.Preset}'s name; {@code 2025-08-24} unless set. */
+    /**
+     * Param for the neurons before {@link #tau} and {@link #settings}, by {@link org.qlif.simulation.Preset}'s name; {@code 2025-08-24}
+     * unless set.
+     */
     public Param<String> preset() {
         return own.preset;
     }
@@ -259,12 +262,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for the neurons' whole configuration, such as {@code QLIF tau=10 use_ahp=false}, in place of preset, tau and settings; not set unless it is. */
+    /**
+     * Param for the neurons' whole configuration, such as {@code QLIF tau=10 use_ahp=false}, in place of preset, tau and settings; not set
+     * unless it is.
+     */
     public Param<String> neuron() {
         return own.neuron;
     }
 
-    /** The neurons' whole configuration, such as {@code QLIF tau=10 use_ahp=false}, in place of preset, tau and settings; not set unless it is. */
+    /**
+     * The neurons' whole configuration, such as {@code QLIF tau=10 use_ahp=false}, in place of preset, tau and settings; not set unless it
+     * is.
+     */
     public String getNeuron() {
         return getOrDefault(own.neuron);
     }
@@ -459,12 +468,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for the passes between two checkpoints, at least 1, or -1 for none; 1 unless set. They are written if the SparkContext has a checkpoint directory. */
+    /**
+     * Param for the passes between two checkpoints, at least 1, or -1 for none; 1 unless set. They are written if the SparkContext has a
+     * checkpoint directory.
+     */
     public IntParam checkpointInterval() {
         return own.checkpointInterval;
     }
 
-    /** The passes between two checkpoints, at least 1, or -1 for none; 1 unless set. They are written if the SparkContext has a checkpoint directory. */
+    /**
+     * The passes between two checkpoints, at least 1, or -1 for none; 1 unless set. They are written if the SparkContext has a checkpoint
+     * directory.
+     */
     public int getCheckpointInterval() {
         return (Integer) getOrDefault(own.checkpointInterval);
     }
@@ -499,8 +514,8 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
     /**
      * Trains a network; called by {@code fit}.
      *
-     * @throws IllegalArgumentException if there are no rows, or the first fault in them: a missing value, a feature that is NaN or out of range, a
-     *     label that is no class, vectors of different sizes, an id that two rows have
+     * @throws IllegalArgumentException if there are no rows, or the first fault in them: a missing value, a feature that is NaN or out of
+     *     range, a label that is no class, vectors of different sizes, an id that two rows have
      * @throws IllegalStateException if the cluster is set up in a way in which tasks can't work together, or the training diverges
      */
     @Override

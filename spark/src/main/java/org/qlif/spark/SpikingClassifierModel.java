@@ -34,12 +34,12 @@ import scala.Tuple3;
 import scala.reflect.ClassTag$;
 
 /**
- * A trained {@link SpikingClassifier}. {@code transform} adds the outputs, their probabilities and the class: {@code rawPrediction}, {@code probability},
- * {@code prediction}. A task opens its kernels once and predicts 32 rows at a time for each of its threads.
+ * A trained {@link SpikingClassifier}. {@code transform} adds the outputs, their probabilities and the class: {@code rawPrediction}, {@code
+ * probability}, {@code prediction}. A task opens its kernels once and predicts 32 rows at a time for each of its threads.
  *
- * <p>What is drawn for a row, such as its spikes, follows from the row's id if there is an id column, else from its content; so predictions do not
- * depend on how rows are partitioned, and rows with the same content get the same. A row with id n has the bits that a test of the network
- * kit has for row n.
+ * <p>What is drawn for a row, such as its spikes, follows from the row's id if there is an id column, else from its content; so predictions
+ * do not depend on how rows are partitioned, and rows with the same content get the same. A row with id n has the bits that a test of the
+ * network kit has for row n.
  *
  * <pre>{@code
  * SpikingClassifierModel model = SpikingClassifierModel.load("hdfs:///models/digits");
@@ -49,8 +49,8 @@ import scala.reflect.ClassTag$;
  *         .evaluate(predictions);
  * }</pre>
  *
- * <p>A saved model is a folder with Spark's {@code metadata} and the file {@code network.safetensors}, docs/checkpoints.md, which Python and {@code ./qlif run}
- * read, too. Not thread-safe but for {@code transform}.
+ * <p>A saved model is a folder with Spark's {@code metadata} and the file {@code network.safetensors}, docs/checkpoints.md, which Python
+ * and {@code ./qlif run} read, too. Not thread-safe but for {@code transform}.
  */
 public final class SpikingClassifierModel extends ProbabilisticClassificationModel<Vector, SpikingClassifierModel>
         implements MLWritable {
@@ -201,8 +201,8 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
     /**
      * Checks the columns.
      *
-     * @throws IllegalArgumentException if a column is missing or of the wrong type, or its metadata say that it has vectors of another size, or
-     *     classes that the model does not know
+     * @throws IllegalArgumentException if a column is missing or of the wrong type, or its metadata say that it has vectors of another
+     *     size, or classes that the model does not know
      */
     @Override
     public StructType transformSchema(StructType schema) {
@@ -227,8 +227,8 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
     /**
      * Adds predictions to a dataset.
      *
-     * @throws IllegalArgumentException as {@link #transformSchema}; what is wrong with single rows is found where they are worked on: then the
-     *     job that works on them fails
+     * @throws IllegalArgumentException as {@link #transformSchema}; what is wrong with single rows is found where they are worked on: then
+     *     the job that works on them fails
      */
     @Override
     public Dataset<Row> transform(Dataset<?> dataset) {

@@ -9,8 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.qlif.documentation.Example;
+import org.qlif.documentation.Javadoc;
 
-/** The examples of docs/spark.md and of the Javadoc compile, with the variables of {@link ExampleVariables}. */
+/** The examples of docs/spark.md and of the Javadoc compile, with the variables of {@link ExampleVariables}; all that is public is described. */
 class DocumentationTest {
     private static final String IMPORTS = "import org.apache.spark.ml.*; import org.apache.spark.ml.evaluation.*;"
             + " import org.apache.spark.ml.param.*; import org.apache.spark.ml.tuning.*; import org.apache.spark.sql.*;"
@@ -22,5 +23,11 @@ class DocumentationTest {
         assertThat(examples).as("examples of the page").isNotEmpty();
         examples.addAll(Example.inJavadoc(Path.of("src/main/java").toAbsolutePath()));
         assertThat(Example.faults(examples, IMPORTS, "ExampleVariables")).isEmpty();
+    }
+
+    @Test
+    void everythingIsDescribed() {
+        assertThat(Javadoc.faults("org.qlif.spark", Path.of("src/main/java").toAbsolutePath()))
+                .isEmpty();
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -25,6 +26,7 @@ import org.apache.spark.ml.tuning.TrainValidationSplitModel;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -137,7 +139,7 @@ class StageTest {
             assertThat(features.size()).isEqualTo(12);
             double sum =
                     Arrays.stream(((Vector) row.getAs("probability")).toArray()).sum();
-            assertThat(sum).isCloseTo(1, org.assertj.core.data.Offset.offset(1e-12));
+            assertThat(sum).isCloseTo(1, Offset.offset(1e-12));
         }
         // A column without a name is left out.
         model.setRawPredictionCol("").setProbabilityCol("");
@@ -219,9 +221,9 @@ class StageTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> SpikingClassifierModel.load(path.toString()))
                 .withMessageContaining(path + "/network.safetensors: ");
-        String newer = new String(bytes, java.nio.charset.StandardCharsets.ISO_8859_1)
+        String newer = new String(bytes, StandardCharsets.ISO_8859_1)
                 .replace("\"format_version\":\"1\"", "\"format_version\":\"2\"");
-        Files.write(file, newer.getBytes(java.nio.charset.StandardCharsets.ISO_8859_1));
+        Files.write(file, newer.getBytes(StandardCharsets.ISO_8859_1));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> SpikingClassifierModel.load(path.toString()))
                 .withMessageContaining("format_version");
