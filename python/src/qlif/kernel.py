@@ -639,10 +639,10 @@ def backward(
     if not isinstance(config, NeuronConfig):
         raise TypeError(f"config: got {type(config).__name__}, expected a QlifConfig or a LifConfig")
     return _kernels.get(config, device, threads).backward(run, **arguments)
-    """The devices of this machine by name, each with a description, or with the reason why it can't run.
+
 
 def devices() -> Dict[str, str]:
-    """What can run here, by name, with a description; and for what can't, why.
+    """The devices of this machine by name, each with a description, or with the reason why it can't run.
 
     >>> qlif.devices()
     {'cpu': 'AMD EPYC (x86-64-v4)', 'cuda': 'unavailable: ...'}
