@@ -642,7 +642,7 @@ def backward(
 
 
 def devices() -> Dict[str, str]:
-    """What can run here, by name, with a description; and for what can't, why.
+    """The devices of this machine by name, each with a description, or with the reason why it can't run.
 
     >>> qlif.devices()
     {'cpu': 'AMD EPYC (x86-64-v4)', 'cuda': 'unavailable: ...'}

@@ -6,8 +6,7 @@ import java.util.regex.Pattern;
 
 /**
  * The name of a place to run: {@code auto} for the best there is, a kind such as {@code cpu} for the best of that kind, or a
- * kind and a qualifier, such as {@code cpu:simd}, to insist. Which names work is for the installed backends to say:
- * {@link Devices#list()}.
+ * kind and a qualifier, such as {@code cpu:simd}, to insist. {@link Devices#list()} returns the devices of the installed backends.
  *
  * <pre>{@code
  * Device best = Device.AUTO;

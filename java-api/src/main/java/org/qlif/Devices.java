@@ -95,7 +95,7 @@ public final class Devices {
     private Devices() {}
 
     /**
-     * Every device of every installed backend, best first; those that can't run say why, and those that are slow here, too.
+     * Returns every device of every installed backend, best first. Those that can't run, or would be slow here, say why.
      *
      * @throws DeviceUnavailableException if no backend is installed
      */
@@ -114,7 +114,7 @@ public final class Devices {
         return choose(device, matching(device), null).info();
     }
 
-    /** What {@link #resolve} would return, without a word in the log; empty where it would throw. */
+    /** What {@link #resolve} would return, without logging; empty where it would throw. */
     public static Optional<DeviceInfo> find(Device device) {
         try {
             return matching(device).stream()

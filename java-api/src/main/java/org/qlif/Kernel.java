@@ -20,10 +20,10 @@ import org.qlif.spi.TapeStorage;
  * modulation and a given state may hold NaN, which stays in its neuron. Lent memory must stay open until a call returns: an arena that is
  * closed meanwhile refuses to close, or ends the call with an exception when a part of the outputs is written.
  *
- * <p>A kernel serves one call at a time, from any thread, a virtual one too: a call from a second thread meanwhile, or after
- * {@link #close()}, throws {@link IllegalStateException}. Open one kernel for each thread that calls; kernels
- * share helper threads, see {@link KernelOptions}. An interrupt neither ends a call nor gets lost. A kernel that is forgotten is closed some
- * time after it has become unreachable.
+ * <p>A kernel serves one call at a time, from any thread, including virtual ones. A second thread's call in the meantime, or a call after
+ * {@link #close()}, throws {@link IllegalStateException}. Open one kernel for each thread that calls; kernels share helper threads, see
+ * {@link KernelOptions}. An interrupt neither ends a call nor is lost. A kernel that nobody closes is closed some time after it has become
+ * unreachable.
  *
  * <pre>{@code
  * try (Kernel kernel = Kernel.open(QlifConfig.defaults(), "cpu")) {
@@ -65,7 +65,7 @@ public final class Kernel implements AutoCloseable {
     /**
      * A kernel of {@code config} on the device of this name, with {@link KernelOptions#defaults()}; see {@link Device}.
      *
-     * @throws IllegalArgumentException if the name has not the form of one, or as {@link #open(NeuronConfig, Device, KernelOptions)} does
+     * @throws IllegalArgumentException if the name is malformed, or as {@link #open(NeuronConfig, Device, KernelOptions)} does
      * @throws DeviceUnavailableException if the device can't run here, or no backend can be used
      * @throws NativeException if the device fails
      */
@@ -74,8 +74,8 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * A kernel of {@code config} on {@code device}. If that leaves a choice, as {@code auto} and {@code cpu} do, it is among those that can
-     * run the configuration; what is taken is logged once (INFO, logger {@code org.qlif}) for each outcome, and {@link #device()} tells it.
+     * A kernel of {@code config} on {@code device}. If the name leaves a choice, as {@code auto} and {@code cpu} do, the kernel runs on the best
+     * device that can run the configuration; each outcome is logged once (INFO, logger {@code org.qlif}), and {@link #device()} returns it.
      *
      * <p>Where the choice is {@code cpu:simd}, whose code the JVM has yet to compile, another device of the CPU does a kernel's first plain
      * calls, with the same bits, while a thread in the background runs that code on data of its own; once it has been the faster, {@code cpu:simd} takes over.
@@ -113,7 +113,7 @@ public final class Kernel implements AutoCloseable {
         return backend instanceof Relay relay ? relay.device() : device;
     }
 
-    /** What runs, for people. */
+    /** A description of what runs, for people. */
     public String description() {
         return backend.description();
     }
@@ -372,8 +372,7 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * The bytes that a tape takes: what to lend for {@link #newTape(Tape.Mode, long, long, long, Tensor)}. They differ from backend to
-     * backend.
+     * Returns the bytes that a tape takes, to lend to {@link #newTape(Tape.Mode, long, long, long, Tensor)}. They differ between backends.
      *
      * @param mode how much it keeps
      * @param steps T, at least 0
@@ -465,7 +464,8 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * Releases memory, and helper threads that no other kernel uses, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
+     * Waits for a running call, then releases memory, and helper threads that no other kernel uses. Closing twice is harmless. Any thread may
+     * close.
      *
      * @throws IllegalStateException if the caller is inside a call of this kernel, such as in a transform function; nothing is changed
      */
@@ -474,7 +474,7 @@ public final class Kernel implements AutoCloseable {
         guard.close(resources::clean);
     }
 
-    /** Device, configuration, and whether it is closed, for people. */
+    /** A description for people: device, configuration, and whether the kernel is closed. */
     @Override
     public String toString() {
         return new Description("Kernel")

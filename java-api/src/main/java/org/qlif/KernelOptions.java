@@ -8,16 +8,16 @@ import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a kernel runs, which never changes what it computes. Immutable.
+ * How a kernel runs. Options never change what it computes. Immutable.
  *
- * <p>The kernels of a process on the CPU share one team of helper threads, and the scratch memory that goes with them, about 2 MiB a
- * thread. A kernel uses as many members of the team as its options say, the calling thread among them; the team grows to the largest number
- * that a kernel has asked for, and does not shrink while a kernel is open. A call that finds the team at another kernel's work, or is too
- * small to share, runs on its calling thread alone, in scratch that such calls hand on to each other: no call waits for another. The helpers
- * are daemon threads, sleep between calls, and end when the last kernel is closed or reclaimed. {@code cpu:native}
- * has such a team of its own, in C++.
+ * <p>The kernels of a process on the CPU share one team of helper threads, and their scratch memory, about 2 MiB per thread.
+ * A kernel uses as many members of the team as its options say, including the calling thread; the team grows to the largest number that a
+ * kernel has asked for, and does not shrink while a kernel is open. A call that is too small to share, or finds the team busy with another
+ * kernel, runs on its calling thread alone, in scratch that such calls pass on to each other: no call waits for another. The helpers are
+ * daemon threads, sleep between calls, and end when the last kernel is closed or reclaimed. {@code cpu:native} has its own such team, in
+ * C++.
  *
- * <p>Backends off the CPU have no helper threads and ignore all this.
+ * <p>Backends for GPUs have no helper threads and ignore these options.
  *
  * <pre>{@code
  * KernelOptions options = KernelOptions.defaults().withThreads(4).withSpin(Duration.ZERO);
@@ -40,17 +40,17 @@ public final class KernelOptions {
         this.spin = spin;
     }
 
-    /** As many threads as the JVM says there are processors, of the shared team, which look 20 microseconds for the next call. */
+    /** One thread for each processor that the JVM reports, from the shared team, whose helpers spin for the next call for 20 microseconds. */
     public static KernelOptions defaults() {
         int processors = Runtime.getRuntime().availableProcessors();
         return new KernelOptions(Math.min(MOST_THREADS, processors), null, DEFAULT_SPIN);
     }
 
     /**
-     * These options with so many threads that share a call.
+     * Returns these options with another number of threads that share a call.
      *
-     * @param threads how many, the calling one among them: 1 to 1024
-     * @throws IllegalArgumentException if it is another number
+     * @param threads how many, including the calling one: 1 to 1024
+     * @throws IllegalArgumentException if it is out of this range
      */
     public KernelOptions withThreads(int threads) {
         Range.wholeWithin(1, MOST_THREADS).require("threads", threads);
@@ -58,19 +58,19 @@ public final class KernelOptions {
     }
 
     /**
-     * These options with a team of the kernel's own, whose helper threads {@code factory} makes when the kernel is opened; they end when it
-     * is closed or reclaimed.
+     * Returns these options with a separate team for the kernel, whose helper threads {@code factory} makes when the kernel is opened; they
+     * end when it is closed or reclaimed.
      *
-     * @param factory must return an unstarted thread of the platform each time, else the kernel is not opened; decides whether it is a
-     *     daemon. {@code cpu:native}, whose threads are made in C++, takes none: it is passed over, or if asked for by name refuses
+     * @param factory must return an unstarted platform thread each time, or the kernel is not opened; decides whether it is a daemon.
+     *     {@code cpu:native}, whose threads are made in C++, takes no factory: it is passed over, or refuses if asked for by name
      */
     public KernelOptions withThreadFactory(ThreadFactory factory) {
         return new KernelOptions(threads, Objects.requireNonNull(factory, "factory"), spin);
     }
 
     /**
-     * These options with helpers that look for the next call this long after one of this kernel before they sleep. To wake a sleeping helper
-     * takes some microseconds, in which the caller already works.
+     * Returns these options with helpers that spin this long for the next call before they sleep. Waking a sleeping helper takes some
+     * microseconds, during which the caller already works.
      *
      * @param spin from zero, which saves the most power, to one second
      * @throws IllegalArgumentException if it is negative or longer
@@ -82,7 +82,7 @@ public final class KernelOptions {
         return new KernelOptions(threads, threadFactory, spin);
     }
 
-    /** How many threads share a call, the calling one among them. */
+    /** How many threads share a call, including the calling one. */
     public int threads() {
         return threads;
     }
@@ -92,7 +92,7 @@ public final class KernelOptions {
         return Optional.ofNullable(threadFactory);
     }
 
-    /** How long helpers look for the next call before they sleep. */
+    /** How long helpers spin for the next call before they sleep. */
     public Duration spin() {
         return spin;
     }

@@ -261,7 +261,7 @@ final class LayerEngine implements AutoCloseable {
         return call;
     }
 
-    /** Whether the index after this one is an index, too: at most so many runs draw different numbers. */
+    /** Whether there is an index after this one: only so many runs can draw different numbers. */
     private static void requireMore(String what, int index) {
         if (index == Integer.MAX_VALUE) {
             throw new IllegalStateException("this layer has had all its " + what

@@ -27,10 +27,10 @@ import org.qlif.spi.checkpoint.SavedNeurons;
  * }
  * }</pre>
  *
- * <p>The layer owns its state, for training a tape, and its parameters unless the builder is lent some; outputs are new tensors for each
- * call. Callers who want to lend all memory use {@link Kernel}.
+ * <p>The layer owns its state, its tape if it trains, and its parameters unless you lend some to the builder. Outputs are new tensors for
+ * each call. To lend all memory yourself, use {@link Kernel}.
  *
- * <p>Not thread-safe, except that any thread may {@link #close()}: that waits for a call that runs. A layer that is forgotten is closed
+ * <p>Not thread-safe, except that any thread may {@link #close()}, which waits for a running call. A layer that nobody closes is closed
  * some time after it has become unreachable.
  */
 public final class LifLayer implements AutoCloseable {
@@ -73,7 +73,7 @@ public final class LifLayer implements AutoCloseable {
     /**
      * A builder of a layer of {@code neurons} neurons, at least 1.
      *
-     * @throws IllegalArgumentException if they are less
+     * @throws IllegalArgumentException if {@code neurons} is less
      */
     public static Builder builder(long neurons) {
         return new Builder(new LayerEngine.Settings(neurons));
@@ -81,7 +81,7 @@ public final class LifLayer implements AutoCloseable {
 
     /**
      * A builder of the layer that was saved to {@code file}, by {@link #save} or from Python: configuration, parameters, state and what is learned
-     * are set. The rest, such as device, policy and tape, is told as to any builder.
+     * are set. Set the rest, such as device, policy and tape, as for any builder.
      *
      * <pre>{@code
      * try (LifLayer saved = LifLayer.load(Path.of("layer.safetensors")).device("cpu").state(StatePolicy.KEEP).build()) {
@@ -147,12 +147,11 @@ public final class LifLayer implements AutoCloseable {
     }
 
     /**
-     * The gradients of the last forward call, through all its steps. The state that a call started from counts as given: gradients
-     * stop there.
+     * Returns the gradients of the last forward call, through all its steps. The state from which a call started counts as a constant:
+     * gradients stop there.
      *
-     * <p>The input and the parameters of that call are read again, where they lie, and so is the state that it started from: whoever changes
-     * their values in between, such as an optimizer that steps first, gets wrong gradients. That a parameter's tensor was replaced is
-     * noticed.
+     * <p>The input and the parameters of that call are read again in place, and so is the state from which it started. If their values
+     * change in between, for instance because an optimizer steps first, the gradients are wrong. A replaced parameter tensor is detected.
      *
      * @param gradSpikeValues the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is
      *     the same at every step; null for 0
@@ -214,14 +213,14 @@ public final class LifLayer implements AutoCloseable {
         return engine.kernel();
     }
 
-    /** Neurons, device, policy, configuration and what else matters, and whether it is closed, for people. */
+    /** A description for people: neurons, device, policy, configuration and so on, and whether the layer is closed. */
     @Override
     public String toString() {
         return engine.finish(engine.describe("LifLayer"));
     }
 
     /**
-     * Releases the kernel and the tape, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
+     * Waits for a running call, then releases the kernel and the tape. Closing twice is harmless. Any thread may close.
      */
     @Override
     public void close() {
@@ -251,7 +250,7 @@ public final class LifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Sets how the kernel runs, threads among it; {@link KernelOptions#defaults()} unless set. */
+        /** Sets how the kernel runs, for instance its threads; {@link KernelOptions#defaults()} unless set. */
         public Builder options(KernelOptions options) {
             settings.options(options);
             return this;
@@ -309,7 +308,7 @@ public final class LifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Sets whether calls return the voltages; they do unless set otherwise. */
+        /** Sets whether calls return the voltages; true unless set. */
         public Builder voltages(boolean voltages) {
             settings.voltages(voltages);
             return this;
@@ -321,7 +320,7 @@ public final class LifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Sets which parameters an optimizer is to change, none to all of them: V_TH unless set. */
+        /** Sets which parameters an optimizer may change, from none to all: V_TH unless set. */
         public Builder learn(LifParameter... parameters) {
             this.learnable = EnumSet.noneOf(LifParameter.class);
             this.learnable.addAll(List.of(parameters));

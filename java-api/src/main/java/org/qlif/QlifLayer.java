@@ -28,8 +28,8 @@ import org.qlif.spi.host.Philox;
  * }
  * }</pre>
  *
- * <p>The layer owns its state, for training a tape, and its parameters unless the builder is lent some; outputs are new tensors for each
- * call. Callers who want to lend all memory use {@link Kernel}.
+ * <p>The layer owns its state, its tape if it trains, and its parameters unless you lend some to the builder. Outputs are new tensors for
+ * each call. To lend all memory yourself, use {@link Kernel}.
  *
  * <p>A training step, and a test that leaves no trace:
  *
@@ -42,12 +42,12 @@ import org.qlif.spi.host.Philox;
  * }</pre>
  *
  * <p>Draws follow from {@link Builder#seed} and {@link Builder#stream}: two layers with the same seed and stream draw the same numbers
- * in the same order, and layers that differ in either share none. The layers of a network take one seed and the streams 0, 1, 2 and so
- * on; a layer that is given no seed makes one up, which {@link #seed()} tells. Each episode, which is a run from a fresh state to the
- * next, has numbers of its own.
+ * in the same order, and layers that differ in either share none. Give the layers of a network one seed and the streams 0, 1, 2 and so
+ * on. A layer without a seed picks one at random; {@link #seed()} returns it. Each episode, a run from one fresh state to the next, has
+ * its own numbers.
  *
- * <p>A layer is saved to a file, docs/checkpoints.md, and goes on exactly where it was when it is loaded and built as the first was: here with
- * {@code training} and {@link StatePolicy#KEEP}.
+ * <p>A layer can be saved to a file (docs/checkpoints.md). If it is loaded and built like the first, here with {@code training} and
+ * {@link StatePolicy#KEEP}, it continues exactly where that one stopped.
  *
  * <pre>{@code
  * layer.save(Path.of("layer.safetensors"));
@@ -60,7 +60,7 @@ import org.qlif.spi.host.Philox;
  * <p>The same without a file: give a builder the parameters, the state, the statistics, the episode, the evaluations, the seed and the stream of
  * the first. Lent parameters are shared, so copy them if both are to go on.
  *
- * <p>Not thread-safe, except that any thread may {@link #close()}: that waits for a call that runs. A layer that is forgotten is closed
+ * <p>Not thread-safe, except that any thread may {@link #close()}, which waits for a running call. A layer that nobody closes is closed
  * some time after it has become unreachable.
  */
 public final class QlifLayer implements AutoCloseable {
@@ -123,7 +123,7 @@ public final class QlifLayer implements AutoCloseable {
     /**
      * A builder of a layer of {@code neurons} neurons, at least 1.
      *
-     * @throws IllegalArgumentException if they are less
+     * @throws IllegalArgumentException if {@code neurons} is less
      */
     public static Builder builder(long neurons) {
         return new Builder(new LayerEngine.Settings(neurons));
@@ -131,7 +131,7 @@ public final class QlifLayer implements AutoCloseable {
 
     /**
      * A builder of the layer that was saved to {@code file}, by {@link #save} or from Python: configuration, parameters, state, statistics, what is
-     * learned and the position of the draws are set. The rest, such as device, policy and tape, is told as to any builder.
+     * learned and the position of the draws are set. Set the rest, such as device, policy and tape, as for any builder.
      *
      * <pre>{@code
      * try (QlifLayer saved = QlifLayer.load(Path.of("layer.safetensors")).device("cpu").state(StatePolicy.STREAM).build()) {
@@ -196,10 +196,10 @@ public final class QlifLayer implements AutoCloseable {
     }
 
     /**
-     * Runs all steps of {@code input} from a fresh state, to test what a layer has learned: nothing is recorded, and nothing of the layer
-     * changes, neither state nor episode nor statistics, so that {@link #backward} still follows the last forward call, and training goes
-     * on with the bits that it would have had. The numbers that it draws are its own, too, by how many {@link #evaluations} there were: the
-     * first evaluation of a layer draws the same as the first of another with the same seed and stream, the second as the second.
+     * Runs all steps of {@code input} from a fresh state, to test what a layer has learned. Nothing is recorded and nothing in the layer
+     * changes, neither state nor episode nor statistics: {@link #backward} still follows the last forward call, and training continues
+     * with the same bits as without the evaluation. It draws its own numbers, by how many {@link #evaluations} there were: the n-th
+     * evaluations of two layers with the same seed and stream draw the same.
      *
      * @param input the current, {@code F32 (T, B, N)}, of any batch size
      * @param modulation {@code F32} of any shape that broadcasts to the input's; null for none
@@ -211,12 +211,12 @@ public final class QlifLayer implements AutoCloseable {
     }
 
     /**
-     * The gradients of the last forward call, through all its steps. The state that a call started from counts as given: gradients
-     * stop there.
+     * Returns the gradients of the last forward call, through all its steps. The state from which a call started counts as a constant:
+     * gradients stop there.
      *
-     * <p>The input, the modulation and the parameters of that call are read again, where they lie, and so is the state that it started from:
-     * whoever changes their values in between, such as an optimizer that steps first, gets wrong gradients. That a parameter's tensor was
-     * replaced is noticed.
+     * <p>The input, the modulation and the parameters of that call are read again in place, and so is the state from which it started. If
+     * their values change in between, for instance because an optimizer steps first, the gradients are wrong. A replaced parameter tensor
+     * is detected.
      *
      * @param gradSpikeValues the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is
      *     the same at every step; null for 0
@@ -242,8 +242,8 @@ public final class QlifLayer implements AutoCloseable {
     }
 
     /**
-     * The five parameters, live: what is written there, as by an optimizer, counts at the next call. Those that the builder was given, or
-     * else each of length N on the heap.
+     * Returns the five parameters, live: values written to them, for instance by an optimizer, take effect at the next call. They are those
+     * lent to the builder, or else tensors of length N on the heap.
      */
     public Parameters parameters() {
         return engine.parameters();
@@ -293,7 +293,7 @@ public final class QlifLayer implements AutoCloseable {
         return given != null && episode == givenEpisode ? given : new DrawStream(key, episode);
     }
 
-    /** The seed of the layer's draws: the builder's, or the one that the layer made up. */
+    /** The seed of the layer's draws: the builder's, or the one that the layer picked. */
     public long seed() {
         return seed;
     }
@@ -318,14 +318,14 @@ public final class QlifLayer implements AutoCloseable {
         return engine.kernel();
     }
 
-    /** Neurons, device, policy, configuration and what else matters, and whether it is closed, for people. */
+    /** A description for people: neurons, device, policy, configuration and so on, and whether the layer is closed. */
     @Override
     public String toString() {
         return engine.finish(engine.describe("QlifLayer").add("seed", seed).add("stream", stream));
     }
 
     /**
-     * Releases the kernel and the tape, after waiting for a call that runs. Closing twice is harmless. Any thread may close.
+     * Waits for a running call, then releases the kernel and the tape. Closing twice is harmless. Any thread may close.
      *
      * @throws IllegalStateException if the caller is inside a call of this layer, such as in a transform function; nothing is changed
      */
@@ -361,21 +361,21 @@ public final class QlifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Sets how the kernel runs, threads among it; {@link KernelOptions#defaults()} unless set. */
+        /** Sets how the kernel runs, for instance its threads; {@link KernelOptions#defaults()} unless set. */
         public Builder options(KernelOptions options) {
             settings.options(options);
             return this;
         }
 
-        /** Sets the seed of all draws; unless set, each layer makes one up. */
+        /** Sets the seed of all draws; unless set, each layer picks one at random. */
         public Builder seed(long seed) {
             this.seed = OptionalLong.of(seed);
             return this;
         }
 
         /**
-         * Sets which of the layers with one seed this is; 0 unless set. Layers with the same seed and stream draw the same numbers: give
-         * each layer of a network another stream.
+         * Sets which of the layers with one seed this is; 0 unless set. Layers with the same seed and stream draw the same numbers, so give
+         * each layer of a network its own stream.
          */
         public Builder stream(int stream) {
             this.stream = stream;
@@ -463,7 +463,7 @@ public final class QlifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Sets whether calls return the voltages; they do unless set otherwise. */
+        /** Sets whether calls return the voltages; true unless set. */
         public Builder voltages(boolean voltages) {
             settings.voltages(voltages);
             return this;
@@ -475,7 +475,7 @@ public final class QlifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Sets which parameters an optimizer is to change, none to all of them: V_TH, Q_SCALE and Q_BIAS unless set. */
+        /** Sets which parameters an optimizer may change, from none to all: V_TH, Q_SCALE and Q_BIAS unless set. */
         public Builder learn(QlifParameter... parameters) {
             this.learnable = EnumSet.noneOf(QlifParameter.class);
             this.learnable.addAll(List.of(parameters));

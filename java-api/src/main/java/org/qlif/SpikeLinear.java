@@ -49,7 +49,7 @@ public final class SpikeLinear implements AutoCloseable {
     /**
      * A layer on the device of this name, with {@link KernelOptions#defaults()}; see {@link Device}.
      *
-     * @throws IllegalArgumentException if the name has not the form of one, or as {@link #open(Device, KernelOptions)} does
+     * @throws IllegalArgumentException if the name is malformed, or as {@link #open(Device, KernelOptions)} does
      * @throws DeviceUnavailableException if the device can't run here, or no backend can be used
      * @throws NativeException if the device fails
      */
@@ -77,7 +77,7 @@ public final class SpikeLinear implements AutoCloseable {
         return device;
     }
 
-    /** What runs, for people. */
+    /** A description of what runs, for people. */
     public String description() {
         return backend.description();
     }

@@ -34,7 +34,7 @@ final class Plots {
 
     private Plots() {}
 
-    /** Says now what would be a pity to learn after hours of training. */
+    /** Finds out before hours of training whether the plot can be written. */
     static OutputFile prepare(Path file) throws IOException {
         return Pictures.prepare("plot", file);
     }
