@@ -279,6 +279,7 @@ class CudaKernel final : public DeviceKernel {
     load(sumNeuronsKernel);
     load(sumBlocksKernel);
     load(drawKernel);
+    loadLinear();
     // Last, since it must be destroyed on the device.
     lastCall_ = std::make_shared<LastCall>();
   }
@@ -309,8 +310,9 @@ class CudaKernel final : public DeviceKernel {
   void forward(const ForwardCall &call, void *streamGiven) override {
     OnDevice on(context_);
     cudaStream_t stream = (cudaStream_t)streamGiven;
-    const Forward forward = forwardOf(call);
+    Forward forward = forwardOf(call);
     bool capturing = isCapturing(stream);
+    Current current(call, forward.args, stream);
     // Spikes as bits take whole words.
     const int64_t words = wordsOf(call.elements) * 64;
     const auto &kernels = program_.forward[call.args.key != nullptr];
@@ -320,6 +322,7 @@ class CudaKernel final : public DeviceKernel {
     }
     unsigned grid = use == Use::ANY ? blocks(words, FORWARD_THREADS) : blocks(call.elements, FORWARD_THREADS * FORWARD_WIDTH);
     launch(kernels[(int)use], dim3(grid), FORWARD_THREADS, forward, stream, "launching the forward kernel");
+    current.release();
     called(stream, capturing, call.tape, call.scratch);
   }
 
@@ -356,6 +359,7 @@ class CudaKernel final : public DeviceKernel {
 
     Backward backward{};
     backward.forward = forwardOf(call.forward);
+    Current current(call.forward, backward.forward.args, stream);
     backward.gradSpikeValues = call.args.grad_spike_values;
     backward.gradSpikeValuesStride = call.args.grad_spike_values_stride;
     backward.gradVoltages = call.args.grad_voltages;
@@ -372,6 +376,7 @@ class CudaKernel final : public DeviceKernel {
     const auto &kernels = program_.backward[keepsVoltages];
     launch(kernels[kernels[1] != nullptr && isCommon(backward)], dim3(grid), BACKWARD_THREADS, backward, stream,
         "launching the backward kernel");
+    current.release();
     addUp(parameterJobs, parameterGrid, stream);
     addUp(modulationJobs, modulationGrid, stream);
     called(stream, capturing, call.forward.tape, call.scratch);
@@ -454,6 +459,32 @@ class CudaKernel final : public DeviceKernel {
     check(waited, "waiting for the kernel's last call");
     check(freed, "freeing scratch memory");
   }
+
+  /** The input of a call, where a linear layer makes it: in its output, or in memory of the call's. */
+  class Current {
+   public:
+    Current(const ForwardCall &call, CudaArgs<Model> &args, cudaStream_t stream) {
+      if (!call.linear) {
+        return;
+      }
+      LinearArgs linear = *call.linear;
+      if (linear.output == nullptr) {
+        memory_.emplace((uint64_t)(linear.steps * call.elements) * sizeof(float), stream, "allocating memory for a linear layer's output");
+        linear.output = memory_->floats();
+      }
+      enqueueLinear(linear, stream);
+      args.input = linear.output;
+    }
+
+    void release() {
+      if (memory_) {
+        memory_->release();
+      }
+    }
+
+   private:
+    std::optional<StreamMemory> memory_;
+  };
 
   /** Where things stand in scratch memory, in bytes; the sums over time come first. */
   struct Layout {

@@ -209,6 +209,42 @@ inline void *allocate(uint64_t bytes, const char *doing) {
   return memory;
 }
 
+/** Memory of a call, there for as long as its work takes on the stream; a call that is captured may have it, too. */
+class StreamMemory {
+ public:
+  StreamMemory(uint64_t bytes, cudaStream_t stream, const char *doing) : stream_(stream) {
+    if (bytes > 0) {
+      RelaxedCapture relaxed;
+      check(cudaMallocAsync(&memory_, (size_t)bytes, stream), doing);
+    }
+  }
+  ~StreamMemory() {
+    try {
+      release();
+    } catch (const Failure &) {
+      // Another failure is on its way.
+    }
+  }
+  StreamMemory(const StreamMemory &) = delete;
+  StreamMemory &operator=(const StreamMemory &) = delete;
+
+  float *floats() const { return (float *)memory_; }
+
+  /** Gives it back, after what the stream has got by now. */
+  void release() {
+    void *memory = memory_;
+    memory_ = nullptr;
+    if (memory != nullptr) {
+      RelaxedCapture relaxed;
+      check(cudaFreeAsync(memory, stream_), "freeing memory of a call");
+    }
+  }
+
+ private:
+  const cudaStream_t stream_;
+  void *memory_ = nullptr;
+};
+
 template <class Argument>
 using Kernel = void (*)(Argument);
 
@@ -245,6 +281,11 @@ inline void requireDevice(int device) {
     fail(QLIF_UNAVAILABLE, "device: got %d, but there are %d CUDA devices, numbered from 0", device, count);
   }
 }
+
+/** The forward kernels of the linear layer; on the device. */
+void loadLinear();
+/** Adds the forward run of a linear layer to a stream, if there is anything to do; on the device. */
+void enqueueLinear(const LinearArgs &args, cudaStream_t stream);
 
 }  // namespace cuda
 }  // namespace qlif

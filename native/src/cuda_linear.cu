@@ -15,42 +15,6 @@ namespace cuda {
 constexpr int64_t GROUP_BLOCKS = 32;
 constexpr int64_t GROUP_BYTES = 64 << 20;
 
-/** Memory from the stream's own point in time on, so that a call that is captured may have it, too. */
-class StreamMemory {
- public:
-  StreamMemory(uint64_t bytes, cudaStream_t stream) : stream_(stream) {
-    if (bytes > 0) {
-      RelaxedCapture relaxed;
-      check(cudaMallocAsync(&memory_, (size_t)bytes, stream), "allocating memory for sums of blocks");
-    }
-  }
-  ~StreamMemory() {
-    try {
-      release();
-    } catch (const Failure &) {
-      // Another failure is on its way.
-    }
-  }
-  StreamMemory(const StreamMemory &) = delete;
-  StreamMemory &operator=(const StreamMemory &) = delete;
-
-  float *floats() const { return (float *)memory_; }
-
-  /** Gives it back, after what the stream has got by now. */
-  void release() {
-    void *memory = memory_;
-    memory_ = nullptr;
-    if (memory != nullptr) {
-      RelaxedCapture relaxed;
-      check(cudaFreeAsync(memory, stream_), "freeing memory of sums of blocks");
-    }
-  }
-
- private:
-  const cudaStream_t stream_;
-  void *memory_ = nullptr;
-};
-
 /** The grid's y, for columns that so many threads share. */
 unsigned columns(const char *name, int64_t count, int each) {
   constexpr int64_t MOST = 65535;
@@ -60,14 +24,35 @@ unsigned columns(const char *name, int64_t count, int each) {
   return blocks(count, each);
 }
 
+constexpr int INPUTS = 3;
+constexpr Kernel<LinearArgs> FORWARD[INPUTS] = {
+    linearForwardKernel<QLIF_INPUT_F32>, linearForwardKernel<QLIF_INPUT_U8>, linearForwardKernel<QLIF_INPUT_BIT>};
+constexpr Kernel<LinearBlocks> WEIGHTS[INPUTS] = {
+    linearWeightsKernel<QLIF_INPUT_F32>, linearWeightsKernel<QLIF_INPUT_U8>, linearWeightsKernel<QLIF_INPUT_BIT>};
+
+void loadLinear() {
+  for (Kernel<LinearArgs> forward : FORWARD) {
+    load(forward);
+  }
+}
+
+void enqueueLinear(const LinearArgs &args, cudaStream_t stream) {
+  const int64_t rows = args.steps * args.batch;
+  if (rows == 0 || args.outputs == 0) {
+    return;
+  }
+  const dim3 grid(blocks(rows, LINEAR_WARPS), columns("outputs", args.outputs, LINEAR_COLUMNS));
+  launch(FORWARD[args.inputType], grid, LINEAR_THREADS, args, stream, "launching the linear layer's forward kernel");
+}
+
 class CudaLinear final : public LinearDevice {
  public:
   explicit CudaLinear(int device) : context_(device) {
     OnDevice on(context_);
     RelaxedCapture relaxed;
-    for (int type = 0; type < INPUTS; type++) {
-      load(FORWARD[type]);
-      load(WEIGHTS[type]);
+    loadLinear();
+    for (Kernel<LinearBlocks> weights : WEIGHTS) {
+      load(weights);
     }
     load(linearTreeKernel);
     load(linearInputKernel);
@@ -79,14 +64,9 @@ class CudaLinear final : public LinearDevice {
     snprintf(text, length, "CUDA, %s, compute capability %d.%d", info.name, info.compute_major, info.compute_minor);
   }
 
-  void forward(const LinearArgs &args, void *streamGiven) override {
-    const int64_t rows = args.steps * args.batch;
-    if (rows == 0 || args.outputs == 0) {
-      return;
-    }
+  void forward(const LinearArgs &args, void *stream) override {
     OnDevice on(context_);
-    const dim3 grid(blocks(rows, LINEAR_WARPS), columns("outputs", args.outputs, LINEAR_COLUMNS));
-    launch(FORWARD[args.inputType], grid, LINEAR_THREADS, args, (cudaStream_t)streamGiven, "launching the linear layer's forward kernel");
+    enqueueLinear(args, (cudaStream_t)stream);
   }
 
   void backward(const LinearArgs &args, void *streamGiven) override {
@@ -114,12 +94,6 @@ class CudaLinear final : public LinearDevice {
   }
 
  private:
-  static constexpr int INPUTS = 3;
-  static constexpr Kernel<LinearArgs> FORWARD[INPUTS] = {
-      linearForwardKernel<QLIF_INPUT_F32>, linearForwardKernel<QLIF_INPUT_U8>, linearForwardKernel<QLIF_INPUT_BIT>};
-  static constexpr Kernel<LinearBlocks> WEIGHTS[INPUTS] = {
-      linearWeightsKernel<QLIF_INPUT_F32>, linearWeightsKernel<QLIF_INPUT_U8>, linearWeightsKernel<QLIF_INPUT_BIT>};
-
   static void zero(float *to, int64_t count, cudaStream_t stream) {
     if (to != nullptr && count > 0) {
       check(cudaMemsetAsync(to, 0, (size_t)count * sizeof(float), stream), "setting gradients to 0");
@@ -149,7 +123,8 @@ class CudaLinear final : public LinearDevice {
       levels++;
     }
     const char *name = "memory for sums of blocks";
-    StreamMemory memory((uint64_t)product(name, product(name, group + levels, size), sizeof(float)), stream);
+    StreamMemory memory((uint64_t)product(name, product(name, group + levels, size), sizeof(float)), stream,
+        "allocating memory for sums of blocks");
     job.weights = memory.floats();
     job.bias = args.gradBias != nullptr ? memory.floats() + job.rows * args.outputs : nullptr;
     job.stride = size;

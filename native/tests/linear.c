@@ -272,6 +272,37 @@ static void test_empty_calls(void) {
   CHECK_OK(qlif_linear_close(linear));
 }
 
+/* A kernel that makes its input: the bits of the two calls, whether the current is kept or not. */
+static void test_neurons(int rounds) {
+  for (int round = 0; round < rounds; round++) {
+    scenario apart = random_scenario(20000);
+    qlif_forward_args *f = &apart.forward;
+    layer l = layer_of(f->steps, f->batch, random_int(0, 2) > 0 ? random_int(0, 90) : 1300, f->neurons, random_int(0, 2), 20, 1);
+    qlif_linear *linear = open_linear(1);
+    CHECK_OK(qlif_linear_forward(linear, &l.forward, NULL));
+    CHECK_OK(qlif_linear_close(linear));
+    free((void *)f->input);
+    float *current = l.forward.output;
+    f->input = current;
+    run_on(&apart, QLIF_HOST, 1);
+    for (int keeps = 0; keeps < 2; keeps++) {
+      scenario fused = again(&apart);
+      qlif_linear_forward_args own = l.forward;
+      own.output = keeps ? poisoned_floats(output_count(&l)) : NULL;
+      fused.forward.input = NULL;
+      fused.forward.linear = &own;
+      run_on(&fused, DEVICE, random_int(1, 4));
+      same_results(&apart, &fused);
+      if (keeps) same_bytes("current", current, own.output, output_count(&l), sizeof(float));
+      free(own.output);
+      free_outputs(&fused);
+    }
+    f->input = NULL;
+    free_scenario(&apart);
+    free_layer(&l);
+  }
+}
+
 #if DEVICE >= 0
 
 void qlif_emulation_fail(const char *call, int error);
@@ -331,8 +362,9 @@ static void test_failures(void) {
 int main(void) {
   test_failures();
   test_empty_calls();
-  test_bits(80);
+  test_bits(50);
   test_odd_numbers();
+  test_neurons(30);
   test_graphs();
   puts("all passed");
   return 0;
@@ -362,37 +394,6 @@ static void test_threads(void) {
     CHECK_OK(qlif_linear_close(linear));
   }
   free_layer(&l);
-}
-
-/* A kernel that makes its input: the bits of the two calls, whether the current is kept or not. */
-static void test_neurons(int rounds) {
-  for (int round = 0; round < rounds; round++) {
-    scenario apart = random_scenario(20000);
-    qlif_forward_args *f = &apart.forward;
-    layer l = layer_of(f->steps, f->batch, random_int(0, 2) > 0 ? random_int(0, 90) : 1300, f->neurons, random_int(0, 2), 20, 1);
-    qlif_linear *linear = open_linear(1);
-    CHECK_OK(qlif_linear_forward(linear, &l.forward, NULL));
-    CHECK_OK(qlif_linear_close(linear));
-    free((void *)f->input);
-    float *current = l.forward.output;
-    f->input = current;
-    run_on(&apart, QLIF_HOST, 1);
-    for (int keeps = 0; keeps < 2; keeps++) {
-      scenario fused = again(&apart);
-      qlif_linear_forward_args own = l.forward;
-      own.output = keeps ? poisoned_floats(output_count(&l)) : NULL;
-      fused.forward.input = NULL;
-      fused.forward.linear = &own;
-      run_on(&fused, QLIF_HOST, random_int(1, 4));
-      same_results(&apart, &fused);
-      if (keeps) same_bytes("current", current, own.output, output_count(&l), sizeof(float));
-      free(own.output);
-      free_outputs(&fused);
-    }
-    f->input = NULL;
-    free_scenario(&apart);
-    free_layer(&l);
-  }
 }
 
 static void test_float_environment(void) {
