@@ -362,7 +362,7 @@ static void test_failures(void) {
 int main(void) {
   test_failures();
   test_empty_calls();
-  test_bits(50);
+  test_bits(30);
   test_odd_numbers();
   test_neurons(30);
   test_graphs();
