@@ -85,7 +85,7 @@ extern "C" {
 #define QLIF_API __attribute__((visibility("default")))
 #endif
 
-/* Rises with every change that an older caller could not survive. */
+/* Raised by every change that breaks callers compiled against an older header. */
 #define QLIF_ABI_VERSION 3
 
 /* The device number of the host; CUDA devices are numbered from 0. */
@@ -396,7 +396,9 @@ typedef struct qlif_device_info {
  * for another. A child that a process forks has a team of its own; it may not use kernels that were in a call when it was forked. */
 typedef struct qlif_kernel_options {
   uint32_t size;      /* sizeof(qlif_kernel_options) */
-  int32_t threads;    /* that share a call, 1 to 1024, the calling one among them; 0: one for each processor */
+  /* That share a call, 1 to 1024, the calling one among them; 0: one for each processor that the process may use, by its affinity and the
+   * quotas of its cgroups. */
+  int32_t threads;
   int64_t spin_nanos; /* how long helpers look for the next call before they sleep, up to 10^9; 0: 20000; -1: not at all */
 } qlif_kernel_options;
 

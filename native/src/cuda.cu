@@ -212,6 +212,8 @@ Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
         program.backward[0][1] = backwardKernel<QlifModel, Known, false, true>;
         return program;
       });
+    case Variant::TANH:
+    case Variant::MULTI_QUBIT:
     case Variant::GENERIC:
       return plainProgram<QlifModel, Dynamic<QlifOptions>>("kernels of any configuration");
   }

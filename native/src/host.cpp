@@ -18,8 +18,8 @@
 namespace qlif {
 namespace {
 
-/** Work, in neuron-steps, below which waking a helper costs more than it saves. */
-constexpr int64_t ALONE = 16384;
+/** Values of parameters that a thread checks at a time. */
+constexpr int64_t CHECKED = 16384;
 
 /** What a tape holds, one after another; all of it aligned as its values are. */
 struct TapeLayout {
@@ -291,10 +291,10 @@ class HostKernel final : public DeviceKernel {
     ParameterCheck check{*this, args, {true}};
     auto job = [](void *context, int, int64_t part) {
       ParameterCheck &check = *(ParameterCheck *)context;
-      int64_t first = part * ALONE;
+      int64_t first = part * CHECKED;
       for (int parameter = 0; parameter < check.kernel.parameters_; parameter++) {
         int64_t length = valuesOf(check.args, parameter);
-        int64_t count = length - first < ALONE ? length - first : ALONE;
+        int64_t count = length - first < CHECKED ? length - first : CHECKED;
         const float *values = check.args.parameters[parameter] + first;
         if (count > 0 && !check.kernel.program_.areWithin(values, count, check.kernel.legal_[parameter])) {
           check.legal.store(false, std::memory_order_relaxed);
@@ -302,7 +302,7 @@ class HostKernel final : public DeviceKernel {
       }
     };
     int64_t longest = args.per_neuron_parameters != 0 ? args.neurons : 1;
-    const int64_t parts = longest / ALONE + 1;
+    const int64_t parts = longest / CHECKED + 1;
     Muster(crew_, parts).run(job, &check, parts);
     if (!check.legal.load(std::memory_order_relaxed)) {
       refuseParameters(args);
@@ -339,7 +339,7 @@ class HostKernel final : public DeviceKernel {
     float *steps = call.modulation.result == nullptr || call.modulation.overTime ? nullptr
                    : call.modulation.direct                                      ? call.modulation.result
                                                                                  : sums + (parameters_ + 1) * elements;
-    HostBackward backward{forwardOf(call.forward), call.args, HostSums{sums, steps}};
+    HostBackward backward{forwardOf(call.forward), call.args, HostSums{sums, steps}, call.modulation.result != nullptr};
     share([](void *context, int member, int64_t part) {
       Job<HostBackward> &job = *(Job<HostBackward> *)context;
       job.run(member, part, job.kernel.program_.backward);
@@ -478,7 +478,7 @@ class HostKernel final : public DeviceKernel {
       current.emplace(linear_, *linear);
       most = current->blocks();
     }
-    Muster muster(crew_, elements * (steps > 0 ? steps : 1) < ALONE ? 1 : blocks);
+    Muster muster(crew_, elements * (steps > 0 ? steps : 1) < program_.alone ? 1 : blocks);
     // As many parts for each member, where there are blocks enough.
     const int64_t turns = quotientUp(blocks, (int64_t)muster.members() * most);
     const int64_t atOnce = blocks == 0 ? 1 : quotientUp(blocks, turns * muster.members());

@@ -27,6 +27,8 @@ struct Pace {
   static constexpr int RUN = SHORT ? MAX_RUN : 1;
   /** How many steps before a row is used it is asked for; those of blocks side by side would not stay in the cache for long. */
   static constexpr int AHEAD = SHORT ? 2 : 8;
+  /** How many steps' M is found at once: blocks side by side share the lines of it. */
+  static constexpr int MODULATED = SHORT ? 1 : 4;
 };
 
 /** The same of the backward pass, where one block goes at a time. */
@@ -36,8 +38,10 @@ constexpr int AHEAD_BACK = 8;
 struct alignas(64) HostLines {
   float input[MAX_RUN][LANES];
   float external[LANES];
-  float modulationSlope[LANES];
   float vPre[LANES];
+  float chance[LANES];
+  float base[LANES];
+  float count[LANES];
   float spike[LANES];
   float gradY[LANES];
   float gradV[LANES];
@@ -52,11 +56,15 @@ struct alignas(64) HostLines {
   uint32_t words[4][LANES];
   uint32_t elementLow[LANES];
   uint32_t elementHigh[LANES];
+  uint32_t options[LANES];
   uint8_t fired[MAX_RUN][LANES];
   uint64_t wireKeys[MAX_WIRES / 2 + 1];
   /** The step whose pair of words is drawn, halved, or -1. */
   int64_t pair;
 };
+
+/** How an external modulation reaches the lanes of a block: one value for all, a line of them, or each from a place of its own. */
+enum class Spread { ONE, LINE, EACH };
 
 /** What a block of one model takes from step to step: a line for each of its numbers. */
 template <class Model>
@@ -64,6 +72,7 @@ struct alignas(64) BlockLines {
   float state[Model::VARIABLES][LANES];
   float given[Model::PARAMETERS][LANES];
   float parameters[Model::PARAMETERS][LANES];
+  Spread modulation;
   int64_t modulationOffset[LANES];
 };
 
@@ -77,6 +86,7 @@ struct alignas(64) HostWorker : HostLines {
   // The backward pass: one line a step of a segment.
   float kept[SEGMENT][Model::KEPT][LANES];
   float keptVPre[SEGMENT][LANES];
+  float modulation[SEGMENT][LANES];
 };
 
 // ---------------------------------------------------------------- draws
@@ -310,6 +320,7 @@ struct Block {
         }
       }
     }
+    lines.modulation = spreadOf(args.modulation, firstNeuron + width <= args.neurons);
     QLIF_LANES {
       float given[Model::PARAMETERS];
       for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
@@ -321,6 +332,18 @@ struct Block {
       setWireKeys(w, args.seed, call.config.uniforms);
     }
     w.pair = -1;
+    for (uint32_t &options : w.options) {
+      options = on().bits;
+    }
+  }
+
+  /** inRow: whether the block is part of one row of the batch. */
+  Spread spreadOf(const qlif_broadcast &modulation, bool inRow) const {
+    if (modulation.stride_n == 0 && (modulation.stride_b == 0 || inRow)) {
+      return Spread::ONE;
+    }
+    const bool follows = inRow || modulation.stride_b == args.neurons;
+    return modulation.stride_n == 1 && follows && width == LANES ? Spread::LINE : Spread::EACH;
   }
 
   /** Values of one a neuron, from neuron n on. Lanes past the last element repeat the last one's; what they compute goes nowhere. */
@@ -378,23 +401,64 @@ struct Block {
     }
   }
 
-  /** M and its slope, where a modulation is given. */
-  void modulate(int64_t t) {
+  /** Whether M is another at each step. */
+  bool modulationVaries() const { return args.modulation.data != nullptr && args.modulation.stride_t != 0; }
+
+  void modulationAhead(int64_t t) const {
+    if (Model::MODULATED && lines.modulation == Spread::LINE && modulationVaries()) {
+      ahead(args.modulation.data, t, args.modulation.stride_t, lines.modulationOffset[0]);
+    }
+  }
+
+  /**
+   * M for step t, where a modulation is given; once a segment if it is the same at each step. Line `slot` is the step's, the next ones those
+   * of the `left` steps from t on: M of a few is found at once, since one transform waits for its own terms most of the time.
+   */
+  void modulate(int64_t t, int slot, int64_t left) {
     if constexpr (Model::MODULATED) {
-      if (args.modulation.data == nullptr) {
-        return;
+      if (modulationVaries()) {
+        if (slot % Pace::MODULATED == 0) {
+          for (int i = 0; i < (left < Pace::MODULATED ? left : Pace::MODULATED); i++) {
+            transform(t + i, w.modulation[slot + i]);
+          }
+        }
+        recallModulation(slot);
+      } else if (args.modulation.data != nullptr && t % SEGMENT == 0) {
+        transform(t, lines.state[Model::MODULATION]);
       }
-      const float *row = args.modulation.data + t * args.modulation.stride_t;
+    }
+  }
+
+  void transform(int64_t t, float *line) {
+    const float *row = args.modulation.data + t * args.modulation.stride_t;
+    if (lines.modulation == Spread::ONE) {
+      const float m = modulated(row[lines.modulationOffset[0]]);
+      QLIF_LANES { line[i] = m; }
+      return;
+    }
+    const float *external = row + lines.modulationOffset[0];
+    if (lines.modulation == Spread::EACH) {
       for (int i = 0; i < LANES; i++) {
         w.external[i] = row[lines.modulationOffset[i]];
       }
-      const Constants k = constants;
-      QLIF_LANES {
-        Neuron<S> neuron(on, k);
-        Step x;
-        neuron.modulate(x, w.external[i]);
-        lines.state[Model::MODULATION][i] = neuron.state.m;
-        w.modulationSlope[i] = x.modulationSlope;
+      external = w.external;
+    }
+    QLIF_LANES { line[i] = modulated(external[i]); }
+  }
+
+  QLIF_FN float modulated(float external) const {
+    const Constants k = constants;
+    Neuron<S> neuron(on, k);
+    Step x;
+    neuron.modulate(x, external);
+    return neuron.state.m;
+  }
+
+  /** M from the line of its step. */
+  void recallModulation(int slot) {
+    if constexpr (Model::MODULATED) {
+      if (modulationVaries()) {
+        memcpy(lines.state[Model::MODULATION], w.modulation[slot], LANES * sizeof(float));
       }
     }
   }
@@ -402,7 +466,8 @@ struct Block {
   /** The step's normals, drawn or given; null if the configuration has none. */
   const float *noise(int64_t t) {
     if (!on().drawsNormals()) {
-      return nullptr;
+      // Read in any case where options are not known: a load that may not be done takes a branch.
+      return S::FIXED ? nullptr : w.turn;
     }
     return args.normals != nullptr ? lineAt(args.normals, t, w.turn) : w.noise[(args.first_step + t) & 1];
   }
@@ -411,7 +476,7 @@ struct Block {
   const float *uniforms(int64_t t, int64_t &stride) {
     stride = LANES;
     if (!on().drawsUniforms()) {
-      return nullptr;
+      return S::FIXED ? nullptr : w.uniforms[0][0];
     }
     int odd = (int)((args.first_step + t) & 1);
     if (args.uniforms == nullptr) {
@@ -461,22 +526,60 @@ struct Block {
    */
   template <int STEPS, bool TRACED, bool KEEPS>
   void advance(Rows<const float> input, const float *noise, const float *uniforms, int64_t stride, float *vPre, Rows<uint8_t> fired) {
+    byDecision<true>([&](auto known) QLIF_INLINED {
+      using Known = decltype(known);
+      if constexpr (countsWires<Known>()) {
+        advanceByCount<TRACED, Known>(input.first, noise, uniforms, stride, KEEPS ? vPre : w.vPre);
+      } else {
+        advance<STEPS, TRACED, KEEPS, Known>(input, noise, uniforms, stride, vPre, fired);
+      }
+    });
+  }
+
+  /** Calls visit with the options, as far as they are known where decisions differ. COUNTS: also where spikes are counted over wires. */
+  template <bool COUNTS, class Visit>
+  QLIF_FN void byDecision(Visit visit) const {
+    if constexpr (S::FIXED) {
+      visit(on);
+    } else {
+      Model::template byDecision<COUNTS>(on(), visit);
+    }
+  }
+
+  /**
+   * The options of a lane. Those that are not known are the same in each, but the compiler must not see that: it makes blends of
+   * conditions that differ between lanes, and leaves a loop alone in which some of the others are nested.
+   */
+  template <class Known>
+  QLIF_FN Known optionsOf(int i) const {
+    if constexpr (Known::FIXED) {
+      return Known(on());
+    } else {
+      return Known(typename Model::Options{w.options[i]});
+    }
+  }
+
+  template <class Known>
+  static constexpr bool countsWires() {
+    if constexpr (Model::DRAWS) {
+      return Known::possible().countsWires();
+    } else {
+      return false;
+    }
+  }
+
+  template <int STEPS, bool TRACED, bool KEEPS, class Known>
+  void advance(Rows<const float> input, const float *noise, const float *uniforms, int64_t stride, float *vPre, Rows<uint8_t> fired) {
     static_assert(STEPS == 1 || Pace::SHORT);
     const Constants k = constants;
     QLIF_LANES {
-      Neuron<S> neuron(on, k);
+      Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
       loadState(neuron.state, i);
 #pragma GCC unroll 2
       for (int step = 0; step < STEPS; step++) {
         Step x;
-        neuron.integrate(x, input.first[step * input.stride + i]);
-        if constexpr (Model::DRAWS) {
-          if (on().drawsNormals()) {
-            neuron.addNoise(x, noise[i]);
-          }
-        }
-        neuron.decide(x);
+        rise(neuron, x, input.first[step * input.stride + i], noise, i);
         bool fires = neuron.fires(x, [=](int wire) QLIF_INLINED { return uniforms[wire * stride + i]; });
         neuron.settle(x, fires);
         if constexpr (Pace::SHORT) {
@@ -488,13 +591,67 @@ struct Block {
           vPre[step * LANES + i] = x.vPre;
         }
         if (TRACED) {
-          neuron.eachTrace(x, [&](Trace trace, float value) QLIF_INLINED {
-            if (!trace.ofState) {
-              w.traced[trace.number][i] = value;
-            }
-          });
+          keepTraces(neuron, x, i);
         }
       }
+      storeState(neuron.state, i);
+    }
+  }
+
+  /** A step up to the decision. */
+  template <class Known>
+  QLIF_FN void rise(Neuron<Known> &neuron, Step &x, float input, const float *noise, int i) const {
+    neuron.integrate(x, input);
+    if constexpr (Model::DRAWS) {
+      if (neuron.on().drawsNormals()) {
+        neuron.addNoise(x, noise[i]);
+      }
+    }
+    neuron.decide(x);
+  }
+
+  template <class Known>
+  QLIF_FN void keepTraces(const Neuron<Known> &neuron, const Step &x, int i) {
+    neuron.eachTrace(x, [&](Trace trace, float value) QLIF_INLINED {
+      if (!trace.ofState) {
+        w.traced[trace.number][i] = value;
+      }
+    });
+  }
+
+  /** A step whose decision counts spikes over wires, their number known only now: loops of their own, since a loop in a loop over lanes stays scalar. */
+  template <bool TRACED, class Known>
+  void advanceByCount(const float *input, const float *noise, const float *uniforms, int64_t stride, float *vPre) {
+    const Constants k = constants;
+    QLIF_LANES {
+      Neuron<Known> neuron(optionsOf<Known>(i), k);
+      load(neuron.parameters, lines.parameters, i);
+      loadState(neuron.state, i);
+      Step x;
+      rise(neuron, x, input[i], noise, i);
+      vPre[i] = x.vPre;
+      w.chance[i] = x.p;
+      w.base[i] = x.base;
+      if (TRACED) {
+        keepTraces(neuron, x, i);
+      }
+      storeState(neuron.state, i);
+    }
+    QLIF_LANES { w.count[i] = 0.0f; }
+    for (int wire = 0; wire < k.wires; wire++) {
+      const float *line = uniforms + wire * stride;
+      QLIF_LANES { w.count[i] += line[i] < w.chance[i] ? 1.0f : 0.0f; }
+    }
+    QLIF_LANES {
+      Neuron<Known> neuron(optionsOf<Known>(i), k);
+      load(neuron.parameters, lines.parameters, i);
+      loadState(neuron.state, i);
+      Step x;
+      x.vPre = vPre[i];
+      x.p = w.chance[i];
+      x.base = w.base[i];
+      neuron.settle(x, w.count[i] >= (float)k.minCount);
+      w.spike[i] = x.spike;
       storeState(neuron.state, i);
     }
   }
@@ -569,6 +726,7 @@ struct Block {
   template <int STEPS>
   void run(const Asked &asked, int64_t t) {
     const int64_t step = args.first_step + t;
+    modulationAhead(t + Pace::AHEAD);
     for (int i = 0; i < STEPS; i++) {
       inputAhead(t + i + Pace::AHEAD);
       if (Pace::SHORT) {
@@ -584,7 +742,7 @@ struct Block {
     if (asked.drawsUniforms || asked.drawsNormals) {
       draw(step, asked.drawsUniforms, asked.drawsNormals);
     }
-    modulate(t);
+    modulate(t, (int)(t % Pace::MODULATED), args.steps - t);
     int64_t stride;
     const float *numbers = uniforms(t, stride);
     float *vPre = asked.taped && call.tape.voltages != nullptr ? tapeVoltages(t) : nullptr;
@@ -649,11 +807,20 @@ struct Block {
    */
   template <bool KNOWN>
   void replay(int slot, const float *input, const float *vPre, const float *noise) {
+    if constexpr (S::FIXED) {
+      replay<KNOWN>(on, slot, input, vPre, noise);
+    } else {
+      Model::byReplay(on(), [&](auto known) QLIF_INLINED { replay<KNOWN>(known, slot, input, vPre, noise); });
+    }
+  }
+
+  template <bool KNOWN, class Known>
+  void replay(Known, int slot, const float *input, const float *vPre, const float *noise) {
     const Constants k = constants;
     float(*kept)[LANES] = w.kept[slot];
     float *keptVPre = w.keptVPre[slot];
     QLIF_LANES {
-      Neuron<S> neuron(on, k);
+      Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
       loadState(neuron.state, i);
       Step x;
@@ -661,16 +828,16 @@ struct Block {
       if constexpr (KNOWN) {
         x.vPre = vPre[i];
       } else if constexpr (Model::DRAWS) {
-        if (on().drawsNormals()) {
+        if (neuron.on().drawsNormals()) {
           neuron.addNoise(x, noise[i]);
         }
       }
       neuron.replay(x, w.spike[i] != 0.0f);
       storeState(neuron.state, i);
-      // What an option that is off leaves unused is left unwritten.
+      // What an option that is off leaves unused is left unwritten, if that is known.
       const Kept now = Kept::of(x);
       Kept::each(on(), now, [&](int line, bool needed, float value) QLIF_INLINED {
-        if (needed) {
+        if (!S::FIXED || needed) {
           kept[line][i] = value;
         }
       });
@@ -682,29 +849,30 @@ struct Block {
 
   /** The adjoint of a step that replay() kept as line `slot`. */
   void retreat(int slot, const float *vPre, const float *input, const float *gradY, const float *gradV) {
-    // One loop for each surrogate, since a compiler leaves a loop with a switch in it as it is.
-    if (S::FIXED && on().needsSurrogate()) {
-      switch (constants.surrogate) {
+    byDecision<false>([&](auto known) QLIF_INLINED {
+      using Known = decltype(known);
+      // One loop for each surrogate, since a compiler leaves a loop with a switch in it as it is.
+      if constexpr (Known::possible().needsSurrogate()) {
+        switch (constants.surrogate) {
 #define QLIF_CASE(name)         \
   case QLIF_SURROGATE_##name: \
-    return retreat<QLIF_SURROGATE_##name>(slot, vPre, input, gradY, gradV);
-        SURROGATE_TABLE(QLIF_CASE)
+    return retreat<typename Known::template With<QLIF_SURROGATE_##name>>(slot, vPre, input, gradY, gradV);
+          SURROGATE_TABLE(QLIF_CASE)
 #undef QLIF_CASE
+        }
+        __builtin_unreachable();
+      } else {
+        retreat<Known>(slot, vPre, input, gradY, gradV);
       }
-      __builtin_unreachable();
-    }
-    retreat<-1>(slot, vPre, input, gradY, gradV);
+    });
   }
 
-  /** SURROGATE: the configuration's, or -1. */
-  template <int SURROGATE>
+  template <class Known>
   void retreat(int slot, const float *vPre, const float *input, const float *gradY, const float *gradV) {
-    using Known = typename S::template With<SURROGATE>;
-    const Known known(on());
     const Constants k = constants;
     const float(*kept)[LANES] = w.kept[slot];
     QLIF_LANES {
-      Neuron<Known> neuron(known, k);
+      Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
       if constexpr (Model::MODULATED) {
         neuron.state.m = lines.state[Model::MODULATION][i];
@@ -727,12 +895,12 @@ struct Block {
   /** The gradient of the external modulation at step t. */
   void modulationBackward(int64_t t, float *steps) {
     if constexpr (Model::MODULATED) {
-      if (args.modulation.data == nullptr) {
-        return;
-      }
+      const Constants k = constants;
       QLIF_LANES {
+        Neuron<S> neuron(on, k);
+        neuron.state.m = lines.state[Model::MODULATION][i];
         Step x;
-        x.modulationSlope = w.modulationSlope[i];
+        x.modulationSlope = neuron.modulationSlope();
         State adj;
         adj.m = w.adjoints[Model::MODULATION][i];
         const float gradient = Neuron<S>::modulationBackward(x, adj);
@@ -773,13 +941,14 @@ struct Block {
         int64_t t = begin + slot;
         int64_t step = args.first_step + t;
         inputAhead(t + AHEAD_BACK);
+        modulationAhead(t + AHEAD_BACK);
         if (step % FLUSH_PERIOD == 0) {
           flushState();
         }
         if (drawsNormals) {
           draw(step, false, true);
         }
-        modulate(t);
+        modulate(t, slot, length - slot);
         unpack(*tapeBits(t));
         const float *input = inputLine(t, w.input[0]);
         if (keepsVoltages) {
@@ -790,10 +959,10 @@ struct Block {
       }
       for (int slot = length - 1; slot >= 0; slot--) {
         int64_t t = begin + slot;
+        recallModulation(slot);
         ahead(wanted.grad_spike_values, t - AHEAD_BACK, wanted.grad_spike_values_stride);
         ahead(wanted.grad_voltages, t - AHEAD_BACK, call.elements);
         ahead<1>(wanted.grad_input, t - AHEAD_BACK, call.elements);
-        modulate(t);
         unpack(*tapeBits(t));
         retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], inputLine(t, w.input[0]),
             upstream(wanted.grad_spike_values, t * wanted.grad_spike_values_stride, w.gradY),
@@ -801,7 +970,9 @@ struct Block {
         if (wanted.grad_input != nullptr) {
           put(wanted.grad_input, t, w.gradInput);
         }
-        modulationBackward(t, backward.sums.modulationSteps);
+        if (backward.wantsModulation) {
+          modulationBackward(t, backward.sums.modulationSteps);
+        }
         if ((args.first_step + t) % FLUSH_PERIOD == 0) {
           eachCarrier([&](int variable) {
             float *line = w.adjoints[variable];
@@ -842,6 +1013,12 @@ struct Block {
     copy(backward.sums.sums + Model::PARAMETERS * call.elements + first, w.modulationSum);
     if (backward.args.grad_initial_state[0] == nullptr) {
       return;
+    }
+    if constexpr (Model::MODULATED) {
+      if (args.modulation.data != nullptr && !backward.wantsModulation && args.steps > 0) {
+        // A modulation that is given sets M before anything reads it.
+        memset(w.adjoints[Model::MODULATION], 0, sizeof w.adjoints[Model::MODULATION]);
+      }
     }
     // What carries no gradient has an adjoint of 0.
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
@@ -928,7 +1105,7 @@ bool areWithin(const float *values, int64_t count, BitRange range) {
 template <class Model, class S>
 HostProgram program() {
   return HostProgram{
-      sizeof(HostWorker<Model, S>), Pace<S>::BLOCKS, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, areWithin};
+      sizeof(HostWorker<Model, S>), Pace<S>::BLOCKS, Pace<S>::SHORT ? 16384 : 4096, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, areWithin};
 }
 
 HostProgram qlifProgram(Variant variant) {
@@ -941,6 +1118,10 @@ HostProgram qlifProgram(Variant variant) {
       return program<QlifModel, Fixed<QlifOptions, SNAPSHOT_24_OPTIONS.bits>>();
     case Variant::PLAIN_LIF:
       return program<QlifModel, Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>>();
+    case Variant::TANH:
+      return program<QlifModel, Fixed<QlifOptions, TANH_OPTIONS.bits>>();
+    case Variant::MULTI_QUBIT:
+      return program<QlifModel, Fixed<QlifOptions, MULTI_QUBIT_OPTIONS.bits>>();
     case Variant::GENERIC:
       return program<QlifModel, Dynamic<QlifOptions>>();
   }

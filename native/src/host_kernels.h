@@ -47,6 +47,7 @@ struct HostBackward {
   HostForward forward;
   BackwardArgs args;
   HostSums sums;
+  bool wantsModulation;  // whether the modulation's gradient is asked for
 };
 
 struct HostDraw {
@@ -78,6 +79,8 @@ struct HostProgram {
   size_t workerBytes;
   /** The most blocks of LANES elements that forward and backward do in one call. */
   int blocks;
+  /** Work, in neuron-steps, below which waking a helper costs more than it saves: some microseconds'. */
+  int64_t alone;
   void (*forward)(const HostForward &call, int64_t first, int count, void *worker);
   void (*backward)(const HostBackward &call, int64_t first, int count, void *worker);
   /** One block. */

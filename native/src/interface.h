@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <system_error>
 
 #include "checks.h"
 #include "handles.h"
+#include "processors.h"
 #include "team.h"
 
 namespace qlif {
@@ -102,8 +104,7 @@ inline int threadsOf(const qlif_kernel_options &options) {
   if (options.threads > 0) {
     return options.threads;
   }
-  const unsigned processors = std::thread::hardware_concurrency();
-  return processors < 1 ? 1 : processors > MOST_THREADS ? MOST_THREADS : (int)processors;
+  return std::min(processors(), MOST_THREADS);
 }
 
 inline int64_t spinOf(const qlif_kernel_options &options) {

@@ -52,6 +52,19 @@ struct Dynamic {
   QLIF_FN static constexpr Options possible() { return Options{~0u}; }
 };
 
+/** Options of which some are known when the kernel is compiled: those of MASK are BITS. The rest is read when it runs. */
+template <class Options, uint32_t MASK, uint32_t BITS, int SURROGATE = -1>
+struct Partial {
+  static constexpr bool FIXED = false;
+  template <int KNOWN>
+  using With = Partial<Options, MASK, BITS, KNOWN>;
+  Options options;
+  QLIF_FN constexpr explicit Partial(Options given) : options(given) {}
+  QLIF_FN constexpr Options operator()() const { return Options{(options.bits & ~MASK) | BITS}; }
+  QLIF_FN constexpr int surrogate(int given) const { return SURROGATE < 0 ? given : SURROGATE; }
+  QLIF_FN static constexpr Options possible() { return Options{~MASK | BITS}; }
+};
+
 /** A state variable, as a visitor of a model's state sees it. */
 struct Variable {
   int number;

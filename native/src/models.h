@@ -8,14 +8,16 @@
 
 namespace qlif {
 
-/** QLIF's compiled kernels. */
-enum class Variant { DEFAULT, SNAPSHOT_15, SNAPSHOT_24, PLAIN_LIF, GENERIC };
+/** QLIF's compiled kernels, some of them the host's alone. */
+enum class Variant { DEFAULT, SNAPSHOT_15, SNAPSHOT_24, PLAIN_LIF, TANH, MULTI_QUBIT, GENERIC };
 
 inline Variant variantOf(QlifOptions options) {
   return options.bits == DEFAULT_OPTIONS.bits       ? Variant::DEFAULT
          : options.bits == SNAPSHOT_15_OPTIONS.bits ? Variant::SNAPSHOT_15
          : options.bits == SNAPSHOT_24_OPTIONS.bits ? Variant::SNAPSHOT_24
          : options.bits == PLAIN_LIF_OPTIONS.bits   ? Variant::PLAIN_LIF
+         : options.bits == TANH_OPTIONS.bits        ? Variant::TANH
+         : options.bits == MULTI_QUBIT_OPTIONS.bits ? Variant::MULTI_QUBIT
                                                     : Variant::GENERIC;
 }
 

@@ -72,6 +72,12 @@ struct QlifOptions {
   QLIF_OPTION_TABLE(QLIF_ROW)
 #undef QLIF_ROW
 
+  /** All bits of one option, or of several. */
+  QLIF_FN static constexpr uint32_t mask(Place first, Place last) { return ((2u << (last - first)) - 1) << first; }
+
+  /** Whether spikes are counted over wires. */
+  QLIF_FN constexpr bool countsWires() const { return decision() == QLIF_DECISION_QUBIT && readout() == QLIF_READOUT_MULTI_QUBIT; }
+
   /** Whether a step's decision takes uniforms: W in MULTI_QUBIT, else 1. */
   QLIF_FN constexpr bool drawsUniforms() const {
     return decision() == QLIF_DECISION_QUBIT     ? readout() != QLIF_READOUT_EXPECTATION
@@ -95,6 +101,10 @@ constexpr QlifOptions DEFAULT_OPTIONS = QlifOptions::of({});
 constexpr QlifOptions SNAPSHOT_15_OPTIONS = QlifOptions::of({.homeostasisEnabled = false});
 constexpr QlifOptions SNAPSHOT_24_OPTIONS = QlifOptions::of({.spikeValue = QLIF_SPIKE_VALUE_EXPECTED, .angleMap = QLIF_ANGLE_TANH,
     .dynamicProbability = false, .refractory = false, .homeostasisEnabled = false, .detachReset = false});
+
+/** Switches of the default configuration that make a step much longer. */
+constexpr QlifOptions TANH_OPTIONS = QlifOptions::of({.angleMap = QLIF_ANGLE_TANH});
+constexpr QlifOptions MULTI_QUBIT_OPTIONS = QlifOptions::of({.readout = QLIF_READOUT_MULTI_QUBIT});
 
 /** A leaky integrate-and-fire neuron with a surrogate gradient: every option off. */
 constexpr QlifOptions PLAIN_LIF_OPTIONS = QlifOptions::of({.decision = QLIF_DECISION_THRESHOLD, .neuromodMode = QLIF_NEUROMOD_OFF,
@@ -147,6 +157,50 @@ struct QlifModel {
   template <class Config>
   static Options optionsOf(const Config &config) {
     return config.options;
+  }
+
+  /**
+   * Calls visit with options of which those are known that decide between long computations. What is left is then a choice of single
+   * values, which takes no branch. COUNTS: whether it matters that spikes are counted over wires. MASK, BITS: what else is known.
+   */
+  template <bool COUNTS, uint32_t MASK = 0, uint32_t BITS = 0, class Visit>
+  QLIF_FN static void byDecision(Options on, Visit visit) {
+    constexpr uint32_t DECISION = Options::mask(Options::FIRST_decision, Options::LAST_decision);
+    constexpr uint32_t ANGLE = Options::mask(Options::FIRST_angleMap, Options::LAST_angleMap);
+    // The bit is set in no other readout.
+    constexpr uint32_t MULTI = (uint32_t)QLIF_READOUT_MULTI_QUBIT << Options::FIRST_readout;
+    constexpr uint32_t TANH = (uint32_t)QLIF_ANGLE_TANH << Options::FIRST_angleMap;
+    constexpr uint32_t SIGMOID = (uint32_t)QLIF_DECISION_SIGMOID << Options::FIRST_decision;
+    constexpr uint32_t THRESHOLD = (uint32_t)QLIF_DECISION_THRESHOLD << Options::FIRST_decision;
+    constexpr uint32_t QUBIT_MASK = MASK | DECISION | ANGLE | (COUNTS ? MULTI : 0);
+    if constexpr (COUNTS) {
+      constexpr uint32_t READOUT = Options::mask(Options::FIRST_readout, Options::LAST_readout);
+      if (on.countsWires()) {
+        return on.angleMap() == QLIF_ANGLE_TANH ? visit(Partial<Options, QUBIT_MASK | READOUT, BITS | TANH | MULTI>(on))
+                                                : visit(Partial<Options, QUBIT_MASK | READOUT, BITS | MULTI>(on));
+      }
+    }
+    switch (on.decision()) {
+      case QLIF_DECISION_QUBIT:
+        return on.angleMap() == QLIF_ANGLE_TANH ? visit(Partial<Options, QUBIT_MASK, BITS | TANH>(on))
+                                                : visit(Partial<Options, QUBIT_MASK, BITS>(on));
+      case QLIF_DECISION_SIGMOID:
+        return visit(Partial<Options, MASK | DECISION, BITS | SIGMOID>(on));
+      case QLIF_DECISION_THRESHOLD:
+        return visit(Partial<Options, MASK | DECISION, BITS | THRESHOLD>(on));
+    }
+    __builtin_unreachable();
+  }
+
+  /** The same for a replay, to which the decision is known; p matters only if it is the spike's value. */
+  template <class Visit>
+  QLIF_FN static void byReplay(Options on, Visit visit) {
+    constexpr uint32_t VALUE = Options::mask(Options::FIRST_spikeValue, Options::LAST_spikeValue);
+    constexpr uint32_t EXPECTED = (uint32_t)QLIF_SPIKE_VALUE_EXPECTED << Options::FIRST_spikeValue;
+    if (on.stateNeedsProbability()) {
+      return byDecision<false, VALUE, EXPECTED>(on, visit);
+    }
+    visit(Partial<Options, VALUE, (uint32_t)QLIF_SPIKE_VALUE_SAMPLE << Options::FIRST_spikeValue>(on));
   }
 
   QLIF_STATE_STRUCT(QLIF_STATE_TABLE, Options);
@@ -212,14 +266,12 @@ struct QlifModel {
 
     /** M from the external modulation. */
     QLIF_FN void modulate(Step &x, float external) {
-      if (k.neuromodTransform == QLIF_TRANSFORM_SIGMOID) {
-        state.m = sigmoid(external);
-        x.modulationSlope = state.m * (1.0f - state.m);
-      } else {
-        state.m = external;
-        x.modulationSlope = 1.0f;
-      }
+      state.m = k.neuromodTransform == QLIF_TRANSFORM_SIGMOID ? sigmoid(external) : external;
+      x.modulationSlope = modulationSlope();
     }
+
+    /** dM/dm at the M that such a modulation gave. */
+    QLIF_FN float modulationSlope() const { return k.neuromodTransform == QLIF_TRANSFORM_SIGMOID ? state.m * (1.0f - state.m) : 1.0f; }
 
     /** From the input to V', without the noise. */
     QLIF_FN void integrate(Step &x, float current) {
@@ -298,6 +350,8 @@ struct QlifModel {
       }
       // Never -0 before, so that a floor of 0 is no matter.
       x.p = clampBetween(x.rawP, k.floor, k.ceiling);
+      // Set in any case: else a loop over lanes carries it from lane to lane.
+      x.damping = 1.0f;
       if (on().refractory()) {
         x.damping = decay(x.refractory);
         x.p = x.p * x.damping;
@@ -332,19 +386,16 @@ struct QlifModel {
         return x.delta >= 0.0f;
       }
       if (on().decision() == QLIF_DECISION_SIGMOID) {
-        return on().sampling() == QLIF_SAMPLING_ROUND ? x.p > 0.5f : uniform(0) < x.p;
+        return (on().sampling() == QLIF_SAMPLING_ROUND ? 0.5f : uniform(0)) < x.p;
       }
-      if (on().readout() == QLIF_READOUT_SINGLE_QUBIT) {
-        return uniform(0) < x.p;
+      if (on().countsWires()) {
+        int count = 0;
+        for (int wire = 0; wire < k.wires; wire++) {
+          count += uniform(wire) < x.p ? 1 : 0;
+        }
+        return count >= k.minCount;
       }
-      if (on().readout() == QLIF_READOUT_EXPECTATION) {
-        return x.p > k.expectedAbove;
-      }
-      int count = 0;
-      for (int wire = 0; wire < k.wires; wire++) {
-        count += uniform(wire) < x.p ? 1 : 0;
-      }
-      return count >= k.minCount;
+      return (on().readout() == QLIF_READOUT_EXPECTATION ? k.expectedAbove : uniform(0)) < x.p;
     }
 
     /** The spike, its value and, in THRESHOLD mode, p. */

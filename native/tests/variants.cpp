@@ -438,6 +438,12 @@ int main() {
     testQlif("default", qlifDefaults(), Variant::DEFAULT, ROUNDS);
     testQlif("2025-08-15", qlifPreset("2025-08-15"), Variant::SNAPSHOT_15, ROUNDS);
     testQlif("2025-08-24", qlifPreset("2025-08-24"), Variant::SNAPSHOT_24, ROUNDS);
+    qlif_qlif_config tanh = qlifDefaults();
+    tanh.angle_map = QLIF_ANGLE_TANH;
+    testQlif("tanh", tanh, Variant::TANH, ROUNDS);
+    qlif_qlif_config multi = qlifDefaults();
+    multi.readout = QLIF_READOUT_MULTI_QUBIT;
+    testQlif("multi-qubit", multi, Variant::MULTI_QUBIT, ROUNDS);
   } catch (const Failure &failure) {
     fprintf(stderr, "%s\n", failure.text);
     return 1;

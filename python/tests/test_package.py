@@ -2,6 +2,7 @@
 """What is distributed: the native library's sources lie outside python/, and a source distribution carries them."""
 
 import importlib.util
+import platform
 import subprocess
 import sys
 import tarfile
@@ -39,15 +40,31 @@ def test_a_source_distribution_has_all_that_is_built(sources):
     assert not (REPOSITORY / "python" / "native").exists()
 
 
-def test_a_source_distribution_is_configured_by_itself(sources, tmp_path):
+@pytest.mark.parametrize("cuda", ["off", ""])
+def test_a_source_distribution_is_configured_by_itself(sources, tmp_path, cuda):
     configured = subprocess.run(
-        ["cmake", "-S", str(sources), "-B", str(tmp_path), "-DQLIF_CUDA_WANTED=off"],
+        ["cmake", "-S", str(sources), "-B", str(tmp_path), f"-DQLIF_CUDA_WANTED={cuda}"],
         capture_output=True,
         text=True,
         check=False,
     )
     assert configured.returncode == 0, configured.stderr
     assert str(sources / "native") in (tmp_path / "CMakeCache.txt").read_text()
+
+
+def test_what_is_installed_is_for_manylinux():
+    """python/test installs the wheel that python/dist makes, which is refused if its library needs a newer glibc."""
+    from importlib.metadata import distribution
+
+    installed = distribution("qlif")
+    tags = [line for line in installed.read_text("WHEEL").splitlines() if line.startswith("Tag: ")]
+    if tags == [f"Tag: py3-none-linux_{platform.machine()}"]:
+        pytest.skip("not the wheel of python/dist")
+    assert tags == [f"Tag: py3-none-manylinux_2_28_{platform.machine()}"]
+    names = {str(file) for file in installed.files}
+    assert {"qlif/libqlif.so", "qlif/NOTICE", "qlif/torch/qlif.h", "qlif/torch/operator.cpp"} <= names
+    assert any(name.endswith("LICENSE") for name in names)
+    assert not any(name.startswith(("tests", "native")) for name in names)
 
 
 def test_the_version_is_one():

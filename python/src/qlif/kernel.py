@@ -73,8 +73,8 @@ class Kernel:
         ...     run = kernel.forward(current, seed=42, record=True)              # (T, B, N), float32
         ...     gradients = kernel.backward(run, grad_spike_values=upstream)     # (T, B, N), or (B, N) for all steps
 
-    threads: how many share a call on the CPU, 1 to 1024; None: one for each processor. Raises ValueError for what is
-    refused, qlif.UnavailableError where the device can't run.
+    threads: how many share a call on the CPU, 1 to 1024; None: one for each processor that the process may
+    use. Raises ValueError for what is refused, qlif.UnavailableError where the device can't run.
     """
 
     def __init__(self, config: NeuronConfig, device: str = "cpu", threads: Optional[int] = None):

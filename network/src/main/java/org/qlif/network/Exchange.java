@@ -25,6 +25,18 @@ public interface Exchange {
     int size();
 
     /**
+     * The first block of a batch that machine {@code machine} of {@code size} does; its last is the one before the next machine's first. With more
+     * machines than blocks, some do none.
+     *
+     * @param blocks how many the batch has, at least 0
+     * @param machine from 0 to {@code size}, which stands for the end
+     * @param size how many machines there are
+     */
+    static int firstBlock(int blocks, int machine, int size) {
+        return (int) ((long) blocks * machine / size);
+    }
+
+    /**
      * Sends each of the others its bytes and receives theirs: machine p gets {@code out[p]}, and {@code in[p]} is filled by it. Sender and receiver
      * agree on their number. Returns when all buffers are used up, from position to limit; those at {@link #rank} are ignored. They are
      * direct buffers.

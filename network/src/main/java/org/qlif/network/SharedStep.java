@@ -54,19 +54,9 @@ final class SharedStep {
         return exchange == other;
     }
 
-    /** Where this machine's run of so many blocks starts. */
-    int first(int blocks) {
-        return start(blocks, rank);
-    }
-
-    /** Where it ends, exclusive. */
-    int end(int blocks) {
-        return start(blocks, rank + 1);
-    }
-
-    /** Where the run that is {@code machine}'s starts, of so many things that are shared out. */
+    /** Where the run that is {@code machine}'s starts, of so many blocks, or values, that are shared out. */
     private int start(int count, int machine) {
-        return (int) ((long) count * machine / size);
+        return Exchange.firstBlock(count, machine, size);
     }
 
     private int length(int count, int machine) {

@@ -164,7 +164,7 @@ public final class Trainer implements AutoCloseable {
 
     /**
      * Does a training step together with other machines, each of which calls this with a trainer of its own that is at the same step of a network
-     * with the same values. Machine r of K does the r-th of K runs of the batch's blocks and needs the data of those rows alone; the batch's input
+     * with the same values. Each does a run of the batch's blocks ({@link Exchange#firstBlock}) and needs the data of those rows alone; the batch's input
      * and loss have to know where the others' are, not what they are. All get the bits of one that has done the whole batch alone, and the
      * same result but for its times.
      *
@@ -188,8 +188,8 @@ public final class Trainer implements AutoCloseable {
         }
         requireFits(batch);
         int blocks = batch.blocks();
-        int first = shared.first(blocks);
-        int end = shared.end(blocks);
+        int first = Exchange.firstBlock(blocks, exchange.rank(), exchange.size());
+        int end = Exchange.firstBlock(blocks, exchange.rank() + 1, exchange.size());
         long start = System.nanoTime();
         BlockSums mine = first == end ? null : subtrees(batch, first, end);
         long done = System.nanoTime();

@@ -108,8 +108,8 @@ class SharedStepTest {
                     try (Trainer trainer = on(network, 1 + machine.rank() % 2).build()) {
                         for (int step = 0; step < batches.length; step++) {
                             int blocks = Math.ceilDiv(count, Trainer.BLOCK);
-                            int first = blocks * machine.rank() / machines;
-                            int end = blocks * (machine.rank() + 1) / machines;
+                            int first = Exchange.firstBlock(blocks, machine.rank(), machines);
+                            int end = Exchange.firstBlock(blocks, machine.rank() + 1, machines);
                             StepResult result = trainer.train(part(batches[step], first, end), machine);
                             assertThat(result.loss())
                                     .isEqualTo(results.get(step).loss());

@@ -26,6 +26,9 @@ final class ChartStyle {
     static final Font AXIS_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 15);
     private static final Font LABEL_FONT = new Font(Font.SANS_SERIF, Font.PLAIN, 14);
 
+    /** Of the title and the numbers of a y axis. */
+    private static final int LEFT_WIDTH = 90;
+
     private ChartStyle() {}
 
     static XYChart chart(int height, String title, String xAxis, String yAxis) {
@@ -55,6 +58,19 @@ final class ChartStyle {
         chart.getStyler().setChartPadding(16);
         chart.getStyler().setAntiAlias(true);
         return chart;
+    }
+
+    /** Makes the plots of charts below one another begin and end at the same places. */
+    static void align(XYChart chart) {
+        chart.getStyler().setYAxisLeftWidthHint(LEFT_WIDTH);
+        chart.getStyler().setPlotContentSize(1);
+        chart.getStyler().setPlotMargin(0);
+    }
+
+    /** For a chart above another with the same x axis: leaves this one's to that. */
+    static void withoutXAxis(XYChart chart) {
+        chart.getStyler().setXAxisTitleVisible(false);
+        chart.getStyler().setXAxisTicksVisible(false);
     }
 
     /** Puts the legend where it covers no data. */

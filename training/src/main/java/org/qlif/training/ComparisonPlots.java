@@ -2,6 +2,7 @@
 package org.qlif.training;
 
 import java.awt.Color;
+import java.awt.Font;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
@@ -21,10 +22,13 @@ import org.qlif.io.OutputFile;
 final class ComparisonPlots {
     private static final int HALF = ChartStyle.WIDTH / 2;
     private static final int CURVES_HEIGHT = 420;
-    private static final int RASTER_HEIGHT = 330;
+    private static final int RATE_HEIGHT = 170;
+    private static final int RASTER_HEIGHT = 300;
     private static final int MAP = 280;
     private static final int MARGIN = 24;
     private static final int SMOOTHING = 50;
+    /** All names and numbers fit below half a row. */
+    private static final Font LEGEND_FONT = new Font(Font.SANS_SERIF, Font.PLAIN, 12);
 
     private static final List<Color> COLOURS =
             List.of(ChartStyle.BLUE, ChartStyle.ORANGE, ChartStyle.GREEN, ChartStyle.RED);
@@ -34,7 +38,13 @@ final class ComparisonPlots {
     static void write(OutputFile file, TrainingOptions options, Map<String, TrainingResult> results)
             throws IOException {
         List<BufferedImage> rasters = new ArrayList<>();
-        results.forEach((name, result) -> rasters.add(BitmapEncoder.getBufferedImage(raster(name, result.raster()))));
+        float greatest = 0;
+        for (TrainingResult result : results.values()) {
+            greatest = Math.max(greatest, result.raster().greatestRate());
+        }
+        for (Map.Entry<String, TrainingResult> each : results.entrySet()) {
+            rasters.add(Pictures.stacked(spikes(each.getKey(), each.getValue().raster(), greatest)));
+        }
         SpikeRaster first = results.values().iterator().next().raster();
         Pictures.write(
                 file,
@@ -47,17 +57,15 @@ final class ComparisonPlots {
                         inputMap(options, first))));
     }
 
-    private static XYChart raster(String name, SpikeRaster raster) {
-        return Plots.raster(
-                raster,
-                HALF,
-                RASTER_HEIGHT,
-                String.format(
-                        Locale.ROOT,
-                        "%s: %.1f%% spikes, %s",
-                        name,
-                        100 * raster.rate(),
-                        raster.right() ? "recognised" : "mistaken"));
+    private static List<XYChart> spikes(String name, SpikeRaster raster, float greatest) {
+        String title = String.format(
+                Locale.ROOT,
+                "%s: %.1f%% spikes, %s",
+                name,
+                100 * raster.rate(),
+                raster.right() ? "recognised" : "mistaken");
+        return List.of(
+                Plots.rate(raster, HALF, RATE_HEIGHT, title, greatest), Plots.raster(raster, HALF, RASTER_HEIGHT));
     }
 
     private static XYChart losses(Map<String, TrainingResult> results) {
@@ -117,6 +125,7 @@ final class ComparisonPlots {
         chart.getStyler().setXAxisMax((double) epochs);
         chart.getStyler().setXAxisTickMarkSpacingHint(HALF / Math.min(12, epochs + 2));
         ChartStyle.legendBelow(chart);
+        chart.getStyler().setLegendFont(LEGEND_FONT);
         return chart;
     }
 

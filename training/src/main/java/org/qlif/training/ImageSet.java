@@ -15,12 +15,12 @@ import org.qlif.spi.Printable;
  */
 public record ImageSet(int rows, int columns, byte[] pixels, byte[] labels, Path labelFile) {
     /** The training images of {@code folder}. */
-    static ImageSet training(Path folder) throws IdxException {
+    public static ImageSet training(Path folder) throws IdxException {
         return load(folder, "train");
     }
 
     /** The test images of {@code folder}, which must fit the training images. */
-    static ImageSet test(Path folder, ImageSet training) throws IdxException {
+    public static ImageSet test(Path folder, ImageSet training) throws IdxException {
         ImageSet test = load(folder, "t10k");
         if (test.rows != training.rows || test.columns != training.columns) {
             throw new IdxException(

@@ -5,23 +5,27 @@ import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.ToDoubleFunction;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
-import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.qlif.io.OutputFile;
 
-/** The learning curves above a spike raster, as one PNG. */
+/** Loss and accuracies over epochs, and spikes over time with their rate, below one another in one PNG. */
 final class Plots {
-    private static final int CURVES_HEIGHT = 520;
-    private static final int RASTER_HEIGHT = 620;
-    private static final int LOSS_AXIS = 0;
-    private static final int ACCURACY_AXIS = 1;
+    private static final int LOSS_HEIGHT = 320;
+    private static final int ACCURACY_HEIGHT = 330;
+    private static final int RATE_HEIGHT = 210;
+    private static final int RASTER_HEIGHT = 560;
     /** Steps that the loss is averaged over: a batch's own loss is noisy. */
     private static final int SMOOTHING = 10;
+
+    /** Of the height or the width of the data, so that its ends are seen and have their numbers. */
+    private static final double MARGIN = 0.04;
 
     private static final Color LOSS = ChartStyle.GREY;
     private static final Color TRAINED = ChartStyle.ORANGE;
@@ -36,54 +40,61 @@ final class Plots {
     }
 
     static void write(OutputFile file, TrainingOptions options, TrainingResult result) throws IOException {
-        Pictures.write(file, List.of(curves(options, result), raster(result.raster())));
+        SpikeRaster spikes = result.raster();
+        Pictures.write(
+                file,
+                List.of(
+                        losses(options, result),
+                        accuracies(result),
+                        rate(spikes, ChartStyle.WIDTH, RATE_HEIGHT, title(spikes), spikes.greatestRate()),
+                        raster(spikes, ChartStyle.WIDTH, RASTER_HEIGHT)));
     }
 
-    private static XYChart curves(TrainingOptions options, TrainingResult result) {
-        double last = result.epochs().getLast().testAccuracy();
-        XYChart chart = ChartStyle.chart(
-                CURVES_HEIGHT,
+    private static XYChart losses(TrainingOptions options, TrainingResult result) {
+        XYChart chart = overEpochs(
+                LOSS_HEIGHT,
                 String.format(
                         Locale.ROOT,
                         "%s, %d hidden neurons, %d time steps: %.2f%% of the test images after epoch %d",
                         options.neuron() == NeuronPreset.LIF ? "LIF" : "QLIF " + options.neuron(),
                         options.hidden(),
                         options.steps(),
-                        100 * last,
+                        100 * result.epochs().getLast().testAccuracy(),
                         result.epochs().size()),
-                "epoch",
-                "loss (cross-entropy)");
-        chart.setYAxisGroupTitle(ACCURACY_AXIS, "accuracy (%)");
-        chart.getStyler().setYAxisGroupPosition(ACCURACY_AXIS, Styler.YAxisPosition.Right);
-        chart.getStyler().setYAxisMin(LOSS_AXIS, 0.0);
-        chart.getStyler().setYAxisMin(ACCURACY_AXIS, 0.0);
-        chart.getStyler().setYAxisMax(ACCURACY_AXIS, 100.0);
+                "cross-entropy",
+                result);
+        double greatest = Collections.max(result.stepLosses());
+        chart.getStyler().setYAxisMin(-MARGIN * greatest);
+        chart.getStyler().setYAxisMax((1 + MARGIN) * greatest);
+        addLoss(chart, "training loss, mean of " + SMOOTHING + " steps", result, SMOOTHING, LOSS);
+        return chart;
+    }
+
+    private static XYChart accuracies(TrainingResult result) {
+        XYChart chart = overEpochs(ACCURACY_HEIGHT, "", "accuracy (%)", result);
+        chart.getStyler().setChartTitleVisible(false);
+        double least = result.epochs().stream()
+                .mapToDouble(epoch -> Math.min(epoch.accuracy(), epoch.testAccuracy()))
+                .min()
+                .orElseThrow();
+        // From a round number below all, so that differences are seen.
+        double floor = 10 * Math.floor(10 * Math.min(least, 0.99));
+        chart.getStyler().setYAxisMin(floor - MARGIN * (100 - floor));
+        chart.getStyler().setYAxisMax(100 + MARGIN * (100 - floor));
+        addAccuracy(chart, "training accuracy, mean of the epoch", result, EpochResult::accuracy, TRAINED);
+        addAccuracy(chart, "test accuracy after the epoch", result, EpochResult::testAccuracy, TESTED);
+        return chart;
+    }
+
+    private static XYChart overEpochs(int height, String title, String yAxis, TrainingResult result) {
+        int epochs = result.epochs().size();
+        XYChart chart = ChartStyle.chart(height, title, "epoch", yAxis);
+        ChartStyle.align(chart);
         chart.getStyler().setXAxisMin(0.0);
-        chart.getStyler().setXAxisMax((double) result.epochs().size());
+        chart.getStyler().setXAxisMax((1 + MARGIN / 2) * epochs);
         // One tick an epoch, or every few epochs of a long run.
-        chart.getStyler()
-                .setXAxisTickMarkSpacingHint(
-                        ChartStyle.WIDTH / Math.min(12, result.epochs().size() + 2));
+        chart.getStyler().setXAxisTickMarkSpacingHint(ChartStyle.WIDTH / Math.min(12, epochs + 2));
         ChartStyle.legendBelow(chart);
-
-        XYSeries loss = addLoss(chart, "training loss, mean of " + SMOOTHING + " steps", result, SMOOTHING, LOSS);
-        loss.setYAxisGroup(LOSS_AXIS);
-
-        List<Integer> epochs = result.epochs().stream().map(EpochResult::epoch).toList();
-        addAccuracy(
-                chart,
-                "training accuracy, mean of the epoch",
-                epochs,
-                result.epochs().stream().map(epoch -> 100 * epoch.accuracy()).toList(),
-                TRAINED);
-        addAccuracy(
-                chart,
-                "test accuracy",
-                epochs,
-                result.epochs().stream()
-                        .map(epoch -> 100 * epoch.testAccuracy())
-                        .toList(),
-                TESTED);
         return chart;
     }
 
@@ -107,29 +118,67 @@ final class Plots {
         return loss;
     }
 
-    private static void addAccuracy(XYChart chart, String name, List<Integer> x, List<Double> y, Color color) {
-        XYSeries series = chart.addSeries(name, x, y);
-        series.setYAxisGroup(ACCURACY_AXIS);
+    private static void addAccuracy(
+            XYChart chart, String name, TrainingResult result, ToDoubleFunction<EpochResult> accuracy, Color color) {
+        XYSeries series = chart.addSeries(
+                name,
+                result.epochs().stream().map(EpochResult::epoch).toList(),
+                result.epochs().stream()
+                        .map(epoch -> 100 * accuracy.applyAsDouble(epoch))
+                        .toList());
         series.setLineColor(color);
         series.setMarkerColor(color);
         series.setMarker(SeriesMarkers.CIRCLE);
     }
 
-    private static XYChart raster(SpikeRaster raster) {
-        return raster(
-                raster,
-                ChartStyle.WIDTH,
-                RASTER_HEIGHT,
-                String.format(
-                        Locale.ROOT,
-                        "Spikes of the hidden layer for the first test image, class %d (%s): %.1f%% of all steps",
-                        raster.label(),
-                        raster.right() ? "recognised" : "mistaken",
-                        100 * raster.rate()));
+    private static String title(SpikeRaster raster) {
+        return String.format(
+                Locale.ROOT,
+                "Spikes of the hidden layer for the first test image, class %d (%s): %.1f%% of all steps",
+                raster.label(),
+                raster.right() ? "recognised" : "mistaken",
+                100 * raster.rate());
+    }
+
+    /**
+     * How many neurons spike at each step, to stand above {@link #raster}.
+     *
+     * @param greatest the percentage that the axis goes to at least, so that several charts can be compared
+     */
+    static XYChart rate(SpikeRaster raster, int width, int height, String title, float greatest) {
+        float[] percent = raster.rates();
+        XYChart chart = overTime(raster, width, height, title, "rate (%)");
+        ChartStyle.withoutXAxis(chart);
+        chart.getStyler().setYAxisTickMarkSpacingHint(40);
+        List<Integer> times = new ArrayList<>();
+        List<Float> rates = new ArrayList<>();
+        for (int t = 0; t < percent.length; t++) {
+            times.add(t);
+            rates.add(percent[t]);
+        }
+        chart.getStyler().setYAxisMin(-0.05 * Math.max(1, greatest));
+        chart.getStyler().setYAxisMax(1.15 * Math.max(1, greatest));
+        XYSeries series = chart.addSeries("rate", times, rates);
+        series.setLineColor(SPIKE);
+        series.setMarker(SeriesMarkers.CIRCLE);
+        series.setMarkerColor(SPIKE);
+        return chart;
+    }
+
+    private static XYChart overTime(SpikeRaster raster, int width, int height, String title, String yAxis) {
+        XYChart chart = ChartStyle.chart(width, height, title, "time step", yAxis);
+        ChartStyle.align(chart);
+        chart.getStyler().setChartTitleVisible(!title.isEmpty());
+        chart.getStyler().setLegendVisible(false);
+        chart.getStyler().setMarkerSize(4);
+        chart.getStyler().setXAxisTickMarkSpacingHint(100);
+        chart.getStyler().setXAxisMin(-0.5);
+        chart.getStyler().setXAxisMax(raster.steps() - 0.5);
+        return chart;
     }
 
     /** A point for each spike. */
-    static XYChart raster(SpikeRaster raster, int width, int height, String title) {
+    static XYChart raster(SpikeRaster raster, int width, int height) {
         List<Integer> times = new ArrayList<>();
         List<Integer> neurons = new ArrayList<>();
         for (int t = 0; t < raster.steps(); t++) {
@@ -140,13 +189,8 @@ final class Plots {
                 }
             }
         }
-        XYChart chart = ChartStyle.chart(width, height, title, "time step", "neuron");
-        chart.getStyler().setLegendVisible(false);
+        XYChart chart = overTime(raster, width, height, "", "neuron");
         chart.getStyler().setDefaultSeriesRenderStyle(XYSeriesRenderStyle.Scatter);
-        chart.getStyler().setMarkerSize(4);
-        chart.getStyler().setXAxisTickMarkSpacingHint(100);
-        chart.getStyler().setXAxisMin(-0.5);
-        chart.getStyler().setXAxisMax(raster.steps() - 0.5);
         chart.getStyler().setYAxisMin(-1.0);
         chart.getStyler().setYAxisMax((double) raster.neurons());
         // XChart refuses an empty series.

@@ -42,9 +42,6 @@ public final class SimulationPlot {
 
     private static final int RASTER_ROWS = 280;
 
-    /** Of the title and the numbers of a y axis. */
-    private static final int LEFT_WIDTH = 90;
-
     /** Room for the legend above the data, by the height of these. */
     private static final double HEADROOM = 0.38;
 
@@ -114,6 +111,9 @@ public final class SimulationPlot {
                 charts.add(chart(panel, lines, charts.isEmpty() ? title : ""));
             }
         }
+        if (traces.neurons() > 1) {
+            charts.add(rate());
+        }
         charts.add(raster());
         return charts;
     }
@@ -170,15 +170,13 @@ public final class SimulationPlot {
     private XYChart panel(int height, String title, String xAxis, String yAxis) {
         XYChart chart = ChartStyle.chart(height, title, xAxis, yAxis);
         chart.getStyler().setChartTitleVisible(!title.isEmpty());
-        chart.getStyler().setXAxisTitleVisible(!xAxis.isEmpty());
-        chart.getStyler().setXAxisTicksVisible(!xAxis.isEmpty());
+        if (xAxis.isEmpty()) {
+            ChartStyle.withoutXAxis(chart);
+        }
         chart.getStyler().setChartPadding(8);
         chart.getStyler().setAxisTickLabelsFont(LABELS);
         chart.getStyler().setAxisTitleFont(Y_TITLE);
-        // All plots begin and end at the same places.
-        chart.getStyler().setYAxisLeftWidthHint(LEFT_WIDTH);
-        chart.getStyler().setPlotContentSize(1);
-        chart.getStyler().setPlotMargin(0);
+        ChartStyle.align(chart);
         chart.getStyler().setYAxisTickMarkSpacingHint(35);
         chart.getStyler().setXAxisTickMarkSpacingHint(100);
         chart.getStyler().setDecimalPattern("0.###");
@@ -259,6 +257,26 @@ public final class SimulationPlot {
         series.setXYSeriesRenderStyle(XYSeriesRenderStyle.Scatter);
         series.setMarker(SeriesMarkers.TRIANGLE_DOWN);
         series.setMarkerColor(ChartStyle.INK);
+    }
+
+    /** How many of all neurons spike, over time. */
+    private XYChart rate() {
+        int[] counts = new int[traces.steps()];
+        float[] spikes = traces.get(Traces.SPIKES);
+        for (int i = 0; i < spikes.length; i++) {
+            counts[i / traces.neurons()] += spikes[i] == 0 ? 0 : 1;
+        }
+        XYChart chart = panel(PANEL_HEIGHT, "", "", "rate (%)");
+        SpikeRate rate = new SpikeRate(counts, traces.neurons(), SpikeRate.windowFor(traces.steps()));
+        float[] values = rate.percent();
+        add(chart, new Line("rate", rate.name(), ChartStyle.INK), values);
+        double greatest = 1;
+        for (float value : values) {
+            greatest = Math.max(greatest, value);
+        }
+        chart.getStyler().setYAxisMin(-0.05 * greatest);
+        chart.getStyler().setYAxisMax((1 + HEADROOM) * greatest);
+        return chart;
     }
 
     private XYChart raster() {

@@ -23,6 +23,24 @@ public record SpikeRaster(
         return spikes[step * neurons + neuron] != 0;
     }
 
+    /** The percentage of all neurons that spike, for each step. */
+    float[] rates() {
+        int[] counts = new int[steps];
+        for (int i = 0; i < spikes.length; i++) {
+            counts[i / neurons] += spikes[i];
+        }
+        return new SpikeRate(counts, neurons, 1).percent();
+    }
+
+    /** The greatest of the rates. */
+    float greatestRate() {
+        float greatest = 0;
+        for (float rate : rates()) {
+            greatest = Math.max(greatest, rate);
+        }
+        return greatest;
+    }
+
     /** The share of all neurons and steps that are spikes. */
     double rate() {
         int count = 0;

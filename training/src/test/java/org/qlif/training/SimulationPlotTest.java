@@ -139,6 +139,15 @@ class SimulationPlotTest {
         assertThat(count(image, BLUE)).isGreaterThan(steps == 1 ? 10 : 100);
     }
 
+    /** One neuron's spikes have no rate worth a line. */
+    @Test
+    void populationsHaveARate() throws IOException {
+        Simulation simulation = Simulation.of(LifConfig.defaults()).steps(60);
+        int one = png(draw("one.png", simulation.neurons(1).run())).getHeight();
+        int two = png(draw("two.png", simulation.neurons(2).run())).getHeight();
+        assertThat(two).isEqualTo(one + 170);
+    }
+
     @Test
     void drawsGapsForWhatIsNotFinite() throws IOException {
         float[] values = new float[60];

@@ -156,7 +156,7 @@ class TrainingTest {
         Training.run(tiny().plot(plot).build(), SILENT);
         BufferedImage picture = ImageIO.read(plot.toFile());
         assertThat(picture.getWidth()).isEqualTo(1200);
-        assertThat(picture.getHeight()).isEqualTo(1140);
+        assertThat(picture.getHeight()).isEqualTo(1420);
     }
 
     @Test

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.qlif.spark;
+
+import java.io.Serializable;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import org.apache.spark.ml.linalg.DenseVector;
+import org.apache.spark.ml.linalg.SparseVector;
+import org.apache.spark.ml.linalg.Vector;
+
+/**
+ * Features as an encoder takes them: each a level from 0 to 255, which is the feature over the greatest one, times 255, rounded.
+ *
+ * @param max the greatest feature
+ */
+record Levels(double max) implements Serializable {
+    private static final long serialVersionUID = 1;
+
+    /**
+     * The levels of a row.
+     *
+     * @throws IllegalArgumentException if a feature is NaN or out of range; the message names it
+     */
+    byte[] of(Vector features) {
+        byte[] levels = new byte[features.size()];
+        switch (features) {
+            case DenseVector dense -> {
+                for (int i = 0; i < levels.length; i++) {
+                    levels[i] = level(i, dense.apply(i));
+                }
+            }
+            case SparseVector sparse -> {
+                for (int i = 0; i < sparse.indices().length; i++) {
+                    int at = sparse.indices()[i];
+                    levels[at] = level(at, sparse.values()[i]);
+                }
+            }
+            default -> throw new IllegalArgumentException("features: got a " + features.getClass());
+        }
+        return levels;
+    }
+
+    private byte level(int index, double feature) {
+        if (!(feature >= 0 && feature <= max)) {
+            throw new IllegalArgumentException(
+                    "element " + index + " is " + feature + ", expected 0 to " + max + ", which featureMax says");
+        }
+        return (byte) Math.round(feature * 255 / max);
+    }
+
+    /** The number of a row that has no other: the first 64 bits of its levels' SHA-256. */
+    static long hash(byte[] levels) {
+        byte[] digest;
+        try {
+            digest = MessageDigest.getInstance("SHA-256").digest(levels);
+        } catch (NoSuchAlgorithmException impossible) {
+            throw new IllegalStateException("every JDK has SHA-256", impossible);
+        }
+        long hash = 0;
+        for (int i = 0; i < Long.BYTES; i++) {
+            hash = hash << 8 | digest[i] & 0xff;
+        }
+        return hash;
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.qlif.spark;
+
+import java.io.Serializable;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the driver has to know of all rows.
+ *
+ * @param rows how many there are
+ * @param leastKey the least key
+ * @param greatestKey the greatest
+ * @param leastWidth the fewest features of a row
+ * @param greatestWidth the most
+ * @param greatestLabel the greatest class
+ * @param fault the first, in the order of texts, of what is wrong with rows; null if nothing is
+ */
+record Survey(
+        long rows,
+        long leastKey,
+        long greatestKey,
+        int leastWidth,
+        int greatestWidth,
+        int greatestLabel,
+        @Nullable String fault)
+        implements Serializable {
+    private static final long serialVersionUID = 1;
+
+    /** Of no row. */
+    static final Survey NONE = new Survey(0, Long.MAX_VALUE, Long.MIN_VALUE, Integer.MAX_VALUE, 0, -1, null);
+
+    Survey with(LabeledRow row) {
+        if (row.fault() != null) {
+            return with(new Survey(1, Long.MAX_VALUE, Long.MIN_VALUE, Integer.MAX_VALUE, 0, -1, row.fault()));
+        }
+        int width = row.levels().length;
+        return with(new Survey(1, row.key(), row.key(), width, width, row.label(), null));
+    }
+
+    Survey with(Survey other) {
+        String first = fault == null || other.fault != null && other.fault.compareTo(fault) < 0 ? other.fault : fault;
+        return new Survey(
+                rows + other.rows,
+                Math.min(leastKey, other.leastKey),
+                Math.max(greatestKey, other.greatestKey),
+                Math.min(leastWidth, other.leastWidth),
+                Math.max(greatestWidth, other.greatestWidth),
+                Math.max(greatestLabel, other.greatestLabel),
+                first);
+    }
+
+    /**
+     * Throws unless there is something to learn from.
+     *
+     * @param featuresCol the features' column, for messages
+     */
+    void requireUsable(String featuresCol) {
+        if (fault != null) {
+            throw new IllegalArgumentException(fault);
+        }
+        if (rows == 0) {
+            throw new IllegalArgumentException("dataset: has no rows, expected at least one");
+        }
+        if (leastWidth != greatestWidth) {
+            throw new IllegalArgumentException(featuresCol + ": got vectors of " + leastWidth + " and of "
+                    + greatestWidth + " elements, expected all of the same size");
+        }
+        if (greatestWidth == 0) {
+            throw new IllegalArgumentException(featuresCol + ": got empty vectors, expected at least one element");
+        }
+        if (rows > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException(
+                    "dataset: has " + rows + " rows, expected at most " + (Integer.MAX_VALUE - 8));
+        }
+    }
+
+    /** Whether keys are, if no two are the same, 0 to the number of rows - 1. */
+    boolean hasRowNumbers() {
+        return leastKey == 0 && greatestKey == rows - 1;
+    }
+}

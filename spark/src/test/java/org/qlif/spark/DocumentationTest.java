@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.qlif.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.qlif.documentation.Example;
+
+/** The examples of docs/spark.md and of the Javadoc compile, with the variables of {@link ExampleVariables}. */
+class DocumentationTest {
+    private static final String IMPORTS = "import org.apache.spark.ml.*; import org.apache.spark.ml.evaluation.*;"
+            + " import org.apache.spark.ml.param.*; import org.apache.spark.ml.tuning.*; import org.apache.spark.sql.*;"
+            + " import org.qlif.spark.*;";
+
+    @Test
+    void examplesCompile() throws IOException {
+        List<Example> examples = new ArrayList<>(Example.inMarkdown(Path.of("../docs/spark.md")));
+        assertThat(examples).as("examples of the page").isNotEmpty();
+        examples.addAll(Example.inJavadoc(Path.of("src/main/java").toAbsolutePath()));
+        assertThat(Example.faults(examples, IMPORTS, "ExampleVariables")).isEmpty();
+    }
+}
