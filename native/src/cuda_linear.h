@@ -327,7 +327,7 @@ static __global__ void __launch_bounds__(TREE_THREADS) linearTreeKernel(const __
 // ---------------------------------------------------------------- gradient of the input
 
 /** TILE rows and TILE inputs. Where all steps share the gradient, rows are those of a step, and all steps are written. */
-static __global__ void __launch_bounds__(TILE_THREADS, 7) linearInputKernel(const __grid_constant__ LinearArgs args) {
+static __global__ void __launch_bounds__(TILE_THREADS, 6) linearInputKernel(const __grid_constant__ LinearArgs args) {
   // Lines of whole 16 bytes; the padding shares out what a warp stores among the banks.
   alignas(16) __shared__ float gradients[TILE_DEPTH][TILE + 4];
   alignas(16) __shared__ float weights[TILE_DEPTH][TILE + 4];
