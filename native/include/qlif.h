@@ -456,7 +456,8 @@ typedef struct qlif_forward_args {
   qlif_broadcast modulation;                    /* m, transformed by the kernel; absent: M stays what the state says */
   const float *uniforms;                        /* (T, W, B, N) in [0, 1), W = 1 but in MULTI_QUBIT; NULL: drawn */
   const float *normals;                         /* (T, B, N); NULL: drawn */
-  const float *initial_state[QLIF_MAX_STATE_VARIABLES]; /* (B, N) each; all NULL: the variables' initial values */
+  /* (B, N) each, or (N) each with initial_state_shared; all NULL: the variables' initial values */
+  const float *initial_state[QLIF_MAX_STATE_VARIABLES];
 
   float *final_state[QLIF_MAX_STATE_VARIABLES]; /* (B, N) each, or all NULL; without a tape they may be initial_state's arrays */
   float *spikes_f32;                            /* (T, B, N), 0 or 1 */
@@ -478,6 +479,9 @@ typedef struct qlif_forward_args {
    * QLIF_HOST the current of some neurons is made when their steps need it; on CUDA all of it is made before the first step, without an output
    * in memory that the stream allocates and frees (cudaMallocAsync). NULL: there is an input. */
   const struct qlif_linear_forward_args *linear;
+
+  int32_t initial_state_shared; /* 0: one for each row; 1: one, (N), for all rows */
+  int32_t reserved_2;           /* 0 */
 } qlif_forward_args;
 
 typedef struct qlif_backward_args {
@@ -499,7 +503,7 @@ typedef struct qlif_backward_args {
   void *grad_input;                            /* (T, B, N) */
   float *grad_modulation;                      /* of the modulation's own extent, dense, row-major */
   float *grad_parameters[QLIF_MAX_PARAMETERS]; /* of each parameter's length */
-  float *grad_initial_state[QLIF_MAX_STATE_VARIABLES]; /* (B, N) each, or all NULL */
+  float *grad_initial_state[QLIF_MAX_STATE_VARIABLES]; /* (B, N) each, or all NULL; NULL with initial_state_shared */
 
   /* As in qlif_forward_args. */
   void *scratch;

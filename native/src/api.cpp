@@ -257,6 +257,7 @@ ForwardArgs argumentsOf(const qlif_forward_args &given) {
   args.uniforms = given.uniforms;
   args.normals = given.normals;
   copyPointers(args.initial_state, given.initial_state);
+  args.initial_state_shared = given.initial_state_shared != 0;
   copyPointers(args.final_state, given.final_state);
   args.spikes_f32 = given.spikes_f32;
   args.spikes_u8 = given.spikes_u8;
@@ -317,6 +318,7 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   requireType("input_type", args.input_type);
   requireType("spike_value_type", args.spike_value_type);
   requireZero("qlif_forward_args.reserved", args.reserved);
+  requireZero("qlif_forward_args.reserved_2", args.reserved_2);
   const Model &model = kernel.model();
   int64_t elements = requireShape(args.steps, args.batch, args.neurons);
   ForwardCall call{argumentsOf(args), elements, nullptr, {}, {}};
@@ -361,7 +363,8 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   if (args.normals != nullptr && !kernel.config.normals) {
     fail(QLIF_INVALID_ARGUMENT, "normals: given, expected NULL: this configuration has no membrane noise");
   }
-  requireState("initial_state", args.initial_state, model, elements);
+  requireRange("initial_state_shared", args.initial_state_shared, 0, 1);
+  requireState("initial_state", args.initial_state, model, args.initial_state_shared ? args.neurons : elements);
   return call;
 }
 
@@ -382,11 +385,12 @@ void requireOutputs(const Model &model, const qlif_forward_args &args, int64_t e
     requireNumberedTensor("traces", trace, args.traces[trace]);
   }
   requireEmpty("traces", args.traces, model, model.traces.count);
-  bool keeps = args.tape != nullptr && args.final_state[0] != nullptr && elements > 0;
+  const bool shared = args.initial_state_shared != 0;
+  bool keeps = (args.tape != nullptr || shared) && args.final_state[0] != nullptr && elements > 0;
   for (int variable = 0; keeps && variable < model.variables.count; variable++) {
     if (args.final_state[variable] == args.initial_state[variable]) {
-      fail(QLIF_INVALID_ARGUMENT, "final_state: array %d is initial_state's, which the backward pass reads again;"
-          " expected one of its own when a tape is given", variable);
+      fail(QLIF_INVALID_ARGUMENT, "final_state: array %d is initial_state's, which %s; expected one of its own %s", variable,
+          shared ? "starts every row" : "the backward pass reads again", shared ? "with initial_state_shared" : "when a tape is given");
     }
   }
 }
@@ -764,6 +768,10 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *given, 
     }
     requireEmpty("grad_parameters", args.grad_parameters, model, model.parameters.count);
     requireState("grad_initial_state", args.grad_initial_state, model, call.forward.elements);
+    if (forward.initial_state_shared != 0 && args.grad_initial_state[0] != nullptr) {
+      fail(QLIF_INVALID_ARGUMENT, "grad_initial_state: given, expected NULL with initial_state_shared: a state that all rows start from"
+          " has no gradient here");
+    }
     requireStream(*held, stream);
     if (forward.tape == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "tape: got NULL, expected the one that the forward call recorded");

@@ -26,6 +26,7 @@ struct ForwardArgs {
   const float *uniforms;
   const float *normals;
   const float *initial_state[QLIF_MAX_STATE_VARIABLES];
+  bool initial_state_shared;  // N values each instead of B * N
   float *final_state[QLIF_MAX_STATE_VARIABLES];
   float *spikes_f32;
   uint8_t *spikes_u8;

@@ -588,6 +588,7 @@ class CudaKernel final : public DeviceKernel {
     for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
       to.parameters[parameter] = args.parameters[parameter];
     }
+    to.initial_state_shared = args.initial_state_shared;
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
       to.initial_state[variable] = args.initial_state[variable];
       to.final_state[variable] = args.final_state[variable];

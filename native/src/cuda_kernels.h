@@ -79,6 +79,7 @@ struct CudaArgs {
   const float *uniforms;
   const float *normals;
   const float *initial_state[Model::VARIABLES];
+  bool initial_state_shared;
   float *final_state[Model::VARIABLES];
   float *spikes_f32;
   uint8_t *spikes_u8;
@@ -159,6 +160,9 @@ QLIF_DEVICE_FN int64_t multiplyWide(int32_t a, int32_t b) {
 
 template <class Model>
 QLIF_FN typename Model::State loadInitialState(const CudaArgs<Model> &args, int64_t element) {
+  if (args.initial_state_shared) {
+    element %= args.neurons;
+  }
   typename Model::State state;
   Model::State::each(state, [&](Variable variable, float &x) {
     const float *values = args.initial_state[variable.number];

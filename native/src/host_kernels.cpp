@@ -362,8 +362,12 @@ struct Block {
   void loadInitialState() {
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
       if (args.initial_state[variable] != nullptr) {
-        memset(lines.state[variable], 0, sizeof lines.state[variable]);
-        copy(lines.state[variable], args.initial_state[variable] + first);
+        if (args.initial_state_shared) {
+          gather(lines.state[variable], args.initial_state[variable], first % args.neurons);
+        } else {
+          memset(lines.state[variable], 0, sizeof lines.state[variable]);
+          copy(lines.state[variable], args.initial_state[variable] + first);
+        }
       } else {
         for (int i = 0; i < LANES; i++) {
           lines.state[variable][i] = MODELS[Model::NUMBER].variables[variable].initialValue;

@@ -188,6 +188,38 @@ static void test_shared_gradients(int device, int rounds) {
   }
 }
 
+/* A state of one row for all rows is that row in each of them. */
+static void test_shared_state(int device, int rounds) {
+  for (int i = 0; i < rounds; i++) {
+    scenario expanded = i % 2 == 0 ? busy_scenario(20000) : usual_scenario(20000);
+    int64_t neurons = expanded.forward.neurons;
+    for (int v = 0; v < QLIF_STATE_VARIABLES; v++) {
+      free(expanded.args.grad_initial_state[v]);
+      expanded.args.grad_initial_state[v] = NULL;
+    }
+    scenario shared = again(&expanded);
+    shared.forward.initial_state_shared = 1;
+    for (int v = 0; v < QLIF_STATE_VARIABLES; v++) {
+      free(shared.args.grad_initial_state[v]);
+      shared.args.grad_initial_state[v] = NULL;
+      free((void *)expanded.forward.initial_state[v]);
+      float *one = random_floats(neurons, 0, 0.8f);
+      float *each = floats(elements_of(&expanded));
+      for (int64_t b = 0; b < expanded.forward.batch; b++) {
+        if (neurons > 0) memcpy(each + b * neurons, one, (size_t)neurons * 4);
+      }
+      shared.forward.initial_state[v] = one;
+      expanded.forward.initial_state[v] = each;
+    }
+    run_on(&expanded, device, 1);
+    run_on(&shared, device, 2);
+    same_results(&expanded, &shared);
+    free_outputs(&shared);
+    for (int v = 0; v < QLIF_STATE_VARIABLES; v++) free((void *)shared.forward.initial_state[v]);
+    free_scenario(&expanded);
+  }
+}
+
 /* A tape and scratch of the caller's give the bits of the library's own; a tape may be copied and read again. */
 static void test_lent_memory(int device, int rounds) {
   for (int i = 0; i < rounds; i++) {

@@ -303,6 +303,7 @@ int main(void) {
   test_shuffled_rows(0, 15);
   test_rows_of_draws(0, 15);
   test_shared_gradients(0, 30);
+  test_shared_state(0, 30);
   test_lent_memory(0, 20);
   test_keys(0, 40);
   test_graphs(20);

@@ -511,6 +511,8 @@ static void test_forward_refusals(void) {
   FORWARD("input_type: got 1, expected QLIF_TYPE_F32 (0): fp16 and bf16", a.input_type = 1);
   FORWARD("spike_value_type: got -1, expected QLIF_TYPE_F32", a.spike_value_type = -1);
   FORWARD("reserved", a.reserved = 1);
+  FORWARD("reserved_2", a.reserved_2 = 1);
+  FORWARD("initial_state_shared", a.initial_state_shared = 2);
   FORWARD("steps", a.steps = -1);
   FORWARD("batch", a.batch = -1);
   FORWARD("neurons", a.neurons = -1);
@@ -546,6 +548,7 @@ static void test_forward_refusals(void) {
     FORWARD("initial_state", a.initial_state[i] = misaligned(a.initial_state[i]));
     FORWARD("final_state", a.final_state[i] = misaligned(a.final_state[i]));
     FORWARD("final_state", a.tape = x.tape; a.final_state[i] = (float *)a.initial_state[i]);
+    FORWARD("starts every row", a.initial_state_shared = 1; a.final_state[i] = (float *)a.initial_state[i]);
   }
   FORWARD("tape", a.tape = x.tape; a.steps--);
   FORWARD("tape: got a kernel's handle", a.tape = (qlif_tape *)x.kernel);
@@ -592,6 +595,7 @@ static void test_backward_refusals(void) {
   BACKWARD("input_type", a.forward.input_type = -1);
   BACKWARD("reserved", a.args.reserved = 1);
   BACKWARD("grad_spike_values_shared", a.args.grad_spike_values_shared = 2);
+  BACKWARD("grad_initial_state: given", a.forward.initial_state_shared = 1);
   BACKWARD("steps", a.forward.steps = -1);
   BACKWARD("tape", a.forward.tape = NULL);
   BACKWARD("tape", a.forward.batch++);
@@ -1435,6 +1439,7 @@ int main(void) {
   test_shuffled_rows(QLIF_HOST, 40);
   test_rows_of_draws(QLIF_HOST, 30);
   test_shared_gradients(QLIF_HOST, 60);
+  test_shared_state(QLIF_HOST, 60);
   test_lent_memory(QLIF_HOST, 40);
   test_keys(QLIF_HOST, 60);
   test_lif(QLIF_HOST, 40);

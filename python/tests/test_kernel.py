@@ -97,6 +97,29 @@ def test_a_run_in_parts_is_the_run(config):
     assert same(whole.spikes, turned.spikes[:, ::-1])
 
 
+@pytest.mark.parametrize("config", [QlifConfig(), LifConfig(), QlifConfig(stochastic=False)], ids=str)
+def test_a_state_that_all_rows_start_from(config):
+    values = current(0, (70, *SHAPE[1:]))
+    generator = np.random.default_rng(4)
+    one = {symbol: generator.random(SHAPE[2], dtype=np.float32) for symbol in qlif.forward(config, values).state}
+    each = {symbol: np.tile(row, (SHAPE[1], 1)) for symbol, row in one.items()}
+    upstream = current(1, (70, *SHAPE[1:]))
+    made = []
+    for state in (one, each):
+        run = qlif.forward(config, values, seed=3, state=state, record=True)
+        made.append((run, qlif.backward(config, run, grad_spike_values=upstream)))
+    (shared, of_shared), (whole, of_whole) = made
+    assert same(shared.voltages, whole.voltages) and same(of_shared.input, of_whole.input)
+    assert all(same(shared.state[symbol], whole.state[symbol]) for symbol in one)
+    assert all(same(of_shared.parameters[symbol], of_whole.parameters[symbol]) for symbol in of_whole.parameters)
+    assert of_shared.state is None and set(of_whole.state) == set(one)
+    out = {f"state.{symbol}": np.zeros(SHAPE[1:], np.float32) for symbol in one}
+    with pytest.raises(ValueError, match="grad_initial_state: given, expected NULL"):
+        qlif.backward(config, shared, grad_spike_values=upstream, out=out)
+    with pytest.raises(ValueError, match=r"state.v: got the shape \(4,\), expected \(37,\)"):
+        qlif.forward(config, values, state={"v": np.zeros(4)})
+
+
 def test_draws_are_those_of_the_run():
     config = QlifConfig(readout="MULTI_QUBIT", quantum_wires=5)
     values = current()

@@ -199,6 +199,16 @@ def test_a_file_of_the_public_package_loads():
         QLIF(5, allow_dynamic_spike_probability=False).load_state_dict(saved)
 
 
+def test_a_refused_call_leaves_the_last_runs_state():
+    layer = QLIFLayer(8)
+    layer(torch.ones(5, 2, 8))
+    state, spikes = layer.qlifs.V.clone(), layer.qlifs.spikes.clone()
+    with pytest.raises(ValueError, match="uniforms: got the shape"):
+        layer(torch.ones(5, 2, 8), uniforms=torch.zeros(1))
+    assert layer.spike_values is None
+    assert torch.equal(layer.qlifs.V, state) and torch.equal(layer.qlifs.spikes, spikes)
+
+
 @pytest.mark.parametrize(
     "change, message",
     [

@@ -252,6 +252,21 @@ def test_strides_and_batches_of_none():
         parameters["v_th"].grad = None
 
 
+def test_a_state_that_all_rows_start_from():
+    config = qlif.QlifConfig()
+    one = torch.rand(11, SHAPE[2])
+    made = []
+    for state in (one, one.unsqueeze(1).repeat(1, SHAPE[1], 1)):
+        input = current(0).requires_grad_()
+        parameters = parameters_of(config, SHAPE[2])
+        results = call(config, input, parameters, state=state)
+        results[1].sum().backward()
+        made.append([*results[:4], input.grad, *(each.grad for each in parameters.values())])
+    assert all(torch.equal(a, b) for a, b in zip(*made))
+    with pytest.raises(ValueError, match="state: got one for all rows that requires a gradient"):
+        call(config, current(0), parameters_of(config, SHAPE[2]), state=one.requires_grad_())
+
+
 REFUSALS = {
     "input: got the shape": dict(input=torch.zeros(3, 37)),
     "input: got (Double|torch.float64)": dict(input=torch.zeros(SHAPE, dtype=torch.float64)),
@@ -261,6 +276,7 @@ REFUSALS = {
     "parameters: got 4": dict(without="q_bias"),
     "modulation: got the shape": dict(modulation=torch.zeros(2, 37)),
     "state: got the shape": dict(state=torch.zeros(10, 3, 37)),
+    "state: got the shape .* expected .*37": dict(state=torch.zeros(11, 3)),
     "state: got (Double|torch.float64)": dict(state=torch.zeros(11, 3, 37, dtype=torch.float64)),
     "draws: got": dict(draws=torch.zeros(3, dtype=torch.int64)),
     "first_step": dict(draws=torch.tensor([0, 0, -1, 0])),

@@ -181,6 +181,9 @@ class ForwardArgs(ctypes.Structure):
         ("tape", _pointer),
         ("scratch", _pointer),
         ("scratch_bytes", _u64),
+        ("linear", _pointer),
+        ("initial_state_shared", _i32),
+        ("reserved_2", _i32),
     ]
 
 

@@ -41,7 +41,7 @@ class Gradients:
     """What a backward call computed; None: not asked for.
 
     input: (T, B, N). parameters: by symbol, of each parameter's own shape. modulation: of the modulation's shape.
-    state: of the initial state, (B, N) by symbol.
+    state: of the initial state, (B, N) by symbol; None where all rows started from one.
     """
 
     input: Any
@@ -142,8 +142,8 @@ class Kernel:
         """Runs all steps of input, (T, B, N).
 
         parameters: by symbol, such as "v_th", one value or (N) each; the configuration's where they are not given.
-        modulation: broadcasts to (T, B, N). state: what the run starts from, (B, N) by symbol; a variable that is not
-        given starts at its initial value. seed, stream, first_step, element_offset, row_index ((B), 64-bit integers):
+        modulation: broadcasts to (T, B, N). state: what the run starts from, by symbol, (B, N) each, or (N) each where
+        all rows start from the same; a variable that is not given starts at its initial value. seed, stream, first_step, element_offset, row_index ((B), 64-bit integers):
         which numbers are drawn, docs/model.md, section 8; uniforms ((T, B, N), of MULTI_QUBIT (T, W, B, N)) and normals
         ((T, B, N)) replace them. traces: symbols such as "p". record: False, or what a tape for the backward pass
         keeps: "voltage" (True), 4 bytes and a bit a neuron-step, or "compact", a bit. out: arrays that the call writes
@@ -259,7 +259,9 @@ class Kernel:
         modulation_shape = self._lend_modulation(args, modulation, run.shape, reads, cuda_stream)
         self._lend_draws(args, row_index, uniforms, normals, run.shape, reads, cuda_stream)
         if state is not None:
-            for i, array in enumerate(self._states("state", state, (batch, neurons), True, reads, cuda_stream)):
+            args.initial_state_shared = int(any(len(np.shape(array)) == 1 for array in state.values()))
+            extents = (neurons,) if args.initial_state_shared else (batch, neurons)
+            for i, array in enumerate(self._states("state", state, extents, True, reads, cuda_stream)):
                 args.initial_state[i] = array.address
         return _Call(args, reads, run.shape, parameter_shapes, modulation_shape)
 
@@ -411,7 +413,8 @@ class Kernel:
             args.grad_modulation = _address(grad_modulation)
         initial = {}
         variables = [variable.symbol for variable in self._model.variables]
-        if device.is_host or any(f"state.{symbol}" in (out or {}) for symbol in variables):
+        wanted = any(f"state.{symbol}" in (out or {}) for symbol in variables)
+        if wanted or (device.is_host and not call.args.initial_state_shared):
             for i, symbol in enumerate(variables):
                 initial[symbol] = outputs.get(f"state.{symbol}", shape[1:], np.float32)
                 if initial[symbol] is None:

@@ -243,8 +243,10 @@ def _arguments(model, input, parameters, modulation, state, draws, row_index, un
         _require(name, tensor, input)
     _require("row_index", row_index, input, torch.int64)
     seed, stream, first_step, element_offset = draws.tolist()
-    if state is not None and (state.dim() != 3 or tuple(state.shape) != (model.variables, *input.shape[1:])):
-        raise ValueError(f"state: got the shape {tuple(state.shape)}, expected {(model.variables, *input.shape[1:])}")
+    whole = (model.variables, *input.shape[1:])
+    one = (model.variables, *input.shape[2:])
+    if state is not None and tuple(state.shape) not in (whole, one):
+        raise ValueError(f"state: got the shape {tuple(state.shape)}, expected {whole}, or {one} for all rows")
     rows = (
         None if row_index is None else row_index.view(torch.uint64) if input.device.type != "cpu" else _lent(row_index)
     )
@@ -513,6 +515,10 @@ def _run_autograd(
     input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False
 ):
     _require_no_tangent(input, *parameters, modulation, state)
+    if state is not None and state.dim() == 2 and _requires_grad(state):
+        raise ValueError(
+            "state: got one for all rows that requires a gradient, expected (S, B, N), or one that requires none"
+        )
     if _requires_grad(input, *parameters, modulation, state):
         return _Run.apply(config, traces, input, modulation, state, draws, row_index, uniforms, normals, *parameters)
     with torch._C._AutoDispatchBelowAutograd():

@@ -430,6 +430,11 @@ class QLIF(nn.Module):
             # As the line above, without what a module does for parameters among its attributes.
             self.__dict__["_run_so_far"] = run
 
+    def _release_values(self) -> None:
+        """Lets go of the last run's spike values, so that the next run's can have their memory, which is in the caches."""
+        state, spikes, _, draws = self._run_so_far
+        self.__dict__["_run_so_far"] = (state, spikes, None, draws)
+
     def _start_state(self, rows: int) -> Tensor:
         return _fresh_state(self._buffers["_fresh"], rows)
 
@@ -790,7 +795,8 @@ class QLIFLayer(nn.Module):
 
     @property
     def spike_values(self) -> Optional[Tensor]:
-        """y of all steps of the last call, (T, B, N), differentiable; None before the first call and after a reset."""
+        """y of all steps of the last call, (T, B, N), differentiable; None before the first call, after a reset and after
+        a call that was refused."""
         return self.qlifs._run_so_far[2]
 
     def reset(self) -> None:
@@ -838,10 +844,13 @@ class QLIFLayer(nn.Module):
         modulation = self._modulation(external_modulation, steps)
         if draws is None:
             draws = neurons._start_draws(rows, row_index, not self.training)
-        state = neurons._start_state(rows) if neurons._homeostatic else None
+        # One for all rows. A copy, since the means move before a backward pass reads it.
+        state = neurons._buffers["_fresh"].clone() if neurons._homeostatic else None
         traces = 0
         if return_extras:
             traces = self._extras_traced()
+        if not torch.compiler.is_compiling():
+            neurons._release_values()
         spikes, values, voltages, last, traced, following, _ = neurons._run(
             current, modulation, state, draws, row_index, uniforms, normals, traces
         )

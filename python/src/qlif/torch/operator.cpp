@@ -7,6 +7,7 @@
 // _operators.py has the schemas, and the same operators in Python.
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -274,8 +275,8 @@ class Lease {
 // ---------------------------------------------------------------- memory of results
 
 /**
- * Memory of large results on the host. What is freed is kept for the next call: the system would take it back, and hand out new pages, one
- * page fault for 4 KiB.
+ * Memory of large results on the host, in large pages where the system has them. What is freed is kept for the next call: the system would
+ * take it back, and hand out new pages, one page fault for 4 KiB.
  */
 class ResultMemory final : public c10::Allocator {
  public:
@@ -308,6 +309,7 @@ class ResultMemory final : public c10::Allocator {
   };
 
   static constexpr size_t MOST = 256 << 20;
+  static constexpr size_t HUGE_PAGE = 2 << 20;
 
   // Never freed: tensors may end after this library's statics.
   static Blocks &blocks() {
@@ -330,8 +332,16 @@ class ResultMemory final : public c10::Allocator {
       }
     }
     void *memory = nullptr;
-    TORCH_CHECK_WITH(OutOfMemoryError, posix_memalign(&memory, alignof(Block), sizeof(Block) + bytes) == 0, "qlif: ", bytes,
-        " bytes for a result can't be had");
+    const bool huge = bytes >= HUGE_PAGE;
+    TORCH_CHECK_WITH(OutOfMemoryError, posix_memalign(&memory, huge ? HUGE_PAGE : alignof(Block), sizeof(Block) + bytes) == 0, "qlif: ",
+        bytes, " bytes for a result can't be had");
+#ifdef MADV_HUGEPAGE
+    // A kernel goes through some arrays side by side, a row of each at a time: in small pages, each row is another address to translate.
+    // If the system doesn't give large ones, small ones do.
+    if (huge) {
+      madvise(memory, sizeof(Block) + bytes, MADV_HUGEPAGE);
+    }
+#endif
     return new (memory) Block{bytes} + 1;
   }
 
@@ -479,10 +489,16 @@ Call callOf(const Config &config, const Tensor &input, TensorList parameters, co
   }
   if (state.has_value()) {
     requireOn("state", *state, input);
-    requireShape("state", *state, {config.variables, batch, neurons});
+    args.initial_state_shared = state->dim() == 2;
+    if (args.initial_state_shared) {
+      requireShape("state", *state, {config.variables, neurons});
+    } else {
+      requireShape("state", *state, {config.variables, batch, neurons});
+    }
+    const int64_t stride = args.initial_state_shared ? neurons : call.shape.elements();
     float *first = dataOf<float>(call.kept(*state));
     for (int32_t i = 0; i < config.variables; i++) {
-      args.initial_state[i] = first + i * call.shape.elements();
+      args.initial_state[i] = first + i * stride;
     }
   }
   if (rowIndex.has_value()) {
@@ -827,6 +843,8 @@ RunResult runAutograd(const Tensor &input, TensorList parameters, const Optional
     }
   }
   if (at::GradMode::is_enabled() && anyRequiresGrad(input, parameters, modulation, state)) {
+    TORCH_CHECK_VALUE(!state.has_value() || state->dim() != 2 || !state->requires_grad(),
+        "state: got one for all rows that requires a gradient, expected (S, B, N), or one that requires none");
     const variable_list made =
         Run::apply(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, std::string(config), traces);
     return {made[0], made[1], made[2], made[3], made[4], made[5], made[6]};

@@ -256,6 +256,10 @@ public final class Backward {
             }
         }
         Forward.requireState("gradInitialState", gradInitialState, config, b, n);
+        if (gradInitialState != null && forward.initialStateIsShared() && b != 1) {
+            throw new IllegalArgumentException("gradInitialState: given, expected none, since all " + b
+                    + " rows of the forward run started from one state");
+        }
     }
 
     private void checkMemory() {

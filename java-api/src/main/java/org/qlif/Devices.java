@@ -142,6 +142,24 @@ public final class Devices {
     }
 
     /**
+     * The best device that can do the first calls of a kernel on {@code taken}, one of those that {@code asked} can mean: of the same kind, and
+     * with code that is compiled before it runs, or soon fast.
+     */
+    static Optional<Choice> starter(Device asked, Choice taken, NeuronConfig config, KernelOptions options) {
+        Task task = new Task("", (backend, candidate) -> backend.obstacles(config, options, candidate));
+        return matching(asked).stream()
+                .filter(candidate -> candidate.available()
+                        && candidate.info().cautions().isEmpty()
+                        && candidate.device().kind().equals(taken.device().kind())
+                        && candidate
+                                .requireBackend()
+                                .compiledWhileRunning(config)
+                                .isEmpty()
+                        && task.obstacles(candidate).isEmpty())
+                .findFirst();
+    }
+
+    /**
      * The device to take for a linear layer.
      *
      * @throws IllegalArgumentException as {@link #resolve}, or if none of those that can run here has such layers

@@ -142,7 +142,10 @@ public final class Forward {
         return changed();
     }
 
-    /** Lends the state before the first step; null for the model's initial state. */
+    /**
+     * Lends the state before the first step: of all rows, or of one, which all rows start from; null for the model's initial state.
+     * Where one state serves more rows than one, the backward pass has no gradient with respect to it.
+     */
     public Forward initialState(@Nullable State initialState) {
         this.initialState = initialState;
         return changed();
@@ -282,6 +285,11 @@ public final class Forward {
     /** The state before the first step, or null for the model's initial one. */
     public @Nullable State initialState() {
         return initialState;
+    }
+
+    /** Whether all rows start from the one row of {@link #initialState()}; always so where B = 1. */
+    public boolean initialStateIsShared() {
+        return initialState != null && initialState.batch() == 1;
     }
 
     /** Where the state after the last step goes, or null. */
@@ -461,7 +469,7 @@ public final class Forward {
         if (rowIndex != null) {
             DrawStream.requireRowIndex(this.draws, rowIndex, b);
         }
-        requireState("initialState", initialState, config, b, n);
+        requireState("initialState", initialState, config, initialStateIsShared() ? 1 : b, n);
         requireState("finalState", finalState, config, b, n);
         for (DType type : DType.SPIKES) {
             requireIfGiven("spikes", spikes(type), type, t, b, n);

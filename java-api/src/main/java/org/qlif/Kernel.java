@@ -77,6 +77,11 @@ public final class Kernel implements AutoCloseable {
      * A kernel of {@code config} on {@code device}. If that leaves a choice, as {@code auto} and {@code cpu} do, it is among those that can
      * run the configuration; what is taken is logged once (INFO, logger {@code org.qlif}) for each outcome, and {@link #device()} tells it.
      *
+     * <p>Where the choice is {@code cpu:simd}, whose code the JVM has yet to compile, another device of the CPU does a kernel's first plain
+     * calls, with the same bits, while a thread in the background runs that code on data of its own; once it has been the faster, {@code cpu:simd} takes over.
+     * A plain call is a forward run without tape, modulation, lent draws, linear layer or traces, of at most 2^22 neuron-steps. Ask for a device by its full
+     * name, or give a thread factory, to have all calls run there.
+     *
      * @throws IllegalArgumentException if no installed backend knows the device, or none that the name can mean can run the configuration
      *     with these options
      * @throws DeviceUnavailableException if the device can't run here, or no backend can be used
@@ -86,6 +91,12 @@ public final class Kernel implements AutoCloseable {
         Objects.requireNonNull(config, "config");
         Objects.requireNonNull(options, "options");
         Devices.Choice choice = Devices.choose(Objects.requireNonNull(device, "device"), config, options);
+        BackendKernel kernel = choice.requireBackend().open(config, choice.device(), options);
+        return new Kernel(config, choice.device(), Relay.around(kernel, device, choice, config, options));
+    }
+
+    /** A kernel on the device of {@code choice} and no other. */
+    static Kernel open(NeuronConfig config, Devices.Choice choice, KernelOptions options) {
         return new Kernel(config, choice.device(), choice.requireBackend().open(config, choice.device(), options));
     }
 
@@ -94,9 +105,12 @@ public final class Kernel implements AutoCloseable {
         return config;
     }
 
-    /** The device that runs, by its full name, such as {@code cpu:simd}. */
+    /**
+     * The device that runs, by its full name, such as {@code cpu:simd}. If the first calls run on another one until this one is fast
+     * ({@link #open(NeuronConfig, Device, KernelOptions)}), that of the last call.
+     */
     public Device device() {
-        return device;
+        return backend instanceof Relay relay ? relay.device() : device;
     }
 
     /** What runs, for people. */

@@ -286,7 +286,7 @@ final class LayerEngine implements AutoCloseable {
             requireInput(input);
             requireMore("evaluations", evaluations);
             // Counted down, where no episode of a forward call gets to.
-            Forward call = describe(input, modulation, freshOrNull(input.extent(1)), -1 - evaluations);
+            Forward call = describe(input, modulation, freshOrNull(), -1 - evaluations);
             kernel.forward(call);
             evaluations++;
             return call;
@@ -333,16 +333,13 @@ final class LayerEngine implements AutoCloseable {
                     "input: got " + input + ", expected B = " + batch + ", for which this layer was built");
         }
         if (state == null) {
-            return freshOrNull(rows);
+            return freshOrNull();
         }
-        if (state.batch() == rows) {
-            return state;
-        }
-        if (state.batch() != 1) {
+        if (state.batch() != rows && state.batch() != 1) {
             throw new IllegalArgumentException("input: got " + input + ", expected B = " + state.batch()
                     + " as in the state that this call continues; call reset() to start anew with another batch size");
         }
-        return state.repeated(rows);
+        return state;
     }
 
     /** A fresh state: initial values, and the statistics. */
@@ -352,9 +349,9 @@ final class LayerEngine implements AutoCloseable {
         return fresh;
     }
 
-    /** A fresh state, or null for initial values alone, which a kernel needs no memory for. */
-    private @Nullable State freshOrNull(long rows) {
-        return statistics.isInitial() ? null : fresh(rows);
+    /** A fresh state for all rows, or null for initial values alone, which a kernel needs no memory for. */
+    private @Nullable State freshOrNull() {
+        return statistics.isInitial() ? null : fresh(1);
     }
 
     /** The spikes that {@code call} wrote. */

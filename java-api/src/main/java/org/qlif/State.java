@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif;
 
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -173,21 +172,12 @@ public final class State {
      * @throws IllegalStateException if a variable is in a device's memory
      */
     public State copy() {
-        return repeated(batch);
-    }
-
-    /** A new state on the Java heap of {@code rows} rows, each as the only one of this state; as many as there are for a copy. */
-    State repeated(long rows) {
         Tensor[] copies = new Tensor[tensors.length];
         for (int i = 0; i < copies.length; i++) {
-            copies[i] = Tensor.zeros(DType.F32, rows, neurons);
-            MemorySegment from = tensors[i].segment();
-            MemorySegment to = copies[i].segment();
-            for (long at = 0; at < to.byteSize(); at += from.byteSize()) {
-                MemorySegment.copy(from, 0, to, at, from.byteSize());
-            }
+            copies[i] = Tensor.zeros(DType.F32, batch, neurons);
+            copies[i].segment().copyFrom(tensors[i].segment());
         }
-        return new State(variables, copies, rows, neurons).step(step);
+        return new State(variables, copies, batch, neurons).step(step);
     }
 
     /** Shape, next step and the model's variables, for people. */

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * Statistics statistics = Statistics.initial(config, 128);
- * State start = State.initial(config, 32, 128);
+ * State start = State.initial(config, 1, 128); // of all rows
  * State end = State.zeros(config, 32, 128);
  * for (int run = 0; run < 1000; run++) {
  *     statistics.applyTo(start);
@@ -33,7 +33,7 @@ public final class Statistics {
      * <pre>{@code
      * Statistics statistics = Statistics.initial(config, 128);
      * Statistics.Sums sums = statistics.newSums();
-     * State start = State.initial(config, 32, 128);
+     * State start = State.initial(config, 1, 128); // of all rows
      * State end = State.zeros(config, 32, 128);
      * for (int part = 0; part < 4; part++) {
      *     statistics.applyTo(start);

@@ -27,6 +27,7 @@ final class SignalFile {
 
     private static final String STEP = "step";
     private static final String NEURON = "neuron";
+    private static final List<String> TIME = List.of("t", "time");
 
     /** What the live page's files have before the names of QLIF's traces, beside those of another neuron. */
     private static final String PAGE_PREFIX = "qlif.";
@@ -108,7 +109,7 @@ final class SignalFile {
 
     /**
      * A table of text: a line for each step and a column for each neuron, with or without a line of names above; or a line for each step and
-     * neuron, with the columns that {@link TraceFile} or the live page writes.
+     * neuron, with the columns that {@link TraceFile} or the live page writes. A first column named "t" or "time" is no neuron.
      */
     private static final class Csv {
         private final Path file;
@@ -143,7 +144,7 @@ final class SignalFile {
                 throw new FileFormatException(file, "got no numbers, expected a line for each step");
             }
             if (first.stream().allMatch(Csv::isNumber)) {
-                return table(reader, first);
+                return table(reader, first, 0);
             }
             requireNames(first);
             int column = first.contains(trace) ? first.indexOf(trace) : first.indexOf(PAGE_PREFIX + trace);
@@ -161,7 +162,8 @@ final class SignalFile {
                 throw new FileFormatException(file, "got no numbers below its names, expected a line for each step");
             }
             requireFields(second, first.size());
-            return table(reader, second);
+            boolean timed = first.size() > 1 && TIME.contains(first.getFirst().toLowerCase(Locale.ROOT));
+            return table(reader, second, timed ? 1 : 0);
         }
 
         /** A line of numbers with a mistake in it would be taken for names, and its step be lost. */
@@ -198,17 +200,18 @@ final class SignalFile {
             return list;
         }
 
-        private Samples table(BufferedReader reader, List<String> first) throws IOException {
-            int neurons = first.size();
+        /** The columns from {@code skipped} on. */
+        private Samples table(BufferedReader reader, List<String> first, int skipped) throws IOException {
+            int columns = first.size();
             int steps = 0;
             for (List<String> fields = first; fields != null; fields = next(reader)) {
-                requireFields(fields, neurons);
-                for (int n = 0; n < neurons; n++) {
-                    add(number(fields, n));
+                requireFields(fields, columns);
+                for (int i = skipped; i < columns; i++) {
+                    add(number(fields, i));
                 }
                 steps++;
             }
-            return samples(file, "table", Arrays.copyOf(values, count), steps, neurons);
+            return samples(file, "table", Arrays.copyOf(values, count), steps, columns - skipped);
         }
 
         private Samples tidy(BufferedReader reader, List<String> names, int column) throws IOException {
@@ -278,7 +281,9 @@ final class SignalFile {
 
         /** Whether this, which is no number, was not meant to be one either. */
         private static boolean isName(String text) {
-            return !text.isEmpty() && !text.matches("[-+.]*[0-9].*");
+            // Letters that look like digits are taken for them where there is a point, too: O.5 for 0.5.
+            String digits = text.replace('O', '0').replace('o', '0').replace('l', '1');
+            return !text.isEmpty() && !text.matches("[-+.]*[0-9].*") && !(text.contains(".") && isNumber(digits));
         }
 
         private static boolean isNumber(String text) {

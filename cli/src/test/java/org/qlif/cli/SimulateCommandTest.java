@@ -245,6 +245,8 @@ class SimulateCommandTest {
                 .containsExactly(1, -0.25f, Float.NaN, Float.POSITIVE_INFINITY);
         assertThat(values(csv("\uFEFF\"a\",\"b\"\r\n \"1\" , .5\r\n"))).containsExactly(1, 0.5f);
         assertThat(values(csv("time,input\n0,1\n1,2\n"))).containsExactly(1, 2);
+        assertThat(values(csv("Time,I.a,I.b\n0,1,2\n1,3,4\n"))).containsExactly(1, 2, 3, 4);
+        assertThat(values(csv("t\n1\n2\n"))).containsExactly(1, 2);
         assertThat(csv("7").steps()).isEqualTo(1);
         Samples tidy = csv("step,neuron,input\n0,0,1\n0,1,2\n1,0,3\n1,1,4\n2,0,5\n2,1,6\n");
         assertThat(tidy.steps()).isEqualTo(3);
@@ -274,6 +276,8 @@ class SimulateCommandTest {
                 "'1\n1f' | line 2, column 1: got '1f', expected a number",
                 "'1,x\n2,3' | line 1, column 2: got 'x', expected a number",
                 "'1.O\n2' | line 1, column 1: got '1.O', expected a number or a name",
+                "'O.5\n2' | line 1, column 1: got 'O.5', expected a number or a name",
+                "'-l.5,o.25\n2,3' | line 1, column 1: got '-l.5', expected a number or a name",
                 "'--1\n2' | line 1, column 1: got '--1', expected a number or a name",
                 "',a\n0,2' | line 1, column 1: got '', expected a number or a name",
                 "'a,b\n1' | line 2: got 1 fields, expected 2, as many as above",

@@ -357,6 +357,49 @@ abstract class KernelContract {
         }
     }
 
+    /** A state of one row starts all rows as its copies would. */
+    @TestModel.Each
+    @Tag("narrow")
+    void startsAllRowsFromOneState(TestModel model) {
+        for (int i = 0; i < Seeds.cases(12); i++) {
+            long seed = Seeds.of(i);
+            RandomGenerator random = Seeds.random(seed);
+            NeuronConfig config = model.random(random, device);
+            Shape shape = new Shape((int) RandomConfigs.pick(random, 2L, 64L, 67L), random.nextInt(1, 6), (int)
+                    RandomConfigs.pick(random, 1L, 16L, 65L, 130L));
+            Scenario scenario = Scenario.random(random, config, shape);
+            int variables = config.stateVariables().size();
+            float[][] one = new float[variables][];
+            float[][] copies = new float[variables][shape.elements()];
+            for (int v = 0; v < variables; v++) {
+                one[v] = Scenario.gaussian(random, shape.neurons(), 0.4, 0.2);
+                for (int e = 0; e < copies[v].length; e++) {
+                    copies[v][e] = one[v][e % shape.neurons()];
+                }
+            }
+            Predicate<String> wanted = name -> !name.equals("grad.initial");
+            String context = Seeds.replay(seed) + ": " + scenario;
+            try (Kernel kernel = open(config, 2);
+                    Kernel oracle = Kernel.open(config, ORACLE, ONE_THREAD)) {
+                Scenario copied = scenario.time(0, shape.steps(), copies, scenario.gradFinal());
+                Scenario shared = scenario.time(0, shape.steps(), one, scenario.gradFinal());
+                for (Tape.Mode mode : Tape.Mode.values()) {
+                    Result expected = copied.run(oracle, mode, Memory.Kind.ARRAYS, wanted);
+                    Result result = shared.run(kernel, mode, Memory.Kind.ARRAYS, wanted);
+                    result.assertSameBits(expected, mode + "; " + context);
+                    assertThat(expected.values()).containsKey("grad.input");
+                    if (shape.batch() > 1) {
+                        assertThatThrownBy(() -> shared.run(kernel, mode, Memory.Kind.ARRAYS, name -> true))
+                                .as(context)
+                                .isInstanceOf(IllegalArgumentException.class)
+                                .hasMessage("gradInitialState: given, expected none, since all " + shape.batch()
+                                        + " rows of the forward run started from one state");
+                    }
+                }
+            }
+        }
+    }
+
     /** The part of a whole run's result that a run of the part must give. */
     private static Result slice(Result whole, Shape shape, int t0, int t1, int[] rows) {
         Result part = new Result();

@@ -281,6 +281,10 @@ abstract class RefusalContract {
                         "initialState",
                         call -> call.forward.initialState(State.initial(call.config, B + 1, N))),
                 refusal(
+                        "an initial state of one row of other neurons",
+                        "initialState",
+                        call -> call.forward.initialState(State.initial(call.config, 1, N + 1))),
+                refusal(
                         "spikes of a wrong shape",
                         "spikes",
                         call -> call.forward.spikes(call.memory.poisoned(DType.BIT, T, B, N + 64))),

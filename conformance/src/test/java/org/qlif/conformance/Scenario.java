@@ -30,7 +30,7 @@ import org.qlif.Trace;
  * @param uniforms null to draw them; by (T, W, B, N)
  * @param normals null to draw them
  * @param rowIndex the index of each row in the whole batch; null for consecutive rows
- * @param initial the state before, by ordinal; null for the model's own
+ * @param initial the state before, by ordinal, (B, N) or (N) for one from which all rows start; null for the model's own
  * @param gradSpikeValues by (T, B, N), or by (B, N) for one that every step has; null for none
  * @param gradVoltages null for none
  * @param gradFinal by ordinal; null for none
@@ -413,6 +413,11 @@ record Scenario(
         }
     }
 
+    private int initialRows() {
+        boolean one = initial != null && shape.neurons() > 0 && initial[0].length == shape.neurons();
+        return one ? 1 : shape.batch();
+    }
+
     /** A description of the forward run over copies of the arrays, its outputs poisoned. */
     Forward forward(Memory memory, Predicate<String> wanted) {
         return forward(new Forward().input(memory.copy(input, shape.extents())), memory, wanted);
@@ -428,7 +433,7 @@ record Scenario(
         }
         forward.parameters(lent)
                 .draws(draws)
-                .initialState(memory.copy(config, initial, shape.batch(), shape.neurons()));
+                .initialState(memory.copy(config, initial, initialRows(), shape.neurons()));
         if (forward.initialState() != null) {
             forward.initialState().step(firstStep);
         } else {

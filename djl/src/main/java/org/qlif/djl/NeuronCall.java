@@ -33,12 +33,15 @@ final class NeuronCall extends Recording {
 
         private final Statistics statistics;
         private @Nullable MemorySegment tape;
-        private @Nullable State start;
+        /** Of all rows. */
+        private final State start;
+
         private @Nullable State end;
 
         private Workspace(NeuronConfig config, long neurons) {
             parameters = Parameters.perNeuron(config, neurons);
             statistics = Statistics.initial(config, neurons);
+            start = State.initial(config, 1, neurons);
         }
     }
 
@@ -175,14 +178,10 @@ final class NeuronCall extends Recording {
         for (int i = 0; i < carried.size(); i++) {
             mean(work, i).copyFrom(Torch.memory(carried.get(i), neurons));
         }
-        if (work.start == null || work.start.batch() != batch) {
-            work.start = State.initial(config, batch, neurons);
-            work.end = null;
-        }
         work.statistics.applyTo(work.start);
         call.initialState(work.start);
         if (training) {
-            if (work.end == null) {
+            if (work.end == null || work.end.batch() != batch) {
                 work.end = State.zeros(config, batch, neurons);
             }
             call.finalState(work.end);

@@ -307,6 +307,7 @@ final class NativeKernel implements BackendKernel {
         staging.bind(args, qlif_forward_args.uniforms$offset(), call.uniforms(), Use.READ);
         staging.bind(args, qlif_forward_args.normals$offset(), call.normals(), Use.READ);
         State initial = call.initialState();
+        qlif_forward_args.initial_state_shared(args, call.initialStateIsShared() && call.batch() > 1 ? 1 : 0);
         if (initial == null || initial != call.finalState()) {
             bindState(args, qlif_forward_args.initial_state$offset(), initial, Use.READ);
         }

@@ -53,6 +53,15 @@ public interface Backend {
     }
 
     /**
+     * What the code depends on that runs {@code config}, if it is compiled only while it runs and slow until then: kernels whose values are
+     * equal share it. Empty, as unless a backend says otherwise, if the first call is not much slower than others. The automatic choice
+     * lets another device do the first calls where there is one.
+     */
+    default Optional<Object> compiledWhileRunning(NeuronConfig config) {
+        return Optional.empty();
+    }
+
+    /**
      * A kernel for {@code config} on {@code device}, which is one of {@link #devices()}, can run, and has no {@link #obstacles} to this
      * configuration.
      *

@@ -50,7 +50,7 @@ final class NeuronStage {
         Tensor input = below.output();
         long batch = input.extent(1);
         boolean carries = layer.statistics() != null;
-        start = carries ? State.initial(layer.config(), batch, layer.neurons()) : null;
+        start = carries ? State.initial(layer.config(), 1, layer.neurons()) : null;
         end = carries ? State.zeros(layer.config(), batch, layer.neurons()) : null;
         // A linear layer takes them as bits where they are nothing else.
         boolean bits = !last && spikesAreValues(layer);

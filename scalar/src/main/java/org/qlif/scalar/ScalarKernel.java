@@ -382,10 +382,11 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
 
         private void loadState(long e) {
             State initial = call.initialState();
+            long place = call.initialStateIsShared() ? e % neurons : e;
             for (int i = 0; i < variables.length; i++) {
                 neuron.state[i] = initial == null
                         ? variables[i].initialValue()
-                        : get(initial.get(variables[i]).segment(), e);
+                        : get(initial.get(variables[i]).segment(), place);
             }
         }
 

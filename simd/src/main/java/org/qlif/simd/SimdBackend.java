@@ -77,6 +77,15 @@ public final class SimdBackend implements Backend {
     }
 
     @Override
+    public Optional<Object> compiledWhileRunning(NeuronConfig config) {
+        return Optional.of(
+                switch (config) {
+                    case QlifConfig qlif -> new Specialisation(QlifProgram.class, QlifStructure.of(qlif), Mode.RUN);
+                    case LifConfig lif -> new Specialisation(LifProgram.class, LifStructure.of(lif), Mode.RUN);
+                });
+    }
+
+    @Override
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
         SimdModel model = switch (config) {
             case QlifConfig qlif -> new QlifModel(qlif);

@@ -362,14 +362,19 @@ final class TileWorker {
             Arrays.fill(tile.m, Layout.OUT, Layout.OUT + Lanes.TILE, value);
             return;
         }
+        fetchOfNeurons(segment);
+        Arrays.fill(tile.m, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, tile.m[Layout.OUT]);
+    }
+
+    /** Each lane's neuron's value of {@code (N)} in line OUT. */
+    private void fetchOfNeurons(MemorySegment from) {
         long n = e % neurons;
         for (int i = 0; i < lanes; ) {
             int run = (int) Math.min(lanes - i, neurons - n);
-            fetch(segment, n, tile.m, Layout.OUT + i, run);
+            fetch(from, n, tile.m, Layout.OUT + i, run);
             i += run;
             n = 0;
         }
-        Arrays.fill(tile.m, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, tile.m[Layout.OUT]);
     }
 
     /** Fetches the inputs of steps {@code t} to {@code end} of a forward run. */
@@ -663,6 +668,9 @@ final class TileWorker {
             int line = layout.state(variable);
             if (initial == null) {
                 Block.fill(tile, stride, line, variable.initialValue());
+            } else if (call.initialStateIsShared()) {
+                fetchOfNeurons(initial.get(variable).segment());
+                Block.scatter(tile, Layout.OUT, stride, line);
             } else {
                 loadLine(initial.get(variable).segment(), e, stride, line);
             }

@@ -47,6 +47,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     void *scratch;
  *     uint64_t scratch_bytes;
  *     const struct qlif_linear_forward_args *linear;
+ *     int32_t initial_state_shared;
+ *     int32_t reserved_2;
  * }
  * }
  */
@@ -87,7 +89,9 @@ public class qlif_forward_args {
         qlif_h.C_POINTER.withName("tape"),
         qlif_h.C_POINTER.withName("scratch"),
         qlif_h.C_LONG.withName("scratch_bytes"),
-        qlif_h.C_POINTER.withName("linear")
+        qlif_h.C_POINTER.withName("linear"),
+        qlif_h.C_INT.withName("initial_state_shared"),
+        qlif_h.C_INT.withName("reserved_2")
     ).withName("qlif_forward_args");
 
     /**
@@ -1591,6 +1595,94 @@ public class qlif_forward_args {
      */
     public static void linear(MemorySegment struct, MemorySegment fieldValue) {
         struct.set(linear$LAYOUT, linear$OFFSET, fieldValue);
+    }
+
+    private static final OfInt initial_state_shared$LAYOUT = (OfInt)$LAYOUT.select(groupElement("initial_state_shared"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t initial_state_shared
+     * }
+     */
+    public static final OfInt initial_state_shared$layout() {
+        return initial_state_shared$LAYOUT;
+    }
+
+    private static final long initial_state_shared$OFFSET = $LAYOUT.byteOffset(groupElement("initial_state_shared"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t initial_state_shared
+     * }
+     */
+    public static final long initial_state_shared$offset() {
+        return initial_state_shared$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t initial_state_shared
+     * }
+     */
+    public static int initial_state_shared(MemorySegment struct) {
+        return struct.get(initial_state_shared$LAYOUT, initial_state_shared$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t initial_state_shared
+     * }
+     */
+    public static void initial_state_shared(MemorySegment struct, int fieldValue) {
+        struct.set(initial_state_shared$LAYOUT, initial_state_shared$OFFSET, fieldValue);
+    }
+
+    private static final OfInt reserved_2$LAYOUT = (OfInt)$LAYOUT.select(groupElement("reserved_2"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t reserved_2
+     * }
+     */
+    public static final OfInt reserved_2$layout() {
+        return reserved_2$LAYOUT;
+    }
+
+    private static final long reserved_2$OFFSET = $LAYOUT.byteOffset(groupElement("reserved_2"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t reserved_2
+     * }
+     */
+    public static final long reserved_2$offset() {
+        return reserved_2$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t reserved_2
+     * }
+     */
+    public static int reserved_2(MemorySegment struct) {
+        return struct.get(reserved_2$LAYOUT, reserved_2$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t reserved_2
+     * }
+     */
+    public static void reserved_2(MemorySegment struct, int fieldValue) {
+        struct.set(reserved_2$LAYOUT, reserved_2$OFFSET, fieldValue);
     }
 
     /**
