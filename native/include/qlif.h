@@ -474,9 +474,10 @@ typedef struct qlif_forward_args {
   void *scratch;
   uint64_t scratch_bytes; /* what it has: qlif_scratch_bytes tells how much is enough; 0 without scratch */
 
-  /* On QLIF_HOST: a linear layer whose output, its (T, B, M), is the input. The current of some neurons is made when their steps need it,
-   * with the bits of qlif_linear_forward. Its output may be NULL, else it is written, too. A backward call reads that output again, or if it is
-   * NULL all that the layer reads, from which it makes the current again. NULL: there is an input. */
+  /* A linear layer whose output, its (T, B, M), is the input, with the bits of qlif_linear_forward. Its output may be NULL, else it is written,
+   * too. A backward call reads that output again, or if it is NULL all that the layer reads, from which it makes the current again. On
+   * QLIF_HOST the current of some neurons is made when their steps need it; on CUDA all of it is made before the first step, without an output
+   * in memory that the stream allocates and frees (cudaMallocAsync). NULL: there is an input. */
   const struct qlif_linear_forward_args *linear;
 
   int32_t initial_state_shared; /* 0: one for each row; 1: one, (N), for all rows */
@@ -530,7 +531,7 @@ typedef struct qlif_draw_args {
 /* What the input of a linear layer is: numbers; bytes, of which any but 0 is a spike; or bits. A spike counts as 1. */
 enum { QLIF_INPUT_F32 = 0, QLIF_INPUT_U8 = 1, QLIF_INPUT_BIT = 2 };
 
-/* Handle of a linear layer, on the host alone so far. It keeps neither weights nor inputs, only what calls work in. */
+/* Handle of a linear layer. It keeps neither weights nor inputs, only what calls work in. */
 typedef struct qlif_linear qlif_linear;
 
 /* output[t, b, m] is bias[m], or 0, and then, k ascending, input[t, b, k] * weights[k, m] is added by a fused multiply-add for each element
@@ -672,7 +673,7 @@ QLIF_API uint64_t qlif_tape_bytes(const qlif_tape *tape);
  * ignored. QLIF_BUSY, and nothing is changed, if another thread is in a call on it; see "Handles". */
 QLIF_API qlif_status qlif_tape_close(qlif_tape *tape);
 
-/* A linear layer on QLIF_HOST; another device gives QLIF_UNAVAILABLE. options: as for a kernel, with which it shares the team of threads. */
+/* A linear layer on a device. options: as for a kernel, with which it shares the team of threads on QLIF_HOST. */
 QLIF_API qlif_status qlif_linear_open(int32_t device, const qlif_kernel_options *options, qlif_linear **linear);
 
 /* Frees it. NULL is ignored. QLIF_BUSY, and nothing is changed, if another thread is in a call on it; see "Handles". */
@@ -681,10 +682,12 @@ QLIF_API qlif_status qlif_linear_close(qlif_linear *linear);
 /* What runs, for people, at most length bytes with the closing 0. */
 QLIF_API qlif_status qlif_linear_describe(qlif_linear *linear, char *text, size_t length);
 
-/* Computes the output. stream: NULL. */
+/* Computes the output. stream: as for a kernel's calls. */
 QLIF_API qlif_status qlif_linear_forward(qlif_linear *linear, const qlif_linear_forward_args *args, void *stream);
 
-/* Computes the gradients that are asked for. stream: NULL. */
+/* Computes the gradients that are asked for. stream: as for a kernel's calls. On CUDA, where there are more than 32 rows, sums of blocks of rows
+ * are in memory that the stream allocates and frees (cudaMallocAsync), captured calls included: at most 64 MiB, or that of a block and of a
+ * tree's levels if it is more. */
 QLIF_API qlif_status qlif_linear_backward(qlif_linear *linear, const qlif_linear_backward_args *args, void *stream);
 
 #ifdef __cplusplus

@@ -292,10 +292,7 @@ void within(const char *field, Checks checks) {
 }
 
 /** The linear layer that makes a call's input, or in a backward call has made and kept it. */
-void takeLinear(const OpenKernel &kernel, const qlif_forward_args &args, bool backward, ForwardCall &call) {
-  if (kernel.device != QLIF_HOST) {
-    fail(QLIF_UNAVAILABLE, "linear: given, expected NULL: kernels on CUDA devices make no input current");
-  }
+void takeLinear(const qlif_forward_args &args, bool backward, ForwardCall &call) {
   if (args.input != nullptr) {
     fail(QLIF_INVALID_ARGUMENT, "linear: given beside an input, expected one of the two");
   }
@@ -333,7 +330,7 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   int64_t rows = args.steps * elements;
   product("steps * batch * neurons", rows, sizeof(float));
   if (args.linear != nullptr) {
-    takeLinear(kernel, args, backward, call);
+    takeLinear(args, backward, call);
   } else {
     requireTensor("input", args.input, rows);
   }

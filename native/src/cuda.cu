@@ -1,220 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // CUDA devices: memory, launches and errors around the kernels of cuda_kernels.h.
-#include <cudaTypedefs.h>
-#include <cuda_runtime.h>
-#include <stdio.h>
-
 #include <algorithm>
 #include <memory>
 #include <optional>
 #include <type_traits>
 #include <vector>
 
-#include "checks.h"
+#include "cuda_calls.h"
 #include "cuda_kernels.h"
 
 namespace qlif {
-
-// Named, where another file has none: nvcc makes the name of one without of the source's folder, and two builds should be the same.
 namespace cuda {
-
-// ---------------------------------------------------------------- errors
-
-/** Whether no further call can succeed in this process. */
-bool isSticky(cudaError_t error) {
-  switch (error) {
-    case cudaErrorECCUncorrectable:
-    case cudaErrorNvlinkUncorrectable:
-    case cudaErrorContained:
-    case cudaErrorIllegalAddress:
-    case cudaErrorLaunchTimeout:
-    case cudaErrorContextIsDestroyed:
-    case cudaErrorAssert:
-    case cudaErrorHardwareStackError:
-    case cudaErrorIllegalInstruction:
-    case cudaErrorMisalignedAddress:
-    case cudaErrorInvalidAddressSpace:
-    case cudaErrorInvalidPc:
-    case cudaErrorLaunchFailure:
-    case cudaErrorTensorMemoryLeak:
-    case cudaErrorMpsClientTerminated:
-    case cudaErrorExternalDevice:
-      return true;
-    default:
-      return false;
-  }
-}
-
-qlif_status statusOf(cudaError_t error) {
-  switch (error) {
-    case cudaErrorMemoryAllocation:
-      return QLIF_OUT_OF_MEMORY;
-    case cudaErrorInitializationError:
-    case cudaErrorStubLibrary:
-    case cudaErrorInsufficientDriver:
-    case cudaErrorCallRequiresNewerDriver:
-    case cudaErrorDevicesUnavailable:
-    case cudaErrorInvalidDeviceFunction:
-    case cudaErrorNoDevice:
-    case cudaErrorInvalidDevice:
-    case cudaErrorDeviceNotLicensed:
-    case cudaErrorStartupFailure:
-    case cudaErrorInvalidKernelImage:
-    case cudaErrorNoKernelImageForDevice:
-    case cudaErrorInvalidPtx:
-    case cudaErrorUnsupportedPtxVersion:
-    case cudaErrorJitCompilerNotFound:
-    case cudaErrorJitCompilationDisabled:
-    case cudaErrorSharedObjectInitFailed:
-    case cudaErrorOperatingSystem:
-    case cudaErrorSystemNotReady:
-    case cudaErrorSystemDriverMismatch:
-    case cudaErrorCompatNotSupportedOnDevice:
-      return QLIF_UNAVAILABLE;
-    default:
-      return isSticky(error) ? QLIF_DEVICE_FAULT : QLIF_CUDA_ERROR;
-  }
-}
-
-/** The runtime remembers a failed call's error for the next that asks, which would take it for its own. */
-void forgetError() { cudaGetLastError(); }
-
-/** Throws unless a CUDA call succeeded. doing: what was going on, such as "launching the forward kernel". */
-void check(cudaError_t error, const char *doing) {
-  if (error == cudaSuccess) {
-    return;
-  }
-  forgetError();
-  qlif_status status = statusOf(error);
-  Failure failure{status, (int32_t)error, ""};
-  snprintf(failure.text, sizeof failure.text, "CUDA error %d, %s (%s), when %s%s", (int)error, cudaGetErrorName(error),
-      cudaGetErrorString(error), doing,
-      status == QLIF_DEVICE_FAULT ? "; it may stem from earlier work of any library on the device, which is unusable in this"
-                                    " process from here on"
-                                  : "");
-  throw failure;
-}
-
-// ---------------------------------------------------------------- contexts
-
-/** The driver numbers errors as the runtime does. */
-void check(CUresult error, const char *doing) { check((cudaError_t)error, doing); }
-
-/** Finds a function of the driver as it was in CUDA 12. */
-template <class Function>
-void find(Function &function, const char *name) {
-  void *found = nullptr;
-  cudaDriverEntryPointQueryResult result = cudaDriverEntryPointSymbolNotFound;
-  check(cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, &result), "looking for a function of the driver");
-  if (found == nullptr || result != cudaDriverEntryPointSuccess) {
-    fail(QLIF_UNAVAILABLE, "the driver has no %s: a newer one is needed", name);
-  }
-  function = (Function)found;
-}
-
-/**
- * What is asked of the driver itself: with the runtime alone a thread's current context can't be told from none, nor be given back if it
- * is not a primary one.
- */
-struct Driver {
-  PFN_cuDeviceGet_v2000 deviceGet;
-  PFN_cuDevicePrimaryCtxRetain_v7000 primaryContextRetain;
-  PFN_cuDevicePrimaryCtxRelease_v11000 primaryContextRelease;
-  PFN_cuCtxPushCurrent_v4000 contextPush;
-  PFN_cuCtxPopCurrent_v4000 contextPop;
-
-  static const Driver &get() {
-    // Looked for again if it failed.
-    static const Driver driver;
-    return driver;
-  }
-
- private:
-  Driver() {
-    find(deviceGet, "cuDeviceGet");
-    find(primaryContextRetain, "cuDevicePrimaryCtxRetain");
-    find(primaryContextRelease, "cuDevicePrimaryCtxRelease");
-    find(contextPush, "cuCtxPushCurrent");
-    find(contextPop, "cuCtxPopCurrent");
-  }
-};
-
-/** A hold on the primary context of a device, the one that the runtime uses. The driver counts holds. */
-class Context {
- public:
-  explicit Context(int ordinal) : ordinal_(ordinal) {
-    const Driver &driver = Driver::get();
-    check(driver.deviceGet(&device_, ordinal), "asking for the device");
-    check(driver.primaryContextRetain(&handle_, device_), "retaining the device's primary context");
-  }
-  ~Context() {
-    if (handle_ != nullptr) {
-      Driver::get().primaryContextRelease(device_);
-    }
-  }
-  Context(const Context &) = delete;
-  Context &operator=(const Context &) = delete;
-
-  int ordinal() const { return ordinal_; }
-  CUcontext handle() const { return handle_; }
-
-  /** Lets go; the destructor does too, without a word of failure. */
-  void release() {
-    handle_ = nullptr;
-    check(Driver::get().primaryContextRelease(device_), "releasing the device's primary context");
-  }
-
- private:
-  const int ordinal_;
-  CUdevice device_ = 0;
-  CUcontext handle_ = nullptr;
-};
-
-/** Makes a context the current one of the calling thread for as long as this lives; the thread then has again what it had, or none. */
-class OnDevice {
- public:
-  explicit OnDevice(const Context &context) {
-    check(Driver::get().contextPush(context.handle()), "making the device's primary context current");
-  }
-  ~OnDevice() {
-    CUcontext popped;
-    Driver::get().contextPop(&popped);
-  }
-  OnDevice(const OnDevice &) = delete;
-  OnDevice &operator=(const OnDevice &) = delete;
-};
-
-/** Lets the calling thread load, allocate, wait and free while another one captures a graph; what is captured there is not touched. */
-class RelaxedCapture {
- public:
-  RelaxedCapture() { check(cudaThreadExchangeStreamCaptureMode(&mode_), "setting the capture mode"); }
-  ~RelaxedCapture() {
-    if (cudaThreadExchangeStreamCaptureMode(&mode_) != cudaSuccess) {
-      forgetError();
-    }
-  }
-  RelaxedCapture(const RelaxedCapture &) = delete;
-  RelaxedCapture &operator=(const RelaxedCapture &) = delete;
-
- private:
-  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
-};
 
 // ---------------------------------------------------------------- memory
 
 constexpr uint64_t ALIGNMENT = 256;
 
 uint64_t aligned(const char *name, int64_t bytes) { return (uint64_t)sum(name, bytes, ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
-
-void *allocate(uint64_t bytes, const char *doing) {
-  if (bytes == 0) {
-    return nullptr;
-  }
-  RelaxedCapture relaxed;
-  void *memory = nullptr;
-  check(cudaMalloc(&memory, (size_t)bytes), doing);
-  return memory;
-}
 
 bool isCapturing(cudaStream_t stream) {
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
@@ -333,9 +135,6 @@ class CudaTape final : public TapeStorage {
 };
 
 // ---------------------------------------------------------------- kernels
-
-template <class Argument>
-using Kernel = void (*)(Argument);
 
 /**
  * The kernels that run a configuration: by whether the key is in the device's memory, for each use, or null; by what a tape keeps and
@@ -459,33 +258,6 @@ bool isCommon(const CudaBackward<Model> &call) {
          call.forward.elements <= INT32_MAX / (int64_t)sizeof(float);
 }
 
-/** Blocks of so many threads for so many elements of work, as the grid's x. */
-unsigned blocks(int64_t work, int threads) {
-  int64_t count = work / threads + (work % threads != 0);
-  if (count > INT32_MAX) {
-    fail(QLIF_INVALID_ARGUMENT, "the call takes %lld blocks of %d threads, expected at most 2^31 - 1: split the batch",
-        (long long)count, threads);
-  }
-  return (unsigned)count;
-}
-
-/** Makes the driver load a kernel now: it would at the first launch otherwise, which a capture does not allow. */
-template <class Argument>
-void load(void (*kernel)(Argument)) {
-  if (kernel == nullptr) {
-    return;
-  }
-  cudaFuncAttributes attributes;
-  check(cudaFuncGetAttributes(&attributes, kernel), "loading a kernel");
-}
-
-template <class Argument>
-void launch(Kernel<Argument> kernel, dim3 grid, int threads, const Argument &argument, cudaStream_t stream, const char *doing) {
-  static_assert(sizeof(Argument) <= 4096, "a kernel takes 4 KB of arguments");
-  void *arguments[] = {(void *)&argument};
-  check(cudaLaunchKernel(kernel, grid, dim3((unsigned)threads), arguments, 0, stream), doing);
-}
-
 template <class Model>
 class CudaKernel final : public DeviceKernel {
   using Forward = CudaForward<Model>;
@@ -509,6 +281,7 @@ class CudaKernel final : public DeviceKernel {
     load(sumNeuronsKernel);
     load(sumBlocksKernel);
     load(drawKernel);
+    loadLinear();
     // Last, since it must be destroyed on the device.
     lastCall_ = std::make_shared<LastCall>();
   }
@@ -539,8 +312,9 @@ class CudaKernel final : public DeviceKernel {
   void forward(const ForwardCall &call, void *streamGiven) override {
     OnDevice on(context_);
     cudaStream_t stream = (cudaStream_t)streamGiven;
-    const Forward forward = forwardOf(call);
+    Forward forward = forwardOf(call);
     bool capturing = isCapturing(stream);
+    Current current(call, forward.args, stream);
     // Spikes as bits take whole words.
     const int64_t words = wordsOf(call.elements) * 64;
     const auto &kernels = program_.forward[call.args.key != nullptr];
@@ -550,6 +324,7 @@ class CudaKernel final : public DeviceKernel {
     }
     unsigned grid = use == Use::ANY ? blocks(words, FORWARD_THREADS) : blocks(call.elements, FORWARD_THREADS * FORWARD_WIDTH);
     launch(kernels[(int)use], dim3(grid), FORWARD_THREADS, forward, stream, "launching the forward kernel");
+    current.release();
     called(stream, capturing, call.tape, call.scratch);
   }
 
@@ -586,6 +361,7 @@ class CudaKernel final : public DeviceKernel {
 
     Backward backward{};
     backward.forward = forwardOf(call.forward);
+    Current current(call.forward, backward.forward.args, stream);
     backward.gradSpikeValues = call.args.grad_spike_values;
     backward.gradSpikeValuesStride = call.args.grad_spike_values_stride;
     backward.gradVoltages = call.args.grad_voltages;
@@ -602,6 +378,7 @@ class CudaKernel final : public DeviceKernel {
     const auto &kernels = program_.backward[keepsVoltages];
     launch(kernels[kernels[1] != nullptr && isCommon(backward)], dim3(grid), BACKWARD_THREADS, backward, stream,
         "launching the backward kernel");
+    current.release();
     addUp(parameterJobs, parameterGrid, stream);
     addUp(modulationJobs, modulationGrid, stream);
     called(stream, capturing, call.forward.tape, call.scratch);
@@ -684,6 +461,32 @@ class CudaKernel final : public DeviceKernel {
     check(waited, "waiting for the kernel's last call");
     check(freed, "freeing scratch memory");
   }
+
+  /** The input of a call, where a linear layer makes it: in its output, or in memory of the call's. */
+  class Current {
+   public:
+    Current(const ForwardCall &call, CudaArgs<Model> &args, cudaStream_t stream) {
+      if (!call.linear) {
+        return;
+      }
+      LinearArgs linear = *call.linear;
+      if (linear.output == nullptr) {
+        memory_.emplace((uint64_t)(linear.steps * call.elements) * sizeof(float), stream, "allocating memory for a linear layer's output");
+        linear.output = memory_->floats();
+      }
+      enqueueLinear(linear, stream);
+      args.input = linear.output;
+    }
+
+    void release() {
+      if (memory_) {
+        memory_->release();
+      }
+    }
+
+   private:
+    std::optional<StreamMemory> memory_;
+  };
 
   /** Where things stand in scratch memory, in bytes; the sums over time come first. */
   struct Layout {
@@ -879,13 +682,6 @@ class CudaKernel final : public DeviceKernel {
   bool captured_ = false;
   std::vector<void *> retired_;
 };
-
-void requireDevice(int device) {
-  int count = countCudaDevices();
-  if (device >= count) {
-    fail(QLIF_UNAVAILABLE, "device: got %d, but there are %d CUDA devices, numbered from 0", device, count);
-  }
-}
 
 }  // namespace cuda
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// In the place of cuda.cu where the library is built without a CUDA compiler.
+// In the place of cuda.cu and cuda_linear.cu where the library is built without a CUDA compiler.
 #include "device.h"
+#include "linear.h"
 
 namespace qlif {
 namespace {
@@ -10,6 +11,8 @@ namespace {
 }  // namespace
 
 std::unique_ptr<DeviceKernel> openCudaKernel(int, const ModelConfig &) { absent(); }
+
+std::unique_ptr<LinearDevice> openCudaLinear(int) { absent(); }
 
 void describeCuda(int, qlif_device_info &) { absent(); }
 

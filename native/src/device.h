@@ -38,7 +38,7 @@ struct ForwardCall {
   int64_t elements;
   TapeStorage *tape;  // null: none
   Scratch scratch;
-  std::optional<LinearArgs> linear;  // what makes the input, which is null then; on the host alone
+  std::optional<LinearArgs> linear;  // what makes the input, which is null then
 };
 
 /** How the modulation's gradient is added up. */

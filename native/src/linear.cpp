@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "instructions.h"
+#include "team.h"
 
 namespace qlif {
 namespace {
@@ -45,21 +46,24 @@ void zero(float *to, int64_t count) {
   }
 }
 
-}  // namespace
+class HostLinear final : public LinearDevice {
+ public:
+  HostLinear(int threads, int64_t spinNanos) : program_(linearProgramOfHost()), crew_(threads, spinNanos) {}
 
-#if defined(__x86_64__)
-LinearProgram linearProgramOfHost() { return hasV4() ? linearProgramV4() : linearProgramV3(); }
-#else
-LinearProgram linearProgramOfHost() { return linearProgramBaseline(); }
-#endif
+  void describe(char *text, size_t length) const override {
+    snprintf(text, length, "C++, %s, %d %s", instructionSet(), crew_.size(), crew_.size() == 1 ? "thread" : "threads");
+  }
 
-HostLinear::HostLinear(int threads, int64_t spinNanos) : program_(linearProgramOfHost()), crew_(threads, spinNanos) {}
+  void forward(const LinearArgs &args, void *) override;
+  void backward(const LinearArgs &args, void *) override;
+  void release() override { crew_.release(); }
 
-void HostLinear::describe(char *text, size_t length) const {
-  snprintf(text, length, "C++, %s, %d %s", instructionSet(), crew_.size(), crew_.size() == 1 ? "thread" : "threads");
-}
+ private:
+  const LinearProgram program_;
+  Crew crew_;
+};
 
-void HostLinear::forward(const LinearArgs &args) {
+void HostLinear::forward(const LinearArgs &args, void *) {
   const int64_t rows = args.steps * args.batch;
   if (rows == 0 || args.outputs == 0) {
     return;
@@ -71,7 +75,7 @@ void HostLinear::forward(const LinearArgs &args) {
   share(job, program_.forward, muster);
 }
 
-void HostLinear::backward(const LinearArgs &args) {
+void HostLinear::backward(const LinearArgs &args, void *) {
   const int64_t rows = args.steps * args.batch;
   if (rows == 0 || args.outputs == 0) {
     zero(args.gradWeights, args.inputs * args.outputs);
@@ -103,5 +107,15 @@ void HostLinear::backward(const LinearArgs &args) {
     }
   }
 }
+
+}  // namespace
+
+#if defined(__x86_64__)
+LinearProgram linearProgramOfHost() { return hasV4() ? linearProgramV4() : linearProgramV3(); }
+#else
+LinearProgram linearProgramOfHost() { return linearProgramBaseline(); }
+#endif
+
+std::unique_ptr<LinearDevice> openHostLinear(int threads, int64_t spinNanos) { return std::make_unique<HostLinear>(threads, spinNanos); }
 
 }  // namespace qlif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The linear layer on the host.
+// The linear layer: what the C interface (linear_api.cpp) asks of a device, the host (linear.cpp) or CUDA (cuda_linear.cu).
 #ifndef QLIF_LINEAR_H
 #define QLIF_LINEAR_H
 
+#include <memory>
+
 #include "linear_kernels.h"
-#include "team.h"
 
 namespace qlif {
 
@@ -16,20 +17,20 @@ void requireLinearInputs(const LinearArgs &args);
 /** The kernels for this processor. */
 LinearProgram linearProgramOfHost();
 
-/** What calls of one linear layer work with; one call at a time. */
-class HostLinear {
+/** What calls of one linear layer work with on a device; one call at a time. */
+class LinearDevice {
  public:
-  HostLinear(int threads, int64_t spinNanos);
-
-  void describe(char *text, size_t length) const;
-  void forward(const LinearArgs &args);
-  void backward(const LinearArgs &args);
-  void release() { crew_.release(); }
-
- private:
-  const LinearProgram program_;
-  Crew crew_;
+  virtual ~LinearDevice() = default;
+  virtual void describe(char *text, size_t length) const = 0;
+  /** Any extent may be 0. */
+  virtual void forward(const LinearArgs &args, void *stream) = 0;
+  virtual void backward(const LinearArgs &args, void *stream) = 0;
+  /** Called once, before the destructor. */
+  virtual void release() = 0;
 };
+
+std::unique_ptr<LinearDevice> openHostLinear(int threads, int64_t spinNanos);
+std::unique_ptr<LinearDevice> openCudaLinear(int device);
 
 }  // namespace qlif
 

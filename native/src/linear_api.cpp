@@ -10,9 +10,16 @@ struct OpenLinear : Handled {
   using Handle = qlif_linear *;
   static constexpr Kind KIND = Kind::LINEAR;
 
-  HostLinear linear;
+  const int device;
+  const std::unique_ptr<LinearDevice> linear;
 
-  OpenLinear(int threads, int64_t spinNanos) : linear(threads, spinNanos) {}
+  OpenLinear(int device, std::unique_ptr<LinearDevice> linear) : device(device), linear(std::move(linear)) {}
+
+  void requireStream(const void *stream) const {
+    if (device == QLIF_HOST) {
+      requireNoStream(stream);
+    }
+  }
 };
 
 /** The input, if there is any and it is read. */
@@ -74,21 +81,19 @@ qlif_status qlif_linear_open(int32_t device, const qlif_kernel_options *given, q
     requireGiven("linear", linear);
     requireRange("device", device, QLIF_HOST, INT32_MAX);
     const qlif_kernel_options options = optionsOf(given);
-    if (device != QLIF_HOST) {
-      fail(QLIF_UNAVAILABLE, "device: got %d, expected QLIF_HOST (-1): CUDA devices have no linear layer", device);
-    }
-    *linear = opened(std::make_unique<OpenLinear>(threadsOf(options), spinOf(options)));
+    *linear = opened(std::make_unique<OpenLinear>(
+        device, device == QLIF_HOST ? openHostLinear(threadsOf(options), spinOf(options)) : openCudaLinear(device)));
   });
 }
 
 qlif_status qlif_linear_close(qlif_linear *linear) {
-  return guarded([&] { closeObject<OpenLinear>("linear", linear, [](OpenLinear &taken) { taken.linear.release(); }); });
+  return guarded([&] { closeObject<OpenLinear>("linear", linear, [](OpenLinear &taken) { taken.linear->release(); }); });
 }
 
 qlif_status qlif_linear_describe(qlif_linear *linear, char *text, size_t length) {
   return guarded([&] {
     requireText(text, length);
-    Held<OpenLinear>("linear", linear)->linear.describe(text, length);
+    Held<OpenLinear>("linear", linear)->linear->describe(text, length);
   });
 }
 
@@ -99,8 +104,8 @@ qlif_status qlif_linear_forward(qlif_linear *linear, const qlif_linear_forward_a
     const LinearArgs args = linearArgsOf(readStruct("qlif_linear_forward_args", given));
     requireLinearInputs(args);
     requireTensor("output", args.output, args.steps * args.batch * args.outputs);
-    requireNoStream(stream);
-    held->linear.forward(args);
+    held->requireStream(stream);
+    held->linear->forward(args, stream);
   });
 }
 
@@ -125,8 +130,8 @@ qlif_status qlif_linear_backward(qlif_linear *linear, const qlif_linear_backward
     requireTensor("grad_weights", args.gradWeights);
     requireTensor("grad_bias", args.gradBias);
     requireTensor("grad_input", args.gradInput);
-    requireNoStream(stream);
-    held->linear.backward(args);
+    held->requireStream(stream);
+    held->linear->backward(args, stream);
   });
 }
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The linear layer of the C interface: its bits, by the definition written down again, and in front of neurons; refusals, handles, empty
- * calls, threads.
+ * calls, threads. With DEVICE 0, its bits on the emulated CUDA device, and graphs.
  */
 #include <pthread.h>
 
 #include "scenario.h"
+
+#ifndef DEVICE
+#define DEVICE QLIF_HOST
+#endif
 
 /* A call, forward and backward, with memory that ends where it should. */
 typedef struct layer {
@@ -96,7 +100,7 @@ static void free_layer(layer *l) {
 static qlif_linear *open_linear(int threads) {
   const qlif_kernel_options options = {.size = sizeof options, .threads = threads};
   qlif_linear *linear = NULL;
-  CHECK_OK(qlif_linear_open(QLIF_HOST, &options, &linear));
+  CHECK_OK(qlif_linear_open(DEVICE, &options, &linear));
   return linear;
 }
 
@@ -178,11 +182,11 @@ static void test_bits(int rounds) {
   /* Around what a vector, a panel, a block and a list have; K first. */
   static const int64_t inputs[] = {0, 1, 2, 63, 64, 65, 112, 113, 130, 257, 1121, 1300};
   static const int64_t outputs[] = {0, 1, 7, 8, 9, 16, 17, 31, 33, 64, 65, 130, 150};
-  static const int64_t batches[] = {0, 1, 2, 12, 13, 31, 32, 33, 64, 70, 129};
+  static const int64_t batches[] = {0, 1, 2, 12, 13, 31, 32, 33, 64, 70, 129, 1025, 2200};
   static const int64_t steps[] = {0, 1, 2, 3, 20, 36, 40};
   for (int i = 0; i < rounds;) {
     const int64_t t = steps[random_int(random_int(0, 7) > 0, 6)];
-    const int64_t b = batches[random_int(random_int(0, 7) > 0, 10)];
+    const int64_t b = batches[random_int(random_int(0, 7) > 0, 12)];
     const int64_t k = inputs[random_int(random_int(0, 7) > 0, 11)];
     const int64_t m = outputs[random_int(random_int(0, 7) > 0, 12)];
     if (t * b * k * m > 3000000) continue;
@@ -198,30 +202,6 @@ static void test_bits(int rounds) {
     free_layer(&l);
     i++;
   }
-}
-
-/* Large enough for helpers to be woken; the number of threads and the type of the input change nothing. */
-static void test_threads(void) {
-  layer l = layer_of(9, 140, 200, 300, QLIF_INPUT_F32, 20, 1);
-  l.backward.grad_output_shared = 0;
-  free((void *)l.backward.grad_output);
-  l.backward.grad_output = random_floats(output_count(&l), -1, 1);
-  if (l.backward.grad_weights == NULL) l.backward.grad_weights = poisoned_floats(weight_count(&l));
-  if (l.backward.grad_input == NULL) l.backward.grad_input = poisoned_floats(input_count(&l));
-  uint64_t expected = 0;
-  for (int threads = 1; threads <= 5; threads++) {
-    qlif_linear *linear = open_linear(threads);
-    poison_outputs(&l);
-    run(&l, linear);
-    uint64_t hash = 0xcbf29ce484222325u;
-    add_to_hash(&hash, l.forward.output, (size_t)output_count(&l) * sizeof(float));
-    add_to_hash(&hash, l.backward.grad_weights, (size_t)weight_count(&l) * sizeof(float));
-    add_to_hash(&hash, l.backward.grad_input, (size_t)input_count(&l) * sizeof(float));
-    if (threads == 1) expected = hash;
-    CHECK(hash == expected);
-    CHECK_OK(qlif_linear_close(linear));
-  }
-  free_layer(&l);
 }
 
 /*
@@ -255,6 +235,43 @@ static void test_odd_numbers(void) {
   }
 }
 
+/* Extents of 0, whatever the others are: no memory is needed but for what is written. */
+static void test_empty_calls(void) {
+  qlif_linear *linear = open_linear(2);
+  const int64_t huge = (int64_t)1 << 58;
+  float one[2] = {5, 7};
+  float bias[2] = {3, 4};
+  const float g[2] = {1, 2};
+  qlif_linear_forward_args f = {.size = sizeof f, .input_type = QLIF_INPUT_BIT, .steps = huge};
+  qlif_linear_backward_args b = {.size = sizeof b, .forward = &f};
+  CHECK_OK(qlif_linear_forward(linear, &f, NULL));
+  CHECK_OK(qlif_linear_backward(linear, &b, NULL));
+  f = (qlif_linear_forward_args){.size = sizeof f, .batch = huge, .inputs = 1, .outputs = 1};
+  b.grad_weights = &one[0];
+  b.grad_bias = &one[1];
+  CHECK_OK(qlif_linear_forward(linear, &f, NULL));
+  CHECK_OK(qlif_linear_backward(linear, &b, NULL));
+  CHECK(one[0] == 0 && one[1] == 0);
+  /* Without an output, the input has no gradient. */
+  one[0] = 5;
+  f = (qlif_linear_forward_args){.size = sizeof f, .steps = 1, .batch = 2, .inputs = 1};
+  b = (qlif_linear_backward_args){.size = sizeof b, .forward = &f, .grad_input = one};
+  CHECK_OK(qlif_linear_backward(linear, &b, NULL));
+  CHECK(one[0] == 0 && one[1] == 0);
+  /* Without an input, the output is the bias, or 0; the bias has a gradient. */
+  f = (qlif_linear_forward_args){.size = sizeof f, .steps = 1, .batch = 1, .outputs = 2, .bias = bias, .output = one};
+  CHECK_OK(qlif_linear_forward(linear, &f, NULL));
+  CHECK(one[0] == 3 && one[1] == 4);
+  f.bias = NULL;
+  CHECK_OK(qlif_linear_forward(linear, &f, NULL));
+  CHECK(one[0] == 0 && one[1] == 0);
+  b = (qlif_linear_backward_args){.size = sizeof b, .forward = &f, .grad_output = g, .grad_weights = one, .grad_bias = bias, .grad_input = one};
+  one[0] = 5;
+  CHECK_OK(qlif_linear_backward(linear, &b, NULL));
+  CHECK(bias[0] == 1 && bias[1] == 2 && one[0] == 5);
+  CHECK_OK(qlif_linear_close(linear));
+}
+
 /* A kernel that makes its input: the bits of the two calls, whether the current is kept or not. */
 static void test_neurons(int rounds) {
   for (int round = 0; round < rounds; round++) {
@@ -274,7 +291,7 @@ static void test_neurons(int rounds) {
       own.output = keeps ? poisoned_floats(output_count(&l)) : NULL;
       fused.forward.input = NULL;
       fused.forward.linear = &own;
-      run_on(&fused, QLIF_HOST, random_int(1, 4));
+      run_on(&fused, DEVICE, random_int(1, 4));
       same_results(&apart, &fused);
       if (keeps) same_bytes("current", current, own.output, output_count(&l), sizeof(float));
       free(own.output);
@@ -284,6 +301,99 @@ static void test_neurons(int rounds) {
     free_scenario(&apart);
     free_layer(&l);
   }
+}
+
+#if DEVICE >= 0
+
+void qlif_emulation_fail(const char *call, int error);
+void qlif_emulation_capture(int capturing);
+int qlif_emulation_launch(void);
+uint64_t qlif_emulation_memory(void);
+int qlif_emulation_holds(void);
+
+/* What is captured is done again with whatever memory then holds; the call's own memory is the graph's. */
+static void test_graphs(void) {
+  for (int i = 0; i < 6; i++) {
+    layer l = layer_of(3, i < 3 ? 70 : 20, 40, 30, i % 3, 30, 1);
+    qlif_linear *linear = open_linear(1);
+    qlif_emulation_capture(1);
+    run(&l, linear);
+    qlif_emulation_capture(0);
+    CHECK_OK(qlif_linear_close(linear));
+    CHECK(qlif_emulation_memory() == 0);
+    float *weights = (float *)l.forward.weights;
+    for (int64_t j = 0; j < weight_count(&l); j++) weights[j] = random_float(-1, 1);
+    poison_outputs(&l);
+    CHECK(qlif_emulation_launch() >= 1);
+    expect_definition(&l);
+    free_layer(&l);
+  }
+}
+
+/* A failure tells what was going on, and leaves no memory behind. */
+static void test_failures(void) {
+  qlif_linear *linear = NULL;
+  FAILS(QLIF_UNAVAILABLE, "device: got 1, but there are 1 CUDA devices", qlif_linear_open(1, NULL, &linear));
+  layer l = layer_of(3, 70, 40, 30, QLIF_INPUT_BIT, 30, 1);
+  if (l.backward.grad_weights == NULL) l.backward.grad_weights = poisoned_floats(weight_count(&l));
+  l.backward.forward = &l.forward;
+  linear = open_linear(1);
+  char text[200];
+  CHECK_OK(qlif_linear_describe(linear, text, sizeof text));
+  CHECK(strcmp(text, "CUDA, emulated, compute capability 9.0") == 0);
+  qlif_emulation_fail("cudaLaunchKernel", 1);
+  FAILS(QLIF_CUDA_ERROR, "launching the linear layer's forward kernel", qlif_linear_forward(linear, &l.forward, NULL));
+  qlif_emulation_fail("cudaMalloc", 2);
+  FAILS(QLIF_OUT_OF_MEMORY, "allocating memory for sums of blocks", qlif_linear_backward(linear, &l.backward, NULL));
+  qlif_emulation_fail("cudaLaunchKernel", 719);
+  FAILS(QLIF_DEVICE_FAULT, "launching the kernel of the weights' gradients", qlif_linear_backward(linear, &l.backward, NULL));
+  CHECK(qlif_emulation_memory() == 0);
+  run(&l, linear);
+  expect_definition(&l);
+  /* More columns than a grid has rows of blocks. */
+  l.forward.outputs = (int64_t)1 << 24;
+  INVALID("outputs: got 16777216, expected at most 8388480", qlif_linear_forward(linear, &l.forward, NULL));
+  CHECK_OK(qlif_linear_close(linear));
+  CHECK(qlif_emulation_holds() == 0);
+  l.forward.outputs = 30;
+  free_layer(&l);
+}
+
+int main(void) {
+  test_failures();
+  test_empty_calls();
+  test_bits(30);
+  test_odd_numbers();
+  test_neurons(30);
+  test_graphs();
+  puts("all passed");
+  return 0;
+}
+
+#else
+
+/* Large enough for helpers to be woken; the number of threads and the type of the input change nothing. */
+static void test_threads(void) {
+  layer l = layer_of(9, 140, 200, 300, QLIF_INPUT_F32, 20, 1);
+  l.backward.grad_output_shared = 0;
+  free((void *)l.backward.grad_output);
+  l.backward.grad_output = random_floats(output_count(&l), -1, 1);
+  if (l.backward.grad_weights == NULL) l.backward.grad_weights = poisoned_floats(weight_count(&l));
+  if (l.backward.grad_input == NULL) l.backward.grad_input = poisoned_floats(input_count(&l));
+  uint64_t expected = 0;
+  for (int threads = 1; threads <= 5; threads++) {
+    qlif_linear *linear = open_linear(threads);
+    poison_outputs(&l);
+    run(&l, linear);
+    uint64_t hash = 0xcbf29ce484222325u;
+    add_to_hash(&hash, l.forward.output, (size_t)output_count(&l) * sizeof(float));
+    add_to_hash(&hash, l.backward.grad_weights, (size_t)weight_count(&l) * sizeof(float));
+    add_to_hash(&hash, l.backward.grad_input, (size_t)input_count(&l) * sizeof(float));
+    if (threads == 1) expected = hash;
+    CHECK(hash == expected);
+    CHECK_OK(qlif_linear_close(linear));
+  }
+  free_layer(&l);
 }
 
 static void test_float_environment(void) {
@@ -441,7 +551,6 @@ static void test_handles(void) {
   qlif_linear *linear = NULL;
   INVALID("linear: got NULL", qlif_linear_open(QLIF_HOST, NULL, NULL));
   INVALID("device: got -2", qlif_linear_open(-2, NULL, &linear));
-  FAILS(QLIF_UNAVAILABLE, "device: got 0, expected QLIF_HOST", qlif_linear_open(0, NULL, &linear));
   qlif_kernel_options options = {.size = sizeof options, .threads = 1025};
   INVALID("threads: got 1025", qlif_linear_open(QLIF_HOST, &options, &linear));
   CHECK(linear == NULL);
@@ -466,43 +575,6 @@ static void test_handles(void) {
   INVALID("linear: got a handle that has been closed", qlif_linear_forward(linear, &l.forward, NULL));
   INVALID("linear: got a handle that has been closed", qlif_linear_close(linear));
   free_layer(&l);
-}
-
-/* Extents of 0, whatever the others are: no memory is needed but for what is written. */
-static void test_empty_calls(void) {
-  qlif_linear *linear = open_linear(2);
-  const int64_t huge = (int64_t)1 << 58;
-  float one[2] = {5, 7};
-  float bias[2] = {3, 4};
-  const float g[2] = {1, 2};
-  qlif_linear_forward_args f = {.size = sizeof f, .input_type = QLIF_INPUT_BIT, .steps = huge};
-  qlif_linear_backward_args b = {.size = sizeof b, .forward = &f};
-  CHECK_OK(qlif_linear_forward(linear, &f, NULL));
-  CHECK_OK(qlif_linear_backward(linear, &b, NULL));
-  f = (qlif_linear_forward_args){.size = sizeof f, .batch = huge, .inputs = 1, .outputs = 1};
-  b.grad_weights = &one[0];
-  b.grad_bias = &one[1];
-  CHECK_OK(qlif_linear_forward(linear, &f, NULL));
-  CHECK_OK(qlif_linear_backward(linear, &b, NULL));
-  CHECK(one[0] == 0 && one[1] == 0);
-  /* Without an output, the input has no gradient. */
-  one[0] = 5;
-  f = (qlif_linear_forward_args){.size = sizeof f, .steps = 1, .batch = 2, .inputs = 1};
-  b = (qlif_linear_backward_args){.size = sizeof b, .forward = &f, .grad_input = one};
-  CHECK_OK(qlif_linear_backward(linear, &b, NULL));
-  CHECK(one[0] == 0 && one[1] == 0);
-  /* Without an input, the output is the bias, or 0; the bias has a gradient. */
-  f = (qlif_linear_forward_args){.size = sizeof f, .steps = 1, .batch = 1, .outputs = 2, .bias = bias, .output = one};
-  CHECK_OK(qlif_linear_forward(linear, &f, NULL));
-  CHECK(one[0] == 3 && one[1] == 4);
-  f.bias = NULL;
-  CHECK_OK(qlif_linear_forward(linear, &f, NULL));
-  CHECK(one[0] == 0 && one[1] == 0);
-  b = (qlif_linear_backward_args){.size = sizeof b, .forward = &f, .grad_output = g, .grad_weights = one, .grad_bias = bias, .grad_input = one};
-  one[0] = 5;
-  CHECK_OK(qlif_linear_backward(linear, &b, NULL));
-  CHECK(bias[0] == 1 && bias[1] == 2 && one[0] == 5);
-  CHECK_OK(qlif_linear_close(linear));
 }
 
 /* ---------------------------------------------------------------- threads that call at the same time */
@@ -547,3 +619,5 @@ int main(void) {
   puts("all passed");
   return 0;
 }
+
+#endif

@@ -3,6 +3,7 @@
 
 import importlib.machinery
 import importlib.util
+import struct
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,25 @@ class OperationsTest(unittest.TestCase):
             for other in ("wide multiplies", "special functions"):
                 if other != name:
                     self.assertLess(found[other], 12, f"kernel {kind}: {found}")
+
+    def test_loops(self):
+        # A branch to the one before, and one to itself: what nvcc ends a kernel with.
+        nop, back, itself = (0x918, 0), (0x947 | 0xF8 << 16 | 0x3FFFFFFF << 34, (1 << 18) - 1), (0x947 | 0xFC << 16 | 0x3FFFFFFF << 34, (1 << 18) - 1)
+        code = b"".join(struct.pack("<QQ", *each) for each in (nop, nop, back, itself))
+        self.assertEqual([None, None, 16, 48], [operations.target_of(code, begin) for begin in range(0, 64, 16)])
+        self.assertEqual([code[16:48]], operations.innermost_loops(code))
+
+    def test_loops_of_the_kernels(self):
+        loops = operations.loops_of_kernels("sm_90")
+        default = operations.Counter()
+        for name, rows in loops.items():
+            # With a key or without one, with or without a tape.
+            if "forwardKernel" in name and "261632" in name and "UseE0" not in name:
+                row = max(rows, key=lambda each: sum(each.values()))
+                default[name] = sum(row.values())
+                self.assertGreaterEqual(row["wide multiplies"], 2 * 2 * 10 - 4, name)
+        self.assertEqual(8, len(default), default)
+        self.assertLess(max(default.values()), 4 * 175, default)
 
     def test_a_step_of_every_kind(self):
         counts = operations.count("sm_90")

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "../../src/cuda.cu"
+#include "../../src/cuda_linear.cu"
 
 dim3 threadIdx;
 dim3 blockIdx;
@@ -52,8 +53,9 @@ std::set<cudaEvent_t> events;
 uint64_t memoryInUse;
 int holds;
 bool capturing;
-// What the last capture recorded.
+// What the last capture recorded, and the memory that it allocated.
 std::vector<std::function<void()>> graph;
+std::vector<void *> ofGraph;
 cudaError_t lastError = cudaSuccess;
 // Of the calling thread, how many contexts deep it is in the one there is.
 thread_local int entered;
@@ -240,10 +242,12 @@ namespace {
 void runGrid(const Launch &launch, dim3 grid, dim3 block) {
   std::lock_guard<std::mutex> lock(oneLaunch);
   running = launch;
-  for (unsigned y = grid.y; y-- > 0;) {
-    for (unsigned x = grid.x; x-- > 0;) {
-      blockIdx = dim3(x, y, 0);
-      runBlock((int)block.x);
+  for (unsigned z = grid.z; z-- > 0;) {
+    for (unsigned y = grid.y; y-- > 0;) {
+      for (unsigned x = grid.x; x-- > 0;) {
+        blockIdx = dim3(x, y, z);
+        runBlock((int)block.x);
+      }
     }
   }
 }
@@ -264,7 +268,7 @@ cudaError_t emulateLaunch(void (*thread)(void *, void *), void *kernel, const vo
   if (cudaError_t error = failing("cudaLaunchKernel")) {
     return error;
   }
-  if (grid.x == 0 || grid.y == 0 || block.x == 0 || block.x > 1024) {
+  if (grid.x == 0 || grid.y == 0 || grid.y > 65535 || grid.z == 0 || grid.z > 65535 || block.x == 0 || block.x > 1024) {
     return cudaErrorInvalidValue;
   }
   // A launch takes its argument along.
@@ -284,6 +288,10 @@ void qlif_emulation_capture(int now) {
   capturing = now != 0;
   if (capturing) {
     graph.clear();
+    for (void *each : ofGraph) {
+      free(each);
+    }
+    ofGraph.clear();
   }
 }
 
@@ -440,6 +448,23 @@ cudaError_t cudaFree(void *from) {
   }
   free(from);
   return failing("cudaFree");
+}
+
+cudaError_t cudaMallocAsync(void **to, size_t bytes, cudaStream_t) { return cudaMalloc(to, bytes); }
+
+cudaError_t cudaFreeAsync(void *from, cudaStream_t) {
+  {
+    std::lock_guard<std::mutex> lock(stateMutex);
+    if (capturing) {
+      // It is the graph's, which does with it again whatever it did.
+      auto found = memory.find(from);
+      memoryInUse -= found->second;
+      memory.erase(found);
+      ofGraph.push_back(from);
+      return cudaSuccess;
+    }
+  }
+  return cudaFree(from);
 }
 
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// As much of CUDA's runtime and language as src/cuda.cu uses, on the host: a device whose memory is the process's own and whose launches
+// As much of CUDA's runtime and language as src/cuda.cu and src/cuda_linear.cu use, on the host: a device whose memory is the process's own and whose launches
 // run the kernels' true code, thread by thread, before they return. In the place of CUDA's header of this name, so that the kernels'
 // indexing, and the code around them, can be tested where there is no device.
 //
@@ -32,7 +32,10 @@ unsigned emulateBallot(bool vote);
 void emulateBarrier();
 
 inline unsigned __ballot_sync(unsigned, bool vote) { return emulateBallot(vote); }
+inline void __syncwarp() { emulateBallot(false); }
 inline void __syncthreads() { emulateBarrier(); }
+inline int __popc(unsigned word) { return __builtin_popcount(word); }
+inline int __ffs(int word) { return __builtin_ffs(word); }
 
 template <class T>
 T __ldg(const T *address) {
@@ -145,6 +148,8 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *
 cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode);
 cudaError_t cudaMalloc(void **memory, size_t bytes);
 cudaError_t cudaFree(void *memory);
+cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t stream);
+cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream);
 enum cudaMemcpyKind { cudaMemcpyDeviceToDevice = 3 };
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);

@@ -188,6 +188,11 @@ class _Kernels:
 _kernels = _Kernels()
 
 
+def _stream_of(device: torch.device) -> int:
+    """The stream that a call on this device goes to; 0 on the host."""
+    return 0 if device.type == "cpu" else torch.cuda.current_stream(device).cuda_stream
+
+
 class _Lease:
     """A kernel for a call on a tensor's device."""
 
@@ -195,7 +200,7 @@ class _Lease:
         host = input.device.type == "cpu"
         threads = min(torch.get_num_threads(), 1024) if host else None
         self.key = (config, "cpu" if host else f"cuda:{input.device.index}", threads)
-        self.stream = 0 if host else torch.cuda.current_stream(input.device).cuda_stream
+        self.stream = _stream_of(input.device)
 
     def __enter__(self) -> Kernel:
         self.kernel = _kernels.take(self.key)
@@ -523,25 +528,26 @@ def _run_autograd(
 
 
 class _Linears:
-    """Idle linear layers by the number of their threads, as those of kernels."""
+    """Idle linear layers by device and number of threads, as those of kernels."""
 
     def __init__(self) -> None:
-        self._idle: Dict[int, List[Any]] = {}
+        self._idle: Dict[Tuple[int, int], List[Any]] = {}
         self._lock = threading.Lock()
         os.register_at_fork(
             before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
         )
 
     @contextlib.contextmanager
-    def lease(self) -> Iterator[Any]:
-        threads = min(torch.get_num_threads(), 1024)
+    def lease(self, device: torch.device) -> Iterator[Any]:
+        host = device.type == "cpu"
+        number, threads = (native.HOST, min(torch.get_num_threads(), 1024)) if host else (device.index, 1)
         with self._lock:
-            idle = self._idle.setdefault(threads, [])
+            idle = self._idle.setdefault((number, threads), [])
             handle = idle.pop() if idle else None
         if handle is None:
             handle = ctypes.c_void_p()
             options = native.sized(native.KernelOptions, threads=threads)
-            native.library().call("qlif_linear_open", native.HOST, ctypes.byref(options), ctypes.byref(handle))
+            native.library().call("qlif_linear_open", number, ctypes.byref(options), ctypes.byref(handle))
         try:
             yield handle
         finally:
@@ -611,8 +617,8 @@ def _linear(input, weight, bias, rows=0):
         args.bias = _pointer(kept[-1])
     output = _fake_linear(input, weight.detach(), bias, rows)
     args.output = _pointer(output)
-    with _linears.lease() as handle:
-        native.library().call("qlif_linear_forward", handle, ctypes.byref(args), None)
+    with _linears.lease(input.device) as handle:
+        native.library().call("qlif_linear_forward", handle, ctypes.byref(args), _stream_of(input.device))
     return output
 
 
@@ -632,8 +638,8 @@ def _linear_backward(grad_output, input, weight, wanted):
     args.grad_input = _pointer(results[0]) if wanted & LINEAR_INPUT else None
     args.grad_weights = _pointer(results[1]) if wanted & LINEAR_WEIGHT else None
     args.grad_bias = _pointer(results[2]) if wanted & LINEAR_BIAS else None
-    with _linears.lease() as handle:
-        native.library().call("qlif_linear_backward", handle, ctypes.byref(args), None)
+    with _linears.lease(input.device) as handle:
+        native.library().call("qlif_linear_backward", handle, ctypes.byref(args), _stream_of(input.device))
     return results
 
 
@@ -693,6 +699,8 @@ def _define_in_python() -> None:
     kernels = {
         "run": _run,
         "run_backward": _run_backward,
+        "linear": _linear,
+        "linear_backward": _linear_backward,
         "batch_sums": _batch_sums,
         "fresh_state": _fresh_state,
         "move_statistics": _move_statistics,
@@ -700,8 +708,6 @@ def _define_in_python() -> None:
     for key in ("CPU", "CUDA"):
         for name, kernel in kernels.items():
             library.impl(name, kernel, key)
-    library.impl("linear", _linear, "CPU")
-    library.impl("linear_backward", _linear_backward, "CPU")
     library.impl("linear", _linear_autograd, "Autograd")
     library.impl("linear_backward", _linear_backward_autograd, "Autograd")
     library.impl("run", _run_autograd, "Autograd")

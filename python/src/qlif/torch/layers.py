@@ -1041,7 +1041,8 @@ class PackedSpikes(NamedTuple):
     def unpack(self) -> Tensor:
         """The spikes as bool, (T, B, K)."""
         steps, batch, inputs = self.shape
-        bits = self.words.reshape(-1).view(torch.uint8).unsqueeze(-1) >> torch.arange(8, dtype=torch.uint8) & 1
+        places = torch.arange(8, dtype=torch.uint8, device=self.words.device)
+        bits = self.words.reshape(-1).view(torch.uint8).unsqueeze(-1) >> places & 1
         return bits.reshape(steps, 64 * self.words.shape[1])[:, : batch * inputs].reshape(self.shape).bool()
 
 
@@ -1051,14 +1052,14 @@ def pack(spikes: Tensor) -> PackedSpikes:
     >>> input = qlif.torch.pack(torch.rand(20, 128, 784) < 0.1)
     >>> current = qlif.torch.SpikeLinear(784, 512)(input)
     """
-    if not isinstance(spikes, Tensor) or spikes.dim() != 3 or spikes.device.type != "cpu":
-        got = f"{tuple(spikes.shape)} on {spikes.device}" if isinstance(spikes, Tensor) else type(spikes).__name__
-        raise ValueError(f"spikes: got {got}, expected a tensor of shape (T, B, K) on the CPU")
+    if not isinstance(spikes, Tensor) or spikes.dim() != 3:
+        got = f"{tuple(spikes.shape)}" if isinstance(spikes, Tensor) else type(spikes).__name__
+        raise ValueError(f"spikes: got {got}, expected a tensor of shape (T, B, K)")
     steps, batch, inputs = spikes.shape
     words = (batch * inputs + 63) // 64
-    bits = torch.zeros((steps, words * 64), dtype=torch.uint8)
+    bits = torch.zeros((steps, words * 64), dtype=torch.uint8, device=spikes.device)
     bits[:, : batch * inputs] = (spikes != 0).reshape(steps, batch * inputs)
-    places = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8)
+    places = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8, device=spikes.device)
     packed = (bits.view(steps, words * 8, 8) * places).sum(-1, dtype=torch.uint8)
     return PackedSpikes(packed.reshape(-1).view(torch.int64).reshape(steps, words), (steps, batch, inputs))
 
@@ -1067,7 +1068,7 @@ class SpikeLinear(nn.Module):
     """A linear layer driven by spikes, in the place of `torch.nn.Linear`: the same arguments, initial values and names
     in `state_dict`, output and gradients in an order of additions that every device and thread count keeps
     (docs/numerics.md). It adds up the weights of the inputs that spiked, which is faster than a dense product where few
-    do. On the CPU.
+    do.
 
         >>> linear = qlif.torch.SpikeLinear(784, 128)
         >>> current = linear(spikes)                    # (T, B, 784) in, bool, uint8 or float32; (T, B, 128) out
@@ -1117,9 +1118,9 @@ class SpikeLinear(nn.Module):
             raise ValueError(
                 f"input: got the shape {tuple(input.shape)}, expected (T, B, {self.in_features}), with or without T and B"
             )
-        if input.device.type not in ("cpu", "meta"):
+        if input.device.type not in ("cpu", "cuda", "meta"):
             raise NotImplementedError(
-                f"input: got a tensor on {input.device}: SpikeLinear runs on the CPU; use nn.Linear there"
+                f"input: got a tensor on {input.device}: SpikeLinear runs on the CPU and on CUDA devices; use nn.Linear there"
             )
         if input.is_complex():
             raise TypeError(f"input: got {input.dtype}, expected real numbers")

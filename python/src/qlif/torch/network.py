@@ -39,7 +39,7 @@ class Mean(nn.Module):
         steps = values.shape[0]
         if steps == 0:
             raise ValueError("values: got no step, expected at least one")
-        if values.device.type != "cpu":
+        if values.device.type not in ("cpu", "cuda"):
             return values.float().mean(0)
         # A linear layer whose terms are the steps, with all inputs set: its order of additions is defined.
         flat = values.float().reshape(steps, -1)

@@ -12,10 +12,12 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -853,13 +855,14 @@ RunResult runAutograd(const Tensor &input, TensorList parameters, const Optional
 
 // ---------------------------------------------------------------- a linear layer driven by spikes
 
-/** An idle linear layer of so many threads. */
+/** An idle linear layer of a device, on the host of so many threads. */
 class LinearLease {
  public:
-  LinearLease() : threads_(std::min(at::get_num_threads(), 1024)) {
+  explicit LinearLease(const c10::Device &device)
+      : key_(device.is_cpu() ? QLIF_HOST : device.index(), device.is_cpu() ? std::min(at::get_num_threads(), 1024) : 1) {
     {
       std::lock_guard<std::mutex> lock(mutex);
-      std::vector<qlif_linear *> &idle = all()[threads_];
+      std::vector<qlif_linear *> &idle = all()[key_];
       if (!idle.empty()) {
         linear_ = idle.back();
         idle.pop_back();
@@ -868,14 +871,14 @@ class LinearLease {
     }
     qlif_kernel_options options{};
     options.size = sizeof options;
-    options.threads = threads_;
-    check(library.qlif_linear_open(QLIF_HOST, &options, &linear_));
+    options.threads = key_.second;
+    check(library.qlif_linear_open(key_.first, &options, &linear_));
   }
 
   ~LinearLease() {
     if (linear_ != nullptr) {
       std::lock_guard<std::mutex> lock(mutex);
-      all()[threads_].push_back(linear_);
+      all()[key_].push_back(linear_);
     }
   }
 
@@ -885,12 +888,15 @@ class LinearLease {
   qlif_linear *get() const { return linear_; }
 
  private:
-  static std::unordered_map<int32_t, std::vector<qlif_linear *>> &all() {
-    static auto *idle = new std::unordered_map<int32_t, std::vector<qlif_linear *>>();
+  /** Device and threads. */
+  using Key = std::pair<int32_t, int32_t>;
+
+  static std::map<Key, std::vector<qlif_linear *>> &all() {
+    static auto *idle = new std::map<Key, std::vector<qlif_linear *>>();
     return *idle;
   }
 
-  const int32_t threads_;
+  const Key key_;
   qlif_linear *linear_ = nullptr;
 };
 
@@ -941,8 +947,8 @@ Tensor linear(const Tensor &input, const Tensor &weight, const OptionalTensor &b
   }
   Tensor output = emptyResult({input.size(0), product.args.batch, weight.size(0)}, weight.options());
   product.args.output = dataOf<float>(output);
-  LinearLease lease;
-  check(library.qlif_linear_forward(lease.get(), &product.args, nullptr));
+  LinearLease lease(input.device());
+  check(library.qlif_linear_forward(lease.get(), &product.args, streamOf(input.device())));
   return output;
 }
 
@@ -967,8 +973,8 @@ std::vector<Tensor> linearBackward(const Tensor &gradOutput, const Tensor &input
   Tensor gradInput = result(wanted & LINEAR_INPUT, input.sizes(), args.grad_input);
   Tensor gradWeights = result(wanted & LINEAR_WEIGHT, {weight.size(1), weight.size(0)}, args.grad_weights);
   Tensor gradBias = result(wanted & LINEAR_BIAS, {weight.size(0)}, args.grad_bias);
-  LinearLease lease;
-  check(library.qlif_linear_backward(lease.get(), &args, nullptr));
+  LinearLease lease(input.device());
+  check(library.qlif_linear_backward(lease.get(), &args, streamOf(input.device())));
   return {gradInput, wanted & LINEAR_WEIGHT ? gradWeights.t() : gradWeights, gradBias};
 }
 
@@ -1280,6 +1286,8 @@ TORCH_LIBRARY_IMPL(qlif, CPU, m) {
 }
 
 TORCH_LIBRARY_IMPL(qlif, CUDA, m) {
+  m.impl("linear", linear);
+  m.impl("linear_backward", linearBackward);
   m.impl("run", run);
   m.impl("run_backward", runBackward);
   m.impl("batch_sums", batchSums);

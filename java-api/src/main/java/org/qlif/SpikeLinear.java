@@ -4,6 +4,7 @@ package org.qlif;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Predicate;
 import org.qlif.spi.BackendLinear;
 
@@ -80,6 +81,14 @@ public final class SpikeLinear implements AutoCloseable {
     /** A description of what runs, for people. */
     public String description() {
         return backend.description();
+    }
+
+    /**
+     * What this layer's backend offers beyond this class, such as streams of a GPU; empty if it has nothing of that type. It is bound to
+     * this layer, to be used from one thread at a time, not during a call, and until {@link #close()}.
+     */
+    public <T> Optional<T> extension(Class<T> type) {
+        return backend.extension(Objects.requireNonNull(type, "type"));
     }
 
     /** Whether the device reaches memory of another. */

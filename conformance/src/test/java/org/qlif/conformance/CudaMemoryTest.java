@@ -21,15 +21,19 @@ import org.qlif.Forward;
 import org.qlif.Kernel;
 import org.qlif.KernelOptions;
 import org.qlif.LifConfig;
+import org.qlif.LinearBackward;
+import org.qlif.LinearForward;
 import org.qlif.NativeException;
 import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
+import org.qlif.SpikeLinear;
 import org.qlif.Tape;
 import org.qlif.Tensor;
 import org.qlif.gpu.CudaDevice;
 import org.qlif.gpu.CudaEvent;
 import org.qlif.gpu.CudaGraph;
 import org.qlif.gpu.CudaKernel;
+import org.qlif.gpu.CudaLinear;
 import org.qlif.gpu.CudaStream;
 import org.qlif.gpu.DeviceBuffer;
 import org.qlif.gpu.PinnedBuffer;
@@ -319,6 +323,54 @@ class CudaMemoryTest {
                 }
             }
         }
+    }
+
+    /** At once, on a stream, and in a graph that outlives the layer. */
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"BIT", "U8", "F32"})
+    void runsALinearLayer(DType type) {
+        LinearCase linear = new LinearCase(
+                Seeds.random(Seeds.of(0)), 3, 70, 45, 33, type, 0.3, LinearCase.Values.SPIKES, true, false);
+        try (Memory memory = new Memory(Memory.Kind.ARRAYS);
+                OnDevice onDevice = new OnDevice(device, CONFIG);
+                CudaStream stream = device.newStream()) {
+            SpikeLinear layer = SpikeLinear.open(DEVICE, ONE_THREAD);
+            LinearForward hostForward = linear.forward(memory);
+            LinearBackward hostBackward = linear.backward(hostForward, memory, LinearCase.EVERYTHING);
+            LinearForward forward = onDevice.twin(hostForward);
+            LinearBackward backward = onDevice.twin(hostBackward, forward);
+            Runnable both = () -> {
+                layer.forward(forward);
+                layer.backward(backward);
+            };
+            both.run();
+            assertSameBits(linear, onDevice, hostBackward);
+            CudaLinear control = layer.extension(CudaLinear.class).orElseThrow();
+            assertThat(control.stream()).isNull();
+            control.stream(stream);
+            assertThat(control.stream()).isSameAs(stream);
+            both.run();
+            stream.synchronize();
+            assertSameBits(linear, onDevice, hostBackward);
+            try (CudaGraph graph = CudaGraph.capture(stream, both)) {
+                layer.close();
+                graph.launch(stream);
+                stream.synchronize();
+                assertSameBits(linear, onDevice, hostBackward);
+            }
+            assertThatThrownBy(() -> control.stream(null))
+                    .isExactlyInstanceOf(IllegalStateException.class)
+                    .hasMessage("this linear layer is closed");
+        }
+    }
+
+    /** Then forgets what was computed. */
+    private static void assertSameBits(LinearCase linear, OnDevice onDevice, LinearBackward host) {
+        onDevice.fetch();
+        LinearCase.results(host).assertSameBits(linear.expected(), linear.toString());
+        onDevice.forget(host.forward().output(), host.gradWeights(), host.gradBias(), host.gradInput());
     }
 
     @Test

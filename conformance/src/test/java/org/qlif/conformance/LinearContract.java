@@ -728,7 +728,7 @@ abstract class LinearContract {
         try (SpikeLinear layer = open(2)) {
             assertThat(layer.device()).isEqualTo(device);
             assertThat(layer).hasToString("SpikeLinear[" + device + "]");
-            assertThat(layer.description()).contains("thread");
+            assertThat(layer.description()).contains(device.kind().equals("cpu") ? "thread" : "CUDA");
             LinearForward forward =
                     new LinearForward().input(Tensor.zeros(DType.BIT, T, B, K)).weights(f32(K, M));
             assertThat(forward).hasToString("LinearForward[input=BIT[3, 2, 70], weights=F32[70, 5]]");

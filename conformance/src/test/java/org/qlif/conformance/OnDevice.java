@@ -5,9 +5,12 @@ import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.Forward;
+import org.qlif.LinearBackward;
+import org.qlif.LinearForward;
 import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
@@ -100,9 +103,33 @@ final class OnDevice implements AutoCloseable {
                 .gradInitialState(twin(host.gradInitialState()));
     }
 
+    LinearForward twin(LinearForward host) {
+        return new LinearForward()
+                .input(twin(host.input()))
+                .weights(twin(host.weights()))
+                .bias(twin(host.bias()))
+                .output(twin(host.output()));
+    }
+
+    LinearBackward twin(LinearBackward host, LinearForward forward) {
+        return new LinearBackward(forward)
+                .gradOutput(twin(host.gradOutput()))
+                .gradWeights(twin(host.gradWeights()))
+                .gradBias(twin(host.gradBias()))
+                .gradInput(twin(host.gradInput()));
+    }
+
     /** Copies the content of every twin back to the host. */
     void fetch() {
         buffers.forEach((host, buffer) -> buffer.copyTo(host.segment()));
+    }
+
+    /** Overwrites what the twins of {@code hosts} hold. */
+    void forget(Tensor... hosts) {
+        for (Tensor host : hosts) {
+            host.segment().fill((byte) 0xa5);
+            Objects.requireNonNull(buffers.get(host)).copyFrom(host.segment());
+        }
     }
 
     @Override

@@ -15,6 +15,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 import org.qlif.spi.Backend;
 import org.qlif.spi.BackendKernel;
+import org.qlif.spi.BackendLinear;
 
 /**
  * Offers the devices {@code cuda:0} and up, one for each GPU. Where no GPU can run there is still {@code cuda:0}, with the reason. The
@@ -155,6 +156,16 @@ public final class CudaBackend implements Backend {
     @Override
     public BackendKernel open(NeuronConfig config, Device device, KernelOptions options) {
         return NativeKernel.open(config, options, new CudaSite(device, ordinal(device)));
+    }
+
+    @Override
+    public List<String> linearObstacles(KernelOptions options, Device device) {
+        return List.of();
+    }
+
+    @Override
+    public BackendLinear openLinear(Device device, KernelOptions options) {
+        return NativeLinear.open(options, new CudaSite(device, ordinal(device)));
     }
 
     private static int ordinal(Device device) {

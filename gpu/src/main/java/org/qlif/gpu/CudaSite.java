@@ -12,7 +12,7 @@ import org.qlif.Parameters;
 import org.qlif.Tensor;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
-/** A kernel on a GPU: its calls run on a stream, and reach the GPU's memory beside the host's. */
+/** A kernel or linear layer on a GPU: its calls run on a stream, and reach the GPU's memory beside the host's. */
 final class CudaSite implements NativeKernel.Site {
     private final Device device;
     private final Context context;
@@ -97,35 +97,35 @@ final class CudaSite implements NativeKernel.Site {
     }
 
     @Override
-    public void finish(NativeKernel kernel, @Nullable NativeTape tape) {
+    public void finish(Holders called, @Nullable NativeTape tape) {
         if (entered == null || staging.copies()) {
             Driver.check(cuda_h.cuStreamSynchronize(staging.stream()), "cuStreamSynchronize");
         } else {
-            keep(entered, kernel, tape);
+            keep(entered, called, tape);
             entered.kept();
         }
     }
 
     @Override
-    public void abandon(NativeKernel kernel, @Nullable NativeTape tape) {
+    public void abandon(Holders called, @Nullable NativeTape tape) {
         // Whoever waits for every call may free its memory after a failed one too.
         if (entered == null || staging.loaded()) {
             // The failure that led here is the one to report.
             cuda_h.cuStreamSynchronize(staging.stream());
         } else {
-            keep(entered, kernel, tape);
+            keep(entered, called, tape);
         }
     }
 
     /** The call goes on after it has returned. */
-    private void keep(CudaStream stream, NativeKernel kernel, @Nullable NativeTape tape) {
+    private void keep(CudaStream stream, Holders called, @Nullable NativeTape tape) {
         Holds holds = staging.holds();
         for (int i = 0; i < holds.count(); i++) {
             stream.keep(holds.scope(i));
         }
         Capture capture = Capture.current();
         if (capture != null) {
-            capture.hold(kernel.holders());
+            capture.hold(called);
             if (tape != null) {
                 capture.hold(tape.holders());
             }
@@ -143,7 +143,25 @@ final class CudaSite implements NativeKernel.Site {
 
     @Override
     public <T> Optional<T> extension(Class<T> type, NativeKernel kernel) {
-        return type == CudaKernel.class ? Optional.of(type.cast(new Control(kernel))) : Optional.empty();
+        return type == CudaKernel.class ? Optional.of(type.cast(new KernelControl(kernel))) : Optional.empty();
+    }
+
+    @Override
+    public <T> Optional<T> extension(Class<T> type, NativeLinear linear) {
+        return type == CudaLinear.class ? Optional.of(type.cast(new LinearControl(linear))) : Optional.empty();
+    }
+
+    /** Sets the stream of the calls of what lives as long as {@code lifetime}. */
+    private void stream(Lifetime lifetime, @Nullable CudaStream next) {
+        lifetime.requireOpen();
+        if (next != null) {
+            next.lifetime().requireOpen();
+            if (!next.device().equals(device)) {
+                throw new IllegalArgumentException(
+                        "stream: got one of " + next.device() + ", expected one of " + device);
+            }
+        }
+        stream = next;
     }
 
     @Override
@@ -158,10 +176,10 @@ final class CudaSite implements NativeKernel.Site {
         }
     }
 
-    private final class Control implements CudaKernel {
+    private final class KernelControl implements CudaKernel {
         private final NativeKernel kernel;
 
-        Control(NativeKernel kernel) {
+        KernelControl(NativeKernel kernel) {
             this.kernel = kernel;
         }
 
@@ -172,15 +190,7 @@ final class CudaSite implements NativeKernel.Site {
 
         @Override
         public void stream(@Nullable CudaStream next) {
-            kernel.lifetime().requireOpen();
-            if (next != null) {
-                next.lifetime().requireOpen();
-                if (!next.device().equals(device)) {
-                    throw new IllegalArgumentException(
-                            "stream: got one of " + next.device() + ", expected one of " + device);
-                }
-            }
-            stream = next;
+            CudaSite.this.stream(kernel.lifetime(), next);
         }
 
         @Override
@@ -192,6 +202,24 @@ final class CudaSite implements NativeKernel.Site {
         public void checkParameters(boolean check) {
             kernel.lifetime().requireOpen();
             checksParameters = check;
+        }
+    }
+
+    private final class LinearControl implements CudaLinear {
+        private final NativeLinear linear;
+
+        LinearControl(NativeLinear linear) {
+            this.linear = linear;
+        }
+
+        @Override
+        public @Nullable CudaStream stream() {
+            return stream;
+        }
+
+        @Override
+        public void stream(@Nullable CudaStream next) {
+            CudaSite.this.stream(linear.lifetime(), next);
         }
     }
 }

@@ -110,11 +110,11 @@ final class HeldCalls {
     }
 
     /** {@code qlif_linear_forward}, which lends memory of no more than 16 arenas: its status. */
-    static int linearForward(MemorySegment linear, MemorySegment args, MemorySegment[] held) {
+    static int linearForward(MemorySegment linear, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
-                case 4 -> (int) Four.LINEAR_FORWARD.invokeExact(linear, args, MemorySegment.NULL, held);
-                default -> (int) Sixteen.LINEAR_FORWARD.invokeExact(linear, args, MemorySegment.NULL, held);
+                case 4 -> (int) Four.LINEAR_FORWARD.invokeExact(linear, args, stream, held);
+                default -> (int) Sixteen.LINEAR_FORWARD.invokeExact(linear, args, stream, held);
             };
         } catch (Throwable failure) {
             throw unchecked(failure);
@@ -122,11 +122,11 @@ final class HeldCalls {
     }
 
     /** {@code qlif_linear_backward}, likewise. */
-    static int linearBackward(MemorySegment linear, MemorySegment args, MemorySegment[] held) {
+    static int linearBackward(MemorySegment linear, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
-                case 4 -> (int) Four.LINEAR_BACKWARD.invokeExact(linear, args, MemorySegment.NULL, held);
-                default -> (int) Sixteen.LINEAR_BACKWARD.invokeExact(linear, args, MemorySegment.NULL, held);
+                case 4 -> (int) Four.LINEAR_BACKWARD.invokeExact(linear, args, stream, held);
+                default -> (int) Sixteen.LINEAR_BACKWARD.invokeExact(linear, args, stream, held);
             };
         } catch (Throwable failure) {
             throw unchecked(failure);

@@ -9,7 +9,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.Parameters;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
-/** A kernel on the host: its calls are done when they return, and reach no memory but the host's. */
+/** A kernel or linear layer on the host: its calls are done when they return, and reach no memory but the host's. */
 final class HostSite implements NativeKernel.Site {
     private final HostStaging staging = new HostStaging();
 
@@ -37,16 +37,21 @@ final class HostSite implements NativeKernel.Site {
     public void check(NeuronConfig config, Parameters parameters) {}
 
     @Override
-    public void finish(NativeKernel kernel, @Nullable NativeTape tape) {}
+    public void finish(Holders called, @Nullable NativeTape tape) {}
 
     @Override
-    public void abandon(NativeKernel kernel, @Nullable NativeTape tape) {}
+    public void abandon(Holders called, @Nullable NativeTape tape) {}
 
     @Override
     public void leave() {}
 
     @Override
     public <T> Optional<T> extension(Class<T> type, NativeKernel kernel) {
+        return Optional.empty();
+    }
+
+    @Override
+    public <T> Optional<T> extension(Class<T> type, NativeLinear linear) {
         return Optional.empty();
     }
 

@@ -67,6 +67,6 @@ public final class NativeBackend implements Backend {
 
     @Override
     public BackendLinear openLinear(Device device, KernelOptions options) {
-        return new NativeLinear(options);
+        return NativeLinear.open(options, new HostSite());
     }
 }

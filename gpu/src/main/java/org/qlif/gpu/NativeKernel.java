@@ -63,7 +63,7 @@ final class NativeKernel implements BackendKernel {
     private final String description;
     private @Nullable Broadcast modulation;
 
-    /** Where a kernel runs: what has to be done around its calls. */
+    /** Where a kernel or a linear layer runs: what has to be done around its calls. */
     interface Site extends AutoCloseable {
         /** How the library numbers the device. */
         int number();
@@ -83,16 +83,24 @@ final class NativeKernel implements BackendKernel {
          */
         void check(NeuronConfig config, Parameters parameters);
 
-        /** Waits for a call if it must be done when it returns, or else keeps what it uses. {@code tape} may be null. */
-        void finish(NativeKernel kernel, @Nullable NativeTape tape);
+        /**
+         * Waits for a call if it must be done when it returns, or else keeps what it uses.
+         *
+         * @param called who needs the kernel or the layer
+         * @param tape may be null
+         */
+        void finish(Holders called, @Nullable NativeTape tape);
 
         /** Waits, after a failure, until nothing uses the caller's memory any more, or keeps it. Throws nothing. */
-        void abandon(NativeKernel kernel, @Nullable NativeTape tape);
+        void abandon(Holders called, @Nullable NativeTape tape);
 
         void leave();
 
         /** What callers can do beyond the common interface; see {@link org.qlif.Kernel#extension}. */
         <T> Optional<T> extension(Class<T> type, NativeKernel kernel);
+
+        /** The same of a linear layer; see {@link org.qlif.SpikeLinear#extension}. */
+        <T> Optional<T> extension(Class<T> type, NativeLinear linear);
 
         @Override
         void close();
@@ -166,7 +174,7 @@ final class NativeKernel implements BackendKernel {
 
     @Override
     public boolean takesLinear() {
-        return site.number() == qlif_h.QLIF_HOST();
+        return true;
     }
 
     @Override
@@ -193,7 +201,7 @@ final class NativeKernel implements BackendKernel {
                             handle, forwardArgs, stream, staging.holds().segments()),
                     "qlif_forward");
             staging.store();
-            site.finish(this, tape);
+            site.finish(holders, tape);
             done = true;
         } finally {
             end(done, tape, call);
@@ -215,7 +223,7 @@ final class NativeKernel implements BackendKernel {
                             handle, backwardArgs, stream, staging.holds().segments()),
                     "qlif_backward");
             staging.store();
-            site.finish(this, tape);
+            site.finish(holders, tape);
             done = true;
         } finally {
             end(done, tape, call);
@@ -251,7 +259,7 @@ final class NativeKernel implements BackendKernel {
             staging.load();
             Status.check(HeldCalls.draw(handle, drawArgs, queue, staging.holds().segments()), "qlif_draw");
             staging.store();
-            site.finish(this, null);
+            site.finish(holders, null);
             done = true;
         } finally {
             end(done, null, any);
@@ -264,7 +272,7 @@ final class NativeKernel implements BackendKernel {
     private void end(boolean done, @Nullable NativeTape tape, Object call) {
         try {
             if (!done) {
-                site.abandon(this, tape);
+                site.abandon(holders, tape);
             }
         } finally {
             staging.clear();

@@ -4,8 +4,10 @@ package org.qlif.gpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.qlif.DType;
+import org.qlif.Device;
 import org.qlif.KernelOptions;
 import org.qlif.LinearBackward;
 import org.qlif.LinearForward;
@@ -16,7 +18,7 @@ import org.qlif.gpu.ffi.qlif.qlif_linear_backward_args;
 import org.qlif.gpu.ffi.qlif.qlif_linear_forward_args;
 import org.qlif.spi.BackendLinear;
 
-/** A linear layer of the library on the host: fills the argument structs from descriptions and calls. */
+/** A linear layer of the library, on the host or on a GPU: fills the argument structs from descriptions and calls. */
 final class NativeLinear implements BackendLinear {
     /** Native code on other threads reads it, and layers pass from thread to thread. */
     private final Arena arena = Arena.ofShared();
@@ -24,11 +26,26 @@ final class NativeLinear implements BackendLinear {
     private final MemorySegment forwardArgs = arena.allocate(qlif_linear_forward_args.layout());
     private final MemorySegment backwardArgs = arena.allocate(qlif_linear_backward_args.layout());
     private final MemorySegment backwardsForward = arena.allocate(qlif_linear_forward_args.layout());
-    private final HostStaging staging = new HostStaging();
+    private final NativeKernel.Site site;
+    private final Staging staging;
     private final MemorySegment handle;
+    private final Lifetime lifetime = new Lifetime("this linear layer");
+    private final Holders holders = new Holders(this::release);
     private final String description;
 
-    NativeLinear(KernelOptions options) {
+    /** A layer on {@code site}, which it closes with itself, or if it can't be opened. */
+    static NativeLinear open(KernelOptions options, NativeKernel.Site site) {
+        try {
+            return new NativeLinear(options, site);
+        } catch (Throwable failure) {
+            site.close();
+            throw failure;
+        }
+    }
+
+    private NativeLinear(KernelOptions options, NativeKernel.Site site) {
+        this.site = site;
+        this.staging = site.staging();
         MemorySegment opened = MemorySegment.NULL;
         try {
             qlif_linear_forward_args.size(forwardArgs, (int) forwardArgs.byteSize());
@@ -37,7 +54,7 @@ final class NativeLinear implements BackendLinear {
             qlif_linear_backward_args.forward(backwardArgs, backwardsForward);
             MemorySegment out = arena.allocate(qlif_h.C_POINTER);
             Status.check(
-                    qlif_h.qlif_linear_open(qlif_h.QLIF_HOST(), NativeKernel.struct(options, arena), out),
+                    qlif_h.qlif_linear_open(site.number(), NativeKernel.struct(options, arena), out),
                     "qlif_linear_open");
             opened = out.get(qlif_h.C_POINTER, 0);
             MemorySegment text = arena.allocate(512);
@@ -57,21 +74,39 @@ final class NativeLinear implements BackendLinear {
     }
 
     @Override
+    public boolean reaches(Device place) {
+        return site.reaches(place);
+    }
+
+    @Override
+    public <T> Optional<T> extension(Class<T> type) {
+        return site.extension(type, this);
+    }
+
+    @Override
     public void forward(LinearForward call) {
+        MemorySegment stream = site.enter();
+        boolean done = false;
         try {
             bind(staging, forwardArgs, call);
             staging.load();
             Status.check(
-                    HeldCalls.linearForward(handle, forwardArgs, staging.holds().segments()), "qlif_linear_forward");
+                    HeldCalls.linearForward(
+                            handle, forwardArgs, stream, staging.holds().segments()),
+                    "qlif_linear_forward");
             staging.store();
+            site.finish(holders, null);
+            done = true;
         } finally {
-            end(call);
+            end(done, call);
         }
     }
 
     @Override
     public void backward(LinearBackward call) {
         LinearForward forward = call.forward();
+        MemorySegment stream = site.enter();
+        boolean done = false;
         try {
             // What is not read is not copied either.
             bind(
@@ -88,10 +123,15 @@ final class NativeLinear implements BackendLinear {
             staging.bind(args, qlif_linear_backward_args.grad_bias$offset(), call.gradBias(), Use.WRITE);
             staging.bind(args, qlif_linear_backward_args.grad_input$offset(), call.gradInput(), Use.WRITE);
             staging.load();
-            Status.check(HeldCalls.linearBackward(handle, args, staging.holds().segments()), "qlif_linear_backward");
+            Status.check(
+                    HeldCalls.linearBackward(
+                            handle, args, stream, staging.holds().segments()),
+                    "qlif_linear_backward");
             staging.store();
+            site.finish(holders, null);
+            done = true;
         } finally {
-            end(call);
+            end(done, call);
         }
     }
 
@@ -131,16 +171,44 @@ final class NativeLinear implements BackendLinear {
     }
 
     /** Ends a call, which lends memory that the garbage collector may own, and that native code has used until here. */
-    private void end(Object call) {
-        staging.clear();
-        Reference.reachabilityFence(call);
+    private void end(boolean done, Object call) {
+        try {
+            if (!done) {
+                site.abandon(holders, null);
+            }
+        } finally {
+            staging.clear();
+            site.leave();
+            Reference.reachabilityFence(call);
+        }
+    }
+
+    /** Whether it is open, for what callers do beyond the common interface. */
+    Lifetime lifetime() {
+        return lifetime;
     }
 
     @Override
     public void close() {
+        if (!lifetime.end()) {
+            return;
+        }
+        try {
+            Capture capture = Capture.current();
+            if (capture != null) {
+                // Freed when the graph is closed: the capture would end with it now.
+                capture.hold(holders);
+            }
+            holders.letGo();
+        } finally {
+            lifetime.ended();
+        }
+    }
+
+    private void release() {
         // Each even if the one before it fails.
         try (arena;
-                staging) {
+                site) {
             Status.close("qlif_linear_close", () -> qlif_h.qlif_linear_close(handle));
         }
     }

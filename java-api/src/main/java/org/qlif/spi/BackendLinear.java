@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.spi;
 
+import java.util.Optional;
 import org.qlif.Device;
 import org.qlif.LinearBackward;
 import org.qlif.LinearForward;
@@ -19,6 +20,11 @@ public interface BackendLinear extends AutoCloseable {
      */
     default boolean reaches(Device place) {
         return false;
+    }
+
+    /** What the layer offers beyond this interface; see {@link org.qlif.SpikeLinear#extension}. */
+    default <T> Optional<T> extension(Class<T> type) {
+        return Optional.empty();
     }
 
     /** Writes the output of {@code call}, which is there. */

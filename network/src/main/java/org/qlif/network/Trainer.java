@@ -99,7 +99,7 @@ public final class Trainer implements AutoCloseable {
         wave = Math.max(LEAST_WAVE, Integer.highestOneBit(4 * crew.size() - 1));
         try {
             for (int i = 0; i < crew.size(); i++) {
-                workers.add(new Worker(network, i == 0 ? builder.device : device()));
+                workers.add(new Worker(network, i == 0 ? ofHost(builder.device) : device()));
             }
         } catch (Throwable failure) {
             close();
@@ -115,6 +115,11 @@ public final class Trainer implements AutoCloseable {
     /** The network. */
     public Network network() {
         return network;
+    }
+
+    /** Where nothing was asked for: a network's memory is the host's, which a GPU would have to copy for every call. */
+    private static Device ofHost(Device asked) {
+        return asked.equals(Device.AUTO) ? Device.of("cpu") : asked;
     }
 
     /** The device that runs the whole network, by its full name, such as {@code cpu:simd}. */
@@ -627,7 +632,8 @@ public final class Trainer implements AutoCloseable {
         }
 
         /**
-         * The device that runs the whole network; {@code auto} unless set.
+         * The device that runs the whole network; {@code auto} unless set, which here leaves a choice among those of the CPU. A GPU runs it if
+         * it is named, with the same bits, but every call copies what it reads there, the weights too, and back what it writes.
          *
          * @throws IllegalArgumentException if the name has not the form of one
          */
