@@ -5,7 +5,7 @@ import java.util.Arrays;
 import org.qlif.QlifLayer;
 import org.qlif.Tensor;
 
-/** Runs a layer of neurons on the device that its argument names, and prints which one that was and how often they spiked. */
+/** Runs a layer of neurons on the device that its argument names, and prints which one that is and how often they spiked. */
 public final class Spikes {
     private Spikes() {}
 
@@ -15,14 +15,16 @@ public final class Spikes {
         Arrays.fill(current, 1);
         try (QlifLayer layer =
                 QlifLayer.builder(128).device(device).seed(42).stream(0).build()) {
+            // Before the first call: in a new process that one may run elsewhere, until this device's code is compiled.
+            String runs =
+                    layer.kernel().device() + ": %d spikes, " + layer.kernel().description();
             float[] spikes =
                     layer.forward(Tensor.of(current, 100, 1, 128)).spikes().toFloatArray();
             long count = 0;
             for (float spike : spikes) {
                 count += (long) spike;
             }
-            System.out.println(layer.kernel().device() + ": " + count + " spikes, "
-                    + layer.kernel().description());
+            System.out.println(runs.formatted(count));
         }
     }
 }
