@@ -254,9 +254,9 @@ def test_strides_and_batches_of_none():
 
 def test_a_state_that_all_rows_start_from():
     config = qlif.QlifConfig()
-    one = torch.rand(11, SHAPE[2])
+    one = torch.rand(11, 1, SHAPE[2])
     made = []
-    for state in (one, one.unsqueeze(1).repeat(1, SHAPE[1], 1)):
+    for state in (one, one.repeat(1, SHAPE[1], 1)):
         input = current(0).requires_grad_()
         parameters = parameters_of(config, SHAPE[2])
         results = call(config, input, parameters, state=state)

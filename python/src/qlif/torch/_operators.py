@@ -227,6 +227,11 @@ def _require(name: str, tensor: Optional[Tensor], input: Tensor, dtype: torch.dt
         raise ValueError(f"{name}: got {tensor.dtype}, expected {dtype}")
 
 
+def _is_shared(state, input) -> bool:
+    """Whether a state of one row starts all the rows of a run."""
+    return state is not None and state.dim() == 3 and state.shape[1] == 1 and input.dim() == 3 and input.shape[1] != 1
+
+
 def _arguments(model, input, parameters, modulation, state, draws, row_index, uniforms, normals) -> Dict[str, Any]:
     """A forward call's arguments for `Kernel.forward`."""
     _require("input", input, input)
@@ -244,9 +249,11 @@ def _arguments(model, input, parameters, modulation, state, draws, row_index, un
     _require("row_index", row_index, input, torch.int64)
     seed, stream, first_step, element_offset = draws.tolist()
     whole = (model.variables, *input.shape[1:])
-    one = (model.variables, *input.shape[2:])
+    one = (model.variables, 1, *input.shape[2:])
     if state is not None and tuple(state.shape) not in (whole, one):
         raise ValueError(f"state: got the shape {tuple(state.shape)}, expected {whole}, or {one} for all rows")
+    if _is_shared(state, input):
+        state = state[:, 0]
     rows = (
         None if row_index is None else row_index.view(torch.uint64) if input.device.type != "cpu" else _lent(row_index)
     )
@@ -515,7 +522,7 @@ def _run_autograd(
     input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False
 ):
     _require_no_tangent(input, *parameters, modulation, state)
-    if state is not None and state.dim() == 2 and _requires_grad(state):
+    if _is_shared(state, input) and _requires_grad(state):
         raise ValueError(
             "state: got one for all rows that requires a gradient, expected (S, B, N), or one that requires none"
         )

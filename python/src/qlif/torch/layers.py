@@ -844,8 +844,9 @@ class QLIFLayer(nn.Module):
         modulation = self._modulation(external_modulation, steps)
         if draws is None:
             draws = neurons._start_draws(rows, row_index, not self.training)
-        # One for all rows. A copy, since the means move before a backward pass reads it.
-        state = neurons._buffers["_fresh"].clone() if neurons._homeostatic else None
+        # One for all rows. A copy, since the means move before a backward pass reads it, and by an operator of ours: a compiler would make
+        # a clone anew for the backward pass, of the means as they are then.
+        state = neurons._start_state(1) if neurons._homeostatic else None
         traces = 0
         if return_extras:
             traces = self._extras_traced()

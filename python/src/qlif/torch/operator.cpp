@@ -423,6 +423,9 @@ Shape shapeOf(const Tensor &input) {
   return {input.size(0), input.size(1), input.size(2)};
 }
 
+/** Whether a state of one row starts all the rows of a run. */
+bool isShared(const Tensor &state, int64_t batch) { return batch != 1 && state.dim() == 3 && state.size(1) == 1; }
+
 /** A forward call's inputs as the library takes them, and the contiguous tensors that they are in. */
 struct Call {
   Shape shape;
@@ -489,12 +492,8 @@ Call callOf(const Config &config, const Tensor &input, TensorList parameters, co
   }
   if (state.has_value()) {
     requireOn("state", *state, input);
-    args.initial_state_shared = state->dim() == 2;
-    if (args.initial_state_shared) {
-      requireShape("state", *state, {config.variables, neurons});
-    } else {
-      requireShape("state", *state, {config.variables, batch, neurons});
-    }
+    args.initial_state_shared = isShared(*state, batch);
+    requireShape("state", *state, {config.variables, args.initial_state_shared ? 1 : batch, neurons});
     const int64_t stride = args.initial_state_shared ? neurons : call.shape.elements();
     float *first = dataOf<float>(call.kept(*state));
     for (int32_t i = 0; i < config.variables; i++) {
@@ -843,7 +842,7 @@ RunResult runAutograd(const Tensor &input, TensorList parameters, const Optional
     }
   }
   if (at::GradMode::is_enabled() && anyRequiresGrad(input, parameters, modulation, state)) {
-    TORCH_CHECK_VALUE(!state.has_value() || state->dim() != 2 || !state->requires_grad(),
+    TORCH_CHECK_VALUE(!state.has_value() || !state->requires_grad() || input.dim() != 3 || !isShared(*state, input.size(1)),
         "state: got one for all rows that requires a gradient, expected (S, B, N), or one that requires none");
     const variable_list made =
         Run::apply(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, std::string(config), traces);
