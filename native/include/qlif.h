@@ -27,7 +27,7 @@
  *   - Arrays are row-major; T steps, B rows of the batch, N neurons; an element is e = b * N + n. Pointers in argument structs are
  *     memory of the kernel's device (device pointers for CUDA, host pointers for QLIF_HOST), aligned as their type; NULL means
  *     absent where that is allowed. Outputs must not overlap inputs, each other, scratch or a tape.
- *   - Numbers are float32, spikes apart. Potentials, thresholds, currents and gradients have no unit; times have that of dt.
+ *   - Numbers are float32, spikes apart, and so is all that is computed. Some large arrays may be of 16 bits: QLIF_TYPE_. Potentials, thresholds, currents and gradients have no unit; times have that of dt.
  *   - An argument struct and a configuration are the caller's again at the return; what an argument struct points to must live until the
  *     work is done, which on QLIF_HOST it is at the return.
  *   - On CUDA, calls are enqueued on the stream given (a CUstream or cudaStream_t of the kernel's device's primary context, NULL for
@@ -226,11 +226,15 @@ enum { QLIF_NEUROMOD_GAIN = 0, QLIF_NEUROMOD_THRESHOLD = 1, QLIF_NEUROMOD_PROB_S
 enum { QLIF_TRANSFORM_SIGMOID = 0, QLIF_TRANSFORM_IDENTITY = 1 };
 
 /* What a tape keeps of each neuron-step: a bit for its spike, and V' too (4 bytes), which makes noise and draws needless in the backward
- * pass; or the bit alone, and the backward pass draws again. Both keep the state before every QLIF_SEGMENT-th step but the first. */
+ * pass; or the bit alone, and the backward pass draws again. Both keep the state before every QLIF_SEGMENT-th step but the first.
+ * V' may be kept rounded to a type of 16 bits (2 bytes): then the backward pass takes it from there, and spikes and checkpoints as they
+ * were. A V' beyond binary16's 65504 is an infinity then. */
 enum { QLIF_TAPE_VOLTAGE = 0, QLIF_TAPE_COMPACT = 1 };
 
-/* The type of large arrays. Only float32 so far; 16-bit types will have their numbers here. */
-enum { QLIF_TYPE_F32 = 0 };
+/* The type of a large array: float32, IEEE 754 binary16, or bfloat16, the upper half of a float32. What is read of the last two is made
+ * float32, exactly, before anything is computed; what is written is rounded to the nearest, ties to even, with subnormal numbers, and to
+ * infinity beyond the greatest finite number. The arrays of a call may be of different types. CUDA has float32 only. */
+enum { QLIF_TYPE_F32 = 0, QLIF_TYPE_F16 = 1, QLIF_TYPE_BF16 = 2 };
 
 /* What every configuration begins with. */
 typedef struct qlif_config {
@@ -425,8 +429,8 @@ typedef struct qlif_draw_key {
 
 typedef struct qlif_forward_args {
   uint32_t size;            /* sizeof(qlif_forward_args) */
-  int32_t input_type;       /* of input: QLIF_TYPE_F32 */
-  int32_t spike_value_type; /* of spike_values: QLIF_TYPE_F32 */
+  int32_t input_type;       /* of input: QLIF_TYPE_; beside a linear layer QLIF_TYPE_F32, which its output is */
+  int32_t spike_value_type; /* of spike_values: QLIF_TYPE_ */
   int32_t reserved;         /* 0 */
 
   int64_t steps;   /* T >= 0 */
@@ -486,21 +490,21 @@ typedef struct qlif_forward_args {
 
 typedef struct qlif_backward_args {
   uint32_t size;     /* sizeof(qlif_backward_args) */
-  int32_t grad_type; /* of grad_spike_values, grad_voltages and grad_input: QLIF_TYPE_F32 */
+  int32_t grad_type; /* of grad_spike_values: QLIF_TYPE_ */
 
   /* The forward call whose tape this is. Read again are its shape, draws, key, row_index, input, linear, parameters, modulation, uniforms,
    * normals, initial_state and tape, and what they point to must hold what it held then: advance a key after the backward call. Its outputs
    * and its scratch are not looked at. */
   const qlif_forward_args *forward;
 
-  const void *grad_spike_values;    /* (T, B, N), or (B, N) for all steps; NULL: 0 */
+  const void *grad_spike_values;    /* (T, B, N), or (B, N) for all steps, of grad_type; NULL: 0 */
   int32_t grad_spike_values_shared; /* 0: one for each step; 1: one for all */
-  int32_t reserved;                 /* 0 */
-  const void *grad_voltages;        /* (T, B, N); NULL: 0 */
+  int32_t grad_input_type;          /* of grad_input: QLIF_TYPE_ */
+  const float *grad_voltages;       /* (T, B, N); NULL: 0 */
   const float *grad_final_state[QLIF_MAX_STATE_VARIABLES]; /* (B, N) each, or all NULL: 0 */
 
   /* Results, overwritten; NULL: not computed. */
-  void *grad_input;                            /* (T, B, N) */
+  void *grad_input;                            /* (T, B, N) of grad_input_type */
   float *grad_modulation;                      /* of the modulation's own extent, dense, row-major */
   float *grad_parameters[QLIF_MAX_PARAMETERS]; /* of each parameter's length */
   float *grad_initial_state[QLIF_MAX_STATE_VARIABLES]; /* (B, N) each, or all NULL; NULL with initial_state_shared */
@@ -647,7 +651,7 @@ QLIF_API qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args
 /* Writes the numbers that a run would draw. */
 QLIF_API qlif_status qlif_draw(qlif_kernel *kernel, const qlif_draw_args *args, void *stream);
 
-/* A tape for calls of this shape on this kernel's device. mode: QLIF_TAPE_; type: of the potentials on it, QLIF_TYPE_F32. It may outlive
+/* A tape for calls of this shape on this kernel's device. mode: QLIF_TAPE_; type: of the V' on it, QLIF_TYPE_. It may outlive
  * the kernel, and go from one kernel to another of the same device whose configuration has the same options and the same
  * qlif_constants; others are refused. */
 QLIF_API qlif_status qlif_tape_open(
@@ -659,8 +663,8 @@ QLIF_API qlif_status qlif_tape_bytes_for(
 
 /* A tape in memory of the caller's, of the kernel's device: at least what qlif_tape_bytes_for tells, aligned to QLIF_ALIGNMENT; NULL if
  * that is 0. It is the tape's until that is closed, and never freed. Opening and closing touch no device and wait for nothing, so both may
- * be done while a stream is captured. recorded: 0, or 1 if the memory already holds what a forward call of the same configuration, mode
- * and shape left, copied or restored by the caller, who answers for it; the format is private to a version of the library and a kind of
+ * be done while a stream is captured. recorded: 0, or 1 if the memory already holds what a forward call of the same configuration, mode,
+ * type and shape left, copied or restored by the caller, who answers for it; the format is private to a version of the library and a kind of
  * device. A backward call never writes a tape, so a tape may be read by any number of them. */
 QLIF_API qlif_status qlif_tape_open_in(qlif_kernel *kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons,
     void *memory, uint64_t bytes, int32_t recorded, qlif_tape **tape);

@@ -7,6 +7,7 @@
 
 #include "interface.h"
 #include "linear.h"
+#include "narrow.h"
 
 #ifndef QLIF_VERSION
 #error "QLIF_VERSION is the build's to give"
@@ -100,11 +101,15 @@ ModelConfig checked(const AnyConfig &config) {
   return modelConfigOf(config);
 }
 
-void requireType(const char *name, int32_t type) {
-  if (type != QLIF_TYPE_F32) {
-    fail(QLIF_INVALID_ARGUMENT, "%s: got %d, expected QLIF_TYPE_F32 (0): fp16 and bf16 have their place here and come later", name, type);
+/** The type of a large array. */
+void requireType(const OpenKernel &kernel, const char *name, int32_t type) {
+  requireRange(name, type, QLIF_TYPE_F32, QLIF_TYPE_BF16);
+  if (type != QLIF_TYPE_F32 && kernel.device != QLIF_HOST) {
+    fail(QLIF_INVALID_ARGUMENT, "%s: got %d, expected QLIF_TYPE_F32 (0): on CUDA arrays are float32", name, type);
   }
 }
+
+void requireNumbers(const char *name, const void *pointer, int32_t type) { requireAligned(name, pointer, (size_t)sizeOfType(type)); }
 
 /** What another argument says must be 0 here, so that no one takes it for what is used. */
 void requireZeroBeside(const char *name, uint64_t value, const char *other) {
@@ -251,7 +256,7 @@ ForwardArgs argumentsOf(const qlif_forward_args &given) {
   args.per_neuron_parameters = given.per_neuron_parameters;
   args.key = given.key;
   args.row_index = given.row_index;
-  args.input = (const float *)given.input;
+  args.input = GivenNumbers{given.input, given.input_type};
   copyPointers(args.parameters, given.parameters);
   args.modulation = given.modulation;
   args.uniforms = given.uniforms;
@@ -262,7 +267,7 @@ ForwardArgs argumentsOf(const qlif_forward_args &given) {
   args.spikes_f32 = given.spikes_f32;
   args.spikes_u8 = given.spikes_u8;
   args.spikes_bit = given.spikes_bit;
-  args.spike_values = (float *)given.spike_values;
+  args.spike_values = TakenNumbers{given.spike_values, given.spike_value_type};
   args.voltages = given.voltages;
   copyPointers(args.traces, given.traces);
   return args;
@@ -270,11 +275,11 @@ ForwardArgs argumentsOf(const qlif_forward_args &given) {
 
 BackwardArgs argumentsOf(const qlif_backward_args &given, int64_t elements) {
   BackwardArgs args{};
-  args.grad_spike_values = (const float *)given.grad_spike_values;
+  args.grad_spike_values = GivenNumbers{given.grad_spike_values, given.grad_type};
   args.grad_spike_values_stride = given.grad_spike_values_shared != 0 ? 0 : elements;
-  args.grad_voltages = (const float *)given.grad_voltages;
+  args.grad_voltages = given.grad_voltages;
   copyPointers(args.grad_final_state, given.grad_final_state);
-  args.grad_input = (float *)given.grad_input;
+  args.grad_input = TakenNumbers{given.grad_input, given.grad_input_type};
   args.grad_modulation = given.grad_modulation;
   copyPointers(args.grad_parameters, given.grad_parameters);
   copyPointers(args.grad_initial_state, given.grad_initial_state);
@@ -296,6 +301,10 @@ void takeLinear(const qlif_forward_args &args, bool backward, ForwardCall &call)
   if (args.input != nullptr) {
     fail(QLIF_INVALID_ARGUMENT, "linear: given beside an input, expected one of the two");
   }
+  if (args.input_type != QLIF_TYPE_F32) {
+    fail(QLIF_INVALID_ARGUMENT, "input_type: got %d, expected QLIF_TYPE_F32 (0) beside a linear layer, whose output is float32",
+        args.input_type);
+  }
   within("linear", [&] {
     const LinearArgs linear = linearArgsOf(readStruct("qlif_linear_forward_args", args.linear));
     if (linear.steps != args.steps || linear.batch != args.batch || linear.outputs != args.neurons) {
@@ -305,7 +314,7 @@ void takeLinear(const qlif_forward_args &args, bool backward, ForwardCall &call)
     }
     requireTensor("output", linear.output);
     if (backward && linear.output != nullptr) {
-      call.args.input = linear.output;
+      call.args.input.data = linear.output;
     } else {
       requireLinearInputs(linear);
       call.linear = linear;
@@ -315,8 +324,8 @@ void takeLinear(const qlif_forward_args &args, bool backward, ForwardCall &call)
 
 /** Checks a forward call but for its tape and what it writes; backward: whether it is one that a backward call follows. */
 ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &args, bool backward) {
-  requireType("input_type", args.input_type);
-  requireType("spike_value_type", args.spike_value_type);
+  requireType(kernel, "input_type", args.input_type);
+  requireType(kernel, "spike_value_type", args.spike_value_type);
   requireZero("qlif_forward_args.reserved", args.reserved);
   requireZero("qlif_forward_args.reserved_2", args.reserved_2);
   const Model &model = kernel.model();
@@ -332,7 +341,10 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   if (args.linear != nullptr) {
     takeLinear(args, backward, call);
   } else {
-    requireTensor("input", args.input, rows);
+    if (rows > 0) {
+      requireGiven("input", args.input);
+    }
+    requireNumbers("input", args.input, args.input_type);
   }
   for (int parameter = 0; parameter < model.parameters.count; parameter++) {
     if (elements > 0 && args.parameters[parameter] == nullptr) {
@@ -379,7 +391,7 @@ void requireOutputs(const Model &model, const qlif_forward_args &args, int64_t e
   requireState("final_state", args.final_state, model, elements);
   requireTensor("spikes_f32", args.spikes_f32);
   requireAligned("spikes_bit", args.spikes_bit, alignof(uint64_t));
-  requireTensor("spike_values", args.spike_values);
+  requireNumbers("spike_values", args.spike_values, args.spike_value_type);
   requireTensor("voltages", args.voltages);
   for (int trace = 0; trace < model.traces.count; trace++) {
     requireNumberedTensor("traces", trace, args.traces[trace]);
@@ -469,9 +481,9 @@ void requireRecord(const OpenTape &tape, const qlif_forward_args &forward) {
 }
 
 /** What can be said of a tape to be; B * N. */
-int64_t requireTape(int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons) {
+int64_t requireTape(const OpenKernel &kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons) {
   requireRange("mode", mode, QLIF_TAPE_VOLTAGE, QLIF_TAPE_COMPACT);
-  requireType("type", type);
+  requireType(kernel, "type", type);
   return requireShape(steps, batch, neurons);
 }
 
@@ -747,18 +759,18 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *given, 
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("args", given);
     const qlif_backward_args args = readStruct("qlif_backward_args", given);
-    requireType("grad_type", args.grad_type);
-    requireZero("qlif_backward_args.reserved", args.reserved);
+    requireType(*held, "grad_type", args.grad_type);
+    requireType(*held, "grad_input_type", args.grad_input_type);
     requireGiven("forward", args.forward);
     const qlif_forward_args forward = readStruct("qlif_forward_args", args.forward);
     const ForwardCall forwardCall = forwardCallOf(*held, forward, true);
     requireRange("grad_spike_values_shared", args.grad_spike_values_shared, 0, 1);
     BackwardCall call{argumentsOf(args, forwardCall.elements), forwardCall, {}, {}};
     const Model &model = held->model();
-    requireTensor("grad_spike_values", args.grad_spike_values);
+    requireNumbers("grad_spike_values", args.grad_spike_values, args.grad_type);
     requireTensor("grad_voltages", args.grad_voltages);
     requireState("grad_final_state", args.grad_final_state, model, call.forward.elements);
-    requireTensor("grad_input", args.grad_input);
+    requireNumbers("grad_input", args.grad_input, args.grad_input_type);
     requireTensor("grad_modulation", args.grad_modulation);
     if (args.grad_modulation != nullptr && forward.modulation.data == nullptr) {
       fail(QLIF_INVALID_ARGUMENT, "grad_modulation: given, expected NULL: the forward call had no modulation");
@@ -833,8 +845,8 @@ qlif_status qlif_tape_open(
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("tape", tape);
-    int64_t elements = requireTape(mode, type, steps, batch, neurons);
-    std::unique_ptr<TapeStorage> storage = held->kernel->newTape(mode, steps, elements);
+    int64_t elements = requireTape(*held, mode, type, steps, batch, neurons);
+    std::unique_ptr<TapeStorage> storage = held->kernel->newTape(mode, type, steps, elements);
     *tape = opened(std::make_unique<OpenTape>(*held, steps, batch, neurons, std::move(storage)));
   });
 }
@@ -844,7 +856,7 @@ qlif_status qlif_tape_bytes_for(
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("bytes", bytes);
-    *bytes = held->kernel->tapeBytes(mode, steps, requireTape(mode, type, steps, batch, neurons));
+    *bytes = held->kernel->tapeBytes(mode, type, steps, requireTape(*held, mode, type, steps, batch, neurons));
   });
 }
 
@@ -853,10 +865,10 @@ qlif_status qlif_tape_open_in(qlif_kernel *kernel, int32_t mode, int32_t type, i
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("tape", tape);
-    int64_t elements = requireTape(mode, type, steps, batch, neurons);
+    int64_t elements = requireTape(*held, mode, type, steps, batch, neurons);
     requireRange("recorded", recorded, 0, 1);
-    requireLent("memory", memory, "bytes", bytes, held->kernel->tapeBytes(mode, steps, elements));
-    auto made = std::make_unique<OpenTape>(*held, steps, batch, neurons, held->kernel->lentTape(mode, steps, elements, memory));
+    requireLent("memory", memory, "bytes", bytes, held->kernel->tapeBytes(mode, type, steps, elements));
+    auto made = std::make_unique<OpenTape>(*held, steps, batch, neurons, held->kernel->lentTape(mode, type, steps, elements, memory));
     made->record = recorded != 0 ? OpenTape::Record::LENT : OpenTape::Record::NONE;
     *tape = opened(std::move(made));
   });

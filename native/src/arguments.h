@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The arguments of a call as devices take them: checked, read to their end, and of the one type that there is.
+// The arguments of a call as devices take them: checked, and read to their end.
 #ifndef QLIF_ARGUMENTS_H
 #define QLIF_ARGUMENTS_H
 
 #include "../include/qlif.h"
 
 namespace qlif {
+
+/** A large array, read or written, and its QLIF_TYPE_. */
+struct GivenNumbers {
+  const void *data;
+  int32_t type;
+};
+struct TakenNumbers {
+  void *data;
+  int32_t type;
+};
 
 /** qlif_forward_args, with its names. */
 struct ForwardArgs {
@@ -19,7 +29,7 @@ struct ForwardArgs {
   uint32_t per_neuron_parameters;
   const qlif_draw_key *key;  // null on the host, where it is read before
   const uint64_t *row_index;  // null where nothing is drawn
-  const float *input;
+  GivenNumbers input;
   const float *parameters[QLIF_MAX_PARAMETERS];
   // Strides are 0 where the modulation is absent or has one value.
   qlif_broadcast modulation;
@@ -31,18 +41,18 @@ struct ForwardArgs {
   float *spikes_f32;
   uint8_t *spikes_u8;
   uint64_t *spikes_bit;
-  float *spike_values;
+  TakenNumbers spike_values;
   float *voltages;
   float *traces[QLIF_MAX_TRACES];
 };
 
 /** qlif_backward_args, with its names, but for the forward call. */
 struct BackwardArgs {
-  const float *grad_spike_values;
-  int64_t grad_spike_values_stride;  // floats from one step to the next: B * N, or 0 if all share one gradient
+  GivenNumbers grad_spike_values;
+  int64_t grad_spike_values_stride;  // numbers from one step to the next: B * N, or 0 if all share one gradient
   const float *grad_voltages;
   const float *grad_final_state[QLIF_MAX_STATE_VARIABLES];
-  float *grad_input;
+  TakenNumbers grad_input;
   float *grad_modulation;
   float *grad_parameters[QLIF_MAX_PARAMETERS];
   float *grad_initial_state[QLIF_MAX_STATE_VARIABLES];

@@ -362,10 +362,10 @@ class CudaKernel final : public DeviceKernel {
     Backward backward{};
     backward.forward = forwardOf(call.forward);
     Current current(call.forward, backward.forward.args, stream);
-    backward.gradSpikeValues = call.args.grad_spike_values;
+    backward.gradSpikeValues = (const float *)call.args.grad_spike_values.data;
     backward.gradSpikeValuesStride = call.args.grad_spike_values_stride;
     backward.gradVoltages = call.args.grad_voltages;
-    backward.gradInput = call.args.grad_input;
+    backward.gradInput = (float *)call.args.grad_input.data;
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
       backward.gradFinalState[variable] = call.args.grad_final_state[variable];
       backward.gradInitialState[variable] = call.args.grad_initial_state[variable];
@@ -412,15 +412,15 @@ class CudaKernel final : public DeviceKernel {
     called(stream, isCapturing(stream), nullptr, Scratch{});
   }
 
-  uint64_t tapeBytes(int mode, int64_t steps, int64_t elements) override {
+  uint64_t tapeBytes(int mode, int32_t, int64_t steps, int64_t elements) override {
     return TapeLayout(Model::VARIABLES, mode, steps, elements).bytes;
   }
 
-  std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) override {
+  std::unique_ptr<TapeStorage> newTape(int mode, int32_t, int64_t steps, int64_t elements) override {
     return std::make_unique<CudaTape>(context_.ordinal(), mode, TapeLayout(Model::VARIABLES, mode, steps, elements));
   }
 
-  std::unique_ptr<TapeStorage> lentTape(int mode, int64_t steps, int64_t elements, void *memory) override {
+  std::unique_ptr<TapeStorage> lentTape(int mode, int32_t, int64_t steps, int64_t elements, void *memory) override {
     return std::make_unique<CudaTape>(memory, mode, TapeLayout(Model::VARIABLES, mode, steps, elements));
   }
 
@@ -576,14 +576,14 @@ class CudaKernel final : public DeviceKernel {
     to.per_neuron_parameters = args.per_neuron_parameters;
     to.key = args.key;
     to.row_index = args.row_index;
-    to.input = args.input;
+    to.input = (const float *)args.input.data;
     to.modulation = args.modulation;
     to.uniforms = args.uniforms;
     to.normals = args.normals;
     to.spikes_f32 = args.spikes_f32;
     to.spikes_u8 = args.spikes_u8;
     to.spikes_bit = args.spikes_bit;
-    to.spike_values = args.spike_values;
+    to.spike_values = (float *)args.spike_values.data;
     to.voltages = args.voltages;
     for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
       to.parameters[parameter] = args.parameters[parameter];

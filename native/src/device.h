@@ -84,10 +84,11 @@ class DeviceKernel {
   virtual void backward(const BackwardCall &call, void *stream) = 0;
   virtual void draw(const DrawArgs &args, void *stream) = 0;
   virtual void put(const Piece *pieces, int count, void *stream) = 0;
-  virtual uint64_t tapeBytes(int mode, int64_t steps, int64_t elements) = 0;
-  virtual std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) = 0;
+  /** type: of the V' that a tape keeps. */
+  virtual uint64_t tapeBytes(int mode, int32_t type, int64_t steps, int64_t elements) = 0;
+  virtual std::unique_ptr<TapeStorage> newTape(int mode, int32_t type, int64_t steps, int64_t elements) = 0;
   /** A tape in memory of the caller's; touches no device. */
-  virtual std::unique_ptr<TapeStorage> lentTape(int mode, int64_t steps, int64_t elements, void *memory) = 0;
+  virtual std::unique_ptr<TapeStorage> lentTape(int mode, int32_t type, int64_t steps, int64_t elements, void *memory) = 0;
   /** What backward calls of a shape need at most, and what one needs; forward calls need nothing. */
   virtual uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) = 0;
   virtual uint64_t backwardScratch(const BackwardCall &call) = 0;

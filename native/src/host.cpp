@@ -13,6 +13,7 @@
 #include "instructions.h"
 #include "linear.h"
 #include "memory.h"
+#include "narrow.h"
 #include "team.h"
 
 namespace qlif {
@@ -28,10 +29,12 @@ struct TapeLayout {
   uint64_t bits;
   uint64_t bytes;
 
-  TapeLayout(const ModelConfig &config, int mode, int64_t steps, int64_t elements) : count(checkpointsOf(steps)) {
+  int32_t type;  // of V'
+
+  TapeLayout(const ModelConfig &config, int mode, int32_t type, int64_t steps, int64_t elements) : count(checkpointsOf(steps)), type(type) {
     const char *name = "tape";
     const int64_t words = product(name, wordsOf(elements), steps);
-    checkpoints = mode == QLIF_TAPE_VOLTAGE ? (uint64_t)product(name, words, LANES * sizeof(float)) : 0;
+    checkpoints = mode == QLIF_TAPE_VOLTAGE ? (uint64_t)product(name, words, LANES * sizeOfType(type)) : 0;
     const int64_t variables = config.table().variables.count;
     const int64_t states = product(name, product(name, wordsOf(elements), count), variables * LANES * (int64_t)sizeof(float));
     bits = (uint64_t)sum(name, (int64_t)checkpoints, states);
@@ -46,7 +49,7 @@ class HostTape final : public TapeStorage {
       : layout_(layout), own_(lent == nullptr ? layout.bytes : 0), memory_(lent == nullptr ? own_.as<char>() : (char *)lent) {}
 
   HostTapeView view() const {
-    return HostTapeView{layout_.checkpoints > 0 ? (float *)memory_ : nullptr, (uint64_t *)(memory_ + layout_.bits),
+    return HostTapeView{TakenNumbers{layout_.checkpoints > 0 ? memory_ : nullptr, layout_.type}, (uint64_t *)(memory_ + layout_.bits),
         (float *)(memory_ + layout_.checkpoints), layout_.count};
   }
 
@@ -207,7 +210,7 @@ class Current {
     for (int64_t t = 0; args_.output != nullptr && t < args_.steps; t++) {
       memcpy(args_.output + t * args_.outputStep + first, values + t * stride, (size_t)(end - first) * sizeof(float));
     }
-    return HostInput{values, stride, first};
+    return HostInput{GivenNumbers{values, QLIF_TYPE_F32}, stride, first};
   }
 
  private:
@@ -381,14 +384,16 @@ class HostKernel final : public DeviceKernel {
     }, draw, args.elements, args.steps, 1, {});
   }
 
-  uint64_t tapeBytes(int mode, int64_t steps, int64_t elements) override { return TapeLayout(config_, mode, steps, elements).bytes; }
-
-  std::unique_ptr<TapeStorage> newTape(int mode, int64_t steps, int64_t elements) override {
-    return std::make_unique<HostTape>(TapeLayout(config_, mode, steps, elements), nullptr);
+  uint64_t tapeBytes(int mode, int32_t type, int64_t steps, int64_t elements) override {
+    return TapeLayout(config_, mode, type, steps, elements).bytes;
   }
 
-  std::unique_ptr<TapeStorage> lentTape(int mode, int64_t steps, int64_t elements, void *memory) override {
-    return std::make_unique<HostTape>(TapeLayout(config_, mode, steps, elements), memory);
+  std::unique_ptr<TapeStorage> newTape(int mode, int32_t type, int64_t steps, int64_t elements) override {
+    return std::make_unique<HostTape>(TapeLayout(config_, mode, type, steps, elements), nullptr);
+  }
+
+  std::unique_ptr<TapeStorage> lentTape(int mode, int32_t type, int64_t steps, int64_t elements, void *memory) override {
+    return std::make_unique<HostTape>(TapeLayout(config_, mode, type, steps, elements), memory);
   }
 
   uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {

@@ -6,6 +6,7 @@
 // all functions are inlined or static.
 #include "host_kernels.h"
 #include "lane_words.h"
+#include "narrow.h"
 
 // A loop over the lanes, no two of which touch the same memory. Not "omp simd": that makes an array of a neuron that lives for one lane.
 #define QLIF_LANES _Pragma("GCC ivdep") for (int i = 0; i < LANES; i++)
@@ -38,7 +39,7 @@ constexpr int AHEAD_BACK = 8;
 struct alignas(64) HostLines {
   float input[MAX_RUN][LANES];
   float external[LANES];
-  float vPre[LANES];
+  float vPre[MAX_RUN][LANES];
   float chance[LANES];
   float base[LANES];
   float count[LANES];
@@ -88,6 +89,38 @@ struct alignas(64) HostWorker : HostLines {
   float keptVPre[SEGMENT][LANES];
   float modulation[SEGMENT][LANES];
 };
+
+// ---------------------------------------------------------------- numbers of any type
+
+/** The float32 numbers of `count` numbers from number `at` on. */
+void widen(float *to, GivenNumbers from, int64_t at, int count) {
+  byType(from.type, [&](auto type) QLIF_INLINED {
+    using Type = decltype(type);
+    const auto *words = (const typename Type::Word *)from.data + at;
+    if (count == LANES) {
+      QLIF_LANES { to[i] = Type::widen(words[i]); }
+    } else {
+      for (int i = 0; i < count; i++) {
+        to[i] = Type::widen(words[i]);
+      }
+    }
+  });
+}
+
+/** Rounds float32 numbers to those from number `at` on. */
+void narrow(TakenNumbers to, int64_t at, const float *from, int count) {
+  byType(to.type, [&](auto type) QLIF_INLINED {
+    using Type = decltype(type);
+    auto *words = (typename Type::Word *)to.data + at;
+    if (count == LANES) {
+      QLIF_LANES { words[i] = Type::narrow(from[i]); }
+    } else {
+      for (int i = 0; i < count; i++) {
+        words[i] = Type::narrow(from[i]);
+      }
+    }
+  });
+}
 
 // ---------------------------------------------------------------- draws
 
@@ -248,15 +281,20 @@ struct Block {
     }
   }
 
-  /** LANES values of a row, in place where there are as many. */
-  const float *line(const float *row, float *room) const {
-    if (width == LANES) {
-      return row + first;
+  /** LANES values from number `at` on, in place where there are as many, of float32; zeros behind those that are elements. */
+  const float *line(GivenNumbers numbers, int64_t at, float *room) const {
+    if (width == LANES && numbers.type == QLIF_TYPE_F32) {
+      return (const float *)numbers.data + at;
     }
-    memset(room, 0, LANES * sizeof(float));
-    copy(room, row + first);
+    if (width < LANES) {
+      memset(room, 0, LANES * sizeof(float));
+    }
+    widen(room, numbers, at, width);
     return room;
   }
+
+  /** The same of a row of float32. */
+  const float *line(const float *row, float *room) const { return line(GivenNumbers{row, QLIF_TYPE_F32}, first, room); }
 
   /** Asks for a later step's line: its row is far away from this step's, where no hardware looks ahead. */
   template <int WRITE = 0, class T>
@@ -274,24 +312,32 @@ struct Block {
     ahead<WRITE>(tensor, t, stride, first);
   }
 
-  void inputAhead(int64_t t) const { ahead(call.input.values, t, call.input.stride, first - call.input.first); }
-
-  /** The step's inputs. */
-  const float *inputAt(int64_t t) const { return call.input.values + (t * call.input.stride + first - call.input.first); }
-
-  /** The same, with zeros behind them if they are less than LANES. */
-  const float *inputLine(int64_t t, float *room) const {
-    if (width == LANES) {
-      return inputAt(t);
-    }
-    memset(room, 0, LANES * sizeof(float));
-    copy(room, inputAt(t));
-    return room;
+  /** The same of numbers of any type: GivenNumbers or TakenNumbers. */
+  template <int WRITE = 0, class Numbers>
+  void aheadOf(Numbers numbers, int64_t t, int64_t stride, int64_t from) const {
+    byType(numbers.type, [&](auto type) QLIF_INLINED {
+      ahead<WRITE>((const typename decltype(type)::Word *)numbers.data, t, stride, from);
+    });
   }
+
+  void inputAhead(int64_t t) const { aheadOf(call.input.values, t, call.input.stride, first - call.input.first); }
+
+  /** The number of the step's first input. */
+  int64_t inputAt(int64_t t) const { return t * call.input.stride + first - call.input.first; }
+
+  const float *inputLine(int64_t t, float *room) const { return line(call.input.values, inputAt(t), room); }
 
   const float *lineAt(const float *tensor, int64_t t, float *room) const { return line(tensor + t * call.elements, room); }
 
   void put(float *tensor, int64_t t, const float *values) const { copy(tensor + t * call.elements + first, values); }
+
+  void put(TakenNumbers numbers, int64_t t, const float *values) const {
+    if (numbers.type == QLIF_TYPE_F32) {
+      put((float *)numbers.data, t, values);
+    } else {
+      narrow(numbers, t * call.elements + first, values, width);
+    }
+  }
 
   // ---------------------------------------------------------------- what a block begins with
 
@@ -380,7 +426,28 @@ struct Block {
     return call.tape.checkpoints + (block * call.tape.count + number) * (Model::VARIABLES * LANES);
   }
 
-  float *tapeVoltages(int64_t t) const { return call.tape.voltages + (block * args.steps + t) * LANES; }
+  /** Where V' of a step and those after it goes: to the tape, or to a room, from which keepVoltages() takes it there. */
+  float *tapeVoltages(int64_t t) {
+    return call.tape.voltages.type == QLIF_TYPE_F32 ? (float *)call.tape.voltages.data + tapedAt(t) : w.vPre[0];
+  }
+
+  void keepVoltages(int64_t t, int steps) {
+    for (int i = 0; call.tape.voltages.type != QLIF_TYPE_F32 && i < steps; i++) {
+      narrow(call.tape.voltages, tapedAt(t + i), w.vPre[i], LANES);
+    }
+  }
+
+  /** V' of a step, of the tape or as line `slot`. */
+  const float *tapedVoltages(int64_t t, int slot) {
+    const TakenNumbers &voltages = call.tape.voltages;
+    if (voltages.type == QLIF_TYPE_F32) {
+      return (const float *)voltages.data + tapedAt(t);
+    }
+    widen(w.keptVPre[slot], GivenNumbers{voltages.data, voltages.type}, tapedAt(t), LANES);
+    return w.keptVPre[slot];
+  }
+
+  int64_t tapedAt(int64_t t) const { return (block * args.steps + t) * LANES; }
 
   uint64_t *tapeBits(int64_t t) const { return call.tape.bits + block * args.steps + t; }
 
@@ -508,8 +575,8 @@ struct Block {
   /** The inputs of a run of steps from t on. */
   template <int STEPS>
   Rows<const float> inputs(int64_t t) {
-    if (width == LANES) {
-      return Rows<const float>{inputAt(t), call.input.stride};
+    if (width == LANES && call.input.values.type == QLIF_TYPE_F32) {
+      return Rows<const float>{(const float *)call.input.values.data + inputAt(t), call.input.stride};
     }
     for (int step = 0; step < STEPS; step++) {
       inputLine(t + step, w.input[step]);
@@ -533,7 +600,7 @@ struct Block {
     byDecision<true>([&](auto known) QLIF_INLINED {
       using Known = decltype(known);
       if constexpr (countsWires<Known>()) {
-        advanceByCount<TRACED, Known>(input.first, noise, uniforms, stride, KEEPS ? vPre : w.vPre);
+        advanceByCount<TRACED, Known>(input.first, noise, uniforms, stride, KEEPS ? vPre : w.vPre[0]);
       } else {
         advance<STEPS, TRACED, KEEPS, Known>(input, noise, uniforms, stride, vPre, fired);
       }
@@ -712,7 +779,7 @@ struct Block {
       for (const float *trace : args.traces) {
         traced = traced || trace != nullptr;
       }
-      ofEachState = traced || args.voltages != nullptr || (args.spike_values != nullptr && Model::SPIKE_VALUE >= 0)
+      ofEachState = traced || args.voltages != nullptr || (args.spike_values.data != nullptr && Model::SPIKE_VALUE >= 0)
                     || args.modulation.data != nullptr;
     }
   };
@@ -749,9 +816,12 @@ struct Block {
     modulate(t, (int)(t % Pace::MODULATED), args.steps - t);
     int64_t stride;
     const float *numbers = uniforms(t, stride);
-    float *vPre = asked.taped && call.tape.voltages != nullptr ? tapeVoltages(t) : nullptr;
+    float *vPre = asked.taped && call.tape.voltages.data != nullptr ? tapeVoltages(t) : nullptr;
     const Rows<uint8_t> fired = bytes(t);
     advance<STEPS>(asked.traced, inputs<STEPS>(t), noise(t), numbers, stride, vPre, fired);
+    if (vPre != nullptr) {
+      keepVoltages(t, STEPS);
+    }
     for (int i = 0; i < STEPS; i++) {
       writeOutputs(asked, t + i, fired.first + i * fired.stride);
     }
@@ -777,7 +847,7 @@ struct Block {
       }
     }
     if (Pace::SHORT) {
-      if (args.spikes_f32 != nullptr || (args.spike_values != nullptr && Model::SPIKE_VALUE < 0)) {
+      if (args.spikes_f32 != nullptr || (args.spike_values.data != nullptr && Model::SPIKE_VALUE < 0)) {
         QLIF_LANES { w.spike[i] = fired[i]; }
       }
     } else if (args.spikes_u8 != nullptr) {
@@ -789,7 +859,7 @@ struct Block {
     if (args.spikes_f32 != nullptr) {
       put(args.spikes_f32, t, w.spike);
     }
-    if (args.spike_values != nullptr) {
+    if (args.spike_values.data != nullptr) {
       put(args.spike_values, t, Model::SPIKE_VALUE < 0 ? w.spike : lines.state[Model::SPIKE_VALUE]);
     }
     if (args.voltages != nullptr) {
@@ -930,7 +1000,7 @@ struct Block {
         copy(w.adjoints[variable], upstream + first);
       }
     });
-    bool keepsVoltages = call.tape.voltages != nullptr;
+    bool keepsVoltages = call.tape.voltages.data != nullptr;
     bool drawsNormals = on().drawsNormals() && args.normals == nullptr && !keepsVoltages;
     int64_t last = args.steps == 0 ? -1 : (args.steps - 1) / SEGMENT;
     for (int64_t segment = last; segment >= 0; segment--) {
@@ -956,7 +1026,7 @@ struct Block {
         unpack(*tapeBits(t));
         const float *input = inputLine(t, w.input[0]);
         if (keepsVoltages) {
-          replay<true>(slot, input, tapeVoltages(t), nullptr);
+          replay<true>(slot, input, tapedVoltages(t, slot), nullptr);
         } else {
           replay<false>(slot, input, nullptr, noise(t));
         }
@@ -964,14 +1034,14 @@ struct Block {
       for (int slot = length - 1; slot >= 0; slot--) {
         int64_t t = begin + slot;
         recallModulation(slot);
-        ahead(wanted.grad_spike_values, t - AHEAD_BACK, wanted.grad_spike_values_stride);
+        aheadOf(wanted.grad_spike_values, t - AHEAD_BACK, wanted.grad_spike_values_stride, first);
         ahead(wanted.grad_voltages, t - AHEAD_BACK, call.elements);
-        ahead<1>(wanted.grad_input, t - AHEAD_BACK, call.elements);
+        aheadOf<1>(wanted.grad_input, t - AHEAD_BACK, call.elements, first);
         unpack(*tapeBits(t));
-        retreat(slot, keepsVoltages ? tapeVoltages(t) : w.keptVPre[slot], inputLine(t, w.input[0]),
-            upstream(wanted.grad_spike_values, t * wanted.grad_spike_values_stride, w.gradY),
-            upstream(wanted.grad_voltages, t * call.elements, w.gradV));
-        if (wanted.grad_input != nullptr) {
+        retreat(slot, keepsVoltages && call.tape.voltages.type == QLIF_TYPE_F32 ? tapedVoltages(t, slot) : w.keptVPre[slot],
+            inputLine(t, w.input[0]), upstream(wanted.grad_spike_values, t * wanted.grad_spike_values_stride, w.gradY),
+            upstream(GivenNumbers{wanted.grad_voltages, QLIF_TYPE_F32}, t * call.elements, w.gradV));
+        if (wanted.grad_input.data != nullptr) {
           put(wanted.grad_input, t, w.gradInput);
         }
         if (backward.wantsModulation) {
@@ -989,12 +1059,12 @@ struct Block {
   }
 
   /** A line of an upstream gradient, zeros where there is none. */
-  const float *upstream(const float *tensor, int64_t row, float *room) const {
-    if (tensor == nullptr) {
+  const float *upstream(GivenNumbers numbers, int64_t row, float *room) const {
+    if (numbers.data == nullptr) {
       memset(room, 0, LANES * sizeof(float));
       return room;
     }
-    return line(tensor + row, room);
+    return line(numbers, row + first, room);
   }
 
   void storeGradients(const HostBackward &backward) {

@@ -15,7 +15,7 @@ constexpr int LANES = 64;
  * stream, while a row of a tensor starts on another page at every step.
  */
 struct HostTapeView {
-  float *voltages;     // (blocks, T, LANES), V'; null in COMPACT mode
+  TakenNumbers voltages;  // (blocks, T, LANES), V'; null in COMPACT mode
   uint64_t *bits;      // (blocks, T)
   float *checkpoints;  // (blocks, count, state variables, LANES): number c is the state before step SEGMENT * (c + 1)
   int64_t count;
@@ -28,9 +28,9 @@ struct HostSums {
   float *modulationSteps;
 };
 
-/** Where the input current is: element e of step t is values[t * stride + e - first]. */
+/** Where the input current is: element e of step t is number t * stride + e - first. */
 struct HostInput {
-  const float *values;
+  GivenNumbers values;
   int64_t stride;
   int64_t first;
 };

@@ -242,8 +242,8 @@ static void test_lent_memory(int device, int rounds) {
     INVALID("memory: got NULL", OPEN_IN(NULL, tape_bytes, 0));
     INVALID("memory", OPEN_IN(a.memory + 8, tape_bytes, 0));
     INVALID("recorded", OPEN_IN(a.memory, tape_bytes, 2));
-    INVALID("type", qlif_tape_open_in(kernel, mine.mode, 1, f->steps, f->batch, f->neurons, a.memory, tape_bytes, 0, &tape));
-    INVALID("type", qlif_tape_bytes_for(kernel, mine.mode, 1, f->steps, f->batch, f->neurons, &tape_bytes));
+    INVALID("type", qlif_tape_open_in(kernel, mine.mode, 3, f->steps, f->batch, f->neurons, a.memory, tape_bytes, 0, &tape));
+    INVALID("type", qlif_tape_bytes_for(kernel, mine.mode, 3, f->steps, f->batch, f->neurons, &tape_bytes));
     INVALID("bytes: got NULL", qlif_tape_bytes_for(kernel, mine.mode, 0, f->steps, f->batch, f->neurons, NULL));
     INVALID("bytes: got NULL", qlif_scratch_bytes(kernel, f->steps, f->batch, f->neurons, 0, NULL));
     INVALID("modulation_steps", qlif_scratch_bytes(kernel, f->steps, f->batch, f->neurons, 2, &scratch_bytes));

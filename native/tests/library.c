@@ -508,8 +508,9 @@ static void test_forward_refusals(void) {
   REFUSED("args", qlif_forward(x.kernel, NULL, NULL));
   REFUSED("stream", qlif_forward(x.kernel, &good, &a));
   FORWARD("size", a.size++);
-  FORWARD("input_type: got 1, expected QLIF_TYPE_F32 (0): fp16 and bf16", a.input_type = 1);
-  FORWARD("spike_value_type: got -1, expected QLIF_TYPE_F32", a.spike_value_type = -1);
+  FORWARD("input_type: got 3, expected 0 to 2", a.input_type = 3);
+  FORWARD("spike_value_type: got -1, expected 0 to 2", a.spike_value_type = -1);
+  FORWARD("input: got", a.input_type = QLIF_TYPE_BF16; a.input = (char *)a.input + 1);
   FORWARD("reserved", a.reserved = 1);
   FORWARD("reserved_2", a.reserved_2 = 1);
   FORWARD("initial_state_shared", a.initial_state_shared = 2);
@@ -593,7 +594,7 @@ static void test_backward_refusals(void) {
   BACKWARD("qlif_forward_args.size", a.forward.size--);
   BACKWARD("grad_type", a.args.grad_type = 3);
   BACKWARD("input_type", a.forward.input_type = -1);
-  BACKWARD("reserved", a.args.reserved = 1);
+  BACKWARD("grad_input_type: got 3, expected 0 to 2", a.args.grad_input_type = 3);
   BACKWARD("grad_spike_values_shared", a.args.grad_spike_values_shared = 2);
   BACKWARD("grad_initial_state: given", a.forward.initial_state_shared = 1);
   BACKWARD("steps", a.forward.steps = -1);

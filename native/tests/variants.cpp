@@ -145,7 +145,7 @@ Results run(DeviceKernel &kernel, const Model &model, const Inputs &in, Way way)
   }
   f.per_neuron_parameters = in.perNeuron;
   f.row_index = orNull(in.rows);
-  f.input = in.input.data();
+  f.input = GivenNumbers{in.input.data(), QLIF_TYPE_F32};
   f.modulation = qlif_broadcast{orNull(in.modulation), in.modulation.size() > 1, 0, 0};
   for (int i = 0; i < model.parameters.count; i++) {
     f.parameters[i] = in.parameters[i].data();
@@ -161,7 +161,7 @@ Results run(DeviceKernel &kernel, const Model &model, const Inputs &in, Way way)
   }
   if (in.outputs != Outputs::BYTES) {
     out.values.assign((size_t)rows, poison);
-    f.spike_values = out.values.data();
+    f.spike_values = TakenNumbers{out.values.data(), QLIF_TYPE_F32};
   }
   if (in.outputs == Outputs::ALL) {
     out.spikes.assign((size_t)rows, poison);
@@ -175,9 +175,9 @@ Results run(DeviceKernel &kernel, const Model &model, const Inputs &in, Way way)
       f.traces[i] = out.traces[i].data();
     }
   }
-  std::vector<std::max_align_t> tapeMemory(kernel.tapeBytes(in.mode, in.steps, in.elements()) / sizeof(std::max_align_t) + 1);
-  std::unique_ptr<TapeStorage> tape = way.lent ? kernel.lentTape(in.mode, in.steps, in.elements(), tapeMemory.data())
-                                               : kernel.newTape(in.mode, in.steps, in.elements());
+  std::vector<std::max_align_t> tapeMemory(kernel.tapeBytes(in.mode, QLIF_TYPE_F32, in.steps, in.elements()) / sizeof(std::max_align_t) + 1);
+  std::unique_ptr<TapeStorage> tape = way.lent ? kernel.lentTape(in.mode, QLIF_TYPE_F32, in.steps, in.elements(), tapeMemory.data())
+                                               : kernel.newTape(in.mode, QLIF_TYPE_F32, in.steps, in.elements());
   forward.tape = tape.get();
   std::vector<std::max_align_t> scratch(
       kernel.scratchBytes(in.steps, in.batch, in.neurons, true) / sizeof(std::max_align_t) + 1);
@@ -190,11 +190,11 @@ Results run(DeviceKernel &kernel, const Model &model, const Inputs &in, Way way)
   backward.forward = forward;
   backward.scratch = forward.scratch;
   BackwardArgs &g = backward.args;
-  g.grad_spike_values = in.gradY.data();
+  g.grad_spike_values = GivenNumbers{in.gradY.data(), QLIF_TYPE_F32};
   g.grad_spike_values_stride = in.shared ? 0 : in.elements();
   g.grad_voltages = orNull(in.gradV);
   out.gradInput.assign((size_t)rows, poison);
-  g.grad_input = out.gradInput.data();
+  g.grad_input = TakenNumbers{out.gradInput.data(), QLIF_TYPE_F32};
   for (int i = 0; i < model.variables.count; i++) {
     g.grad_final_state[i] = in.gradFinal[i].data();
     out.gradInitial[i].assign((size_t)in.elements(), poison);

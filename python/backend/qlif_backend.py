@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The build backend: scikit-build-core, and for a source distribution the native library's sources beside the package's.
 
-They lie in ../native of the repository. A source distribution carries them in native/, where CMakeLists.txt looks first.
+They lie in ../native of the repository. A source distribution carries them in native/, where CMakeLists.txt looks first, and with them pom.xml,
+which names the project's address (qlif_metadata).
 """
 
 import shutil
@@ -39,6 +40,7 @@ def build_sdist(sdist_directory, config_settings=None):
                 shutil.copytree(source, copied / name)
             else:
                 shutil.copy2(source, copied / name)
+        shutil.copy2(repository / "pom.xml", copied / "pom.xml")
         return _build.build_sdist(sdist_directory, config_settings)
     finally:
         shutil.rmtree(copied, ignore_errors=True)

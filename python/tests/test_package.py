@@ -3,6 +3,8 @@
 
 import importlib.util
 import platform
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,23 +15,32 @@ from conftest import REPOSITORY
 import qlif
 
 
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory):
-    """A source distribution, unpacked."""
-    pytest.importorskip("scikit_build_core")
-    folder = tmp_path_factory.mktemp("sdist")
-    made = subprocess.run(
-        [sys.executable, "-c", f"import qlif_backend; print(qlif_backend.build_sdist({str(folder)!r}))"],
-        cwd=REPOSITORY / "python",
-        env={"PYTHONPATH": str(REPOSITORY / "python" / "backend"), "PATH": "/usr/bin:/bin"},
+def backend(package, call):
+    """What the build backend of a package's folder returns."""
+    ended = subprocess.run(
+        [sys.executable, "-c", f"import qlif_backend; print(qlif_backend.{call})"],
+        cwd=package,
+        env={"PYTHONPATH": str(package / "backend"), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert made.returncode == 0, made.stderr
-    with tarfile.open(folder / made.stdout.split()[-1]) as archive:
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.split()[-1]
+
+
+def unpacked(package, folder):
+    """A source distribution of a package's folder, unpacked."""
+    with tarfile.open(folder / backend(package, f"build_sdist({str(folder)!r})")) as archive:
         archive.extractall(folder, filter="data")
-    return folder / f"qlif-{qlif.__version__}"
+    return next(path for path in folder.iterdir() if path.is_dir())
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """A source distribution, unpacked."""
+    pytest.importorskip("scikit_build_core")
+    return unpacked(REPOSITORY / "python", tmp_path_factory.mktemp("sdist"))
 
 
 def test_a_source_distribution_has_all_that_is_built(sources):
@@ -50,6 +61,46 @@ def test_a_source_distribution_is_configured_by_itself(sources, tmp_path, cuda):
     )
     assert configured.returncode == 0, configured.stderr
     assert str(sources / "native") in (tmp_path / "CMakeCache.txt").read_text()
+
+
+RELATIVE_LINK = re.compile(r"\]\((?!https?:|#)")
+
+
+def test_the_description_has_no_dead_links(sources):
+    information = (sources / "PKG-INFO").read_text()
+    assert "# qlif for Python" in information and "`torch.compile(fullgraph=True)`" in information
+    assert not RELATIVE_LINK.search(information)
+    assert RELATIVE_LINK.search((REPOSITORY / "python" / "README.md").read_text())
+
+
+@pytest.mark.parametrize(("version", "reference"), [("1.2.3", "v1.2.3"), ("1.2.3.dev0", "HEAD")])
+def test_the_address_is_that_of_the_pom(tmp_path, version, reference):
+    pytest.importorskip("scikit_build_core")
+    repository = tmp_path / "repository"
+    left_out = shutil.ignore_patterns("target", ".venv", "tests", "dist-files", "__pycache__")
+    for folder in ("python", "native"):
+        shutil.copytree(REPOSITORY / folder, repository / folder, ignore=left_out)
+    shutil.copy(REPOSITORY / "LICENSE", repository)
+    pom = (REPOSITORY / "pom.xml").read_text()
+    for name, address in (("url", "https://example.org/qlif"), ("scm", "https://example.org/qlif.git")):
+        pom, count = re.subn(f"<publisher.{name}(/>|>.*?</publisher.{name}>)", f"<publisher.{name}>{address}</publisher.{name}>", pom)
+        assert count == 1
+    (repository / "pom.xml").write_text(pom)
+    project = repository / "python" / "pyproject.toml"
+    project.write_text(re.sub('^version = ".*"', f'version = "{version}"', project.read_text(), flags=re.MULTILINE))
+
+    # A wheel of a source distribution has what the repository says, too.
+    (tmp_path / "sdist").mkdir()
+    (tmp_path / "wheel").mkdir()
+    source = unpacked(repository / "python", tmp_path / "sdist")
+    wheel = tmp_path / "wheel" / backend(source, f"prepare_metadata_for_build_wheel({str(tmp_path / 'wheel')!r})")
+    for metadata in ((source / "PKG-INFO").read_text(), (wheel / "METADATA").read_text()):
+        assert "Project-URL: Homepage, https://example.org/qlif\n" in metadata
+        assert "Project-URL: Source, https://example.org/qlif.git\n" in metadata
+        files = f"https://example.org/qlif/blob/{reference}"
+        assert f"Project-URL: Changelog, {files}/CHANGELOG.md\n" in metadata
+        assert f"({files}/docs/model.md#8-draws)" in metadata and f"({files}/python/examples/mnist.py)" in metadata
+        assert not RELATIVE_LINK.search(metadata)
 
 
 def test_what_is_installed_is_for_manylinux():

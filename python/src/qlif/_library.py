@@ -196,7 +196,7 @@ class BackwardArgs(ctypes.Structure):
         ("forward", ctypes.POINTER(ForwardArgs)),
         ("grad_spike_values", _pointer),
         ("grad_spike_values_shared", _i32),
-        ("reserved", _i32),
+        ("grad_input_type", _i32),
         ("grad_voltages", _pointer),
         ("grad_final_state", _pointer * MAX_STATE_VARIABLES),
         ("grad_input", _pointer),

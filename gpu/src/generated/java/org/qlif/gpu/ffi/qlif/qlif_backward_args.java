@@ -21,8 +21,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     const qlif_forward_args *forward;
  *     const void *grad_spike_values;
  *     int32_t grad_spike_values_shared;
- *     int32_t reserved;
- *     const void *grad_voltages;
+ *     int32_t grad_input_type;
+ *     const float *grad_voltages;
  *     const float *grad_final_state[32];
  *     void *grad_input;
  *     float *grad_modulation;
@@ -45,7 +45,7 @@ public class qlif_backward_args {
         qlif_h.C_POINTER.withName("forward"),
         qlif_h.C_POINTER.withName("grad_spike_values"),
         qlif_h.C_INT.withName("grad_spike_values_shared"),
-        qlif_h.C_INT.withName("reserved"),
+        qlif_h.C_INT.withName("grad_input_type"),
         qlif_h.C_POINTER.withName("grad_voltages"),
         MemoryLayout.sequenceLayout(32, qlif_h.C_POINTER).withName("grad_final_state"),
         qlif_h.C_POINTER.withName("grad_input"),
@@ -283,48 +283,48 @@ public class qlif_backward_args {
         struct.set(grad_spike_values_shared$LAYOUT, grad_spike_values_shared$OFFSET, fieldValue);
     }
 
-    private static final OfInt reserved$LAYOUT = (OfInt)$LAYOUT.select(groupElement("reserved"));
+    private static final OfInt grad_input_type$LAYOUT = (OfInt)$LAYOUT.select(groupElement("grad_input_type"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * int32_t reserved
+     * int32_t grad_input_type
      * }
      */
-    public static final OfInt reserved$layout() {
-        return reserved$LAYOUT;
+    public static final OfInt grad_input_type$layout() {
+        return grad_input_type$LAYOUT;
     }
 
-    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+    private static final long grad_input_type$OFFSET = $LAYOUT.byteOffset(groupElement("grad_input_type"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * int32_t reserved
+     * int32_t grad_input_type
      * }
      */
-    public static final long reserved$offset() {
-        return reserved$OFFSET;
+    public static final long grad_input_type$offset() {
+        return grad_input_type$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * int32_t reserved
+     * int32_t grad_input_type
      * }
      */
-    public static int reserved(MemorySegment struct) {
-        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    public static int grad_input_type(MemorySegment struct) {
+        return struct.get(grad_input_type$LAYOUT, grad_input_type$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * int32_t reserved
+     * int32_t grad_input_type
      * }
      */
-    public static void reserved(MemorySegment struct, int fieldValue) {
-        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
+    public static void grad_input_type(MemorySegment struct, int fieldValue) {
+        struct.set(grad_input_type$LAYOUT, grad_input_type$OFFSET, fieldValue);
     }
 
     private static final AddressLayout grad_voltages$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("grad_voltages"));
@@ -332,7 +332,7 @@ public class qlif_backward_args {
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * const void *grad_voltages
+     * const float *grad_voltages
      * }
      */
     public static final AddressLayout grad_voltages$layout() {
@@ -344,7 +344,7 @@ public class qlif_backward_args {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * const void *grad_voltages
+     * const float *grad_voltages
      * }
      */
     public static final long grad_voltages$offset() {
@@ -354,7 +354,7 @@ public class qlif_backward_args {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * const void *grad_voltages
+     * const float *grad_voltages
      * }
      */
     public static MemorySegment grad_voltages(MemorySegment struct) {
@@ -364,7 +364,7 @@ public class qlif_backward_args {
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * const void *grad_voltages
+     * const float *grad_voltages
      * }
      */
     public static void grad_voltages(MemorySegment struct, MemorySegment fieldValue) {

@@ -867,6 +867,24 @@ public class qlif_h extends qlif_h$shared {
     public static int QLIF_TYPE_F32() {
         return QLIF_TYPE_F32;
     }
+    private static final int QLIF_TYPE_F16 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_TYPE_F16 = 1
+     * }
+     */
+    public static int QLIF_TYPE_F16() {
+        return QLIF_TYPE_F16;
+    }
+    private static final int QLIF_TYPE_BF16 = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.QLIF_TYPE_BF16 = 2
+     * }
+     */
+    public static int QLIF_TYPE_BF16() {
+        return QLIF_TYPE_BF16;
+    }
     private static final int QLIF_INPUT_F32 = (int)0L;
     /**
      * {@snippet lang=c :
