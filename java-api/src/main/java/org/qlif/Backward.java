@@ -63,8 +63,8 @@ public final class Backward {
     }
 
     /**
-     * Lends the gradient with respect to the spike values, {@code F32 (T, B, N)}, or {@code (1, B, N)} for one that is the same at every
-     * step, as that of a readout that adds spikes up; null for 0.
+     * Lends the gradient with respect to the spike values, {@code (T, B, N)}, or {@code (1, B, N)} for one that is the same at every
+     * step, as that of a readout that adds spikes up; of a type as {@link Forward#input}, whichever that has. Null for 0.
      */
     public Backward gradSpikeValues(@Nullable Tensor gradSpikeValues) {
         this.gradSpikeValues = gradSpikeValues;
@@ -83,7 +83,7 @@ public final class Backward {
         return changed();
     }
 
-    /** Lends where the gradient of the input goes, {@code F32 (T, B, N)}; null to drop it. */
+    /** Lends where the gradient of the input goes, {@code (T, B, N)}, of a type as {@link Forward#input}, whichever that has; null to drop it. */
     public Backward gradInput(@Nullable Tensor gradInput) {
         this.gradInput = gradInput;
         return changed();
@@ -130,7 +130,7 @@ public final class Backward {
         return gradSpikeValues;
     }
 
-    /** Floats from one step of the gradient with respect to the spike values to the next: B * N, or 0 if all steps share one. */
+    /** Numbers from one step of the gradient with respect to the spike values to the next: B * N, or 0 if all steps share one. */
     public long gradSpikeValuesStride() {
         return gradSpikeValues == null || gradSpikeValues.extent(0) == 1 ? 0 : forward.elements();
     }
@@ -214,6 +214,8 @@ public final class Backward {
             checkedChanges = forward.changes();
             checkedGradients = gradients;
         }
+        kernel.requireTaken("gradSpikeValues", gradSpikeValues);
+        kernel.requireTaken("gradInput", gradInput);
         lending.requireReachable(kernel.device(), kernel.reachable());
         forward.checkValues(config, kernel);
     }
@@ -229,10 +231,10 @@ public final class Backward {
         long b = forward.batch();
         long n = forward.neurons();
         boolean shared = gradSpikeValues != null && gradSpikeValues.hasShape(1, b, n);
-        Forward.requireIfGiven("gradSpikeValues", gradSpikeValues, DType.F32, shared ? 1 : t, b, n);
+        Forward.requireNumbersIfGiven("gradSpikeValues", gradSpikeValues, shared ? 1 : t, b, n);
         Forward.requireIfGiven("gradVoltages", gradVoltages, DType.F32, t, b, n);
         Forward.requireState("gradFinalState", gradFinalState, config, b, n);
-        Forward.requireIfGiven("gradInput", gradInput, DType.F32, t, b, n);
+        Forward.requireNumbersIfGiven("gradInput", gradInput, t, b, n);
         if (gradModulation != null) {
             if (forward.modulation() == null) {
                 throw new IllegalArgumentException("gradModulation: given, but the forward run had no modulation");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /**
@@ -14,6 +16,10 @@ import java.util.List;
 public enum DType {
     /** IEEE 754 binary32, native byte order, 4-byte aligned. */
     F32,
+    /** IEEE 754 binary16, native byte order, 2-byte aligned. */
+    F16,
+    /** bfloat16, the upper half of an {@link #F32}, native byte order, 2-byte aligned. */
+    BF16,
     /** One unsigned byte an element. */
     U8,
     /**
@@ -27,6 +33,50 @@ public enum DType {
 
     /** The types that spikes can have. */
     public static final List<DType> SPIKES = List.of(F32, U8, BIT);
+
+    /**
+     * The types that numbers can have: input, spike values, their gradients, and a tape's potentials. What is read becomes float32, exactly, and
+     * all is computed in float32; what is written is rounded to the nearest, ties to even, beyond the greatest finite number to infinity.
+     */
+    public static final List<DType> NUMBERS = List.of(F32, F16, BF16);
+
+    /**
+     * Number {@code index} of memory of this type, one of {@link #NUMBERS}, as a float32. For backends: see {@link Tensor#getFloat}.
+     *
+     * @throws IllegalStateException if this is no type of numbers
+     */
+    public float get(MemorySegment memory, long index) {
+        return switch (this) {
+            case F32 -> memory.getAtIndex(ValueLayout.JAVA_FLOAT, index);
+            case F16 -> Float.float16ToFloat(memory.getAtIndex(ValueLayout.JAVA_SHORT, index));
+            case BF16 -> Float.intBitsToFloat(memory.getAtIndex(ValueLayout.JAVA_SHORT, index) << 16);
+            case U8, BIT, I64 -> throw new IllegalStateException(this + " is none of " + NUMBERS);
+        };
+    }
+
+    /**
+     * Sets number {@code index} of memory of this type, one of {@link #NUMBERS}, rounded to it. For backends: see {@link Tensor#setFloat}.
+     *
+     * @throws IllegalStateException if this is no type of numbers
+     */
+    public void set(MemorySegment memory, long index, float value) {
+        switch (this) {
+            case F32 -> memory.setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
+            case F16 -> memory.setAtIndex(ValueLayout.JAVA_SHORT, index, Float.floatToFloat16(value));
+            case BF16 -> memory.setAtIndex(ValueLayout.JAVA_SHORT, index, upperHalf(value));
+            case U8, BIT, I64 -> throw new IllegalStateException(this + " is none of " + NUMBERS);
+        }
+    }
+
+    private static short upperHalf(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        if (Float.isNaN(value)) {
+            // Quiet: rounded up, one could become an infinity or 0.
+            return (short) (bits >>> 16 | 0x40);
+        }
+        // A carry goes into the exponent, and from the greatest one makes an infinity.
+        return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
+    }
 
     /** Bytes that a tensor of this type and shape takes. */
     long byteSize(long[] shape) {
@@ -53,6 +103,7 @@ public enum DType {
     long alignment() {
         return switch (this) {
             case F32 -> 4;
+            case F16, BF16 -> 2;
             case U8 -> 1;
             case BIT, I64 -> 8;
         };

@@ -55,7 +55,7 @@ public final class Forward {
     /** An empty description. */
     public Forward() {}
 
-    /** Lends the input current I, {@code F32 (T, B, N)}. */
+    /** Lends the input current I, {@code (T, B, N)}, {@code F32} or, for a {@linkplain Kernel#takes kernel that takes it}, of another type of numbers. */
     public Forward input(Tensor input) {
         this.input = Objects.requireNonNull(input, "input");
         return changed();
@@ -187,7 +187,7 @@ public final class Forward {
         return changed();
     }
 
-    /** Lends where the spike values y go, {@code F32 (T, B, N)}; null to drop them. */
+    /** Lends where the spike values y go, {@code (T, B, N)}, of a type as the input; null to drop them. */
     public Forward spikeValues(@Nullable Tensor spikeValues) {
         this.spikeValues = spikeValues;
         return changed();
@@ -414,12 +414,14 @@ public final class Forward {
         if (linear != null) {
             kernel.requireLinear();
         }
+        kernel.requireTaken("spikeValues", spikeValues);
         lending.requireReachable(kernel.device(), kernel.reachable());
         checkValues(config, kernel);
     }
 
-    /** What may have changed under a description that did not: parameters' values, the tape's state. */
+    /** What may have changed under a description that did not: the kernel, parameters' values, the tape's state. */
     void checkValues(NeuronConfig config, Kernel kernel) {
+        kernel.requireTaken("input", input);
         DrawStream.requireWithinCounter(rowIndex == null ? draws : null, firstStep(), steps(), elements());
         kernel.requireValid(parameters());
         if (tape != null) {
@@ -474,7 +476,7 @@ public final class Forward {
         for (DType type : DType.SPIKES) {
             requireIfGiven("spikes", spikes(type), type, t, b, n);
         }
-        requireIfGiven("spikeValues", spikeValues, DType.F32, t, b, n);
+        requireNumbersIfGiven("spikeValues", spikeValues, t, b, n);
         requireIfGiven("voltages", voltages, DType.F32, t, b, n);
         for (int i = 0; i < traces.length; i++) {
             if (traced[i] != null) {
@@ -492,7 +494,10 @@ public final class Forward {
     /** The input, or what makes it. */
     private void checkCurrent() {
         if (linear == null) {
-            require("input", input, DType.F32, 3, "(T, B, N)");
+            if (input == null || !DType.NUMBERS.contains(input.type()) || input.rank() != 3) {
+                throw new IllegalArgumentException(
+                        "input: got " + input + ", expected F32, F16 or BF16 of shape (T, B, N)");
+            }
             return;
         }
         if (input != null) {
@@ -590,9 +595,11 @@ public final class Forward {
         }
     }
 
-    private static void require(String name, @Nullable Tensor tensor, DType type, int rank, String shape) {
-        if (tensor == null || tensor.type() != type || tensor.rank() != rank) {
-            throw new IllegalArgumentException(name + ": got " + tensor + ", expected " + type + " of shape " + shape);
+    /** The same of a tensor whose type may be any of numbers. */
+    static void requireNumbersIfGiven(String name, @Nullable Tensor tensor, long... shape) {
+        if (tensor != null && !(DType.NUMBERS.contains(tensor.type()) && tensor.hasShape(shape))) {
+            throw new IllegalArgumentException(name + ": got " + tensor + ", expected F32" + Arrays.toString(shape)
+                    + ", or F16 or BF16 of this shape");
         }
     }
 }

@@ -290,6 +290,34 @@ public final class Kernel implements AutoCloseable {
         parameterChecks.requireValid(parameters);
     }
 
+    /**
+     * Whether calls and tapes may have numbers of this type: {@link DType#F32} always, {@link DType#F16} and {@link DType#BF16} on {@code
+     * cpu:scalar} and {@code cpu:native}. It computes in float32 in any case.
+     */
+    public boolean takes(DType type) {
+        return backend.takes(Objects.requireNonNull(type, "type"));
+    }
+
+    /** Throws unless this kernel takes the type of {@code tensor}, which may be null. */
+    void requireTaken(String name, @Nullable Tensor tensor) {
+        if (tensor != null && !backend.takes(tensor.type())) {
+            throw new IllegalArgumentException(name + ": got " + tensor + ", expected F32: " + takers());
+        }
+    }
+
+    private void requireTaken(DType type) {
+        if (!DType.NUMBERS.contains(Objects.requireNonNull(type, "type"))) {
+            throw new IllegalArgumentException("type: got " + type + ", expected one of " + DType.NUMBERS);
+        }
+        if (!backend.takes(type)) {
+            throw new IllegalArgumentException("type: got " + type + ", expected F32: " + takers());
+        }
+    }
+
+    private String takers() {
+        return "a kernel on " + device + " takes no numbers of 16 bits; cpu:scalar and cpu:native do";
+    }
+
     /** What tapes of this kernel know it by. */
     Object tapeOwner() {
         return tapeOwner;
@@ -307,9 +335,27 @@ public final class Kernel implements AutoCloseable {
      * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not that much memory
      */
     public Tape newTape(Tape.Mode mode, long steps, long batch, long neurons) {
+        return newTape(mode, DType.F32, steps, batch, neurons);
+    }
+
+    /**
+     * A tape for runs of this shape that keeps potentials in a given type, to be closed by the caller. Rounded potentials take half the memory; the
+     * backward pass computes with them, and with spikes and checkpoints as they were.
+     *
+     * @param mode how much it keeps
+     * @param type of {@link DType#NUMBERS}, one that this kernel {@linkplain #takes takes}; {@link DType#BF16} has the range of {@code F32}, while
+     *     of {@code F16} a potential beyond 65504 is infinite
+     * @param steps T, at least 0
+     * @param batch B, at least 0
+     * @param neurons N, at least 0
+     * @throws IllegalArgumentException if an extent is negative, the tape's size passes 2^63 bytes, or the type is not taken
+     * @throws IllegalStateException if the kernel is closed or in use
+     * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not that much memory
+     */
+    public Tape newTape(Tape.Mode mode, DType type, long steps, long batch, long neurons) {
         guard.enter();
         try {
-            return tape(mode, steps, batch, neurons, null);
+            return tape(mode, type, steps, batch, neurons, null);
         } finally {
             exit();
         }
@@ -344,25 +390,44 @@ public final class Kernel implements AutoCloseable {
      * @throws WrongThreadException if the memory belongs to another thread's confined arena
      */
     public Tape newTape(Tape.Mode mode, long steps, long batch, long neurons, Tensor memory) {
+        return newTape(mode, DType.F32, steps, batch, neurons, memory);
+    }
+
+    /**
+     * The same for a tape that keeps potentials in a given type.
+     *
+     * @param mode how much it keeps
+     * @param type as in {@link #newTape(Tape.Mode, DType, long, long, long)}
+     * @param steps T, at least 0
+     * @param batch B, at least 0
+     * @param neurons N, at least 0
+     * @param memory as in {@link #newTape(Tape.Mode, long, long, long, Tensor)}, of at least so many bytes as {@link #tapeBytes(Tape.Mode,
+     *     DType, long, long, long)} says
+     * @throws IllegalArgumentException as there, or if the type is not taken
+     * @throws IllegalStateException if the kernel is closed or in use, or the memory is closed
+     * @throws WrongThreadException if the memory belongs to another thread's confined arena
+     */
+    public Tape newTape(Tape.Mode mode, DType type, long steps, long batch, long neurons, Tensor memory) {
         guard.enter();
         try {
-            return tape(mode, steps, batch, neurons, Objects.requireNonNull(memory, "memory"));
+            return tape(mode, type, steps, batch, neurons, Objects.requireNonNull(memory, "memory"));
         } finally {
             exit();
         }
     }
 
-    private Tape tape(Tape.Mode mode, long steps, long batch, long neurons, @Nullable Tensor memory) {
+    private Tape tape(Tape.Mode mode, DType type, long steps, long batch, long neurons, @Nullable Tensor memory) {
         Tape.Mode kept = kept(mode);
+        requireTaken(type);
         requireTapeSize(steps, batch, neurons);
         if (memory != null) {
-            requireRoom("memory", memory, backend.tapeBytes(kept, steps, batch, neurons));
+            requireRoom("memory", memory, backend.tapeBytes(kept, type, steps, batch, neurons));
             Lending lending = new Lending();
             lending.write("memory", memory);
             lending.requireReachable(device, reachable);
         }
-        TapeStorage storage = backend.newTape(kept, steps, batch, neurons, memory);
-        return new Tape(tapeOwner, storage, memory, mode, steps, batch, neurons);
+        TapeStorage storage = backend.newTape(kept, type, steps, batch, neurons, memory);
+        return new Tape(tapeOwner, storage, memory, mode, type, steps, batch, neurons);
     }
 
     /** Without noise a step done again finds its potential; keeping it would only cost memory and its bandwidth. */
@@ -382,11 +447,27 @@ public final class Kernel implements AutoCloseable {
      * @throws IllegalStateException if the kernel is closed or in use
      */
     public long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons) {
+        return tapeBytes(mode, DType.F32, steps, batch, neurons);
+    }
+
+    /**
+     * The same for a tape that keeps potentials in a given type.
+     *
+     * @param mode how much it keeps
+     * @param type as in {@link #newTape(Tape.Mode, DType, long, long, long)}
+     * @param steps T, at least 0
+     * @param batch B, at least 0
+     * @param neurons N, at least 0
+     * @throws IllegalArgumentException if an extent is negative, the number passes 2^63, or the type is not taken
+     * @throws IllegalStateException if the kernel is closed or in use
+     */
+    public long tapeBytes(Tape.Mode mode, DType type, long steps, long batch, long neurons) {
         guard.enter();
         try {
             Tape.Mode kept = kept(mode);
+            requireTaken(type);
             requireTapeSize(steps, batch, neurons);
-            return backend.tapeBytes(kept, steps, batch, neurons);
+            return backend.tapeBytes(kept, type, steps, batch, neurons);
         } finally {
             exit();
         }

@@ -120,6 +120,11 @@ final class Relay implements BackendKernel {
     }
 
     @Override
+    public boolean takes(DType type) {
+        return compiled.takes(type);
+    }
+
+    @Override
     public void forward(Forward call) {
         BackendKernel starter = first;
         if (starter != null && warmUp.isDone()) {
@@ -174,13 +179,14 @@ final class Relay implements BackendKernel {
     }
 
     @Override
-    public long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons) {
-        return compiled.tapeBytes(mode, steps, batch, neurons);
+    public long tapeBytes(Tape.Mode mode, DType type, long steps, long batch, long neurons) {
+        return compiled.tapeBytes(mode, type, steps, batch, neurons);
     }
 
     @Override
-    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons, @Nullable Tensor memory) {
-        return compiled.newTape(mode, steps, batch, neurons, memory);
+    public TapeStorage newTape(
+            Tape.Mode mode, DType type, long steps, long batch, long neurons, @Nullable Tensor memory) {
+        return compiled.newTape(mode, type, steps, batch, neurons, memory);
     }
 
     @Override

@@ -22,7 +22,7 @@ public final class Tape implements AutoCloseable {
     /** How much a tape keeps. */
     public enum Mode {
         /**
-         * The potential before the reset (4 bytes a neuron-step), the spikes (1 bit) and the state every 64 steps: less than 5
+         * The potential before the reset (4 bytes a neuron-step, 2 if it is kept as {@code F16} or {@code BF16}), the spikes (1 bit) and the state every 64 steps: less than 5
          * bytes a neuron-step. The backward pass draws nothing. Without membrane noise potentials follow from the state, and the tape
          * is as small as a compact one.
          */
@@ -43,6 +43,7 @@ public final class Tape implements AutoCloseable {
 
     private final long bytes;
     private final Mode mode;
+    private final DType type;
     private final long steps;
     private final long batch;
     private final long neurons;
@@ -52,12 +53,21 @@ public final class Tape implements AutoCloseable {
     private final CallGuard guard = new CallGuard("tape:", "give each run that is under way a tape of its own");
     private final Cleaner.Cleanable memory;
 
-    Tape(Object owner, TapeStorage storage, @Nullable Tensor lent, Mode mode, long steps, long batch, long neurons) {
+    Tape(
+            Object owner,
+            TapeStorage storage,
+            @Nullable Tensor lent,
+            Mode mode,
+            DType type,
+            long steps,
+            long batch,
+            long neurons) {
         this.owner = owner;
         this.storage = storage;
         this.lent = lent;
         this.bytes = storage.byteSize();
         this.mode = mode;
+        this.type = type;
         this.steps = steps;
         this.batch = batch;
         this.neurons = neurons;
@@ -67,6 +77,11 @@ public final class Tape implements AutoCloseable {
     /** How much the tape keeps. */
     public Mode mode() {
         return mode;
+    }
+
+    /** The type in which potentials are kept, where they are. */
+    public DType type() {
+        return type;
     }
 
     /** The bytes that the tape takes. */
@@ -147,6 +162,7 @@ public final class Tape implements AutoCloseable {
     public String toString() {
         return new Description("Tape")
                 .add(mode.toString())
+                .addIf(type != DType.F32, type.toString())
                 .add("T", steps)
                 .add("B", batch)
                 .add("N", neurons)

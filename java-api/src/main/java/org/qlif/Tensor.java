@@ -171,6 +171,7 @@ public final class Tensor {
         long bytes = checkedByteSize(type, shape);
         MemorySegment segment = switch (type) {
             case F32 -> MemorySegment.ofArray(new float[arrayLength(bytes / 4)]);
+            case F16, BF16 -> MemorySegment.ofArray(new short[arrayLength(bytes / 2)]);
             case U8 -> MemorySegment.ofArray(new byte[arrayLength(bytes)]);
             case BIT, I64 -> MemorySegment.ofArray(new long[arrayLength(bytes / 8)]);
         };
@@ -268,39 +269,65 @@ public final class Tensor {
     }
 
     /**
-     * Element {@code index} of the flattened {@link DType#F32} tensor.
+     * Element {@code index} of the flattened tensor of {@linkplain DType#NUMBERS numbers}.
      *
      * @throws IndexOutOfBoundsException if there is no such element
      */
     public float getFloat(long index) {
-        requireType(DType.F32);
+        requireNumbers();
         requireHost();
         // The segment would multiply first, and 2^62 * 4 is 0.
         Objects.checkIndex(index, elements);
-        return segment.getAtIndex(ValueLayout.JAVA_FLOAT, index);
+        return type.get(segment, index);
     }
 
     /**
-     * Sets element {@code index} of the flattened {@link DType#F32} tensor.
+     * Sets element {@code index} of the flattened tensor of {@linkplain DType#NUMBERS numbers}, rounded to its type.
      *
      * @throws IndexOutOfBoundsException if there is no such element
      */
     public void setFloat(long index, float value) {
-        requireType(DType.F32);
+        requireNumbers();
         requireHost();
         Objects.checkIndex(index, elements);
-        segment.setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
+        type.set(segment, index, value);
     }
 
     /**
-     * A new array with all elements of an {@link DType#F32} tensor.
+     * A new tensor on the Java heap with these {@linkplain DType#NUMBERS numbers} as another type, rounded to the nearest where that is
+     * narrower.
+     *
+     * <pre>{@code
+     * Tensor narrow = Tensor.of(current, 100, 32, 128).to(DType.BF16);
+     * }</pre>
+     *
+     * @throws IllegalArgumentException if {@code type} is none of {@link DType#NUMBERS}, or the elements do not fit an array
+     * @throws IllegalStateException if this has no numbers, is in the memory of a device, or that memory is closed
+     */
+    public Tensor to(DType type) {
+        if (!DType.NUMBERS.contains(Objects.requireNonNull(type, "type"))) {
+            throw new IllegalArgumentException("type: got " + type + ", expected one of " + DType.NUMBERS);
+        }
+        requireNumbers();
+        requireHost();
+        Tensor result = zeros(type, shape);
+        for (long i = 0; i < elements; i++) {
+            type.set(result.segment, i, this.type.get(segment, i));
+        }
+        return result;
+    }
+
+    /**
+     * A new array with all elements of a tensor of {@linkplain DType#NUMBERS numbers}.
      *
      * @throws IllegalStateException if it has another type, is in the memory of a device, or that memory is closed
      */
     public float[] toFloatArray() {
-        requireType(DType.F32);
+        requireNumbers();
         requireHost();
-        return segment.toArray(ValueLayout.JAVA_FLOAT);
+        return type == DType.F32
+                ? segment.toArray(ValueLayout.JAVA_FLOAT)
+                : to(DType.F32).toFloatArray();
     }
 
     /**
@@ -326,19 +353,19 @@ public final class Tensor {
     }
 
     /**
-     * Sets every element of an {@link DType#F32} tensor.
+     * Sets every element of a tensor of {@linkplain DType#NUMBERS numbers}.
      *
      * @throws IllegalStateException if it has another type, is in the memory of a device, or that memory is closed
      */
     public void fill(float value) {
-        requireType(DType.F32);
+        requireNumbers();
         requireHost();
         if (value == 0f && Float.floatToRawIntBits(value) == 0) {
             segment.fill((byte) 0);
             return;
         }
         for (long i = 0; i < elements; i++) {
-            segment.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+            type.set(segment, i, value);
         }
     }
 
@@ -371,6 +398,12 @@ public final class Tensor {
         if (place != null) {
             throw new IllegalStateException(
                     "this tensor is " + this + ", whose memory the host can't reach; copy it to the host first");
+        }
+    }
+
+    private void requireNumbers() {
+        if (!DType.NUMBERS.contains(type)) {
+            throw new IllegalStateException("this tensor is " + this + ", not of a type of " + DType.NUMBERS);
         }
     }
 

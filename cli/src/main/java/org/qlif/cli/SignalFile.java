@@ -102,7 +102,8 @@ final class SignalFile {
                     values[i] = tensor.segment().getAtIndex(ValueLayout.JAVA_LONG, i);
                 }
             }
-            case BIT -> throw new IllegalStateException("no file holds bits");
+            case F16, BF16, BIT ->
+                throw new IllegalStateException("files are read as F32, U8 and I64, got " + tensor.type());
         }
         return values;
     }

@@ -28,6 +28,13 @@ class CudaContractTest extends KernelContract {
     }
 
     @Nested
+    class Narrow extends NarrowContract {
+        Narrow() {
+            super(DEVICE, false);
+        }
+    }
+
+    @Nested
     class Gradients extends GradientContract {
         Gradients() {
             super(DEVICE);

@@ -173,6 +173,7 @@ final class Memory implements AutoCloseable {
     private static MemorySegment array(DType type, long bytes) {
         return switch (type) {
             case F32 -> MemorySegment.ofArray(new float[Math.toIntExact((bytes + 3) / 4)]);
+            case F16, BF16 -> MemorySegment.ofArray(new short[Math.toIntExact((bytes + 1) / 2)]);
             case U8 -> MemorySegment.ofArray(new byte[Math.toIntExact(bytes)]);
             case BIT, I64 -> MemorySegment.ofArray(new long[Math.toIntExact((bytes + 7) / 8)]);
         };
@@ -181,6 +182,7 @@ final class Memory implements AutoCloseable {
     private static int unit(DType type) {
         return switch (type) {
             case F32 -> 4;
+            case F16, BF16 -> 2;
             case U8 -> 1;
             case BIT, I64 -> 8;
         };

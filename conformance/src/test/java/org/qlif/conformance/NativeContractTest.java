@@ -74,4 +74,11 @@ class NativeContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Narrow extends NarrowContract {
+        Narrow() {
+            super(DEVICE, true);
+        }
+    }
 }

@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
 import org.qlif.DType;
 import org.qlif.Tensor;
 
-/** Everything that a run wrote, by name, as arrays of raw bits: ints for F32, bytes for U8, longs for BIT. */
+/** Everything that a run wrote, by name, as arrays: the floats of numbers of any type, bytes of U8, longs of BIT. */
 final class Result {
     private final Map<String, Object> values = new LinkedHashMap<>();
 
@@ -23,7 +23,7 @@ final class Result {
         values.put(
                 name,
                 switch (tensor.type()) {
-                    case F32 -> segment.toArray(ValueLayout.JAVA_FLOAT);
+                    case F32, F16, BF16 -> tensor.toFloatArray();
                     case U8 -> segment.toArray(ValueLayout.JAVA_BYTE);
                     case BIT, I64 -> segment.toArray(ValueLayout.JAVA_LONG);
                 });

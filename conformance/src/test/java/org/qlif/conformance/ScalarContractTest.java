@@ -73,4 +73,11 @@ class ScalarContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Narrow extends NarrowContract {
+        Narrow() {
+            super(DEVICE, true);
+        }
+    }
 }

@@ -200,4 +200,11 @@ class SimdContractTest extends KernelContract {
             super(DEVICE);
         }
     }
+
+    @Nested
+    class Narrow extends NarrowContract {
+        Narrow() {
+            super(DEVICE, false);
+        }
+    }
 }

@@ -178,6 +178,11 @@ final class NativeKernel implements BackendKernel {
     }
 
     @Override
+    public boolean takes(DType type) {
+        return type == DType.F32 || (site.number() == qlif_h.QLIF_HOST() && DType.NUMBERS.contains(type));
+    }
+
+    @Override
     public <T> Optional<T> extension(Class<T> type) {
         return site.extension(type, this);
     }
@@ -324,7 +329,9 @@ final class NativeKernel implements BackendKernel {
 
     private void bindCurrent(MemorySegment args, Forward call, boolean again) {
         LinearForward linear = call.linear();
-        staging.bind(args, qlif_forward_args.input$offset(), linear == null ? call.input() : null, Use.READ);
+        Tensor input = linear == null ? call.input() : null;
+        qlif_forward_args.input_type(args, typeOf(input));
+        staging.bind(args, qlif_forward_args.input$offset(), input, Use.READ);
         // A long, as for the tape.
         args.set(qlif_h.C_LONG, qlif_forward_args.linear$offset(), linear == null ? 0 : linearArgs.address());
         if (linear == null) {
@@ -374,6 +381,7 @@ final class NativeKernel implements BackendKernel {
         staging.bind(args, qlif_forward_args.spikes_f32$offset(), call.spikes(DType.F32), Use.WRITE);
         staging.bind(args, qlif_forward_args.spikes_u8$offset(), call.spikes(DType.U8), Use.WRITE);
         staging.bind(args, qlif_forward_args.spikes_bit$offset(), call.spikes(DType.BIT), Use.WRITE);
+        qlif_forward_args.spike_value_type(args, typeOf(call.spikeValues()));
         staging.bind(args, qlif_forward_args.spike_values$offset(), call.spikeValues(), Use.WRITE);
         staging.bind(args, qlif_forward_args.voltages$offset(), call.voltages(), Use.WRITE);
         for (Trace trace : traces) {
@@ -384,10 +392,12 @@ final class NativeKernel implements BackendKernel {
 
     private void bindGradients(Backward call) {
         MemorySegment args = backwardArgs;
+        qlif_backward_args.grad_type(args, typeOf(call.gradSpikeValues()));
         staging.bind(args, qlif_backward_args.grad_spike_values$offset(), call.gradSpikeValues(), Use.READ);
         qlif_backward_args.grad_spike_values_shared(args, isShared(call) ? 1 : 0);
         staging.bind(args, qlif_backward_args.grad_voltages$offset(), call.gradVoltages(), Use.READ);
         bindState(args, qlif_backward_args.grad_final_state$offset(), call.gradFinalState(), Use.READ);
+        qlif_backward_args.grad_input_type(args, typeOf(call.gradInput()));
         staging.bind(args, qlif_backward_args.grad_input$offset(), call.gradInput(), Use.WRITE);
         staging.bind(args, qlif_backward_args.grad_modulation$offset(), call.gradModulation(), Use.WRITE);
         Parameters gradients = call.gradParameters();
@@ -417,34 +427,33 @@ final class NativeKernel implements BackendKernel {
     }
 
     @Override
-    public long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons) {
+    public long tapeBytes(Tape.Mode mode, DType type, long steps, long batch, long neurons) {
         try (Arena local = Arena.ofConfined()) {
             MemorySegment out = local.allocate(qlif_h.C_LONG);
             Status.check(
-                    qlif_h.qlif_tape_bytes_for(
-                            handle, number(mode), qlif_h.QLIF_TYPE_F32(), steps, batch, neurons, out),
+                    qlif_h.qlif_tape_bytes_for(handle, number(mode), number(type), steps, batch, neurons, out),
                     "qlif_tape_bytes_for");
             return out.get(qlif_h.C_LONG, 0);
         }
     }
 
     @Override
-    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons, @Nullable Tensor memory) {
-        int type = qlif_h.QLIF_TYPE_F32();
+    public TapeStorage newTape(
+            Tape.Mode mode, DType type, long steps, long batch, long neurons, @Nullable Tensor memory) {
         try (Arena local = Arena.ofConfined()) {
             MemorySegment out = local.allocate(qlif_h.C_POINTER);
             if (memory == null) {
                 Status.check(
-                        qlif_h.qlif_tape_open(handle, number(mode), type, steps, batch, neurons, out),
+                        qlif_h.qlif_tape_open(handle, number(mode), number(type), steps, batch, neurons, out),
                         "qlif_tape_open");
                 return new NativeTape(out.get(qlif_h.C_POINTER, 0), null);
             }
-            long bytes = tapeBytes(mode, steps, batch, neurons);
+            long bytes = tapeBytes(mode, type, steps, batch, neurons);
             Status.check(
                     qlif_h.qlif_tape_open_in(
                             handle,
                             number(mode),
-                            type,
+                            number(type),
                             steps,
                             batch,
                             neurons,
@@ -455,6 +464,19 @@ final class NativeKernel implements BackendKernel {
                     "qlif_tape_open_in");
             return new NativeTape(out.get(qlif_h.C_POINTER, 0), memory.memory());
         }
+    }
+
+    private static int typeOf(@Nullable Tensor tensor) {
+        return tensor == null ? qlif_h.QLIF_TYPE_F32() : number(tensor.type());
+    }
+
+    private static int number(DType type) {
+        return switch (type) {
+            case F32 -> qlif_h.QLIF_TYPE_F32();
+            case F16 -> qlif_h.QLIF_TYPE_F16();
+            case BF16 -> qlif_h.QLIF_TYPE_BF16();
+            case U8, BIT, I64 -> throw new AssertionError("a checked call has no numbers of " + type);
+        };
     }
 
     private static int number(Tape.Mode mode) {

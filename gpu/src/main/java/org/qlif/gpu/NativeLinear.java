@@ -166,7 +166,7 @@ final class NativeLinear implements BackendLinear {
             case F32 -> qlif_h.QLIF_INPUT_F32();
             case U8 -> qlif_h.QLIF_INPUT_U8();
             case BIT -> qlif_h.QLIF_INPUT_BIT();
-            case I64 -> throw new AssertionError("a checked call has no such input");
+            case F16, BF16, I64 -> throw new AssertionError("a checked call has no such input");
         };
     }
 

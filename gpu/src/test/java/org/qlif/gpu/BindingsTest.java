@@ -15,6 +15,7 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.qlif.DType;
 import org.qlif.LifConfig;
 import org.qlif.LifParameter;
 import org.qlif.LifTrace;
@@ -65,6 +66,7 @@ class BindingsTest {
         assertNumbers("QLIF_READOUT_", QlifConfig.Readout.values());
         assertNumbers("QLIF_NEUROMOD_", QlifConfig.NeuromodMode.values());
         assertNumbers("QLIF_TAPE_", Tape.Mode.values());
+        assertNumbers("QLIF_TYPE_", DType.NUMBERS.toArray(DType[]::new));
         assertNumbers("QLIF_LIF_STATE_", LifVariable.values());
         assertNumbers("QLIF_LIF_PARAM_", LifParameter.values());
         assertNumbers("QLIF_LIF_TRACE_", LifTrace.values());

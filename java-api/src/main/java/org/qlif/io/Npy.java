@@ -387,7 +387,8 @@ public final class Npy {
             case F32 -> "<f4";
             case I64 -> "<i8";
             case U8 -> "|u1";
-            case BIT -> throw new IllegalArgumentException("tensor: got " + tensor + ", expected F32, I64 or U8");
+            case F16, BF16, BIT ->
+                throw new IllegalArgumentException("tensor: got " + tensor + ", expected F32, I64 or U8");
         };
         long[] shape = tensor.shape();
         String extents = Arrays.stream(shape).mapToObj(Long::toString).collect(Collectors.joining(", "));

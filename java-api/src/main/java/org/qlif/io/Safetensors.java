@@ -397,7 +397,7 @@ public final class Safetensors {
             case F32 -> Type.F32;
             case I64 -> Type.I64;
             case U8 -> Type.U8;
-            case BIT ->
+            case F16, BF16, BIT ->
                 throw new IllegalArgumentException(quoted(name) + ": got " + tensor + ", expected F32, I64 or U8");
         };
     }

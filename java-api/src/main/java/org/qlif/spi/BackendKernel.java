@@ -4,6 +4,7 @@ package org.qlif.spi;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.qlif.Backward;
+import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
@@ -45,6 +46,14 @@ public interface BackendKernel extends AutoCloseable {
         return false;
     }
 
+    /**
+     * Whether input, spike values and their gradients may be of this type, one of {@link DType#NUMBERS}, and a tape's potentials. Unless a backend says
+     * otherwise, only {@link DType#F32}.
+     */
+    default boolean takes(DType type) {
+        return type == DType.F32;
+    }
+
     /** Runs all steps of {@code call}; its linear layer, if it has one, makes the input current, and keeps it if that is asked for. */
     void forward(Forward call);
 
@@ -59,8 +68,8 @@ public interface BackendKernel extends AutoCloseable {
             @Nullable Tensor uniforms,
             @Nullable Tensor normals);
 
-    /** The bytes of memory that a tape of this shape takes. */
-    long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons);
+    /** The bytes of memory that a tape of this shape takes, with potentials of {@code type}, which it {@link #takes}. */
+    long tapeBytes(Tape.Mode mode, DType type, long steps, long batch, long neurons);
 
     /**
      * A tape of this shape.
@@ -69,7 +78,7 @@ public interface BackendKernel extends AutoCloseable {
      *     kernel's device if it {@link #reaches} that, else native memory of the host; never to be released here. Null for memory of the
      *     tape's own
      */
-    TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons, @Nullable Tensor memory);
+    TapeStorage newTape(Tape.Mode mode, DType type, long steps, long batch, long neurons, @Nullable Tensor memory);
 
     /** The bytes that {@link Backward#scratch} needs for {@code call}. */
     long scratchBytes(Backward call);

@@ -80,6 +80,11 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
     }
 
     @Override
+    public boolean takes(DType type) {
+        return DType.NUMBERS.contains(type);
+    }
+
+    @Override
     public void forward(Forward call) {
         run(forwardJob, call, call.linear() != null, HostWork.parts(call, PART));
     }
@@ -133,14 +138,15 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
     }
 
     @Override
-    public long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons) {
-        return HostTape.bytes(mode, steps, Math.multiplyExact(batch, neurons), variables.length);
+    public long tapeBytes(Tape.Mode mode, DType type, long steps, long batch, long neurons) {
+        return HostTape.bytes(mode, type, steps, Math.multiplyExact(batch, neurons), variables.length);
     }
 
     @Override
-    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons, Tensor memory) {
+    public TapeStorage newTape(Tape.Mode mode, DType type, long steps, long batch, long neurons, Tensor memory) {
         return new HostTape(
                 mode,
+                type,
                 steps,
                 Math.multiplyExact(batch, neurons),
                 variables.length,
@@ -159,8 +165,9 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
         scratch.close();
     }
 
+    /** Into a tensor of any type of numbers. */
     private static void put(Tensor tensor, long index, float value) {
-        put(tensor.segment(), index, value);
+        tensor.type().set(tensor.segment(), index, value);
     }
 
     private static void put(MemorySegment segment, long index, float value) {
@@ -171,8 +178,9 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
         return segment.getAtIndex(ValueLayout.JAVA_FLOAT, index);
     }
 
+    /** Of a tensor of any type of numbers. */
     private static float getOrZero(Tensor tensor, long index) {
-        return tensor == null ? 0f : get(tensor.segment(), index);
+        return tensor == null ? 0f : tensor.type().get(tensor.segment(), index);
     }
 
     private static float getShared(Tensor tensor, long n) {
@@ -256,7 +264,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
                 neuron.settle(x, fired);
                 if (tape != null) {
                     if (tape.keepsVoltages()) {
-                        put(tape.voltages(), tape.voltageIndex(t, e), x.vPre);
+                        tape.type().set(tape.voltages(), tape.voltageIndex(t, e), x.vPre);
                     }
                     setBit(tape.bits(), tape.wordIndex(t, e), e, fired);
                 }
@@ -275,9 +283,9 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
                 long index = t * modulation.strideT() + modulation.offset(e, neurons);
                 neuron.modulate(x, get(call.modulation().segment(), index));
             }
-            neuron.integrate(x, makes ? made.at(t, e) : get(call.current().segment(), t * elements + e));
+            neuron.integrate(x, makes ? made.at(t, e) : getOrZero(call.current(), t * elements + e));
             if (replayed != null && replayed.keepsVoltages()) {
-                x.vPre = get(replayed.voltages(), replayed.voltageIndex(t, e));
+                x.vPre = replayed.type().get(replayed.voltages(), replayed.voltageIndex(t, e));
             } else if (config.drawsNormals()) {
                 neuron.addNoise(x, draws.normal());
             }

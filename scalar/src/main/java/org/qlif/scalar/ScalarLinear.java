@@ -4,7 +4,6 @@ package org.qlif.scalar;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import org.qlif.DType;
 import org.qlif.LinearBackward;
 import org.qlif.LinearForward;
 import org.qlif.Tensor;
@@ -134,7 +133,7 @@ final class ScalarLinear implements BackendLinear {
             case F32 -> input.getAtIndex(ValueLayout.JAVA_FLOAT, index);
             case U8 -> input.get(ValueLayout.JAVA_BYTE, index) == 0 ? 0f : 1f;
             case BIT -> bit(call, row, k) ? 1f : 0f;
-            case I64 -> throw new AssertionError(DType.I64);
+            case F16, BF16, I64 -> throw new AssertionError(call.input().type());
         };
     }
 

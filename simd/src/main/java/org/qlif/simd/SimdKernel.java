@@ -4,6 +4,7 @@ package org.qlif.simd;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.qlif.Backward;
+import org.qlif.DType;
 import org.qlif.DrawStream;
 import org.qlif.Forward;
 import org.qlif.KernelOptions;
@@ -138,18 +139,20 @@ final class SimdKernel implements BackendKernel {
     }
 
     @Override
-    public long tapeBytes(Tape.Mode mode, long steps, long batch, long neurons) {
+    public long tapeBytes(Tape.Mode mode, DType type, long steps, long batch, long neurons) {
         return HostTape.bytes(
                 mode,
+                type,
                 steps,
                 Math.multiplyExact(batch, neurons),
                 model.config().stateVariables().size());
     }
 
     @Override
-    public TapeStorage newTape(Tape.Mode mode, long steps, long batch, long neurons, Tensor memory) {
+    public TapeStorage newTape(Tape.Mode mode, DType type, long steps, long batch, long neurons, Tensor memory) {
         return new HostTape(
                 mode,
+                type,
                 steps,
                 Math.multiplyExact(batch, neurons),
                 model.config().stateVariables().size(),

@@ -5,7 +5,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
+import org.qlif.DType;
 import org.qlif.Tape;
+import org.qlif.Tensor;
 import org.qlif.spi.TapeStorage;
 
 /**
@@ -27,6 +29,7 @@ public final class HostTape implements TapeStorage {
     /** Owns the memory; null if it is lent. */
     private final @Nullable Arena arena;
 
+    private final DType type;
     private final MemorySegment memory;
     private final @Nullable MemorySegment voltages;
     private final MemorySegment bits;
@@ -39,16 +42,25 @@ public final class HostTape implements TapeStorage {
     /**
      * A tape for {@code steps} steps of {@code elements} neurons with {@code variables} state variables in a checkpoint.
      *
+     * @param type of the potentials, one of {@link DType#NUMBERS}
      * @param block the elements of a block, a multiple of 64; the last block may have fewer
      * @param lent memory of at least {@link #bytes}, aligned to 8, that its owner keeps alive; null for memory of the tape's own
      * @throws org.qlif.NativeException if memory runs out
      */
-    public HostTape(Tape.Mode mode, long steps, long elements, int variables, int block, @Nullable MemorySegment lent) {
+    public HostTape(
+            Tape.Mode mode,
+            DType type,
+            long steps,
+            long elements,
+            int variables,
+            int block,
+            @Nullable MemorySegment lent) {
+        this.type = type;
         this.elements = elements;
         this.variables = variables;
         this.steps = steps;
         this.block = block;
-        long bytes = bytes(mode, steps, elements, variables);
+        long bytes = bytes(mode, type, steps, elements, variables);
         if (lent == null) {
             arena = Arena.ofShared();
             try {
@@ -67,15 +79,15 @@ public final class HostTape implements TapeStorage {
         bits = memory.asSlice(0, bitBytes);
         checkpoints = memory.asSlice(checkpointsAt, checkpointBytes);
         voltages = mode == Tape.Mode.VOLTAGE
-                ? memory.asSlice(checkpointsAt + aligned(checkpointBytes), voltageBytes(steps, elements))
+                ? memory.asSlice(checkpointsAt + aligned(checkpointBytes), voltageBytes(type, steps, elements))
                 : null;
     }
 
     /** The bytes that such a tape takes. */
-    public static long bytes(Tape.Mode mode, long steps, long elements, int variables) {
+    public static long bytes(Tape.Mode mode, DType type, long steps, long elements, int variables) {
         return aligned(bitBytes(steps, elements))
                 + aligned(checkpointBytes(steps, elements, variables))
-                + (mode == Tape.Mode.VOLTAGE ? voltageBytes(steps, elements) : 0);
+                + (mode == Tape.Mode.VOLTAGE ? voltageBytes(type, steps, elements) : 0);
     }
 
     private static long bitBytes(long steps, long elements) {
@@ -87,8 +99,8 @@ public final class HostTape implements TapeStorage {
         return Math.multiplyExact(count, Math.multiplyExact(elements, variables * 4L));
     }
 
-    private static long voltageBytes(long steps, long elements) {
-        return Math.multiplyExact(steps, elements * 4);
+    private static long voltageBytes(DType type, long steps, long elements) {
+        return Tensor.byteSize(type, steps, elements);
     }
 
     private static long aligned(long bytes) {
@@ -110,7 +122,12 @@ public final class HostTape implements TapeStorage {
         return bits;
     }
 
-    /** The position in {@link #voltages()}, in floats, of an element at a step; the elements of a block are next to each other. */
+    /** The type of the potentials. */
+    public DType type() {
+        return type;
+    }
+
+    /** The position in {@link #voltages()}, in numbers, of an element at a step; the elements of a block are next to each other. */
     public long voltageIndex(long step, long element) {
         long first = element - element % block;
         long length = Math.min(block, elements - first);
