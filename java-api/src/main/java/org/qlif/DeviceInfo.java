@@ -67,7 +67,7 @@ public final class DeviceInfo {
         return description;
     }
 
-    /** The automatic choice takes the highest that can run, and one with cautions only if there is no other. */
+    /** The automatic choice takes the device with the highest priority that can run, and one with cautions only as a last resort. */
     public int priority() {
         return priority;
     }
@@ -83,8 +83,8 @@ public final class DeviceInfo {
     }
 
     /**
-     * Whether there is reason to think that the machine has the hardware: that the automatic choice passes over a device is worth telling
-     * only of one that is there.
+     * Whether the machine seems to have the hardware. If the automatic choice passes over a device, it says so only if the hardware is
+     * present.
      */
     public boolean present() {
         return present;
@@ -95,7 +95,7 @@ public final class DeviceInfo {
         return vectorBits;
     }
 
-    /** How many threads a CPU runs at a time, as far as this process may use them. */
+    /** The number of hardware threads that this process may use. */
     public OptionalInt threads() {
         return threads;
     }

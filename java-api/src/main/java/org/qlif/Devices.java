@@ -282,6 +282,7 @@ public final class Devices {
         if (installation == null) {
             List<Backend> backends = new ArrayList<>();
             List<DeviceInfo> lost = new ArrayList<>();
+            warnOfUnknownProperties();
             load(backends, lost);
             addUnregistered(backends, lost);
             if (backends.isEmpty() && lost.isEmpty()) {
@@ -292,6 +293,15 @@ public final class Devices {
             installation = new Installation(List.copyOf(backends), List.copyOf(lost));
         }
         return installation;
+    }
+
+    /** A misspelt system property would have no effect, unnoticed. Names with a further dot belong to tools and tests. */
+    private static void warnOfUnknownProperties() {
+        System.getProperties().stringPropertyNames().stream()
+                .filter(name -> name.matches("qlif\\.[^.]*") && !KnownBackend.PROPERTIES.contains(name))
+                .sorted()
+                .forEach(name -> warnOnce("system property " + name + " has no effect: the known ones are "
+                        + String.join(", ", KnownBackend.PROPERTIES)));
     }
 
     private static void load(List<Backend> backends, List<DeviceInfo> lost) {

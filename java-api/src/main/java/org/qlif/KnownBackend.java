@@ -18,6 +18,9 @@ enum KnownBackend {
     NATIVE("gpu.NativeBackend", "qlif-native", List.of("cpu:native"), "cpu:native"),
     CUDA("gpu.CudaBackend", "qlif-native", List.of("cuda:0"), "cuda(:\\d+)?");
 
+    /** The system properties that these read. */
+    static final List<String> PROPERTIES = List.of("qlif.cuda", "qlif.library", "qlif.simd");
+
     private final String className;
     private final String artifact;
     private final List<Device> devices;

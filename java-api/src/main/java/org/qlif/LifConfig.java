@@ -23,7 +23,7 @@ import java.util.Objects;
  * @param dt the time step, above 0; 0.001 by default
  * @param vLeak the potential that the membrane leaks to: finite; 0 by default
  * @param vReset the potential after a spike: finite; 0 by default
- * @param surrogate the derivative that stands in for that of the spike; FAST_SIGMOID by default
+ * @param surrogate the surrogate for the derivative of the spike; FAST_SIGMOID by default
  * @param surrogateAlpha a of the surrogate, above 0; 100 by default
  */
 public record LifConfig(
@@ -246,7 +246,7 @@ public record LifConfig(
             return this;
         }
 
-        /** Sets the derivative that stands in for that of the spike; FAST_SIGMOID unless set. */
+        /** Sets the surrogate for the derivative of the spike; FAST_SIGMOID unless set. */
         public Builder surrogate(Surrogate surrogate) {
             this.surrogate = surrogate;
             return this;

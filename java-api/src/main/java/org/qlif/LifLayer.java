@@ -30,8 +30,8 @@ import org.qlif.spi.checkpoint.SavedNeurons;
  * <p>The layer owns its state, its tape if it trains, and its parameters unless you lend some to the builder. Outputs are new tensors for
  * each call. To lend all memory yourself, use {@link Kernel}.
  *
- * <p>Not thread-safe, except that any thread may {@link #close()}, which waits for a running call. A layer that nobody closes is closed
- * some time after it has become unreachable.
+ * <p>Not thread-safe, except that any thread may {@link #close()}, which waits for a running call. A layer that you forget to close is
+ * closed some time after it has become unreachable.
  */
 public final class LifLayer implements AutoCloseable {
     /**

@@ -56,8 +56,8 @@ public final class LinearForward {
     }
 
     /**
-     * Lends where the output goes, {@code F32 (T, B, M)}; null if only the backward run is wanted, or the output by nobody but the neurons of
-     * {@link Forward#linear}.
+     * Lends memory for the output, {@code F32 (T, B, M)}; null if you need only the backward run, or if only the neurons of {@link
+     * Forward#linear} need the output.
      */
     public LinearForward output(@Nullable Tensor output) {
         this.output = output;

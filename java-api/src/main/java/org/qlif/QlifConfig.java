@@ -28,7 +28,7 @@ import java.util.function.UnaryOperator;
  * @param decision how the membrane gap becomes a spike; QUBIT by default
  * @param spikeValue what drives the dynamics and a downstream layer; SAMPLE by default
  * @param probabilityFloor p is clamped to [floor, 1 - floor] before refractory damping; in [0, 0.5), 0 by default
- * @param surrogate THRESHOLD only: the derivative that stands in for that of the step; HEAVISIDE by default
+ * @param surrogate THRESHOLD only: the surrogate for the derivative of the step; HEAVISIDE by default
  * @param surrogateAlpha a of the surrogate, above 0; 1 by default
  * @param reset what a spike leaves of the potential
  * @param noise the membrane noise
@@ -948,7 +948,7 @@ public record QlifConfig(
             return this;
         }
 
-        /** Sets, for THRESHOLD, the derivative that stands in for that of the step. */
+        /** Sets the surrogate for the derivative of the step, for THRESHOLD only. */
         public Builder surrogate(Surrogate surrogate) {
             this.surrogate = surrogate;
             return this;

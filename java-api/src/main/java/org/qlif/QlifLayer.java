@@ -60,8 +60,8 @@ import org.qlif.spi.host.Philox;
  * <p>The same without a file: give a builder the parameters, the state, the statistics, the episode, the evaluations, the seed and the stream of
  * the first. Lent parameters are shared, so copy them if both are to go on.
  *
- * <p>Not thread-safe, except that any thread may {@link #close()}, which waits for a running call. A layer that nobody closes is closed
- * some time after it has become unreachable.
+ * <p>Not thread-safe, except that any thread may {@link #close()}, which waits for a running call. A layer that you forget to close is
+ * closed some time after it has become unreachable.
  */
 public final class QlifLayer implements AutoCloseable {
     /**

@@ -13,16 +13,16 @@ import org.qlif.spi.BackendLinear;
  * call runs all steps of a batch, forward or backward; the output can be the input current of a {@link Kernel}.
  *
  * <p>Forward: {@code output[t, b, m] = bias[m] + sum over k of x[t, b, k] * w[k, m]}, in float32, k ascending, each term one fused
- * multiply-add, and only where x is not 0: a weight that is NaN or infinite reaches the outputs whose inputs spiked, and no other. Backward:
- * the gradients of weights and bias, and of the input where a layer below learns. The input may hold other numbers than 0 and 1, as
- * spike probabilities are: they are multiplied, more slowly.
+ * multiply-add, and only for x other than 0: a weight that is NaN or infinite reaches only outputs whose inputs spiked. Backward:
+ * the gradients of weights and bias, and of the input if a layer below learns. The input may hold numbers other than 0 and 1, such as
+ * spike probabilities; they are multiplied, more slowly.
  *
  * <p>The order of additions is part of the definition (docs/numerics.md), so every backend returns the same bits for any number of threads
  * (a NaN is a NaN: its payload is not part of that promise). Arguments are checked before anything is written.
  *
- * <p>A layer holds no weights; each call lends them. It serves one call at a time, from any thread, a virtual one too: a call from a second
- * thread meanwhile, or after {@link #close()}, throws {@link IllegalStateException}. It shares its helper threads with {@link Kernel}s, see
- * {@link KernelOptions}. One that is forgotten is closed some time after it has become unreachable.
+ * <p>A layer holds no weights; each call lends them. It serves one call at a time, from any thread, including virtual ones; a concurrent
+ * call, or one after {@link #close()}, throws {@link IllegalStateException}. It shares its helper threads with {@link Kernel}s, see
+ * {@link KernelOptions}. A layer that you forget to close is closed some time after it has become unreachable.
  *
  * <pre>{@code
  * try (SpikeLinear linear = SpikeLinear.open("cpu")) {

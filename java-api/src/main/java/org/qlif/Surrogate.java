@@ -2,8 +2,8 @@
 package org.qlif;
 
 /**
- * What stands in for the derivative of a spike with respect to the gap x between potential and threshold, where the decision itself has
- * none; {@code a} is the configuration's {@code surrogateAlpha}.
+ * The surrogate gradient of a spike: replaces its derivative with respect to the gap x between potential and threshold if the decision
+ * has none; {@code a} is the configuration's {@code surrogateAlpha}.
  *
  * <pre>{@code
  * LifConfig sharp = LifConfig.builder().surrogate(Surrogate.ARCTAN).surrogateAlpha(5).build();
@@ -12,7 +12,7 @@ package org.qlif;
 public enum Surrogate {
     /** max(0, 1 - a|x|). */
     HEAVISIDE,
-    /** 1 / (1 + a|x|)^2, known as SuperSpike too. */
+    /** 1 / (1 + a|x|)^2, also known as SuperSpike. */
     FAST_SIGMOID,
     /** exp(-x^2 / (2 a^2)). */
     GAUSSIAN,

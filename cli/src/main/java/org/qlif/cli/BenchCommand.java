@@ -22,9 +22,9 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "bench",
         description = {
-            "Measures neuron-steps a second, one being one time step of one neuron of one batch row.",
+            "Measures neuron-steps per second; a neuron-step is one time step of one neuron in one batch row.",
             "qlif: QLIF with every feature of the default configuration on, the kernel drawing its own random numbers."
-                    + " lif: the current-based LIF neuron that others are compared with. plain-lif: QLIF with every"
+                    + " lif: the current-based LIF neuron, the usual baseline. plain-lif: QLIF with every"
                     + " option off, a LIF neuron without synaptic current. The last two draw nothing.",
             "forward: one call that writes spikes as bytes. train: a forward call that writes spike values and records"
                     + " a tape of potentials, then a backward call that computes the gradients of the input and of all"

@@ -29,11 +29,11 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "curves",
         description = {
-            "Draws how the neurons respond: their firing rate under a constant current ("
+            "Plots how neurons respond: their firing rate under a constant current ("
                     + CurvesCommand.RATES + ") and the spike probability over the gap between potential and threshold ("
-                    + CurvesCommand.PROBABILITIES + "), and prints a part of the points.",
-            "--set changes the neuron whose curve is the first, the default one.",
-            "The figures of docs/model.md are made by ./qlif curves --out docs. The same options give the same numbers on"
+                    + CurvesCommand.PROBABILITIES + "). Prints some of the points.",
+            "--set changes the neuron of the first curve, which has the default settings.",
+            "'./qlif curves --out docs' makes the figures in docs/model.md. The same options give the same numbers on"
                     + " every device."
         },
         mixinStandardHelpOptions = true,
@@ -77,7 +77,7 @@ final class CurvesCommand implements Callable<Integer> {
             names = "--out",
             paramLabel = "DIR",
             defaultValue = ".",
-            description = "Where the pictures go (default: the current folder).")
+            description = "Folder for the plots (default: the current folder).")
     private Path folder;
 
     @Option(

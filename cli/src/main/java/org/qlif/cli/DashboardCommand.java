@@ -22,8 +22,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Serves a live page: every parameter of the neurons as a control, their traces as plots, QLIF and LIF side by side."
                     + " It runs until it is interrupted (Ctrl-C).",
-            "The page is for this machine alone unless --host says otherwise; then whoever reaches the port can use it, with the same limits"
-                    + " on what a request may cost."
+            "Only this machine can open the page unless you set --host; then anyone who reaches the port can use it, with the same limits"
+                    + " on the cost of a request."
         },
         mixinStandardHelpOptions = true,
         versionProvider = QlifCommand.Version.class,
@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {
             "  ./qlif dashboard",
-            "  ./qlif dashboard --port 0 --no-open       on any port that is free; the address is printed",
+            "  ./qlif dashboard --port 0 --no-open       on any free port; the address is printed",
             "  ./qlif dashboard --host 0.0.0.0           for the whole network",
         })
 final class DashboardCommand implements Callable<Integer> {
@@ -45,16 +45,14 @@ final class DashboardCommand implements Callable<Integer> {
             names = "--port",
             paramLabel = "N",
             defaultValue = "" + Dashboard.PORT,
-            description =
-                    "Where to listen, 0 to " + LAST_PORT + "; 0 for any port that is free (default: ${DEFAULT-VALUE}).")
+            description = "Port to listen on, 0 to " + LAST_PORT + "; 0 for any free port (default: ${DEFAULT-VALUE}).")
     private int port;
 
     @Option(
             names = "--host",
             paramLabel = "ADDRESS",
             defaultValue = "127.0.0.1",
-            description =
-                    "The address of the network interface to listen on, or a name of it (default: ${DEFAULT-VALUE}).")
+            description = "Address or name of the network interface to listen on (default: ${DEFAULT-VALUE}).")
     private String host;
 
     @Option(

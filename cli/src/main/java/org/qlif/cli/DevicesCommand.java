@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
 /** {@code qlif devices}. */
 @Command(
         name = "devices",
-        description = "Lists what can run here, best first, and why something is slow here or can't run.",
+        description = "Lists the devices, best first, and says why one is slow or can't run here.",
         mixinStandardHelpOptions = true,
         versionProvider = QlifCommand.Version.class,
         optionListHeading = "%nOptions:%n",
@@ -31,7 +31,7 @@ final class DevicesCommand implements Runnable {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--json", description = "Print one JSON object; facts that are not known are null.")
+    @Option(names = "--json", description = "Print one JSON object; unknown facts are null.")
     private boolean json;
 
     @Override

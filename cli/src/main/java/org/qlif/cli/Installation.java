@@ -6,7 +6,7 @@ import java.nio.file.Path;
 /** Where the checkout lies that the tool was started from. */
 final class Installation {
     /** Set by the script {@code ./qlif}; without it, files are looked for from the current folder. */
-    private static final String HOME = "qlif.home";
+    private static final String HOME = "qlif.cli.home";
 
     private Installation() {}
 

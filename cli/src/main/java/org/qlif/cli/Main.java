@@ -42,7 +42,7 @@ public final class Main {
 
     /** A progress bar is drawn if stderr is a terminal, whose width the script {@code ./qlif} says: here, it is a pipe. */
     private static Progress progress() {
-        int columns = Integer.getInteger("qlif.stderr.columns", 0);
+        int columns = Integer.getInteger("qlif.cli.stderr.columns", 0);
         return columns > 0 ? new Progress(System.out, System.err, columns) : new Progress(System.out);
     }
 
@@ -51,7 +51,7 @@ public final class Main {
      * script {@code ./qlif} puts it there and names it.
      */
     private static void drainStderr() {
-        String reader = System.getProperty("qlif.stderr.reader", "");
+        String reader = System.getProperty("qlif.cli.stderr.reader", "");
         if (!reader.isEmpty()) {
             System.err.close();
             ProcessHandle.of(Long.parseLong(reader))

@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
         description = {
             "Trains a spiking autoencoder to reconstruct handwritten digits, once with QLIF and once with LIF neurons: images as"
                     + " Poisson spikes, a layer of neurons, and a linear decoder of their mean spike values.",
-            "After each epoch it is tested: the binary cross-entropy a pixel against the intensities. The same options"
+            "A test after each epoch gives the binary cross-entropy per pixel against the intensities. The same options"
                     + " give the same numbers on every machine and for any number of threads."
         },
         mixinStandardHelpOptions = true,

@@ -42,12 +42,12 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "run",
         description = {
-            "Runs a layer or network that was saved, in Java, in Python or by 'qlif train --checkpoint', on arrays from a file, which stays as it is.",
-            "A layer of N neurons takes a current, float32 (T, B, N), and goes on from the state in its file; results are spikes, spike_values and"
+            "Runs a layer or network saved by Java, Python, Spark or 'qlif train --checkpoint' on arrays from a file. The checkpoint does not change.",
+            "A layer of N neurons takes a current, float32 (T, B, N), and continues from the state in its file; the results are spikes, spike_values and"
                     + " voltages (T, B, N).",
-            "A network of K inputs takes images, uint8 (B, K) or (B, height, width), which are shown as random spikes as in its tests, or"
-                    + " spikes, 0 or 1, (T, B, K); results are outputs (B, M) and classes (B), the place of the greatest output.",
-            "Files are .npy, of one array, or .safetensors."
+            "A network of K inputs takes images, uint8 (B, K) or (B, height, width), which are shown as random spikes, as in its tests, or"
+                    + " spikes, 0 or 1, (T, B, K); the results are outputs (B, M) and classes (B), the index of the greatest output.",
+            "Files are .npy, with one array, or .safetensors."
         },
         mixinStandardHelpOptions = true,
         versionProvider = QlifCommand.Version.class,
@@ -76,28 +76,27 @@ final class RunCommand implements Callable<Integer> {
             names = "--input",
             required = true,
             paramLabel = "X",
-            description = "The input; of a .safetensors file the tensor 'input', or the only one.")
+            description = "The input; in a .safetensors file the tensor 'input', or the only one.")
     private Path input;
 
     @Option(
             names = "--labels",
             paramLabel = "Y",
-            description =
-                    "The classes that a network is to find, whole numbers (B); of a .safetensors file the tensor 'labels', or the"
-                            + " only one.")
+            description = "The correct classes, whole numbers (B); in a .safetensors file the tensor 'labels', or the"
+                    + " only one.")
     private Path labels;
 
     @Option(
             names = "--steps",
             paramLabel = "T",
-            description = "Time steps that a network is shown an image, 1 to " + MOST_STEPS
+            description = "Time steps for which a network sees an image, 1 to " + MOST_STEPS
                     + " (default: as in the checkpoint).")
     private Integer steps;
 
     @Option(
             names = "--output",
             paramLabel = "FILE",
-            description = "Write the results: .safetensors all, .npy the one that --result names.")
+            description = "Write the results: all to a .safetensors file, the one that --result names to a .npy file.")
     private Path output;
 
     @Option(
@@ -106,7 +105,7 @@ final class RunCommand implements Callable<Integer> {
             description = "The result for a .npy file (default: spikes of a layer, outputs of a network).")
     private String result;
 
-    @Option(names = "--json", description = "Print one JSON object, of a network with the class of each row.")
+    @Option(names = "--json", description = "Print one JSON object; for a network it has the class of each row.")
     private boolean json;
 
     @Mixin

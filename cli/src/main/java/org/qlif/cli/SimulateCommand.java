@@ -42,7 +42,7 @@ import picocli.CommandLine.TypeConversionException;
 @Command(
         name = "simulate",
         description = {
-            "Runs neurons over an input current and tells what they did: input, potential, threshold, spikes and every"
+            "Runs neurons over an input current and shows what they do: input, potential, threshold, spikes and every"
                     + " trace of the model, at each step.",
             "The same options give the same numbers on every device."
         },
@@ -53,22 +53,22 @@ import picocli.CommandLine.TypeConversionException;
         footerHeading = "%nSignals, for --current and --modulation:%n",
         footer = {
             "  constant  the amplitude (2), all the time",
-            "  ramp      a rise from 0 to the amplitude (2) in a window, silence before and after; the window",
-            "            begins at start (0.25) and is length (0.5) long, as shares of the run",
+            "  ramp      a rise from 0 to the amplitude (2) in a window, 0 before and after; the window begins",
+            "            at start (0.25) and is length (0.5) long, as fractions of the run",
             "  step      the amplitude (2) in such a window",
             "  sine      amplitude (1), periods (2)",
-            "  poisson   events as high as the amplitude (5), each step with the probability rate (0.2)",
+            "  poisson   events as high as the amplitude (5), with probability rate (0.2) at each step",
             "  noise     normal numbers with standard deviation amplitude (1) around the offset (1)",
-            "Settings follow the shape: poisson,rate=0.5,amplitude=3. All but constant have an offset, all but",
-            "noise a noise, the standard deviation of noise that is added. With independent=false all neurons",
-            "see the same random numbers.",
+            "Append settings: poisson,rate=0.5,amplitude=3. All but constant have an offset; all but noise have",
+            "a noise, the standard deviation of added noise. With independent=false all neurons see the same",
+            "random numbers.",
             "",
             "Files:",
             "  .npy          an array (T), (T, N) or (T, 1, N)",
             "  .safetensors  one such tensor alone, or 'input' ('external_modulation' for --modulation)",
-            "  .csv          a line for each step with a number for each neuron, below names if you like, beside a",
-            "                first column 'time' if there is one; or what --output or the live page wrote",
-            "What is given for one neuron is for all.",
+            "  .csv          a line for each step with a number for each neuron; a line of names and a first",
+            "                column 'time' are optional; or a file written by --output or the live page",
+            "Values for one neuron apply to all.",
             "",
             "Examples:",
             "  ./qlif simulate",
@@ -93,14 +93,14 @@ final class SimulateCommand implements Callable<Integer> {
             paramLabel = "NAME",
             converter = PresetConverter.class,
             description = "The neuron to start from, one of: ${COMPLETION-CANDIDATES} (default: default, which is also"
-                    + " called qlif). With --set decision=SIGMOID, a snapshot is what it was in its classic mode, as for"
+                    + " called qlif). --set decision=SIGMOID selects the classic mode of a snapshot, as in"
                     + " ./qlif train --no-quantum.")
     private Preset neuron;
 
     @Option(
             names = "--config",
             paramLabel = "FILE.json",
-            description = "Change options of the neuron by a JSON object of their names in docs/model.md, such as"
+            description = "Change options of the neuron by a JSON object with their names in docs/model.md, such as"
                     + " {\"tau\": 30, \"use_ahp\": false}; \"model\" can say QLIF or LIF.")
     private Path config;
 
@@ -126,16 +126,13 @@ final class SimulateCommand implements Callable<Integer> {
             description = "The external modulation: none, one of the signals below, or a file" + SHOW_DEFAULT)
     private String modulation;
 
-    @Option(
-            names = "--steps",
-            paramLabel = "T",
-            description = "Time steps (default: as many as the file has, else 500).")
+    @Option(names = "--steps", paramLabel = "T", description = "Time steps (default: those of the file, or else 500).")
     private Integer steps;
 
     @Option(
             names = "--neurons",
             paramLabel = "N",
-            description = "Neurons (default: as many as the file has, else 10). T times N is at most "
+            description = "Neurons (default: those of the file, or else 10). T times N is at most "
                     + Simulation.MOST_NEURON_STEPS + ".")
     private Integer neurons;
 
@@ -143,7 +140,7 @@ final class SimulateCommand implements Callable<Integer> {
             names = "--seed",
             paramLabel = "S",
             defaultValue = "42",
-            description = "What every random number follows from, a 64-bit whole number" + SHOW_DEFAULT)
+            description = "Seed of all random numbers, a 64-bit integer" + SHOW_DEFAULT)
     private long seed;
 
     @Option(
@@ -160,14 +157,14 @@ final class SimulateCommand implements Callable<Integer> {
             description = "The trace for .npy files: input, v, spikes, spike_values, threshold, p ..." + SHOW_DEFAULT)
     private String trace;
 
-    @Option(names = "--plot", paramLabel = "FILE", description = "Draw what happened, as .png or .svg.")
+    @Option(names = "--plot", paramLabel = "FILE", description = "Plot the run to a .png or .svg file.")
     private Path plot;
 
     @Option(
             names = "--show",
             paramLabel = "N",
             defaultValue = "0",
-            description = "Which neuron's potential and traces the plot has, from 0" + SHOW_DEFAULT)
+            description = "Neuron whose potential and traces are plotted, from 0" + SHOW_DEFAULT)
     private int shown;
 
     @Mixin

@@ -24,7 +24,7 @@ final class ThreadsOption {
             names = "--threads",
             paramLabel = "K",
             description = "Threads that share the work, 1 to " + ENOUGH
-                    + " or, if there are more, to the number of processors" + " (default: one for each processor).")
+                    + ", or to the number of processors if that is more (default: one per processor).")
     private Integer threads;
 
     /** The options of a kernel with so many threads. */

@@ -35,9 +35,9 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "train",
         description = {
-            "Trains a network with one hidden layer of QLIF neurons to tell handwritten digits apart, and tests it"
+            "Trains a network with one hidden layer of QLIF neurons to classify handwritten digits, and tests it"
                     + " after each epoch.",
-            "The same options give the same numbers, with engine qlif on every machine and for any number of threads."
+            "The same options give the same numbers; with the engine qlif also on every machine and for any number of threads."
         },
         mixinStandardHelpOptions = true,
         versionProvider = QlifCommand.Version.class,
@@ -70,9 +70,8 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(
             names = "--full",
-            description =
-                    "Start from settings for all training images instead: 10 epochs, learning rate 0.002 times 0.75 after"
-                            + " each, images moved by a pixel; any of them can be given, too.")
+            description = "Train on all images: 10 epochs, learning rate 0.002 times 0.75 after"
+                    + " each, images moved by a pixel. Other options can change these settings.")
     private boolean full;
 
     @Mixin
@@ -81,17 +80,16 @@ final class TrainCommand implements Callable<Integer> {
     @Option(
             names = "--shift",
             paramLabel = "PIXELS",
-            description =
-                    "Move each training image at random, by up to so many pixels down or up and right or left, 0 to "
-                            + TrainingOptions.MAX_SHIFT + SHOW_DEFAULT)
+            description = "Move each training image at random by up to this many pixels in each direction, 0 to "
+                    + TrainingOptions.MAX_SHIFT + SHOW_DEFAULT)
     private int shift = DEFAULTS.shift();
 
     @Option(
             names = "--engine",
             paramLabel = "NAME",
             description = {
-                "What trains: qlif, on the JDK alone, or djl, for the linear layers and Adam of DJL with PyTorch,"
-                        + " which it downloads and unpacks on first use, 430 MB" + SHOW_DEFAULT
+                "Training engine: qlif, on the JDK alone, or djl, with the linear layers and Adam of DJL with PyTorch,"
+                        + " which is downloaded and unpacked on first use, 430 MB" + SHOW_DEFAULT
             })
     private TrainingEngine.Name engine = DEFAULTS.engine();
 
@@ -107,16 +105,16 @@ final class TrainCommand implements Callable<Integer> {
     @Option(
             names = "--checkpoint",
             paramLabel = "FILE",
-            description = "Save the training to this file after each epoch, and on Ctrl-C after the step that runs.")
+            description = "Save the training to this file after each epoch, and on Ctrl-C after the current step.")
     private Path checkpoint;
 
     @Option(
             names = "--resume",
             paramLabel = "FILE",
             description =
-                    "Go on with a training that was saved, with the numbers that it would have had without the break:"
-                            + " options that are not given are as they were, except --data, --device, --threads, --engine, --plot"
-                            + " and --checkpoint, which are as for a new one; --epochs counts from the start of the first run.")
+                    "Resume a saved training, with the same numbers as without the interruption. Options that you do not give keep"
+                            + " their saved values, except --data, --device, --threads, --engine, --plot"
+                            + " and --checkpoint, which have their defaults; --epochs counts from the start of the first run.")
     private Path resume;
 
     @Option(
@@ -128,7 +126,7 @@ final class TrainCommand implements Callable<Integer> {
 
     @Option(
             names = "--json",
-            description = "Print one JSON object in the last line: what came of it, accuracies as shares from 0 to 1.")
+            description = "Print the results as one JSON object in the last line; accuracies are from 0 to 1.")
     private boolean json;
 
     @Mixin

@@ -32,13 +32,13 @@ final class TrainingArguments {
     @Option(
             names = {"--steps", "--T"},
             paramLabel = "T",
-            description = "Time steps that an image is shown, 1 to " + TrainingOptions.MAX_STEPS + SHOW_DEFAULT)
+            description = "Time steps for which an image is shown, 1 to " + TrainingOptions.MAX_STEPS + SHOW_DEFAULT)
     private int steps;
 
     @Option(
             names = {"--batch", "--batch-size"},
             paramLabel = "B",
-            description = "Images that a training step sees, 1 to " + TrainingOptions.MAX_BATCH + SHOW_DEFAULT)
+            description = "Images in a training step, 1 to " + TrainingOptions.MAX_BATCH + SHOW_DEFAULT)
     private int batch;
 
     @Option(
@@ -50,13 +50,13 @@ final class TrainingArguments {
     @Option(
             names = {"--lr-decay", "--learning-rate-decay"},
             paramLabel = "X",
-            description = "What the learning rate is multiplied by after each epoch, above 0, at most 1" + SHOW_DEFAULT)
+            description = "Factor of the learning rate after each epoch, above 0, at most 1" + SHOW_DEFAULT)
     private double learningRateDecay;
 
     @Option(
             names = "--clip-grad",
             paramLabel = "NORM",
-            description = "Norm that the gradients together are cut to, above 0, or 0 for no cut" + SHOW_DEFAULT)
+            description = "Norm to which all gradients together are clipped, or 0 for no clipping" + SHOW_DEFAULT)
     private double clipGrad;
 
     @Option(
@@ -68,13 +68,13 @@ final class TrainingArguments {
     @Option(
             names = "--train-images",
             paramLabel = "N",
-            description = "How many training images to use, 1 to as many as there are, 0 for all" + SHOW_DEFAULT)
+            description = "Number of training images, or 0 for all" + SHOW_DEFAULT)
     private int trainImages;
 
     @Option(
             names = "--test-images",
             paramLabel = "N",
-            description = "How many test images to use, 1 to as many as there are, 0 for all" + SHOW_DEFAULT)
+            description = "Number of test images, or 0 for all" + SHOW_DEFAULT)
     private int testImages;
 
     @Option(
@@ -102,26 +102,26 @@ final class TrainingArguments {
             names = "--spike-value",
             paramLabel = "WHAT",
             description =
-                    "What the next layer takes of a QLIF neuron: expected, the spike probability, or sample, spikes that"
-                            + " are drawn (default: as the neuron's settings say).")
+                    "What a QLIF neuron passes on: expected, the spike probability, or sample, drawn spikes (default: as in the"
+                            + " neuron's settings).")
     private SpikeValue spikeValue;
 
     @Option(
             names = "--no-quantum",
             description =
-                    "Decide without the qubit: --set decision=SIGMOID, which makes a snapshot what it was in its classic mode; 2025-08-24"
+                    "Decide without the qubit: --set decision=SIGMOID, the classic mode of the snapshots; 2025-08-24"
                             + " then also has drawn spikes, a refractory period, dynamic spike probability and no probability_floor.")
     private boolean noQuantum;
 
     @Option(
             names = "--no-dsp",
-            description = "Leave the slope of the spike probability alone: --set dynamic_probability=false.")
+            description = "Keep the slope of the spike probability fixed: --set dynamic_probability=false.")
     private boolean noDynamicProbability;
 
     @Option(
             names = "--seed",
             paramLabel = "S",
-            description = "What every random number follows from, a 64-bit whole number" + SHOW_DEFAULT)
+            description = "Seed of all random numbers, a 64-bit integer" + SHOW_DEFAULT)
     private long seed;
 
     @Mixin

@@ -28,9 +28,9 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "verify",
         description = {
-            "Checks that a device computes what docs/model.md says.",
-            "Runs golden cases of QLIF, of LIF and of the draws, forward and backward, and prints a line for each with the worst error of each kind, and"
-                    + " how much was allowed. A file that can't be read is a case that failed. Exit code 1 if any case"
+            "Checks that a device computes what docs/model.md defines.",
+            "Runs golden cases of QLIF, LIF and the draws, forward and backward, and prints a line for each with the largest error of each kind and"
+                    + " the tolerance. A file that can't be read counts as a failed case. The exit code is 1 if any case"
                     + " failed or none passed."
         },
         mixinStandardHelpOptions = true,
@@ -62,7 +62,7 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Option(
             names = "--json",
-            description = "Print one JSON object in the last line; a deviation that is no finite number is null.")
+            description = "Print one JSON object in the last line; a deviation that is not finite is null.")
     private boolean json;
 
     @Override

@@ -234,13 +234,13 @@ class QlifScriptTest {
         assumeTrue(checkout.shell("script -qec true /dev/null").exitCode() == 0, "script is not there");
         checkout.java("printf '%s\\n' \"$@\" | grep columns");
         checkout.qlif();
-        assertThat(checkout.environment("COLUMNS", "77").qlif().out()).isEqualTo("-Dqlif.stderr.columns=\n");
+        assertThat(checkout.environment("COLUMNS", "77").qlif().out()).isEqualTo("-Dqlif.cli.stderr.columns=\n");
         assertThat(checkout.shell("script -qec \"'$QLIF'\" /dev/null").out().strip())
-                .isEqualTo("-Dqlif.stderr.columns=77");
+                .isEqualTo("-Dqlif.cli.stderr.columns=77");
         assertThat(checkout.shell("unset COLUMNS; script -qec \"stty cols 61; '$QLIF'\" /dev/null")
                         .out()
                         .strip())
-                .isEqualTo("-Dqlif.stderr.columns=61");
+                .isEqualTo("-Dqlif.cli.stderr.columns=61");
     }
 
     /** Its libraries are downloaded by that build and no other. */

@@ -11,9 +11,9 @@ final class Golden {
     private Golden() {}
 
     static Path folder() {
-        String folder = System.getProperty("qlif.golden");
+        String folder = System.getProperty("qlif.test.golden");
         assertThat(folder)
-                .as("-Dqlif.golden, the folder of the golden cases (the build sets it)")
+                .as("-Dqlif.test.golden, the folder of the golden cases (the build sets it)")
                 .isNotNull();
         return Path.of(folder);
     }

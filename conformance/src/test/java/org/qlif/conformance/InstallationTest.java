@@ -238,6 +238,19 @@ class InstallationTest extends ForkedJvm {
         assertThat(output.warnings()).isEmpty();
     }
 
+    /** Nor does a misspelt name. */
+    @Test
+    void namesSettingsThatHaveNoEffect() throws Exception {
+        List<String> options = new ArrayList<>(VECTORS);
+        options.addAll(List.of("-Dqlif.smid=off", "-Dqlif.simd=off", "-Dqlif.some.tool=1", "-Dqlifx=1"));
+        Output output = withNative(options, _ -> true, "list", "cpu:scalar", "cpu:scalar");
+        assertThat(output.err().stream().filter(line -> line.contains("has no effect")))
+                .singleElement()
+                .asString()
+                .endsWith(
+                        "system property qlif.smid has no effect: the known ones are qlif.cuda, qlif.library, qlif.simd");
+    }
+
     /** The library on the CPU has nothing to do with the GPUs' setting. */
     @Test
     void runsTheLibraryWhateverTheSettingOfTheGpus() throws Exception {

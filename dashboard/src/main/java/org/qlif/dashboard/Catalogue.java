@@ -207,12 +207,12 @@ record Catalogue(
                                                 RunRequest.NONE,
                                                 RunRequest.modulationShapes()),
                                         choice(
-                                                RunRequest.CURVE,
-                                                "curve",
-                                                "what m goes through on its way to M; the option neuromod_transform, or another function in"
+                                                RunRequest.TRANSFORM,
+                                                "transform",
+                                                "the function from m to M: that of the option neuromod_transform, or another in"
                                                         + " its place",
-                                                ModulationCurve.OPTION.toString(),
-                                                names(ModulationCurve.values()))),
+                                                ModulationTransform.OPTION.toString(),
+                                                names(ModulationTransform.values()))),
                                 waveform(RunRequest.MODULATION))),
                 panel(
                         "run",

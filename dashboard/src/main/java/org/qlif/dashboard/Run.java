@@ -59,13 +59,13 @@ final class Run {
                 .device(request.device())
                 .options(ALONE)
                 .current(request.current());
-        float[] curved = curved(request);
-        simulation = modulated(simulation, request, curved);
+        float[] plain = plain(request);
+        simulation = modulated(simulation, request, plain);
         Traces qlif = simulation.run();
         Map<String, float[]> traces = new LinkedHashMap<>(qlif.all());
-        if (curved != null) {
-            // The neuron was given what the curve makes of it.
-            traces.put(Traces.EXTERNAL_MODULATION, curved);
+        if (plain != null) {
+            // The neuron was given the transformed values.
+            traces.put(Traces.EXTERNAL_MODULATION, plain);
         }
         Reply reply = new Reply()
                 .fact("steps", request.steps())
@@ -86,22 +86,22 @@ final class Run {
         return reply.bytes();
     }
 
-    /** The modulation before its curve, if it has one that is not the neuron's; else null. */
-    private static float @Nullable [] curved(RunRequest request) {
-        if (request.modulation() == null || request.curve() == ModulationCurve.OPTION) {
+    /** The modulation before its transform, if that is not the neuron's own; else null. */
+    private static float @Nullable [] plain(RunRequest request) {
+        if (request.modulation() == null || request.transform() == ModulationTransform.OPTION) {
             return null;
         }
         return request.modulation()
                 .values(request.steps(), request.neurons(), new DrawStream(request.seed(), MODULATION_STREAM));
     }
 
-    private static Simulation modulated(Simulation simulation, RunRequest request, float @Nullable [] curved) {
-        if (curved == null) {
+    private static Simulation modulated(Simulation simulation, RunRequest request, float @Nullable [] plain) {
+        if (plain == null) {
             return simulation.modulation(request.modulation());
         }
         return simulation
                 .config(request.qlif().with(List.of("neuromod_transform=IDENTITY")))
-                .modulation(Samples.of(request.curve().applied(curved), request.steps(), request.neurons()));
+                .modulation(Samples.of(request.transform().applied(plain), request.steps(), request.neurons()));
     }
 
     private static Traces compared(Simulation simulation, RunRequest request, NeuronConfig config, float[] input) {

@@ -38,7 +38,7 @@ import org.qlif.simulation.Waveform;
  * @param comparedScale what the compared neuron's input is multiplied with
  * @param current the input
  * @param modulation the external modulation; null for none
- * @param curve what it goes through
+ * @param transform what it goes through
  * @param steps T
  * @param neurons N
  * @param seed of all that is drawn
@@ -51,7 +51,7 @@ record RunRequest(
         double comparedScale,
         Waveform current,
         @Nullable Waveform modulation,
-        ModulationCurve curve,
+        ModulationTransform transform,
         int steps,
         int neurons,
         long seed,
@@ -60,7 +60,7 @@ record RunRequest(
     static final String CURRENT = "current";
     static final String INDEPENDENT = "independent";
     static final String MODULATION = "modulation";
-    static final String CURVE = "curve";
+    static final String TRANSFORM = "transform";
     static final String STEPS = "steps";
     static final String NEURONS = "neurons";
     static final String SEED = "seed";
@@ -169,7 +169,8 @@ record RunRequest(
                         settings.choice(CURRENT, Waveform.Shape.RAMP, List.of(Waveform.Shape.values())))
                 .independent(independent);
         Waveform modulation = modulation(settings);
-        ModulationCurve curve = settings.choice(CURVE, ModulationCurve.OPTION, List.of(ModulationCurve.values()));
+        ModulationTransform transform =
+                settings.choice(TRANSFORM, ModulationTransform.OPTION, List.of(ModulationTransform.values()));
         QlifConfig qlif = (QlifConfig) config(settings, "qlif.", QlifConfig.defaults());
         NeuronConfig lif = config(settings, "lif.", LifConfig.defaults());
         Comparison comparison = settings.choice(COMPARE, Comparison.LIF, List.of(Comparison.values()));
@@ -182,7 +183,17 @@ record RunRequest(
             case NONE -> null;
         };
         return new RunRequest(
-                qlif, compared, scale, current, modulation, curve, steps, neurons, seed, device, Set.copyOf(traces));
+                qlif,
+                compared,
+                scale,
+                current,
+                modulation,
+                transform,
+                steps,
+                neurons,
+                seed,
+                device,
+                Set.copyOf(traces));
     }
 
     /** With what a plain LIF has in common with it. */

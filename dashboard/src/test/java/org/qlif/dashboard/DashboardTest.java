@@ -175,9 +175,9 @@ class DashboardTest {
     }
 
     @Test
-    void modulationGoesThroughTheCurve() throws Exception {
+    void modulationGoesThroughTheTransform() throws Exception {
         String settings =
-                "{\"settings\": {\"modulation\": \"sine\", \"steps\": \"40\", \"curve\": \"%s\"}, \"traces\": [\"modulation\"]}";
+                "{\"settings\": {\"modulation\": \"sine\", \"steps\": \"40\", \"transform\": \"%s\"}, \"traces\": [\"modulation\"]}";
         Read own = new Read(run(settings.formatted("neuromod_transform")).body());
         float[] m = own.series.get("qlif.external_modulation");
         Read relu = new Read(run(settings.formatted("relu(m)")).body());

@@ -43,7 +43,7 @@ class RunRequestTest {
         RunRequest request = RunRequest.read("""
                 {"settings": {"qlif.tau": "7", "qlif.readout": "MULTI_QUBIT", "lif.v_th": "2", "current": "sine",
                  "current.periods": "3", "independent": "false", "modulation": "step", "modulation.start": "0.5",
-                 "curve": "tanh(m)", "steps": "20", "neurons": "3", "seed": "-5", "device": "cpu:scalar", "scale": "0.5"},
+                 "transform": "tanh(m)", "steps": "20", "neurons": "3", "seed": "-5", "device": "cpu:scalar", "scale": "0.5"},
                  "traces": ["p", "ahp"]}""");
         assertThat(request.qlif()).isEqualTo(QlifConfig.parse("QLIF tau=7 readout=MULTI_QUBIT"));
         assertThat(request.compared()).isEqualTo(LifConfig.parse("LIF v_th=2"));
@@ -51,7 +51,7 @@ class RunRequestTest {
         assertThat(request.current().get(Waveform.Parameter.PERIODS)).isEqualTo(3);
         assertThat(request.current().independent()).isFalse();
         assertThat(request.modulation()).isNotNull();
-        assertThat(request.curve()).isEqualTo(ModulationCurve.TANH);
+        assertThat(request.transform()).isEqualTo(ModulationTransform.TANH);
         assertThat(request.steps()).isEqualTo(20);
         assertThat(request.seed()).isEqualTo(-5);
         assertThat(request.device()).hasToString("cpu:scalar");

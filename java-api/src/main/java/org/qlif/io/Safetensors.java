@@ -154,7 +154,8 @@ public final class Safetensors {
             throw new FileFormatException(
                     file,
                     "header length: got " + Long.toUnsignedString(length) + ", expected 2 to "
-                            + Math.min(MAX_HEADER_BYTES, available));
+                            + Math.min(MAX_HEADER_BYTES, available)
+                            + "; the file is truncated or not a safetensors file");
         }
         ByteBuffer header = ByteBuffer.allocate((int) length);
         fill(file, channel, header, size);

@@ -54,10 +54,10 @@ public interface BackendKernel extends AutoCloseable {
         return type == DType.F32;
     }
 
-    /** Runs all steps of {@code call}; its linear layer, if it has one, makes the input current, and keeps it if that is asked for. */
+    /** Runs all steps of {@code call}; its linear layer, if it has one, computes the input current and writes it if it has an output. */
     void forward(Forward call);
 
-    /** Runs the backward pass of {@code call}, whose forward run the tape holds. A current that was not kept is made again. */
+    /** Runs the backward pass of {@code call}, whose forward run the tape holds. A current that was not written is computed again. */
     void backward(Backward call);
 
     /** Writes the numbers that a run would draw; either tensor may be null, and so may {@code rowIndex}. */

@@ -47,7 +47,7 @@ public final class PoissonEncoder implements SpikeInput {
     private final long @Nullable [] numbers;
 
     /**
-     * An encoder of these intensities, which are read, not copied.
+     * An encoder of these intensities. They are not copied: change them only while no call uses the encoder.
      *
      * @param intensities one unsigned byte an input, row by row
      * @param width the inputs of a row, at least 1

@@ -4,7 +4,7 @@ package org.qlif.dashboard;
 import org.jspecify.annotations.Nullable;
 
 /** What a modulation goes through: the transform that the neuron's option names, or one of those that QLIF's first page offered. */
-enum ModulationCurve {
+enum ModulationTransform {
     /** The option {@code neuromod_transform}. */
     OPTION("neuromod_transform", null),
     /** A steeper sigmoid. */
@@ -16,24 +16,24 @@ enum ModulationCurve {
     /** A sigmoid times a hyperbolic tangent. */
     SIGMOID_TANH("sigmoid(m)·tanh(m)", m -> sigmoid(m) * StrictMath.tanh(m));
 
-    private interface Curve {
+    private interface Function {
         double at(double m);
     }
 
     private final String text;
-    private final @Nullable Curve curve;
+    private final @Nullable Function function;
 
-    ModulationCurve(String text, @Nullable Curve curve) {
+    ModulationTransform(String text, @Nullable Function function) {
         this.text = text;
-        this.curve = curve;
+        this.function = function;
     }
 
     /** M for each m, in an array of its own; {@link #OPTION}, which is the neuron's to do, leaves them as they are. */
     float[] applied(float[] modulation) {
         float[] values = modulation.clone();
-        if (curve != null) {
+        if (function != null) {
             for (int i = 0; i < values.length; i++) {
-                values[i] = (float) curve.at(values[i]);
+                values[i] = (float) function.at(values[i]);
             }
         }
         return values;
