@@ -385,9 +385,8 @@ struct ForwardThread {
   Draws draws[WIDTH];
   uint32_t word[WIDTH];    // the spikes since the tape's last word, the latest in the lowest bit
   float input[2][WIDTH];   // of the next step and the one after it
-  const float *nextInput;  // of the step after those, where all is float32, as the two pointers below
-  int64_t nextIndex;       // its number in (T, elements)
-  // Of the next step and the first lane.
+  GivenNumbers nextInput;  // of the step after those
+  // Of the next step and the first lane; the last two where all is float32.
   int64_t index;           // in (T, elements)
   float *voltage;
   uint8_t *byte;
@@ -395,7 +394,7 @@ struct ForwardThread {
 
   QLIF_DEVICE_FN ForwardThread(const CudaForward<Model> &call, S on, int64_t first, const uint64_t *wires)
       : call(call), args(call.args), origin(call, wires), first(first), neurons{Neuron(on, call.constants), Neuron(on, call.constants)},
-        draws{}, word{}, input{}, nextInput((const float *)args.input.data + first), nextIndex(first), index(first),
+        draws{}, word{}, input{}, nextInput(known(args.input)), index(first),
         voltage((float *)call.tape.voltages.data + first), byte(args.spikes_u8 + first),
         value((float *)args.spike_values.data + first) {
 #pragma unroll
@@ -412,8 +411,17 @@ struct ForwardThread {
       neurons[i].parameters = Model::parametersOf(call.constants, given);
       neurons[i].state = loadInitialState(args, element[i]);
     }
+    nextInput.data = further(nextInput, first);
     fetch(0, args.steps > 0);
     fetch(1, args.steps > 1);
+  }
+
+  /** An array as it is given, which is known to be float32 if the call is no other. */
+  QLIF_DEVICE_FN static GivenNumbers known(GivenNumbers numbers) { return ANY ? numbers : GivenNumbers{numbers.data, QLIF_TYPE_F32}; }
+
+  /** The place so many numbers further on. */
+  QLIF_DEVICE_FN static const void *further(GivenNumbers numbers, int64_t count) {
+    return (const char *)numbers.data + count * sizeOfType(known(numbers).type);
   }
 
   QLIF_DEVICE_FN typename Model::Options on() const { return neurons[0].on(); }
@@ -430,11 +438,10 @@ struct ForwardThread {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       if (is && active[i]) {
-        input[slot][i] = ANY ? load<true>(args.input, nextIndex + i * FORWARD_THREADS) : __ldcs(nextInput + i * FORWARD_THREADS);
+        input[slot][i] = load<true>(known(nextInput), i * FORWARD_THREADS);
       }
     }
-    nextInput += call.elements;
-    nextIndex += call.elements;
+    nextInput.data = further(nextInput, call.elements);
   }
 
   /** Makes the numbers of a step, and of the odd one after it, ready. */
