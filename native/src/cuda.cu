@@ -386,6 +386,7 @@ class CudaKernel final : public DeviceKernel {
 
   void draw(const DrawArgs &args, void *stream) override {
     OnDevice on(context_);
+    const bool capturing = isCapturing((cudaStream_t)stream);
     CudaDraw draw{};
     draw.args = args;
     draw.firstPair = args.first_step / 2;
@@ -395,12 +396,13 @@ class CudaKernel final : public DeviceKernel {
     }
     launch(drawKernel, dim3(blocks(draw.pairs * args.elements, DRAW_THREADS)), DRAW_THREADS, draw, (cudaStream_t)stream,
         "launching the draw kernel");
-    called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), nullptr, Scratch{});
+    called((cudaStream_t)stream, capturing, nullptr, Scratch{});
   }
 
   void put(const Piece *pieces, int count, void *streamGiven) override {
     OnDevice on(context_);
     cudaStream_t stream = (cudaStream_t)streamGiven;
+    const bool capturing = isCapturing(stream);
     for (int i = 0; i < count; i++) {
       const Piece &piece = pieces[i];
       if (piece.from == nullptr) {
@@ -409,7 +411,7 @@ class CudaKernel final : public DeviceKernel {
         check(cudaMemcpyAsync(piece.to, piece.from, piece.bytes, cudaMemcpyDeviceToDevice, stream), "copying the state's gradients");
       }
     }
-    called(stream, isCapturing(stream), nullptr, Scratch{});
+    called(stream, capturing, nullptr, Scratch{});
   }
 
   uint64_t tapeBytes(int mode, int32_t, int64_t steps, int64_t elements) override {
@@ -699,12 +701,14 @@ void describeCuda(int device, qlif_device_info &info) {
   check(cudaGetDeviceProperties(&properties, device), "asking for a device's properties");
   int driver = 0;
   check(cudaDriverGetVersion(&driver), "asking for the driver's version");
-  // What the library holds machine code for, or PTX.
-  int major = properties.major;
-  bool runs = (major == 7 && properties.minor >= 5) || (major >= 8 && major <= 10) || major >= 12;
-  if (!runs) {
-    fail(QLIF_UNAVAILABLE, "device %d, %s: has compute capability %d.%d, the library is compiled for 7.5, 8, 9, 10, and 12 or newer",
-        device, properties.name, major, properties.minor);
+  // What the library holds machine code for, or PTX. GPUs that are a part of a Tegra run no machine code of other GPUs of their generation.
+  const int major = properties.major;
+  const int minor = properties.minor;
+  const bool tegra = (major == 8 && minor == 7) || (major == 10 && minor == 1);
+  const bool runs = (major == 7 && minor >= 5) || (major >= 8 && major <= 10) || major >= 12;
+  if (!runs || tegra) {
+    fail(QLIF_UNAVAILABLE, "device %d, %s: has compute capability %d.%d, the library is compiled for 7.5, 8 but 8.7, 9, 10 but 10.1, and 12 or"
+        " newer", device, properties.name, major, minor);
   }
   info.compute_major = properties.major;
   info.compute_minor = properties.minor;

@@ -34,6 +34,7 @@ constexpr int SUM_THREADS = 256;
 constexpr int GROUP = 8;
 constexpr int GROUPS = SEGMENT / GROUP;
 constexpr int HALF = GROUP / 2;
+static_assert(GROUP == 8, "the spikes of a group are a byte");
 
 /** Of a group, the steps at most whose parts wait in shared memory; and what a block may have of it without being asked for more. */
 constexpr int MOST_PARKED = 5;
@@ -659,11 +660,12 @@ struct BackwardThread {
   static constexpr bool PARKS = COMMON && VOLTAGE;
   static constexpr int SAVED = COMMON ? GROUPS - 1 : GROUPS;
   static constexpr int LINE = BACKWARD_THREADS * sizeof(float);
-  static constexpr int ROOM = (SHARED_BYTES - SAVED * Saved::LINES * LINE) / (Model::KEPT * LINE);
+  static constexpr int ROOM = (SHARED_BYTES - GROUPS * BACKWARD_THREADS - SAVED * Saved::LINES * LINE) / (Model::KEPT * LINE);
   static constexpr int PARKED = !PARKS ? 0 : ROOM < MOST_PARKED ? ROOM : MOST_PARKED;
 
   /** What a block has in shared memory. Each thread reads and writes its own column only. */
   struct Shared {
+    uint8_t spikes[GROUPS][BACKWARD_THREADS];  // of the segment, a group's first in the highest bit
     float saved[SAVED][Saved::LINES][BACKWARD_THREADS];
     float parked[PARKS ? PARKED : 1][PARKS ? Model::KEPT : 1][PARKS ? BACKWARD_THREADS : 1];
   };
@@ -684,12 +686,11 @@ struct BackwardThread {
   Parameters grad;
   float modulationSum;
   Draws draws;
-  uint64_t spikes;  // of the segment, the first in the highest bit
 
   QLIF_DEVICE_FN BackwardThread(const CudaBackward<Model> &call, S on, int64_t element, Shared &shared)
       : call(call), forward(call.forward), args(call.forward.args), origin(call.forward, nullptr), elements(call.forward.elements), element(element),
         stride(strideOf(call.forward.elements)), shared(shared), column((int)threadIdx.x), neuron(on, call.forward.constants),
-        grad{}, modulationSum(0), draws{}, spikes(0) {
+        grad{}, modulationSum(0), draws{} {
     const int64_t b = element / args.neurons;
     const int64_t n = element - b * args.neurons;
     modulationOffset = b * args.modulation.stride_b + n * args.modulation.stride_n;
@@ -764,10 +765,9 @@ struct BackwardThread {
     return gradInput;
   }
 
-  /** The spikes of a group, from the highest bit on. */
-  QLIF_DEVICE_FN uint32_t spikesOf(int group) const { return (uint32_t)(spikes << group * GROUP >> WORD); }
+  QLIF_DEVICE_FN uint32_t spikesOf(int group) const { return shared.spikes[group][column]; }
 
-  QLIF_DEVICE_FN static bool spike(uint32_t fired, int slot) { return (fired << slot & 0x80000000u) != 0; }
+  QLIF_DEVICE_FN static bool spike(uint32_t fired, int slot) { return (fired << slot & 1u << (GROUP - 1)) != 0; }
 
   // ---------------------------------------------------------------- saved states
 
@@ -809,31 +809,40 @@ struct BackwardThread {
 
   // ---------------------------------------------------------------- whole groups, where COMMON
 
-  /** From where the rows of a group are read: with a stride of 0 what of it is not there, since a condition would cost more. */
+  /** Where the rows of a group are read: those of its steps are so many bytes apart, which is 0 where there is no group. */
   struct Source {
-    const float *input;
-    const float *voltage;
-    const float *gradY;
-    int32_t early;  // of the first half
-    int32_t late;
+    int64_t offset;  // in bytes, of this element at the first step among (T, elements) values
+    int32_t stride;
   };
 
-  /** The group that begins with step t and has so many steps. */
-  QLIF_DEVICE_FN Source sourceAt(int64_t t, int steps) const {
-    const int64_t first = steps >= HALF ? t : 0;
-    return Source{at(args.input, first), VOLTAGE ? at(forward.tape.voltages, first) : nullptr, at(call.gradSpikeValues, first),
-        steps >= HALF ? stride : 0, steps == GROUP ? stride : 0};
+  /** Of step t. */
+  QLIF_DEVICE_FN int64_t offsetOf(int64_t t) const { return (t * elements + element) * (int64_t)sizeof(float); }
+
+  /** From the first step of a group to that of the next. */
+  QLIF_DEVICE_FN int64_t groupBytes() const { return multiplyWide(GROUP, stride); }
+
+  /** The group there, or none: then that of `other` is read, since a condition would cost more. */
+  QLIF_DEVICE_FN Source sourceAt(int64_t offset, bool is, int64_t other) const {
+    return Source{is ? offset : other, is ? stride : 0};
+  }
+
+  /** This element's value at an offset. */
+  template <class T>
+  QLIF_DEVICE_FN static T *moved(T *values, int64_t offset) {
+    return (T *)((uintptr_t)values + (uintptr_t)offset);
   }
 
   // A wait for one load is a wait for all that were begun since, so loads come in batches.
 
-  QLIF_DEVICE_FN static void fetchForward(Rows &rows, const Source &from) {
+  template <int STEPS>
+  QLIF_DEVICE_FN void fetchForward(Rows &rows, const Source &from) const {
+    const float *input = moved(args.input, from.offset);
+    const float *voltage = VOLTAGE ? moved(forward.tape.voltages, from.offset) : nullptr;
 #pragma unroll
-    for (int slot = 0; slot < GROUP; slot++) {
-      const int32_t stride = slot < HALF ? from.early : from.late;
-      rows.input[slot] = __ldg(after(from.input, slot, stride));
+    for (int slot = 0; slot < STEPS; slot++) {
+      rows.input[slot] = __ldg(after(input, slot, from.stride));
       if (VOLTAGE) {
-        rows.voltage[slot] = __ldg(after(from.voltage, slot, stride));
+        rows.voltage[slot] = __ldg(after(voltage, slot, from.stride));
       }
     }
   }
@@ -842,28 +851,31 @@ struct BackwardThread {
    * Of a group that is done again only for the state after it: V' where there is one, else the input. The compiler leaves out what of V' no
    * state needs.
    */
-  QLIF_DEVICE_FN static void fetchReplay(float (&row)[GROUP], const Source &from) {
+  QLIF_DEVICE_FN void fetchReplay(float (&row)[GROUP], const Source &from) const {
+    const float *values = moved(VOLTAGE ? forward.tape.voltages : args.input, from.offset);
 #pragma unroll
     for (int slot = 0; slot < GROUP; slot++) {
-      row[slot] = __ldg(after(VOLTAGE ? from.voltage : from.input, slot, slot < HALF ? from.early : from.late));
+      row[slot] = __ldg(after(values, slot, from.stride));
     }
   }
 
-  QLIF_DEVICE_FN static void fetchGradients(float (&gradY)[GROUP], const Source &from) {
+  template <int STEPS>
+  QLIF_DEVICE_FN void fetchGradients(float (&gradY)[GROUP], const Source &from) const {
+    const float *values = moved(call.gradSpikeValues, from.offset);
 #pragma unroll
-    for (int slot = 0; slot < GROUP; slot++) {
-      gradY[slot] = __ldcs(after(from.gradY, slot, slot < HALF ? from.early : from.late));
+    for (int slot = 0; slot < STEPS; slot++) {
+      gradY[slot] = __ldcs(after(values, slot, from.stride));
     }
   }
 
-  /** Does a group that begins with step t again. Meanwhile its row becomes that of the next. */
-  QLIF_DEVICE_FN void replayGroup(int64_t t, float (&row)[GROUP], uint32_t fired, const Source &following) {
+  /** Does a group again. Meanwhile its row becomes that of the next. */
+  QLIF_DEVICE_FN void replayGroup(float (&row)[GROUP], uint32_t fired, const Source &following) {
     float next[GROUP];
     fetchReplay(next, following);
 #pragma unroll
     for (int slot = 0; slot < GROUP; slot++) {
       Step x;
-      again(x, t + slot, row[slot], row[slot], false, spike(fired, slot));
+      again(x, 0, row[slot], row[slot], false, spike(fired, slot));
     }
 #pragma unroll
     for (int slot = 0; slot < GROUP; slot++) {
@@ -871,17 +883,19 @@ struct BackwardThread {
     }
   }
 
-  /** Walks a group of STEPS steps that begins with step t back. Meanwhile its rows become those of the group before. */
+  /** Walks a group of STEPS steps back. Meanwhile its rows become those of the group before. */
   template <int STEPS>
-  QLIF_DEVICE_FN void walkGroup(int64_t t, Rows &rows, float (&gradY)[GROUP], uint32_t fired, const Source &before) {
+  QLIF_DEVICE_FN void walkGroup(int64_t offset, Rows &rows, float (&gradY)[GROUP], uint32_t fired, const Source &before) {
+    // In registers stays as much as of a whole group.
+    constexpr int parkedHere = PARKED - (GROUP - STEPS);
     Kept kept[STEPS];
     float vPre[STEPS];
 #pragma unroll
     for (int slot = 0; slot < STEPS; slot++) {
       Step x;
-      again(x, t + slot, rows.input[slot], rows.voltage[slot], false, spike(fired, slot));
+      again(x, 0, rows.input[slot], rows.voltage[slot], false, spike(fired, slot));
       vPre[slot] = x.vPre;
-      if (slot < PARKED && STEPS == GROUP) {
+      if (slot < parkedHere) {
         park(slot, Kept::of(x));
       } else {
         kept[slot] = Kept::of(x);
@@ -889,17 +903,17 @@ struct BackwardThread {
     }
     Rows next;
     float nextGradY[GROUP];
-    float *gradInput = at(call.gradInput, t);
+    float *gradInput = moved(call.gradInput, offset);
 #pragma unroll
     for (int slot = STEPS - 1; slot >= 0; slot--) {
-      if (slot < PARKED && STEPS == GROUP) {
+      if (slot < parkedHere) {
         kept[slot] = parked(slot);
       }
-      *after(gradInput, slot, stride) = back(t + slot, kept[slot], vPre[slot], rows.input[slot], gradY[slot], spike(fired, slot));
+      *after(gradInput, slot, stride) = back(0, kept[slot], vPre[slot], rows.input[slot], gradY[slot], spike(fired, slot));
       // When more than half of what is kept is used up, there is room for it.
       if (slot == STEPS / 2 - 1) {
-        fetchForward(next, before);
-        fetchGradients(nextGradY, before);
+        fetchForward<GROUP>(next, before);
+        fetchGradients<GROUP>(nextGradY, before);
       }
     }
     rows = next;
@@ -975,7 +989,13 @@ struct BackwardThread {
 
   QLIF_DEVICE_FN void beginSegment(int64_t begin, int length) {
     const uint32_t *words = forward.tape.bits + begin / WORD * elements + element;
-    spikes = (uint64_t)__ldg(words) << WORD | (length > WORD ? __ldg(words + elements) : 0);
+    const uint32_t early = __ldg(words);
+    const uint32_t late = length > WORD ? __ldg(words + elements) : 0;
+#pragma unroll
+    for (int group = 0; group < GROUPS; group++) {
+      const int first = group * GROUP % WORD;
+      shared.spikes[group][column] = (uint8_t)((group * GROUP < WORD ? early : late) >> (WORD - GROUP - first));
+    }
     neuron.state = begin == 0 ? loadInitialState(args, element)
                               : loadState<Model>(
                                     forward.tape.checkpoints + (begin / SEGMENT - 1) * Model::VARIABLES * elements + element, elements);
@@ -999,71 +1019,92 @@ struct BackwardThread {
     }
   }
 
-  /** The same where states are flushed before groups, if at all. */
-  QLIF_DEVICE_FN void segmentByGroups(int64_t begin, int length, int first) {
-    const int last = (length - 1) / GROUP;
-    const int end = length - last * GROUP;  // of the last group
+  /** The same where states are flushed before one of the segment's groups and not within any. */
+  QLIF_DEVICE_FN void segmentByGroups(int64_t begin, int length, int flushed) {
+    const int whole = length / GROUP;
+    const int rest = length % GROUP;
+    const int replayed = rest > 0 ? whole : whole - 1;
+    const int64_t groupBytes = multiplyWide(GROUP, stride);
+    int64_t offset = offsetOf(begin);  // of the group
     float row[GROUP];
     Rows rows;
     float gradY[GROUP];
-    fetchReplay(row, sourceAt(begin, last > 0 ? GROUP : 0));
+    fetchReplay(row, sourceAt(offset, replayed > 0, offset));
     beginSegment(begin, length);
 #pragma unroll 1
-    for (int group = 0; group < last; group++) {
-      const int64_t t = begin + group * GROUP;
+    for (int group = 0; group < replayed; group++) {
       save(group);
-      if (flushedIn(group, first) == 0) {
+      if (group == flushed) {
         flushState(neuron.state);
       }
-      replayGroup(t, row, spikesOf(group), sourceAt(t + GROUP, group + 1 < last ? GROUP : 0));
+      replayGroup(row, spikesOf(group), sourceAt(offset + groupBytes, group + 1 < replayed, offset));
+      offset += groupBytes;
     }
-    const Source walked = sourceAt(begin + last * GROUP, end);
-    fetchForward(rows, walked);
-    fetchGradients(gradY, walked);
+    if (rest > 0) {
+      const Source before = sourceAt(offset - groupBytes, whole > 0, offset);
+      walkRest(begin + whole * GROUP, rest, whole == flushed, spikesOf(whole), rows, gradY, before);
+      offset -= groupBytes;
+    } else {
+      fetchForward<GROUP>(rows, Source{offset, stride});
+      fetchGradients<GROUP>(gradY, Source{offset, stride});
+    }
+    bool isSaved = rest > 0;
 #pragma unroll 1
-    for (int group = last; group >= 0; group--) {
-      const int64_t t = begin + group * GROUP;
-      const uint32_t fired = spikesOf(group);
-      if (group < last) {
+    for (int group = whole - 1; group >= 0; group--) {
+      if (isSaved) {
         restore(group);
       }
-      const bool flushes = flushedIn(group, first) == 0;
-      if (flushes) {
+      isSaved = true;
+      if (group == flushed) {
         flushState(neuron.state);
       }
       if (PARKS) {
         // The code is longer than the instruction cache: warps that go through it together share what is read of it.
         __syncthreads();
       }
-      const Source before = sourceAt(t - GROUP, group > 0 ? GROUP : 0);
-      if (group < last || end == GROUP) {
-        walkGroup<GROUP>(t, rows, gradY, fired, before);
-      } else if (end == HALF) {
-        walkGroup<HALF>(t, rows, gradY, fired, before);
-      } else {
-        walkSteps(t, end, GROUP, fired);
-        fetchForward(rows, before);
-        fetchGradients(gradY, before);
-      }
-      if (flushes) {
+      walkGroup<GROUP>(offset, rows, gradY, spikesOf(group), sourceAt(offset - groupBytes, group > 0, offset));
+      if (group == flushed) {
         flushAdjoints(adj);
       }
+      offset -= groupBytes;
+    }
+  }
+
+  /** Walks the steps of a segment that fill no group back. Afterwards the rows are those of the group before. */
+  QLIF_DEVICE_FN void walkRest(
+      int64_t t, int count, bool flushes, uint32_t fired, Rows &rows, float (&gradY)[GROUP], const Source &before) {
+    if (flushes) {
+      flushState(neuron.state);
+    }
+    if (count == HALF) {
+      const int64_t offset = offsetOf(t);
+      fetchForward<HALF>(rows, Source{offset, stride});
+      fetchGradients<HALF>(gradY, Source{offset, stride});
+      walkGroup<HALF>(offset, rows, gradY, fired, before);
+    } else {
+      walkSteps(t, count, GROUP, fired);
+      fetchForward<GROUP>(rows, before);
+      fetchGradients<GROUP>(gradY, before);
+    }
+    if (flushes) {
+      flushAdjoints(adj);
     }
   }
 
   QLIF_DEVICE_FN void run() {
     const int first = (int)(origin.firstStep() % FLUSH_PERIOD);
-    const int64_t segments = (args.steps + SEGMENT - 1) / SEGMENT;
     static_assert(SEGMENT % FLUSH_PERIOD == 0, "all segments begin at the same step of a period");
+    int length = (int)((args.steps - 1) % SEGMENT) + 1;
+    // Narrow, since registers are few.
 #pragma unroll 1
-    for (int64_t i = segments - 1; i >= 0; i--) {
-      const int64_t begin = i * SEGMENT;
-      const int length = (int)(args.steps - begin < SEGMENT ? args.steps - begin : SEGMENT);
+    for (int segment = (int)((args.steps - 1) / SEGMENT); segment >= 0; segment--) {
+      const int64_t begin = (int64_t)segment * SEGMENT;
       if (COMMON && first % GROUP == 0) {
-        segmentByGroups(begin, length, first);
+        segmentByGroups(begin, length, (FLUSH_PERIOD - first) % FLUSH_PERIOD / GROUP);
       } else {
         segmentBySteps(begin, length, first);
       }
+      length = SEGMENT;
     }
     float given[Model::PARAMETERS];
     loadParameters<Model>(given, args, element % args.neurons);

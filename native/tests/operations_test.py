@@ -54,17 +54,39 @@ class OperationsTest(unittest.TestCase):
         self.assertEqual([None, None, 16, 48], [operations.target_of(code, begin) for begin in range(0, 64, 16)])
         self.assertEqual([code[16:48]], operations.innermost_loops(code))
 
-    def test_loops_of_the_kernels(self):
-        loops = operations.loops_of_kernels("sm_90")
-        default = operations.Counter()
-        for name, rows in loops.items():
-            # With a key or without one, with or without a tape.
-            if "forwardKernel" in name and "261632" in name and "UseE0" not in name:
-                row = max(rows, key=lambda each: sum(each.values()))
-                default[name] = sum(row.values())
-                self.assertGreaterEqual(row["wide multiplies"], 2 * 2 * 10 - 4, name)
-        self.assertEqual(8, len(default), default)
-        self.assertLess(max(default.values()), 4 * 175, default)
+    def test_without_what_a_branch_avoids(self):
+        nop, call, back = (0x918, 0), (0x944, 0), (0x947 | 0xE8 << 16 | 0x3FFFFFFF << 34, (1 << 18) - 1)
+        over_one, over_two = (0x947 | 4 << 16, 0), (0x947 | 8 << 16, 0)
+        code = b"".join(struct.pack("<QQ", *each) for each in (over_two, nop, call, over_one, nop, back))
+        self.assertEqual([48, None, None, 80, None, 0], [operations.target_of(code, begin) for begin in range(0, 96, 16)])
+        # The call is left out with what stands before it; what the other branch leads past is not.
+        self.assertEqual(code[0:16] + code[48:96], operations.executed(code))
+
+    def test_steps_of_the_kernels(self):
+        steps = {name: sum(row.values()) for name, row in operations.steps_of_kernels(operations.loops_of_kernels("sm_90")).items()}
+
+        def of(*parts):
+            found = [count for name, count in steps.items() if all(part in name for part in parts)]
+            return len(found), max(found)
+
+        # By default: bytes or values, with a key or without one.
+        for uses, most in (((1, 2), 175), ((3, 4), 180)):
+            for use in uses:
+                count, greatest = of("forwardKernel", "261632", f"UseE{use}")
+                self.assertEqual(2, count)
+                self.assertLess(greatest, most)
+        self.assertEqual(1, of("backwardKernel", "261632")[0])
+        self.assertLess(of("backwardKernel", "261632")[1], 225)
+        # All off, and LIF: kernels that draw nothing have none for a key.
+        for options in ("QlifOptionsELj65922", "LifOptionsELj0"):
+            for uses, most in (((1, 2), 32), ((3, 4), 36)):
+                for use in uses:
+                    count, greatest = of("forwardKernel", options, f"UseE{use}")
+                    self.assertEqual(1, count)
+                    self.assertLess(greatest, most)
+            count, greatest = of("backwardKernel", options)
+            self.assertEqual(4, count)
+            self.assertLess(greatest, 80)
 
     def test_a_step_of_every_kind(self):
         counts = operations.count("sm_90")

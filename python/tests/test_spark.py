@@ -30,7 +30,7 @@ def python_params(name: str) -> set:
 
 
 def test_params_are_those_of_java():
-    assert python_params("_Stage") == java_params("SharedParams") == {"idCol", "featureMax", "device"}
+    assert python_params("_Stage") == java_params("SharedParams") == {"idCol", "featureMax", "featureClip", "device"}
     assert python_params("SpikingClassifier") == java_params("FitParams")
     assert "hidden" in python_params("SpikingClassifier")
 

@@ -2,8 +2,8 @@
 """QLIF: fused spiking-neuron kernels, all time steps of a batch in one call, forward and backward.
 
 `qlif.forward` and `qlif.backward` take arrays of any library with DLPack: NumPy, PyTorch, JAX, CuPy. `qlif.torch` has
-layers for PyTorch, in the place of those of QLIF-Neurons. `qlif.load` and `qlif.save` read and write checkpoints, which
-the JVM does, too. `python -m qlif.verify PATH...` runs golden cases.
+layers for PyTorch, drop-in replacements for those of QLIF-Neurons. `qlif.load` and `qlif.save` read and write
+checkpoints, as the JVM does. `python -m qlif.verify PATH...` runs golden cases.
 """
 
 from ._library import QlifError, UnavailableError

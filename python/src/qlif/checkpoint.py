@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints: a layer, or a network of layers in a row, in one safetensors file that Java, Python and the command line
-read and write. docs/checkpoints.md is the format."""
+"""Checkpoints: a layer, or a network of consecutive layers, in one safetensors file that Java, Python and the command
+line read and write. docs/checkpoints.md defines the format."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Array = np.ndarray
 
 
 class Draws(NamedTuple):
-    """Which numbers a run draws: key and stream of Philox, and the element that its first one is in the whole batch."""
+    """The draws of a run: key and stream of Philox, and the index of its first element in the whole batch."""
 
     seed: int
     stream: int = 0
@@ -59,7 +59,7 @@ class Neurons:
     parameters: by symbol, such as "v_th", all of the model's, (N) or (1). learnable: those that an optimizer changes.
     state: (B, N) by symbol, all of the model's, before step `step`; None: the next call starts from a fresh one.
     statistics: (N) by symbol, homeostasis' means over the batch; None: initial values. draws: of the run that the state
-    belongs to, or of the next one. seed, stream, episode, evaluations: what draws of later runs follow from, as in
+    belongs to, or of the next one. seed, stream, episode, evaluations: determine the draws of later runs, as in
     `QlifLayer` on the JVM; None: each run draws a seed.
     """
 
@@ -79,8 +79,8 @@ class Neurons:
 
 @dataclass
 class Linear:
-    """A linear layer: bias + input times weight, (K, M), at every step; readout: of the mean of the input over time,
-    once. ascending: its sums are those of SpikeLinear; False: their order is not defined, as in nn.Linear."""
+    """A linear layer: bias + input times weight, (K, M), at every step; a readout does so once, for the mean of the
+    input over time. ascending: its sums are those of SpikeLinear; False: their order is undefined, as in nn.Linear."""
 
     weight: Array
     bias: Optional[Array] = None
@@ -90,9 +90,9 @@ class Linear:
 
 @dataclass
 class Checkpoint:
-    """What a file holds. seed: what the draws of a network's tests follow from. encoder_steps: how many time steps its
-    input, an image of bytes, is shown as spikes; None: its input is spikes. extra: a writer's own texts, and arrays of
-    float32. training: the trainer's texts and tensors, as the file has them, without the names' "training."; None: it is not being trained.
+    """The contents of a file. seed: determines the draws of a network's tests. encoder_steps: for how many time steps its
+    input, an image of bytes, is shown as spikes; None: its input is spikes. extra: a writer's own texts and float32
+    arrays. training: the trainer's texts and tensors as in the file, without the prefix "training."; None: not in training.
     """
 
     layers: List[Union[Neurons, Linear]]
@@ -103,14 +103,14 @@ class Checkpoint:
 
 
 def load(path: Union[str, "os.PathLike[str]"]) -> Checkpoint:
-    """Reads a checkpoint that Java, Python or the command line has written.
+    """Reads a checkpoint written by Java, Python or the command line.
 
     >>> checkpoint = qlif.load("layer.safetensors")
     >>> layer = checkpoint.layers[0]
     >>> run = qlif.forward(layer.config, current, parameters=layer.parameters, seed=layer.draws.seed)
 
-    Raises ValueError, naming the file, the name in it, what came and what was expected, for a file that is cut short or
-    that is none of this format; nothing of a file is ever executed. OSError where it can't be read.
+    Raises ValueError for a truncated file or one of another format, naming the file, the entry, what was found and what
+    was expected, and OSError if it can't be read. Nothing in a file is ever executed.
     """
     metadata, tensors = _read(path)
     try:
@@ -120,13 +120,13 @@ def load(path: Union[str, "os.PathLike[str]"]) -> Checkpoint:
 
 
 def save(checkpoint: Checkpoint, path: Union[str, "os.PathLike[str]"]) -> None:
-    """Writes a checkpoint. The file that was there stays as it is until the new one is whole and on the disk.
+    """Writes a checkpoint. An existing file is replaced only once the new one is completely on disk.
 
     >>> config = qlif.QlifConfig(tau=10)
     >>> parameters = {name: numpy.full(128, config.parameter_default(name)) for name in ("v_th", "tau", "eta", "q_scale", "q_bias")}
     >>> qlif.save(qlif.Checkpoint([qlif.Neurons(config, 128, parameters, ("v_th",))]), "layer.safetensors")
 
-    Raises ValueError for what the format does not allow, before anything is written, and OSError where writing fails.
+    Raises ValueError for anything the format does not allow, before anything is written, and OSError if writing fails.
     """
     if not isinstance(checkpoint, Checkpoint):
         raise TypeError(f"checkpoint: got {type(checkpoint).__name__}, expected a qlif.Checkpoint")

@@ -20,11 +20,11 @@ _TAPES = {"voltage": native.TAPE_VOLTAGE, "compact": native.TAPE_COMPACT}
 
 @dataclass(frozen=True)
 class Forward:
-    """What a forward call computed. Arrays of NumPy, unless the call was lent others by `out`; None: not asked for.
+    """The results of a forward call: NumPy arrays, or those passed as `out`; None if not requested.
 
     spikes: (T, B, N), 0 or 1, uint8. spike_values: y, (T, B, N). voltages: V after the reset, (T, B, N). state: the
     state after the last step, (B, N) by symbol, such as "v". traces: (T, B, N) by symbol. tape: the memory of the tape,
-    if the call recorded one; `Kernel.backward` takes the object as it is, and reads again what the call read.
+    if the call recorded one. `Kernel.backward` takes this object, and reads the call's inputs again.
     """
 
     spikes: Any
@@ -38,10 +38,10 @@ class Forward:
 
 @dataclass(frozen=True)
 class Gradients:
-    """What a backward call computed; None: not asked for.
+    """The results of a backward call; None if not requested.
 
-    input: (T, B, N). parameters: by symbol, of each parameter's own shape. modulation: of the modulation's shape.
-    state: of the initial state, (B, N) by symbol; None where all rows started from one.
+    input: (T, B, N). parameters: by symbol, in the shape of each parameter. modulation: in the modulation's shape.
+    state: of the initial state, (B, N) by symbol; None if all rows started from the same one.
     """
 
     input: Any
@@ -64,17 +64,17 @@ class _Call:
 
 
 class Kernel:
-    """A kernel of a configuration on a device: "cpu", or "cuda:N".
+    """A kernel for a configuration on a device: "cpu" or "cuda:N".
 
-    It serves one call at a time: a second thread's call meanwhile raises RuntimeError. Results depend neither on
-    the device nor on the number of threads.
+    It serves one call at a time; a concurrent call raises RuntimeError. Results depend neither on the device nor on
+    the number of threads.
 
         >>> with qlif.Kernel(qlif.QlifConfig()) as kernel:
         ...     run = kernel.forward(current, seed=42, record=True)              # (T, B, N), float32
         ...     gradients = kernel.backward(run, grad_spike_values=upstream)     # (T, B, N), or (B, N) for all steps
 
     threads: how many share a call on the CPU, 1 to 1024; None: one for each processor that the process may
-    use. Raises ValueError for what is refused, qlif.UnavailableError where the device can't run.
+    use. Raises ValueError for bad arguments, and qlif.UnavailableError if the device can't run.
     """
 
     def __init__(self, config: NeuronConfig, device: str = "cpu", threads: Optional[int] = None):
@@ -95,7 +95,7 @@ class Kernel:
         )
 
     def close(self) -> None:
-        """Frees it. Closing twice is harmless; calls after it raise ValueError."""
+        """Frees the kernel. Closing twice is harmless; later calls raise ValueError."""
         handle, self._handle = self._handle, ctypes.c_void_p()
         if handle:
             self._library.call("qlif_kernel_close", handle)
@@ -117,7 +117,7 @@ class Kernel:
 
     @property
     def description(self) -> str:
-        """What runs, for people."""
+        """A description of what runs, for people."""
         text = ctypes.create_string_buffer(512)
         self._library.call("qlif_kernel_describe", self._open(), text, len(text))
         return text.value.decode("utf-8", "replace")
@@ -141,17 +141,17 @@ class Kernel:
     ) -> Forward:
         """Runs all steps of input, (T, B, N).
 
-        parameters: by symbol, such as "v_th", one value or (N) each; the configuration's where they are not given.
-        modulation: broadcasts to (T, B, N). state: what the run starts from, by symbol, (B, N) each, or (N) each where
-        all rows start from the same; a variable that is not given starts at its initial value. seed, stream, first_step, element_offset, row_index ((B), 64-bit integers):
-        which numbers are drawn, docs/model.md, section 8; uniforms ((T, B, N), of MULTI_QUBIT (T, W, B, N)) and normals
-        ((T, B, N)) replace them. traces: symbols such as "p". record: False, or what a tape for the backward pass
-        keeps: "voltage" (True), 4 bytes and a bit a neuron-step, or "compact", a bit. out: arrays that the call writes
-        to, by name: spikes, spike_values, voltages, tape (bytes), "trace." or "state." and a symbol; on the CPU new
-        arrays of NumPy serve for what is not given, on a GPU what is not given is not written. cuda_stream: the address
+        parameters: by symbol, such as "v_th", one value or (N) each; by default those of the configuration.
+        modulation: broadcasts to (T, B, N). state: the initial state by symbol, (B, N) each, or (N) each if all rows
+        start from the same; a missing variable starts at its initial value. seed, stream, first_step, element_offset,
+        row_index ((B), 64-bit integers): determine the draws, docs/model.md, section 8; uniforms ((T, B, N), for
+        MULTI_QUBIT (T, W, B, N)) and normals ((T, B, N)) replace them. traces: symbols such as "p". record: False, or what a tape for the backward pass
+        keeps: "voltage" (True), 4 bytes and a bit per neuron-step, or "compact", a bit. out: arrays that the call writes
+        to, by name: spikes, spike_values, voltages, tape (bytes), "trace." or "state." and a symbol. On the CPU, missing
+        ones are new NumPy arrays; on a GPU, they are not written. cuda_stream: the address
         of the CUDA stream to run on; the call returns at once, and the arrays must live until the work is done.
 
-        Float32 arrays that are contiguous are read and written where they are; on the CPU others are copied once.
+        Contiguous float32 arrays are read and written in place; on the CPU others are copied once.
         Nothing is written when ValueError is raised.
         """
         handle = self._open()
@@ -367,11 +367,11 @@ class Kernel:
         out: Optional[Mapping[str, Any]] = None,
         cuda_stream: int = 0,
     ) -> Gradients:
-        """The gradients of a run that was recorded, by this kernel or one of an equal configuration.
+        """The gradients of a run recorded by this kernel or by one with an equal configuration.
 
         grad_spike_values: (T, B, N), or (B, N) for all steps. grad_voltages: (T, B, N). grad_state: of the state after
-        the run, (B, N) by symbol. What is not given is 0. out: as of `forward`: input, modulation, "parameter." or
-        "state." and a symbol. The arrays that the forward call read must hold what they held then.
+        the run, (B, N) by symbol. Missing ones are 0. out: as for `forward`: input, modulation, "parameter." or
+        "state." and a symbol. The arrays that the forward call read must not have changed since.
         """
         handle = self._open()
         call = run._call if isinstance(run, Forward) else None

@@ -42,6 +42,7 @@ class _Stage(JavaMLWritable, JavaMLReadable):
 
     idCol = _param("idCol", "column of whole numbers that tell rows apart", TypeConverters.toString)
     featureMax = _param("featureMax", "the greatest feature; features are 0 to this", TypeConverters.toFloat)
+    featureClip = _param("featureClip", "whether features out of range are clipped", TypeConverters.toBoolean)
     device = _param("device", "cpu, cpu:simd, cpu:native or cpu:scalar", TypeConverters.toString)
 
     @classmethod

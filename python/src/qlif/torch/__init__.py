@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QLIF for PyTorch, in the place of the public package QLIF-Neurons: change the import, keep the code.
+"""QLIF for PyTorch, a drop-in replacement for the public package QLIF-Neurons: change the import, keep the code.
 
     from qlif.torch import QLIFLayer            # from qlif_layers.qlif_layer import QLIFLayer
     from qlif.torch import QLIF                 # from neurons.qlif import QLIF
 
-Importing it loads the operators, which the first import on a machine compiles (half a minute) where there is a C++
+Importing it loads the operators. The first import on a machine compiles them (half a minute) if there is a C++
 compiler.
 """
 

@@ -199,25 +199,25 @@ def _input(name: str, value: Any, dimensions: str, neurons: int, like: Tensor) -
 
 
 class QLIF(nn.Module):
-    """QLIF neurons that do one time step a call, in the place of QLIF-Neurons' `QLIF`: the same arguments, defaults,
-    attributes and names in `state_dict`.
+    """QLIF neurons that do one time step per call, a drop-in replacement for QLIF-Neurons' `QLIF`: the same arguments,
+    defaults, attributes and names in `state_dict`.
 
         >>> neurons = qlif.torch.QLIF(128)
         >>> for current in sequence:                    # (B, 128) each
         ...     spikes = neurons(current)
         ...     use(neurons.spike_values)               # differentiable: what the next layer consumes
 
-    The state carries the graph from step to step, so that a loss of any step reaches all steps before; steps in a loop
-    give the same spikes and gradients as one call of QLIFLayer over all of them. A batch size that differs from the
-    state's starts a fresh state, as `reset` and `resize` do; there a seed is drawn from PyTorch's CPU generator (or
-    `generator`), so that torch.manual_seed fixes all draws. On one device; computes in float32, other inputs are
-    converted, which is one copy.
+    The state carries the graph from step to step, so a loss at any step reaches all earlier steps; a loop over steps
+    gives the same spikes and gradients as one call of QLIFLayer over all of them. A new batch size starts a fresh state,
+    as `reset` and `resize` do; a fresh state draws a seed from PyTorch's CPU generator (or `generator`), so
+    torch.manual_seed determines all draws. Runs on one device and computes in float32; other inputs are converted, at
+    the cost of one copy.
 
-    preset: "2025-08-15" or "2025-08-24" for the public snapshots of that date; None: the model of docs/model.md, where
-    eta and homeostasis work. readout: "single_qubit", "multi_qubit" (quantum_wire qubits, of which quantum_threshold
-    says how many must fire) or "expectation". options: further options of qlif.QlifConfig by name, which win.
-    neuromod_transform: what external modulation goes through, a callable or a module, whose weights are trained along;
-    None: a sigmoid. process_group: see QLIFLayer. Bad values raise ArgumentError, which is a ValueError and an
+    preset: "2025-08-15" or "2025-08-24" for the public snapshot of that date; None: the model of docs/model.md, in which
+    eta and homeostasis have an effect. readout: "single_qubit", "multi_qubit" (quantum_wire qubits; quantum_threshold
+    sets how many must fire) or "expectation". options: further options of qlif.QlifConfig by name, which take precedence.
+    neuromod_transform: the function applied to external modulation, a callable or a module, whose weights are trained,
+    too; None: a sigmoid. process_group: see QLIFLayer. Bad values raise ArgumentError, which is a ValueError and an
     AssertionError.
     """
 
@@ -405,7 +405,7 @@ class QLIF(nn.Module):
         self._begin(self._state.shape[1])
 
     def resize(self, batch_size: int, device: Union[None, str, torch.device] = None) -> None:
-        """Starts a fresh state of so many rows, and with it other draws. device: where the whole layer goes; None: it
+        """Starts a fresh state with this many rows, and new draws. device: moves the whole layer there; None: it
         stays."""
         if device is not None:
             self.to(device)
@@ -431,7 +431,7 @@ class QLIF(nn.Module):
             self.__dict__["_run_so_far"] = run
 
     def _release_values(self) -> None:
-        """Lets go of the last run's spike values, so that the next run's can have their memory, which is in the caches."""
+        """Releases the last run's spike values, so that the next run can reuse their memory, which is in the caches."""
         state, spikes, _, draws = self._run_so_far
         self.__dict__["_run_so_far"] = (state, spikes, None, draws)
 
@@ -459,13 +459,13 @@ class QLIF(nn.Module):
         return self._homeostatic and self.training and not self.homeostasis_frozen
 
     def freeze_homeostasis(self, frozen: bool = True) -> None:
-        """Whether the means of homeostasis, which training carries from run to run, stay as they are. While they move,
-        torch.utils.checkpoint recomputes a run from other means than the run had."""
+        """Stops, or with False resumes, updates of the means of homeostasis, which training carries from run to run. While
+        they change, torch.utils.checkpoint recomputes a run from other means than the run had."""
         self.homeostasis_frozen = bool(frozen)
 
     @property
     def statistics(self) -> Tensor:
-        """The means over the batch of the firing rate and of the homeostatic offset, (2, N), that a run starts from."""
+        """The means over the batch of firing rate and homeostatic offset, (2, N), from which a run starts."""
         return self._fresh[self._averaged]
 
     def _move_statistics(self, state: Tensor) -> None:
@@ -524,10 +524,10 @@ class QLIF(nn.Module):
         uniforms: Optional[Tensor] = None,
         normals: Optional[Tensor] = None,
     ) -> Tensor:
-        """One time step of current I, (B, N); the spikes, bool, (B, N).
+        """One time step with the current I, (B, N); returns the spikes, bool, (B, N).
 
         external_modulation broadcasts to (B, N), goes through the transform and stays in force for later calls without
-        one. uniforms, normals: (B, N), in the place of the draws (uniforms of "multi_qubit": (quantum_wire, B, N)).
+        one. uniforms, normals: (B, N), replace the draws (uniforms for "multi_qubit": (quantum_wire, B, N)).
         """
         if torch.compiler.is_exporting():
             # The state of now would become a constant of the program.
@@ -758,20 +758,20 @@ for _name in _OPTIONS:
 
 
 class QLIFLayer(nn.Module):
-    """QLIF neurons that do all time steps in one fused call, in the place of QLIF-Neurons' `QLIFLayer`: the same
-    arguments and defaults, which are those of `QLIF`; the neurons are at `.qlifs`.
+    """QLIF neurons that do all time steps in one fused call, a drop-in replacement for QLIF-Neurons' `QLIFLayer`: the
+    same arguments and defaults, which are those of `QLIF`; the neurons are at `.qlifs`.
 
         >>> layer = qlif.torch.QLIFLayer(128)
         >>> spikes, voltages = layer(sequence)          # (T, B, 128) in, and out: bool, float32
         >>> layer.spike_values                          # (T, B, 128), differentiable: what the next layer consumes
 
-    Every call starts from a fresh state, with a seed of its own drawn from PyTorch's CPU generator (or `generator`).
+    Every call starts from a fresh state, with a new seed from PyTorch's CPU generator (or `generator`).
 
-    process_group: of torch.distributed, for data-parallel training: each rank gives its part of the batch, rank 0's
-    first, and R ranks fire the spikes of one process with the whole batch, which is a group of one rank, bit for bit.
-    Rank 0's seed is sent to all once and runs are counted, so that every rank must make the same layers and calls,
-    resets among them; homeostasis' means are those of all rows of all ranks. `row_index` says where rows stand if not
-    in order. Gradients are each rank's own, for DistributedDataParallel or all_reduce to add up.
+    process_group: of torch.distributed, for data-parallel training: each rank passes its part of the batch, rank 0 the
+    first, and all ranks together fire the same spikes, bit for bit, as one process (a group of one rank) with the whole
+    batch. Rank 0's seed is sent to all once and runs are counted, so every rank must make the same layers and calls,
+    including resets; homeostasis' means are those of all rows of all ranks. `row_index` gives the rows' indices if they
+    are not in order. Gradients are those of each rank, for DistributedDataParallel or all_reduce to add up.
     """
 
     def __init__(self, num_neurons: int, *arguments: Any, **named: Any):
@@ -780,7 +780,7 @@ class QLIFLayer(nn.Module):
 
     @classmethod
     def of(cls, neurons: QLIF) -> "QLIFLayer":
-        """A layer of neurons that there are, which it shares."""
+        """A layer that shares existing neurons."""
         if not isinstance(neurons, QLIF):
             raise TypeError(f"neurons: got {type(neurons).__name__}, expected a QLIF")
         made = cls.__new__(cls)
@@ -796,11 +796,11 @@ class QLIFLayer(nn.Module):
     @property
     def spike_values(self) -> Optional[Tensor]:
         """y of all steps of the last call, (T, B, N), differentiable; None before the first call, after a reset and after
-        a call that was refused."""
+        a refused call."""
         return self.qlifs._run_so_far[2]
 
     def reset(self) -> None:
-        """Starts a fresh state, which the next call does anyway."""
+        """Starts a fresh state, as the next call does anyway."""
         self.qlifs.reset()
 
     def freeze_homeostasis(self, frozen: bool = True) -> None:
@@ -817,13 +817,14 @@ class QLIFLayer(nn.Module):
         uniforms: Optional[Tensor] = None,
         normals: Optional[Tensor] = None,
     ) -> Union[Tuple[Tensor, Tensor], Tuple[Tensor, Tensor, Dict[str, Tensor]]]:
-        """All steps of input_seq, (T, B, N): (spikes, voltages), bool and float32, (T, B, N); voltages carry the graph.
+        """Runs all steps of input_seq, (T, B, N); returns (spikes, voltages), bool and float32, (T, B, N). The voltages
+        carry the graph.
 
-        external_modulation[t] broadcasts to (B, N). return_extras: adds a dict of what else is known of all steps,
+        external_modulation[t] broadcasts to (B, N). return_extras: adds a dict with more results for all steps,
         (T, B, N) each: spike_values, which carry the graph, and traces, which do not: in qubit mode q_scale_trace and
         adaptation_current_trace, with dynamic spike probability adaptation_trace and alpha_eff_trace.
-        row_index: (B), int64, where each row stands in the whole batch, which decides its draws. uniforms
-        ((T, B, N), of "multi_qubit" (T, quantum_wire, B, N)) and normals ((T, B, N)) take the place of the draws.
+        row_index: (B), int64, the index of each row in the whole batch, which determines its draws. uniforms
+        ((T, B, N), for "multi_qubit" (T, quantum_wire, B, N)) and normals ((T, B, N)) replace the draws.
         """
         return self._forward(input_seq, external_modulation, return_extras, None, row_index, uniforms, normals)
 
@@ -915,15 +916,15 @@ class QLIFLayer(nn.Module):
 
 
 class LIF(nn.Module):
-    """The classic current-based leaky integrate-and-fire neuron, as Norse's `lif_feed_forward_step` computes it, all
-    time steps in one fused call: docs/model.md, section 11.
+    """The classic current-based leaky integrate-and-fire neuron, as in Norse's `lif_feed_forward_step`, with all time
+    steps in one fused call: docs/model.md, section 11.
 
         >>> layer = qlif.torch.LIF(128)
         >>> spikes, voltages = layer(sequence)          # (T, B, 128) in, and out: bool, float32
         >>> layer.spike_values                          # 0 or 1, with the surrogate's gradient: what the next layer consumes
 
-    tau_syn_inv and tau_mem_inv are rates per unit of dt (1/s), v_th a potential; `learnable` names those of the three
-    that are parameters, (N) each. surrogate: "superspike" (or "fast_sigmoid"), "heaviside", "gaussian", "arctan". It
+    tau_syn_inv and tau_mem_inv are rates per unit of dt (1/s), v_th a potential; `learnable` names which of the three
+    are parameters, (N) each. surrogate: "superspike" (or "fast_sigmoid"), "heaviside", "gaussian", "arctan". It
     draws nothing. Every call starts from zeros, or from `state`, (2, B, N), potential and current, such as
     `layer.state` of the call before.
     """
@@ -991,10 +992,11 @@ class LIF(nn.Module):
     def forward(
         self, input_seq: Tensor, state: Optional[Tensor] = None, *, first_step: int = 0
     ) -> Tuple[Tensor, Tensor]:
-        """All steps of input_seq, (T, B, N): (spikes, voltages), bool and float32, (T, B, N); voltages carry the graph.
+        """Runs all steps of input_seq, (T, B, N); returns (spikes, voltages), bool and float32, (T, B, N). The voltages
+        carry the graph.
 
-        first_step: how many steps there were before, where `state` continues a run: before every 64th step, tiny state
-        becomes 0.
+        first_step: the number of earlier steps if `state` continues a run: before every 64th step, tiny values of the
+        state become 0.
         """
         current = _input("input_seq", input_seq, "TBN", self.num_neurons, self.v_th)
         draws = self._draws
@@ -1030,7 +1032,7 @@ class LIF(nn.Module):
 
 
 class PackedSpikes(NamedTuple):
-    """Spikes as bits, 1/8 of the memory that bytes take: what `pack` makes and `SpikeLinear` reads.
+    """Spikes as bits, in 1/8 of the memory of bytes: the result of `pack`, an input of `SpikeLinear`.
 
     words: int64, (T, ceil(B * K / 64)); element e = b * K + k of a step is bit e mod 64 of word e div 64, as in qlif.h and
     on the JVM. shape: (T, B, K).
@@ -1048,7 +1050,7 @@ class PackedSpikes(NamedTuple):
 
 
 def pack(spikes: Tensor) -> PackedSpikes:
-    """Spikes, (T, B, K), as bits: each value that is not 0 is one.
+    """Packs spikes, (T, B, K), into bits: each value that is not 0 is a spike.
 
     >>> input = qlif.torch.pack(torch.rand(20, 128, 784) < 0.1)
     >>> current = qlif.torch.SpikeLinear(784, 512)(input)
@@ -1066,16 +1068,16 @@ def pack(spikes: Tensor) -> PackedSpikes:
 
 
 class SpikeLinear(nn.Module):
-    """A linear layer driven by spikes, in the place of `torch.nn.Linear`: the same arguments, initial values and names
-    in `state_dict`, output and gradients in an order of additions that every device and thread count keeps
-    (docs/numerics.md). It adds up the weights of the inputs that spiked, which is faster than a dense product where few
-    do.
+    """A linear layer driven by spikes, a drop-in replacement for `torch.nn.Linear`: the same arguments, initial values
+    and names in `state_dict`. Output and gradients have the same order of additions on every device and for any number
+    of threads (docs/numerics.md). It adds up the weights of the inputs that spiked, which is faster than a dense product
+    if few do.
 
         >>> linear = qlif.torch.SpikeLinear(784, 128)
         >>> current = linear(spikes)                    # (T, B, 784) in, bool, uint8 or float32; (T, B, 128) out
 
     Inputs are (K), (B, K) or (T, B, K), or bits, `pack(spikes)`; bytes and booleans count as 0 or 1, other numbers are
-    multiplied. Where an input is 0, its weights, even NaN, have no part in the output.
+    multiplied. If an input is 0, its weights, even NaN, do not affect the output.
     """
 
     def __init__(
@@ -1097,7 +1099,7 @@ class SpikeLinear(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """The initial values of nn.Linear, by the same draws."""
+        """Sets the initial values of nn.Linear, with the same draws."""
         with torch.no_grad():
             # nn.Linear fills its weight in the order of (M, K).
             drawn = torch.empty((self.out_features, self.in_features), device=self.weight.device)
@@ -1108,7 +1110,7 @@ class SpikeLinear(nn.Module):
                 nn.init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Union[Tensor, PackedSpikes]) -> Tensor:
-        """weight times the input, plus bias: (..., out_features), float32."""
+        """Returns weight times the input, plus bias: (..., out_features), float32."""
         if isinstance(input, PackedSpikes):
             if len(input.shape) != 3 or input.shape[2] != self.in_features or input.words.shape[0] != input.shape[0]:
                 raise ValueError(f"input: got bits of shape {input.shape}, expected (T, B, {self.in_features})")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks of layers in a row, as checkpoints hold them and the JVM's network kit runs them."""
+"""Networks of consecutive layers, as in checkpoints and in the JVM's network kit."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def _mix_key(seed: int, use: int, index: int) -> int:
 
 
 class Mean(nn.Module):
-    """The mean over time, (T, ..., N) in and (..., N) out: before a readout. It adds up from the first step to the last,
-    so that its bits are those of the JVM."""
+    """The mean over time, (T, ..., N) in and (..., N) out, for use before a readout. It adds up from the first step to the
+    last, so its bits are those of the JVM."""
 
     def forward(self, values: Tensor) -> Tensor:
         steps = values.shape[0]
@@ -48,16 +48,16 @@ class Mean(nn.Module):
 
 
 class Network(nn.Sequential):
-    """Layers in a row: SpikeLinear or nn.Linear; QLIFLayer, QLIF or LIF, of which the next layer gets the spike values; and
+    """Consecutive layers: SpikeLinear or nn.Linear; QLIFLayer, QLIF or LIF, whose spike values the next layer gets; and
     Mean, before a readout.
 
         >>> network = qlif.torch.Network(SpikeLinear(784, 512), QLIFLayer(512), Mean(), SpikeLinear(512, 10))
         >>> logits = network(spikes)                    # (T, B, 784) in; (B, 10) out
 
-    In training its neurons draw as they do outside a network. After eval() the draws follow from `seed`, from a row's
-    place in the batch (or row_index) and from the layer's, so that the same input gives the same bits at every call, in
-    `qlif.torch.load(path)` and, if its linear layers are SpikeLinear, on the JVM. encoder_steps: for networks whose input
-    is an image of bytes, how many steps `encode` shows it; None: the input is spikes.
+    In training its neurons draw as they do outside a network. After eval() the draws follow from `seed`, the row's
+    index in the batch (or row_index) and the layer's in the network, so the same input gives the same bits at every call,
+    after `qlif.torch.load(path)` and, if its linear layers are SpikeLinear, on the JVM. encoder_steps: for networks whose
+    input is an image of bytes, the number of steps for which `encode` shows it; None: the input is spikes.
     """
 
     def __init__(self, *layers: nn.Module, seed: int = 0, encoder_steps: Optional[int] = None):

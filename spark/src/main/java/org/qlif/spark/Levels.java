@@ -12,14 +12,15 @@ import org.apache.spark.ml.linalg.Vector;
  * Features as an encoder takes them: each a level from 0 to 255, which is the feature over the greatest one, times 255, rounded.
  *
  * @param max the greatest feature
+ * @param clip whether what is out of range counts as the nearer bound
  */
-record Levels(double max) implements Serializable {
+record Levels(double max, boolean clip) implements Serializable {
     private static final long serialVersionUID = 1;
 
     /**
      * The levels of a row.
      *
-     * @throws IllegalArgumentException if a feature is NaN or out of range; the message names it
+     * @throws IllegalArgumentException if a feature is NaN, or out of range and not clipped; the message names it
      */
     byte[] of(Vector features) {
         byte[] levels = new byte[features.size()];
@@ -41,11 +42,12 @@ record Levels(double max) implements Serializable {
     }
 
     private byte level(int index, double feature) {
-        if (!(feature >= 0 && feature <= max)) {
-            throw new IllegalArgumentException(
-                    "element " + index + " is " + feature + ", expected 0 to " + max + ", which featureMax says");
+        double bounded = clip ? Math.clamp(feature, 0, max) : feature;
+        if (!(bounded >= 0 && bounded <= max)) {
+            throw new IllegalArgumentException("element " + index + " is " + feature + ", expected 0 to " + max
+                    + (Double.isNaN(feature) ? "" : ": set featureMax, or featureClip to clip such features"));
         }
-        return (byte) Math.round(feature * 255 / max);
+        return (byte) Math.round(bounded * 255 / max);
     }
 
     /** The number of a row that has no other: the first 64 bits of its levels' SHA-256. */

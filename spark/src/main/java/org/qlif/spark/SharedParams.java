@@ -3,6 +3,7 @@ package org.qlif.spark;
 
 import java.io.Serializable;
 import java.util.Set;
+import org.apache.spark.ml.param.BooleanParam;
 import org.apache.spark.ml.param.DoubleParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.Params;
@@ -18,6 +19,7 @@ final class SharedParams implements Serializable {
     private final Params owner;
     final Param<String> idCol;
     final DoubleParam featureMax;
+    final BooleanParam featureClip;
     final Param<String> device;
 
     SharedParams(Params owner) {
@@ -32,6 +34,10 @@ final class SharedParams implements Serializable {
                 "featureMax",
                 "the greatest feature, at which an input spikes at every time step; features are 0 to this and are rounded to a 255th of it",
                 number("featureMax", value -> value > 0 && value <= Double.MAX_VALUE, "a finite number above 0"));
+        featureClip = new BooleanParam(
+                owner,
+                "featureClip",
+                "whether a feature below 0 counts as 0 and one above featureMax as featureMax; otherwise such a row is refused");
         device = new Param<>(
                 owner,
                 "device",
@@ -41,6 +47,7 @@ final class SharedParams implements Serializable {
                         text -> Device.of(text).toString().startsWith("cpu"),
                         "cpu, cpu:simd, cpu:native or cpu:scalar"));
         owner.setDefault(featureMax, 1.0);
+        owner.setDefault(featureClip, false);
         owner.setDefault(device, "cpu");
     }
 
@@ -56,7 +63,7 @@ final class SharedParams implements Serializable {
     }
 
     Levels levels() {
-        return new Levels((Double) owner.getOrDefault(featureMax));
+        return new Levels((Double) owner.getOrDefault(featureMax), (Boolean) owner.getOrDefault(featureClip));
     }
 
     /** Throws unless the id column, if one is named, is there and has whole numbers. */

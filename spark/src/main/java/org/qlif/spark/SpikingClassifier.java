@@ -14,6 +14,7 @@ import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.ml.classification.ProbabilisticClassifier;
 import org.apache.spark.ml.linalg.Vector;
+import org.apache.spark.ml.param.BooleanParam;
 import org.apache.spark.ml.param.DoubleParam;
 import org.apache.spark.ml.param.IntArrayParam;
 import org.apache.spark.ml.param.IntParam;
@@ -136,6 +137,25 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
      */
     public SpikingClassifier setFeatureMax(double value) {
         set(shared.featureMax, value);
+        return this;
+    }
+
+    /** Param for whether features out of range count as the nearer bound; false unless set: such a row is refused. */
+    public BooleanParam featureClip() {
+        return shared.featureClip;
+    }
+
+    /** Whether features out of range count as the nearer bound; false unless set: such a row is refused. */
+    public boolean getFeatureClip() {
+        return (Boolean) getOrDefault(shared.featureClip);
+    }
+
+    /**
+     * Sets whether a feature below 0 counts as 0 and one above the greatest as the greatest. Set it where new rows may go beyond those that
+     * a scaler was fitted on.
+     */
+    public SpikingClassifier setFeatureClip(boolean value) {
+        set(shared.featureClip, value);
         return this;
     }
 

@@ -12,6 +12,7 @@ import org.apache.spark.ml.attribute.AttributeGroup;
 import org.apache.spark.ml.classification.ProbabilisticClassificationModel;
 import org.apache.spark.ml.linalg.DenseVector;
 import org.apache.spark.ml.linalg.Vector;
+import org.apache.spark.ml.param.BooleanParam;
 import org.apache.spark.ml.param.DoubleParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
@@ -119,6 +120,25 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
         return this;
     }
 
+    /** Param for whether features out of range count as the nearer bound; false unless set: such a row is refused. */
+    public BooleanParam featureClip() {
+        return shared.featureClip;
+    }
+
+    /** Whether features out of range count as the nearer bound; false unless set: such a row is refused. */
+    public boolean getFeatureClip() {
+        return (Boolean) getOrDefault(shared.featureClip);
+    }
+
+    /**
+     * Sets whether a feature below 0 counts as 0 and one above the greatest as the greatest. Set it where new rows may go beyond those that
+     * a scaler was fitted on.
+     */
+    public SpikingClassifierModel setFeatureClip(boolean value) {
+        set(shared.featureClip, value);
+        return this;
+    }
+
     /** Param for what a task computes on: {@code cpu}, as unless set, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}. */
     public Param<String> device() {
         return shared.device;
@@ -175,7 +195,7 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
     /**
      * The outputs for a vector, whose draws follow from its content. To predict many, {@link #transform} is faster.
      *
-     * @throws IllegalArgumentException if it has another size than {@link #numFeatures}, or an element is NaN or out of range
+     * @throws IllegalArgumentException if it has another size than {@link #numFeatures}, or an element is NaN, or out of range and {@link #featureClip} is not set
      */
     @Override
     public synchronized Vector predictRaw(Vector features) {

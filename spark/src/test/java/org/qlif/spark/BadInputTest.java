@@ -127,13 +127,11 @@ class BadInputTest {
         double[] good = new double[Points.FEATURES];
         double[] bad = good.clone();
         bad[3] = Double.NaN;
-        refused(
-                Points.row(20, bad, 1),
-                "features of the row with id 20: element 3 is NaN, expected 0 to 1.0, which featureMax says");
+        refused(Points.row(20, bad, 1), "features of the row with id 20: element 3 is NaN, expected 0 to 1.0");
         bad[3] = 255;
         refused(
                 Points.row(20, bad, 1),
-                "features of the row with id 20: element 3 is 255.0, expected 0 to 1.0, which featureMax says");
+                "features of the row with id 20: element 3 is 255.0, expected 0 to 1.0: set featureMax, or featureClip to clip such features");
         refused(
                 Points.row(20, new double[5], 1),
                 "features: got vectors of 5 and of 12 elements, expected all of the same size");

@@ -4,9 +4,12 @@ package org.qlif.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.qlif.documentation.Example;
 import org.qlif.documentation.Javadoc;
@@ -23,6 +26,17 @@ class DocumentationTest {
         assertThat(examples).as("examples of the page").isNotEmpty();
         examples.addAll(Example.inJavadoc(Path.of("src/main/java").toAbsolutePath()));
         assertThat(Example.faults(examples, IMPORTS, "ExampleVariables")).isEmpty();
+    }
+
+    @Test
+    void versionsAreThoseOfTheBuild() throws IOException {
+        String page = Files.readString(Path.of("../docs/spark.md"));
+        String poms = Files.readString(Path.of("../pom.xml")) + Files.readString(Path.of("pom.xml"));
+        for (String property : List.of("spark.version", "scala.version")) {
+            Matcher version = Pattern.compile("<" + property + ">(.*?)</").matcher(poms);
+            assertThat(version.find()).as(property).isTrue();
+            assertThat(page).contains("<version>" + version.group(1) + "</version>");
+        }
     }
 
     @Test

@@ -64,7 +64,7 @@ class ResumeTest {
         Placement placement = new Placement(ROWS, plan.seed(), 2);
         List<Tuple2<Integer, LabeledRow>> rows = new ArrayList<>();
         for (Row row : Points.frame(spark, ROWS, 1).collectAsList()) {
-            byte[] levels = new Levels(1).of((Vector) row.get(1));
+            byte[] levels = new Levels(1, false).of((Vector) row.get(1));
             long id = row.getLong(0);
             rows.add(new Tuple2<>(
                     placement.places()[(int) id], new LabeledRow(id, (int) row.getDouble(2), levels, null)));

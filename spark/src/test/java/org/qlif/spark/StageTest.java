@@ -16,6 +16,7 @@ import org.apache.spark.ml.PipelineStage;
 import org.apache.spark.ml.evaluation.MulticlassClassificationEvaluator;
 import org.apache.spark.ml.feature.MinMaxScaler;
 import org.apache.spark.ml.feature.StringIndexer;
+import org.apache.spark.ml.linalg.DenseVector;
 import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.tuning.CrossValidator;
@@ -126,6 +127,33 @@ class StageTest {
                 .setMaxIter(1)
                 .fit(rows);
         assertThat(own.checkpoint().network().config(1).toString()).isEqualTo("QLIF use_ahp=false tau=3.0");
+    }
+
+    @Test
+    void clipsFeaturesIfAsked() {
+        SpikingClassifier classifier = Points.classifier().setMaxIter(1);
+        SpikingClassifierModel model = classifier.fit(Points.frame(spark, 60, 1));
+        double[] features = new double[Points.FEATURES];
+        features[1] = 1;
+        Vector within = new DenseVector(features.clone());
+        features[0] = -0.25;
+        features[1] = Double.POSITIVE_INFINITY;
+        Vector beyond = new DenseVector(features.clone());
+        features[0] = Double.NaN;
+        Vector nan = new DenseVector(features);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> model.predictRaw(beyond))
+                .withMessageContaining("element 0 is -0.25, expected 0 to 1.0: set featureMax, or featureClip");
+
+        SpikingClassifierModel clips = classifier
+                .setFeatureClip(true)
+                .fit(Points.frame(
+                        spark, List.of(Points.row(0, beyond.toArray(), 1), Points.row(1, within.toArray(), 0))));
+        assertThat(clips.getFeatureClip()).isTrue();
+        assertThat(clips.predictRaw(beyond)).isEqualTo(clips.predictRaw(within));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> clips.predictRaw(nan))
+                .withMessageContaining("element 0 is NaN, expected 0 to 1.0");
     }
 
     @Test
