@@ -75,7 +75,8 @@ class ComparisonTest {
 
     @Test
     void theSpreadOfIterationsIsKept() {
-        assertThat(comparison.spread(ContenderKind.SIMD, LARGE, Pass.FORWARD, 2)).isEqualTo(0.02);
+        assertThat(comparison.spread(ContenderKind.SIMD, LARGE, Pass.FORWARD, 2))
+                .isEqualTo(0.02);
         assertThat(comparison.spread(ContenderKind.C, SMALL, Pass.FORWARD, 2)).isNaN();
     }
 
