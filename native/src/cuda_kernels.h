@@ -633,8 +633,14 @@ struct ForwardThread {
   }
 };
 
+/**
+ * Blocks that a multiprocessor is to hold, which says how many registers a thread may have; 0 leaves it to the compiler. With a tape it would
+ * spill to hold 12.
+ */
+constexpr int forwardBlocks(Use use) { return use == Use::TAPED_BYTES || use == Use::TAPED_VALUES ? 10 : 0; }
+
 template <class Model, class S, Use USE, bool KEYED>
-__global__ void __launch_bounds__(FORWARD_THREADS) forwardKernel(const __grid_constant__ CudaForward<Model> call) {
+__global__ void __launch_bounds__(FORWARD_THREADS, forwardBlocks(USE)) forwardKernel(const __grid_constant__ CudaForward<Model> call) {
   using Thread = ForwardThread<Model, S, USE, KEYED>;
   const int64_t first = (int64_t)blockIdx.x * (FORWARD_THREADS * Thread::WIDTH) + threadIdx.x;
   if constexpr (S::FIXED) {
