@@ -233,7 +233,7 @@ enum { QLIF_TAPE_VOLTAGE = 0, QLIF_TAPE_COMPACT = 1 };
 
 /* The type of a large array: float32, IEEE 754 binary16, or bfloat16, the upper half of a float32. What is read of the last two is made
  * float32, exactly, before anything is computed; what is written is rounded to the nearest, ties to even, with subnormal numbers, and to
- * infinity beyond the greatest finite number. The arrays of a call may be of different types. CUDA has float32 only. */
+ * infinity beyond the greatest finite number. The arrays of a call may be of different types. */
 enum { QLIF_TYPE_F32 = 0, QLIF_TYPE_F16 = 1, QLIF_TYPE_BF16 = 2 };
 
 /* What every configuration begins with. */

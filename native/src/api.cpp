@@ -102,12 +102,7 @@ ModelConfig checked(const AnyConfig &config) {
 }
 
 /** The type of a large array. */
-void requireType(const OpenKernel &kernel, const char *name, int32_t type) {
-  requireRange(name, type, QLIF_TYPE_F32, QLIF_TYPE_BF16);
-  if (type != QLIF_TYPE_F32 && kernel.device != QLIF_HOST) {
-    fail(QLIF_INVALID_ARGUMENT, "%s: got %d, expected QLIF_TYPE_F32 (0): on CUDA arrays are float32", name, type);
-  }
-}
+void requireType(const char *name, int32_t type) { requireRange(name, type, QLIF_TYPE_F32, QLIF_TYPE_BF16); }
 
 void requireNumbers(const char *name, const void *pointer, int32_t type) { requireAligned(name, pointer, (size_t)sizeOfType(type)); }
 
@@ -324,8 +319,8 @@ void takeLinear(const qlif_forward_args &args, bool backward, ForwardCall &call)
 
 /** Checks a forward call but for its tape and what it writes; backward: whether it is one that a backward call follows. */
 ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &args, bool backward) {
-  requireType(kernel, "input_type", args.input_type);
-  requireType(kernel, "spike_value_type", args.spike_value_type);
+  requireType("input_type", args.input_type);
+  requireType("spike_value_type", args.spike_value_type);
   requireZero("qlif_forward_args.reserved", args.reserved);
   requireZero("qlif_forward_args.reserved_2", args.reserved_2);
   const Model &model = kernel.model();
@@ -481,9 +476,9 @@ void requireRecord(const OpenTape &tape, const qlif_forward_args &forward) {
 }
 
 /** What can be said of a tape to be; B * N. */
-int64_t requireTape(const OpenKernel &kernel, int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons) {
+int64_t requireTape(int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons) {
   requireRange("mode", mode, QLIF_TAPE_VOLTAGE, QLIF_TAPE_COMPACT);
-  requireType(kernel, "type", type);
+  requireType("type", type);
   return requireShape(steps, batch, neurons);
 }
 
@@ -759,8 +754,8 @@ qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *given, 
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("args", given);
     const qlif_backward_args args = readStruct("qlif_backward_args", given);
-    requireType(*held, "grad_type", args.grad_type);
-    requireType(*held, "grad_input_type", args.grad_input_type);
+    requireType("grad_type", args.grad_type);
+    requireType("grad_input_type", args.grad_input_type);
     requireGiven("forward", args.forward);
     const qlif_forward_args forward = readStruct("qlif_forward_args", args.forward);
     const ForwardCall forwardCall = forwardCallOf(*held, forward, true);
@@ -845,7 +840,7 @@ qlif_status qlif_tape_open(
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("tape", tape);
-    int64_t elements = requireTape(*held, mode, type, steps, batch, neurons);
+    int64_t elements = requireTape(mode, type, steps, batch, neurons);
     std::unique_ptr<TapeStorage> storage = held->kernel->newTape(mode, type, steps, elements);
     *tape = opened(std::make_unique<OpenTape>(*held, steps, batch, neurons, std::move(storage)));
   });
@@ -856,7 +851,7 @@ qlif_status qlif_tape_bytes_for(
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("bytes", bytes);
-    *bytes = held->kernel->tapeBytes(mode, type, steps, requireTape(*held, mode, type, steps, batch, neurons));
+    *bytes = held->kernel->tapeBytes(mode, type, steps, requireTape(mode, type, steps, batch, neurons));
   });
 }
 
@@ -865,7 +860,7 @@ qlif_status qlif_tape_open_in(qlif_kernel *kernel, int32_t mode, int32_t type, i
   return guarded([&] {
     Held<OpenKernel> held("kernel", kernel);
     requireGiven("tape", tape);
-    int64_t elements = requireTape(*held, mode, type, steps, batch, neurons);
+    int64_t elements = requireTape(mode, type, steps, batch, neurons);
     requireRange("recorded", recorded, 0, 1);
     requireLent("memory", memory, "bytes", bytes, held->kernel->tapeBytes(mode, type, steps, elements));
     auto made = std::make_unique<OpenTape>(*held, steps, batch, neurons, held->kernel->lentTape(mode, type, steps, elements, memory));

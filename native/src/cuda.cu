@@ -59,14 +59,15 @@ struct TapeLayout {
   uint64_t checkpoints;
   uint64_t voltages;
   uint64_t bytes;
+  int32_t type;  // of V'
 
-  TapeLayout(int variables, int mode, int64_t steps, int64_t elements) {
+  TapeLayout(int variables, int mode, int32_t type, int64_t steps, int64_t elements) : type(type) {
     const char *name = "tape";
     checkpoints = aligned(name, product(name, product(name, sum(name, steps, WORD - 1) / WORD, elements), sizeof(uint32_t)));
     uint64_t states =
         aligned(name, product(name, product(name, checkpointsOf(steps), elements), variables * (int64_t)sizeof(float)));
     voltages = (uint64_t)sum(name, (int64_t)checkpoints, (int64_t)states);
-    uint64_t kept = mode == QLIF_TAPE_VOLTAGE ? aligned(name, product(name, product(name, steps, elements), sizeof(float))) : 0;
+    uint64_t kept = mode == QLIF_TAPE_VOLTAGE ? aligned(name, product(name, product(name, steps, elements), sizeOfType(type))) : 0;
     bytes = (uint64_t)sum(name, (int64_t)voltages, (int64_t)kept);
   }
 };
@@ -92,7 +93,7 @@ class CudaTape final : public TapeStorage {
   bool keepsVoltages() const { return mode_ == QLIF_TAPE_VOLTAGE; }
 
   CudaTapeView view() const {
-    return CudaTapeView{keepsVoltages() ? (float *)(memory_ + layout_.voltages) : nullptr, (uint32_t *)memory_,
+    return CudaTapeView{TakenNumbers{keepsVoltages() ? memory_ + layout_.voltages : nullptr, layout_.type}, (uint32_t *)memory_,
         (float *)(memory_ + layout_.checkpoints)};
   }
 
@@ -239,10 +240,12 @@ Use useOf(const CudaForward<Model> &call) {
   const bool drawsAll = call.drawsUniforms == call.options.drawsUniforms() && call.drawsNormals == call.options.drawsNormals();
   const bool others = call.traces || args.voltages != nullptr || args.spikes_bit != nullptr || args.spikes_f32 != nullptr;
   const bool bytes = args.spikes_u8 != nullptr;
-  const bool values = args.spike_values != nullptr;
+  const bool values = args.spike_values.data != nullptr;
   const bool taped = call.tape.bits != nullptr;
-  const bool voltages = call.tape.voltages != nullptr;
-  if (!drawsAll || others || bytes == values || args.modulation.data != nullptr || args.row_index != nullptr ||
+  const bool voltages = call.tape.voltages.data != nullptr;
+  const bool narrow = args.input.type != QLIF_TYPE_F32 || (values && args.spike_values.type != QLIF_TYPE_F32) ||
+                      (voltages && call.tape.voltages.type != QLIF_TYPE_F32);
+  if (!drawsAll || others || narrow || bytes == values || args.modulation.data != nullptr || args.row_index != nullptr ||
       (taped && voltages != call.options.drawsNormals())) {
     return Use::ANY;
   }
@@ -253,8 +256,11 @@ Use useOf(const CudaForward<Model> &call) {
 template <class Model>
 bool isCommon(const CudaBackward<Model> &call) {
   const CudaArgs<Model> &args = call.forward.args;
-  const bool eachStep = call.gradSpikeValues != nullptr && call.gradSpikeValuesStride == call.forward.elements;
-  return eachStep && call.gradVoltages == nullptr && call.gradInput != nullptr && args.modulation.data == nullptr &&
+  const CudaTapeView &tape = call.forward.tape;
+  const bool narrow = args.input.type != QLIF_TYPE_F32 || call.gradSpikeValues.type != QLIF_TYPE_F32 ||
+                      call.gradInput.type != QLIF_TYPE_F32 || (tape.voltages.data != nullptr && tape.voltages.type != QLIF_TYPE_F32);
+  const bool eachStep = call.gradSpikeValues.data != nullptr && call.gradSpikeValuesStride == call.forward.elements;
+  return eachStep && call.gradVoltages == nullptr && call.gradInput.data != nullptr && args.modulation.data == nullptr && !narrow &&
          call.forward.elements <= INT32_MAX / (int64_t)sizeof(float);
 }
 
@@ -362,10 +368,10 @@ class CudaKernel final : public DeviceKernel {
     Backward backward{};
     backward.forward = forwardOf(call.forward);
     Current current(call.forward, backward.forward.args, stream);
-    backward.gradSpikeValues = (const float *)call.args.grad_spike_values.data;
+    backward.gradSpikeValues = call.args.grad_spike_values;
     backward.gradSpikeValuesStride = call.args.grad_spike_values_stride;
     backward.gradVoltages = call.args.grad_voltages;
-    backward.gradInput = (float *)call.args.grad_input.data;
+    backward.gradInput = call.args.grad_input;
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
       backward.gradFinalState[variable] = call.args.grad_final_state[variable];
       backward.gradInitialState[variable] = call.args.grad_initial_state[variable];
@@ -386,6 +392,7 @@ class CudaKernel final : public DeviceKernel {
 
   void draw(const DrawArgs &args, void *stream) override {
     OnDevice on(context_);
+    const bool capturing = isCapturing((cudaStream_t)stream);
     CudaDraw draw{};
     draw.args = args;
     draw.firstPair = args.first_step / 2;
@@ -395,12 +402,13 @@ class CudaKernel final : public DeviceKernel {
     }
     launch(drawKernel, dim3(blocks(draw.pairs * args.elements, DRAW_THREADS)), DRAW_THREADS, draw, (cudaStream_t)stream,
         "launching the draw kernel");
-    called((cudaStream_t)stream, isCapturing((cudaStream_t)stream), nullptr, Scratch{});
+    called((cudaStream_t)stream, capturing, nullptr, Scratch{});
   }
 
   void put(const Piece *pieces, int count, void *streamGiven) override {
     OnDevice on(context_);
     cudaStream_t stream = (cudaStream_t)streamGiven;
+    const bool capturing = isCapturing(stream);
     for (int i = 0; i < count; i++) {
       const Piece &piece = pieces[i];
       if (piece.from == nullptr) {
@@ -409,19 +417,19 @@ class CudaKernel final : public DeviceKernel {
         check(cudaMemcpyAsync(piece.to, piece.from, piece.bytes, cudaMemcpyDeviceToDevice, stream), "copying the state's gradients");
       }
     }
-    called(stream, isCapturing(stream), nullptr, Scratch{});
+    called(stream, capturing, nullptr, Scratch{});
   }
 
-  uint64_t tapeBytes(int mode, int32_t, int64_t steps, int64_t elements) override {
-    return TapeLayout(Model::VARIABLES, mode, steps, elements).bytes;
+  uint64_t tapeBytes(int mode, int32_t type, int64_t steps, int64_t elements) override {
+    return TapeLayout(Model::VARIABLES, mode, type, steps, elements).bytes;
   }
 
-  std::unique_ptr<TapeStorage> newTape(int mode, int32_t, int64_t steps, int64_t elements) override {
-    return std::make_unique<CudaTape>(context_.ordinal(), mode, TapeLayout(Model::VARIABLES, mode, steps, elements));
+  std::unique_ptr<TapeStorage> newTape(int mode, int32_t type, int64_t steps, int64_t elements) override {
+    return std::make_unique<CudaTape>(context_.ordinal(), mode, TapeLayout(Model::VARIABLES, mode, type, steps, elements));
   }
 
-  std::unique_ptr<TapeStorage> lentTape(int mode, int32_t, int64_t steps, int64_t elements, void *memory) override {
-    return std::make_unique<CudaTape>(memory, mode, TapeLayout(Model::VARIABLES, mode, steps, elements));
+  std::unique_ptr<TapeStorage> lentTape(int mode, int32_t type, int64_t steps, int64_t elements, void *memory) override {
+    return std::make_unique<CudaTape>(memory, mode, TapeLayout(Model::VARIABLES, mode, type, steps, elements));
   }
 
   uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
@@ -475,7 +483,7 @@ class CudaKernel final : public DeviceKernel {
         linear.output = memory_->floats();
       }
       enqueueLinear(linear, stream);
-      args.input = linear.output;
+      args.input.data = linear.output;
     }
 
     void release() {
@@ -576,14 +584,14 @@ class CudaKernel final : public DeviceKernel {
     to.per_neuron_parameters = args.per_neuron_parameters;
     to.key = args.key;
     to.row_index = args.row_index;
-    to.input = (const float *)args.input.data;
+    to.input = args.input;
     to.modulation = args.modulation;
     to.uniforms = args.uniforms;
     to.normals = args.normals;
     to.spikes_f32 = args.spikes_f32;
     to.spikes_u8 = args.spikes_u8;
     to.spikes_bit = args.spikes_bit;
-    to.spike_values = (float *)args.spike_values.data;
+    to.spike_values = args.spike_values;
     to.voltages = args.voltages;
     for (int parameter = 0; parameter < Model::PARAMETERS; parameter++) {
       to.parameters[parameter] = args.parameters[parameter];
@@ -699,12 +707,14 @@ void describeCuda(int device, qlif_device_info &info) {
   check(cudaGetDeviceProperties(&properties, device), "asking for a device's properties");
   int driver = 0;
   check(cudaDriverGetVersion(&driver), "asking for the driver's version");
-  // What the library holds machine code for, or PTX.
-  int major = properties.major;
-  bool runs = (major == 7 && properties.minor >= 5) || (major >= 8 && major <= 10) || major >= 12;
-  if (!runs) {
-    fail(QLIF_UNAVAILABLE, "device %d, %s: has compute capability %d.%d, the library is compiled for 7.5, 8, 9, 10, and 12 or newer",
-        device, properties.name, major, properties.minor);
+  // What the library holds machine code for, or PTX. GPUs that are a part of a Tegra run no machine code of other GPUs of their generation.
+  const int major = properties.major;
+  const int minor = properties.minor;
+  const bool tegra = (major == 8 && minor == 7) || (major == 10 && minor == 1);
+  const bool runs = (major == 7 && minor >= 5) || (major >= 8 && major <= 10) || major >= 12;
+  if (!runs || tegra) {
+    fail(QLIF_UNAVAILABLE, "device %d, %s: has compute capability %d.%d, the library is compiled for 7.5, 8 but 8.7, 9, 10 but 10.1, and 12 or"
+        " newer", device, properties.name, major, minor);
   }
   info.compute_major = properties.major;
   info.compute_minor = properties.minor;

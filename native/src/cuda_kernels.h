@@ -16,6 +16,7 @@
 #include "arguments.h"
 #include "block_tree.h"
 #include "models.h"
+#include "narrow.h"
 
 #define QLIF_DEVICE_FN __device__ __forceinline__
 
@@ -58,7 +59,7 @@ constexpr int WORD = 32;
 
 /** A tape in device memory. */
 struct CudaTapeView {
-  float *voltages;     // (T, elements), V'; null in COMPACT mode
+  TakenNumbers voltages;  // (T, elements), V'; null in COMPACT mode
   uint32_t *bits;      // (ceil(T / WORD), elements): the spikes of WORD steps, the first in the highest bit
   float *checkpoints;  // (count, state variables, elements): number c is the state before step SEGMENT * (c + 1)
 };
@@ -74,7 +75,7 @@ struct CudaArgs {
   uint32_t per_neuron_parameters;
   const qlif_draw_key *key;  // in the device's memory, or null
   const uint64_t *row_index;
-  const float *input;
+  GivenNumbers input;
   const float *parameters[Model::PARAMETERS];
   qlif_broadcast modulation;
   const float *uniforms;
@@ -85,10 +86,31 @@ struct CudaArgs {
   float *spikes_f32;
   uint8_t *spikes_u8;
   uint64_t *spikes_bit;
-  float *spike_values;
+  TakenNumbers spike_values;
   float *voltages;
   float *traces[Model::TRACES];
 };
+
+/** Number `at` of an array. ONCE: whether it is read once. */
+template <bool ONCE>
+QLIF_DEVICE_FN float load(GivenNumbers numbers, int64_t at) {
+  float x;
+  byType(numbers.type, [&](auto type) {
+    using Type = decltype(type);
+    const typename Type::Word *place = (const typename Type::Word *)numbers.data + at;
+    x = Type::widen(ONCE ? __ldcs(place) : __ldg(place));
+  });
+  return x;
+}
+
+QLIF_DEVICE_FN void store(TakenNumbers numbers, int64_t at, float x) {
+  byType(numbers.type, [&](auto type) {
+    using Type = decltype(type);
+    ((typename Type::Word *)numbers.data)[at] = Type::narrow(x);
+  });
+}
+
+QLIF_FN GivenNumbers givenOf(TakenNumbers numbers) { return GivenNumbers{numbers.data, numbers.type}; }
 
 /** Blocks of wires, each with a key of its own. */
 constexpr int WIRE_BLOCKS = MAX_WIRES / 2 + 1;
@@ -114,11 +136,11 @@ struct CudaForward {
 template <class Model>
 struct CudaBackward {
   CudaForward<Model> forward;
-  const float *gradSpikeValues;
+  GivenNumbers gradSpikeValues;
   int64_t gradSpikeValuesStride;  // from one step to the next
   const float *gradVoltages;
   const float *gradFinalState[Model::VARIABLES];
-  float *gradInput;
+  TakenNumbers gradInput;
   float *gradInitialState[Model::VARIABLES];
   float *sums;             // (PARAMETERS + 1, elements): sums over time, the last row the modulation's
   float *modulationSteps;  // (T, elements), or null
@@ -363,8 +385,8 @@ struct ForwardThread {
   Draws draws[WIDTH];
   uint32_t word[WIDTH];    // the spikes since the tape's last word, the latest in the lowest bit
   float input[2][WIDTH];   // of the next step and the one after it
-  const float *nextInput;  // of the step after those
-  // Of the next step and the first lane.
+  GivenNumbers nextInput;  // of the step after those
+  // Of the next step and the first lane; the last two where all is float32.
   int64_t index;           // in (T, elements)
   float *voltage;
   uint8_t *byte;
@@ -372,8 +394,9 @@ struct ForwardThread {
 
   QLIF_DEVICE_FN ForwardThread(const CudaForward<Model> &call, S on, int64_t first, const uint64_t *wires)
       : call(call), args(call.args), origin(call, wires), first(first), neurons{Neuron(on, call.constants), Neuron(on, call.constants)},
-        draws{}, word{}, input{}, nextInput(args.input + first), index(first),
-        voltage(call.tape.voltages + first), byte(args.spikes_u8 + first), value(args.spike_values + first) {
+        draws{}, word{}, input{}, nextInput(known(args.input)), index(first),
+        voltage((float *)call.tape.voltages.data + first), byte(args.spikes_u8 + first),
+        value((float *)args.spike_values.data + first) {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       const int64_t e = first + i * FORWARD_THREADS;
@@ -388,13 +411,22 @@ struct ForwardThread {
       neurons[i].parameters = Model::parametersOf(call.constants, given);
       neurons[i].state = loadInitialState(args, element[i]);
     }
+    nextInput.data = further(nextInput, first);
     fetch(0, args.steps > 0);
     fetch(1, args.steps > 1);
   }
 
+  /** An array as it is given, which is known to be float32 if the call is no other. */
+  QLIF_DEVICE_FN static GivenNumbers known(GivenNumbers numbers) { return ANY ? numbers : GivenNumbers{numbers.data, QLIF_TYPE_F32}; }
+
+  /** The place so many numbers further on. */
+  QLIF_DEVICE_FN static const void *further(GivenNumbers numbers, int64_t count) {
+    return (const char *)numbers.data + count * sizeOfType(known(numbers).type);
+  }
+
   QLIF_DEVICE_FN typename Model::Options on() const { return neurons[0].on(); }
   QLIF_DEVICE_FN bool taped() const { return ANY ? call.tape.bits != nullptr : TAPED; }
-  QLIF_DEVICE_FN bool keepsVoltages() const { return ANY ? call.tape.voltages != nullptr : TAPED && on().drawsNormals(); }
+  QLIF_DEVICE_FN bool keepsVoltages() const { return ANY ? call.tape.voltages.data != nullptr : TAPED && on().drawsNormals(); }
   QLIF_DEVICE_FN bool drawsUniforms() const { return ANY ? call.drawsUniforms : on().drawsUniforms(); }
   QLIF_DEVICE_FN bool drawsNormals() const { return ANY ? call.drawsNormals : on().drawsNormals(); }
 
@@ -406,10 +438,10 @@ struct ForwardThread {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       if (is && active[i]) {
-        input[slot][i] = __ldcs(nextInput + i * FORWARD_THREADS);
+        input[slot][i] = load<true>(known(nextInput), i * FORWARD_THREADS);
       }
     }
-    nextInput += call.elements;
+    nextInput.data = further(nextInput, call.elements);
   }
 
   /** Makes the numbers of a step, and of the odd one after it, ready. */
@@ -465,15 +497,22 @@ struct ForwardThread {
       return;
     }
     if (keepsVoltages()) {
-      voltage[i * FORWARD_THREADS] = x.vPre;
+      if constexpr (ANY) {
+        store(call.tape.voltages, at, x.vPre);
+      } else {
+        voltage[i * FORWARD_THREADS] = x.vPre;
+      }
     }
     if (BYTES || (ANY && args.spikes_u8 != nullptr)) {
       byte[i * FORWARD_THREADS] = fired ? 1 : 0;
     }
-    if (VALUES || (ANY && args.spike_values != nullptr)) {
+    if (VALUES) {
       value[i * FORWARD_THREADS] = x.y;
     }
     if constexpr (ANY) {
+      if (args.spike_values.data != nullptr) {
+        store(args.spike_values, at, x.y);
+      }
       if (args.spikes_f32 != nullptr) {
         args.spikes_f32[at] = x.spike;
       }
@@ -594,8 +633,14 @@ struct ForwardThread {
   }
 };
 
+/**
+ * Blocks that a multiprocessor is to hold, which says how many registers a thread may have; 0 leaves it to the compiler. With a tape it would
+ * spill to hold 12.
+ */
+constexpr int forwardBlocks(Use use) { return use == Use::TAPED_BYTES || use == Use::TAPED_VALUES ? 10 : 0; }
+
 template <class Model, class S, Use USE, bool KEYED>
-__global__ void __launch_bounds__(FORWARD_THREADS) forwardKernel(const __grid_constant__ CudaForward<Model> call) {
+__global__ void __launch_bounds__(FORWARD_THREADS, forwardBlocks(USE)) forwardKernel(const __grid_constant__ CudaForward<Model> call) {
   using Thread = ForwardThread<Model, S, USE, KEYED>;
   const int64_t first = (int64_t)blockIdx.x * (FORWARD_THREADS * Thread::WIDTH) + threadIdx.x;
   if constexpr (S::FIXED) {
@@ -643,7 +688,7 @@ struct SavedState {
 };
 
 /**
- * An element on its way back through the steps. COMMON: there is a gradient of the spike values and none of the potentials, that of the
+ * An element on its way back through the steps. COMMON: all is float32, there is a gradient of the spike values and none of the potentials, that of the
  * input is asked for, there is no modulation, and nothing is drawn again. Then a group is unrolled, and its rows are read while the one
  * after it is walked back.
  */
@@ -714,6 +759,17 @@ struct BackwardThread {
   QLIF_DEVICE_FN T *at(T *values, int64_t t) const {
     return values + t * elements + element;
   }
+
+  /** An array of which a common call is known to be float32. */
+  template <class Numbers>
+  QLIF_DEVICE_FN static Numbers known(Numbers numbers) {
+    return COMMON ? Numbers{numbers.data, QLIF_TYPE_F32} : numbers;
+  }
+
+  /** The number of this element's value of step t among (T, elements) values. */
+  QLIF_DEVICE_FN int64_t numberAt(int64_t t) const { return t * elements + element; }
+
+  QLIF_DEVICE_FN float inputAt(int64_t t) const { return load<false>(known(args.input), numberAt(t)); }
 
   /** The value so many steps of `stride` bytes after one: one multiply-add, where the compiler would make a chain of additions of it. */
   template <class T>
@@ -836,8 +892,8 @@ struct BackwardThread {
 
   template <int STEPS>
   QLIF_DEVICE_FN void fetchForward(Rows &rows, const Source &from) const {
-    const float *input = moved(args.input, from.offset);
-    const float *voltage = VOLTAGE ? moved(forward.tape.voltages, from.offset) : nullptr;
+    const float *input = moved((const float *)args.input.data, from.offset);
+    const float *voltage = VOLTAGE ? moved((const float *)forward.tape.voltages.data, from.offset) : nullptr;
 #pragma unroll
     for (int slot = 0; slot < STEPS; slot++) {
       rows.input[slot] = __ldg(after(input, slot, from.stride));
@@ -852,7 +908,7 @@ struct BackwardThread {
    * state needs.
    */
   QLIF_DEVICE_FN void fetchReplay(float (&row)[GROUP], const Source &from) const {
-    const float *values = moved(VOLTAGE ? forward.tape.voltages : args.input, from.offset);
+    const float *values = moved((const float *)(VOLTAGE ? forward.tape.voltages.data : args.input.data), from.offset);
 #pragma unroll
     for (int slot = 0; slot < GROUP; slot++) {
       row[slot] = __ldg(after(values, slot, from.stride));
@@ -861,7 +917,7 @@ struct BackwardThread {
 
   template <int STEPS>
   QLIF_DEVICE_FN void fetchGradients(float (&gradY)[GROUP], const Source &from) const {
-    const float *values = moved(call.gradSpikeValues, from.offset);
+    const float *values = moved((const float *)call.gradSpikeValues.data, from.offset);
 #pragma unroll
     for (int slot = 0; slot < STEPS; slot++) {
       gradY[slot] = __ldcs(after(values, slot, from.stride));
@@ -903,7 +959,7 @@ struct BackwardThread {
     }
     Rows next;
     float nextGradY[GROUP];
-    float *gradInput = moved(call.gradInput, offset);
+    float *gradInput = moved((float *)call.gradInput.data, offset);
 #pragma unroll
     for (int slot = STEPS - 1; slot >= 0; slot--) {
       if (slot < parkedHere) {
@@ -928,12 +984,12 @@ struct BackwardThread {
   /** The gradient of the spike value of step t. */
   QLIF_DEVICE_FN float upstreamAt(int64_t t) const {
     if (COMMON) {
-      return __ldcs(at(call.gradSpikeValues, t));
+      return load<true>(known(call.gradSpikeValues), numberAt(t));
     }
-    return call.gradSpikeValues != nullptr ? __ldcs(call.gradSpikeValues + t * call.gradSpikeValuesStride + element) : 0.0f;
+    return call.gradSpikeValues.data != nullptr ? load<true>(call.gradSpikeValues, t * call.gradSpikeValuesStride + element) : 0.0f;
   }
 
-  QLIF_DEVICE_FN float voltageAt(int64_t t) const { return VOLTAGE ? __ldg(at(forward.tape.voltages, t)) : 0.0f; }
+  QLIF_DEVICE_FN float voltageAt(int64_t t) const { return VOLTAGE ? load<false>(known(givenOf(forward.tape.voltages)), numberAt(t)) : 0.0f; }
 
   /** Does a group that begins with step t again. Before slot `flushed` states are flushed. */
   QLIF_DEVICE_FN void replaySteps(int64_t t, int flushed, uint32_t fired) {
@@ -943,7 +999,7 @@ struct BackwardThread {
         flushState(neuron.state);
       }
       Step x;
-      again(x, t + slot, __ldg(at(args.input, t + slot)), voltageAt(t + slot), slot == 0, spike(fired, slot));
+      again(x, t + slot, inputAt(t + slot), voltageAt(t + slot), slot == 0, spike(fired, slot));
     }
   }
 
@@ -961,7 +1017,7 @@ struct BackwardThread {
         flushState(neuron.state);
       }
       Step x;
-      const float input = __ldg(at(args.input, t + slot));
+      const float input = inputAt(t + slot);
       again(x, t + slot, input, voltageAt(t + slot), slot == 0, spike(fired, slot));
       done[slot] = Again{Kept::of(x), x.vPre, input};
     }
@@ -970,8 +1026,8 @@ struct BackwardThread {
       const float gradY = upstreamAt(t + slot);
       const Again &step = done[slot];
       const float gradInput = back(t + slot, step.kept, step.vPre, step.input, gradY, spike(fired, slot));
-      if (COMMON || call.gradInput != nullptr) {
-        *at(call.gradInput, t + slot) = gradInput;
+      if (COMMON || call.gradInput.data != nullptr) {
+        store(known(call.gradInput), numberAt(t + slot), gradInput);
       }
       if (slot == flushed) {
         flushAdjoints(adj);

@@ -20,14 +20,25 @@ struct F16 {
   using Word = uint16_t;
 
   QLIF_FN static float widen(uint16_t word) {
+#if defined(__CUDA_ARCH__)
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(word));
+    return x;
+#else
     const uint32_t sign = (uint32_t)(word & 0x8000) << 16;
     const uint32_t rest = (uint32_t)(word & 0x7fff) << 13;
     // The exponent's bias is 112 less than a float's: a product, which makes what is subnormal normal, too. Infinities and NaN have none.
     const uint32_t finite = bitsOf(fromBits(rest) * 0x1p112f);
     return fromBits(sign | (rest < 0x7c00u << 13 ? finite : rest | 0x7f800000u));
+#endif
   }
 
   QLIF_FN static uint16_t narrow(float x) {
+#if defined(__CUDA_ARCH__)
+    uint16_t word;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(word) : "f"(x));
+    return word;
+#else
     const uint32_t sign = bitsOf(x) >> 16 & 0x8000;
     const uint32_t rest = bitsOf(x) & 0x7fffffffu;
     // Subnormal: a sum with 1/2 ends at the last place of these, and rounds there. What is no such number must not be added.
@@ -37,6 +48,7 @@ struct F16 {
     const uint32_t finite = rest < 0x38800000u ? small : normal;
     const uint32_t beyond = rest > 0x7f800000u ? 0x7e00u : 0x7c00u;
     return (uint16_t)(sign | (rest < 0x47800000u ? finite : beyond));
+#endif
   }
 };
 

@@ -11,6 +11,7 @@
 void qlif_emulation_fail(const char *call, int error);
 void qlif_emulation_capture(int capturing);
 int qlif_emulation_launch(void);
+void qlif_emulation_capability(int major, int minor);
 uint64_t qlif_emulation_memory(void);
 int qlif_emulation_holds(void);
 
@@ -177,6 +178,8 @@ static void test_errors(void) {
   CHECK_OK(qlif_tape_open(kernel, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
   CHECK(qlif_tape_bytes(tape) == qlif_emulation_memory());
   f->tape = tape;
+  qlif_emulation_fail("cudaStreamIsCapturing", 700);
+  EXPECT(QLIF_DEVICE_FAULT, "is being captured", qlif_forward(kernel, f, NULL));
   qlif_emulation_fail("cudaLaunchKernel", 719);
   EXPECT(QLIF_DEVICE_FAULT, "unusable in this process", qlif_forward(kernel, f, NULL));
   EXPECT(QLIF_INVALID_ARGUMENT, "holds no forward call", qlif_backward(kernel, BACKWARD_OF(&s), NULL));
@@ -213,6 +216,52 @@ static void test_errors(void) {
   CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
   f->tape = NULL;
   free_scenario(&s);
+}
+
+/* Which GPUs run the library: those of a generation run the code of its first, but for a Tegra's. */
+static void test_capabilities(void) {
+  const int runs[][2] = {{7, 5}, {8, 0}, {8, 6}, {8, 9}, {9, 0}, {10, 0}, {10, 3}, {12, 0}, {12, 1}, {13, 0}};
+  const int refused[][2] = {{7, 2}, {8, 7}, {10, 1}, {11, 0}};
+  qlif_device_info info;
+  for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+    qlif_emulation_capability(runs[i][0], runs[i][1]);
+    memset(&info, 0, sizeof info);
+    info.size = sizeof info;
+    CHECK_OK(qlif_device_describe(0, &info));
+    CHECK(info.compute_major == runs[i][0] && info.compute_minor == runs[i][1]);
+  }
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    char text[40];
+    snprintf(text, sizeof text, "compute capability %d.%d, the", refused[i][0], refused[i][1]);
+    qlif_emulation_capability(refused[i][0], refused[i][1]);
+    memset(&info, 0, sizeof info);
+    info.size = sizeof info;
+    EXPECT(QLIF_UNAVAILABLE, text, qlif_device_describe(0, &info));
+  }
+  qlif_emulation_capability(9, 0);
+}
+
+/* Whether a stream is being captured is asked before anything is launched on it: what can't be told is not half done. */
+static void test_asks_first(void) {
+  enum { STEPS = 2, ELEMENTS = 3 };
+  qlif_qlif_config config = default_config();
+  qlif_kernel *kernel;
+  CHECK_OK(open_kernel(0, &config.header, 1, &kernel));
+  float uniforms[STEPS * ELEMENTS];
+  for (int i = 0; i < STEPS * ELEMENTS; i++) uniforms[i] = 7;
+  qlif_draw_args draw;
+  memset(&draw, 0, sizeof draw);
+  draw.size = sizeof draw;
+  draw.steps = STEPS;
+  draw.wires = 1;
+  draw.elements = ELEMENTS;
+  draw.uniforms = uniforms;
+  qlif_emulation_fail("cudaStreamIsCapturing", 700);
+  EXPECT(QLIF_DEVICE_FAULT, "is being captured", qlif_draw(kernel, &draw, NULL));
+  for (int i = 0; i < STEPS * ELEMENTS; i++) CHECK(uniforms[i] == 7);
+  CHECK_OK(qlif_draw(kernel, &draw, NULL));
+  for (int i = 0; i < STEPS * ELEMENTS; i++) CHECK(uniforms[i] < 1);
+  CHECK_OK(qlif_kernel_close(kernel));
 }
 
 /* Results that take no arithmetic are written on the stream, without scratch memory; shapes of nothing are done at once. */
@@ -294,6 +343,8 @@ static void test_what_is_the_devices(void) {
 
 int main(void) {
   test_contexts();
+  test_capabilities();
+  test_asks_first();
   test_empty_calls();
   test_what_is_the_devices();
   test_draws(30);

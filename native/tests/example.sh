@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds native/examples/example.c as a stranger would, of qlif.h and libqlif.so alone, and runs it.
-# example.sh COMPILER FOLDER [SANITIZERS]: the folder is the library's; its sanitizers, if any, are the program's, too.
+# example.sh COMPILER FOLDER [SANITIZERS]: the folder is the library's; its sanitizers, if any, are the program's, too. The variable
+# EMULATOR is what runs a program for another processor.
 set -eu
 native=$(cd -- "$(dirname -- "$0")/.." >/dev/null && pwd)
 compiler=$1
@@ -10,7 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$compiler" -std=c99 -Wall -Wextra -Wpedantic -Werror ${3:+-fsanitize=$3} -I "$native/include" "$native/examples/example.c" \
   -L "$folder" -lqlif -o "$work/example"
-LD_LIBRARY_PATH=$folder "$work/example" >"$work/out"
+LD_LIBRARY_PATH=$folder ${EMULATOR:-} "$work/example" >"$work/out"
 cat "$work/out"
 # Both rows and all parameters are there, the largest current makes spikes, and gradients are numbers.
 [ "$(grep -c '^row [01], neuron [012]: [0-9]* spikes in 100 steps$' "$work/out")" = 6 ]

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Library $1 asks for nothing that glibc 2.28 does not have, and for no folder of the build.
+# glibc.sh LIBRARY OBJDUMP: the library asks for nothing that glibc 2.28 does not have, and for no folder of the build.
 set -eu
-command -v objdump >/dev/null || { echo "skipped: there is no objdump"; exit 77; }
-newest=$(objdump -T "$1" | sed -n 's/.*(\{0,1\}GLIBC_\([0-9.]*\)).*/\1/p' | sort -Vu | tail -n 1)
-[ -n "$newest" ] || { echo "objdump names no version of glibc: $(objdump -T "$1" | head -n 20)"; exit 1; }
+objdump=$2
+command -v "$objdump" >/dev/null || { echo "skipped: there is no objdump"; exit 77; }
+newest=$("$objdump" -T "$1" | sed -n 's/.*(\{0,1\}GLIBC_\([0-9.]*\)).*/\1/p' | sort -Vu | tail -n 1)
+[ -n "$newest" ] || { echo "objdump names no version of glibc: $("$objdump" -T "$1" | head -n 20)"; exit 1; }
 echo "newest: $newest"
 if [ "$(printf '%s\n' "$newest" 2.28 | sort -V | tail -n 1)" != 2.28 ]; then
   echo "expected at most glibc 2.28 (old-glibc.cmake lists what is linked as before), but these are newer:"
-  objdump -T "$1" | grep -F "GLIBC_$newest"
+  "$objdump" -T "$1" | grep -F "GLIBC_$newest"
   exit 1
 fi
-if objdump -p "$1" | grep -E 'RPATH|RUNPATH'; then
+if "$objdump" -p "$1" | grep -E 'RPATH|RUNPATH'; then
   echo "expected no search path"
   exit 1
 fi

@@ -3,6 +3,7 @@
  * What a caller of the C interface may rely on, on the host and, as far as there is no memory of its own to hand over, on CUDA.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
@@ -1120,42 +1121,58 @@ static void test_kernels_at_the_same_time(int rounds) {
   }
 }
 
-static int thread_count(void) {
-  FILE *file = fopen("/proc/self/status", "r");
-  CHECK(file != NULL);
-  char line[256];
-  int threads = 0;
-  while (fgets(line, sizeof line, file) != NULL) {
-    if (sscanf(line, "Threads: %d", &threads) == 1) break;
+/* How many helpers the library has: threads of this name, since an emulator of the processor has threads of its own. */
+static int helper_count(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  CHECK(tasks != NULL);
+  int helpers = 0;
+  for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+    char path[300], name[32] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) continue;
+    helpers += fgets(name, sizeof name, file) != NULL && strncmp(name, "qlif-helper-", 12) == 0;
+    fclose(file);
   }
-  fclose(file);
-  CHECK(threads > 0);
-  return threads;
+  closedir(tasks);
+  return helpers;
+}
+
+/* A thread that has been joined may be listed a moment longer. */
+static void await_no_helpers(void) {
+  while (helper_count() > 0) usleep(1000);
+}
+
+/* There are so many helpers; one that has just begun gives itself its name. */
+static void check_helpers(int expected) {
+  while (helper_count() < expected) usleep(1000);
+  CHECK(helper_count() == expected);
 }
 
 /* Kernels share their helpers, which end with the last kernel. */
 static void test_team(void) {
   const qlif_qlif_config config = default_config();
-  const int before = thread_count();
+  await_no_helpers();
   qlif_kernel *kernels[4];
   const int threads[4] = {2, 5, 3, 1};
   for (int i = 0; i < 4; i++) {
     CHECK_OK(open_kernel(QLIF_HOST, &config.header, threads[i], &kernels[i]));
-    CHECK(thread_count() - before == (i == 0 ? 1 : 4));
+    check_helpers(i == 0 ? 1 : 4);
   }
   for (int i = 0; i < 4; i++) {
-    CHECK(thread_count() - before == 4);
+    check_helpers(4);
     CHECK_OK(qlif_kernel_close(kernels[i]));
   }
-  /* A thread that has been joined may be listed a moment longer. */
-  while (thread_count() > before) usleep(1000);
+  await_no_helpers();
   CHECK_OK(qlif_kernel_open(QLIF_HOST, &config.header, NULL, &kernels[0]));
   CHECK_OK(qlif_kernel_close(kernels[0]));
 }
 
 /* A child of a process that has a team makes one of its own, and may close what it was left. ThreadSanitizer forbids that. */
 static void test_fork(void) {
-#ifndef __SANITIZE_THREAD__
+#if defined(QLIF_CPU_EMULATED)
+  puts("not tested: fork, since qemu ends a forked child that starts a thread");
+#elif !defined(__SANITIZE_THREAD__)
   scenario s = random_scenario(60000);
   run_on(&s, QLIF_HOST, 1);
   qlif_kernel *kernel;
@@ -1167,7 +1184,7 @@ static void test_fork(void) {
     scenario other = again(&s);
     qlif_kernel *own;
     CHECK_OK(open_kernel(QLIF_HOST, &s.config.header, 3, &own));
-    CHECK(thread_count() == 3);
+    check_helpers(2);
     run_on(&other, QLIF_HOST, 3);
     same_results(&s, &other);
     CHECK_OK(qlif_kernel_close(kernel));

@@ -198,6 +198,67 @@ def test_other_types_and_strides_are_copied():
     assert qlif.forward(QlifConfig(), [[[1.0, 2.0]]]).spikes.shape == (1, 1, 2)
 
 
+def test_numbers_of_16_bits():
+    """The bits of the float32 call on the same numbers, rounded."""
+    config = QlifConfig()
+    values = current().astype(np.float16)
+    upstream = current(1).astype(np.float16)
+    wide = qlif.forward(config, values.astype(np.float32), seed=3, record=True)
+    wide_gradients = qlif.backward(config, wide, grad_spike_values=upstream.astype(np.float32))
+    y, grad_input = np.empty(SHAPE, np.float16), np.empty(SHAPE, np.float16)
+    run = qlif.forward(config, values, seed=3, record=True, out={"spike_values": y})
+    gradients = qlif.backward(config, run, grad_spike_values=upstream, out={"input": grad_input})
+    assert run.spike_values is y and gradients.input is grad_input
+    assert same(run.spikes, wide.spikes) and same(run.voltages, wide.voltages) and same(run.state["v"], wide.state["v"])
+    assert same(y, wide.spike_values.astype(np.float16))
+    assert same(grad_input, wide_gradients.input.astype(np.float16))
+    assert same(gradients.parameters["v_th"], wide_gradients.parameters["v_th"])
+    # The array itself is read, not a copy of it.
+    assert [array.address for name, array in run._call.reads if name == "input"] == [values.ctypes.data]
+
+
+def test_tensors_of_16_bits():
+    torch = pytest.importorskip("torch")
+    config = QlifConfig()
+    for dtype in (torch.bfloat16, torch.float16):
+        values = torch.from_numpy(current()).to(dtype)
+        upstream = torch.from_numpy(current(1)).to(dtype)
+        wide = qlif.forward(config, values.float(), seed=3, record=True)
+        wide_gradients = qlif.backward(config, wide, grad_spike_values=upstream.float())
+        y, grad_input = torch.empty(SHAPE, dtype=dtype), torch.empty(SHAPE, dtype=dtype)
+        run = qlif.forward(config, values, seed=3, record=True, out={"spike_values": y})
+        gradients = qlif.backward(config, run, grad_spike_values=upstream, out={"input": grad_input})
+        assert run.spike_values is y and gradients.input is grad_input
+        assert same(run.spikes, wide.spikes) and same(run.voltages, wide.voltages)
+        assert torch.equal(y, torch.from_numpy(wide.spike_values).to(dtype))
+        assert torch.equal(grad_input, torch.from_numpy(wide_gradients.input).to(dtype))
+        assert same(gradients.parameters["v_th"], wide_gradients.parameters["v_th"])
+        assert [array.address for name, array in run._call.reads if name == "input"] == [values.data_ptr()]
+    strided = torch.zeros((*SHAPE[:2], 2 * SHAPE[2]), dtype=torch.bfloat16)[..., ::2]
+    refused("input: got an array that is not contiguous", strided)
+    refused("out.spike_values: got an array that is not", current(), out={"spike_values": strided})
+    refused("out.spike_values: got the shape", current(), out={"spike_values": torch.zeros(3, dtype=torch.bfloat16)})
+    refused("out.spike_values: got float64", current(), out={"spike_values": torch.zeros(SHAPE, dtype=torch.float64)})
+    refused("out.voltages", current(), out={"voltages": torch.zeros(SHAPE, dtype=torch.bfloat16)})
+    refused("out.voltages: got float16", current(), out={"voltages": torch.zeros(SHAPE, dtype=torch.float16)})
+
+
+@pytest.mark.parametrize("kind", ["voltage-bf16", "voltage-fp16"])
+def test_tapes_of_16_bits(kind):
+    with Kernel(QlifConfig()) as kernel:
+        least = kernel.tape_bytes(SHAPE)
+        assert least - 2 * 128 * SHAPE[0] == kernel.tape_bytes(SHAPE, kind)
+        wide = kernel.forward(current(), seed=1, record=True)
+        run = kernel.forward(current(), seed=1, record=kind)
+        assert run.tape.nbytes == kernel.tape_bytes(SHAPE, kind) and same(run.spikes, wide.spikes)
+        expected = kernel.backward(wide, grad_voltages=current(2)).input
+        got = kernel.backward(run, grad_voltages=current(2)).input
+        assert not same(got, expected) and np.allclose(got, expected, rtol=0.1, atol=0.1)
+        # A tape may be kept, and read again.
+        again = kernel.recorded(current(), seed=1, tape=run.tape.copy(), record=kind)
+        assert same(kernel.backward(again, grad_voltages=current(2)).input, got)
+
+
 @pytest.mark.parametrize("shape", [(0, 3, 4), (5, 0, 4), (5, 3, 0)])
 def test_nothing_to_do(shape):
     run = qlif.forward(QlifConfig(), np.zeros(shape, np.float32), record=True)

@@ -456,6 +456,28 @@ def test_other_types():
     assert torch.equal(layer(current().double())[0], expected)
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("make", [lambda: QLIFLayer(5, preset="2025-08-24"), lambda: LIF(5, learnable=("v_th",))])
+def test_inputs_of_16_bits(make, kind):
+    """They give the bits of the same numbers as float32, and a gradient that is rounded to their type."""
+    layer = make()
+    narrow = current().to(kind).requires_grad_()
+    wide = narrow.detach().float().requires_grad_()
+    results = []
+    for input in (wide, narrow):
+        torch.manual_seed(0)
+        spikes, voltages = layer(input)
+        (layer.spike_values.sum() + voltages.pow(2).sum()).backward()
+        assert layer.spike_values.dtype == voltages.dtype == torch.float32
+        results.append([spikes, voltages, layer.spike_values, *(each.grad.clone() for each in layer.parameters())])
+        layer.zero_grad()
+    assert all(map(torch.equal, *results))
+    assert narrow.grad.dtype == kind and narrow.grad.any() and torch.equal(narrow.grad, wide.grad.to(kind))
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    torch.manual_seed(0)
+    assert torch.equal(compiled(narrow)[0], results[0][0])
+
+
 def test_lif():
     layer = LIF(5, learnable=("v_th", "tau_mem_inv"), alpha=10.0)
     input = (current() * 0.3).requires_grad_()

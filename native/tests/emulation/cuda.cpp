@@ -53,6 +53,8 @@ std::set<cudaEvent_t> events;
 uint64_t memoryInUse;
 int holds;
 bool capturing;
+int capabilityMajor = 9;
+int capabilityMinor = 0;
 // What the last capture recorded, and the memory that it allocated.
 std::vector<std::function<void()>> graph;
 std::vector<void *> ofGraph;
@@ -283,6 +285,12 @@ void qlif_emulation_fail(const char *call, int error) {
   failures[call] = error;
 }
 
+void qlif_emulation_capability(int major, int minor) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  capabilityMajor = major;
+  capabilityMinor = minor;
+}
+
 void qlif_emulation_capture(int now) {
   std::lock_guard<std::mutex> lock(stateMutex);
   capturing = now != 0;
@@ -357,7 +365,9 @@ void emulateContext() {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
   *properties = cudaDeviceProp{};
   snprintf(properties->name, sizeof properties->name, "emulated");
-  properties->major = 9;
+  std::lock_guard<std::mutex> lock(stateMutex);
+  properties->major = capabilityMajor;
+  properties->minor = capabilityMinor;
   properties->multiProcessorCount = 1;
   properties->totalGlobalMem = (size_t)1 << 30;
   return cudaSuccess;
@@ -404,6 +414,9 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus *status) {
   emulateContext();
+  if (cudaError_t error = failing("cudaStreamIsCapturing")) {
+    return error;
+  }
   std::lock_guard<std::mutex> lock(stateMutex);
   *status = capturing ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
   return cudaSuccess;

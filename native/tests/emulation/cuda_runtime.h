@@ -128,6 +128,8 @@ __attribute__((visibility("default"))) void qlif_emulation_capture(int capturing
 __attribute__((visibility("default"))) int qlif_emulation_launch(void);
 /** Bytes of device memory in use. */
 __attribute__((visibility("default"))) uint64_t qlif_emulation_memory(void);
+/** The device's compute capability from now on. */
+__attribute__((visibility("default"))) void qlif_emulation_capability(int major, int minor);
 /** Holds on the primary context. */
 __attribute__((visibility("default"))) int qlif_emulation_holds(void);
 }

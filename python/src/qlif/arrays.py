@@ -8,11 +8,17 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
+from . import _library as native
+
 _DLPACK_CPU = 1
 _DLPACK_CUDA = 2
 _DLPACK_CUDA_HOST = 3
 _DLPACK_CUDA_MANAGED = 13
-_CODES = {0: "i", 1: "u", 2: "f", 6: "b"}
+_CODES = {0: "i", 1: "u", 2: "f", 4: "bfloat", 6: "b"}
+_BFLOAT = (4, 16)
+
+# The types that numbers can have, by the code and bits of DLPack.
+_NUMBERS = {(2, 32): native.TYPE_F32, (2, 16): native.TYPE_F16, _BFLOAT: native.TYPE_BF16}
 
 
 class Device(NamedTuple):
@@ -42,13 +48,15 @@ class Device(NamedTuple):
 
 
 class Array(NamedTuple):
-    """Contiguous memory on a kernel's device; owner: the array that it is of; keep: what else keeps it alive."""
+    """Contiguous memory on a kernel's device; owner: the array that it is of; keep: what else keeps it alive; type: of
+    numbers."""
 
     address: int
     shape: Tuple[int, ...]
     bytes: int
     owner: Any
     keep: Any = None
+    type: int = native.TYPE_F32
 
 
 class _DLDevice(ctypes.Structure):
@@ -120,16 +128,42 @@ def _converted(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return made
 
 
+def _tensor(capsule: Any) -> _DLTensor:
+    return ctypes.cast(_capsule_pointer(capsule, b"dltensor"), ctypes.POINTER(_DLTensor)).contents
+
+
 def _capsule(name: str, value: Any, stream: int) -> Tuple[_DLTensor, Any]:
     if not hasattr(value, "__dlpack__"):
         raise ValueError(f"{name}: got {type(value).__name__}, expected an array with __dlpack__")
     # 1 is the legacy default stream in the array API's words.
     capsule = value.__dlpack__(stream=stream or 1)
-    tensor = ctypes.cast(_capsule_pointer(capsule, b"dltensor"), ctypes.POINTER(_DLTensor)).contents
-    return tensor, capsule
+    return _tensor(capsule), capsule
 
 
-def _on_gpu(name: str, value: Any, device: Device, dtype: np.dtype, stream: int) -> Array:
+def _host_capsule(name: str, value: Any) -> Tuple[_DLTensor, Any]:
+    if _is_elsewhere(value):
+        raise ValueError(f"{name}: got an array of another device, expected one in the host's memory")
+    try:
+        capsule = value.__dlpack__()
+    except (BufferError, RuntimeError, TypeError) as refused:
+        raise ValueError(f"{name}: got {type(value).__name__} that can't be lent: {refused}") from refused
+    return _tensor(capsule), capsule
+
+
+def _whole(name: str, tensor: _DLTensor, capsule: Any, value: Any, where: Any, type: int = native.TYPE_F32) -> Array:
+    """The memory of a tensor, which must be contiguous."""
+    shape = tuple(tensor.shape[i] for i in range(tensor.ndim))
+    count = 1
+    for i in reversed(range(len(shape))):
+        if tensor.strides and shape[i] > 1 and tensor.strides[i] != count:
+            raise ValueError(f"{name}: got an array that is not contiguous, expected a contiguous one on {where}")
+        count *= shape[i]
+    address = (tensor.data or 0) + tensor.byte_offset
+    return Array(address, shape, count * tensor.dtype.bits // 8, value, capsule, type)
+
+
+def _on_gpu(name: str, value: Any, device: Device, dtype: Optional[np.dtype], stream: int) -> Array:
+    """dtype: None for numbers of any type."""
     if not _is_elsewhere(value):
         raise ValueError(f"{name}: got {type(value).__name__} in the host's memory, expected an array of {device}")
     tensor, capsule = _capsule(name, value, stream)
@@ -140,15 +174,16 @@ def _on_gpu(name: str, value: Any, device: Device, dtype: np.dtype, stream: int)
         raise ValueError(
             f"{name}: got an array of DLPack device {tensor.device.type}:{tensor.device.id}, expected one of {device}"
         )
-    boolean = dtype == np.uint8 and kind == "b"
-    if tensor.dtype.lanes != 1 or tensor.dtype.bits != 8 * dtype.itemsize or not (kind == dtype.kind or boolean):
-        raise ValueError(f"{name}: got {_described(got, shape)}, expected {dtype}")
-    expected = 1
-    for i in reversed(range(len(shape))):
-        if tensor.strides and shape[i] > 1 and tensor.strides[i] != expected:
-            raise ValueError(f"{name}: got an array that is not contiguous, expected a contiguous one on {device}")
-        expected *= shape[i]
-    return Array((tensor.data or 0) + tensor.byte_offset, shape, expected * dtype.itemsize, value, capsule)
+    if dtype is None:
+        number = _NUMBERS.get((tensor.dtype.code, tensor.dtype.bits))
+        legal = number is not None
+    else:
+        number = native.TYPE_F32
+        boolean = dtype == np.uint8 and kind == "b"
+        legal = tensor.dtype.bits == 8 * dtype.itemsize and (kind == dtype.kind or boolean)
+    if tensor.dtype.lanes != 1 or not legal:
+        raise ValueError(f"{name}: got {_described(got, shape)}, expected {dtype or 'float32, float16 or bfloat16'}")
+    return _whole(name, tensor, capsule, value, device, number)
 
 
 def lent(name: str, value: Any, device: Device, dtype: Any = np.float32, stream: int = 0) -> Array:
@@ -159,6 +194,55 @@ def lent(name: str, value: Any, device: Device, dtype: Any = np.float32, stream:
         return _on_gpu(name, value, device, dtype, stream)
     array = _converted(name, on_host(name, value), dtype)
     return Array(array.ctypes.data, array.shape, array.nbytes, array)
+
+
+def _is_bfloat(array: np.ndarray) -> bool:
+    """NumPy has no such type, but others register one."""
+    return array.dtype.name == "bfloat16" and array.dtype.itemsize == 2
+
+
+def lent_numbers(name: str, value: Any, device: Device, stream: int = 0) -> Array:
+    """The same of numbers, of which those of 16 bits are read as they are."""
+    if not device.is_host:
+        return _on_gpu(name, value, device, None, stream)
+    if hasattr(value, "__dlpack__") and not isinstance(value, (np.ndarray, np.generic)):
+        tensor, capsule = _host_capsule(name, value)
+        if (tensor.dtype.code, tensor.dtype.bits) == _BFLOAT:
+            return _whole(name, tensor, capsule, value, device, native.TYPE_BF16)
+    array = on_host(name, value)
+    if _is_bfloat(array):
+        made = np.ascontiguousarray(array)
+        return Array(made.ctypes.data, made.shape, made.nbytes, made, None, native.TYPE_BF16)
+    narrow = array.dtype == np.float16
+    made = _converted(name, array, np.dtype(np.float16 if narrow else np.float32))
+    return Array(made.ctypes.data, made.shape, made.nbytes, made, None, native.TYPE_F16 if narrow else native.TYPE_F32)
+
+
+def written_numbers(name: str, value: Any, device: Device, shape: Tuple[int, ...], stream: int = 0) -> Array:
+    """As `written`, for numbers of the type that the array has."""
+    if not device.is_host:
+        array = _on_gpu(name, value, device, None, stream)
+        if array.shape != shape:
+            raise ValueError(f"{name}: got the shape {array.shape}, expected {shape}")
+        return array
+    dtype = np.dtype(np.float32)
+    number = native.TYPE_F32
+    if isinstance(value, np.ndarray):
+        if _is_bfloat(value):
+            dtype, number = value.dtype, native.TYPE_BF16
+        elif value.dtype == np.float16:
+            dtype, number = value.dtype, native.TYPE_F16
+    elif hasattr(value, "__dlpack__"):
+        tensor, capsule = _host_capsule(name, value)
+        number = _NUMBERS.get((tensor.dtype.code, tensor.dtype.bits), number)
+        if number == native.TYPE_BF16:
+            array = _whole(name, tensor, capsule, value, device, number)
+            if array.shape != shape:
+                raise ValueError(f"{name}: got the shape {array.shape}, expected {shape}")
+            return array
+        if number == native.TYPE_F16:
+            dtype = np.dtype(np.float16)
+    return written(name, value, device, shape, dtype, stream)._replace(type=number)
 
 
 def written(name: str, value: Any, device: Device, shape: Tuple[int, ...], dtype: Any, stream: int = 0) -> Array:
@@ -173,13 +257,9 @@ def written(name: str, value: Any, device: Device, shape: Tuple[int, ...], dtype
         made = value
     elif hasattr(value, "__dlpack__"):
         # NumPy takes memory of others as read-only, unless they say that it is not.
-        if _is_elsewhere(value):
-            raise ValueError(f"{name}: got an array of another device, expected one in the host's memory")
-        try:
-            capsule = value.__dlpack__()
-        except (BufferError, RuntimeError, TypeError) as refused:
-            raise ValueError(f"{name}: got {type(value).__name__} that can't be lent: {refused}") from refused
-        tensor = ctypes.cast(_capsule_pointer(capsule, b"dltensor"), ctypes.POINTER(_DLTensor)).contents
+        tensor, capsule = _host_capsule(name, value)
+        if (tensor.dtype.code, tensor.dtype.bits) == _BFLOAT:
+            raise ValueError(f"{name}: got bfloat16, expected {_described(dtype, shape)}")
         made = np.from_dlpack(value)
         if made.shape == shape and made.dtype == dtype and made.flags.c_contiguous:
             return Array((tensor.data or 0) + tensor.byte_offset, shape, made.nbytes, value, capsule)

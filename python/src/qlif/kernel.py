@@ -12,10 +12,27 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from . import _library as native
-from .arrays import Array, Device, aligned_bytes, lent, new, on_host, require_apart, written
+from .arrays import (
+    Array,
+    Device,
+    aligned_bytes,
+    lent,
+    lent_numbers,
+    new,
+    on_host,
+    require_apart,
+    written,
+    written_numbers,
+)
 from .config import NeuronConfig
 
-_TAPES = {"voltage": native.TAPE_VOLTAGE, "compact": native.TAPE_COMPACT}
+# What a tape keeps, and the type of its potentials.
+_TAPES = {
+    "voltage": (native.TAPE_VOLTAGE, native.TYPE_F32),
+    "voltage-fp16": (native.TAPE_VOLTAGE, native.TYPE_F16),
+    "voltage-bf16": (native.TAPE_VOLTAGE, native.TYPE_BF16),
+    "compact": (native.TAPE_COMPACT, native.TYPE_F32),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +77,7 @@ class _Call:
     parameter_shapes: Dict[str, Tuple[int, ...]]
     modulation_shape: Optional[Tuple[int, ...]]
     tape: Optional[Array] = None
-    tape_mode: int = native.TAPE_VOLTAGE
+    tape_kind: Tuple[int, int] = _TAPES["voltage"]
 
 
 class Kernel:
@@ -145,13 +162,15 @@ class Kernel:
         modulation: broadcasts to (T, B, N). state: the initial state by symbol, (B, N) each, or (N) each if all rows
         start from the same; a missing variable starts at its initial value. seed, stream, first_step, element_offset,
         row_index ((B), 64-bit integers): determine the draws, docs/model.md, section 8; uniforms ((T, B, N), for
-        MULTI_QUBIT (T, W, B, N)) and normals ((T, B, N)) replace them. traces: symbols such as "p". record: False, or what a tape for the backward pass
-        keeps: "voltage" (True), 4 bytes and a bit per neuron-step, or "compact", a bit. out: arrays that the call writes
-        to, by name: spikes, spike_values, voltages, tape (bytes), "trace." or "state." and a symbol. On the CPU, missing
-        ones are new NumPy arrays; on a GPU, they are not written. cuda_stream: the address
-        of the CUDA stream to run on; the call returns at once, and the arrays must live until the work is done.
+        MULTI_QUBIT (T, W, B, N)) and normals ((T, B, N)) replace them. traces: symbols such as "p". record: False, or
+        what a tape for the backward pass keeps: "voltage" (True), 4 bytes and a bit per neuron-step; "voltage-bf16" or
+        "voltage-fp16", 2 bytes and a bit, which rounds the potentials that the backward pass uses; or "compact", a bit.
+        out: arrays that the call writes to, by name: spikes, spike_values, voltages, tape (bytes), "trace." or "state."
+        and a symbol. On the CPU, missing ones are new NumPy arrays; on a GPU, they are not written. cuda_stream: the
+        address of the CUDA stream to run on; the call returns at once, and the arrays must live until the work is done.
 
-        Contiguous float32 arrays are read and written in place; on the CPU others are copied once.
+        Contiguous float32 arrays are read and written in place; on the CPU others are copied once. The input, and the
+        array for "spike_values", may also be float16 or bfloat16, in place too; everything is computed in float32.
         Nothing is written when ValueError is raised.
         """
         handle = self._open()
@@ -160,9 +179,10 @@ class Kernel:
         writes: List[Tuple[str, Optional[Array]]] = []
         outputs = _Outputs(self.device, out or {}, writes, cuda_stream)
         spikes = outputs.get("spikes", shape, np.uint8)
-        values = outputs.get("spike_values", shape, np.float32)
+        values = outputs.numbers("spike_values", shape)
         voltages = outputs.get("voltages", shape, np.float32)
         args.spikes_u8, args.spike_values, args.voltages = (_address(a) for a in (spikes, values, voltages))
+        args.spike_value_type = _type(values)
         traced = {}
         symbols = [trace.symbol for trace in self._model.traces]
         for symbol in traces:
@@ -179,12 +199,12 @@ class Kernel:
                     raise ValueError(f"out: got no 'state.{symbol}', expected all of the state or none of it")
                 args.final_state[i] = _address(final[symbol])
 
-        call.tape_mode = self._tape_mode(record)
+        call.tape_kind = self._tape_kind(record)
         if record:
-            call.tape = outputs.bytes("tape", self._tape_bytes(call.tape_mode, shape))
+            call.tape = outputs.bytes("tape", self._tape_bytes(call.tape_kind, shape))
         outputs.require_used()
         require_apart(call.reads, writes)
-        handle_of_tape = self._tape(call.tape_mode, shape, call.tape, False) if record else None
+        handle_of_tape = self._tape(call.tape_kind, shape, call.tape, False) if record else None
         try:
             args.tape = handle_of_tape
             self._library.call("qlif_forward", handle, ctypes.byref(args), cuda_stream)
@@ -207,8 +227,8 @@ class Kernel:
         """A forward call that was made before, of the arguments that it had and the memory of its tape, wherever that
         has been since: for `backward`. Its results are None."""
         call = self._call(input, cuda_stream, **reads)
-        call.tape_mode = self._tape_mode(record)
-        bytes_of_tape = self._tape_bytes(call.tape_mode, call.shape)
+        call.tape_kind = self._tape_kind(record)
+        bytes_of_tape = self._tape_bytes(call.tape_kind, call.shape)
         memory = lent("tape", tape, self.device, np.uint8, cuda_stream)
         if memory.shape != (bytes_of_tape,) or memory.bytes and memory.address % native.ALIGNMENT:
             raise ValueError(
@@ -235,7 +255,7 @@ class Kernel:
     ) -> _Call:
         """What a forward call reads."""
         device = self.device
-        run = lent("input", input, device, np.float32, cuda_stream)
+        run = lent_numbers("input", input, device, cuda_stream)
         if len(run.shape) != 3:
             raise ValueError(f"input: got the shape {run.shape}, expected (T, B, N)")
         steps, batch, neurons = run.shape
@@ -253,6 +273,7 @@ class Kernel:
             element_offset=element_offset,
             stream=stream,
             input=run.address,
+            input_type=run.type,
         )
         reads: List[Tuple[str, Optional[Array]]] = [("input", run)]
         parameter_shapes = self._lend_parameters(args, parameters or {}, neurons, reads, cuda_stream)
@@ -370,8 +391,9 @@ class Kernel:
         """The gradients of a run recorded by this kernel or by one with an equal configuration.
 
         grad_spike_values: (T, B, N), or (B, N) for all steps. grad_voltages: (T, B, N). grad_state: of the state after
-        the run, (B, N) by symbol. Missing ones are 0. out: as for `forward`: input, modulation, "parameter." or
-        "state." and a symbol. The arrays that the forward call read must not have changed since.
+        the run, (B, N) by symbol. Missing ones are 0. grad_spike_values, and the array for "input", may be float16 or
+        bfloat16. out: as for `forward`: input, modulation, "parameter." or "state." and a symbol. The arrays that the
+        forward call read must not have changed since.
         """
         handle = self._open()
         call = run._call if isinstance(run, Forward) else None
@@ -386,10 +408,11 @@ class Kernel:
         writes: List[Tuple[str, Optional[Array]]] = []
         outputs = _Outputs(device, out or {}, writes, cuda_stream)
         if grad_spike_values is not None:
-            array = lent("grad_spike_values", grad_spike_values, device, np.float32, cuda_stream)
+            array = lent_numbers("grad_spike_values", grad_spike_values, device, cuda_stream)
             if array.shape not in (shape, shape[1:]):
                 raise ValueError(f"grad_spike_values: got the shape {array.shape}, expected {shape} or {shape[1:]}")
             args.grad_spike_values = array.address
+            args.grad_type = array.type
             args.grad_spike_values_shared = int(len(array.shape) == 2)
             reads.append(("grad_spike_values", array))
         if grad_voltages is not None:
@@ -401,8 +424,9 @@ class Kernel:
         if grad_state is not None:
             for i, array in enumerate(self._states("grad_state", grad_state, shape[1:], False, reads, cuda_stream)):
                 args.grad_final_state[i] = array.address
-        grad_input = outputs.get("input", shape, np.float32)
+        grad_input = outputs.numbers("input", shape)
         args.grad_input = _address(grad_input)
+        args.grad_input_type = _type(grad_input)
         grad_parameters = {}
         for i, (symbol, extents) in enumerate(call.parameter_shapes.items()):
             grad_parameters[symbol] = outputs.get(f"parameter.{symbol}", extents, np.float32)
@@ -422,7 +446,7 @@ class Kernel:
                 args.grad_initial_state[i] = _address(initial[symbol])
         outputs.require_used()
         require_apart(reads, writes)
-        tape = self._tape(call.tape_mode, shape, call.tape, True)
+        tape = self._tape(call.tape_kind, shape, call.tape, True)
         try:
             call.args.tape = tape
             self._library.call("qlif_backward", handle, ctypes.byref(args), cuda_stream)
@@ -483,30 +507,30 @@ class Kernel:
 
     # ------------------------------------------------------------ tapes
 
-    def _tape_mode(self, record: Union[bool, str]) -> int:
+    def _tape_kind(self, record: Union[bool, str]) -> Tuple[int, int]:
         if record not in (False, True, *_TAPES):
-            raise ValueError(f"record: got {record!r}, expected False, True, 'voltage' or 'compact'")
+            names = ", ".join(map(repr, list(_TAPES)[:-1]))
+            raise ValueError(f"record: got {record!r}, expected False, True, {names} or {list(_TAPES)[-1]!r}")
         # Without noise a step done again finds its potential; keeping it would only cost memory.
         if not self.config.draws_normals:
-            return native.TAPE_COMPACT
-        return _TAPES.get(record, native.TAPE_VOLTAGE)
+            return _TAPES["compact"]
+        return _TAPES[record if isinstance(record, str) else "voltage"]
 
-    def _tape_bytes(self, mode: int, shape: Tuple[int, ...]) -> int:
+    def _tape_bytes(self, kind: Tuple[int, int], shape: Tuple[int, ...]) -> int:
         size = ctypes.c_uint64()
-        self._library.call("qlif_tape_bytes_for", self._open(), mode, native.TYPE_F32, *shape, ctypes.byref(size))
+        self._library.call("qlif_tape_bytes_for", self._open(), *kind, *shape, ctypes.byref(size))
         return size.value
 
     def tape_bytes(self, shape: Sequence[int], record: Union[bool, str] = True) -> int:
         """How many bytes the tape of a run of this shape takes: what to lend as out["tape"]."""
-        return self._tape_bytes(self._tape_mode(record), tuple(shape))
+        return self._tape_bytes(self._tape_kind(record), tuple(shape))
 
-    def _tape(self, mode: int, shape: Tuple[int, ...], memory: Optional[Array], recorded: bool) -> ctypes.c_void_p:
+    def _tape(self, kind: Tuple[int, int], shape: Tuple[int, ...], memory: Optional[Array], recorded: bool) -> ctypes.c_void_p:
         handle = ctypes.c_void_p()
         self._library.call(
             "qlif_tape_open_in",
             self._open(),
-            mode,
-            native.TYPE_F32,
+            *kind,
             *shape,
             memory.address if memory is not None and memory.bytes else None,
             memory.bytes if memory is not None else 0,
@@ -554,6 +578,16 @@ class _Outputs:
         self._writes.append((f"out.{name}", array))
         return array
 
+    def numbers(self, name: str, shape: Tuple[int, ...]) -> Optional[Array]:
+        """Numbers of the type that the caller's array has."""
+        value = self._given.get(name)
+        if value is None:
+            return self.get(name, shape, np.float32)
+        self._left.discard(name)
+        array = written_numbers(f"out.{name}", value, self._device, shape, self._stream)
+        self._writes.append((f"out.{name}", array))
+        return array
+
     def bytes(self, name: str, count: int) -> Array:
         self._left.discard(name)
         value = self._given.get(name)
@@ -574,6 +608,10 @@ class _Outputs:
 
 def _address(array: Optional[Array]) -> Optional[int]:
     return None if array is None else array.address
+
+
+def _type(array: Optional[Array]) -> int:
+    return native.TYPE_F32 if array is None else array.type
 
 
 def _owner(array: Optional[Array]) -> Any:

@@ -49,6 +49,9 @@ WANTED_MODULATION = 2
 WANTED_STATE = 4
 WANTED_PARAMETERS = 8
 
+# The types of 16 bits that an input may have, and its gradient then has. All else is float32.
+NARROW = (torch.float16, torch.bfloat16)
+
 LINEAR_INPUT = 1
 LINEAR_WEIGHT = 2
 LINEAR_BIAS = 4
@@ -98,10 +101,10 @@ def _fake_run(input, parameters, modulation, state, draws, row_index, uniforms, 
     host = input.device.type == "cpu"
     return (
         input.new_empty(shape, dtype=torch.bool),
-        input.new_empty(shape),
-        input.new_empty(shape),
-        input.new_empty([model.variables, *shape[1:]]),
-        input.new_empty([bin(traces).count("1"), *shape]),
+        input.new_empty(shape, dtype=torch.float32),
+        input.new_empty(shape, dtype=torch.float32),
+        input.new_empty([model.variables, *shape[1:]], dtype=torch.float32),
+        input.new_empty([bin(traces).count("1"), *shape], dtype=torch.float32),
         torch.empty([4], dtype=torch.int64, device="cpu"),
         input.new_empty([_tape_bytes(model, shape, host) if record else 0], dtype=torch.uint8),
     )
@@ -112,10 +115,10 @@ def _fake_run_backward(
     normals, tape, config, wanted,
 ):  # fmt: skip
 
-    def result(like, bit):
-        return input.new_empty(list(like.shape) if like is not None and wanted & bit else [0])
+    def result(like, bit, dtype=torch.float32):
+        return input.new_empty(list(like.shape) if like is not None and wanted & bit else [0], dtype=dtype)
 
-    made = [result(input, WANTED_INPUT)]
+    made = [result(input, WANTED_INPUT, input.dtype)]
     made += [result(parameter, WANTED_PARAMETERS << i) for i, parameter in enumerate(parameters)]
     return [*made, result(modulation, WANTED_MODULATION), result(state, WANTED_STATE)]
 
@@ -234,7 +237,7 @@ def _is_shared(state, input) -> bool:
 
 def _arguments(model, input, parameters, modulation, state, draws, row_index, uniforms, normals) -> Dict[str, Any]:
     """A forward call's arguments for `Kernel.forward`."""
-    _require("input", input, input)
+    _require("input", input, input, input.dtype if input.dtype in NARROW else torch.float32)
     table = model.config._model()
     if draws.device.type != "cpu" or draws.dtype is not torch.int64 or tuple(draws.shape) != (4,):
         raise ValueError(

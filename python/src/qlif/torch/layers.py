@@ -183,7 +183,7 @@ class _DynamicSpikeProbability:
 
 
 def _input(name: str, value: Any, dimensions: str, neurons: int, like: Tensor) -> Tensor:
-    """An input as the operator takes it: float32, which is one copy of what is not."""
+    """An input as the operator takes it: float32 or, as it is, of 16 bits; one copy of what is of another type."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name}: got {type(value).__name__}, expected a tensor")
     if value.layout is not torch.strided:
@@ -195,7 +195,7 @@ def _input(name: str, value: Any, dimensions: str, neurons: int, like: Tensor) -
         raise ValueError(f"{name}: got a tensor on {value.device}, expected one on {like.device}, where the layer is")
     if value.is_complex():
         raise TypeError(f"{name}: got {value.dtype}, expected real numbers")
-    return value if value.dtype is torch.float32 else value.float()
+    return value if value.dtype is torch.float32 or value.dtype in _operators.NARROW else value.float()
 
 
 class QLIF(nn.Module):
@@ -210,8 +210,8 @@ class QLIF(nn.Module):
     The state carries the graph from step to step, so a loss at any step reaches all earlier steps; a loop over steps
     gives the same spikes and gradients as one call of QLIFLayer over all of them. A new batch size starts a fresh state,
     as `reset` and `resize` do; a fresh state draws a seed from PyTorch's CPU generator (or `generator`), so
-    torch.manual_seed determines all draws. Runs on one device and computes in float32; other inputs are converted, at
-    the cost of one copy.
+    torch.manual_seed determines all draws. Runs on one device and computes in float32; inputs of float16 and
+    bfloat16 are read as they are, others are converted, at the cost of one copy.
 
     preset: "2025-08-15" or "2025-08-24" for the public snapshot of that date; None: the model of docs/model.md, in which
     eta and homeostasis have an effect. readout: "single_qubit", "multi_qubit" (quantum_wire qubits; quantum_threshold

@@ -417,8 +417,20 @@ void requireShape(const char *name, const Tensor &tensor, at::IntArrayRef shape)
   TORCH_CHECK_VALUE(tensor.sizes() == shape, name, ": got the shape ", tensor.sizes(), ", expected ", shape);
 }
 
+/** What the library calls the type of numbers; of others, that of float32. */
+int32_t typeOf(const Tensor &numbers) {
+  switch (numbers.scalar_type()) {
+    case at::kHalf:
+      return QLIF_TYPE_F16;
+    case at::kBFloat16:
+      return QLIF_TYPE_BF16;
+    default:
+      return QLIF_TYPE_F32;
+  }
+}
+
 Shape shapeOf(const Tensor &input) {
-  requireOn("input", input, input);
+  requireOn("input", input, input, typeOf(input) == QLIF_TYPE_F32 ? at::kFloat : input.scalar_type());
   TORCH_CHECK_VALUE(input.dim() == 3, "input: got the shape ", input.sizes(), ", expected (T, B, N)");
   return {input.size(0), input.size(1), input.size(2)};
 }
@@ -450,7 +462,8 @@ Call callOf(const Config &config, const Tensor &input, TensorList parameters, co
   args.steps = steps;
   args.batch = batch;
   args.neurons = neurons;
-  args.input = dataOf<float>(call.kept(input));
+  args.input = dataOf<void>(call.kept(input));
+  args.input_type = typeOf(input);
 
   TORCH_CHECK_VALUE(draws.device().is_cpu() && draws.scalar_type() == at::kLong && draws.dim() == 1 && draws.size(0) == 4,
       "draws: got ", draws.scalar_type(), " of shape ", draws.sizes(), " on ", draws.device(),
@@ -585,7 +598,7 @@ RunResult run(const Tensor &input, TensorList parameters, const OptionalTensor &
   Call call = callOf(lease.config(), input, parameters, modulation, state, draws, rowIndex, uniforms, normals);
   const Shape &shape = call.shape;
   qlif_forward_args &args = call.args;
-  const auto floats = input.options();
+  const auto floats = input.options().dtype(at::kFloat);
   TORCH_CHECK_VALUE(traces >= 0 && traces >> lease.config().traces == 0, "traces: got ", traces, ", expected bits of ",
       lease.config().traces, " traces");
 
@@ -662,22 +675,24 @@ std::vector<Tensor> runBackward(const OptionalTensor &gradSpikeValues, const Opt
     }
   }
   std::vector<Tensor> results;
+  const auto floats = input.options().dtype(at::kFloat);
   const std::vector<int64_t> ofInput = wanted & INPUT ? shape.run() : std::vector<int64_t>{0};
   results.push_back(emptyResult(ofInput, input.options()));
   for (int32_t i = 0; i < lease.config().parameters; i++) {
     const bool asked = wanted / PARAMETERS >> i & 1;
-    results.push_back(at::empty(asked ? parameters[i].sizes() : at::IntArrayRef{0}, input.options()));
+    results.push_back(at::empty(asked ? parameters[i].sizes() : at::IntArrayRef{0}, floats));
     args.grad_parameters[i] = asked ? dataOf<float>(results.back()) : nullptr;
   }
   const bool modulated = wanted & MODULATION && modulation.has_value();
-  results.push_back(emptyResult(modulated ? modulation->sizes() : at::IntArrayRef{0}, input.options()));
+  results.push_back(emptyResult(modulated ? modulation->sizes() : at::IntArrayRef{0}, floats));
   args.grad_modulation = modulated ? dataOf<float>(results.back()) : nullptr;
   const bool started = wanted & STATE && state.has_value();
-  results.push_back(emptyResult(started ? at::IntArrayRef(ofState) : at::IntArrayRef{0}, input.options()));
+  results.push_back(emptyResult(started ? at::IntArrayRef(ofState) : at::IntArrayRef{0}, floats));
   for (int32_t i = 0; started && i < lease.config().variables; i++) {
     args.grad_initial_state[i] = dataOf<float>(results.back()) + i * elements;
   }
-  args.grad_input = wanted & INPUT ? dataOf<float>(results.front()) : nullptr;
+  args.grad_input = wanted & INPUT ? dataOf<void>(results.front()) : nullptr;
+  args.grad_input_type = typeOf(input);
   Tensor scratch = scratchFor(lease, shape, input);
   if (scratch.defined()) {
     args.scratch = dataOf<char>(scratch);

@@ -291,8 +291,8 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * Whether calls and tapes may have numbers of this type: {@link DType#F32} always, {@link DType#F16} and {@link DType#BF16} on {@code
-     * cpu:scalar} and {@code cpu:native}. It computes in float32 in any case.
+     * Whether calls and tapes may have numbers of this type: {@link DType#F32} always, {@link DType#F16} and {@link DType#BF16} on all devices
+     * but {@code cpu:simd}. It computes in float32 in any case.
      */
     public boolean takes(DType type) {
         return backend.takes(Objects.requireNonNull(type, "type"));
@@ -315,7 +315,7 @@ public final class Kernel implements AutoCloseable {
     }
 
     private String takers() {
-        return "a kernel on " + device + " takes no numbers of 16 bits; cpu:scalar and cpu:native do";
+        return "a kernel on " + device + " takes no numbers of 16 bits; cpu:scalar, cpu:native and GPUs do";
     }
 
     /** What tapes of this kernel know it by. */

@@ -12,19 +12,17 @@ import java.util.TreeSet;
 final class Comparison {
     private record Key(ContenderKind kind, Shape shape, Pass pass, int threads) {}
 
-    private final Map<Key, Double> speeds = new HashMap<>();
+    private final Map<Key, Score> scores = new HashMap<>();
     private final List<Shape> shapes = new ArrayList<>();
     private final TreeSet<Integer> threads = new TreeSet<>();
 
     /** Shapes keep the order in which they come. */
-    Comparison(List<Score> scores) {
-        for (Score score : scores) {
+    Comparison(List<Score> all) {
+        for (Score score : all) {
             Shape shape = Shape.parse(score.parameter("shape"));
             int count = Integer.parseInt(score.parameter("threads"));
             Pass pass = score.benchmark().endsWith(".train") ? Pass.TRAIN : Pass.FORWARD;
-            speeds.put(
-                    new Key(ContenderKind.valueOf(score.parameter("contender")), shape, pass, count),
-                    score.millionsPerSecond());
+            scores.put(new Key(ContenderKind.valueOf(score.parameter("contender")), shape, pass, count), score);
             if (!shapes.contains(shape)) {
                 shapes.add(shape);
             }
@@ -45,20 +43,27 @@ final class Comparison {
     /** The passes compared. */
     List<Pass> passes() {
         return Arrays.stream(Pass.values())
-                .filter(pass -> speeds.keySet().stream().anyMatch(key -> key.pass == pass))
+                .filter(pass -> scores.keySet().stream().anyMatch(key -> key.pass == pass))
                 .toList();
     }
 
     /** Who was timed in {@code pass}. */
     List<ContenderKind> contenders(Pass pass) {
         return Arrays.stream(ContenderKind.values())
-                .filter(kind -> speeds.keySet().stream().anyMatch(key -> key.pass == pass && key.kind == kind))
+                .filter(kind -> scores.keySet().stream().anyMatch(key -> key.pass == pass && key.kind == kind))
                 .toList();
     }
 
     /** Millions of neuron-steps a second, or NaN if that was not timed. */
     double millionsPerSecond(ContenderKind kind, Shape shape, Pass pass, int threads) {
-        return speeds.getOrDefault(new Key(kind, shape, pass, threads), Double.NaN);
+        Score score = scores.get(new Key(kind, shape, pass, threads));
+        return score == null ? Double.NaN : score.millionsPerSecond();
+    }
+
+    /** How far iterations lay from that, as a share of it: half their range; NaN if it was not timed. */
+    double spread(ContenderKind kind, Shape shape, Pass pass, int threads) {
+        Score score = scores.get(new Key(kind, shape, pass, threads));
+        return score == null ? Double.NaN : score.spread();
     }
 
     /** A Markdown table of each pass. */
@@ -67,8 +72,7 @@ final class Comparison {
         for (Pass pass : passes()) {
             List<String> header = new ArrayList<>(List.of(pass == Pass.FORWARD ? "Forward" : "Forward + backward"));
             header.add("threads");
-            shapes.forEach(
-                    shape -> header.add("(" + shape.steps() + ", " + shape.batch() + ", " + shape.neurons() + ")"));
+            shapes.forEach(shape -> header.add(shape.inBrackets()));
             MarkdownTable table = new MarkdownTable(header);
             for (ContenderKind kind : contenders(pass)) {
                 for (int count : threads()) {

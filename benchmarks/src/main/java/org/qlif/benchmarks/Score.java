@@ -12,6 +12,7 @@ import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.util.Statistics;
 
 /**
  * A JMH result as neuron-steps a second.
@@ -20,9 +21,16 @@ import org.openjdk.jmh.results.RunResult;
  * @param parameters the benchmark's parameters, by name
  * @param microseconds the time of a call: the median of the iterations of all forks, which a disturbed one does not move
  * @param error half the width of the mean's 99.9 % confidence interval, as a share of the mean; NaN from a single iteration
+ * @param spread half the way from the least to the greatest iteration, as a share of the median
  * @param allocated the bytes that a call allocates, or NaN without the gc profiler
  */
-record Score(String benchmark, Map<String, String> parameters, double microseconds, double error, double allocated) {
+record Score(
+        String benchmark,
+        Map<String, String> parameters,
+        double microseconds,
+        double error,
+        double spread,
+        double allocated) {
     private static final String ALLOCATION = "gc.alloc.rate.norm";
 
     /** Those results that are times of calls with a known number of neuron-steps. */
@@ -43,14 +51,16 @@ record Score(String benchmark, Map<String, String> parameters, double microsecon
         }
         String[] name = params.getBenchmark().split("\\.");
         Result<?> primary = result.getPrimaryResult();
+        Statistics times = primary.getStatistics();
         Result<?> allocation = result.getSecondaryResults().get(ALLOCATION);
         double perMicrosecond =
                 TimeUnit.SECONDS.toMicros(1) / (double) params.getTimeUnit().convert(1, TimeUnit.SECONDS);
         return Optional.of(new Score(
                 name[name.length - 2] + "." + name[name.length - 1],
                 parameters,
-                primary.getStatistics().getPercentile(50) * perMicrosecond,
+                times.getPercentile(50) * perMicrosecond,
                 primary.getScoreError() / primary.getScore(),
+                (times.getMax() - times.getMin()) / 2 / times.getPercentile(50),
                 allocation == null ? Double.NaN : allocation.getScore()));
     }
 

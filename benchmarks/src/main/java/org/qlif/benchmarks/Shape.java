@@ -49,6 +49,11 @@ record Shape(int steps, int batch, int neurons) {
         return steps * elements();
     }
 
+    /** As in a text: {@code (T, B, N)}. */
+    String inBrackets() {
+        return "(" + steps + ", " + batch + ", " + neurons + ")";
+    }
+
     @Override
     public String toString() {
         return steps + "x" + batch + "x" + neurons;

@@ -6,22 +6,36 @@ import java.awt.Font;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.MathContext;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import org.knowm.xchart.CategoryChart;
-import org.knowm.xchart.CategoryChartBuilder;
-import org.knowm.xchart.style.CategoryStyler;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.style.Styler.ChartTheme;
 import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.XYStyler;
+import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.qlif.io.OutputFile;
 import org.qlif.training.Pictures;
 
-/** Bars of neuron-steps a second, grouped by shape, on a logarithmic axis: the contenders lie three orders of magnitude apart. */
+/**
+ * Dots of neuron-steps a second, with bars for the spread of the iterations, a column for each shape. The axis is logarithmic, so that equal distances are equal
+ * ratios: the contenders lie three orders of magnitude apart.
+ */
 final class SpeedPlot {
-    private static final int WIDTH = 1100;
-    private static final int HEIGHT = 620;
+    private static final int WIDTH = 900;
+    private static final int HEIGHT = 400;
+    private static final int LEGEND_HEIGHT = 90;
+
+    /** How far apart the dots of a shape's neighbouring contenders are; shapes are 1 apart. */
+    private static final double STEP = 0.1;
+
+    private static final int MARKER_SIZE = 10;
+
+    /** A bar is not drawn longer than this share of the speed, since it must end above 0. */
+    private static final double LONGEST_BAR = 0.9;
 
     /** Each contender keeps its colour in every plot; told apart by lightness too. */
     private static final Map<ContenderKind, Color> COLOURS = Map.of(
@@ -34,65 +48,99 @@ final class SpeedPlot {
 
     private SpeedPlot() {}
 
-    /** Bars of one pass and number of threads. */
-    static CategoryChart chart(Comparison comparison, Pass pass, int threads) {
-        List<Shape> shapes = comparison.shapes();
-        CategoryChart chart = new CategoryChartBuilder()
+    /**
+     * Dots of one pass and number of threads.
+     *
+     * @param kinds who has a place beside each shape, and a line of the legend
+     * @param legend whether to explain the dots below
+     */
+    static XYChart chart(Comparison comparison, List<ContenderKind> kinds, Pass pass, int threads, boolean legend) {
+        XYChart chart = new XYChartBuilder()
                 .width(WIDTH)
-                .height(HEIGHT)
+                .height(HEIGHT + (legend ? LEGEND_HEIGHT : 0))
                 .theme(ChartTheme.XChart)
                 .title((pass == Pass.FORWARD ? "Forward" : "Forward + backward") + ", " + threads
                         + (threads == 1 ? " thread" : " threads"))
-                .xAxisTitle("time steps x batch x neurons")
                 .yAxisTitle("M neuron-steps/s (logarithmic)")
                 .build();
-        CategoryStyler styler = chart.getStyler();
-        styler.setAvailableSpaceFill(0.9);
-        styler.setLabelsVisible(true);
-        styler.setLabelsPosition(1.05);
-        styler.setLabelsFont(new Font(Font.SANS_SERIF, Font.PLAIN, 11));
-        styler.setYAxisLogarithmic(true);
-        styler.setPlotBorderVisible(false);
-        styler.setPlotGridVerticalLinesVisible(false);
-        styler.setLegendPosition(LegendPosition.OutsideS);
-        styler.setLegendLayout(LegendLayout.Vertical);
-        styler.setLegendBorderColor(Color.WHITE);
-        styler.setChartBackgroundColor(Color.WHITE);
+        style(chart.getStyler(), comparison.shapes(), legend);
         double lowest = Double.MAX_VALUE;
         double highest = 0;
-        for (ContenderKind kind : comparison.contenders(pass)) {
-            List<Double> speeds = new ArrayList<>();
-            for (Shape shape : shapes) {
-                double speed = comparison.millionsPerSecond(kind, shape, pass, threads);
-                // XChart leaves a null out.
-                speeds.add(Double.isNaN(speed) ? null : speed);
-                if (!Double.isNaN(speed)) {
-                    lowest = Math.min(lowest, speed);
-                    highest = Math.max(highest, speed);
+        for (ContenderKind kind : kinds) {
+            double[] speeds = speeds(comparison, kind, pass, threads);
+            double[] bars = new double[speeds.length];
+            double[] places = new double[speeds.length];
+            for (int i = 0; i < speeds.length; i++) {
+                places[i] = i + STEP * (kinds.indexOf(kind) - (kinds.size() - 1) / 2.0);
+                double spread = comparison.spread(kind, comparison.shapes().get(i), pass, threads);
+                bars[i] = Double.isNaN(spread) ? 0 : speeds[i] * Math.min(spread, LONGEST_BAR);
+                if (!Double.isNaN(speeds[i])) {
+                    lowest = Math.min(lowest, speeds[i] - bars[i]);
+                    highest = Math.max(highest, speeds[i] + bars[i]);
                 }
             }
-            chart.addSeries(kind.title(), shapes.stream().map(Shape::toString).toList(), speeds)
-                    .setFillColor(COLOURS.get(kind));
+            XYSeries series = chart.addSeries(kind.title(), places, speeds, bars);
+            series.setMarker(SeriesMarkers.CIRCLE).setMarkerColor(COLOURS.get(kind));
+            series.setLineColor(COLOURS.get(kind));
         }
-        styler.setYAxisMin(Math.pow(10, Math.floor(Math.log10(lowest))));
-        styler.setYAxisMax(Math.pow(10, Math.ceil(Math.log10(highest))));
-        styler.setYAxisTickLabelsFormattingFunction(SpeedPlot::tick);
+        chart.getStyler().setYAxisMin(Math.pow(10, Math.floor(Math.log10(lowest))));
+        chart.getStyler().setYAxisMax(Math.pow(10, Math.ceil(Math.log10(highest))));
         return chart;
     }
 
-    /** Of ticks and of the numbers above the bars: two significant digits, three from 100 on. */
+    private static void style(XYStyler styler, List<Shape> shapes, boolean legend) {
+        styler.setDefaultSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
+        styler.setMarkerSize(MARKER_SIZE);
+        styler.setYAxisLogarithmic(true);
+        styler.setYAxisTickLabelsFormattingFunction(SpeedPlot::tick);
+        styler.setXAxisMin(-0.5);
+        styler.setXAxisMax(shapes.size() - 0.5);
+        // Wide enough that ticks are a whole number apart, narrow enough that each shape has one.
+        styler.setXAxisTickMarkSpacingHint(3 * WIDTH / (4 * shapes.size()));
+        styler.setXAxisTickLabelsFormattingFunction(place -> shape(shapes, place));
+        styler.setPlotBorderVisible(false);
+        styler.setPlotGridVerticalLinesVisible(false);
+        styler.setAxisTickLabelsFont(new Font(Font.SANS_SERIF, Font.PLAIN, 12));
+        styler.setChartBackgroundColor(Color.WHITE);
+        styler.setLegendVisible(legend);
+        styler.setLegendPosition(LegendPosition.OutsideS);
+        styler.setLegendLayout(LegendLayout.Vertical);
+        styler.setLegendBorderColor(Color.WHITE);
+    }
+
+    /** A shape's name at its place. Between two as many blanks as nowhere else: XChart wants all labels to differ. */
+    private static String shape(List<Shape> shapes, double place) {
+        int index = (int) Math.round(place);
+        if (Math.abs(place - index) > STEP / 2 || index < 0 || index >= shapes.size()) {
+            return " ".repeat((int) Math.round(2 * place) + 2);
+        }
+        return shapes.get(index).inBrackets();
+    }
+
+    private static double[] speeds(Comparison comparison, ContenderKind kind, Pass pass, int threads) {
+        return comparison.shapes().stream()
+                .mapToDouble(shape -> comparison.millionsPerSecond(kind, shape, pass, threads))
+                .toArray();
+    }
+
+    /** Ticks are at powers of ten, near enough. */
     private static String tick(double value) {
         return new BigDecimal(value)
-                .round(new MathContext(value < 100 ? 2 : 3))
+                .round(new MathContext(2))
                 .stripTrailingZeros()
                 .toPlainString();
     }
 
-    /** Writes forward and training below each other, with the most threads, as PNG. */
+    /** Writes forward and training below each other, with the most threads and one legend, as PNG. */
     static void write(Comparison comparison, OutputFile file) throws IOException {
         int threads = comparison.threads().getLast();
-        List<CategoryChart> charts = comparison.passes().stream()
-                .map(pass -> chart(comparison, pass, threads))
+        List<Pass> passes = comparison.passes();
+        List<ContenderKind> kinds = Arrays.stream(ContenderKind.values())
+                .filter(kind -> passes.stream()
+                        .anyMatch(pass -> comparison.contenders(pass).contains(kind)))
+                .toList();
+        List<XYChart> charts = passes.stream()
+                .map(pass -> chart(comparison, kinds, pass, threads, pass == passes.getLast()))
                 .toList();
         Pictures.write(file, charts);
     }

@@ -12,6 +12,8 @@ import java.util.Map;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYSeries;
 import org.qlif.training.Pictures;
 
 class ComparisonTest {
@@ -28,7 +30,7 @@ class ComparisonTest {
     private static Score score(String method, ContenderKind kind, Shape shape, int threads, double microseconds) {
         Map<String, String> parameters =
                 Map.of("contender", kind.name(), "shape", shape.toString(), "threads", Integer.toString(threads));
-        return new Score("ContenderBenchmark." + method, parameters, microseconds, 0.01, Double.NaN);
+        return new Score("ContenderBenchmark." + method, parameters, microseconds, 0.01, 0.02, Double.NaN);
     }
 
     @Test
@@ -69,6 +71,29 @@ class ComparisonTest {
         assertThat(ScoreTable.markdown(scores))
                 .contains("ContenderBenchmark.forward\n\n|")
                 .contains("\nContenderBenchmark.train\n\n|");
+    }
+
+    @Test
+    void theSpreadOfIterationsIsKept() {
+        assertThat(comparison.spread(ContenderKind.SIMD, LARGE, Pass.FORWARD, 2))
+                .isEqualTo(0.02);
+        assertThat(comparison.spread(ContenderKind.C, SMALL, Pass.FORWARD, 2)).isNaN();
+    }
+
+    @Test
+    void thePlotHasADotWithABarForEachShape() {
+        List<ContenderKind> kinds = List.of(ContenderKind.SIMD, ContenderKind.C);
+
+        XYChart chart = SpeedPlot.chart(comparison, kinds, Pass.FORWARD, 2, true);
+
+        XYSeries simd = chart.getSeries(ContenderKind.SIMD.title());
+        assertThat(simd.getYData()).containsExactly(new double[] {655.36, 512}, within(1e-9));
+        assertThat(simd.getExtraValues()).containsExactly(new double[] {13.1072, 10.24}, within(1e-9));
+        XYSeries c = chart.getSeries(ContenderKind.C.title());
+        assertThat(c.getYData()[1]).isNaN();
+        assertThat(c.getXData()[0]).isGreaterThan(simd.getXData()[0]).isLessThan(simd.getXData()[1]);
+        assertThat(chart.getStyler().getYAxisMin()).isEqualTo(100);
+        assertThat(chart.getStyler().isLegendVisible()).isTrue();
     }
 
     @Test

@@ -30,7 +30,7 @@ class CudaContractTest extends KernelContract {
     @Nested
     class Narrow extends NarrowContract {
         Narrow() {
-            super(DEVICE, false);
+            super(DEVICE, true);
         }
     }
 

@@ -178,7 +178,7 @@ abstract class NarrowContract {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(argument + ": got ")
                 .hasMessageEndingWith("expected F32: a kernel on " + device
-                        + " takes no numbers of 16 bits; cpu:scalar and cpu:native do");
+                        + " takes no numbers of 16 bits; cpu:scalar, cpu:native and GPUs do");
     }
 
     /** Every number that there is, infinities and NaN among them. */

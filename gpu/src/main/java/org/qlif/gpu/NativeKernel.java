@@ -179,7 +179,7 @@ final class NativeKernel implements BackendKernel {
 
     @Override
     public boolean takes(DType type) {
-        return type == DType.F32 || (site.number() == qlif_h.QLIF_HOST() && DType.NUMBERS.contains(type));
+        return DType.NUMBERS.contains(type);
     }
 
     @Override
