@@ -8,8 +8,8 @@
  *   - nothing may wait or copy while a stream is captured;
  *   - whatever is left at the end of the process makes it fail, with exit code 70.
  * Work is done at once: streams, events and graphs order nothing, and what is captured is done when it is captured, not when it is
- * launched. Two functions are for tests: pretended_pause lets work look as if it were under way, so that whoever waits for it waits, and
- * pretended_left counts what is there.
+ * launched. Three functions are for tests: pretended_pause lets work look as if it were under way, so that whoever waits for it waits,
+ * pretended_left counts what is there, and pretended_capture pretends that another library captures.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -49,6 +49,10 @@ static int holds;
 static int handles;
 static void *captured;
 static pthread_t capturing;
+/* Somebody else's capture, in the mode that forbids all threads to allocate and free; and whether one did all the same. */
+static int elsewhere;
+static int ended;
+static __thread int capture_mode;
 static char context;
 static size_t used;
 
@@ -77,6 +81,30 @@ static int complain(const char *function, const char *what, int result) {
       return complain(__func__, "while a stream is captured", CAPTURE_UNSUPPORTED); \
     }                                                                              \
   } while (0)
+
+/* Of what a capture elsewhere forbids, unless this thread's mode is the relaxed one. */
+#define END_CAPTURE_ELSEWHERE                                                              \
+  do {                                                                                     \
+    if (elsewhere && capture_mode != 2) {                                                  \
+      ended = 1;                                                                           \
+      return complain(__func__, "ends a capture of another thread", CAPTURE_UNSUPPORTED); \
+    }                                                                                      \
+  } while (0)
+
+/* Begins a capture as of another library's thread, or ends it: whether it was ended before. */
+API int pretended_capture(int begin) {
+  int before = ended;
+  elsewhere = begin;
+  ended = 0;
+  return before;
+}
+
+API int cuThreadExchangeStreamCaptureMode(int *mode) {
+  int before = capture_mode;
+  capture_mode = *mode;
+  *mode = before;
+  return capture_mode >= 0 && capture_mode <= 2 ? SUCCESS : INVALID_VALUE;
+}
 
 /* Pauses all work, or lets it go on. */
 API void pretended_pause(int pause) {
@@ -246,18 +274,25 @@ API int cuCtxSynchronize(void) {
   if (captured != NULL) {
     return complain(__func__, "while a stream is captured", CAPTURE_UNSUPPORTED);
   }
+  /* Whatever this thread's mode. */
+  if (elsewhere) {
+    ended = 1;
+    return complain(__func__, "ends a capture of another thread", CAPTURE_UNSUPPORTED);
+  }
   return await();
 }
 
 API int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
+  END_CAPTURE_ELSEWHERE;
   return allocate(address, bytes, OF_DEVICE);
 }
 
 API int cuMemFree_v2(uint64_t address) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
+  END_CAPTURE_ELSEWHERE;
   return release(__func__, address, OF_DEVICE);
 }
 
@@ -273,6 +308,7 @@ API int cuMemGetInfo_v2(size_t *available, size_t *total) {
 API int cuMemHostAlloc(void **address, size_t bytes, unsigned flags) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
+  END_CAPTURE_ELSEWHERE;
   (void)flags;
   return allocate((uintptr_t *)address, bytes, OF_HOST);
 }
@@ -280,6 +316,7 @@ API int cuMemHostAlloc(void **address, size_t bytes, unsigned flags) {
 API int cuMemFreeHost(void *address) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
+  END_CAPTURE_ELSEWHERE;
   return release(__func__, (uintptr_t)address, OF_HOST);
 }
 
@@ -408,7 +445,7 @@ API int cuEventSynchronize(void *event) {
   return event != NULL ? await() : INVALID_VALUE;
 }
 
-API int cuEventElapsedTime_v2(float *milliseconds, void *start, void *last) {
+API int cuEventElapsedTime(float *milliseconds, void *start, void *last) {
   REQUIRE_CONTEXT;
   *milliseconds = 0.5f;
   return start != NULL && last != NULL ? SUCCESS : INVALID_VALUE;

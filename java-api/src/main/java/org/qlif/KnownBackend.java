@@ -65,7 +65,9 @@ enum KnownBackend {
                 .findFirst()
                 .map(known -> "'" + device + "' comes with the artifact " + known.artifact
                         + (known == NATIVE || known == CUDA
-                                ? ", which is needed twice, as it is and with the classifier linux-x86_64-cuda13"
+                                ? ", which is needed twice, as it is and with the classifier linux-"
+                                        + (System.getProperty("os.arch").equals("aarch64") ? "aarch64" : "x86_64")
+                                        + "-cuda13"
                                 : "")
                         + "; add it to the class path or module path");
     }

@@ -90,7 +90,8 @@ class PackagesTest {
 
     private static boolean hasLibrary() throws IOException {
         try (JarFile jar = new JarFile(TARGET.resolve("spikes-all.jar").toFile())) {
-            return jar.getEntry("org/qlif/gpu/linux-x86_64/libqlif.so") != null;
+            String architecture = System.getProperty("os.arch").equals("aarch64") ? "aarch64" : "x86_64";
+            return jar.getEntry("org/qlif/gpu/linux-" + architecture + "/libqlif.so") != null;
         }
     }
 

@@ -370,6 +370,28 @@ class CudaLifetimeTest {
         graph.launch(stream);
     }
 
+    /** Another library captures a stream in the mode in which no thread may allocate or free, unless it says that it knows. */
+    @Test
+    void allocatesAndReclaimsWhileOthersCapture() throws Exception {
+        PretendedDriver driver = PretendedDriver.get();
+        int before = driver.left();
+        driver.beginCapture();
+        boolean ended;
+        try {
+            CudaStream stream = device.newStream();
+            CudaEvent event = device.newEvent();
+            device.allocate(SIZE);
+            device.allocatePinned(SIZE);
+            event.record(stream);
+            event.close();
+            stream.close();
+            awaitCollected("released", () -> driver.left() <= before);
+        } finally {
+            ended = driver.endCapture();
+        }
+        assertThat(ended).isFalse();
+    }
+
     @Test
     void tensorsKeepTheirBuffer() throws Exception {
         PretendedDriver driver = PretendedDriver.get();

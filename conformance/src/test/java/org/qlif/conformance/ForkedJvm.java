@@ -31,7 +31,10 @@ abstract class ForkedJvm {
     /** The modules of the native backend, its library's jar among them: left out where the choice must not depend on a GPU. */
     static final String GPU = "org.qlif.gpu";
 
-    static final String LIBRARY = "org.qlif.gpu.linux_x86_64";
+    /** As the native library's jar names it. */
+    static final String ARCHITECTURE = System.getProperty("os.arch").equals("aarch64") ? "aarch64" : "x86_64";
+
+    static final String LIBRARY = "org.qlif.gpu.linux_" + ARCHITECTURE;
     static final List<String> VECTORS = List.of("--add-modules", "jdk.incubator.vector");
 
     @TempDir

@@ -160,7 +160,7 @@ class InstallationTest extends ForkedJvm {
         Output output = withNative(VECTORS, scalarOnly, "cuda:0", "cuda", "cuda:3", "cpu:native", "cpu:simd", "tpu");
         for (int i = 0; i < 4; i++) {
             assertThat(output.line(i))
-                    .contains("qlif-native", "linux-x86_64-cuda13")
+                    .contains("qlif-native", "linux-" + ARCHITECTURE + "-cuda13")
                     .doesNotContain("qlif-simd");
         }
         assertThat(output.line(4)).contains("qlif-simd").doesNotContain("qlif-native");
@@ -278,8 +278,9 @@ class InstallationTest extends ForkedJvm {
                 JAVA_TOOL_OPTIONS="-Dqlif.library=$1/$umlaut/libqlif.so -Dx=y" run -Dz=z
                 """);
         Path library = folder.resolve("libqlif.so");
-        try (InputStream bundled =
-                ForkedJvm.class.getClassLoader().getResourceAsStream("org/qlif/gpu/linux-x86_64/libqlif.so")) {
+        try (InputStream bundled = ForkedJvm.class
+                .getClassLoader()
+                .getResourceAsStream("org/qlif/gpu/linux-" + ARCHITECTURE + "/libqlif.so")) {
             assumeTrue(bundled != null, "the native library was not built");
             Files.copy(bundled, library);
         }

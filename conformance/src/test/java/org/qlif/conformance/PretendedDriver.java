@@ -20,6 +20,7 @@ final class PretendedDriver {
     private final MethodHandle pause;
     private final MethodHandle waiting;
     private final MethodHandle left;
+    private final MethodHandle capture;
 
     private PretendedDriver(SymbolLookup driver) {
         pause = LINKER.downcallHandle(
@@ -27,6 +28,9 @@ final class PretendedDriver {
         waiting = LINKER.downcallHandle(
                 driver.findOrThrow("pretended_waiting"), FunctionDescriptor.of(ValueLayout.JAVA_INT));
         left = LINKER.downcallHandle(driver.findOrThrow("pretended_left"), FunctionDescriptor.of(ValueLayout.JAVA_INT));
+        capture = LINKER.downcallHandle(
+                driver.findOrThrow("pretended_capture"),
+                FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
     }
 
     /** The driver; the test is skipped where it is a real one. */
@@ -55,6 +59,16 @@ final class PretendedDriver {
     /** How many allocations, holds on the context, streams, events and graphs there are. */
     int left() {
         return call(left);
+    }
+
+    /** Begins a capture as of another library's thread, in the mode that forbids other threads what is unsafe. */
+    void beginCapture() {
+        call(capture, 1);
+    }
+
+    /** Ends it: whether something that is forbidden had ended it before. */
+    boolean endCapture() {
+        return call(capture, 0) != 0;
     }
 
     private static int call(MethodHandle function, Object... arguments) {

@@ -3,6 +3,7 @@ package org.qlif.gpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.BiConsumer;
 import java.util.function.IntSupplier;
 import java.util.function.ToIntFunction;
 import org.qlif.gpu.ffi.cuda.cuda_h;
@@ -70,6 +71,27 @@ final class Context implements AutoCloseable {
         }
     }
 
+    /**
+     * Calls a function of the driver in this context that allocates or frees memory: another thread may capture a stream in the mode that
+     * forbids it to all threads, which ends its capture unless this thread says that it knows what it does.
+     */
+    void callBesideCaptures(String function, IntSupplier call) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment mode = arena.allocate(cuda_h.C_INT);
+            mode.set(cuda_h.C_INT, 0, cuda_h.CU_STREAM_CAPTURE_MODE_RELAXED());
+            exchange(mode);
+            try {
+                call(function, call);
+            } finally {
+                exchange(mode);
+            }
+        }
+    }
+
+    private static void exchange(MemorySegment mode) {
+        Driver.check(cuda_h.cuThreadExchangeStreamCaptureMode(mode), "cuThreadExchangeStreamCaptureMode");
+    }
+
     /** Calls a function of the driver in this context that answers with success or "not ready": whether it was success. */
     boolean isReady(String function, IntSupplier call) {
         enter();
@@ -87,15 +109,20 @@ final class Context implements AutoCloseable {
 
     /** Calls a function of the driver in this context that makes something: the handle or address that it writes to its argument. */
     long make(String function, ToIntFunction<MemorySegment> maker) {
+        return make(function, maker, this::call);
+    }
+
+    private static long make(
+            String function, ToIntFunction<MemorySegment> maker, BiConsumer<String, IntSupplier> caller) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment out = arena.allocate(cuda_h.C_LONG_LONG);
-            call(function, () -> maker.applyAsInt(out));
+            caller.accept(function, () -> maker.applyAsInt(out));
             return out.get(cuda_h.C_LONG_LONG, 0);
         }
     }
 
     /**
-     * Makes something that has its own hold on this context.
+     * Makes something that has its own hold on this context, whatever other threads capture.
      *
      * @param function the name of the driver's function
      * @param maker calls it, with where its result goes
@@ -104,7 +131,7 @@ final class Context implements AutoCloseable {
     <T> T own(String function, ToIntFunction<MemorySegment> maker, Owner<T> owner) {
         Context hold = retain();
         try {
-            return owner.of(hold, hold.make(function, maker));
+            return owner.of(hold, make(function, maker, hold::callBesideCaptures));
         } catch (Throwable failure) {
             hold.close();
             throw failure;

@@ -149,9 +149,7 @@ public final class CudaEvent implements AutoCloseable {
             try {
                 MemorySegment out = arena.allocate(cuda_h.C_FLOAT);
                 mark.context()
-                        .call(
-                                "cuEventElapsedTime",
-                                () -> cuda_h.cuEventElapsedTime_v2(out, start.handle(), mark.handle));
+                        .call("cuEventElapsedTime", () -> cuda_h.cuEventElapsedTime(out, start.handle(), mark.handle));
                 return out.get(cuda_h.C_FLOAT, 0);
             } finally {
                 start.exit();

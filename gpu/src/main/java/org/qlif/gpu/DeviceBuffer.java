@@ -62,7 +62,7 @@ public final class DeviceBuffer implements AutoCloseable {
                 }
             } finally {
                 // Waits for the device by itself, too, but is not promised to.
-                context().call("cuMemFree", () -> cuda_h.cuMemFree_v2(address));
+                context().callBesideCaptures("cuMemFree", () -> cuda_h.cuMemFree_v2(address));
             }
         }
     }

@@ -36,7 +36,8 @@ import org.qlif.gpu.ffi.qlif.qlif_h;
  */
 final class NativeLibrary {
     private static final String PROPERTY = "qlif.library";
-    private static final String PLATFORM = "linux-x86_64";
+    private static final String ARCHITECTURE = System.getProperty("os.arch").equals("aarch64") ? "aarch64" : "x86_64";
+    private static final String PLATFORM = "linux-" + ARCHITECTURE;
     /** Of the jar that it comes in, which also names the CUDA that its GPU code is built with. */
     private static final String CLASSIFIER = PLATFORM + "-cuda13";
 
@@ -44,7 +45,7 @@ final class NativeLibrary {
     /** Not the name of a package, so that no module can hide it. */
     private static final String RESOURCE = "org/qlif/gpu/" + PLATFORM + "/" + FILE;
     /** What the manifest of the classifier jar calls it. */
-    private static final String MODULE = "org.qlif.gpu.linux_x86_64";
+    private static final String MODULE = "org.qlif.gpu.linux_" + ARCHITECTURE;
 
     /** What the JVM has for each byte of a file name that its encoding doesn't know. */
     private static final char UNKNOWN = '\uFFFD';
@@ -100,8 +101,8 @@ final class NativeLibrary {
 
     private static void load() throws Unloadable {
         String system = System.getProperty("os.name") + " on " + System.getProperty("os.arch");
-        if (!system.equals("Linux on amd64")) {
-            throw new Unloadable("the native library runs on Linux on amd64 (x86-64); this is " + system);
+        if (!system.equals("Linux on amd64") && !system.equals("Linux on aarch64")) {
+            throw new Unloadable("the native library runs on Linux on amd64 (x86-64) and aarch64; this is " + system);
         }
         String given = System.getProperty(PROPERTY);
         if (given == null) {

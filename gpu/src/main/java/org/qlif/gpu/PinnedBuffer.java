@@ -50,7 +50,7 @@ public final class PinnedBuffer implements AutoCloseable {
                     context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
                 }
             } finally {
-                context().call("cuMemFreeHost", () -> cuda_h.cuMemFreeHost(address));
+                context().callBesideCaptures("cuMemFreeHost", () -> cuda_h.cuMemFreeHost(address));
             }
         }
     }

@@ -106,6 +106,15 @@ public class cuda_h extends cuda_h$shared {
     public static int CU_STREAM_CAPTURE_MODE_THREAD_LOCAL() {
         return CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     }
+    private static final int CU_STREAM_CAPTURE_MODE_RELAXED = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum CUstreamCaptureMode_enum.CU_STREAM_CAPTURE_MODE_RELAXED = 2
+     * }
+     */
+    public static int CU_STREAM_CAPTURE_MODE_RELAXED() {
+        return CU_STREAM_CAPTURE_MODE_RELAXED;
+    }
     private static final int CUDA_SUCCESS = (int)0L;
     /**
      * {@snippet lang=c :
@@ -1692,6 +1701,66 @@ public class cuda_h extends cuda_h$shared {
         }
     }
 
+    private static class cuThreadExchangeStreamCaptureMode {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cuda_h.C_INT,
+            cuda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuThreadExchangeStreamCaptureMode");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
+     * }
+     */
+    public static FunctionDescriptor cuThreadExchangeStreamCaptureMode$descriptor() {
+        return cuThreadExchangeStreamCaptureMode.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
+     * }
+     */
+    public static MethodHandle cuThreadExchangeStreamCaptureMode$handle() {
+        return cuThreadExchangeStreamCaptureMode.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
+     * }
+     */
+    public static MemorySegment cuThreadExchangeStreamCaptureMode$address() {
+        return cuThreadExchangeStreamCaptureMode.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode *mode)
+     * }
+     */
+    public static int cuThreadExchangeStreamCaptureMode(MemorySegment mode) {
+        var mh$ = cuThreadExchangeStreamCaptureMode.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuThreadExchangeStreamCaptureMode", mode);
+            }
+            return (int)mh$.invokeExact(mode);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class cuStreamEndCapture {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cuda_h.C_INT,
@@ -2296,68 +2365,6 @@ public class cuda_h extends cuda_h$shared {
         }
     }
 
-    private static class cuEventElapsedTime_v2 {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            cuda_h.C_INT,
-            cuda_h.C_POINTER,
-            cuda_h.C_POINTER,
-            cuda_h.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuEventElapsedTime_v2");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuEventElapsedTime_v2(float *pMilliseconds, CUevent hStart, CUevent hEnd)
-     * }
-     */
-    public static FunctionDescriptor cuEventElapsedTime_v2$descriptor() {
-        return cuEventElapsedTime_v2.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuEventElapsedTime_v2(float *pMilliseconds, CUevent hStart, CUevent hEnd)
-     * }
-     */
-    public static MethodHandle cuEventElapsedTime_v2$handle() {
-        return cuEventElapsedTime_v2.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuEventElapsedTime_v2(float *pMilliseconds, CUevent hStart, CUevent hEnd)
-     * }
-     */
-    public static MemorySegment cuEventElapsedTime_v2$address() {
-        return cuEventElapsedTime_v2.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuEventElapsedTime_v2(float *pMilliseconds, CUevent hStart, CUevent hEnd)
-     * }
-     */
-    public static int cuEventElapsedTime_v2(MemorySegment pMilliseconds, MemorySegment hStart, MemorySegment hEnd) {
-        var mh$ = cuEventElapsedTime_v2.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuEventElapsedTime_v2", pMilliseconds, hStart, hEnd);
-            }
-            return (int)mh$.invokeExact(pMilliseconds, hStart, hEnd);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
     private static class cuGraphInstantiateWithFlags {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cuda_h.C_INT,
@@ -2594,6 +2601,68 @@ public class cuda_h extends cuda_h$shared {
                 traceDowncall("cuGraphDestroy", hGraph);
             }
             return (int)mh$.invokeExact(hGraph);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuEventElapsedTime {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cuda_h.C_INT,
+            cuda_h.C_POINTER,
+            cuda_h.C_POINTER,
+            cuda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuEventElapsedTime");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuEventElapsedTime(float *pMilliseconds, CUevent hStart, CUevent hEnd)
+     * }
+     */
+    public static FunctionDescriptor cuEventElapsedTime$descriptor() {
+        return cuEventElapsedTime.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuEventElapsedTime(float *pMilliseconds, CUevent hStart, CUevent hEnd)
+     * }
+     */
+    public static MethodHandle cuEventElapsedTime$handle() {
+        return cuEventElapsedTime.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuEventElapsedTime(float *pMilliseconds, CUevent hStart, CUevent hEnd)
+     * }
+     */
+    public static MemorySegment cuEventElapsedTime$address() {
+        return cuEventElapsedTime.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuEventElapsedTime(float *pMilliseconds, CUevent hStart, CUevent hEnd)
+     * }
+     */
+    public static int cuEventElapsedTime(MemorySegment pMilliseconds, MemorySegment hStart, MemorySegment hEnd) {
+        var mh$ = cuEventElapsedTime.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuEventElapsedTime", pMilliseconds, hStart, hEnd);
+            }
+            return (int)mh$.invokeExact(pMilliseconds, hStart, hEnd);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
