@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# glibc.sh LIBRARY OBJDUMP: the library asks for nothing that glibc 2.28 does not have, and for no folder of the build.
+# glibc.sh LIBRARY [OBJDUMP]: the library asks for nothing that glibc 2.28 does not have, and for no folder of the build.
 set -eu
-objdump=$2
+objdump=${2:-objdump}
 command -v "$objdump" >/dev/null || { echo "skipped: there is no objdump"; exit 77; }
 newest=$("$objdump" -T "$1" | sed -n 's/.*(\{0,1\}GLIBC_\([0-9.]*\)).*/\1/p' | sort -Vu | tail -n 1)
 [ -n "$newest" ] || { echo "objdump names no version of glibc: $("$objdump" -T "$1" | head -n 20)"; exit 1; }
