@@ -10,16 +10,15 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 _HERE = Path(__file__).resolve().parent.parent
-_MAVEN = "{http://maven.apache.org/POM/4.0.0}"
 _RELATIVE_LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def dynamic_metadata(settings, project):
     """What scikit-build-core adds to the table [project]."""
     pom = next(path for path in (_HERE / "native" / "pom.xml", _HERE.parent / "pom.xml") if path.is_file())
-    properties = ElementTree.parse(pom).getroot().find(_MAVEN + "properties")
+    properties = ElementTree.parse(pom).getroot().find("{*}properties")
     address, repository = (
-        (properties.findtext(f"{_MAVEN}publisher.{name}") or "").strip() for name in ("url", "scm")
+        (properties.findtext(f"{{*}}publisher.{name}") or "").strip() for name in ("url", "scm")
     )
     files = f"{address}/blob/{reference(project['version'])}"
     urls = {}
