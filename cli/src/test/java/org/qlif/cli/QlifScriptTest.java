@@ -168,7 +168,8 @@ class QlifScriptTest {
         Checkout odd = new Checkout(folder, name).java("printf '%s\\n' \"$@\"");
         Invocation run = odd.environment("LC_ALL", "POSIX").qlif("devices", "a *");
         assertThat(run.exitCode()).isZero();
-        assertThat(run.out().lines()).contains("-Dqlif.cli.home=" + odd.root, odd.root + "/cli/target/qlif-cli.jar", "a *");
+        assertThat(run.out().lines())
+                .contains("-Dqlif.cli.home=" + odd.root, odd.root + "/cli/target/qlif-cli.jar", "a *");
     }
 
     private static boolean canName(String name) {
