@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The calls of qlif.h for a caller whose runtime guards memory: Java keeps the arena of a pointer open during a call only if the pointer is an
- * argument of that call, not if it is in a struct that an argument points to. So each function takes, after the arguments of its namesake in
- * qlif.h, any number of further pointers, which it ignores.
+ * The calls of qlif.h for runtimes that guard memory, such as Java's: a memory segment is kept alive during a native call only if it is an
+ * argument of the call, not if its address is inside a struct that an argument points to. So each function here takes the arguments of its
+ * namesake in qlif.h, followed by any number of further pointers, which it ignores. Everything else is as in qlif.h.
  */
 #ifndef QLIF_HELD_H
 #define QLIF_HELD_H
