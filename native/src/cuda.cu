@@ -138,37 +138,54 @@ class CudaTape final : public TapeStorage {
 // ---------------------------------------------------------------- kernels
 
 /**
- * The kernels that run a configuration: by whether the key is in the device's memory, for each use, or null; by what a tape keeps and
- * whether a call is a common one, or null.
+ * The kernels that run a configuration. The usual ones by type: forward by whether the key is in the device's memory and by use, backward by
+ * what a tape keeps; null where there is none.
  */
 template <class Model>
 struct Program {
-  Kernel<CudaForward<Model>> forward[2][USES];
-  Kernel<CudaBackward<Model>> backward[2][2];
+  Kernel<CudaForward<Model>> anyForward;
+  Kernel<CudaBackward<Model>> anyBackward[2];
   const char *name;
+  Kernel<CudaForward<Model>> forward[TYPES][2][USES];
+  Kernel<CudaBackward<Model>> backward[TYPES][2];
 };
 
 /** Kernels of any call. */
 template <class Model, class Forward, class Backward = Forward>
 Program<Model> plainProgram(const char *name) {
-  Kernel<CudaForward<Model>> forward = forwardKernel<Model, Forward, Use::ANY, false>;
-  return Program<Model>{{{forward}, {forward}},
-      {{backwardKernel<Model, Backward, false, false>, nullptr}, {backwardKernel<Model, Backward, true, false>, nullptr}}, name};
+  return Program<Model>{forwardKernel<Model, Forward, QLIF_TYPE_F32, Use::ANY, false>,
+      {backwardKernel<Model, Backward, QLIF_TYPE_F32, false, false>, backwardKernel<Model, Backward, QLIF_TYPE_F32, true, false>}, name, {}, {}};
 }
 
-template <class Model, class S, Use USE>
+template <class Model, class S, int TYPE, Use USE>
 void addUse(Program<Model> &program) {
-  program.forward[0][(int)USE] = forwardKernel<Model, S, USE, false>;
-  program.forward[1][(int)USE] = forwardKernel<Model, S, USE, drawsAny(S::possible())>;
+  program.forward[TYPE][0][(int)USE] = forwardKernel<Model, S, TYPE, USE, false>;
+  program.forward[TYPE][1][(int)USE] = forwardKernel<Model, S, TYPE, USE, drawsAny(S::possible())>;
 }
 
 /** With kernels of usual forward calls. */
 template <class Model, class S>
 void addUses(Program<Model> &program) {
-  addUse<Model, S, Use::BYTES>(program);
-  addUse<Model, S, Use::VALUES>(program);
-  addUse<Model, S, Use::TAPED_BYTES>(program);
-  addUse<Model, S, Use::TAPED_VALUES>(program);
+  addUse<Model, S, QLIF_TYPE_F32, Use::BYTES>(program);
+  addUse<Model, S, QLIF_TYPE_F32, Use::VALUES>(program);
+  addUse<Model, S, QLIF_TYPE_F32, Use::TAPED_BYTES>(program);
+  addUse<Model, S, QLIF_TYPE_F32, Use::TAPED_VALUES>(program);
+}
+
+/** With kernels of usual calls of 16 bits, which are for spike values; Known: the options and the surrogate. */
+template <class Model, class S, class Known, int TYPE>
+void addNarrow(Program<Model> &program) {
+  addUse<Model, S, TYPE, Use::VALUES>(program);
+  addUse<Model, S, TYPE, Use::TAPED_VALUES>(program);
+  program.backward[TYPE][0] = backwardKernel<Model, Known, TYPE, false, true>;
+}
+
+/** With kernels of usual calls where nothing is drawn: steps are short there, so that types and the surrogate matter. */
+template <class Model, class S, class Known>
+void addShort(Program<Model> &program) {
+  program.backward[QLIF_TYPE_F32][0] = backwardKernel<Model, Known, QLIF_TYPE_F32, false, true>;
+  addNarrow<Model, S, Known, QLIF_TYPE_F16>(program);
+  addNarrow<Model, S, Known, QLIF_TYPE_BF16>(program);
 }
 
 /** The kernels of QLIF options that are known. */
@@ -178,7 +195,7 @@ Program<QlifModel> qlifProgram(const char *name) {
   addUses<QlifModel, S>(program);
   if constexpr (S::possible().drawsNormals()) {
     // Where there is noise, a tape as Java's library chooses it keeps V'.
-    program.backward[1][1] = backwardKernel<QlifModel, S, true, true>;
+    program.backward[QLIF_TYPE_F32][1] = backwardKernel<QlifModel, S, QLIF_TYPE_F32, true, true>;
   }
   return program;
 }
@@ -210,7 +227,7 @@ Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
         using S = Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>;
         Program<QlifModel> program = qlifProgram<S>("kernels of the preset plain-lif");
         using Known = Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits, decltype(surrogate)::value>;
-        program.backward[0][1] = backwardKernel<QlifModel, Known, false, true>;
+        addShort<QlifModel, S, Known>(program);
         return program;
       });
     case Variant::TANH:
@@ -228,12 +245,12 @@ Program<LifModel> programOf(const LifModel &, const ModelConfig &config) {
     using Known = Fixed<LifOptions, 0, decltype(surrogate)::value>;
     Program<LifModel> program = plainProgram<LifModel, S, Known>("kernels of the LIF model");
     addUses<LifModel, S>(program);
-    program.backward[0][1] = backwardKernel<LifModel, Known, false, true>;
+    addShort<LifModel, S, Known>(program);
     return program;
   });
 }
 
-/** The use that a forward call makes of a kernel. */
+/** The use that a forward call makes of a kernel, all whose arrays are of the input's type unless it is ANY. */
 template <class Model>
 Use useOf(const CudaForward<Model> &call) {
   const CudaArgs<Model> &args = call.args;
@@ -243,9 +260,9 @@ Use useOf(const CudaForward<Model> &call) {
   const bool values = args.spike_values.data != nullptr;
   const bool taped = call.tape.bits != nullptr;
   const bool voltages = call.tape.voltages.data != nullptr;
-  const bool narrow = args.input.type != QLIF_TYPE_F32 || (values && args.spike_values.type != QLIF_TYPE_F32) ||
-                      (voltages && call.tape.voltages.type != QLIF_TYPE_F32);
-  if (!drawsAll || others || narrow || bytes == values || args.modulation.data != nullptr || args.row_index != nullptr ||
+  const int32_t type = args.input.type;
+  const bool mixed = (values && args.spike_values.type != type) || (voltages && call.tape.voltages.type != type);
+  if (!drawsAll || others || mixed || bytes == values || args.modulation.data != nullptr || args.row_index != nullptr ||
       (taped && voltages != call.options.drawsNormals())) {
     return Use::ANY;
   }
@@ -257,10 +274,11 @@ template <class Model>
 bool isCommon(const CudaBackward<Model> &call) {
   const CudaArgs<Model> &args = call.forward.args;
   const CudaTapeView &tape = call.forward.tape;
-  const bool narrow = args.input.type != QLIF_TYPE_F32 || call.gradSpikeValues.type != QLIF_TYPE_F32 ||
-                      call.gradInput.type != QLIF_TYPE_F32 || (tape.voltages.data != nullptr && tape.voltages.type != QLIF_TYPE_F32);
+  const int32_t type = args.input.type;
+  const bool mixed = call.gradSpikeValues.type != type || call.gradInput.type != type ||
+                     (tape.voltages.data != nullptr && tape.voltages.type != type);
   const bool eachStep = call.gradSpikeValues.data != nullptr && call.gradSpikeValuesStride == call.forward.elements;
-  return eachStep && call.gradVoltages == nullptr && call.gradInput.data != nullptr && args.modulation.data == nullptr && !narrow &&
+  return eachStep && call.gradVoltages == nullptr && call.gradInput.data != nullptr && args.modulation.data == nullptr && !mixed &&
          call.forward.elements <= INT32_MAX / (int64_t)sizeof(float);
 }
 
@@ -273,10 +291,16 @@ class CudaKernel final : public DeviceKernel {
   CudaKernel(int device, const ModelConfig &config) : context_(device), config_(config), program_(programOf(Model{}, config)) {
     OnDevice on(context_);
     RelaxedCapture relaxed;
-    for (const auto &kernels : program_.forward) {
-      for (Kernel<Forward> forward : kernels) {
-        load(forward);
+    load(program_.anyForward);
+    for (const auto &type : program_.forward) {
+      for (const auto &kernels : type) {
+        for (Kernel<Forward> forward : kernels) {
+          load(forward);
+        }
       }
+    }
+    for (Kernel<Backward> backward : program_.anyBackward) {
+      load(backward);
     }
     for (const auto &kernels : program_.backward) {
       for (Kernel<Backward> backward : kernels) {
@@ -323,13 +347,9 @@ class CudaKernel final : public DeviceKernel {
     Current current(call, forward.args, stream);
     // Spikes as bits take whole words.
     const int64_t words = wordsOf(call.elements) * 64;
-    const auto &kernels = program_.forward[call.args.key != nullptr];
-    Use use = useOf(forward);
-    if (kernels[(int)use] == nullptr) {
-      use = Use::ANY;
-    }
-    unsigned grid = use == Use::ANY ? blocks(words, FORWARD_THREADS) : blocks(call.elements, FORWARD_THREADS * FORWARD_WIDTH);
-    launch(kernels[(int)use], dim3(grid), FORWARD_THREADS, forward, stream, "launching the forward kernel");
+    const Kernel<Forward> usual = program_.forward[forward.args.input.type][call.args.key != nullptr][(int)useOf(forward)];
+    unsigned grid = usual == nullptr ? blocks(words, FORWARD_THREADS) : blocks(call.elements, FORWARD_THREADS * FORWARD_WIDTH);
+    launch(usual == nullptr ? program_.anyForward : usual, dim3(grid), FORWARD_THREADS, forward, stream, "launching the forward kernel");
     current.release();
     called(stream, capturing, call.tape, call.scratch);
   }
@@ -381,8 +401,8 @@ class CudaKernel final : public DeviceKernel {
                                : modulation.direct                                 ? modulation.result
                                                                                    : keptSteps;
     const bool keepsVoltages = ((CudaTape *)call.forward.tape)->keepsVoltages();
-    const auto &kernels = program_.backward[keepsVoltages];
-    launch(kernels[kernels[1] != nullptr && isCommon(backward)], dim3(grid), BACKWARD_THREADS, backward, stream,
+    const Kernel<Backward> usual = isCommon(backward) ? program_.backward[backward.forward.args.input.type][keepsVoltages] : nullptr;
+    launch(usual == nullptr ? program_.anyBackward[keepsVoltages] : usual, dim3(grid), BACKWARD_THREADS, backward, stream,
         "launching the backward kernel");
     current.release();
     addUp(parameterJobs, parameterGrid, stream);

@@ -357,9 +357,10 @@ QLIF_FN constexpr bool drawsAny(Options on) {
 
 /**
  * The elements of a forward thread on their way through the steps. They are FORWARD_THREADS apart: an access is a row segment a warp.
+ * TYPE: of the input, of spike values and of the tape's V', unless ANY.
  * KEYED: the key may be in the device's memory, which is no question where a step draws nothing, nor in a kernel of any call.
  */
-template <class Model, class S, Use USE, bool KEYED>
+template <class Model, class S, int TYPE, Use USE, bool KEYED>
 struct ForwardThread {
   using Neuron = typename Model::template Neuron<S>;
   using Step = typename Model::Step;
@@ -373,6 +374,10 @@ struct ForwardThread {
 
   using Origin = std::conditional_t<ANY || KEYED || !drawsAny(S::possible()), ReadOrigin, GivenOrigin<Model>>;
 
+  /** Of numbers as they are read and written; where ANY, they are float32 once they are read. */
+  using Type = typename TypeOf<ANY ? QLIF_TYPE_F32 : TYPE>::Type;
+  using Word = typename Type::Word;
+
   const CudaForward<Model> &call;
   const CudaArgs<Model> &args;
   const Origin origin;
@@ -384,19 +389,19 @@ struct ForwardThread {
   uint64_t number[WIDTH];  // under which it draws, where ANY
   Draws draws[WIDTH];
   uint32_t word[WIDTH];    // the spikes since the tape's last word, the latest in the lowest bit
-  float input[2][WIDTH];   // of the next step and the one after it
+  Word input[2][WIDTH];    // of the next step and the one after it: widened late, since to use what is loaded is to wait for it
   GivenNumbers nextInput;  // of the step after those
-  // Of the next step and the first lane; the last two where all is float32.
+  // Of the next step and the first lane; V' and values unless ANY.
   int64_t index;           // in (T, elements)
-  float *voltage;
+  Word *voltage;
   uint8_t *byte;
-  float *value;
+  Word *value;
 
   QLIF_DEVICE_FN ForwardThread(const CudaForward<Model> &call, S on, int64_t first, const uint64_t *wires)
       : call(call), args(call.args), origin(call, wires), first(first), neurons{Neuron(on, call.constants), Neuron(on, call.constants)},
         draws{}, word{}, input{}, nextInput(known(args.input)), index(first),
-        voltage((float *)call.tape.voltages.data + first), byte(args.spikes_u8 + first),
-        value((float *)args.spike_values.data + first) {
+        voltage((Word *)call.tape.voltages.data + first), byte(args.spikes_u8 + first),
+        value((Word *)args.spike_values.data + first) {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       const int64_t e = first + i * FORWARD_THREADS;
@@ -416,8 +421,8 @@ struct ForwardThread {
     fetch(1, args.steps > 1);
   }
 
-  /** An array as it is given, which is known to be float32 if the call is no other. */
-  QLIF_DEVICE_FN static GivenNumbers known(GivenNumbers numbers) { return ANY ? numbers : GivenNumbers{numbers.data, QLIF_TYPE_F32}; }
+  /** An array as it is given, whose type is known unless ANY. */
+  QLIF_DEVICE_FN static GivenNumbers known(GivenNumbers numbers) { return ANY ? numbers : GivenNumbers{numbers.data, TYPE}; }
 
   /** The place so many numbers further on. */
   QLIF_DEVICE_FN static const void *further(GivenNumbers numbers, int64_t count) {
@@ -438,7 +443,11 @@ struct ForwardThread {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       if (is && active[i]) {
-        input[slot][i] = load<true>(known(nextInput), i * FORWARD_THREADS);
+        if constexpr (ANY) {
+          input[slot][i] = load<true>(nextInput, i * FORWARD_THREADS);
+        } else {
+          input[slot][i] = __ldcs((const Word *)nextInput.data + i * FORWARD_THREADS);
+        }
       }
     }
     nextInput.data = further(nextInput, call.elements);
@@ -454,7 +463,7 @@ struct ForwardThread {
     }
   }
 
-  QLIF_DEVICE_FN void step(int64_t t, bool odd, const float (&current)[WIDTH]) {
+  QLIF_DEVICE_FN void step(int64_t t, bool odd, const Word (&current)[WIDTH]) {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       Neuron &neuron = neurons[i];
@@ -463,7 +472,7 @@ struct ForwardThread {
       if constexpr (ANY) {
         modulate(neuron, x, call, t, modulationOffset[i]);
       }
-      neuron.integrate(x, current[i]);
+      neuron.integrate(x, Type::widen(current[i]));
       if constexpr (Model::DRAWS) {
         if (on().drawsNormals()) {
           neuron.addNoise(x, drawsNormals() ? draws[i].normalAt(odd) : active[i] ? args.normals[at] : 0.0f);
@@ -500,14 +509,14 @@ struct ForwardThread {
       if constexpr (ANY) {
         store(call.tape.voltages, at, x.vPre);
       } else {
-        voltage[i * FORWARD_THREADS] = x.vPre;
+        voltage[i * FORWARD_THREADS] = Type::narrow(x.vPre);
       }
     }
     if (BYTES || (ANY && args.spikes_u8 != nullptr)) {
       byte[i * FORWARD_THREADS] = fired ? 1 : 0;
     }
     if (VALUES) {
-      value[i * FORWARD_THREADS] = x.y;
+      value[i * FORWARD_THREADS] = Type::narrow(x.y);
     }
     if constexpr (ANY) {
       if (args.spike_values.data != nullptr) {
@@ -564,7 +573,7 @@ struct ForwardThread {
     bool odd = ((origin.firstStep() + t) & 1) != 0;
 #pragma unroll 1
     while (count > 0) {
-      float now[2][WIDTH];
+      Word now[2][WIDTH];
       if (odd || count == 1) {
 #pragma unroll
         for (int i = 0; i < WIDTH; i++) {
@@ -639,9 +648,9 @@ struct ForwardThread {
  */
 constexpr int forwardBlocks(Use use) { return use == Use::TAPED_BYTES || use == Use::TAPED_VALUES ? 10 : 0; }
 
-template <class Model, class S, Use USE, bool KEYED>
+template <class Model, class S, int TYPE, Use USE, bool KEYED>
 __global__ void __launch_bounds__(FORWARD_THREADS, forwardBlocks(USE)) forwardKernel(const __grid_constant__ CudaForward<Model> call) {
-  using Thread = ForwardThread<Model, S, USE, KEYED>;
+  using Thread = ForwardThread<Model, S, TYPE, USE, KEYED>;
   const int64_t first = (int64_t)blockIdx.x * (FORWARD_THREADS * Thread::WIDTH) + threadIdx.x;
   if constexpr (S::FIXED) {
     // One wire, whose key is that of the call.
@@ -665,10 +674,11 @@ __global__ void __launch_bounds__(FORWARD_THREADS, forwardBlocks(USE)) forwardKe
 // Groups begin with the segment, and the last may be partial. What happens every 64 steps happens within one, unless the call's first step
 // is a multiple of GROUP.
 
-/** What doing a group again reads of the caller's memory and the tape. */
+/** What doing a group again reads of the caller's memory and the tape, as it is there: to widen what is loaded is to wait for it. */
+template <class Word>
 struct Rows {
-  float input[GROUP];
-  float voltage[GROUP];
+  Word input[GROUP];
+  Word voltage[GROUP];
 };
 
 /** Of a state, the variables that a step changes, which are saved; each in a line of its own. */
@@ -688,11 +698,11 @@ struct SavedState {
 };
 
 /**
- * An element on its way back through the steps. COMMON: all is float32, there is a gradient of the spike values and none of the potentials, that of the
- * input is asked for, there is no modulation, and nothing is drawn again. Then a group is unrolled, and its rows are read while the one
- * after it is walked back.
+ * An element on its way back through the steps. COMMON: all arrays are of the one TYPE, there is a gradient of the spike values and none of
+ * the potentials, that of the input is asked for, there is no modulation, and nothing is drawn again. Then a group is unrolled, and its rows
+ * are read while the one after it is walked back.
  */
-template <class Model, class S, bool VOLTAGE, bool COMMON>
+template <class Model, class S, int TYPE, bool VOLTAGE, bool COMMON>
 struct BackwardThread {
   using Neuron = typename Model::template Neuron<S>;
   using Step = typename Model::Step;
@@ -700,6 +710,10 @@ struct BackwardThread {
   using Parameters = typename Model::Parameters;
   using Kept = typename Model::Kept;
   using Saved = SavedState<Model, S>;
+
+  // Where COMMON.
+  using Type = typename TypeOf<TYPE>::Type;
+  using Word = typename Type::Word;
 
   // A step of many options keeps more than registers hold: the first of a group are parked in shared memory, as far as there is room.
   static constexpr bool PARKS = COMMON && VOLTAGE;
@@ -750,7 +764,7 @@ struct BackwardThread {
   }
 
   /** As if it were another in each thread, which threadIdx.y, always 0, makes the compiler believe: see after(). */
-  QLIF_DEVICE_FN static int32_t strideOf(int64_t elements) { return (int32_t)(elements * sizeof(float)) + (int32_t)threadIdx.y; }
+  QLIF_DEVICE_FN static int32_t strideOf(int64_t elements) { return (int32_t)(elements * sizeof(Word)) + (int32_t)threadIdx.y; }
 
   QLIF_DEVICE_FN typename Model::Options on() const { return neuron.on(); }
 
@@ -760,10 +774,10 @@ struct BackwardThread {
     return values + t * elements + element;
   }
 
-  /** An array of which a common call is known to be float32. */
+  /** An array of which the type is known in a common call. */
   template <class Numbers>
   QLIF_DEVICE_FN static Numbers known(Numbers numbers) {
-    return COMMON ? Numbers{numbers.data, QLIF_TYPE_F32} : numbers;
+    return COMMON ? Numbers{numbers.data, TYPE} : numbers;
   }
 
   /** The number of this element's value of step t among (T, elements) values. */
@@ -872,7 +886,7 @@ struct BackwardThread {
   };
 
   /** Of step t. */
-  QLIF_DEVICE_FN int64_t offsetOf(int64_t t) const { return (t * elements + element) * (int64_t)sizeof(float); }
+  QLIF_DEVICE_FN int64_t offsetOf(int64_t t) const { return (t * elements + element) * (int64_t)sizeof(Word); }
 
   /** From the first step of a group to that of the next. */
   QLIF_DEVICE_FN int64_t groupBytes() const { return multiplyWide(GROUP, stride); }
@@ -891,9 +905,9 @@ struct BackwardThread {
   // A wait for one load is a wait for all that were begun since, so loads come in batches.
 
   template <int STEPS>
-  QLIF_DEVICE_FN void fetchForward(Rows &rows, const Source &from) const {
-    const float *input = moved((const float *)args.input.data, from.offset);
-    const float *voltage = VOLTAGE ? moved((const float *)forward.tape.voltages.data, from.offset) : nullptr;
+  QLIF_DEVICE_FN void fetchForward(Rows<Word> &rows, const Source &from) const {
+    const Word *input = moved((const Word *)args.input.data, from.offset);
+    const Word *voltage = VOLTAGE ? moved((const Word *)forward.tape.voltages.data, from.offset) : nullptr;
 #pragma unroll
     for (int slot = 0; slot < STEPS; slot++) {
       rows.input[slot] = __ldg(after(input, slot, from.stride));
@@ -907,8 +921,8 @@ struct BackwardThread {
    * Of a group that is done again only for the state after it: V' where there is one, else the input. The compiler leaves out what of V' no
    * state needs.
    */
-  QLIF_DEVICE_FN void fetchReplay(float (&row)[GROUP], const Source &from) const {
-    const float *values = moved((const float *)(VOLTAGE ? forward.tape.voltages.data : args.input.data), from.offset);
+  QLIF_DEVICE_FN void fetchReplay(Word (&row)[GROUP], const Source &from) const {
+    const Word *values = moved((const Word *)(VOLTAGE ? forward.tape.voltages.data : args.input.data), from.offset);
 #pragma unroll
     for (int slot = 0; slot < GROUP; slot++) {
       row[slot] = __ldg(after(values, slot, from.stride));
@@ -916,8 +930,8 @@ struct BackwardThread {
   }
 
   template <int STEPS>
-  QLIF_DEVICE_FN void fetchGradients(float (&gradY)[GROUP], const Source &from) const {
-    const float *values = moved((const float *)call.gradSpikeValues.data, from.offset);
+  QLIF_DEVICE_FN void fetchGradients(Word (&gradY)[GROUP], const Source &from) const {
+    const Word *values = moved((const Word *)call.gradSpikeValues.data, from.offset);
 #pragma unroll
     for (int slot = 0; slot < STEPS; slot++) {
       gradY[slot] = __ldcs(after(values, slot, from.stride));
@@ -925,13 +939,14 @@ struct BackwardThread {
   }
 
   /** Does a group again. Meanwhile its row becomes that of the next. */
-  QLIF_DEVICE_FN void replayGroup(float (&row)[GROUP], uint32_t fired, const Source &following) {
-    float next[GROUP];
+  QLIF_DEVICE_FN void replayGroup(Word (&row)[GROUP], uint32_t fired, const Source &following) {
+    Word next[GROUP];
     fetchReplay(next, following);
 #pragma unroll
     for (int slot = 0; slot < GROUP; slot++) {
       Step x;
-      again(x, 0, row[slot], row[slot], false, spike(fired, slot));
+      const float read = Type::widen(row[slot]);
+      again(x, 0, read, read, false, spike(fired, slot));
     }
 #pragma unroll
     for (int slot = 0; slot < GROUP; slot++) {
@@ -941,7 +956,7 @@ struct BackwardThread {
 
   /** Walks a group of STEPS steps back. Meanwhile its rows become those of the group before. */
   template <int STEPS>
-  QLIF_DEVICE_FN void walkGroup(int64_t offset, Rows &rows, float (&gradY)[GROUP], uint32_t fired, const Source &before) {
+  QLIF_DEVICE_FN void walkGroup(int64_t offset, Rows<Word> &rows, Word (&gradY)[GROUP], uint32_t fired, const Source &before) {
     // In registers stays as much as of a whole group.
     constexpr int parkedHere = PARKED - (GROUP - STEPS);
     Kept kept[STEPS];
@@ -949,7 +964,7 @@ struct BackwardThread {
 #pragma unroll
     for (int slot = 0; slot < STEPS; slot++) {
       Step x;
-      again(x, 0, rows.input[slot], rows.voltage[slot], false, spike(fired, slot));
+      again(x, 0, Type::widen(rows.input[slot]), VOLTAGE ? Type::widen(rows.voltage[slot]) : 0.0f, false, spike(fired, slot));
       vPre[slot] = x.vPre;
       if (slot < parkedHere) {
         park(slot, Kept::of(x));
@@ -957,15 +972,17 @@ struct BackwardThread {
         kept[slot] = Kept::of(x);
       }
     }
-    Rows next;
-    float nextGradY[GROUP];
-    float *gradInput = moved((float *)call.gradInput.data, offset);
+    Rows<Word> next;
+    Word nextGradY[GROUP];
+    Word *gradInput = moved((Word *)call.gradInput.data, offset);
 #pragma unroll
     for (int slot = STEPS - 1; slot >= 0; slot--) {
       if (slot < parkedHere) {
         kept[slot] = parked(slot);
       }
-      *after(gradInput, slot, stride) = back(0, kept[slot], vPre[slot], rows.input[slot], gradY[slot], spike(fired, slot));
+      const float gradient =
+          back(0, kept[slot], vPre[slot], Type::widen(rows.input[slot]), Type::widen(gradY[slot]), spike(fired, slot));
+      *after(gradInput, slot, stride) = Type::narrow(gradient);
       // When more than half of what is kept is used up, there is room for it.
       if (slot == STEPS / 2 - 1) {
         fetchForward<GROUP>(next, before);
@@ -1082,9 +1099,9 @@ struct BackwardThread {
     const int replayed = rest > 0 ? whole : whole - 1;
     const int64_t groupBytes = multiplyWide(GROUP, stride);
     int64_t offset = offsetOf(begin);  // of the group
-    float row[GROUP];
-    Rows rows;
-    float gradY[GROUP];
+    Word row[GROUP];
+    Rows<Word> rows;
+    Word gradY[GROUP];
     fetchReplay(row, sourceAt(offset, replayed > 0, offset));
     beginSegment(begin, length);
 #pragma unroll 1
@@ -1128,7 +1145,7 @@ struct BackwardThread {
 
   /** Walks the steps of a segment that fill no group back. Afterwards the rows are those of the group before. */
   QLIF_DEVICE_FN void walkRest(
-      int64_t t, int count, bool flushes, uint32_t fired, Rows &rows, float (&gradY)[GROUP], const Source &before) {
+      int64_t t, int count, bool flushes, uint32_t fired, Rows<Word> &rows, Word (&gradY)[GROUP], const Source &before) {
     if (flushes) {
       flushState(neuron.state);
     }
@@ -1179,13 +1196,14 @@ struct BackwardThread {
 /** Blocks that a multiprocessor is to hold, which says how many registers a thread may have: 128, or 96 where steps are short. */
 constexpr int backwardBlocks(bool voltage, bool common) { return !common ? 1 : voltage ? 4 : 5; }
 
-template <class Model, class S, bool VOLTAGE, bool COMMON>
+template <class Model, class S, int TYPE, bool VOLTAGE, bool COMMON>
 __global__ void __launch_bounds__(BACKWARD_THREADS, backwardBlocks(VOLTAGE, COMMON))
     backwardKernel(const __grid_constant__ CudaBackward<Model> call) {
-  __shared__ typename BackwardThread<Model, S, VOLTAGE, COMMON>::Shared shared;
+  using Thread = BackwardThread<Model, S, TYPE, VOLTAGE, COMMON>;
+  __shared__ typename Thread::Shared shared;
   const int64_t element = (int64_t)blockIdx.x * BACKWARD_THREADS + threadIdx.x;
   if (element < call.forward.elements) {
-    BackwardThread<Model, S, VOLTAGE, COMMON> thread(call, S(call.forward.options), element, shared);
+    Thread thread(call, S(call.forward.options), element, shared);
     thread.run();
   }
 }

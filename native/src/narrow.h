@@ -66,6 +66,24 @@ struct Bf16 {
   }
 };
 
+/** The types that there are, and each by its number. */
+constexpr int TYPES = 3;
+
+template <int TYPE>
+struct TypeOf;
+template <>
+struct TypeOf<QLIF_TYPE_F32> {
+  using Type = F32;
+};
+template <>
+struct TypeOf<QLIF_TYPE_F16> {
+  using Type = F16;
+};
+template <>
+struct TypeOf<QLIF_TYPE_BF16> {
+  using Type = Bf16;
+};
+
 /** Calls visit with a type that there is. */
 template <class Visit>
 QLIF_FN void byType(int32_t type, Visit visit) {

@@ -84,11 +84,13 @@ static void test_calls(int rounds) {
     const int64_t rows = rows_of(&wide);
     qlif_forward_args *f = &narrow.forward;
     qlif_backward_args *b = &narrow.args;
-    f->input_type = random_int(0, 2);
-    f->spike_value_type = random_int(0, 2);
-    b->grad_type = random_int(0, 2);
-    b->grad_input_type = random_int(0, 2);
-    const int32_t tape_type = random_int(0, 2);
+    /* Some GPU kernels are for arrays of one type. */
+    const int32_t one = i % 4 == 1 ? random_int(0, 2) : -1;
+    f->input_type = one >= 0 ? one : random_int(0, 2);
+    f->spike_value_type = one >= 0 ? one : random_int(0, 2);
+    b->grad_type = one >= 0 ? one : random_int(0, 2);
+    b->grad_input_type = one >= 0 ? one : random_int(0, 2);
+    const int32_t tape_type = one >= 0 ? one : random_int(0, 2);
     f->input = narrowed(f->input_type, (float *)wide.forward.input, rows);
     b->grad_spike_values = narrowed(b->grad_type, (float *)wide.args.grad_spike_values, rows);
     /* Exactly as much memory as there must be. */
@@ -117,22 +119,29 @@ static void test_calls(int rounds) {
   }
 }
 
-/* The model has another state and no draws. */
-static void test_lif(int rounds) {
-  qlif_lif_config config;
-  CHECK_OK(qlif_lif_defaults(&config, sizeof config));
+/* The models that draw nothing, for which there are GPU kernels of each type; whole groups of steps and partial ones, and blocks of lanes. */
+static void test_short(int rounds) {
+  qlif_lif_config lif;
+  qlif_qlif_config plain = plain_config();
+  CHECK_OK(qlif_lif_defaults(&lif, sizeof lif));
   for (int i = 0; i < rounds; i++) {
-    config.surrogate = random_int(0, 3);
+    lif.surrogate = plain.surrogate = random_int(0, 3);
+    const int is_lif = i % 4 < 2;
+    const qlif_config *config = is_lif ? &lif.header : &plain.header;
+    const int count = is_lif ? QLIF_LIF_PARAMETERS : QLIF_PARAMETERS;
     const int32_t type = 1 + i % 2;
-    const int64_t shape[] = {random_int(1, 140), random_int(1, 3), random_int(1, 150)};
+    const int64_t shape[] = {random_int(0, 1) ? 8 * random_int(1, 17) : random_int(1, 140), random_int(1, 3), random_int(1, 150)};
+    const int64_t first_step = random_int(0, 3) > 0 ? 8 * random_int(0, 20) : random_int(0, 200);
     const int64_t elements = shape[1] * shape[2];
     const int64_t rows = shape[0] * elements;
-    const float parameters[] = {random_float(50, 400), random_float(50, 200), random_float(0.2f, 0.6f)};
+    const float lif_parameters[] = {random_float(50, 400), random_float(50, 200), random_float(0.2f, 0.6f)};
+    const float plain_parameters[QLIF_PARAMETERS] = {random_float(0.2f, 0.6f), random_float(2, 8), 0, 0, 0};
+    const float *parameters = is_lif ? lif_parameters : plain_parameters;
     float *input = random_floats(rows, -0.5f, 3);
     float *grad = random_floats(rows, -1, 1);
     void *input16 = narrowed(type, input, rows);
     void *grad16 = narrowed(type, grad, rows);
-    float grad_parameters[2][3];
+    float grad_parameters[2][QLIF_MAX_PARAMETERS];
     float *values = poisoned(rows, 4);
     float *grad_input = poisoned(rows, 4);
     uint16_t *values16 = poisoned(rows, 2);
@@ -140,17 +149,17 @@ static void test_lif(int rounds) {
     for (int narrow = 0; narrow < 2; narrow++) {
       const int32_t t = narrow ? type : QLIF_TYPE_F32;
       qlif_kernel *kernel;
-      qlif_forward_args f = {.size = sizeof f, .input_type = t, .spike_value_type = t, .steps = shape[0], .batch = shape[1], .neurons = shape[2]};
+      qlif_forward_args f = {.size = sizeof f, .input_type = t, .spike_value_type = t, .first_step = first_step, .steps = shape[0], .batch = shape[1], .neurons = shape[2]};
       qlif_backward_args b = {.size = sizeof b, .grad_type = t, .grad_input_type = t, .forward = &f};
       f.input = narrow ? input16 : input;
       f.spike_values = narrow ? (void *)values16 : values;
       b.grad_spike_values = narrow ? grad16 : grad;
       b.grad_input = narrow ? (void *)grad_input16 : grad_input;
-      for (int p = 0; p < 3; p++) {
+      for (int p = 0; p < count; p++) {
         f.parameters[p] = &parameters[p];
         b.grad_parameters[p] = &grad_parameters[narrow][p];
       }
-      CHECK_OK(open_kernel(narrow ? DEVICE : QLIF_HOST, &config.header, 2, &kernel));
+      CHECK_OK(open_kernel(narrow ? DEVICE : QLIF_HOST, config, 2, &kernel));
       CHECK_OK(qlif_tape_open(kernel, QLIF_TAPE_COMPACT, t, shape[0], shape[1], shape[2], &f.tape));
       CHECK_OK(qlif_forward(kernel, &f, NULL));
       CHECK_OK(qlif_backward(kernel, &b, NULL));
@@ -159,7 +168,7 @@ static void test_lif(int rounds) {
     }
     same_numbers("spike_values", type, values16, values, rows);
     same_numbers("grad_input", type, grad_input16, grad_input, rows);
-    same_bytes("grad_parameters", grad_parameters[0], grad_parameters[1], 3, 4);
+    same_bytes("grad_parameters", grad_parameters[0], grad_parameters[1], count, 4);
     free(input);
     free(grad);
     free(input16);
@@ -239,7 +248,7 @@ static void test_linear(void) {
 
 int main(void) {
   test_calls(300);
-  test_lif(30);
+  test_short(80);
   test_odd_inputs();
   test_linear();
   puts("all passed");
