@@ -134,7 +134,7 @@ int64_t requireShape(int64_t steps, int64_t batch, int64_t neurons) {
 void requireSteps(const char *name, int64_t firstStep, int64_t steps) {
   if (firstStep < 0 || firstStep > MAX_STEP || steps > MAX_STEP - firstStep) {
     fail(QLIF_INVALID_ARGUMENT, "%s: got %lld with %lld steps, expected 0 or more and an end of at most 2^33,"
-        " where the counter of the draws ends",
+        " the limit of the draws' counter",
         name, (long long)firstStep, (long long)steps);
   }
 }
@@ -142,7 +142,7 @@ void requireSteps(const char *name, int64_t firstStep, int64_t steps) {
 void requireOffset(int64_t elementOffset, int64_t elements) {
   if (elementOffset < 0 || elementOffset > INT64_MAX - elements) {
     fail(QLIF_INVALID_ARGUMENT, "element_offset: got %lld with %lld elements, expected 0 or more and an end below 2^63,"
-        " where the counter of the draws ends",
+        " the limit of the draws' counter",
         (long long)elementOffset, (long long)elements);
   }
 }
@@ -303,7 +303,7 @@ void takeLinear(const qlif_forward_args &args, bool backward, ForwardCall &call)
   within("linear", [&] {
     const LinearArgs linear = linearArgsOf(readStruct("qlif_linear_forward_args", args.linear));
     if (linear.steps != args.steps || linear.batch != args.batch || linear.outputs != args.neurons) {
-      fail(QLIF_INVALID_ARGUMENT, "output: is of (T, B, M) = (%lld, %lld, %lld), expected the call's (%lld, %lld, %lld)",
+      fail(QLIF_INVALID_ARGUMENT, "output: got (T, B, M) = (%lld, %lld, %lld), expected the call's (%lld, %lld, %lld)",
           (long long)linear.steps, (long long)linear.batch, (long long)linear.outputs, (long long)args.steps, (long long)args.batch,
           (long long)args.neurons);
     }
@@ -404,13 +404,13 @@ void requireOutputs(const Model &model, const qlif_forward_args &args, int64_t e
 
 void requireFits(const OpenTape &tape, const OpenKernel &kernel, const qlif_forward_args &args) {
   if (tape.device != kernel.device) {
-    fail(QLIF_INVALID_ARGUMENT, "tape: is of device %d, expected the kernel's, %d", tape.device, kernel.device);
+    fail(QLIF_INVALID_ARGUMENT, "tape: got one of device %d, expected the kernel's device, %d", tape.device, kernel.device);
   }
   if (!(tape.config == kernel.config)) {
-    fail(QLIF_INVALID_ARGUMENT, "tape: was opened by a kernel of another configuration, expected one with the same options and numbers");
+    fail(QLIF_INVALID_ARGUMENT, "tape: got one of another configuration, expected one with the same options and constants");
   }
   if (tape.steps != args.steps || tape.batch != args.batch || tape.neurons != args.neurons) {
-    fail(QLIF_INVALID_ARGUMENT, "tape: is of (T, B, N) = (%lld, %lld, %lld), expected the call's (%lld, %lld, %lld)", (long long)tape.steps,
+    fail(QLIF_INVALID_ARGUMENT, "tape: got (T, B, N) = (%lld, %lld, %lld), expected the call's (%lld, %lld, %lld)", (long long)tape.steps,
         (long long)tape.batch, (long long)tape.neurons, (long long)args.steps, (long long)args.batch, (long long)args.neurons);
   }
 }
@@ -461,7 +461,7 @@ Scratch scratchOf(void *memory, uint64_t bytes, uint64_t needed) {
 /** That a tape holds the forward call. */
 void requireRecord(const OpenTape &tape, const qlif_forward_args &forward) {
   if (tape.record == OpenTape::Record::NONE) {
-    fail(QLIF_INVALID_ARGUMENT, "tape: holds no forward call");
+    fail(QLIF_INVALID_ARGUMENT, "tape: got one without a forward call, expected one that a forward call has recorded");
   }
   if (tape.record == OpenTape::Record::CALL) {
     if (tape.firstStep != forward.first_step) {

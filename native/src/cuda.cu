@@ -668,8 +668,8 @@ class CudaKernel final : public DeviceKernel {
   void makeRoom(uint64_t bytes, bool capturing) {
     if (capturing) {
       if (bytes > scratchBytes_) {
-        fail(QLIF_INVALID_ARGUMENT, "stream: is being captured into a graph, and the call needs %llu bytes of scratch memory, of which"
-            " the kernel has %llu: call qlif_kernel_reserve with this shape before the capture", (unsigned long long)bytes,
+        fail(QLIF_INVALID_ARGUMENT, "stream: got one that is being captured, expected a kernel with %llu bytes of scratch memory, which"
+            " has %llu: call qlif_kernel_reserve with this shape before the capture", (unsigned long long)bytes,
             (unsigned long long)scratchBytes_);
       }
       captured_ = true;
@@ -733,8 +733,8 @@ void describeCuda(int device, qlif_device_info &info) {
   const bool tegra = (major == 8 && minor == 7) || (major == 10 && minor == 1);
   const bool runs = (major == 7 && minor >= 5) || (major >= 8 && major <= 10) || major >= 12;
   if (!runs || tegra) {
-    fail(QLIF_UNAVAILABLE, "device %d, %s: has compute capability %d.%d, the library is compiled for 7.5, 8 but 8.7, 9, 10 but 10.1, and 12 or"
-        " newer", device, properties.name, major, minor);
+    fail(QLIF_UNAVAILABLE, "device %d, %s: has compute capability %d.%d, expected 7.5, 8.x except 8.7, 9.x, 10.x"
+        " except 10.1, or 12.0 or newer", device, properties.name, major, minor);
   }
   info.compute_major = properties.major;
   info.compute_minor = properties.minor;

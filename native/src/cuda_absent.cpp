@@ -6,7 +6,7 @@
 namespace qlif {
 namespace {
 
-[[noreturn]] void absent() { fail(QLIF_UNAVAILABLE, "this build of the library has no CUDA: it was made where there was no nvcc"); }
+[[noreturn]] void absent() { fail(QLIF_UNAVAILABLE, "this build of the library has no CUDA code: nvcc was not found when it was built"); }
 
 }  // namespace
 

@@ -104,7 +104,7 @@ void find(Function &function, const char *name) {
   cudaDriverEntryPointQueryResult result = cudaDriverEntryPointSymbolNotFound;
   check(cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, &result), "looking for a function of the driver");
   if (found == nullptr || result != cudaDriverEntryPointSuccess) {
-    fail(QLIF_UNAVAILABLE, "the driver has no %s: a newer one is needed", name);
+    fail(QLIF_UNAVAILABLE, "the driver lacks %s: install a newer one", name);
   }
   function = (Function)found;
 }

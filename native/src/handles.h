@@ -66,14 +66,14 @@ struct Registry {
       fail(QLIF_INVALID_ARGUMENT, "%s: got NULL, expected %s handle", name, expected);
     }
     if (serial == 0 || serial > last || nameOf(kindOf(handle)) == nullptr) {
-      fail(QLIF_INVALID_ARGUMENT, "%s: got 0x%llx, which this library never gave out, expected %s handle", name,
+      fail(QLIF_INVALID_ARGUMENT, "%s: got 0x%llx, which is not a handle of this library, expected %s handle", name,
           (unsigned long long)handle, expected);
     }
     if (kindOf(handle) != kind) {
       fail(QLIF_INVALID_ARGUMENT, "%s: got %s handle, 0x%llx, expected %s", name, nameOf(kindOf(handle)), (unsigned long long)handle,
           expected);
     }
-    fail(QLIF_INVALID_ARGUMENT, "%s: got a handle that has been closed, 0x%llx, expected %s", name, (unsigned long long)handle,
+    fail(QLIF_INVALID_ARGUMENT, "%s: got a closed handle, 0x%llx, expected %s", name, (unsigned long long)handle,
         expected);
   }
 

@@ -63,7 +63,7 @@ inline void readBytes(const char *name, const void *given, uint32_t size, void *
   for (size_t i = known; i < size; i++) {
     if (((const unsigned char *)given)[i] != 0) {
       fail(QLIF_INVALID_ARGUMENT, "%s.size: got %u, expected %zu or zeros past that: a field is set that this version of the library does"
-          " not have", name, size, known);
+          " not know", name, size, known);
     }
   }
 }
@@ -152,7 +152,7 @@ inline void requireNoStream(const void *stream) {
 inline void requireText(const char *text, size_t length) {
   requireGiven("text", text);
   if (length == 0) {
-    fail(QLIF_INVALID_ARGUMENT, "length: got 0, expected room for the closing 0 at least");
+    fail(QLIF_INVALID_ARGUMENT, "length: got 0, expected at least 1, for the terminating zero");
   }
 }
 

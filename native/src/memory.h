@@ -19,7 +19,7 @@ class Memory {
     if (bytes > 0) {
       data_ = aligned_alloc(64, (size_t)((bytes + 63) / 64 * 64));
       if (data_ == nullptr) {
-        fail(QLIF_OUT_OF_MEMORY, "no room for %llu bytes of host memory", (unsigned long long)bytes);
+        fail(QLIF_OUT_OF_MEMORY, "can't allocate %llu bytes of host memory", (unsigned long long)bytes);
       }
     }
   }

@@ -253,7 +253,7 @@ static void test_lent_memory(int device, int rounds) {
     CHECK_OK(OPEN_IN(a.memory, tape_bytes, 0));
     CHECK(qlif_tape_bytes(tape) == tape_bytes);
     f->tape = tape;
-    INVALID("holds no forward call", qlif_backward(kernel, BACKWARD_OF(&mine), NULL));
+    INVALID("expected one that a forward call has recorded", qlif_backward(kernel, BACKWARD_OF(&mine), NULL));
     CHECK_OK(qlif_forward(kernel, f, NULL));
     lent scratch = lend(scratch_bytes);
     mine.args.scratch = scratch.memory;
@@ -525,7 +525,7 @@ static void test_lif(int device, int rounds) {
     qlif_tape *tape;
     CHECK_OK(open_kernel(device, &qlif.header, 1, &other));
     CHECK_OK(qlif_tape_open(other, 0, 0, f->steps, f->batch, f->neurons, &tape));
-    LIF_REFUSED("tape: was opened by a kernel of another configuration", a.tape = tape);
+    LIF_REFUSED("tape: got one of another configuration", a.tape = tape);
     CHECK_OK(qlif_tape_close(tape));
     CHECK_OK(qlif_kernel_close(other));
     if (device == QLIF_HOST) {

@@ -182,7 +182,7 @@ static void test_errors(void) {
   EXPECT(QLIF_DEVICE_FAULT, "is being captured", qlif_forward(kernel, f, NULL));
   qlif_emulation_fail("cudaLaunchKernel", 719);
   EXPECT(QLIF_DEVICE_FAULT, "unusable in this process", qlif_forward(kernel, f, NULL));
-  EXPECT(QLIF_INVALID_ARGUMENT, "holds no forward call", qlif_backward(kernel, BACKWARD_OF(&s), NULL));
+  EXPECT(QLIF_INVALID_ARGUMENT, "expected one that a forward call has recorded", qlif_backward(kernel, BACKWARD_OF(&s), NULL));
   qlif_emulation_fail("cudaLaunchKernel", 1);
   EXPECT(QLIF_CUDA_ERROR, "forward kernel", qlif_forward(kernel, f, NULL));
   CHECK_OK(qlif_forward(kernel, f, NULL));
@@ -232,7 +232,7 @@ static void test_capabilities(void) {
   }
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
     char text[40];
-    snprintf(text, sizeof text, "compute capability %d.%d, the", refused[i][0], refused[i][1]);
+    snprintf(text, sizeof text, "compute capability %d.%d, expected", refused[i][0], refused[i][1]);
     qlif_emulation_capability(refused[i][0], refused[i][1]);
     memset(&info, 0, sizeof info);
     info.size = sizeof info;
@@ -330,7 +330,7 @@ static void test_what_is_the_devices(void) {
   CHECK_OK(open_kernel(0, &s.config.header, 1, &cuda));
   CHECK_OK(open_kernel(QLIF_HOST, &s.config.header, 1, &host));
   CHECK_OK(qlif_tape_open(host, s.mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &f->tape));
-  EXPECT(QLIF_INVALID_ARGUMENT, "tape: is of device -1, expected the kernel's, 0", qlif_forward(cuda, f, NULL));
+  EXPECT(QLIF_INVALID_ARGUMENT, "tape: got one of device -1, expected the kernel's device, 0", qlif_forward(cuda, f, NULL));
   CHECK_OK(qlif_tape_close(f->tape));
   f->tape = NULL;
   ((float *)f->parameters[QLIF_PARAM_ETA])[0] = NAN;

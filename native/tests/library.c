@@ -580,7 +580,7 @@ static void test_backward_refusals(void) {
   call good = call_of(&x.s);
   call a;
   good.forward.tape = x.tape;
-  REFUSED("holds no forward call", qlif_backward(x.kernel, BACKWARD_OF(&good), NULL));
+  REFUSED("expected one that a forward call has recorded", qlif_backward(x.kernel, BACKWARD_OF(&good), NULL));
   CHECK_OK(qlif_forward(x.kernel, &good.forward, NULL));
 #define BACKWARD(word, change)                           \
   do {                                                   \
@@ -698,7 +698,7 @@ static void test_handles(void) {
   char text[16];
   qlif_tape *none = NULL;
   for (int round = 0; round < 2; round++) {
-    const char *why = round == 0 ? "kernel: got a tape's handle" : "kernel: got a handle that has been closed";
+    const char *why = round == 0 ? "kernel: got a tape's handle" : "kernel: got a closed handle";
     qlif_kernel *wrong = kernel;
     if (round == 0) {
       wrong = (qlif_kernel *)tape;
@@ -717,7 +717,7 @@ static void test_handles(void) {
   CHECK(qlif_tape_bytes(tape) > 0);
   CHECK_OK(open_kernel(QLIF_HOST, &config.header, 1, &kernel));
   for (int round = 0; round < 2; round++) {
-    const char *why = round == 0 ? "tape: got a kernel's handle" : "tape: got a handle that has been closed";
+    const char *why = round == 0 ? "tape: got a kernel's handle" : "tape: got a closed handle";
     qlif_tape *wrong = tape;
     if (round == 0) {
       wrong = (qlif_tape *)kernel;
@@ -746,7 +746,7 @@ static void test_handles(void) {
     qlif_kernel *next;
     CHECK_OK(open_kernel(QLIF_HOST, &config.header, 1, &next));
     CHECK_OK(qlif_tape_open(next, QLIF_TAPE_COMPACT, QLIF_TYPE_F32, 3, 2, 2, &tape));
-    REFUSED("has been closed", qlif_kernel_close(closed));
+    REFUSED("got a closed handle", qlif_kernel_close(closed));
     REFUSED("tape's handle", qlif_kernel_close((qlif_kernel *)tape));
     CHECK((uintptr_t)next > (uintptr_t)closed && (uintptr_t)tape > (uintptr_t)next);
     CHECK_OK(qlif_tape_close(tape));
@@ -799,8 +799,8 @@ static void test_tapes_of_other_kernels(void) {
     call a = good;
     /* What the other one needs to get as far as the tape. */
     a.forward.normals = NULL;
-    REFUSED("tape: was opened by a kernel of another configuration", qlif_forward(other, &a.forward, NULL));
-    REFUSED("tape: was opened by a kernel of another configuration", qlif_backward(other, BACKWARD_OF(&a), NULL));
+    REFUSED("tape: got one of another configuration", qlif_forward(other, &a.forward, NULL));
+    REFUSED("tape: got one of another configuration", qlif_backward(other, BACKWARD_OF(&a), NULL));
     CHECK_OK(qlif_kernel_close(other));
   }
   CHECK(refused > 20);
@@ -1222,7 +1222,7 @@ static void *call_until_closed(void *given) {
       usleep(100);
       continue;
     }
-    CHECK(status == QLIF_INVALID_ARGUMENT && strstr(qlif_last_error(), "has been closed") != NULL);
+    CHECK(status == QLIF_INVALID_ARGUMENT && strstr(qlif_last_error(), "got a closed handle") != NULL);
     return NULL;
   }
 }
@@ -1261,8 +1261,8 @@ static void test_closing_during_calls(int rounds) {
       }
     }
     CHECK(pthread_join(thread, NULL) == 0);
-    REFUSED("has been closed", qlif_kernel_close(c.kernel));
-    REFUSED("has been closed", qlif_tape_close(tape));
+    REFUSED("got a closed handle", qlif_kernel_close(c.kernel));
+    REFUSED("got a closed handle", qlif_tape_close(tape));
   }
   long after = resident_kilobytes();
   printf("closing during calls: refused %d times for kernels, %d for tapes; resident memory after %d and %d rounds: %ld and %ld kB\n",

@@ -518,9 +518,9 @@ static void test_refusals_of_neurons(void) {
   poison_outputs(&l);                           \
   INVALID(word, qlif_forward(kernel, f, NULL)); \
   CHECK(*(uint32_t *)l.forward.output == 0xa5a5a5a5u)
-  REFUSED("linear.output: is of (T, B, M) = (", steps, f->steps + 1);
-  REFUSED("linear.output: is of (T, B, M) = (", batch, f->batch + 1);
-  REFUSED("linear.output: is of (T, B, M) = (", outputs, f->neurons + 1);
+  REFUSED("linear.output: got (T, B, M) = (", steps, f->steps + 1);
+  REFUSED("linear.output: got (T, B, M) = (", batch, f->batch + 1);
+  REFUSED("linear.output: got (T, B, M) = (", outputs, f->neurons + 1);
   REFUSED("linear.inputs: got -1, expected 0 or more", inputs, -1);
   REFUSED("linear.input_type: got 3, expected 0 to 2", input_type, 3);
   REFUSED("linear.input: got NULL, expected an address", input, NULL);
@@ -572,8 +572,8 @@ static void test_handles(void) {
   INVALID("linear: got NULL", qlif_linear_forward(NULL, &l.forward, NULL));
   CHECK_OK(qlif_linear_close(NULL));
   CHECK_OK(qlif_linear_close(linear));
-  INVALID("linear: got a handle that has been closed", qlif_linear_forward(linear, &l.forward, NULL));
-  INVALID("linear: got a handle that has been closed", qlif_linear_close(linear));
+  INVALID("linear: got a closed handle", qlif_linear_forward(linear, &l.forward, NULL));
+  INVALID("linear: got a closed handle", qlif_linear_close(linear));
   free_layer(&l);
 }
 

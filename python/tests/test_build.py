@@ -47,13 +47,13 @@ def test_without_a_compiler_python_serves(compiled, tmp_path):
     ended = run(PATH=str(tmp_path), CXX="", QLIF_CACHE=str(tmp_path / "cache"), QLIF_OPERATOR="")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.split() == ["python", *compiled]
-    assert "RuntimeWarning: qlif.torch: operators in Python serve" in ended.stderr
+    assert "RuntimeWarning: qlif.torch: falling back to operators in Python" in ended.stderr
     assert "there is no C++ compiler" in ended.stderr
 
 
 def test_asked_for_means_asked_for(tmp_path):
     ended = run(PATH=str(tmp_path), CXX="", QLIF_CACHE=str(tmp_path), QLIF_OPERATOR="cpp")
-    assert ended.returncode != 0 and "ImportError: qlif.torch: there are no operators in C++" in ended.stderr
+    assert ended.returncode != 0 and "ImportError: qlif.torch: the C++ operators are not available" in ended.stderr
     ended = run(QLIF_OPERATOR="rust")
     assert ended.returncode != 0 and "QLIF_OPERATOR: got 'rust', expected 'cpp', 'python' or nothing" in ended.stderr
 

@@ -166,7 +166,7 @@ def test_other_files(tmp_path, content, message):
     ("header", "message"),
     (
         (b"[" * 200_000, "as its first character"),
-        (b'{"a":' + b"[" * 200_000, "JSON of too many levels"),
+        (b'{"a":' + b"[" * 200_000, "JSON that is nested too deeply"),
         (b'{"a": 1', "bad JSON"),
         (b'{"a": \x01}', "bad JSON"),
         (b'{"\xff": 1}', "not UTF-8"),
@@ -202,7 +202,7 @@ def test_other_files(tmp_path, content, message):
         (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', "got 4 bytes after the last tensor"),
         (b'{"a": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}}', "got the type 'F64', expected one of F32, I64, U8, BOOL"),
         (b'{"a": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}}', "got the type I64, expected F32"),
-        (b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', "a safetensors file of something else"),
+        (b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', "safetensors file holds something else"),
     ),
 )
 def test_headers_that_are_refused(tmp_path, header, message):
@@ -225,7 +225,7 @@ LAYER = "layers.0."
     ("name", "value", "message"),
     (
         ("format", "pt", "format: got 'pt', expected 'qlif'"),
-        ("format", None, "a safetensors file of something else"),
+        ("format", None, "safetensors file holds something else"),
         ("format_version", "2", "format_version: got '2', expected '1'"),
         ("layers", "0", "layers: got '0'"),
         ("layers", "1001", "expected a whole number from 1 to 1000"),
@@ -298,7 +298,7 @@ def test_values_and_shapes_that_are_refused(tmp_path):
         assert message.lower() in str(caught.value).lower()
     bad = network()
     bad.layers[0] = qlif.Linear(numbers(0, 3, N + 1))
-    with pytest.raises(ValueError, match="layers.1: got 5 inputs, expected 6, what layer 0 gives"):
+    with pytest.raises(ValueError, match="layers.1: got 5 inputs, expected 6, the outputs of layer 0"):
         qlif.save(bad, tmp_path / "never")
     layer = whole_layer().layers[0]
     layer.state["v"] = numbers(0, B + 1, N)
@@ -360,7 +360,7 @@ def test_things_that_are_no_files(tmp_path):
     with pytest.raises((ValueError, OSError)):
         qlif.load(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    refused(tmp_path / "pipe", "got something that is no regular file")
+    refused(tmp_path / "pipe", "got something that is not a regular file")
 
 
 def test_the_last_good_file_stays(tmp_path, monkeypatch):

@@ -74,7 +74,7 @@ def test_attributes():
     with pytest.raises(ArgumentError, match="noise_std: got -1"):
         neurons.noise_std = -1
     assert neurons.noise_std == 0.0
-    with pytest.raises(AttributeError, match="preset: it can't be changed"):
+    with pytest.raises(AttributeError, match="preset: can't be changed"):
         neurons.preset = "2025-08-24"
 
 

@@ -163,8 +163,8 @@ def test_bits_that_are_refused():
     packed = pack(spikes())
     for bad, message in (
         (PackedSpikes(packed.words, (T, B + 9, K)), "input: got the shape .* expected .* words a step"),
-        (PackedSpikes(packed.words, (T, B, K + 1)), "input: got bits of shape"),
-        (PackedSpikes(packed.words[1:], packed.shape), "input: got bits of shape"),
+        (PackedSpikes(packed.words, (T, B, K + 1)), "input: got bits of the shape"),
+        (PackedSpikes(packed.words[1:], packed.shape), "input: got bits of the shape"),
         (PackedSpikes(packed.words[0], packed.shape), "input: got"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -263,7 +263,7 @@ def test_a_state_that_all_rows_start_from():
         results[1].sum().backward()
         made.append([*results[:4], input.grad, *(each.grad for each in parameters.values())])
     assert all(torch.equal(a, b) for a, b in zip(*made))
-    with pytest.raises(ValueError, match="state: got one for all rows that requires a gradient"):
+    with pytest.raises(ValueError, match="state: got a shared state that requires a gradient"):
         call(config, current(0), parameters_of(config, SHAPE[2]), state=one.requires_grad_())
 
 

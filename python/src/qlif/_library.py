@@ -395,7 +395,7 @@ class Library:
         info = sized(struct)
         self.call(name, *arguments, ctypes.byref(info))
         if info.size != ctypes.sizeof(struct):
-            raise ImportError(f"{self.path}: {name} fills in {info.size} bytes, expected {ctypes.sizeof(struct)}")
+            raise ImportError(f"{self.path}: {name} writes {info.size} bytes, expected {ctypes.sizeof(struct)}")
         return info
 
     def _model(self, number: int) -> Model:

@@ -171,7 +171,7 @@ def _read(path: Union[str, "os.PathLike[str]"]) -> Tuple[Dict[str, str], Dict[st
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"{where}: got something that is no regular file, expected a safetensors file")
+            raise ValueError(f"{where}: got something that is not a regular file, expected a safetensors file")
         size = status.st_size
         first = file.read(8)
         length = struct.unpack("<Q", first)[0] if len(first) == 8 else -1
@@ -186,7 +186,7 @@ def _read(path: Union[str, "os.PathLike[str]"]) -> Tuple[Dict[str, str], Dict[st
         data = file.read(data_bytes + 1)
     if len(header) != length or len(data) != data_bytes:
         raise ValueError(
-            f"{where}: got another length than the {size} bytes that it had at first: it changed meanwhile"
+            f"{where}: got another length than the {size} bytes that it had before: it changed while it was read"
         )
     tensors = {}
     for name, (kind, shape, begin, end) in entries.items():
@@ -231,12 +231,12 @@ def _header(header: bytes, data_bytes: int) -> Tuple[Dict[str, str], Dict[str, _
             parse_constant=_no_number,
         )
     except RecursionError:
-        raise ValueError("header: got JSON of too many levels, expected a JSON object of tensors") from None
+        raise ValueError("header: got JSON that is nested too deeply, expected a JSON object of tensors") from None
     except json.JSONDecodeError as broken:
         raise ValueError(f"header: got bad JSON ({broken}), expected a JSON object") from None
     metadata = document.pop("__metadata__", {})
     if not isinstance(metadata, dict):
-        raise ValueError(f"__metadata__: got {_kind(metadata)}, expected an object of texts")
+        raise ValueError(f"__metadata__: got {_kind(metadata)}, expected an object whose values are strings")
     for name, value in metadata.items():
         if not isinstance(value, str):
             raise ValueError(f"__metadata__.{name}: got {_kind(value)}, expected text")
@@ -322,7 +322,7 @@ class _Reader:
 
     def checkpoint(self) -> Checkpoint:
         if "format" not in self._texts:
-            raise ValueError(f"format: got none, expected {FORMAT!r}: this is a safetensors file of something else")
+            raise ValueError(f"format: got none, expected {FORMAT!r}: this safetensors file holds something else")
         self._require_text("format", FORMAT)
         self._require_text("format_version", VERSION)
         count = self._whole("layers", 1, _MAX_LAYERS)
@@ -478,7 +478,7 @@ def _require_chain(layers: Sequence[Union[Neurons, Linear]]) -> None:
     for i, layer in enumerate(layers):
         inputs = layer.weight.shape[0] if isinstance(layer, Linear) else layer.neurons
         if width is not None and inputs != width:
-            raise ValueError(f"layers.{i}: got {inputs} inputs, expected {width}, what layer {i - 1} gives")
+            raise ValueError(f"layers.{i}: got {inputs} inputs, expected {width}, the outputs of layer {i - 1}")
         width = layer.weight.shape[1] if isinstance(layer, Linear) else layer.neurons
 
 

@@ -70,7 +70,7 @@ class NeuronConfig:
 
     def __init__(self, **options: Any):
         if type(self) is NeuronConfig:
-            raise TypeError("NeuronConfig: make a QlifConfig or a LifConfig")
+            raise TypeError("NeuronConfig: can't be instantiated, create a QlifConfig or a LifConfig")
         struct = self._start(native.library())
         self._make(struct, options)
 
@@ -168,7 +168,7 @@ class NeuronConfig:
             raise AttributeError(f"{type(self).__name__} has no option '{name}'") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"{type(self).__name__} can't be changed: config.replace({name}=...) makes another")
+        raise AttributeError(f"{type(self).__name__} can't be changed: config.replace({name}=...) returns a changed copy")
 
     def __dir__(self) -> list:
         return [*super().__dir__(), *self._model().options]

@@ -32,7 +32,7 @@ def read(path: str) -> "Dict[str, Any]":
     with open(path, "rb") as file:
         begin = file.read(8)
     if len(begin) == 8 and 2 <= int.from_bytes(begin, "little") <= 16 << 20 and begin[:1] != b"\x80":
-        raise ValueError(f"{path}: got a safetensors file, expected one that torch.save wrote of a state_dict")
+        raise ValueError(f"{path}: got a safetensors file, expected a state_dict saved with torch.save")
     try:
         with warnings.catch_warnings():
             # Of a file that is no state_dict, which is refused below.
@@ -42,7 +42,7 @@ def read(path: str) -> "Dict[str, Any]":
         reason = str(refused).strip().splitlines()
         wanted = [line.strip() for line in reason if "GLOBAL" in line or "Unsupported" in line]
         raise ValueError(
-            f"{path}: got a file with more than tensors in it, expected one that torch.save wrote of a state_dict; "
+            f"{path}: got a file with more than tensors in it, expected a state_dict saved with torch.save; "
             f"save module.state_dict(), not the module: {(wanted or reason or ['no message'])[0][:200]}"
         ) from None
     except (
@@ -57,7 +57,7 @@ def read(path: str) -> "Dict[str, Any]":
     ) as broken:
         reason = str(broken).strip().splitlines() or [type(broken).__name__]
         raise ValueError(
-            f"{path}: got a file that can't be read, expected one that torch.save wrote of a state_dict: {reason[0][:200]}"
+            f"{path}: got a file that can't be read, expected a state_dict saved with torch.save: {reason[0][:200]}"
         ) from None
     if not isinstance(found, Mapping):
         raise ValueError(f"{path}: got a {type(found).__name__}, expected a state_dict, which has tensors by name")
@@ -146,7 +146,7 @@ def convert(
         made.layers[0].draws = None
         return made
     if state:
-        raise ValueError(f"state: got a network of {len(parts)} layers, expected neurons alone")
+        raise ValueError(f"state: got a network of {len(parts)} layers, expected only neurons")
     row: List[Any] = []
     for i, (kind, prefix) in enumerate(parts):
         if kind == "linear":

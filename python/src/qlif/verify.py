@@ -53,7 +53,7 @@ class Case:
     def __init__(self, path: Path):
         self.path = path
         if not path.is_file():
-            raise Refused("got something that is no regular file, expected a .safetensors file")
+            raise Refused("got something that is not a regular file, expected a .safetensors file")
         if path.stat().st_size > _MAX_BYTES:
             raise Refused(f"got {path.stat().st_size} bytes, expected at most {_MAX_BYTES}")
         try:

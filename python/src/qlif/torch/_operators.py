@@ -378,7 +378,7 @@ def _next_run(series, evaluation):
     index = indices[evaluation]
     if not 0 <= index < 2**31 - 1:
         raise RuntimeError(
-            f"series: got the index {index}, expected less than 2^31 - 1, where the draws of a layer end"
+            f"series: got the index {index}, expected less than 2^31 - 1, the limit of a layer's draws"
         )
     series[2 + evaluation] += 1
     return torch.tensor([signed(layer_key(seed, stream)), -1 - index if evaluation else index, 0, 0])
@@ -527,7 +527,7 @@ def _run_autograd(
     _require_no_tangent(input, *parameters, modulation, state)
     if _is_shared(state, input) and _requires_grad(state):
         raise ValueError(
-            "state: got one for all rows that requires a gradient, expected (S, B, N), or one that requires none"
+            "state: got a shared state that requires a gradient, expected (S, B, N), or one that requires none"
         )
     if _requires_grad(input, *parameters, modulation, state):
         return _Run.apply(config, traces, input, modulation, state, draws, row_index, uniforms, normals, *parameters)
@@ -738,9 +738,9 @@ def _load() -> str:
             kind = "cpp"
         except _build.BuildError as absent:
             if wish == "cpp":
-                raise ImportError(f"qlif.torch: there are no operators in C++: {absent}") from absent
+                raise ImportError(f"qlif.torch: the C++ operators are not available: {absent}") from absent
             warnings.warn(
-                f"qlif.torch: operators in Python serve, which are slower by some 100 microseconds a call: {absent}",
+                f"qlif.torch: falling back to operators in Python, which add about 100 microseconds per call: {absent}",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -159,7 +159,7 @@ def _argument(name: str) -> property:
 
     def write(self: "QLIF", value: Any) -> None:
         if name == "preset":
-            raise AttributeError("preset: it can't be changed, make other neurons")
+            raise AttributeError("preset: can't be changed; create new neurons instead")
         self._configure({**self._arguments, name: value})
 
     return property(read, write, doc=f"As passed: {name}.")
@@ -1113,7 +1113,7 @@ class SpikeLinear(nn.Module):
         """Returns weight times the input, plus bias: (..., out_features), float32."""
         if isinstance(input, PackedSpikes):
             if len(input.shape) != 3 or input.shape[2] != self.in_features or input.words.shape[0] != input.shape[0]:
-                raise ValueError(f"input: got bits of shape {input.shape}, expected (T, B, {self.in_features})")
+                raise ValueError(f"input: got bits of the shape {input.shape}, expected (T, B, {self.in_features})")
             return self._product(input.words, input.shape[1])
         if not isinstance(input, Tensor):
             raise TypeError(f"input: got {type(input).__name__}, expected a tensor")

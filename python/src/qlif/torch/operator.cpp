@@ -334,7 +334,7 @@ class ResultMemory final : public c10::Allocator {
     void *memory = nullptr;
     const bool huge = bytes >= HUGE_PAGE;
     TORCH_CHECK_WITH(OutOfMemoryError, posix_memalign(&memory, huge ? HUGE_PAGE : alignof(Block), sizeof(Block) + bytes) == 0, "qlif: ",
-        bytes, " bytes for a result can't be had");
+        "can't allocate ", bytes, " bytes for a result");
 #ifdef MADV_HUGEPAGE
     // A kernel goes through some arrays side by side, a row of each at a time: in small pages, each row is another address to translate.
     // If the system doesn't give large ones, small ones do.
@@ -858,7 +858,7 @@ RunResult runAutograd(const Tensor &input, TensorList parameters, const Optional
   }
   if (at::GradMode::is_enabled() && anyRequiresGrad(input, parameters, modulation, state)) {
     TORCH_CHECK_VALUE(!state.has_value() || !state->requires_grad() || input.dim() != 3 || !isShared(*state, input.size(1)),
-        "state: got one for all rows that requires a gradient, expected (S, B, N), or one that requires none");
+        "state: got a shared state that requires a gradient, expected (S, B, N), or one that requires none");
     const variable_list made =
         Run::apply(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, std::string(config), traces);
     return {made[0], made[1], made[2], made[3], made[4], made[5], made[6]};
@@ -1111,7 +1111,7 @@ Tensor nextRun(Tensor series, bool evaluation) {
       ", expected 4 numbers of int64 on the CPU: seed, stream, run, evaluation");
   int64_t *number = series.mutable_data_ptr<int64_t>();
   int64_t &index = number[evaluation ? 3 : 2];
-  TORCH_CHECK(index >= 0 && index < INT32_MAX, "series: got the index ", index, ", expected less than 2^31 - 1, where the draws of a layer end");
+  TORCH_CHECK(index >= 0 && index < INT32_MAX, "series: got the index ", index, ", expected less than 2^31 - 1, the limit of a layer's draws");
   const Tensor draws = newDraws(layerKey((uint64_t)number[0], (uint32_t)number[1]), evaluation ? -1 - index : index);
   index++;
   changed(series);

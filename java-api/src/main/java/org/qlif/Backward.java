@@ -200,7 +200,8 @@ public final class Backward {
     void check(NeuronConfig config, Kernel kernel) {
         Tape tape = forward.tape();
         if (tape == null) {
-            throw new IllegalArgumentException("forward: has no tape, expected one that its run recorded");
+            throw new IllegalArgumentException(
+                    "forward: got one without a tape, expected one whose run recorded a tape");
         }
         tape.requireRecorded(forward);
         int gradients = gradParameters == null ? 0 : gradParameters.changes();
@@ -237,7 +238,8 @@ public final class Backward {
         Forward.requireNumbersIfGiven("gradInput", gradInput, t, b, n);
         if (gradModulation != null) {
             if (forward.modulation() == null) {
-                throw new IllegalArgumentException("gradModulation: given, but the forward run had no modulation");
+                throw new IllegalArgumentException(
+                        "gradModulation: given, expected none, since the forward run had no modulation");
             }
             Forward.requireIfGiven(
                     "gradModulation",

@@ -35,12 +35,12 @@ public record DrawStream(long seed, int stream, long elementOffset) {
     static void requireWithinCounter(@Nullable DrawStream stream, long firstStep, long steps, long elements) {
         long lastStep = firstStep + steps;
         if (firstStep < 0 || lastStep < 0 || lastStep > 1L << 33) {
-            throw new IllegalArgumentException("firstStep: " + firstStep + " with " + steps
-                    + " steps, expected 0 or more and an end of at most 2^33, where the counter of the draws ends");
+            throw new IllegalArgumentException("firstStep: got " + firstStep + " with " + steps
+                    + " steps, expected 0 or more and an end of at most 2^33, the limit of the draws' counter");
         }
         if (stream != null && stream.elementOffset + elements < 0) {
-            throw new IllegalArgumentException("elementOffset: " + stream.elementOffset + " with " + elements
-                    + " elements passes 2^63, where the counter of the draws ends");
+            throw new IllegalArgumentException("elementOffset: got " + stream.elementOffset + " with " + elements
+                    + " elements, expected an end of at most 2^63 - 1, the limit of the draws' counter");
         }
     }
 

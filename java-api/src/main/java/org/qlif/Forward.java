@@ -442,14 +442,16 @@ public final class Forward {
         parameters.requireNeurons(config, n);
         if (modulation != null) {
             if (!config.acceptsModulation()) {
-                throw new IllegalArgumentException("modulation: given, but " + config.model() + " takes none");
+                throw new IllegalArgumentException(
+                        "modulation: given, expected none, since " + config.model() + " takes no modulation");
             }
             requireBroadcastable(modulation, t, b, n);
         }
         int wires = config.uniformsPerStep();
         if (uniforms != null) {
             if (wires == 0) {
-                throw new IllegalArgumentException("uniforms: given, but this configuration decides without drawing");
+                throw new IllegalArgumentException(
+                        "uniforms: given, expected none, since this configuration decides without drawing");
             }
             boolean flat = wires == 1 && uniforms.hasShape(t, b, n);
             if (uniforms.type() != DType.F32 || !(flat || uniforms.hasShape(t, wires, b, n))) {
@@ -459,7 +461,8 @@ public final class Forward {
         }
         if (normals != null) {
             if (!config.drawsNormals()) {
-                throw new IllegalArgumentException("normals: given, but this configuration has no membrane noise");
+                throw new IllegalArgumentException(
+                        "normals: given, expected none, since this configuration has no membrane noise");
             }
             require("normals", normals, DType.F32, t, b, n);
         }

@@ -280,8 +280,8 @@ public final class Kernel implements AutoCloseable {
     /** Throws unless runs may have a linear layer in place of an input. */
     void requireLinear() {
         if (!backend.takesLinear()) {
-            throw new IllegalArgumentException("linear: given, but a kernel on " + device
-                    + " makes no input current; expected an input, such as the output of a SpikeLinear");
+            throw new IllegalArgumentException("linear: given, expected none, since a kernel on " + device
+                    + " can't compute the current from spikes: pass an input, such as the output of a SpikeLinear");
         }
     }
 
@@ -507,7 +507,7 @@ public final class Kernel implements AutoCloseable {
                     name + ": got memory of " + name(memory.place()) + ", expected memory of " + name(expected));
         }
         if (!memory.memory().isNative()) {
-            throw new IllegalArgumentException(name + ": is on the Java heap, expected native memory");
+            throw new IllegalArgumentException(name + ": got memory on the Java heap, expected native memory");
         }
         if (memory.elements() < bytes) {
             throw new IllegalArgumentException(

@@ -123,11 +123,11 @@ public final class Tape implements AutoCloseable {
         requireOpen();
         if (this.owner != owner) {
             throw new IllegalArgumentException(
-                    "tape: was made by another kernel, expected one of this kernel's newTape");
+                    "tape: got one of another kernel, expected one of this kernel's newTape");
         }
         if (this.steps != steps || this.batch != batch || this.neurons != neurons) {
-            throw new IllegalArgumentException("tape: was made for (T, B, N) = (" + this.steps + ", " + this.batch
-                    + ", " + this.neurons + "), expected (" + steps + ", " + batch + ", " + neurons + ")");
+            throw new IllegalArgumentException("tape: got (T, B, N) = (" + this.steps + ", " + this.batch + ", "
+                    + this.neurons + "), expected (" + steps + ", " + batch + ", " + neurons + ")");
         }
     }
 

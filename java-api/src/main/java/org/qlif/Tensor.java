@@ -70,7 +70,7 @@ public final class Tensor {
                     + ", expected a device with memory of its own, such as cuda:0; Tensor.of is for the host's");
         }
         if (!address.isNative()) {
-            throw new IllegalArgumentException("address: is on the Java heap, expected memory of " + place);
+            throw new IllegalArgumentException("address: got memory on the Java heap, expected memory of " + place);
         }
         return new Tensor(type, address, place, shape);
     }
@@ -81,8 +81,8 @@ public final class Tensor {
         long[] extents = shape.clone();
         long bytes = checkedByteSize(type, extents);
         if (segment.byteSize() != bytes) {
-            throw new IllegalArgumentException("segment: " + segment.byteSize() + " bytes, expected " + bytes + " for "
-                    + type + Arrays.toString(extents));
+            throw new IllegalArgumentException("segment: got " + segment.byteSize() + " bytes, expected " + bytes
+                    + " for " + type + Arrays.toString(extents));
         }
         // The memory a zero-length tensor points to is never read.
         if (bytes > 0) {
@@ -415,7 +415,7 @@ public final class Tensor {
 
     private static void requireNativeOrder(ByteOrder order) {
         if (order != ByteOrder.nativeOrder()) {
-            throw new IllegalArgumentException("values: byte order " + order + ", expected the native "
+            throw new IllegalArgumentException("values: got byte order " + order + ", expected the native "
                     + ByteOrder.nativeOrder() + " (ByteBuffer.order(ByteOrder.nativeOrder()) before asFloatBuffer())");
         }
     }
@@ -424,7 +424,7 @@ public final class Tensor {
         for (int axis = 0; axis < shape.length; axis++) {
             if (shape[axis] < 0) {
                 throw new IllegalArgumentException(
-                        "shape: extent " + shape[axis] + " at axis " + axis + ", expected at least 0");
+                        "shape: got extent " + shape[axis] + " at axis " + axis + ", expected at least 0");
             }
         }
         elements(shape);
@@ -432,7 +432,7 @@ public final class Tensor {
             return type.byteSize(shape);
         } catch (ArithmeticException overflow) {
             throw new IllegalArgumentException(
-                    "shape: " + Arrays.toString(shape) + " of " + type + " passes 2^63 bytes");
+                    "shape: got " + Arrays.toString(shape) + " of " + type + ", expected fewer than 2^63 bytes");
         }
     }
 
@@ -448,7 +448,8 @@ public final class Tensor {
             product *= extent;
         }
         if (overflow) {
-            throw new IllegalArgumentException("shape: " + Arrays.toString(shape) + " passes 2^63 elements");
+            throw new IllegalArgumentException(
+                    "shape: got " + Arrays.toString(shape) + ", expected fewer than 2^63 elements");
         }
         return product;
     }
@@ -477,8 +478,8 @@ public final class Tensor {
 
     private static int arrayLength(long length) {
         if (length > Integer.MAX_VALUE - 8) {
-            throw new IllegalArgumentException("shape: " + length
-                    + " array elements do not fit a Java array; use Tensor.of with a MemorySegment of an Arena");
+            throw new IllegalArgumentException("shape: got " + length + " array elements, expected at most "
+                    + (Integer.MAX_VALUE - 8) + "; use Tensor.of with a MemorySegment of an Arena");
         }
         return (int) length;
     }

@@ -58,7 +58,8 @@ final class CQlifContender extends CContender {
     CQlifContender(Math math, Workload workload, int threads) {
         super(workload.shape());
         if (!workload.config().equals(QlifConfig.defaults())) {
-            throw new IllegalArgumentException("config: the C contender knows the default configuration alone");
+            throw new IllegalArgumentException(
+                    "config: got another configuration, expected the default one, the only one of the C contender");
         }
         this.math = math;
         this.threads = threads;

@@ -61,7 +61,8 @@ final class TorchContender implements Contender {
 
     TorchContender(Workload workload, int threads, Pass pass) {
         if (!workload.config().equals(config)) {
-            throw new IllegalArgumentException("config: the tensor contender knows the default configuration alone");
+            throw new IllegalArgumentException(
+                    "config: got another configuration, expected the default one, the only one of the tensor contender");
         }
         this.workload = workload;
         this.pass = pass;

@@ -45,8 +45,8 @@ final class ArrayFiles {
         }
         throw new FileFormatException(
                 file,
-                "got the tensors " + Printable.text(tensors.names().toString()) + ", expected one alone, or '" + name
-                        + "' among them");
+                "got the tensors " + Printable.text(tensors.names().toString())
+                        + ", expected a single tensor, or one named '" + name + "' among them");
     }
 
     /** Throws unless {@code file} has one of the endings; whether it is {@code .npy}. */

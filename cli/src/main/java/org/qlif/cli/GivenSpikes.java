@@ -20,8 +20,7 @@ final class GivenSpikes implements SpikeInput {
         for (long i = 0; i < spikes.elements(); i++) {
             float value = value(i);
             if (value != 0 && value != 1) {
-                throw new IllegalArgumentException(
-                        "got " + value + " at index " + i + ", expected spikes, 0 or 1 each");
+                throw new IllegalArgumentException("got " + value + " at index " + i + ", expected 0 or 1");
             }
         }
     }

@@ -126,7 +126,7 @@ final class RunCommand implements Callable<Integer> {
                 .written("--output", output);
         boolean single = output != null && ArrayFiles.isNpy(spec, "--output", output);
         if (result != null && !single) {
-            throw new ParameterException(spec.commandLine(), "--result: is for --output FILE.npy, which is not given");
+            throw new ParameterException(spec.commandLine(), "--result: only valid with --output FILE.npy");
         }
         OutputFile written = output == null ? null : OutputFile.prepare("--output", output);
         Tensor given = ArrayFiles.read(spec, "--input", input, "input");
@@ -155,7 +155,8 @@ final class RunCommand implements Callable<Integer> {
     private void refuse(String option, boolean given, String whose) {
         if (given) {
             throw new ParameterException(
-                    spec.commandLine(), option + ": is for " + whose + ", and " + Printable.path(file) + " is not one");
+                    spec.commandLine(),
+                    option + ": only valid for " + whose + ", and " + Printable.path(file) + " is not one");
         }
     }
 
@@ -322,8 +323,8 @@ final class RunCommand implements Callable<Integer> {
         if (steps == null && checkpoint.steps().isEmpty()) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--steps: is not given, expected for how many time steps an image is shown: " + Printable.path(file)
-                            + " does not say");
+                    "--steps: missing, expected the number of time steps for which an image is shown: "
+                            + Printable.path(file) + " does not say");
         }
         int shown = steps == null ? checkpoint.steps().getAsInt() : steps;
         if (shown < 1 || shown > MOST_STEPS) {
@@ -341,7 +342,7 @@ final class RunCommand implements Callable<Integer> {
         if (steps != null) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--steps: is for images, and " + Printable.path(input) + " has spikes, a step each");
+                    "--steps: only valid for images, and " + Printable.path(input) + " contains spikes");
         }
     }
 

@@ -29,12 +29,12 @@ final class SignalFile {
     private static final String NEURON = "neuron";
     private static final List<String> TIME = List.of("t", "time");
 
-    /** What the live page's files have before the names of QLIF's traces, beside those of another neuron. */
+    /** The prefix of QLIF's traces in files of the live page, which also have traces of another neuron. */
     private static final String PAGE_PREFIX = "qlif.";
 
     private SignalFile() {}
 
-    /** Whether {@code text} has the name of such a file. */
+    /** Whether {@code text} is the name of such a file. */
     static boolean isNamed(String text) {
         return !kind(text).isEmpty();
     }
@@ -52,7 +52,7 @@ final class SignalFile {
     /**
      * Reads a signal.
      *
-     * @param trace the name to look for where a file has several
+     * @param trace the name to look for if a file has several
      */
     static Samples read(Path file, String trace) throws IOException {
         return switch (kind(file.toString())) {
@@ -110,7 +110,7 @@ final class SignalFile {
 
     /**
      * A table of text: a line for each step and a column for each neuron, with or without a line of names above; or a line for each step and
-     * neuron, with the columns that {@link TraceFile} or the live page writes. A first column named "t" or "time" is no neuron.
+     * neuron, with the columns that {@link TraceFile} or the live page writes. A first column named "t" or "time" is not a neuron.
      */
     private static final class Csv {
         private final Path file;
@@ -126,7 +126,7 @@ final class SignalFile {
 
         Samples read() throws IOException {
             if (!Files.isRegularFile(file) && Files.exists(file)) {
-                throw new FileFormatException(file, "got no regular file, expected one");
+                throw new FileFormatException(file, "got something that is not a regular file, expected one");
             }
             if (Files.exists(file) && Files.size(file) > MOST_BYTES) {
                 throw new FileFormatException(
@@ -160,14 +160,14 @@ final class SignalFile {
             }
             List<String> second = next(reader);
             if (second == null) {
-                throw new FileFormatException(file, "got no numbers below its names, expected a line for each step");
+                throw new FileFormatException(file, "got no numbers below the header, expected a line for each step");
             }
             requireFields(second, first.size());
             boolean timed = first.size() > 1 && TIME.contains(first.getFirst().toLowerCase(Locale.ROOT));
             return table(reader, second, timed ? 1 : 0);
         }
 
-        /** A line of numbers with a mistake in it would be taken for names, and its step be lost. */
+        /** Otherwise a line of numbers with a typing error would be taken for names, and its step be lost. */
         private void requireNames(List<String> fields) throws FileFormatException {
             boolean numbers = fields.stream().anyMatch(Csv::isNumber);
             for (int i = 0; i < fields.size(); i++) {
@@ -189,7 +189,7 @@ final class SignalFile {
             if (text == null) {
                 return null;
             }
-            // A byte order mark is no part of the text.
+            // A byte order mark is not part of the text.
             String stripped = (text.startsWith("\uFEFF") ? text.substring(1) : text).strip();
             String[] fields = stripped.contains(",") ? stripped.split(",", -1) : stripped.split("\\s+");
             List<String> list = new ArrayList<>(fields.length);
@@ -280,7 +280,7 @@ final class SignalFile {
                             + "', expected " + expected);
         }
 
-        /** Whether this, which is no number, was not meant to be one either. */
+        /** Whether this text, which is not a number, was not meant to be one. */
         private static boolean isName(String text) {
             // Letters that look like digits are taken for them where there is a point, too: O.5 for 0.5.
             String digits = text.replace('O', '0').replace('o', '0').replace('l', '1');

@@ -252,7 +252,7 @@ final class SimulateCommand implements Callable<Integer> {
     /** Refuses an option that would do nothing. */
     private void requireUse(String option, boolean used, String by) {
         if (!used && spec.commandLine().getParseResult().hasMatchedOption(option)) {
-            throw refusal(option + ": is for " + by + ", which is not given");
+            throw refusal(option + ": only valid with " + by);
         }
     }
 

@@ -87,7 +87,7 @@ public final class StandardOutput extends OutputStream {
     public synchronized void flush() {
         requireSound();
         if (peer.isGone()) {
-            fail("nobody reads it", true, null);
+            fail("its reader has closed it", true, null);
         }
     }
 

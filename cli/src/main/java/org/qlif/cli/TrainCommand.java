@@ -142,7 +142,7 @@ final class TrainCommand implements Callable<Integer> {
         if (full && resume != null) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--full: is for a new training, and --resume goes on with the settings of one that was saved");
+                    "--full: only valid for a new training; --resume continues with the saved settings");
         }
         new DistinctFiles(spec).read("--resume", resume).written("--plot", plot);
         // A checkpoint may replace the file that the training goes on from.

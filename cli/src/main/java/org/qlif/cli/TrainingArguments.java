@@ -168,7 +168,7 @@ final class TrainingArguments {
         for (String option : QLIF_ALONE) {
             if (neuron == NeuronPreset.LIF && parsed.hasMatchedOption(option)) {
                 throw new ParameterException(
-                        command.commandLine(), option + ": is for QLIF neurons, and --neuron is " + neuron);
+                        command.commandLine(), option + ": only valid for QLIF neurons, and --neuron is " + neuron);
             }
         }
         given(

@@ -158,8 +158,10 @@ class RunCommandTest {
         assertThat(json(run(network, floats, "--json"))).isEqualTo(first);
         numbers[7] = 0.5f;
         Npy.write(floats, Tensor.of(numbers, 4, 40, PIXELS));
-        refused(run(network, floats), "--input: got 0.5 at index 7, expected spikes, 0 or 1 each, in (T, B, 784)");
-        refused(run(network, bytes, "--steps", "3"), "--steps: is for images, and " + bytes + " has spikes");
+        refused(run(network, floats), "--input: got 0.5 at index 7, expected 0 or 1, in (T, B, 784)");
+        refused(
+                run(network, bytes, "--steps", "3"),
+                "--steps: only valid for images, and " + bytes + " contains spikes");
     }
 
     @Test
@@ -224,7 +226,9 @@ class RunCommandTest {
         refused(
                 run(file, input),
                 "--input: got F32[12, 2, 9], expected B = 3 as in the state that this call continues");
-        refused(run(file, input, "--labels", "x.npy"), "--labels: is for a network, and " + file + " is not one");
+        refused(
+                run(file, input, "--labels", "x.npy"),
+                "--labels: only valid for a network, and " + file + " is not one");
         refused(
                 run(
                         file,
@@ -263,17 +267,20 @@ class RunCommandTest {
                 "--input: got ",
                 "expected a path that ends in .npy or .safetensors");
         refused(run(network, images, "--output", folder.resolve("x.csv").toString()), "--output: got ");
-        refused(run(network, images, "--result", "classes"), "--result: is for --output FILE.npy, which is not given");
+        refused(run(network, images, "--result", "classes"), "--result: only valid with --output FILE.npy");
         String all = folder.resolve("all.safetensors").toString();
         refused(
                 run(network, images, "--result", "classes", "--output", all),
-                "--result: is for --output FILE.npy, which is not given");
+                "--result: only valid with --output FILE.npy");
         assertThat(folder.resolve("all.safetensors")).doesNotExist();
         failed(
                 run(network, images, "--labels", images.toString()),
                 images + ": got U8[70, 28, 28], expected whole numbers");
         failed(run(images, images), images + ": got a .npy file, expected a safetensors file");
-        failed(run(network, network), network + ": got the tensors [", "expected one alone, or 'input' among them");
+        failed(
+                run(network, network),
+                network + ": got the tensors [",
+                "expected a single tensor, or one named 'input' among them");
         Path missing = folder.resolve("missing.safetensors");
         failed(run(missing, images), "no such file or folder: " + missing);
         assertThat(Invocation.of("run", network.toString()).exitCode()).isEqualTo(Cli.USAGE);

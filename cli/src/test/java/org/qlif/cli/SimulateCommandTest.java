@@ -270,7 +270,7 @@ class SimulateCommandTest {
             delimiter = '|',
             value = {
                 "'' | got no numbers, expected a line for each step",
-                "'a,b' | got no numbers below its names",
+                "'a,b' | got no numbers below the header",
                 "'1,2\n3' | line 2: got 1 fields, expected 2, as many as above",
                 "'1\n\nx' | line 3, column 1: got 'x', expected a number",
                 "'1\n1f' | line 2, column 1: got '1f', expected a number",
@@ -318,7 +318,8 @@ class SimulateCommandTest {
                 .isEqualTo(255);
         Path two = folder.resolve("two.safetensors");
         Safetensors.write(two, Map.of(), Map.of("a", Tensor.of(new float[2], 2), "b", Tensor.of(new float[2], 2)));
-        assertThat(simulate("--input", two).err()).contains("expected one alone, or 'input' among them");
+        assertThat(simulate("--input", two).err())
+                .contains("expected a single tensor, or one named 'input' among them");
     }
 
     @Test
@@ -465,14 +466,14 @@ class SimulateCommandTest {
                 "--current ramp,amplitude=nan | --current: amplitude: got 'nan', expected a number in",
                 "--current poisson,rate=1.5 | --current: rate: got 1.5, expected a number in [0.0, 1.0]",
                 "--modulation saw | --modulation: shape: got 'saw', expected one of constant",
-                "--model lif --modulation sine | --modulation: given, but LIF takes none",
+                "--model lif --modulation sine | --modulation: given, expected none, since LIF takes no modulation",
                 "--input x.csv --current ramp | --input, --current: both given, expected one of them",
                 "--input x.mat | --input: got x.mat, expected a name that ends in .npy, .csv or .safetensors",
                 "--output x.mat | --output: got x.mat, expected a name that ends in .csv, .npy, .npz or .safetensors",
                 "--plot x.pdf | --plot: got x.pdf, expected a name that ends in .png or .svg",
                 "--trace V | --trace: got 'V', expected one of input, v, spikes",
-                "--trace p | --trace: is for --output FILE.npy, which is not given",
-                "--show 1 | --show: is for --plot, which is not given",
+                "--trace p | --trace: only valid with --output FILE.npy",
+                "--show 1 | --show: only valid with --plot",
                 "--show 10 | --show: got 10, expected a whole number from 0 to 9",
                 "--device tpu | --device: got 'tpu'",
                 "--seed 1.5 | got '1.5', expected a whole number of 64 bits",
@@ -505,7 +506,7 @@ class SimulateCommandTest {
         assertUsage(simulate("--modulation", current, "--output", current), got + "that of --modulation");
         assertUsage(simulate("--config", config, "--output", config), got + "that of --config");
         assertUsage(simulate("--output", twice, "--output", folder.resolve("./twice.csv")), got + "before");
-        assertUsage(simulate("--trace", "p"), "--trace: is for --output FILE.npy, which is not given");
+        assertUsage(simulate("--trace", "p"), "--trace: only valid with --output FILE.npy");
         assertThat(current).hasContent("1\n2\n");
         assertThat(twice).doesNotExist();
     }
@@ -525,6 +526,6 @@ class SimulateCommandTest {
         assertThat(missing.err()).isEqualTo("qlif: no such file or folder: " + folder.resolve("missing.npy") + "\n");
         assertThat(simulate("--input", Files.createDirectory(folder.resolve("d.csv")))
                         .err())
-                .contains("got no regular file");
+                .contains("not a regular file");
     }
 }

@@ -186,9 +186,9 @@ class TrainCommandTest {
     @Test
     void refusesWhatContradictsItself() throws IOException {
         String[][] contradictions = {
-            {"--neuron lif --spike-value sample", "--spike-value: is for QLIF neurons, and --neuron is lif"},
-            {"--neuron lif --no-dsp", "--no-dsp: is for QLIF neurons, and --neuron is lif"},
-            {"--full --resume x.safetensors", "--full: is for a new training"},
+            {"--neuron lif --spike-value sample", "--spike-value: only valid for QLIF neurons, and --neuron is lif"},
+            {"--neuron lif --no-dsp", "--no-dsp: only valid for QLIF neurons, and --neuron is lif"},
+            {"--full --resume x.safetensors", "--full: only valid for a new training"},
             {"--plot x.png --checkpoint ./x.png", "--checkpoint: got ./x.png, expected another file than that of --plot"
             },
             {"--plot x.png --resume x.png", "--plot: got x.png, expected another file than that of --resume"},

@@ -227,7 +227,7 @@ class ForkedJvmTest extends ForkedJvm {
             assumeTrue(false, "there is no C compiler: " + none.getMessage());
         }
         assertThat(compiler.waitFor()).isZero();
-        assertThat(library(other.toString())).contains("4711", "one release");
+        assertThat(library(other.toString())).contains("4711", "the same release");
     }
 
     /** What opening {@code cpu:native} says if {@code library} is named, and that the CPU does not mind. */

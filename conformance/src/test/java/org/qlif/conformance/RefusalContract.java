@@ -993,7 +993,7 @@ abstract class RefusalContract {
             unfit.add(new Unfit(
                     "on the heap",
                     IllegalArgumentException.class,
-                    "is on the Java heap, expected native memory",
+                    "got memory on the Java heap, expected native memory",
                     good -> Tensor.zeros(DType.U8, good.elements())));
             unfit.add(new Unfit(
                     "read-only",

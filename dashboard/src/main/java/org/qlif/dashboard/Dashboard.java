@@ -129,11 +129,12 @@ public final class Dashboard implements AutoCloseable {
             if (cause instanceof BindException && !reason.contains("Cannot assign")) {
                 return new IOException(
                         "can't listen on port " + port + " of " + host
-                                + ": it is in use, or not allowed for this user; --port takes another, 0 any that is free",
+                                + ": it is in use, or this user may not listen on it;"
+                                + " choose another with --port, or 0 for any free one",
                         failure);
             }
             if (cause instanceof BindException) {
-                return new IOException("can't listen on " + host + ": it is no address of this machine", failure);
+                return new IOException("can't listen on " + host + ": it is not an address of this machine", failure);
             }
         }
         return new IOException("can't listen on port " + port + " of " + host + ": " + failure.getMessage(), failure);
@@ -202,7 +203,7 @@ public final class Dashboard implements AutoCloseable {
                 (refusal, context) ->
                         fail(context, refusal.getStatus(), String.valueOf(refusal.getMessage()), Map.of()));
         config.routes.exception(Exception.class, (failure, context) -> {
-            LOG.log(System.Logger.Level.WARNING, "the page asked for what failed: " + failure, failure);
+            LOG.log(System.Logger.Level.WARNING, "a request of the page failed: " + failure, failure);
             fail(context, HttpStatus.INTERNAL_SERVER_ERROR.getCode(), "The run failed: " + failure, Map.of());
         });
     }
@@ -231,11 +232,10 @@ public final class Dashboard implements AutoCloseable {
                 .header(Header.CACHE_CONTROL, "no-store");
         String host = context.header(Header.HOST);
         if (host == null || !guard.knows(host)) {
-            throw new HttpResponseException(
-                    MISDIRECTED, "This server does not go by that name; use its address", Map.of());
+            throw new HttpResponseException(MISDIRECTED, "Unknown host name: use this server's address", Map.of());
         }
         if (!Guard.isOwn(context.header(Header.ORIGIN), host)) {
-            throw new ForbiddenResponse("This server answers to its own pages alone");
+            throw new ForbiddenResponse("Only pages of this server may use it");
         }
     }
 
@@ -252,7 +252,7 @@ public final class Dashboard implements AutoCloseable {
     private static <R> R limited(Semaphore room, Work<R> work) throws RefusedException {
         if (!room.tryAcquire()) {
             throw new HttpResponseException(
-                    HttpStatus.TOO_MANY_REQUESTS.getCode(), "Too much is going on; try again in a moment", Map.of());
+                    HttpStatus.TOO_MANY_REQUESTS.getCode(), "Too many runs at once; try again in a moment", Map.of());
         }
         try {
             return work.done();

@@ -87,7 +87,7 @@ record RunRequest(
             switch (entry.getKey()) {
                 case "settings" -> {
                     if (!entry.getValue().isJsonObject()) {
-                        throw malformed("settings: expected an object of texts");
+                        throw malformed("settings: expected an object whose values are strings");
                     }
                     for (Map.Entry<String, JsonElement> setting :
                             entry.getValue().getAsJsonObject().entrySet()) {
@@ -148,7 +148,7 @@ record RunRequest(
     }
 
     private static RefusedException malformed(String what) {
-        return new RefusedException("The request is not as a page sends it: " + what, Map.of(), false);
+        return new RefusedException("The request is malformed: " + what, Map.of(), false);
     }
 
     /** What the settings say; what is wrong with them is noted there. */
@@ -240,7 +240,7 @@ record RunRequest(
         given.keySet().removeIf(name -> {
             boolean unknown = !known.contains(name);
             if (unknown) {
-                settings.refuse(prefix + name, "is no option of " + defaults.model());
+                settings.refuse(prefix + name, "is not an option of " + defaults.model());
             }
             return unknown;
         });

@@ -118,7 +118,7 @@ final class Settings {
 
     /** Refuses what nobody took. */
     void refuseRest() {
-        texts.keySet().forEach(key -> refuse(key, "is no setting of this page"));
+        texts.keySet().forEach(key -> refuse(key, "is not a setting of this page"));
         texts.clear();
     }
 

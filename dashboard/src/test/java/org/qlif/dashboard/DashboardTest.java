@@ -345,7 +345,7 @@ class DashboardTest {
                 .hasMessageContaining("can't listen on port " + port + " of 127.0.0.1: it is in use");
         assertThatThrownBy(() -> Dashboard.start("192.0.2.1", 0))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("192.0.2.1: it is no address of this machine");
+                .hasMessageContaining("192.0.2.1: it is not an address of this machine");
         assertThatThrownBy(() -> Dashboard.start("127.0.0.1", 65_536))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("port: got 65536, expected a whole number in [0, 65535]");

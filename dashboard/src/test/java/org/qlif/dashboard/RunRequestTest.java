@@ -76,11 +76,11 @@ class RunRequestTest {
                 "qlif.tau | 1e400 | got Infinity, expected a finite number > 0",
                 "qlif.quantum_wires | 65 | got 65, expected a whole number in [1, 64]",
                 "qlif.readout | BELL | got 'BELL', expected one of SINGLE_QUBIT, MULTI_QUBIT, EXPECTATION",
-                "qlif.tau_x | 1 | is no option of QLIF",
+                "qlif.tau_x | 1 | is not an option of QLIF",
                 "lif.v_th | inf | got 'inf', expected a finite number",
                 "current | square | got 'square', expected one of constant, ramp, step, sine, poisson, noise",
                 "current.amplitude | NaN | got 'NaN', expected a number in [-1000000.0, 1000000.0]",
-                "current.periods | 1 | is no setting of this page",
+                "current.periods | 1 | is not a setting of this page",
                 "modulation | loud | got 'loud', expected one of none, constant, ramp, step, sine, poisson, noise",
                 "steps | 0 | got '0', expected a whole number in [1, 5000]",
                 "steps | 1000000000000 | got '1000000000000', expected a whole number in [1, 5000]",
@@ -89,8 +89,8 @@ class RunRequestTest {
                 "compare | all | got 'all', expected one of lif, plain-lif, none",
                 "scale | - | got '-', expected a number in [-1000000.0, 1000000.0]",
                 "independent | yes | got 'yes', expected one of true, false",
-                "colour | red | is no setting of this page",
-                "lif | 1 | is no setting of this page"
+                "colour | red | is not a setting of this page",
+                "lif | 1 | is not a setting of this page"
             })
     void refusesAtTheSetting(String key, String text, String why) {
         RefusedException refusal = catchThrowableOfType(RefusedException.class, () -> read(Map.of(key, text)));
@@ -152,7 +152,7 @@ class RunRequestTest {
             })
     void refusesOtherJson(String json) {
         assertThat(refusal(json))
-                .hasMessageStartingWith("The request is not as a page sends it: ")
+                .hasMessageStartingWith("The request is malformed: ")
                 .satisfies(refused -> assertThat(refused.fields()).isEmpty());
     }
 

@@ -44,7 +44,8 @@ final class BlockGradientCollector implements GradientCollector {
     static BlockGradientCollector requireOpen(String block) {
         BlockGradientCollector open = OPEN.get();
         if (open == null) {
-            throw new IllegalStateException(block + ": the engine records gradients, and knows none of this block's;"
+            throw new IllegalStateException(block
+                    + ": the engine records gradients, but can't record those of this block;"
                     + " train with a QlifTrainer: new QlifTrainer(model, configuration) in place of"
                     + " model.newTrainer(configuration)");
         }

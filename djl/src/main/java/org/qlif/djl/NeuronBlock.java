@@ -320,7 +320,7 @@ abstract class NeuronBlock extends AbstractBlock {
         long neurons = is.readLong();
         if (neurons < 1 || (isInitialized() && neurons != neurons())) {
             throw new MalformedModelException(name() + ": got parameters of " + neurons + " neurons, expected "
-                    + (isInitialized() ? neurons() + ", which this block has" : "at least 1"));
+                    + (isInitialized() ? neurons() + ", as this block has" : "at least 1"));
         }
         readInputShapes(is);
         loaded = neurons;

@@ -111,7 +111,7 @@ public final class SpikeLinearBlock extends AbstractBlock {
     protected NDList forwardInternal(
             ParameterStore parameterStore, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
         if (inputs.size() != 1) {
-            throw new IllegalArgumentException("inputs: got " + inputs.size() + " arrays, expected the spikes alone");
+            throw new IllegalArgumentException("inputs: got " + inputs.size() + " arrays, expected only the spikes");
         }
         PtNDArray input = Torch.require("input", inputs.get(0));
         PtNDArray weights = Torch.require("weight", parameterStore.getValue(weight, input.getDevice(), training));

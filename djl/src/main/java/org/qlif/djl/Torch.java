@@ -24,7 +24,7 @@ final class Torch {
         String engine = manager.getEngine() == null ? null : manager.getEngine().getEngineName();
         if (!ENGINE.equals(engine)) {
             throw new UnsupportedOperationException(
-                    name + ": got engine " + engine + ", expected " + ENGINE + ": QLIF's blocks run on that alone");
+                    name + ": got engine " + engine + ", expected " + ENGINE + ": QLIF's blocks run only on it");
         }
     }
 
@@ -34,7 +34,7 @@ final class Torch {
         if (!(array instanceof PtNDArray given)) {
             throw new UnsupportedOperationException(
                     name + ": got an array of " + array.getClass().getSimpleName() + ", expected one of the engine "
-                            + ENGINE + ": QLIF's blocks run on that alone");
+                            + ENGINE + ": QLIF's blocks run only on it");
         }
         if (given.getDataType() != DataType.FLOAT32) {
             throw new IllegalArgumentException(name + ": got " + text(given) + ", expected float32");
@@ -57,7 +57,7 @@ final class Torch {
         long bytes = Tensor.byteSize(DType.F32, shape.getShape());
         if (bytes > Integer.MAX_VALUE) {
             throw new IllegalArgumentException(name + ": got shape " + shape + " of " + bytes
-                    + " bytes, expected at most " + Integer.MAX_VALUE + ", which the engine lets Java address");
+                    + " bytes, expected at most " + Integer.MAX_VALUE + ", the most that the engine lets Java address");
         }
     }
 

@@ -29,7 +29,7 @@ final class Capture {
     static void requireNone(String what) {
         if (current() != null) {
             throw new IllegalStateException(
-                    what + " in the work that a graph captures; expected it before or after the capture");
+                    what + " while work is captured into a graph; do it before or after the capture");
         }
     }
 

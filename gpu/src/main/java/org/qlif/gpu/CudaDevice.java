@@ -177,8 +177,8 @@ public final class CudaDevice implements AutoCloseable {
 
     private void requireOwn(long pointer, long bytes) {
         if (pointer < 0 || pointer > Long.MAX_VALUE - bytes) {
-            throw new IllegalArgumentException("pointer: 0x" + Long.toHexString(pointer) + " with " + bytes
-                    + " bytes behind it is not in the memory of " + device);
+            throw new IllegalArgumentException("pointer: got 0x" + Long.toHexString(pointer) + " with " + bytes
+                    + " bytes behind it, expected memory of " + device);
         }
         hold.context().enter();
         try {
@@ -199,7 +199,7 @@ public final class CudaDevice implements AutoCloseable {
                                     == hold.context().ordinal();
             if (!managed && !own) {
                 throw new IllegalArgumentException(
-                        "pointer: 0x" + Long.toHexString(pointer) + " is not in the memory of " + device);
+                        "pointer: got 0x" + Long.toHexString(pointer) + ", expected memory of " + device);
             }
         }
     }

@@ -92,7 +92,8 @@ public final class CudaStream implements AutoCloseable {
         return context.own("cuStreamGetCtx", out -> cuda_h.cuStreamGetCtx(handle, out), (hold, owner) -> {
             if (!hold.is(owner)) {
                 throw new IllegalArgumentException(
-                        "stream: is of another device or context, expected one of the primary context of " + device);
+                        "stream: got one of another device or context, expected one of the primary context of "
+                                + device);
             }
             return new CudaStream(device, new Queue(hold, handle, false));
         });

@@ -315,8 +315,8 @@ public final class DeviceBuffer implements AutoCloseable {
     private static void requireNative(String name, MemorySegment segment) {
         if (!segment.isNative()) {
             throw new IllegalArgumentException(name
-                    + ": is on the Java heap, where the garbage collector moves it; expected native memory for a copy that goes on"
-                    + " after the call");
+                    + ": got memory on the Java heap, where the garbage collector moves it;"
+                    + " expected native memory for a copy that continues after the call");
         }
     }
 

@@ -112,16 +112,18 @@ final class NativeLibrary {
         }
         String source = given == null ? "the bundled library" : given;
         if (SymbolLookup.loaderLookup().find("qlif_abi_version").isEmpty()) {
-            throw new Unloadable(source + " is no QLIF library: it has no function qlif_abi_version");
+            throw new Unloadable(source + " is not a QLIF library: it has no function qlif_abi_version");
         }
         int version = qlif_h.qlif_abi_version();
         if (version != qlif_h.QLIF_ABI_VERSION()) {
             throw new Unloadable(source + " has interface version " + version + ", this jar needs "
-                    + qlif_h.QLIF_ABI_VERSION() + ": take library and jar from one release");
+                    + qlif_h.QLIF_ABI_VERSION() + ": use a library and a jar of the same release");
         }
         if (SymbolLookup.loaderLookup().find("qlif_held_forward").isEmpty()) {
-            throw new Unloadable(source + " has no function qlif_held_forward, which this jar needs: take library and"
-                    + " jar from one release");
+            throw new Unloadable(
+                    source
+                            + " has no function qlif_held_forward, which this jar needs:"
+                            + " use a library and a jar of the same release");
         }
         requireSameStructs(source);
     }
@@ -192,11 +194,10 @@ final class NativeLibrary {
     private static void loadBundled() throws Unloadable {
         try (InputStream resource = open()) {
             if (resource == null) {
-                throw new Unloadable(
-                        "the native library is not there: add the artifact qlif-native with the classifier "
-                                + CLASSIFIER
-                                + " to the class path or module path, or name a file with -D" + PROPERTY + "="
-                                + FILE);
+                throw new Unloadable("there is no native library: add the artifact qlif-native with the classifier "
+                        + CLASSIFIER
+                        + " to the class path or module path, or name a file with -D" + PROPERTY + "="
+                        + FILE);
             }
             loadCopy(resource, "the bundled library");
         } catch (IOException failure) {
@@ -223,7 +224,7 @@ final class NativeLibrary {
                             + " (a folder that forbids execution? -Djava.io.tmpdir names another),");
         } catch (IOException | InvalidPathException failure) {
             throw new Unloadable("the native library can't be unpacked: " + failure
-                    + " (-Djava.io.tmpdir names another folder to do it in)");
+                    + " (-Djava.io.tmpdir=FOLDER chooses another folder)");
         } finally {
             delete(file);
             delete(folder);
@@ -296,7 +297,7 @@ final class NativeLibrary {
             }
             if (status == qlif_h.QLIF_INVALID_ARGUMENT()) {
                 throw new Unloadable(source + " does not fit this jar: " + text(qlif_h.qlif_last_error())
-                        + "; take library and jar from one release");
+                        + "; use a library and a jar of the same release");
             }
         }
     }

@@ -246,7 +246,7 @@ public final class Npy {
     }
 
     private static FileFormatException badShape(Path file, String text) {
-        return new FileFormatException(file, "shape: got " + quoted(text) + ", expected such as (500, 10)");
+        return new FileFormatException(file, "shape: got " + quoted(text) + ", expected a tuple such as (500, 10)");
     }
 
     private static Tensor load(Path file, ReadableByteChannel channel, long size, long dataBytes, Header header)

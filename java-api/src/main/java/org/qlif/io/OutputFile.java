@@ -72,7 +72,7 @@ public final class OutputFile {
                 throw output.failure("it is not a file", null);
             }
             if (!Files.isWritable(output.target)) {
-                throw output.failure("it is there and write-protected", null);
+                throw output.failure("it exists and is write-protected", null);
             }
         }
         Path folder = output.target.getParent();
@@ -152,7 +152,7 @@ public final class OutputFile {
         Path path = link;
         for (int links = 0; Files.isSymbolicLink(path); links++) {
             if (links == MAX_LINKS) {
-                throw failure("too many links, or links that lead in a circle", null);
+                throw failure("too many links, or a cycle of links", null);
             }
             path = path.resolveSibling(Files.readSymbolicLink(path));
         }

@@ -267,7 +267,8 @@ public final class Safetensors {
             if (channel.read(target) < 0) {
                 throw new FileFormatException(
                         file,
-                        "got an end before the " + size + " bytes that it had at first: cut short while it was read");
+                        "got the end of the file before the " + size
+                                + " bytes that it had before: it was truncated while it was read");
             }
         }
     }
@@ -441,7 +442,7 @@ public final class Safetensors {
     private static void appendText(StringBuilder json, String text) {
         if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
             throw new IllegalArgumentException(
-                    "metadata, tensors: got " + quoted(text) + ", expected Unicode text without half characters");
+                    "metadata, tensors: got " + quoted(text) + ", expected Unicode text without unpaired surrogates");
         }
         json.append('"');
         for (char each : text.toCharArray()) {

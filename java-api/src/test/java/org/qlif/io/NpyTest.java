@@ -150,7 +150,7 @@ class NpyTest {
                 "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }; descr: got '[(",
                 "{'descr': '<f4', 'fortran_order': 'no', 'shape': (2,), }; fortran_order: got ''no'', expected True or",
                 "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': (1,)}; header: got ''x': (1,)', expected the",
-                "{'descr': '<f4', 'fortran_order': False, 'shape': True}; shape: got 'True', expected such as (500, 10)",
+                "{'descr': '<f4', 'fortran_order': False, 'shape': True}; shape: got 'True', expected a tuple such as (500, 10)",
                 "{'descr': '<f4', 'fortran_order': False, 'shape': (2 2)}; shape: got '(2 2)'",
                 "{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,2)}; shape: got 9 axes",
                 "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296,4294967296)}; got 8 bytes of data, expected",

@@ -69,7 +69,7 @@ class OutputFileTest {
     void refusesWhatCantBeWrittenByNameAndReason() throws IOException {
         Path circle = folder.resolve("circle.png");
         Files.createSymbolicLink(circle, circle);
-        refuses(circle, "links that lead in a circle");
+        refuses(circle, "a cycle of links");
         refuses(Files.createDirectory(folder.resolve("folder.png")), "it is not a file");
         refuses(file.resolve("below.png"), file + " is not a folder");
     }

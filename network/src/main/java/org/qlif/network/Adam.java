@@ -70,8 +70,7 @@ public final class Adam {
 
     private static double positive(String name, double value) {
         if (!((float) value > 0 && Float.isFinite((float) value))) {
-            throw new IllegalArgumentException(
-                    name + ": got " + value + ", expected a number above 0, and finite, in float32");
+            throw new IllegalArgumentException(name + ": got " + value + ", expected a finite number > 0 in float32");
         }
         return value;
     }
@@ -147,7 +146,7 @@ public final class Adam {
     /** Throws unless the moments are of so many values, or of none yet. */
     void requireSize(int size) {
         if (first.length != 0 && first.length != size) {
-            throw new IllegalArgumentException("adam: has moments of " + first.length + " values, expected " + size
+            throw new IllegalArgumentException("adam: got moments of " + first.length + " values, expected " + size
                     + ", those that the network learns");
         }
     }

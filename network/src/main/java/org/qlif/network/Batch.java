@@ -26,7 +26,7 @@ public record Batch(SpikeInput input, Loss loss, int[] rows) {
         Objects.requireNonNull(loss, "loss");
         if (loss.rows() != input.rows()) {
             throw new IllegalArgumentException(
-                    "loss: knows " + loss.rows() + " rows, expected " + input.rows() + ", as many as the input has");
+                    "loss: got " + loss.rows() + " rows, expected " + input.rows() + ", as many as the input has");
         }
         rows = Objects.requireNonNull(rows, "rows").clone();
         if (rows.length == 0) {

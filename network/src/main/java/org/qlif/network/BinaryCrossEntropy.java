@@ -56,7 +56,7 @@ final class BinaryCrossEntropy implements Loss {
     @Override
     public void requireOutputs(int outputs) {
         if (this.outputs != outputs) {
-            throw new IllegalArgumentException("loss: has " + this.outputs + " targets a row, expected " + outputs
+            throw new IllegalArgumentException("loss: got " + this.outputs + " targets a row, expected " + outputs
                     + ", the outputs of the network");
         }
     }

@@ -332,7 +332,7 @@ public final class Checkpoint {
             throw from.refusal(
                     "layers",
                     from.layers() + " layers",
-                    "an odd number from 3 on: linear, neurons and so on, at last a readout");
+                    "an odd number from 3 on: linear layers and neurons by turns, then a readout");
         }
         if (!type.equals(expected)) {
             throw from.refusal(
@@ -408,7 +408,7 @@ public final class Checkpoint {
     private static void requireWidth(int index, long got, long expected) {
         if (got != expected) {
             throw new IllegalArgumentException("layer " + index + ": got " + got + " inputs, expected " + expected
-                    + ", what the layer below gives");
+                    + ", the outputs of the layer below");
         }
     }
 

@@ -27,7 +27,7 @@ record CrossEntropy(int[] labels, int greatest) implements Loss {
     @Override
     public void requireOutputs(int outputs) {
         if (greatest >= outputs) {
-            throw new IllegalArgumentException("loss: has label " + greatest + ", expected labels from 0 to "
+            throw new IllegalArgumentException("loss: got label " + greatest + ", expected labels from 0 to "
                     + (outputs - 1) + ", since the network has " + outputs + " outputs");
         }
     }

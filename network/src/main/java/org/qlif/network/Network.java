@@ -284,7 +284,7 @@ public final class Network {
             Checks.atLeast("outputs", outputs, 1);
             if ((long) width * outputs + outputs + size > Integer.MAX_VALUE - 8) {
                 throw new IllegalArgumentException("outputs: got " + outputs + " over " + width
-                        + " inputs, expected fewer: all that is learned has to fit an array");
+                        + " inputs, expected fewer: all learned values must fit into one array");
             }
             int position = plans.size();
             Learnable weights = learnable(position + ".weight", width, outputs);

@@ -502,7 +502,7 @@ public final class Trainer implements AutoCloseable {
         network.requireLearnedInPlace();
         SpikeInput input = Objects.requireNonNull(batch, "batch").input();
         if (input.width() != network.inputs()) {
-            throw new IllegalArgumentException("input: has width " + input.width() + ", expected " + network.inputs()
+            throw new IllegalArgumentException("input: got width " + input.width() + ", expected " + network.inputs()
                     + ", the inputs of the network");
         }
         Checks.atLeast("steps of the input", input.steps(), 1);
@@ -608,7 +608,7 @@ public final class Trainer implements AutoCloseable {
         public Builder clip(double norm) {
             if (!(norm == 0 || (float) norm > 0 && (float) norm < Float.POSITIVE_INFINITY)) {
                 throw new IllegalArgumentException(
-                        "norm: got " + norm + ", expected a norm above 0, and finite, in float32, or 0 for no cut");
+                        "norm: got " + norm + ", expected a finite norm > 0 in float32, or 0 for no clipping");
             }
             this.clip = norm;
             return this;

@@ -115,7 +115,7 @@ class AdamTest {
         adam.resume(1, new float[2], new float[2]);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> adam.begin(3))
-                .withMessageStartingWith("adam: has moments of 2 values, expected 3");
+                .withMessageStartingWith("adam: got moments of 2 values, expected 3");
         assertThat(adam.steps()).isEqualTo(1);
     }
 }

@@ -103,7 +103,7 @@ class LossTest {
                 .withMessage("labels[1]: got -1, expected at least 0");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Loss.crossEntropy(new int[] {0, 3}).requireOutputs(3))
-                .withMessageContainingAll("loss: has label 3", "0 to 2");
+                .withMessageContainingAll("loss: got label 3", "0 to 2");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Loss.binaryCrossEntropy(new float[] {0, 1.5f}, 2))
                 .withMessage("targets[1]: got 1.5, expected 0 to 1");

@@ -402,7 +402,7 @@ class TrainerTest {
         }
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Trainer.builder(network(DRAWN)).clip(1e-300))
-                .withMessage("norm: got 1.0E-300, expected a norm above 0, and finite, in float32, or 0 for no cut");
+                .withMessage("norm: got 1.0E-300, expected a finite norm > 0 in float32, or 0 for no clipping");
     }
 
     /** Tested together, whatever the number of steps, rows give the bits that each gives by itself. */
@@ -693,7 +693,7 @@ class TrainerTest {
                 .withMessage("rows[1]: got 300, expected 0 to 299, the rows of the data");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Batch(ENCODER, Loss.crossEntropy(new int[5]), new int[1]))
-                .withMessage("loss: knows 5 rows, expected 300, as many as the input has");
+                .withMessage("loss: got 5 rows, expected 300, as many as the input has");
         Network narrow = Network.builder(19).linear(3).neurons(DRAWN).readout(2).build();
         Network few =
                 Network.builder(INPUTS).linear(3).neurons(DRAWN).readout(2).build();
@@ -701,10 +701,10 @@ class TrainerTest {
                 Trainer other = on(few, 1).build()) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> trainer.train(batch(1)))
-                    .withMessage("input: has width 20, expected 19, the inputs of the network");
+                    .withMessage("input: got width 20, expected 19, the inputs of the network");
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> other.test(batch(1)))
-                    .withMessageStartingWith("loss: has label 2, expected labels from 0 to 1");
+                    .withMessageStartingWith("loss: got label 2, expected labels from 0 to 1");
         }
     }
 
@@ -722,7 +722,7 @@ class TrainerTest {
         used.resume(1, new float[3], new float[3]);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> on(network, 1).adam(used).build())
-                .withMessageStartingWith("adam: has moments of 3 values");
+                .withMessageStartingWith("adam: got moments of 3 values");
     }
 
     @Test

@@ -186,7 +186,8 @@ public final class Simulation {
         requireFits("current", current);
         requireFits("modulation", modulation);
         if (modulation != null && !config.acceptsModulation()) {
-            throw new IllegalArgumentException("modulation: given, but " + config.model() + " takes none");
+            throw new IllegalArgumentException(
+                    "modulation: given, expected none, since " + config.model() + " takes no modulation");
         }
     }
 

@@ -172,7 +172,7 @@ class SimulationTest {
                 .withMessage("modulation: got (T, N) = (2, 3), expected (500, 10) or (500, 1)");
         assertThatIllegalArgumentException()
                 .isThrownBy(simulation.config(LifConfig.defaults()).modulation(NOISE)::run)
-                .withMessage("modulation: given, but LIF takes none");
+                .withMessage("modulation: given, expected none, since LIF takes no modulation");
         assertThatIllegalArgumentException()
                 .isThrownBy(simulation.device(Device.of("tpu"))::run)
                 .withMessageStartingWith("device: ");

@@ -97,7 +97,7 @@ final class FitParams implements Serializable {
                 "gradientClip",
                 "the norm that all gradients together are cut to; 0 for no cut",
                 value -> value == 0 || (float) (double) value > 0 && Float.isFinite((float) (double) value),
-                "a norm above 0, and finite, in float32, or 0 for no cut");
+                "a finite norm > 0 in float32, or 0 for no clipping");
         seed = new LongParam(
                 owner,
                 "seed",

@@ -44,7 +44,7 @@ record Levels(double max, boolean clip) implements Serializable {
     private byte level(int index, double feature) {
         double bounded = clip ? Math.clamp(feature, 0, max) : feature;
         if (!(bounded >= 0 && bounded <= max)) {
-            throw new IllegalArgumentException("element " + index + " is " + feature + ", expected 0 to " + max
+            throw new IllegalArgumentException("element " + index + ": got " + feature + ", expected 0 to " + max
                     + (Double.isNaN(feature) ? "" : ": set featureMax, or featureClip to clip such features"));
         }
         return (byte) Math.round(bounded * 255 / max);

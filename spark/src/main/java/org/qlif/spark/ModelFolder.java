@@ -50,8 +50,8 @@ final class ModelFolder {
                 FileSystem files = new Path(path).getFileSystem(sc().hadoopConfiguration());
                 for (String name : new String[] {METADATA, NETWORK}) {
                     if (!files.exists(new Path(path, name))) {
-                        throw new IllegalArgumentException(path + ": has no '" + name
-                                + "', expected the folder of a SpikingClassifierModel, complete");
+                        throw new IllegalArgumentException(path + ": got a folder without '" + name
+                                + "', expected the complete folder of a SpikingClassifierModel");
                     }
                 }
                 DefaultParamsReader.Metadata metadata =
@@ -76,7 +76,7 @@ final class ModelFolder {
             }
             if (read.steps().isEmpty()) {
                 throw new IllegalArgumentException(path + "/" + NETWORK
-                        + ": encoder: is missing, expected 'poisson', for vectors that are shown as spikes");
+                        + ": encoder: missing, expected 'poisson', for vectors that are shown as spikes");
             }
         }
     }

@@ -585,13 +585,13 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
     private static void requireUsable(SparkContext context) {
         if (context.getConf().getBoolean("spark.dynamicAllocation.enabled", false)) {
             throw new IllegalStateException(
-                    "spark.dynamicAllocation.enabled: is true, expected false: a fit is a barrier stage, for which"
+                    "spark.dynamicAllocation.enabled: got true, expected false: a fit is a barrier stage, for which"
                             + " Spark does not allocate executors");
         }
         for (String name : List.of("spark.network.crypto.enabled", "spark.ssl.rpc.enabled")) {
             if (context.getConf().getBoolean(name, false)) {
                 throw new IllegalStateException(name
-                        + ": is true, expected false: the tasks of a fit send each other rows and gradients that are"
+                        + ": got true, expected false: the tasks of a fit send each other rows and gradients that are"
                         + " not encrypted");
             }
         }

@@ -59,7 +59,7 @@ record Survey(
             throw new IllegalArgumentException(fault);
         }
         if (rows == 0) {
-            throw new IllegalArgumentException("dataset: has no rows, expected at least one");
+            throw new IllegalArgumentException("dataset: got no rows, expected at least one");
         }
         if (leastWidth != greatestWidth) {
             throw new IllegalArgumentException(featuresCol + ": got vectors of " + leastWidth + " and of "
@@ -70,7 +70,7 @@ record Survey(
         }
         if (rows > Integer.MAX_VALUE - 8) {
             throw new IllegalArgumentException(
-                    "dataset: has " + rows + " rows, expected at most " + (Integer.MAX_VALUE - 8));
+                    "dataset: got " + rows + " rows, expected at most " + (Integer.MAX_VALUE - 8));
         }
     }
 

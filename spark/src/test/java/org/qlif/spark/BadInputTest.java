@@ -127,11 +127,11 @@ class BadInputTest {
         double[] good = new double[Points.FEATURES];
         double[] bad = good.clone();
         bad[3] = Double.NaN;
-        refused(Points.row(20, bad, 1), "features of the row with id 20: element 3 is NaN, expected 0 to 1.0");
+        refused(Points.row(20, bad, 1), "features of the row with id 20: element 3: got NaN, expected 0 to 1.0");
         bad[3] = 255;
         refused(
                 Points.row(20, bad, 1),
-                "features of the row with id 20: element 3 is 255.0, expected 0 to 1.0: set featureMax, or featureClip to clip such features");
+                "features of the row with id 20: element 3: got 255.0, expected 0 to 1.0: set featureMax, or featureClip to clip such features");
         refused(
                 Points.row(20, new double[5], 1),
                 "features: got vectors of 5 and of 12 elements, expected all of the same size");
@@ -162,7 +162,7 @@ class BadInputTest {
                 .withMessage("id: got 5 more than once, expected each row to have a number of its own");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> classifier().fit(Points.frame(spark, List.of())))
-                .withMessage("dataset: has no rows, expected at least one");
+                .withMessage("dataset: got no rows, expected at least one");
         refusedByName(
                 classifier(),
                 Points.frame(spark, List.of(Points.row(0, new double[0], 0))),
@@ -205,7 +205,7 @@ class BadInputTest {
                 .hasStackTraceContaining(
                         "label: got class 3.0, expected 0 to 2, the classes that the model was fitted with");
         assertThatThrownBy(() -> model.transform(with(Points.row(30, bad, 1))).collect())
-                .hasStackTraceContaining("features: element 0 is -0.5, expected 0 to 1.0");
+                .hasStackTraceContaining("features: element 0: got -0.5, expected 0 to 1.0");
         assertThatThrownBy(() ->
                         model.transform(with(Points.row(30, new double[3], 1))).collect())
                 .hasStackTraceContaining("features: got a vector of 3 elements, expected 12");
@@ -256,7 +256,7 @@ class BadInputTest {
             try {
                 assertThatExceptionOfType(IllegalStateException.class)
                         .isThrownBy(() -> classifier().fit(Points.frame(spark, 10, 1)))
-                        .withMessageStartingWith(name + ": is true, expected false");
+                        .withMessageStartingWith(name + ": got true, expected false");
             } finally {
                 spark.sparkContext().conf().remove(name);
             }

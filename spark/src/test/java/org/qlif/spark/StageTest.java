@@ -143,7 +143,7 @@ class StageTest {
         Vector nan = new DenseVector(features);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> model.predictRaw(beyond))
-                .withMessageContaining("element 0 is -0.25, expected 0 to 1.0: set featureMax, or featureClip");
+                .withMessageContaining("element 0: got -0.25, expected 0 to 1.0: set featureMax, or featureClip");
 
         SpikingClassifierModel clips = classifier
                 .setFeatureClip(true)
@@ -153,7 +153,7 @@ class StageTest {
         assertThat(clips.predictRaw(beyond)).isEqualTo(clips.predictRaw(within));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> clips.predictRaw(nan))
-                .withMessageContaining("element 0 is NaN, expected 0 to 1.0");
+                .withMessageContaining("element 0: got NaN, expected 0 to 1.0");
     }
 
     @Test
@@ -235,7 +235,7 @@ class StageTest {
         SpikingClassifierModel model = Points.classifier().setMaxIter(1).fit(Points.frame(spark, 40, 1));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> SpikingClassifierModel.load(path.toString()))
-                .withMessageContaining("has no 'metadata'");
+                .withMessageContaining("without 'metadata'");
         model.write().save(path.toString());
         Path file = path.resolve("network.safetensors");
         byte[] bytes = Files.readAllBytes(file);
@@ -244,7 +244,7 @@ class StageTest {
         Files.delete(file);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> SpikingClassifierModel.load(path.toString()))
-                .withMessageContaining("has no 'network.safetensors'");
+                .withMessageContaining("without 'network.safetensors'");
         Files.write(file, Arrays.copyOf(bytes, bytes.length / 2));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> SpikingClassifierModel.load(path.toString()))
@@ -258,7 +258,7 @@ class StageTest {
         Checkpoint.of(model.checkpoint().network(), 3).write(file);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> SpikingClassifierModel.load(path.toString()))
-                .withMessageContaining("encoder: is missing");
+                .withMessageContaining("encoder: missing");
         assertThat(List.of(path.toFile().list())).contains("metadata");
     }
 }

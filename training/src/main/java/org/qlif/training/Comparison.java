@@ -39,7 +39,7 @@ public final class Comparison {
     public static Map<String, TrainingResult> run(
             TrainingOptions options, Consumer<String> started, TrainingListener listener) throws IOException {
         if (!(options.neuronConfig() instanceof QlifConfig)) {
-            throw new OptionException("neuron", options.neuron(), "QLIF neurons, which LIF ones are compared with");
+            throw new OptionException("neuron", options.neuron(), "QLIF neurons, which are compared with LIF neurons");
         }
         if (options.engine() != TrainingEngine.Name.QLIF) {
             throw new OptionException("engine", options.engine(), TrainingEngine.Name.QLIF + " for a comparison");

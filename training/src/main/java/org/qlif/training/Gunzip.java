@@ -59,7 +59,7 @@ final class Gunzip extends InputStream {
             if (inflater.finished()) {
                 endMember();
             } else if (inflater.needsDictionary()) {
-                throw new ZipException("it asks for a dictionary");
+                throw new ZipException("it needs a preset dictionary");
             } else {
                 // What is left was all taken; without any more the data end here.
                 if (!fill()) {

@@ -88,8 +88,7 @@ record IdxFile(Path file, int[] shape, byte[] elements) {
         } catch (IdxException known) {
             throw known;
         } catch (NoSuchFileException absent) {
-            throw new IdxException(
-                    file, Files.isSymbolicLink(file) ? "is a link that leads nowhere" : "no such file", absent);
+            throw new IdxException(file, Files.isSymbolicLink(file) ? "is a broken link" : "no such file", absent);
         } catch (AccessDeniedException denied) {
             throw new IdxException(file, "access denied", denied);
         } catch (FileSystemException problem) {
@@ -216,9 +215,7 @@ record IdxFile(Path file, int[] shape, byte[] elements) {
         }
         if (in.read() >= 0) {
             throw new IdxException(
-                    file,
-                    "goes on after the " + elements.length + " bytes of data that " + Arrays.toString(shape)
-                            + " asks for");
+                    file, "has more than the " + elements.length + " bytes of data of " + Arrays.toString(shape));
         }
         return new IdxFile(file, shape, elements);
     }

@@ -47,8 +47,8 @@ final class KitEngine implements TrainingEngine {
                     "hidden",
                     shape.hidden(),
                     "a smaller hidden layer: with images of " + shape.inputs() + " pixels and " + shape.steps()
-                            + " steps it asks for an array of " + Math.max(learned, block)
-                            + " numbers, and one has at most "
+                            + " steps it needs an array of " + Math.max(learned, block)
+                            + " numbers, and an array has at most "
                             + most);
         }
     }

@@ -56,7 +56,7 @@ public final class Reconstruction {
         this.options = options;
         this.listener = listener;
         if (options.neuron() == NeuronPreset.LIF) {
-            throw new OptionException("neuron", options.neuron(), "QLIF neurons, which LIF ones are compared with");
+            throw new OptionException("neuron", options.neuron(), "QLIF neurons, which are compared with LIF neurons");
         }
         if (options.shift() != 0) {
             throw new OptionException("shift", options.shift(), "0: the targets are not moved");

@@ -303,7 +303,7 @@ public final class SavedTraining {
     /** The trainer that goes on, once. */
     Trainer.Builder takeTrainer() {
         if (taken) {
-            throw new IllegalStateException(file + ": is gone on with already; read it again");
+            throw new IllegalStateException(file + ": has already been resumed; read it again");
         }
         taken = true;
         return checkpoint.trainer();

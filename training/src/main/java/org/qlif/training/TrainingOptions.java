@@ -95,7 +95,7 @@ public record TrainingOptions(
             throw new OptionException("learningRateDecay", learningRateDecay, "above 0, at most 1");
         }
         if (!(clipGrad == 0 || (float) clipGrad > 0 && Float.isFinite((float) clipGrad))) {
-            throw new OptionException("clipGrad", clipGrad, "a norm above 0, and finite, in float32, or 0 for no cut");
+            throw new OptionException("clipGrad", clipGrad, "a finite norm > 0 in float32, or 0 for no clipping");
         }
         requireWithin("epochs", epochs, 1, MAX_EPOCHS);
         requireWithin("shift", shift, 0, MAX_SHIFT);

@@ -106,7 +106,7 @@ class IdxFileTest {
 
     @Test
     void refusesDataThatGoOn() {
-        refused(Arrays.copyOf(IMAGES, IMAGES.length + 1), "goes on after the 12 bytes");
+        refused(Arrays.copyOf(IMAGES, IMAGES.length + 1), "has more than the 12 bytes");
     }
 
     @Test
@@ -167,7 +167,7 @@ class IdxFileTest {
                         if (surplus == 0) {
                             assertThat(IdxFile.read(bomb, 3).elements()).hasSize((int) declared);
                         } else {
-                            refusedFile(bomb, "goes on after the " + declared + " bytes");
+                            refusedFile(bomb, "has more than the " + declared + " bytes");
                         }
                     }))
                     .isLessThan(declared + 10_000_000);
@@ -284,7 +284,7 @@ class IdxFileTest {
         Path link = Files.createSymbolicLink(folder.resolve("train-images-idx3-ubyte.gz"), folder.resolve("nowhere"));
         assertThatThrownBy(() -> ImageSet.training(folder))
                 .isInstanceOf(IdxException.class)
-                .hasMessage(link + ": is a link that leads nowhere");
+                .hasMessage(link + ": is a broken link");
         Files.delete(link);
         Files.createDirectory(link);
         assertThatThrownBy(() -> ImageSet.training(folder))

@@ -123,7 +123,7 @@ class ReconstructionTest {
         assertThatExceptionOfType(OptionException.class)
                 .isThrownBy(
                         () -> Reconstruction.run(tiny().neuron(NeuronPreset.LIF).build(), SILENT))
-                .withMessage("neuron: got lif, expected QLIF neurons, which LIF ones are compared with");
+                .withMessage("neuron: got lif, expected QLIF neurons, which are compared with LIF neurons");
         assertThatExceptionOfType(OptionException.class)
                 .isThrownBy(() -> Reconstruction.run(tiny().trainImages(101).build(), SILENT))
                 .withMessageStartingWith("trainImages: got 101, expected at most 100");

@@ -176,7 +176,7 @@ class SavedTrainingTest {
         Training.run(options, SILENT);
         assertThatThrownBy(() -> Training.run(options, SILENT))
                 .isExactlyInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("gone on with already");
+                .hasMessageContaining("already been resumed");
     }
 
     @Test

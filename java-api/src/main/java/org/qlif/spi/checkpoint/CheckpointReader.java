@@ -46,7 +46,7 @@ public final class CheckpointReader {
             throw new FileFormatException(
                     file.file(),
                     "format: got " + (format == null ? "none" : quoted(format)) + ", expected '" + FORMAT_NAME
-                            + "': this is a safetensors file of something else");
+                            + "': this safetensors file holds something else");
         }
         String version = text(FORMAT_VERSION);
         if (!version.equals(VERSION)) {

@@ -143,9 +143,10 @@ public record SavedNeurons(
                 return;
             }
         } catch (IllegalArgumentException custom) {
-            throw new IllegalStateException("config: got " + text + ", expected one that text can hold", custom);
+            throw new IllegalStateException(
+                    "config: got " + text + ", expected one that its text can reproduce", custom);
         }
-        throw new IllegalStateException("config: got " + text + ", expected one that text can hold");
+        throw new IllegalStateException("config: got " + text + ", expected one that its text can reproduce");
     }
 
     /**

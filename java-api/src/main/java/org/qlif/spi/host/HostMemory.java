@@ -37,7 +37,7 @@ public final class HostMemory {
                     NativeException.Kind.OUT_OF_MEMORY,
                     0,
                     0,
-                    what + " takes " + bytes + " bytes of the host's memory, which can't be had");
+                    what + " takes " + bytes + " bytes of host memory, which are not available");
             failure.initCause(none);
             throw failure;
         }

@@ -267,7 +267,7 @@ final class Team {
                 // One that was started already runs this helper, which nobody else will ever wake.
                 LockSupport.unpark(thread);
                 throw new IllegalArgumentException(
-                        "threadFactory: got " + thread + ", expected a thread of the platform that is not started yet");
+                        "threadFactory: got " + thread + ", expected a platform thread that has not been started");
             }
         }
 
