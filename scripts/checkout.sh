@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the entry scripts, which set $root, the checkout's folder, and $program, their own name in messages. Refuses a folder
-# that Java's tools can't work in, and gives ./qlif and ./benchmark qlif_build, which builds a module where that is needed.
+# Sourced by the entry scripts, which set $root, the checkout's folder, and $program, their name in messages. Refuses a folder
+# that Java's tools can't work in, and defines qlif_build for ./qlif and ./benchmark, which builds a module if needed.
 
 qlif_refuse() {
   echo "$program: $*" >&2
   exit 1
 }
 
-# Java names files in the locale's encoding: in ASCII it can't open, nor even list, what has another letter in its name.
+# Java encodes file names in the locale's encoding: with ASCII it can't open, or even list, files with other letters in their names.
 qlif_encoding=$(locale charmap 2>/dev/null || true)
 case $qlif_encoding in
   '' | ANSI_X3.4-1968 | US-ASCII)
@@ -17,8 +17,8 @@ case $qlif_encoding in
 esac
 
 case $root/ in
-  *:*) qlif_refuse "the checkout can't be used in $root: Java's tools end a path at ':'; move or rename the folder" ;;
-  *'!/'*) qlif_refuse "the checkout can't be used in $root: Java ends the name of a jar file at '!/'; move or rename the folder" ;;
+  *:*) qlif_refuse "the checkout can't be used in $root: for Java's tools, a path ends at ':'; move or rename the folder" ;;
+  *'!/'*) qlif_refuse "the checkout can't be used in $root: for Java, the name of a jar file ends at '!/'; move or rename the folder" ;;
   *'${'*) qlif_refuse "the checkout can't be used in $root: Maven takes '\${' for a variable; move or rename the folder" ;;
   *\\*) qlif_refuse "the checkout can't be used in $root: Maven takes a backslash for the end of a name; move or rename the folder" ;;
   *$'\n'*) qlif_refuse "the checkout can't be used in $(printf %q "$root"), with a line break in its path; move or rename the folder" ;;
@@ -30,7 +30,7 @@ case $root/ in
     ;;
 esac
 
-# What a module is built from: every file with its checksum. Times would not do: clocks are set, files copied and checked out.
+# The sources of a module: every file with its checksum. Times are unreliable: clocks are set, files are copied and checked out.
 qlif_sources() {
   (
     cd -- "$root" >/dev/null
@@ -39,17 +39,17 @@ qlif_sources() {
   )
 }
 
-# What a build of module $1, which makes jar $2, has left: the jar and the libraries beside it, with their sizes.
+# The results of a build of module $1, which makes jar $2: the jar and the libraries beside it, with their sizes.
 qlif_made() {
   (cd -- "$root/$1/target" >/dev/null && wc -c "$2" lib/*.jar) 2>&1
 }
 
-# The sources must be those, and all that was made must be there, that the stamp of the last whole build names.
+# Whether the sources and the results are those in the stamp of the last complete build.
 qlif_is_built() {
   [ -f "$root/$1/target/built" ] && [ "$(<"$root/$1/target/built")" = "$(qlif_sources; qlif_made "$1" "$2")" ]
 }
 
-# Builds module $1, which makes jar $2 and the folder lib beside it, unless that is done.
+# Builds module $1, which makes jar $2 and the folder lib beside it, unless it is up to date.
 qlif_build() {
   qlif_is_built "$1" "$2" || qlif_build_anew "$1" "$2"
 }
@@ -58,7 +58,7 @@ qlif_build_anew() {
   local target=$root/$1/target log=$root/$1/target/build.log state=$root/target sources status=0 why
   # In a subshell, since a failed redirection of 'exec' ends the shell.
   if ! mkdir -p "$target" "$state" 2>/dev/null || ! (: >"$log" && : >>"$state/build.lock") 2>/dev/null; then
-    qlif_refuse "not built yet, or not whole, and can't be built: $target or $state can't be written"
+    qlif_refuse "the program is not built completely, and can't be built: $target or $state can't be written"
   fi
   if command -v flock >/dev/null; then
     # Two first uses at once would build over each other; the second finds the work done.
@@ -69,25 +69,25 @@ qlif_build_anew() {
       return 0
     fi
   fi
-  # What is edited while the build runs is not what was built.
+  # Computed before the build, since files may be edited while it runs.
   sources=$(qlif_sources)
   if [ ! -f "$target/built" ]; then
     why="; the first build downloads dependencies, which takes a while"
   elif [[ $(<"$target/built") == "$sources"$'\n'* ]]; then
-    why=" again, since parts of what was built are missing"
+    why=" again, since parts of the last build are missing"
   else
     why=" again, since sources have changed"
   fi
   echo "$program: building$why" >&2
   rm -f "$target/built"
   if [ -f "$state/build.started" ]; then
-    # That build was killed, and may have left half a file that Maven would take for a whole one.
+    # The last build was killed, and may have left an incomplete file that Maven would not replace.
     rm -rf "$root"/*/target/{classes,lib,maven-archiver,maven-status,generated-sources,*.jar}
   fi
   : >"$state/build.started"
   # Libraries of an earlier version would stay.
   rm -rf "$target/lib"
-  # Tests are for ./build verify; a tool that is only to be run needs them neither run nor compiled.
+  # ./build verify runs the tests; to run the program, they need not even be compiled.
   "$root/build" -q -Dmaven.test.skip=true package -pl "$1" -am </dev/null >"$log" 2>&1 9>&- || status=$?
   if [ "$status" -gt 128 ]; then
     echo "$program: the build was interrupted" >&2

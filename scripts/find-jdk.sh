@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the entry scripts: exports JAVA_HOME of a JDK 25 or newer, or says what was looked at and exits 1.
-# Looked at, in this order: JAVA_HOME, the javac on the PATH, the usual folders. The first that is new enough wins.
-# QLIF_JDK_FOLDERS, folders or patterns separated by colons, takes the place of the usual folders.
+# Sourced by the entry scripts: exports the JAVA_HOME of a JDK 25 or newer, or lists what was searched and exits with 1.
+# Searches, in this order: JAVA_HOME, the javac on the PATH, the usual folders. The first JDK that is new enough is used.
+# QLIF_JDK_FOLDERS, folders or patterns separated by colons, replaces the usual folders.
 
 qlif_jdk_version() {
   # The feature release of the JDK in folder $1, or nothing if there is no JDK (a javac) in it.
@@ -38,7 +38,7 @@ qlif_find_jdk() {
   $candidate: ${version:-no JDK}"
   done
   {
-    echo "A JDK 25 or newer is needed and none was found. Install one, or set JAVA_HOME to it. Looked at:"
+    echo "No JDK 25 or newer was found. Install one, or set JAVA_HOME to it. Searched:"
     echo "  JAVA_HOME: ${JAVA_HOME:-not set}"
     echo "  javac on the PATH: ${on_path:-none}"
     echo "  folders: $patterns"

@@ -37,7 +37,7 @@ def test_params_are_those_of_java():
 
 @pytest.fixture(scope="module")
 def spark():
-    sql = pytest.importorskip("pyspark.sql", reason="PySpark can't be had here, so qlif.spark was not run")
+    sql = pytest.importorskip("pyspark.sql", reason="PySpark can't be installed here, so qlif.spark was not run")
     if not CLASS_PATH.exists():
         pytest.skip("qlif-spark is not built, so qlif.spark was not run: spark/example builds it")
     release = Path(os.environ.get("JAVA_HOME", "/nonexistent"), "release")

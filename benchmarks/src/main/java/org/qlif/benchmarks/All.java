@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "all",
         sortOptions = false,
-        description = "Runs every benchmark and writes its scores; takes two hours unless told otherwise.")
+        description = "Runs every benchmark and writes the scores. Takes two hours with the default repetitions.")
 final class All implements Callable<Integer> {
     @Option(names = "--help", usageHelp = true, description = "Shows this.")
     private boolean help;
@@ -35,7 +35,7 @@ final class All implements Callable<Integer> {
     @Option(
             names = "--out",
             paramLabel = "FOLDER",
-            description = "Where scores.json, scores.csv and scores.md go. Default: ${DEFAULT-VALUE}",
+            description = "The folder for scores.json, scores.csv and scores.md. Default: ${DEFAULT-VALUE}",
             defaultValue = "benchmarks/target/scores")
     private Path out;
 

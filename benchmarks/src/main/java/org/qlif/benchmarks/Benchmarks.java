@@ -22,9 +22,9 @@ import picocli.CommandLine.Option;
         name = "benchmark",
         subcommands = {Compare.class, Linear.class, All.class},
         description = {
-            "Times QLIF. Besides the commands below: a pattern of benchmarks and JMH's options, such as",
+            "Times QLIF. Takes one of the commands below, or a pattern of benchmarks with JMH's options, such as",
             "  benchmark BackendBenchmark -p shape=20x128x512 -p pass=FORWARD -prof gc",
-            "-l lists the benchmarks, -lp their parameters, -prof gc counts the bytes that a call allocates."
+            "-l lists the benchmarks, -lp also their parameters; -prof gc counts the bytes that a call allocates."
         })
 public final class Benchmarks {
     private static final List<String> OWN = List.of("compare", "linear", "all", "--help");
@@ -44,7 +44,7 @@ public final class Benchmarks {
             exitCode = run(args);
             System.out.flush();
         } catch (StandardOutput.Failure failed) {
-            // It is said below, whoever has caught it.
+            // Reported below, even if something else catches it.
         }
         StandardOutput.Failure failure = output.failure();
         if (failure != null && !failure.readerGone()) {

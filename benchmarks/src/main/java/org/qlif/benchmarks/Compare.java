@@ -16,13 +16,14 @@ import picocli.CommandLine.Option;
 @Command(
         name = "compare",
         sortOptions = false,
-        description = "Times our kernels beside tensor operations on PyTorch and C, and writes a table and a plot.")
+        description =
+                "Compares our kernels with tensor operations on PyTorch and with C, and writes a table and a plot.")
 final class Compare implements Callable<Integer> {
     @Option(
             names = "--model",
             converter = Converters.Models.class,
             paramLabel = "NAME",
-            description = "What runs: one of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}",
+            description = "The model: one of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}",
             defaultValue = "qlif")
     private Model model;
 
@@ -39,7 +40,7 @@ final class Compare implements Callable<Integer> {
             names = "--contenders",
             split = ",",
             paramLabel = "NAME",
-            description = "Some of ${COMPLETION-CANDIDATES}, separated by commas. Default: all that can run here.")
+            description = "Contenders, separated by commas: ${COMPLETION-CANDIDATES}. Default: all that can run here.")
     private List<ContenderKind> contenders = List.of(ContenderKind.values());
 
     @Mixin

@@ -15,13 +15,13 @@ import picocli.CommandLine.Option;
 @Command(
         name = "linear",
         sortOptions = false,
-        description = "Times the linear layer beside PyTorch and C over the share of set inputs, and draws the curves.")
+        description = "Compares the linear layer with PyTorch and C over the share of set inputs, and draws curves.")
 final class Linear implements Callable<Integer> {
     @Option(
             names = "--layer",
             converter = Converters.Layers.class,
             paramLabel = "TxBxKxM",
-            description = "Steps, rows, inputs and outputs. Default: ${DEFAULT-VALUE}",
+            description = "Steps, rows of the batch, inputs and outputs. Default: ${DEFAULT-VALUE}",
             defaultValue = "20x128x784x512")
     private LinearShape layer;
 
@@ -38,7 +38,7 @@ final class Linear implements Callable<Integer> {
             names = "--contenders",
             split = ",",
             paramLabel = "NAME",
-            description = "Some of ${COMPLETION-CANDIDATES}, separated by commas. Default: all that can run here.")
+            description = "Contenders, separated by commas: ${COMPLETION-CANDIDATES}. Default: all that can run here.")
     private List<LinearContenderKind> contenders = List.of(LinearContenderKind.values());
 
     @Mixin

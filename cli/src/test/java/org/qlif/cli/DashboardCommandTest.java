@@ -62,10 +62,9 @@ class DashboardCommandTest {
             assertThat(busy.err().lines())
                     .singleElement()
                     .asString()
-                    .isEqualTo(
-                            "qlif: can't listen on port " + taken.getLocalPort()
-                                    + " of 127.0.0.1: it is in use, or this user may not listen on it;"
-                                    + " choose another with --port, or 0 for any free one");
+                    .isEqualTo("qlif: can't listen on port " + taken.getLocalPort()
+                            + " of 127.0.0.1: it is in use, or this user may not listen on it;"
+                            + " choose another with --port, or 0 for any free one");
         }
     }
 

@@ -19,7 +19,7 @@ class ExamplesScriptTest {
     private static final String USAGE = """
             usage: examples/run NAME [ARGUMENTS], where NAME is one of
               One              What it is for.
-            djl/example runs the one for DJL
+            djl/example runs the example for DJL
             """;
 
     @TempDir

@@ -79,7 +79,7 @@ class FindJdkTest {
         assertThat(result.exitCode()).isEqualTo(1);
         assertThat(result.out()).isEmpty();
         assertThat(result.err())
-                .startsWith("A JDK 25 or newer is needed and none was found.")
+                .startsWith("No JDK 25 or newer was found.")
                 .contains("JAVA_HOME: " + home)
                 .contains("javac on the PATH: none")
                 .contains("folders: " + jdks + "/*")

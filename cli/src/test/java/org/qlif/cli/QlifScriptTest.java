@@ -75,7 +75,7 @@ class QlifScriptTest {
         checkout.shell("cd -- \"${QLIF%/*}/cli/target\" && " + damage);
         assertThat(checkout.qlif())
                 .isEqualTo(new Invocation(
-                        0, "ran\n", "qlif: building again, since parts of what was built are missing\n"));
+                        0, "ran\n", "qlif: building again, since parts of the last build are missing\n"));
         assertThat(checkout.qlif().err()).isEmpty();
         assertThat(checkout.builds()).isEqualTo(2);
     }
@@ -224,7 +224,7 @@ class QlifScriptTest {
         checkout.qlif();
         Invocation closed = checkout.shell("\"$QLIF\" devices >&-");
         assertThat(closed.exitCode()).isEqualTo(1);
-        assertThat(closed.err()).isEqualTo("qlif: can't write the output: it is closed\n");
+        assertThat(closed.err()).isEqualTo("qlif: can't write the output: stdout is closed\n");
         checkout.java("cat; echo late >&2; echo ran");
         assertThat(checkout.shell("\"$QLIF\" devices <&- 2>&-")).isEqualTo(new Invocation(0, "ran\n", ""));
         assertThat(checkout.shell("\"$QLIF\" devices 2>/dev/full")).isEqualTo(new Invocation(0, "ran\n", ""));
