@@ -17,7 +17,7 @@ void main(String[] args) {
         try {
             run(name);
         } catch (DeviceUnavailableException unavailable) {
-            // A device that was asked for by name is never replaced by another. The message says what is missing.
+            // A device that is asked for by name is never replaced by another one. The message says what is missing.
             System.out.println(unavailable.getMessage());
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A layer saved in the middle of a run, which goes on after loading with the same bits.
+// A layer that is saved in the middle of a run and continues after loading with the same bits.
 //
 //     examples/run SaveAndResume
 
@@ -27,7 +27,7 @@ void main() throws IOException {
         uninterrupted = layer.forward(second).spikes().toFloatArray();
     }
 
-    // Parameters, configuration, state and the position of the draws are in the file. Where and how to run is not.
+    // The file has the parameters, the configuration, the state and the position of the draws, but not the device or the threads.
     try (QlifLayer loaded = QlifLayer.load(file).device("cpu").state(StatePolicy.STREAM).build()) {
         float[] resumed = loaded.forward(second).spikes().toFloatArray();
         System.out.println("same spikes after loading: " + Arrays.equals(resumed, uninterrupted));

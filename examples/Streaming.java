@@ -23,7 +23,7 @@ void main() {
     try (QlifLayer layer = QlifLayer.builder(neurons)
             .device("cpu")
             .seed(7)
-            .state(StatePolicy.STREAM) // each call goes on where the last one ended
+            .state(StatePolicy.STREAM) // each call continues where the last one ended
             .build()) {
         for (int t = 0; t < steps; t++) {
             float[] arrived = Arrays.copyOfRange(current, t * neurons, (t + 1) * neurons);

@@ -42,7 +42,7 @@ class BlockTree {
 
   /** Part of the next block, from element `from` on: adds what its subtree has before it. All parts done and written at next(): added(). */
   void complete(float *part, int64_t from, int64_t count) const {
-    // A binary counter: a subtree is added to the one before it where the two are halves of one.
+    // A binary counter: a subtree is added to the one before it if the two are halves of a larger one.
     for (int i = 0; i < level(); i++) {
       addTo(part, subtree(i) + from, count);
     }

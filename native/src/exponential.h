@@ -20,11 +20,11 @@ inline double powerOfTwo(int k) {
 
 /** e^x for x <= 0, within 1 ulp. docs/numerics.md, "Derived constants". */
 inline double expOfNegative(double x) {
-  // Below it even the least denormal is more than twice the result.
+  // Below this, the result is less than half the smallest denormal.
   if (x < -746.0) {
     return 0.0;
   }
-  // The nearest whole number, by way of a sum whose last digit is that of the ones.
+  // Rounds to the nearest whole number by adding a number whose last place is 1.
   double k = x * 0x1.71547652b82fep+0 + 0x1.8p+52 - 0x1.8p+52;
   // The first part of ln 2 has 32 digits, so that k times it is exact, and so is the difference.
   double r = std::fma(-k, 0x1.62e42feep-1, x);
@@ -43,7 +43,7 @@ inline double expOfNegative(double x) {
   q = std::fma(q, r, 0x1.5555555555555p-3);
   q = std::fma(q, r, 0.5);
   double y = std::fma(r * r, q, r) + 1.0;
-  // In two steps: 2^k alone may be less than a double can be.
+  // In two steps, since 2^k itself may be too small for a double.
   int whole = (int)k;
   return y * powerOfTwo(whole / 2) * powerOfTwo(whole - whole / 2);
 }

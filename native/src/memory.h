@@ -14,7 +14,7 @@ namespace qlif {
 class Memory {
  public:
   Memory() = default;
-  /** Throws a Failure if there is not that much. */
+  /** Throws a Failure if there is not enough memory. */
   explicit Memory(uint64_t bytes) : bytes_(bytes) {
     if (bytes > 0) {
       data_ = aligned_alloc(64, (size_t)((bytes + 63) / 64 * 64));

@@ -183,7 +183,7 @@ void Team::help(int member) {
 uint32_t Team::awaitJob(Helper &helper, uint32_t seen) {
   const int64_t start = nanos();
   for (int looks = 0; jobs_.load() == seen; looks++) {
-    // The clock takes longer than a look.
+    // Reading the clock takes longer than a check.
     if (looks % 32 != 0 || nanos() - start < spinNanos_.load(std::memory_order_relaxed)) {
       pause();
       continue;

@@ -63,8 +63,8 @@ class Team {
     }
   }
 
-  // The parts not yet begun, and above them how many members may begin one. In one word: a helper that is late for a job must not take a part
-  // of the next one if that has fewer members.
+  // The number of parts not yet begun and, in higher bits, how many members may take one. Both are in one word, since a helper that is late
+  // for a job must not take a part of the next one if that has fewer members.
   alignas(64) std::atomic<uint64_t> tickets_{0};
   // Helpers that may be at work. Raised before a part is taken, so that 0 after the last part was taken means that all are done.
   alignas(64) std::atomic<int32_t> busy_{0};
@@ -87,7 +87,7 @@ class Crew {
  public:
   Crew(int size, int64_t spinNanos) : team_(Team::shared(size)), size_(size), spinNanos_(spinNanos) {}
 
-  /** The most threads that share a call, the calling one among them. */
+  /** The maximum number of threads that share a call, including the calling one. */
   int size() const { return size_; }
 
   /** Gives the team up; the last to do so ends its threads. */

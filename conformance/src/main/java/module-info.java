@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Golden cases and their verifier: whether a device computes what docs/model.md says. The contract tests of all backends
+ * Golden cases and their verifier, which checks that a device computes what docs/model.md defines. The contract tests of all backends
  * live in this module's tests.
  */
 module org.qlif.conformance {

@@ -2,7 +2,7 @@
 import org.qlif.simd.SimdBackend;
 import org.qlif.spi.Backend;
 
-/** The Vector API CPU backend, device {@code cpu:simd}: fused over time, multi-threaded, specialised for a configuration. */
+/** The Vector API backend for the CPU, device {@code cpu:simd}: fused over time, multi-threaded, specialized for a configuration. */
 module org.qlif.simd {
     requires jdk.incubator.vector;
     requires org.qlif;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Simulations: neurons over a generated or given input current, and the traces of all that they do. */
+/** Simulations: neurons driven by a generated or given input current, with all their traces. */
 module org.qlif.simulation {
     requires transitive org.qlif;
     requires static transitive org.jspecify;

@@ -8,16 +8,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * The description of a backward run: the forward run it belongs to, the upstream gradients it reads and the gradients it
  * writes. The forward run must have been made with a {@link Tape}, and what it read must not have changed since: input, parameters,
- * modulation, lent draws, row indices and initial state are read again. Its outputs are not, and may be gone. Where a linear layer made
- * the input, its output is read again if it was kept, else what the layer reads.
+ * modulation, lent draws, row indices and initial state are read again. Its outputs are not read, and may be gone. If a linear layer
+ * computed the input, its output is read again if it was kept, otherwise what the layer reads.
  *
  * <p>Absent upstream gradients count as 0; absent results are not computed. Results are overwritten, not added to. A
- * description can be run any number of times; running it again allocates nothing, once the JVM has compiled what runs. Setters return
+ * description can be run any number of times; running it again allocates nothing once the JVM has compiled the code. Setters return
  * {@code this}. Not thread-safe.
  *
- * <p>What is not differentiated counts as constant: the spikes that SAMPLE draws or a threshold decides have a surrogate or a straight-through
- * gradient, H and homeostasis none. So finite differences agree with these gradients only for a smooth configuration: spike value EXPECTED
- * of a QUBIT or SIGMOID decision, its AHP and homeostasis off, {@code reset(reset -> reset.withDetached(false))}.
+ * <p>Sampled spikes have a straight-through gradient and thresholded spikes a surrogate one; H and homeostasis count as constants. So
+ * finite differences agree with these gradients only for a smooth configuration: spike value EXPECTED of a QUBIT or SIGMOID decision, its
+ * AHP and homeostasis off, {@code reset(reset -> reset.withDetached(false))}.
  *
  * <p>Gradients of shared values are summed in a fixed order: over time from the last step to the first in float32, then over the
  * batch in blocks of 32 rows. In a block, rows are added from first to last in float64, then neurons in float64, in 256 partial sums by
@@ -64,7 +64,8 @@ public final class Backward {
 
     /**
      * Lends the gradient with respect to the spike values, {@code (T, B, N)}, or {@code (1, B, N)} for one that is the same at every
-     * step, as that of a readout that adds spikes up; of a type as {@link Forward#input}, whichever that has. Null for 0.
+     * step, such as that of a readout that sums spikes. Its type may be any that {@link Forward#input} may have, not necessarily the same.
+     * Null for 0.
      */
     public Backward gradSpikeValues(@Nullable Tensor gradSpikeValues) {
         this.gradSpikeValues = gradSpikeValues;
@@ -77,43 +78,43 @@ public final class Backward {
         return changed();
     }
 
-    /** Lends the gradient with respect to the final state; null for 0. What carries no gradient is ignored. */
+    /** Lends the gradient with respect to the final state; null for 0. Variables that carry no gradient are ignored. */
     public Backward gradFinalState(@Nullable State gradFinalState) {
         this.gradFinalState = gradFinalState;
         return changed();
     }
 
-    /** Lends where the gradient of the input goes, {@code (T, B, N)}, of a type as {@link Forward#input}, whichever that has; null to drop it. */
+    /** Lends memory for the gradient of the input, {@code (T, B, N)}, of any type that {@link Forward#input} may have; null to drop it. */
     public Backward gradInput(@Nullable Tensor gradInput) {
         this.gradInput = gradInput;
         return changed();
     }
 
     /**
-     * Lends where the gradient of the modulation goes, {@code F32} of the modulation's shape; null to drop it. If the
-     * modulation varies over time and is shared over batch or neurons, the kernel keeps 4 bytes a neuron-step for the sum.
+     * Lends memory for the gradient of the modulation, {@code F32} of the modulation's shape; null to drop it. If the modulation varies
+     * over time and is shared over batch or neurons, the kernel needs 4 bytes of memory per neuron-step for the sum.
      */
     public Backward gradModulation(@Nullable Tensor gradModulation) {
         this.gradModulation = gradModulation;
         return changed();
     }
 
-    /** Lends where the gradients of parameters go, each of its parameter's length; null, or an absent tensor, drops them. */
+    /** Lends memory for the gradients of parameters, each of its parameter's length; null, or an absent tensor, drops them. */
     public Backward gradParameters(@Nullable Parameters gradParameters) {
         this.gradParameters = gradParameters;
         return changed();
     }
 
-    /** Lends where the gradient of the initial state goes; null to drop it. It is 0 for what carries no gradient. */
+    /** Lends memory for the gradient of the initial state; null to drop it. It is 0 for variables that carry no gradient. */
     public Backward gradInitialState(@Nullable State gradInitialState) {
         this.gradInitialState = gradInitialState;
         return changed();
     }
 
     /**
-     * Lends memory for the run to work in, {@code U8}, of at least {@link Kernel#scratchBytes} bytes, aligned to {@link Kernel#ALIGNMENT}: native
-     * memory of the host, or the GPU's for a kernel on a GPU. What is in it afterwards is undefined. Null for the kernel's own, which grows
-     * with the largest call.
+     * Lends scratch memory, {@code U8}, of at least {@link Kernel#scratchBytes} bytes, aligned to {@link Kernel#ALIGNMENT}: native
+     * memory of the host, or the GPU's for a kernel on a GPU. Its contents are undefined afterwards. Null for the kernel's own scratch
+     * memory, which grows with the largest call.
      */
     public Backward scratch(@Nullable Tensor scratch) {
         this.scratch = scratch;
@@ -130,7 +131,7 @@ public final class Backward {
         return gradSpikeValues;
     }
 
-    /** Numbers from one step of the gradient with respect to the spike values to the next: B * N, or 0 if all steps share one. */
+    /** The distance between two steps of the gradient with respect to the spike values, in numbers: B * N, or 0 if all steps share one. */
     public long gradSpikeValuesStride() {
         return gradSpikeValues == null || gradSpikeValues.extent(0) == 1 ? 0 : forward.elements();
     }
@@ -165,7 +166,7 @@ public final class Backward {
         return gradInitialState;
     }
 
-    /** The memory that the run works in, or null for the kernel's own. */
+    /** The scratch memory, or null for the kernel's own. */
     public @Nullable Tensor scratch() {
         return scratch;
     }
@@ -180,7 +181,7 @@ public final class Backward {
         return this;
     }
 
-    /** What is lent and asked for, and the forward run, for people. */
+    /** What is lent, what is requested, and the forward run. */
     @Override
     public String toString() {
         return new Description("Backward")

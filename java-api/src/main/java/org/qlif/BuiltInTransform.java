@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif;
 
-/** The transforms that every backend implements itself; these bodies serve callers, not the kernels. */
+/** The transforms that every backend implements itself; these methods are for callers; kernels don't use them. */
 enum BuiltInTransform implements NeuromodTransform {
     SIGMOID {
         @Override

@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.spi.host.Crew;
 
 /**
- * Lets one call at a time use an object, and closes it between calls: the one behaviour of everything here that has a {@code
- * close()}. A call while another runs is refused; closing waits for the call that runs. Allocates nothing. Thread-safe.
+ * Lets one call at a time use an object, and closes it between calls. Everything here that has a {@code close()} behaves like this: a call
+ * while another one runs is refused, and closing waits for the running call. Allocates nothing. Thread-safe.
  */
 final class CallGuard {
     private static final int IDLE = 0;
@@ -16,19 +16,19 @@ final class CallGuard {
     private static final int CLOSING = 2;
     private static final int CLOSED = 3;
 
-    /** How long a thread that closes sleeps before it looks again whether the call has ended. */
+    /** How long a closing thread sleeps before it checks again whether the call has ended. */
     private static final long WAIT_NANOS = 100_000;
 
     private final String what;
     private final String advice;
     private final AtomicInteger use = new AtomicInteger(IDLE);
     private volatile boolean closing;
-    /** Whose call runs. Only compared by a thread with itself, which sees what it wrote: no need to be volatile. */
+    /** The thread whose call runs. A thread only compares it with itself, and sees its own writes, so it need not be volatile. */
     private @Nullable Thread user;
 
     /**
      * @param what the object in messages, such as "this kernel"
-     * @param advice what a caller who met another call should do
+     * @param advice what a caller should do who met another call
      */
     CallGuard(String what, String advice) {
         this.what = what;
@@ -41,7 +41,7 @@ final class CallGuard {
      * @throws IllegalStateException if the object is closed, about to be, or in a call
      */
     void enter() {
-        // A closing object takes no new call, or a busy caller could keep it open for ever.
+        // A closing object takes no new calls; otherwise a busy caller could keep it open for ever.
         if (closing || !use.compareAndSet(IDLE, BUSY)) {
             throw new IllegalStateException(isClosed() ? what + " is closed" : what + " is in a call; " + advice);
         }
@@ -60,10 +60,10 @@ final class CallGuard {
     }
 
     /**
-     * Refuses further calls, waits for the one that runs, and runs {@code release}; only the first to close does, and others return
-     * when it has. An interrupt does not end the wait and is kept.
+     * Refuses further calls, waits for the running one, and runs {@code release}. Only the first thread to close does this; others return
+     * when it is done. An interrupt does not end the wait, and is kept.
      *
-     * @throws IllegalStateException if the caller is inside the call that runs, which could then never end; nothing is changed
+     * @throws IllegalStateException if the caller is inside the running call, which could then never end; nothing is changed
      */
     void close(Runnable release) {
         requireClosable();
@@ -77,7 +77,7 @@ final class CallGuard {
         }
     }
 
-    /** Throws if the caller is inside the call that runs, on its thread or on one of those that help it. */
+    /** Throws if the caller is inside the running call, on its thread or on one of its helpers. */
     void requireClosable() {
         if (use.get() == BUSY && (user == Thread.currentThread() || Crew.isHelper(Thread.currentThread()))) {
             throw new IllegalStateException(

@@ -4,8 +4,7 @@ package org.qlif;
 import java.util.List;
 
 /**
- * One option of a neuron model's configuration: a row of the table that the text form follows, and with it the command line, files and
- * native code.
+ * One option of a neuron model's configuration: a row of the table behind the text form, the command line, files and native code.
  *
  * <pre>{@code
  * for (ConfigOption option : config.options()) {
@@ -14,7 +13,7 @@ import java.util.List;
  * }</pre>
  */
 public abstract class ConfigOption {
-    /** What the values of an option are. */
+    /** The kind of an option's values. */
     public enum Kind {
         /** {@code true} or {@code false}. */
         FLAG,
@@ -26,7 +25,7 @@ public abstract class ConfigOption {
         CHOICE
     }
 
-    /** The text of a number that is not given but follows from other options. */
+    /** The text of a number that is derived from other options. */
     public static final String DERIVED = "derived";
 
     private final String name;
@@ -46,7 +45,7 @@ public abstract class ConfigOption {
         return name;
     }
 
-    /** What its values are. */
+    /** The kind of its values. */
     public final Kind kind() {
         return kind;
     }
@@ -56,22 +55,22 @@ public abstract class ConfigOption {
         return expected;
     }
 
-    /** The names that a CHOICE has, in the order of their numbers; of other kinds none. */
+    /** The names of a CHOICE, in the order of their numbers; empty for other kinds. */
     public final List<String> choices() {
         return choices;
     }
 
-    /** Whether a NUMBER need not be given: it can be {@value #DERIVED}. */
+    /** Whether a NUMBER is optional: it can be {@value #DERIVED}. */
     public boolean derivable() {
         return false;
     }
 
-    /** The value in {@code config}, a configuration of this option's model, as its text form has it. */
+    /** The value in {@code config}, a configuration of this option's model, as in its text form. */
     public abstract String text(NeuronConfig config);
 
     /**
-     * The value in {@code config} as a number: 0 or 1 of a FLAG, the number of a CHOICE or -1 if it is none of the {@link #choices},
-     * and the derived value of a NUMBER that is not given.
+     * The value in {@code config} as a number: 0 or 1 for a FLAG, the number of a CHOICE or -1 if it is not among the {@link #choices}, and
+     * the derived value of a NUMBER that is not set.
      */
     public abstract double number(NeuronConfig config);
 

@@ -35,15 +35,15 @@ public enum DType {
     public static final List<DType> SPIKES = List.of(F32, U8, BIT);
 
     /**
-     * The types that numbers can have: input, spike values, their gradients, and a tape's potentials. What is read becomes float32, exactly, and
-     * all is computed in float32; what is written is rounded to the nearest, ties to even, beyond the greatest finite number to infinity.
+     * The types that numbers can have: input, spike values, their gradients, and a tape's potentials. Values are converted to float32 when
+     * they are read, exactly, and all arithmetic is float32. Results are rounded to nearest, ties to even; overflow becomes infinity.
      */
     public static final List<DType> NUMBERS = List.of(F32, F16, BF16);
 
     /**
      * Number {@code index} of memory of this type, one of {@link #NUMBERS}, as a float32. For backends: see {@link Tensor#getFloat}.
      *
-     * @throws IllegalStateException if this is no type of numbers
+     * @throws IllegalStateException if this is not a type of numbers
      */
     public float get(MemorySegment memory, long index) {
         return switch (this) {
@@ -57,7 +57,7 @@ public enum DType {
     /**
      * Sets number {@code index} of memory of this type, one of {@link #NUMBERS}, rounded to it. For backends: see {@link Tensor#setFloat}.
      *
-     * @throws IllegalStateException if this is no type of numbers
+     * @throws IllegalStateException if this is not a type of numbers
      */
     public void set(MemorySegment memory, long index, float value) {
         switch (this) {

@@ -4,7 +4,7 @@ package org.qlif;
 import java.util.StringJoiner;
 import org.jspecify.annotations.Nullable;
 
-/** The line that an object shows in a debugger: its type, and in brackets what it has. */
+/** Builds the text of {@code toString()}: an object's type and, in brackets, its parts. */
 final class Description {
     private final StringJoiner parts;
 
@@ -13,13 +13,13 @@ final class Description {
         parts = new StringJoiner(", ", type + "[", "]");
     }
 
-    /** Adds something that speaks for itself. */
+    /** Adds a part without a name. */
     Description add(String part) {
         parts.add(part);
         return this;
     }
 
-    /** Adds what has a name, unless it is absent. */
+    /** Adds a named part, unless it is absent. */
     Description add(String name, @Nullable Object value) {
         if (value != null) {
             parts.add(name + "=" + value);
@@ -27,7 +27,7 @@ final class Description {
         return this;
     }
 
-    /** Adds something that speaks for itself where it is so. */
+    /** Adds a part without a name if {@code so}. */
     Description addIf(boolean so, String part) {
         return so ? add(part) : this;
     }

@@ -5,8 +5,9 @@ import java.util.Objects;
 import java.util.regex.Pattern;
 
 /**
- * The name of a place to run: {@code auto} for the best there is, a kind such as {@code cpu} for the best of that kind, or a
- * kind and a qualifier, such as {@code cpu:simd}, to insist. {@link Devices#list()} returns the devices of the installed backends.
+ * The name of a device: {@code auto} for the best one, a kind such as {@code cpu} for the best of that kind, or a
+ * kind and a qualifier, such as {@code cpu:simd}, for exactly that one. {@link Devices#list()} returns the devices of the installed
+ * backends.
  *
  * <pre>{@code
  * Device best = Device.AUTO;
@@ -19,7 +20,7 @@ import java.util.regex.Pattern;
 public record Device(String text) {
     private static final Pattern GRAMMAR = Pattern.compile("[a-z]+(:[a-z0-9]+)?");
 
-    /** The best device there is. */
+    /** The best device. */
     public static final Device AUTO = new Device("auto");
 
     /**

@@ -9,8 +9,8 @@ import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
 /**
- * What a backend says of one of its devices: whether and how well it runs here, and facts about it, each absent where it has no meaning or
- * isn't known. Immutable.
+ * A backend's description of one of its devices: whether and how well it runs here, and facts about it, which are absent if they have no
+ * meaning or aren't known. Immutable.
  *
  * <pre>{@code
  * for (DeviceInfo info : Devices.list()) {
@@ -48,10 +48,11 @@ public final class DeviceInfo {
     }
 
     /**
-     * For backends: a device that can run here, without cautions, whose hardware the machine has, until the builder is told otherwise.
+     * For backends: a device that, unless the builder is told otherwise, can run here, has no cautions, and whose hardware is present.
      *
      * @param device the full name, with its qualifier
-     * @param priority the automatic choice takes the highest that can run, and one with cautions only if there is no other
+     * @param priority the automatic choice takes the device with the highest priority that can run, and one with cautions only if there is
+     *     no other
      */
     public static Builder builder(Device device, int priority) {
         return new Builder(device, priority);
@@ -77,7 +78,7 @@ public final class DeviceInfo {
         return obstacles;
     }
 
-    /** Why it runs here but is many times slower than it should be, one actionable sentence each; usually empty. */
+    /** Why it runs many times slower here than it should, one actionable sentence each; usually empty. */
     public List<String> cautions() {
         return cautions;
     }
@@ -126,7 +127,7 @@ public final class DeviceInfo {
         return device + (available() ? ": " + description : " can't run: " + String.join("; ", obstacles));
     }
 
-    /** {@code text} on one line, whatever it quotes: it goes to logs and terminals. */
+    /** {@code text} as one printable line, whatever it quotes, for logs and terminals. */
     static String line(String text) {
         return NOT_PRINTABLE.matcher(text).replaceAll(" ").strip();
     }
@@ -135,7 +136,7 @@ public final class DeviceInfo {
         return texts.stream().map(DeviceInfo::line).toList();
     }
 
-    /** Collects what a backend says of a device. Of each text it makes one printable line. */
+    /** Builds a {@link DeviceInfo}. Each text becomes one printable line. */
     public static final class Builder {
         private final Device device;
         private final int priority;
@@ -208,7 +209,7 @@ public final class DeviceInfo {
             return this;
         }
 
-        /** What was collected. */
+        /** The description. */
         public DeviceInfo build() {
             return new DeviceInfo(this);
         }

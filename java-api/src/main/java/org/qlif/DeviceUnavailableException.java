@@ -2,7 +2,7 @@
 package org.qlif;
 
 /**
- * A device was asked for by name and cannot run here; the message says why and what would help.
+ * Thrown if a device that was asked for by name can't run here. The message says why, and what would help.
  *
  * <pre>{@code
  * try (Kernel kernel = Kernel.open(config, "cuda:0")) {

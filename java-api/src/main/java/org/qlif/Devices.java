@@ -36,13 +36,13 @@ import org.qlif.spi.Backend;
 public final class Devices {
     private static final System.Logger LOG = System.getLogger("org.qlif");
 
-    /** What was said so far. */
+    /** What has been logged so far. */
     private static final Set<String> SAID = ConcurrentHashMap.newKeySet();
 
-    /** The priority of a device that nothing is known of: the log has said already why it is passed over. */
+    /** The priority of a device about which nothing is known. The log already says why it is passed over. */
     private static final int LOST = Integer.MIN_VALUE;
 
-    /** Registrations that may be broken before the rest is left alone. */
+    /** The number of broken registrations after which the rest is ignored. */
     private static final int MAX_BROKEN = 100;
 
     /** A device, and the backend that offers it; none if the device was lost with its backend. */
@@ -66,7 +66,7 @@ public final class Devices {
      * What a device is to run.
      *
      * @param what it is, in messages
-     * @param asked what stands in the way of a backend's device
+     * @param asked asks a backend what keeps its device from running it
      */
     private record Task(String what, BiFunction<Backend, Device, List<String>> asked) {
         /** Why {@code candidate}, which can run here, can't run this. */
@@ -86,16 +86,16 @@ public final class Devices {
     /** The backends, and the devices of those that were found but can't be used. */
     private record Installation(List<Backend> backends, List<DeviceInfo> lost) {}
 
-    /** Loaded once, on first use, and never in a static initializer that a failure would poison. */
+    /** Loaded once, on first use. Not in a static initializer, which a failure would make unusable for good. */
     private static @Nullable Installation installation;
 
-    /** The devices of the backends that were asked so far. */
+    /** The devices of the backends that have been asked so far. */
     private static final Map<Backend, List<DeviceInfo>> OFFERED = new IdentityHashMap<>();
 
     private Devices() {}
 
     /**
-     * Returns every device of every installed backend, best first. Those that can't run, or would be slow here, say why.
+     * Returns every device of every installed backend, best first. A device that can't run, or would be slow here, says why.
      *
      * @throws DeviceUnavailableException if no backend is installed
      */
@@ -106,8 +106,7 @@ public final class Devices {
     /**
      * The device that {@code device} stands for.
      *
-     * @throws IllegalArgumentException if no installed backend knows the name, or a setting that decides about it has an unknown
-     *     value
+     * @throws IllegalArgumentException if no installed backend knows the name, or a setting that affects the choice has an unknown value
      * @throws DeviceUnavailableException if it can't run here, or no backend is installed
      */
     public static DeviceInfo resolve(Device device) {
@@ -142,8 +141,8 @@ public final class Devices {
     }
 
     /**
-     * The best device that can do the first calls of a kernel on {@code taken}, one of those that {@code asked} can mean: of the same kind, and
-     * with code that is compiled before it runs, or soon fast.
+     * The best device for the first calls of a kernel on {@code taken}, among those that {@code asked} can mean: of the same kind, and with
+     * code that is compiled ahead of time or soon.
      */
     static Optional<Choice> starter(Device asked, Choice taken, NeuronConfig config, KernelOptions options) {
         Task task = new Task("", (backend, candidate) -> backend.obstacles(config, options, candidate));
@@ -206,12 +205,12 @@ public final class Devices {
                 .toList();
     }
 
-    /** The exception for a name that is none of a device here. */
+    /** The exception for a name that no device here has. */
     private static RuntimeException unknown(Device device) {
         for (Backend backend : installation().backends()) {
             Optional<String> reason = backend.absence(device);
             if (reason.isPresent()) {
-                // It could be there and is not, such as a second GPU.
+                // A device that could exist but doesn't, such as a second GPU.
                 return new DeviceUnavailableException("device '" + device + "' can't run here: " + reason.get());
             }
         }
@@ -250,7 +249,7 @@ public final class Devices {
         found.sort(Comparator.comparing(
                         (Choice candidate) -> !candidate.info().cautions().isEmpty())
                 .thenComparing(candidate -> candidate.info().priority(), Comparator.reverseOrder()));
-        // One of each name, whoever offers it twice.
+        // One device for each name, even if two backends offer it.
         Map<Device, Choice> distinct = new LinkedHashMap<>();
         for (Choice candidate : found) {
             distinct.merge(
@@ -295,7 +294,7 @@ public final class Devices {
         return installation;
     }
 
-    /** A misspelt system property would have no effect, unnoticed. Names with a further dot belong to tools and tests. */
+    /** A misspelt system property would go unnoticed. Names with a further dot belong to tools and tests. */
     private static void warnOfUnknownProperties() {
         System.getProperties().stringPropertyNames().stream()
                 .filter(name -> name.matches("qlif\\.[^.]*") && !KnownBackend.PROPERTIES.contains(name))
@@ -332,7 +331,7 @@ public final class Devices {
         }
     }
 
-    /** Adds the devices of our own backends that are there but not registered, which is the usual fault of merged jars. */
+    /** Adds the devices of our own backends that are on the path but not registered, as happens in merged jars. */
     private static void addUnregistered(List<Backend> backends, List<DeviceInfo> lost) {
         Set<String> loaded =
                 backends.stream().map(backend -> backend.getClass().getName()).collect(Collectors.toSet());
@@ -353,7 +352,7 @@ public final class Devices {
         }
     }
 
-    /** The devices of the backend of this class, as far as they are known without it. */
+    /** The devices of the backend of this class, as far as they are known without loading it. */
     private static List<Device> devicesOf(String className) {
         return KnownBackend.of(className).map(KnownBackend::devices).orElseGet(() -> List.of(standIn(className)));
     }
@@ -371,7 +370,7 @@ public final class Devices {
                 + devices.stream().map(Device::text).collect(Collectors.joining(", ")) + " can't run: " + reason);
     }
 
-    /** A name for the devices of a backend that nobody knows. */
+    /** A name for the devices of an unknown backend. */
     private static Device standIn(String className) {
         String name = className
                 .substring(className.lastIndexOf('.') + 1)
@@ -386,7 +385,7 @@ public final class Devices {
                 || asked.text().equals(offered.kind());
     }
 
-    /** Says once what is to be said of a choice: that a device is slow, or which one was taken, and why none of the better ones. */
+    /** Logs a choice once: that a device is slow, or which one was taken and why the better ones were not. */
     private static void tell(Device asked, List<Choice> matching, Choice taken, Map<Choice, List<String>> refusals) {
         if (!taken.info().cautions().isEmpty()) {
             warnOnce("device '" + taken.device() + "' is slow here: "
@@ -397,7 +396,7 @@ public final class Devices {
             return;
         }
         List<Choice> before = matching.subList(0, matching.indexOf(taken));
-        // Most machines have no GPU, which is not worth a word at every start.
+        // Most machines have no GPU; that is not worth a log message at every start.
         List<Choice> passedOver = matching.stream()
                 .filter(candidate -> before.contains(candidate)
                         || candidate.available() && !candidate.info().cautions().isEmpty())
@@ -419,7 +418,7 @@ public final class Devices {
         }
     }
 
-    /** What is to be said against {@code candidates}: each reason once, after its devices unless that is the one asked for. */
+    /** The reasons against {@code candidates}, each once, preceded by its devices unless that is the device asked for. */
     private static String reasons(Device asked, List<Choice> candidates, Map<Choice, List<String>> refusals) {
         Map<String, List<String>> devices = new LinkedHashMap<>();
         for (Choice candidate : candidates) {

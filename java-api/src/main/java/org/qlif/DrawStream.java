@@ -4,9 +4,9 @@ package org.qlif;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which numbers a run draws. Draws are counter-based (Philox4x32-10): each depends on the seed, the stream, the element
- * {@code b * N + n} counted over the whole batch, and the absolute step alone, so neither threads, vector width, backend nor
- * the way a run is split changes them.
+ * Selects the random numbers that a run draws. Draws are counter-based (Philox4x32-10): each one depends only on the seed, the stream, the
+ * element {@code b * N + n} of the whole batch, and the absolute step. So threads, vector width, backend and the way a run is split don't
+ * change them.
  *
  * <pre>{@code
  * // Rows 64 to 95 of a batch, run by themselves, draw what they draw in the whole batch.
@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * @param seed the key, any number
- * @param stream tells independent uses of one seed apart, such as layers; any number
+ * @param stream distinguishes independent uses of one seed, such as layers; any number
  * @param elementOffset the element that this call's {@code (b, n) = (0, 0)} is in the whole batch: {@code b0 * N} for a shard
  *     whose first row is row {@code b0}; at least 0
  */
@@ -44,7 +44,7 @@ public record DrawStream(long seed, int stream, long elementOffset) {
         }
     }
 
-    /** Throws unless {@code rowIndex} has the index of each of {@code batch} rows, and nothing else says where they are. */
+    /** Throws unless {@code rowIndex} has an index for each of {@code batch} rows, and {@code stream} has no offset as well. */
     static void requireRowIndex(@Nullable DrawStream stream, Tensor rowIndex, long batch) {
         if (rowIndex.type() != DType.I64 || !rowIndex.hasShape(batch)) {
             throw new IllegalArgumentException("rowIndex: got " + rowIndex + ", expected I64[" + batch + "]");

@@ -40,7 +40,7 @@ public final class Forward {
     private final @Nullable Tensor[] spikes = new @Nullable Tensor[DType.values().length];
     private @Nullable Tensor spikeValues;
     private @Nullable Tensor voltages;
-    /** The traces asked for, and where each goes. */
+    /** The requested traces, and the memory of each. */
     private Trace[] traces = {};
 
     private @Nullable Tensor[] traced = {};
@@ -55,17 +55,20 @@ public final class Forward {
     /** An empty description. */
     public Forward() {}
 
-    /** Lends the input current I, {@code (T, B, N)}, {@code F32} or, for a {@linkplain Kernel#takes kernel that takes it}, of another type of numbers. */
+    /**
+     * Lends the input current I, {@code (T, B, N)}, of type {@code F32}, or of another type of numbers if the {@linkplain Kernel#takes
+     * kernel takes it}.
+     */
     public Forward input(Tensor input) {
         this.input = Objects.requireNonNull(input, "input");
         return changed();
     }
 
     /**
-     * Lends a linear layer in place of an input: its output {@code (T, B, M)} is the input current, M the number of neurons. The current of some
-     * neurons is made when their steps need it and stays in the cache; all bits are those of {@link SpikeLinear#forward} and a run
-     * on its output. If the layer's own output is lent, it is written, too, and the backward run reads it there; if not, the backward run makes
-     * the current again. A GPU refuses it. Null for none.
+     * Lends a linear layer instead of an input: its output {@code (T, B, M)} is the input current, where M is the number of neurons. The
+     * current is computed for some neurons at a time, just before their steps, so that it stays in the cache. All bits are those of {@link
+     * SpikeLinear#forward} followed by a run on its output. If the layer's output is lent, it is written, too, and the backward run reads
+     * it; if not, the backward run computes the current again. Null for none.
      *
      * <pre>{@code
      * LinearForward linear = new LinearForward().input(spikeBits).weights(weights).bias(bias); // BIT[100, 32, 784]
@@ -89,7 +92,7 @@ public final class Forward {
 
     /**
      * Lends the external modulation m, {@code F32} of any shape that broadcasts to {@code (T, B, N)} from the right, such as
-     * {@code ()}, {@code (N)}, {@code (B, N)}, {@code (T, 1, 1)}; null for none: then M stays what the state says.
+     * {@code ()}, {@code (N)}, {@code (B, N)}, {@code (T, 1, 1)}; null for none: then M stays that of the state.
      */
     public Forward modulation(@Nullable Tensor modulation) {
         this.modulation = modulation;
@@ -98,7 +101,7 @@ public final class Forward {
 
     /**
      * Lends the decision uniforms, {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for W wires, each in [0, 1); null to draw them. Their
-     * values are not checked: one that is not below p, NaN among them, means no spike.
+     * values are not checked: any value that is not below p, including NaN, means no spike.
      */
     public Forward uniforms(@Nullable Tensor uniforms) {
         this.uniforms = uniforms;
@@ -111,7 +114,7 @@ public final class Forward {
         return changed();
     }
 
-    /** Says which numbers to draw where none are lent; null if none are to be drawn. */
+    /** Selects the random numbers to draw if none are lent; null if the run draws none. */
     public Forward draws(@Nullable DrawStream draws) {
         this.draws = draws;
         return changed();
@@ -119,8 +122,8 @@ public final class Forward {
 
     /**
      * Lends each row's index in the whole batch, {@code I64 (B)}, read as unsigned: the numbers of element {@code (b, n)} are then those
-     * of element {@code rowIndex[b] * N + n}, modulo 2^64, in place of the draws' {@code elementOffset + b * N + n}. So a row's draws
-     * stay its own in a shard, a shuffled or an interleaved batch. Null for consecutive rows.
+     * of element {@code rowIndex[b] * N + n}, modulo 2^64, in place of the draws' {@code elementOffset + b * N + n}. So a row draws the
+     * same numbers in a shard and in a shuffled or interleaved batch. Null for consecutive rows.
      */
     public Forward rowIndex(@Nullable Tensor rowIndex) {
         this.rowIndex = rowIndex;
@@ -128,9 +131,9 @@ public final class Forward {
     }
 
     /**
-     * Sets the absolute index of the run's first step, counted from the start of the stream: at least 0, and such that the run ends at
-     * 2^33 at most, where the counter of the draws does. Unless set it is that of the initial state, or 0; once set it counts before the
-     * state's, so a description that streams on through a state leaves it unset.
+     * Sets the absolute index of the run's first step, counted from the start of the stream: at least 0, and the run must end at 2^33 at
+     * most, the limit of the draws' counter. By default it is the step of the initial state, or 0. Leave it unset in a description that
+     * continues from a state: a value that is set takes precedence over the state's.
      *
      * @throws IllegalArgumentException if it is negative
      */
@@ -143,8 +146,8 @@ public final class Forward {
     }
 
     /**
-     * Lends the state before the first step: of all rows, or of one, which all rows start from; null for the model's initial state.
-     * Where one state serves more rows than one, the backward pass has no gradient with respect to it.
+     * Lends the state before the first step: one for each row, or a single row that all rows start from; null for the model's initial
+     * state. The backward pass has no gradient with respect to a shared row.
      */
     public Forward initialState(@Nullable State initialState) {
         this.initialState = initialState;
@@ -152,8 +155,8 @@ public final class Forward {
     }
 
     /**
-     * Lends where the state after the last step goes; null to drop it. Without a tape it may be the initial state itself, which
-     * is then advanced in place.
+     * Lends memory for the state after the last step; null to drop it. Without a tape it may be the initial state itself, which is then
+     * updated in place.
      */
     public Forward finalState(@Nullable State finalState) {
         this.finalState = finalState;
@@ -161,8 +164,8 @@ public final class Forward {
     }
 
     /**
-     * Lends where the spikes s go, {@code (T, B, N)} of type {@link DType#F32}, {@link DType#U8} or {@link DType#BIT}; call it
-     * once for each type wanted.
+     * Lends memory for the spikes s, {@code (T, B, N)} of type {@link DType#F32}, {@link DType#U8} or {@link DType#BIT}; call it once for
+     * each type that you want.
      *
      * @throws IllegalArgumentException if it has another type
      */
@@ -187,19 +190,19 @@ public final class Forward {
         return changed();
     }
 
-    /** Lends where the spike values y go, {@code (T, B, N)}, of a type as the input; null to drop them. */
+    /** Lends memory for the spike values y, {@code (T, B, N)}, of any type that the input may have; null to drop them. */
     public Forward spikeValues(@Nullable Tensor spikeValues) {
         this.spikeValues = spikeValues;
         return changed();
     }
 
-    /** Lends where the membrane potentials V after the reset go, {@code F32 (T, B, N)}; null to drop them. */
+    /** Lends memory for the membrane potentials V after the reset, {@code F32 (T, B, N)}; null to drop them. */
     public Forward voltages(@Nullable Tensor voltages) {
         this.voltages = voltages;
         return changed();
     }
 
-    /** Lends where {@code trace} goes, {@code F32 (T, B, N)}; null to drop it. */
+    /** Lends memory for {@code trace}, {@code F32 (T, B, N)}; null to drop it. */
     public Forward trace(Trace trace, @Nullable Tensor tensor) {
         int i = indexOf(Objects.requireNonNull(trace, "trace"));
         if (i < 0) {
@@ -235,7 +238,7 @@ public final class Forward {
         return linear;
     }
 
-    /** Where the input current is, or is kept when a linear layer makes it; null if it is kept nowhere. */
+    /** The memory of the input current; null if a linear layer computes it and its output is not kept. */
     public @Nullable Tensor current() {
         return linear == null ? input() : linear.output();
     }
@@ -318,7 +321,7 @@ public final class Forward {
         return i < 0 ? null : traced[i];
     }
 
-    /** By identity, and only among those asked for: anybody can implement the interface, with any ordinal. */
+    /** Compared by identity, among the requested traces only: anyone can implement the interface, with any ordinal. */
     private int indexOf(Trace trace) {
         for (int i = 0; i < traces.length; i++) {
             if (traces[i] == trace) {
@@ -348,7 +351,7 @@ public final class Forward {
         return linear == null ? extent(2) : linear.outputs();
     }
 
-    /** Of an input of another rank, which {@link Kernel} refuses, too. */
+    /** Also works for an input of another rank, which {@link Kernel} refuses. */
     private long extent(int axis) {
         if (input().rank() != 3) {
             throw new IllegalStateException("input: got " + input() + ", expected F32 of shape (T, B, N)");
@@ -366,7 +369,7 @@ public final class Forward {
         return threadBound;
     }
 
-    /** Another number after each change of the description, of the set of parameters that it lends, or of its linear layer. */
+    /** Changes whenever the description, its set of parameters or its linear layer changes. */
     long changes() {
         int lent = (parameters == null ? 0 : parameters.changes()) + (linear == null ? 0 : linear.changes());
         return (long) changes << 32 | lent & 0xFFFFFFFFL;
@@ -378,7 +381,7 @@ public final class Forward {
         return this;
     }
 
-    /** What is lent and asked for, for people. */
+    /** What is lent and what is requested. */
     @Override
     public String toString() {
         Description description = new Description("Forward")
@@ -419,7 +422,7 @@ public final class Forward {
         checkValues(config, kernel);
     }
 
-    /** What may have changed under a description that did not: the kernel, parameters' values, the tape's state. */
+    /** Checks what can change while the description doesn't: the kernel, the parameters' values, the tape's state. */
     void checkValues(NeuronConfig config, Kernel kernel) {
         kernel.requireTaken("input", input);
         DrawStream.requireWithinCounter(rowIndex == null ? draws : null, firstStep(), steps(), elements());
@@ -494,7 +497,7 @@ public final class Forward {
         }
     }
 
-    /** The input, or what makes it. */
+    /** The input, or the linear layer that computes it. */
     private void checkCurrent() {
         if (linear == null) {
             if (input == null || !DType.NUMBERS.contains(input.type()) || input.rank() != 3) {
@@ -539,7 +542,7 @@ public final class Forward {
         lending.read("linear.bias", linear.bias());
     }
 
-    /** Adds what the backward pass of a run reads again. */
+    /** Adds what the backward pass reads again. */
     void readAll(Lending lending) {
         if (linear != null && linear.output() == null) {
             readLinear(linear, lending);
@@ -598,7 +601,7 @@ public final class Forward {
         }
     }
 
-    /** The same of a tensor whose type may be any of numbers. */
+    /** The same for a tensor of any type of numbers. */
     static void requireNumbersIfGiven(String name, @Nullable Tensor tensor, long... shape) {
         if (tensor != null && !(DType.NUMBERS.contains(tensor.type()) && tensor.hasShape(shape))) {
             throw new IllegalArgumentException(name + ": got " + tensor + ", expected F32" + Arrays.toString(shape)

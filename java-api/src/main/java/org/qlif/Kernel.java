@@ -15,15 +15,15 @@ import org.qlif.spi.TapeStorage;
  * A neuron model on a device: one call runs all time steps of a batch, forward or backward.
  *
  * <p>Every backend returns the same bits for any number of threads, and for any split of a run over time or batch, except that
- * gradients of shared values are sums of a call (a NaN is a NaN: its payload is not part of that promise). Arguments are checked
- * before anything is written, the values of parameters in the host's memory among them ({@link Parameters#requireValid}). Input,
- * modulation and a given state may hold NaN, which stays in its neuron. Lent memory must stay open until a call returns: an arena that is
- * closed meanwhile refuses to close, or ends the call with an exception when a part of the outputs is written.
+ * gradients of shared values are summed per call (a NaN is a NaN: its payload may differ). Arguments are checked
+ * before anything is written, including the values of parameters in the host's memory ({@link Parameters#requireValid}). Input, modulation
+ * and a given state may contain NaN, which stays in its neuron. Lent memory must stay open until the call returns. If another thread closes
+ * its arena in the meantime, either that fails, or the call ends with an exception and its outputs are incomplete.
  *
  * <p>A kernel serves one call at a time, from any thread, including virtual ones. A second thread's call in the meantime, or a call after
  * {@link #close()}, throws {@link IllegalStateException}. Open one kernel for each thread that calls; kernels share helper threads, see
- * {@link KernelOptions}. An interrupt neither ends a call nor is lost. A kernel that nobody closes is closed some time after it has become
- * unreachable.
+ * {@link KernelOptions}. Interrupting the thread does not end a call; the interrupt is kept. A kernel that you forget to close is closed
+ * some time after it has become unreachable.
  *
  * <pre>{@code
  * try (Kernel kernel = Kernel.open(QlifConfig.defaults(), "cpu")) {
@@ -37,7 +37,7 @@ import org.qlif.spi.TapeStorage;
  */
 public final class Kernel implements AutoCloseable {
     /**
-     * What memory lent for a tape, or for a backward call to work in, must be aligned to, in bytes. That of a cache line, 64, may be
+     * The alignment, in bytes, of memory that is lent for a tape or as the scratch memory of a backward call. 64, a cache line, may be
      * faster.
      */
     public static final long ALIGNMENT = 16;
@@ -50,7 +50,7 @@ public final class Kernel implements AutoCloseable {
     private final CallGuard guard =
             new CallGuard("this kernel", "it serves one at a time: open one kernel for each thread that calls");
     private final Cleaner.Cleanable resources;
-    /** What its tapes know it by. */
+    /** Identifies this kernel to its tapes. */
     private final Object tapeOwner = new Object();
 
     private Kernel(NeuronConfig config, Device device, BackendKernel backend) {
@@ -77,10 +77,10 @@ public final class Kernel implements AutoCloseable {
      * A kernel of {@code config} on {@code device}. If the name leaves a choice, as {@code auto} and {@code cpu} do, the kernel runs on the best
      * device that can run the configuration; each outcome is logged once (INFO, logger {@code org.qlif}), and {@link #device()} returns it.
      *
-     * <p>Where the choice is {@code cpu:simd}, whose code the JVM has yet to compile, another device of the CPU does a kernel's first plain
-     * calls, with the same bits, while a thread in the background runs that code on data of its own; once it has been the faster, {@code cpu:simd} takes over.
-     * A plain call is a forward run without tape, modulation, lent draws, linear layer or traces, of at most 2^22 neuron-steps. Ask for a device by its full
-     * name, or give a thread factory, to have all calls run there.
+     * <p>If {@code cpu:simd} is chosen, the JVM still has to compile its code. Until then, another device of the CPU runs the kernel's
+     * plain calls, with the same bits, while a background thread warms up the code on data of its own; {@code cpu:simd} takes over once it
+     * has been the faster one. A plain call is a forward run without tape, modulation, lent draws, linear layer or traces, of at most 2^22
+     * neuron-steps. To run all calls on one device, ask for it by its full name, or set a thread factory.
      *
      * @throws IllegalArgumentException if no installed backend knows the device, or none that the name can mean can run the configuration
      *     with these options
@@ -106,14 +106,14 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * The device that runs, by its full name, such as {@code cpu:simd}. If the first calls run on another one until this one is fast
-     * ({@link #open(NeuronConfig, Device, KernelOptions)}), that of the last call.
+     * The full name of the device that runs the calls, such as {@code cpu:simd}. If another one runs the first calls until this one is fast
+     * ({@link #open(NeuronConfig, Device, KernelOptions)}), it is the device of the last call.
      */
     public Device device() {
         return backend instanceof Relay relay ? relay.device() : device;
     }
 
-    /** A description of what runs, for people. */
+    /** A description of what runs the calls, such as the instruction set and the threads, for people to read. */
     public String description() {
         return backend.description();
     }
@@ -121,8 +121,8 @@ public final class Kernel implements AutoCloseable {
     /**
      * Runs all time steps of {@code call}.
      *
-     * @throws IllegalArgumentException if an argument's type, shape, place or value is not what the call needs; values in the
-     *     memory of a device are not looked at unless its extension is told to
+     * @throws IllegalArgumentException if an argument's type, shape, place or value is not what the call needs; values in a device's memory
+     *     are only checked if its extension is told to
      * @throws IllegalStateException if memory is closed, or the kernel is closed or in use
      * @throws NativeException if the device fails
      * @throws WrongThreadException if memory belongs to another thread's confined arena
@@ -189,29 +189,31 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * Writes the numbers that a run would draw: the same bits on every backend, whatever the configuration, which decides only what of
-     * them it draws.
+     * Writes the random numbers that a run would draw. They have the same bits on every backend and do not depend on the configuration,
+     * which only decides which of them a run uses.
      *
      * @param stream which numbers
      * @param firstStep the absolute index of the first step, at least 0
      * @param uniforms where the decision uniforms go, each in [0, 1), {@code F32 (T, B, N)}, or {@code (T, W, B, N)} for the W wires of
      *     MULTI_QUBIT; null for none
      * @param normals where the standard normals go, {@code F32 (T, B, N)}; null for none
-     * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the counter of the draws ends first
+     * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the run passes the end of the draws'
+     *     counter
      */
     public void draw(DrawStream stream, long firstStep, @Nullable Tensor uniforms, @Nullable Tensor normals) {
         draw(stream, firstStep, null, uniforms, normals);
     }
 
     /**
-     * Writes the numbers that a run would draw for rows from anywhere in the whole batch.
+     * Writes the random numbers that a run would draw for given rows of the whole batch.
      *
      * @param stream which numbers; with row indices its offset is 0
      * @param firstStep the absolute index of the first step
      * @param rowIndex the index of each row, {@code I64 (B)}, as for {@link Forward#rowIndex}; null for consecutive rows
      * @param uniforms as in {@link #draw(DrawStream, long, Tensor, Tensor)}
      * @param normals as in {@link #draw(DrawStream, long, Tensor, Tensor)}
-     * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the counter of the draws ends first
+     * @throws IllegalArgumentException if a type, shape or place is not what the call needs, or the run passes the end of the draws'
+     *     counter
      */
     public void draw(
             DrawStream stream,
@@ -266,7 +268,7 @@ public final class Kernel implements AutoCloseable {
 
     /**
      * What this kernel's backend offers beyond this class, such as streams of a GPU; empty if it has nothing of that type. It is
-     * bound to this kernel, to be used from one thread at a time, not during a call, and until {@link #close()}.
+     * bound to this kernel: use it from one thread at a time, between calls, until {@link #close()}.
      */
     public <T> Optional<T> extension(Class<T> type) {
         return backend.extension(Objects.requireNonNull(type, "type"));
@@ -277,7 +279,7 @@ public final class Kernel implements AutoCloseable {
         return reachable;
     }
 
-    /** Throws unless runs may have a linear layer in place of an input. */
+    /** Throws unless this kernel's runs can take a linear layer instead of an input. */
     void requireLinear() {
         if (!backend.takesLinear()) {
             throw new IllegalArgumentException("linear: given, expected none, since a kernel on " + device
@@ -285,14 +287,14 @@ public final class Kernel implements AutoCloseable {
         }
     }
 
-    /** Whether {@code parameters} hold what the model can run with; see {@link Parameters#requireValid}. */
+    /** Throws unless the model can run with {@code parameters}; see {@link Parameters#requireValid}. */
     void requireValid(Parameters parameters) {
         parameterChecks.requireValid(parameters);
     }
 
     /**
-     * Whether calls and tapes may have numbers of this type: {@link DType#F32} always, {@link DType#F16} and {@link DType#BF16} on all devices
-     * but {@code cpu:simd}. It computes in float32 in any case.
+     * Whether calls and tapes can use numbers of this type: {@link DType#F32} always, {@link DType#F16} and {@link DType#BF16} on all
+     * devices except {@code cpu:simd}. All arithmetic is float32 in any case.
      */
     public boolean takes(DType type) {
         return backend.takes(Objects.requireNonNull(type, "type"));
@@ -318,13 +320,13 @@ public final class Kernel implements AutoCloseable {
         return "a kernel on " + device + " takes no numbers of 16 bits; cpu:scalar, cpu:native and GPUs do";
     }
 
-    /** What tapes of this kernel know it by. */
+    /** Identifies this kernel to its tapes. */
     Object tapeOwner() {
         return tapeOwner;
     }
 
     /**
-     * A tape for runs of this shape, to be closed by the caller.
+     * Makes a tape for runs of this shape, which the caller closes.
      *
      * @param mode how much it keeps
      * @param steps T, at least 0
@@ -332,25 +334,25 @@ public final class Kernel implements AutoCloseable {
      * @param neurons N, at least 0
      * @throws IllegalArgumentException if an extent is negative, or the tape's size passes 2^63 bytes
      * @throws IllegalStateException if the kernel is closed or in use
-     * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not that much memory
+     * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not enough memory memory
      */
     public Tape newTape(Tape.Mode mode, long steps, long batch, long neurons) {
         return newTape(mode, DType.F32, steps, batch, neurons);
     }
 
     /**
-     * A tape for runs of this shape that keeps potentials in a given type, to be closed by the caller. Rounded potentials take half the memory; the
-     * backward pass computes with them, and with spikes and checkpoints as they were.
+     * Makes a tape for runs of this shape that stores potentials in the given type, which the caller closes. Rounded potentials take half
+     * the memory; the backward pass uses them, while spikes and stored states stay exact.
      *
      * @param mode how much it keeps
-     * @param type of {@link DType#NUMBERS}, one that this kernel {@linkplain #takes takes}; {@link DType#BF16} has the range of {@code F32}, while
-     *     of {@code F16} a potential beyond 65504 is infinite
+     * @param type of {@link DType#NUMBERS}, one that this kernel {@linkplain #takes takes}; {@link DType#BF16} has the range of {@code
+     *     F32}, while {@code F16} makes a potential beyond 65504 infinite
      * @param steps T, at least 0
      * @param batch B, at least 0
      * @param neurons N, at least 0
-     * @throws IllegalArgumentException if an extent is negative, the tape's size passes 2^63 bytes, or the type is not taken
+     * @throws IllegalArgumentException if an extent is negative, the tape's size passes 2^63 bytes, or this kernel does not take the type
      * @throws IllegalStateException if the kernel is closed or in use
-     * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not that much memory
+     * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not enough memory memory
      */
     public Tape newTape(Tape.Mode mode, DType type, long steps, long batch, long neurons) {
         guard.enter();
@@ -362,8 +364,8 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * A tape for runs of this shape in memory that the caller lends, which is the tape's until that is closed; to be closed by the caller,
-     * before or after the memory.
+     * Makes a tape for runs of this shape in memory that the caller lends until the tape is closed. The caller closes the tape, before or
+     * after the memory.
      *
      * <pre>{@code
      * try (Arena arena = Arena.ofShared()) {
@@ -394,15 +396,15 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * The same for a tape that keeps potentials in a given type.
+     * The same for a tape that stores potentials in a given type.
      *
      * @param mode how much it keeps
      * @param type as in {@link #newTape(Tape.Mode, DType, long, long, long)}
      * @param steps T, at least 0
      * @param batch B, at least 0
      * @param neurons N, at least 0
-     * @param memory as in {@link #newTape(Tape.Mode, long, long, long, Tensor)}, of at least so many bytes as {@link #tapeBytes(Tape.Mode,
-     *     DType, long, long, long)} says
+     * @param memory as in {@link #newTape(Tape.Mode, long, long, long, Tensor)}, of at least {@link #tapeBytes(Tape.Mode, DType, long,
+     *     long, long)} bytes
      * @throws IllegalArgumentException as there, or if the type is not taken
      * @throws IllegalStateException if the kernel is closed or in use, or the memory is closed
      * @throws WrongThreadException if the memory belongs to another thread's confined arena
@@ -430,14 +432,14 @@ public final class Kernel implements AutoCloseable {
         return new Tape(tapeOwner, storage, memory, mode, type, steps, batch, neurons);
     }
 
-    /** Without noise a step done again finds its potential; keeping it would only cost memory and its bandwidth. */
+    /** Without noise, a repeated step computes the same potential; storing it would only cost memory and bandwidth. */
     private Tape.Mode kept(Tape.Mode mode) {
         Objects.requireNonNull(mode, "mode");
         return config.drawsNormals() ? mode : Tape.Mode.COMPACT;
     }
 
     /**
-     * Returns the bytes that a tape takes, to lend to {@link #newTape(Tape.Mode, long, long, long, Tensor)}. They differ between backends.
+     * The number of bytes that a tape takes, for {@link #newTape(Tape.Mode, long, long, long, Tensor)}. It differs between backends.
      *
      * @param mode how much it keeps
      * @param steps T, at least 0
@@ -451,14 +453,14 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * The same for a tape that keeps potentials in a given type.
+     * The same for a tape that stores potentials in a given type.
      *
      * @param mode how much it keeps
      * @param type as in {@link #newTape(Tape.Mode, DType, long, long, long)}
      * @param steps T, at least 0
      * @param batch B, at least 0
      * @param neurons N, at least 0
-     * @throws IllegalArgumentException if an extent is negative, the number passes 2^63, or the type is not taken
+     * @throws IllegalArgumentException if an extent is negative, the number passes 2^63, or this kernel does not take the type
      * @throws IllegalStateException if the kernel is closed or in use
      */
     public long tapeBytes(Tape.Mode mode, DType type, long steps, long batch, long neurons) {
@@ -474,10 +476,10 @@ public final class Kernel implements AutoCloseable {
     }
 
     /**
-     * The bytes that a backward call needs to work in: what to lend by {@link Backward#scratch}. It depends on the shapes, and on whether
-     * the gradient is asked for of a modulation that varies over time and is shared.
+     * The number of bytes of scratch memory that a backward call needs, for {@link Backward#scratch}. It depends on the shapes, and on
+     * whether the gradient of a modulation that varies over time and is shared is requested.
      *
-     * @param call the call, but for its scratch memory; its forward run need not have been made
+     * @param call the call, without its scratch memory; its forward run need not have been run
      * @throws IllegalArgumentException if a type or shape is not what the call needs
      * @throws IllegalStateException if the kernel is closed or in use
      */
@@ -496,7 +498,7 @@ public final class Kernel implements AutoCloseable {
         return backend.scratchBytes(call);
     }
 
-    /** Throws unless {@code memory} is such as a tape or a run can be in, and has so many bytes. */
+    /** Throws unless a tape or a run can use {@code memory}, and it has at least this many bytes. */
     void requireRoom(String name, Tensor memory, long bytes) {
         if (memory.type() != DType.U8) {
             throw new IllegalArgumentException(name + ": got " + memory + ", expected U8");
@@ -523,7 +525,7 @@ public final class Kernel implements AutoCloseable {
         return place == null ? "the host" : place.toString();
     }
 
-    /** Throws unless the sizes of a tape of this shape are numbers, whatever backend makes it and however it lays it out. */
+    /** Throws if the size of a tape of this shape could overflow a long, with any backend and layout. */
     private void requireTapeSize(long steps, long batch, long neurons) {
         Tensor.requireExtent("steps", steps);
         Tensor.requireExtent("batch", batch);
@@ -540,13 +542,13 @@ public final class Kernel implements AutoCloseable {
 
     private void exit() {
         guard.exit();
-        // Until here no call may find the kernel reclaimed under it.
+        // Keeps the kernel from being reclaimed during the call.
         Reference.reachabilityFence(this);
     }
 
     /**
-     * Waits for a running call, then releases memory, and helper threads that no other kernel uses. Closing twice is harmless. Any thread may
-     * close.
+     * Waits for a running call, then releases memory and the helper threads that no other kernel uses. Closing twice is harmless. Any
+     * thread may close.
      *
      * @throws IllegalStateException if the caller is inside a call of this kernel, such as in a transform function; nothing is changed
      */
@@ -555,7 +557,7 @@ public final class Kernel implements AutoCloseable {
         guard.close(resources::clean);
     }
 
-    /** A description for people: device, configuration, and whether the kernel is closed. */
+    /** The device, the configuration, and whether the kernel is closed. */
     @Override
     public String toString() {
         return new Description("Kernel")

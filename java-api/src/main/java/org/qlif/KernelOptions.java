@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The kernels of a process on the CPU share one team of helper threads, and their scratch memory, about 2 MiB per thread.
  * A kernel uses as many members of the team as its options say, including the calling thread; the team grows to the largest number that a
  * kernel has asked for, and does not shrink while a kernel is open. A call that is too small to share, or finds the team busy with another
- * kernel, runs on its calling thread alone, in scratch that such calls pass on to each other: no call waits for another. The helpers are
+ * kernel, runs on its calling thread alone, in scratch memory that such calls share in turn: no call waits for another. The helpers are
  * daemon threads, sleep between calls, and end when the last kernel is closed or reclaimed. {@code cpu:native} has its own such team, in
  * C++.
  *
@@ -62,7 +62,8 @@ public final class KernelOptions {
      * end when it is closed or reclaimed.
      *
      * @param factory must return an unstarted platform thread each time, or the kernel is not opened; decides whether it is a daemon.
-     *     {@code cpu:native}, whose threads are made in C++, takes no factory: it is passed over, or refuses if asked for by name
+     *     {@code cpu:native}, whose threads are made in C++, takes no factory: the automatic choice passes it over, and asking for it by
+     *     name fails
      */
     public KernelOptions withThreadFactory(ThreadFactory factory) {
         return new KernelOptions(threads, Objects.requireNonNull(factory, "factory"), spin);
@@ -70,7 +71,7 @@ public final class KernelOptions {
 
     /**
      * Returns these options with helpers that spin this long for the next call before they sleep. Waking a sleeping helper takes some
-     * microseconds, during which the caller already works.
+     * microseconds; meanwhile the caller already works.
      *
      * @param spin from zero, which saves the most power, to one second
      * @throws IllegalArgumentException if it is negative or longer
@@ -87,7 +88,7 @@ public final class KernelOptions {
         return threads;
     }
 
-    /** What makes the helper threads; empty if the kernel uses the shared team. */
+    /** The factory of the helper threads; empty if the kernel uses the shared team. */
     public Optional<ThreadFactory> threadFactory() {
         return Optional.ofNullable(threadFactory);
     }

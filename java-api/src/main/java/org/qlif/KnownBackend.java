@@ -9,8 +9,8 @@ import java.util.stream.Collectors;
 import org.qlif.spi.Backend;
 
 /**
- * The backends that come with this library, each an artifact of its own: known here by name alone, to say what is missing where one
- * of them is not found.
+ * The backends of this library, each an artifact of its own. They are known here by name only, to say what is missing if one of them is not
+ * found.
  */
 enum KnownBackend {
     SIMD("simd.SimdBackend", "qlif-simd", List.of("cpu:simd"), "cpu(:simd)?"),
@@ -18,7 +18,7 @@ enum KnownBackend {
     NATIVE("gpu.NativeBackend", "qlif-native", List.of("cpu:native"), "cpu:native"),
     CUDA("gpu.CudaBackend", "qlif-native", List.of("cuda:0"), "cuda(:\\d+)?");
 
-    /** The system properties that these read. */
+    /** The system properties that they read. */
     static final List<String> PROPERTIES = List.of("qlif.cuda", "qlif.library", "qlif.simd");
 
     private final String className;
@@ -29,10 +29,10 @@ enum KnownBackend {
     /**
      * A backend.
      *
-     * @param nameInPackage the class, below this package: so that it stays right where packages are renamed
+     * @param nameInPackage the class's name below this package, so that it stays right if packages are renamed
      * @param artifact what to depend on
      * @param devices the devices it offers on any machine
-     * @param names what its devices are asked for by
+     * @param names the names by which its devices are asked for
      */
     KnownBackend(String nameInPackage, String artifact, List<String> devices, String names) {
         this.className = KnownBackend.class.getPackageName() + "." + nameInPackage;
@@ -58,7 +58,7 @@ enum KnownBackend {
                 .findFirst();
     }
 
-    /** What to add for {@code device}, if it is a name that one of these gives. */
+    /** What to add to get {@code device}, if it is a device of one of these backends. */
     static Optional<String> remedy(Device device) {
         return Arrays.stream(values())
                 .filter(known -> known.names.matcher(device.text()).matches())
@@ -79,7 +79,7 @@ enum KnownBackend {
         return (loader == null ? ClassLoader.getSystemResource(resource) : loader.getResource(resource)) != null;
     }
 
-    /** Why backends are not found though their classes are there, and what would help. */
+    /** Why backends are not found although their classes are there, and what would help. */
     static String unregistered(List<KnownBackend> backends) {
         String service = Backend.class.getName();
         String classes = backends.stream().map(KnownBackend::className).collect(Collectors.joining(" or "));

@@ -14,11 +14,11 @@ import org.qlif.spi.checkpoint.CheckpointWriter;
 import org.qlif.spi.checkpoint.SavedNeurons;
 
 /**
- * What a layer is of whatever model: a kernel with its parameters, the state between calls, a tape for training. The layers of the models
- * give it the types that their callers see.
+ * A layer of any model: a kernel with its parameters, the state between calls, and a tape for training. The layer of each model adds the
+ * types that callers see.
  */
 final class LayerEngine implements AutoCloseable {
-    /** What the builders of all layers collect. */
+    /** The settings that the builders of all layers collect. */
     static final class Settings {
         private final long neurons;
         private Device device = Device.AUTO;
@@ -105,7 +105,7 @@ final class LayerEngine implements AutoCloseable {
             this.evaluations = evaluations;
         }
 
-        /** What a builder that goes on from {@code saved} starts with. */
+        /** The settings of a builder that continues from {@code saved}. */
         static Settings of(SavedNeurons saved) {
             Settings settings = new Settings(saved.neurons());
             settings.parameters(saved.parameters());
@@ -116,7 +116,7 @@ final class LayerEngine implements AutoCloseable {
             return settings;
         }
 
-        /** The parameters of a layer, which are those that were given. */
+        /** The parameters of a layer: those that were given, or the starting values. */
         private Parameters parametersFor(NeuronConfig config) {
             if (parameters == null) {
                 return Parameters.perNeuron(config, neurons);
@@ -127,7 +127,7 @@ final class LayerEngine implements AutoCloseable {
             return parameters;
         }
 
-        /** The state that a layer starts from, which is its own: one builder can make several. */
+        /** The state that a layer starts from. It is copied, since one builder can make several layers. */
         private @Nullable State stateFor(NeuronConfig config) {
             if (state == null) {
                 return null;
@@ -138,7 +138,7 @@ final class LayerEngine implements AutoCloseable {
         }
 
         /**
-         * The statistics that a layer starts from. Of one that moves them, a state that was saved has them, too.
+         * The statistics that a layer starts from. If the layer moves them, a saved state has them, too.
          *
          * @param moved whether calls of the layer move them
          */
@@ -153,7 +153,7 @@ final class LayerEngine implements AutoCloseable {
         }
     }
 
-    /** What any JVM makes an array of. */
+    /** The longest array that every JVM can allocate. */
     private static final long MOST_ELEMENTS = Integer.MAX_VALUE - 8;
 
     private final NeuronConfig config;
@@ -167,14 +167,14 @@ final class LayerEngine implements AutoCloseable {
     private final @Nullable IntFunction<DrawStream> draws;
     private final Kernel kernel;
     private final Parameters parameters;
-    /** The rows of every input, or 0 if calls may differ. */
+    /** The number of rows of every input, or 0 if it may differ between calls. */
     private final long batch;
 
-    /** What an episode starts from, beside initial values. */
+    /** What an episode starts from besides initial values. */
     private final Statistics statistics;
     /** Whether each forward call leaves them as its run does: docs/model.md, section 5. */
     private final boolean movesStatistics;
-    /** Those of the last run: the statistics themselves where runs move them. */
+    /** Those of the last run; the statistics themselves if runs move them. */
     private final Statistics means;
 
     private final CallGuard guard =
@@ -182,7 +182,7 @@ final class LayerEngine implements AutoCloseable {
     private int episode;
     private int evaluations;
 
-    /** The state that the next call starts from, or null for a fresh one, which nobody has asked for yet. */
+    /** The state that the next call starts from; null for a fresh one that has not been requested yet. */
     private @Nullable State state;
 
     private @Nullable Forward lastCall;
@@ -193,8 +193,8 @@ final class LayerEngine implements AutoCloseable {
      *
      * @param traces what each call traces
      * @param spikesAreValues whether the model's spike values are its spikes
-     * @param draws which numbers the calls of an episode draw, by its index; null if the model draws none
-     * @param steered whether runs move what {@link StateVariable#averaged} says
+     * @param draws the numbers that the calls of an episode draw, by its index; null if the model draws none
+     * @param steered whether runs move the variables that are {@link StateVariable#averaged}
      */
     LayerEngine(
             Settings settings,
@@ -220,7 +220,7 @@ final class LayerEngine implements AutoCloseable {
         this.movesStatistics = steered && tapeMode != null;
         this.statistics = settings.statisticsFor(config, movesStatistics);
         this.means = movesStatistics ? statistics : Statistics.initial(config, neurons);
-        // Last: nothing that can fail comes after the kernel is open.
+        // Last, so that nothing can fail after the kernel is open.
         this.kernel = Kernel.open(config, settings.device, settings.options);
     }
 
@@ -261,7 +261,7 @@ final class LayerEngine implements AutoCloseable {
         return call;
     }
 
-    /** Whether there is an index after this one: only so many runs can draw different numbers. */
+    /** Throws unless there is an index after this one: only a limited number of runs can draw different numbers. */
     private static void requireMore(String what, int index) {
         if (index == Integer.MAX_VALUE) {
             throw new IllegalStateException("this layer has had all its " + what
@@ -269,7 +269,7 @@ final class LayerEngine implements AutoCloseable {
         }
     }
 
-    /** Does with the means over the batch of {@code next}, where a run has ended, what the policy and training ask for. */
+    /** Applies the policy to {@code next}, the final state of a run, and in training moves the statistics to its means over the batch. */
     private void carry(State next) {
         if (movesStatistics || policy == StatePolicy.KEEP) {
             means.update(next);
@@ -285,7 +285,7 @@ final class LayerEngine implements AutoCloseable {
         try {
             requireInput(input);
             requireMore("evaluations", evaluations);
-            // Counted down, where no episode of a forward call gets to.
+            // Counted down from the top, which no episode of a forward call reaches.
             Forward call = describe(input, modulation, freshOrNull(), -1 - evaluations);
             kernel.forward(call);
             evaluations++;
@@ -307,7 +307,7 @@ final class LayerEngine implements AutoCloseable {
         }
     }
 
-    /** A call with new tensors for its results, which draws the numbers of this episode. */
+    /** Describes a call with new tensors for its results, which draws the numbers of this episode. */
     private Forward describe(Tensor input, @Nullable Tensor modulation, @Nullable State start, int episode) {
         long[] shape = input.shape();
         Forward call = new Forward()
@@ -349,7 +349,7 @@ final class LayerEngine implements AutoCloseable {
         return fresh;
     }
 
-    /** A fresh state for all rows, or null for initial values alone, which a kernel needs no memory for. */
+    /** A fresh state for all rows, or null if it would only have initial values, for which a kernel needs no memory. */
     private @Nullable State freshOrNull() {
         return statistics.isInitial() ? null : fresh(1);
     }
@@ -364,7 +364,7 @@ final class LayerEngine implements AutoCloseable {
         return spikesServeAsValues ? spikes(call) : Objects.requireNonNull(call.spikeValues());
     }
 
-    /** Runs {@code call} on a tape of its shape; the last call's tape stays as it is until this one is known to run. */
+    /** Runs {@code call} on a tape of its shape; the tape of the last call stays as it is until this call is known to run. */
     private void forwardOnTape(Forward call, Tape.Mode mode, long[] shape) {
         if (tape != null && tape.hasShape(shape)) {
             kernel.forward(call.tape(tape));
@@ -416,7 +416,7 @@ final class LayerEngine implements AutoCloseable {
         return call;
     }
 
-    /** Forgets the state: the next call starts an episode, another one if this one has drawn numbers. */
+    /** Forgets the state: the next call starts an episode, a new one if this one has drawn numbers. */
     void reset() {
         guard.enter();
         try {
@@ -433,8 +433,8 @@ final class LayerEngine implements AutoCloseable {
     /**
      * Writes this layer to {@code file}.
      *
-     * @param draws what the run that comes next draws; null if the model draws none
-     * @param source what the draws of later runs follow from; null if the model draws none
+     * @param draws what the next run draws; null if the model draws none
+     * @param source what the draws of later runs are derived from; null if the model draws none
      */
     void save(
             Path file,
@@ -463,7 +463,7 @@ final class LayerEngine implements AutoCloseable {
         }
     }
 
-    /** The one layer that {@code file} holds, which has to be of the model {@code model}. */
+    /** The only layer in {@code file}, which must be of the model {@code model}. */
     static SavedNeurons load(Path file, String model) throws IOException {
         CheckpointReader reader = CheckpointReader.open(file);
         if (reader.layers() != 1) {
@@ -507,7 +507,7 @@ final class LayerEngine implements AutoCloseable {
         return kernel;
     }
 
-    /** For people: a layer of this type, with what its model adds. */
+    /** Starts the description of a layer of this type, to which its model adds. */
     Description describe(String type) {
         return new Description(type)
                 .add("N", neurons)
@@ -526,7 +526,7 @@ final class LayerEngine implements AutoCloseable {
                 .toString();
     }
 
-    /** Releases the kernel and the tape, after waiting for a call that runs. */
+    /** Waits for a running call, then releases the kernel and the tape. */
     @Override
     public void close() {
         guard.requireClosable();

@@ -13,12 +13,12 @@ import org.jspecify.annotations.Nullable;
  * thread, writable outputs, no output that overlaps another tensor.
  */
 final class Lending {
-    /** Never started: stands for "some other thread" when a segment is asked who may use it. */
+    /** Never started: stands for "some other thread" when a segment is asked which threads may use it. */
     private static final Thread SOMEONE_ELSE = new Thread(() -> {}, "qlif-probe");
 
     private final List<String> names = new ArrayList<>();
     private final List<MemorySegment> segments = new ArrayList<>();
-    /** Of each, the device whose memory it is; null for the host. */
+    /** For each tensor, the device whose memory it is in; null for the host. */
     private final List<@Nullable Device> places = new ArrayList<>();
 
     private boolean beyondHost;
@@ -30,7 +30,7 @@ final class Lending {
         beyondHost = false;
     }
 
-    /** Adds memory that is read: all of it before the first write, so that each write is held against every read. */
+    /** Adds memory that is read. All reads are added before the first write, so that each write is compared with every read. */
     void read(String name, @Nullable Tensor tensor) {
         if (tensor != null) {
             add(name, tensor);
@@ -94,9 +94,9 @@ final class Lending {
     }
 
     /**
-     * Throws unless the calling thread, and {@code device}, can reach all memory. Allocates nothing, so that every call can afford it.
+     * Throws unless the calling thread and {@code device} can reach all memory. Allocates nothing, so every call can do it.
      *
-     * @param reachable whether the device reaches memory of another
+     * @param reachable whether the device reaches the memory of another one
      */
     void requireReachable(Device device, Predicate<Device> reachable) {
         for (int i = 0; beyondHost && i < places.size(); i++) {

@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * The classic current-based leaky integrate-and-fire neuron, docs/model.md, section 11: the baseline that others are compared with.
- * Values are checked when the configuration is made: one outside its range, a NaN or an infinity is refused by the name that it has in
- * text, value and range. The text form is that of {@link QlifConfig}: {@code LIF v_leak=0.1 surrogate=ARCTAN}.
+ * The classic current-based leaky integrate-and-fire neuron, docs/model.md, section 11: the baseline for comparisons.
+ * Values are checked when the configuration is made: one outside its range, a NaN or an infinity is refused with a message that gives the
+ * option's name in text, the value and the range. The text form is that of {@link QlifConfig}: {@code LIF v_leak=0.1 surrogate=ARCTAN}.
  *
  * <p>The rates {@code tau_*_inv} are in the inverse of the unit of {@code dt}, by default seconds; potentials and currents are
  * dimensionless. It neither draws numbers nor takes a modulation. Use {@link #builder()}.
@@ -102,7 +102,7 @@ public record LifConfig(
     /**
      * The configuration that {@code text} describes, in the form of {@link #toString}.
      *
-     * @throws IllegalArgumentException if it is not of this model, or an option is unknown, there twice or out of its range
+     * @throws IllegalArgumentException if it is not of this model, or an option is unknown, given twice or out of its range
      */
     public static LifConfig parse(String text) {
         return LifOptions.TABLE.parse("LIF", text, defaults());
@@ -118,7 +118,7 @@ public record LifConfig(
         return LifOptions.TABLE.options();
     }
 
-    /** The model's name and the options that are not as in {@link #defaults}: {@code LIF v_leak=0.1}. */
+    /** The model's name and the options that differ from {@link #defaults}: {@code LIF v_leak=0.1}. */
     @Override
     public String toString() {
         return LifOptions.TABLE.text(this, defaults());
@@ -169,7 +169,7 @@ public record LifConfig(
     /**
      * {@inheritDoc}
      *
-     * <p>The rates: up to 1 / dt, above which they are not legal, and down to a millionth of that. V_th: any finite number.
+     * <p>Rates: from a millionth of 1 / dt to 1 / dt, above which they are not legal. V_th: any finite number.
      */
     @Override
     public ParameterRange usefulRange(NeuronParameter parameter) {

@@ -16,7 +16,7 @@ import org.qlif.spi.checkpoint.SavedNeurons;
 
 /**
  * A layer of N LIF neurons, docs/model.md, section 11: input current {@code (T, B, N)} in, spikes and membrane potentials out. It is used
- * as {@link QlifLayer} is, except that nothing is drawn: it has no seed and takes no modulation, and runs repeat themselves.
+ * like {@link QlifLayer}, except that it draws nothing: it has no seed, takes no modulation, and equal runs give equal results.
  *
  * <pre>{@code
  * try (LifLayer layer = LifLayer.builder(128).device("cpu").training(Tape.Mode.VOLTAGE).build()) {
@@ -39,8 +39,8 @@ public final class LifLayer implements AutoCloseable {
      *
      * @param spikes the spikes, {@code (T, B, N)} of the builder's spike type
      * @param spikeValues the same as {@code F32 (T, B, N)}: what a downstream layer consumes
-     * @param voltages V after the reset, {@code F32 (T, B, N)}; null if not asked for
-     * @param traces the traces asked for, {@code F32 (T, B, N)} each
+     * @param voltages V after the reset, {@code F32 (T, B, N)}; null if not requested
+     * @param traces the requested traces, {@code F32 (T, B, N)} each
      */
     public record Output(
             Tensor spikes, Tensor spikeValues, @Nullable Tensor voltages, Map<LifTrace, Tensor> traces) {
@@ -89,8 +89,8 @@ public final class LifLayer implements AutoCloseable {
      * }
      * }</pre>
      *
-     * @throws org.qlif.io.FileFormatException if it is not the checkpoint of one layer of LIF neurons; the message names the file, what came and what
-     *     was expected
+     * @throws org.qlif.io.FileFormatException if it is not the checkpoint of one layer of LIF neurons; the message names the file, what was
+     *     found and what was expected
      * @throws IOException if it can't be read
      */
     public static Builder load(Path file) throws IOException {
@@ -106,10 +106,10 @@ public final class LifLayer implements AutoCloseable {
     }
 
     /**
-     * Saves this layer to {@code file}: configuration, parameters, state and what is learned, docs/checkpoints.md. An old file is replaced when all of
-     * the new one is on the disk.
+     * Saves this layer to {@code file}: configuration, parameters, state and what is learned, docs/checkpoints.md. An existing file is
+     * replaced once the new one is complete.
      *
-     * @throws IOException if it can't be written; an old file is as it was
+     * @throws IOException if it can't be written; an existing file is unchanged
      * @throws IllegalStateException if there are more than 2^24 neurons, a parameter is out of its range, the state is of a batch of 0, a
      *     parameter is in a device's memory, or the layer is closed or in a call
      */
@@ -121,7 +121,7 @@ public final class LifLayer implements AutoCloseable {
      * Runs all steps of {@code input}.
      *
      * @param input the current, {@code F32 (T, B, N)}
-     * @throws IllegalArgumentException if the shape, or a value among the parameters, is not what the call needs
+     * @throws IllegalArgumentException if the shape, or a value of a parameter, is not what the call needs
      * @throws IllegalStateException if the layer is closed or in a call
      */
     public Output forward(Tensor input) {
@@ -139,7 +139,7 @@ public final class LifLayer implements AutoCloseable {
      * the layer changes, so that {@link #backward} still follows the last forward call.
      *
      * @param input the current, {@code F32 (T, B, N)}, of any batch size
-     * @throws IllegalArgumentException if the shape, or a value among the parameters, is not what the call needs
+     * @throws IllegalArgumentException if the shape, or a value of a parameter, is not what the call needs
      * @throws IllegalStateException if the layer is closed or in a call
      */
     public Output evaluate(Tensor input) {
@@ -174,31 +174,32 @@ public final class LifLayer implements AutoCloseable {
     }
 
     /**
-     * The three parameters, live: what is written there, as by an optimizer, counts at the next call. Those that the builder was given, or
-     * else each of length N on the heap.
+     * Returns the three parameters, live: values written to them, for instance by an optimizer, take effect at the next call. They are
+     * those lent to the builder, or else tensors of length N on the heap.
      */
     public Parameters parameters() {
         return engine.parameters();
     }
 
     /**
-     * The state that the next call starts from, live: what is written there counts at that call. A call never changes it, but leaves a new
-     * one, so that one that you hold stays as it is. At first, and after a call under {@link StatePolicy#RESET}, it is the model's initial
-     * state, of {@link Builder#batch} rows if the builder was told, else of one. One row counts for every row of the next call.
+     * Returns the state that the next call starts from, live: values written to it take effect at that call. A call never changes this
+     * object but leaves a new one, so a state that you hold stays as it is. At first, and after a call under {@link StatePolicy#RESET}, it
+     * is the model's initial state, of {@link Builder#batch} rows if that was set, else of one. A single row counts for every row of the
+     * next call.
      */
     public State state() {
         return engine.state();
     }
 
     /**
-     * The index of the episode that the next call is in, which is a run from a fresh state to the next: how many there were before.
-     * LIF draws nothing, so it only counts.
+     * The index of the next call's episode, which is a run from one fresh state to the next: the number of episodes before it.
+     * LIF draws nothing, so the index has no effect.
      */
     public int episode() {
         return engine.episode();
     }
 
-    /** The parameters that an optimizer is to change; {@link #backward} gives the gradients of all. */
+    /** The parameters that an optimizer should change; {@link #backward} returns the gradients of all. */
     public Set<LifParameter> learnable() {
         return learnable;
     }
@@ -208,12 +209,12 @@ public final class LifLayer implements AutoCloseable {
         return config;
     }
 
-    /** The kernel that runs, to ask for its device. */
+    /** The kernel, for instance to ask for its device. */
     public Kernel kernel() {
         return engine.kernel();
     }
 
-    /** A description for people: neurons, device, policy, configuration and so on, and whether the layer is closed. */
+    /** The neurons, device, policy, configuration and so on, and whether the layer is closed. */
     @Override
     public String toString() {
         return engine.finish(engine.describe("LifLayer"));
@@ -273,8 +274,8 @@ public final class LifLayer implements AutoCloseable {
         }
 
         /**
-         * Lends the parameters, in place of the configuration's starting values: the layer uses these tensors, live, each of length N or 1.
-         * {@link #build} checks them.
+         * Lends the parameters, instead of the configuration's starting values. The layer uses these tensors themselves, each of length N
+         * or 1. {@link #build} checks them.
          */
         public Builder parameters(Parameters parameters) {
             settings.parameters(parameters);
@@ -314,7 +315,7 @@ public final class LifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Asks for traces. */
+        /** Requests traces. */
         public Builder traces(LifTrace... wanted) {
             traces.addAll(List.of(wanted));
             return this;
@@ -327,7 +328,7 @@ public final class LifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Keeps a tape of this mode, so that {@link LifLayer#backward} can follow a forward call. */
+        /** Makes a layer for training: forward calls record a tape of this mode, so that {@link LifLayer#backward} can follow. */
         public Builder training(Tape.Mode mode) {
             settings.training(mode);
             return this;
@@ -337,8 +338,8 @@ public final class LifLayer implements AutoCloseable {
          * The layer, with a kernel opened for it.
          *
          * @throws DeviceUnavailableException if the device can't run here
-         * @throws IllegalArgumentException if the parameters or the state are of another model, shape or number of neurons, or a value among
-         *     the parameters is out of its range
+         * @throws IllegalArgumentException if the parameters or the state are of another model, shape or number of neurons, or a
+         *     parameter's value is out of its range
          */
         public LifLayer build() {
             return new LifLayer(this);

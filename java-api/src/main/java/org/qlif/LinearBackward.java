@@ -6,16 +6,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The description of a backward run of a {@link SpikeLinear}: the forward run it belongs to, the gradient of its output, and the
- * gradients it writes. It reads the forward run's input and weights again, which must not have changed since; the forward run's output
- * plays no part and may be gone.
+ * gradients it writes. It reads the forward run's input and weights again, so they must not have changed; it does not read the output,
+ * which may be gone.
  *
  * <p>Absent results are not computed. Results are overwritten, not added to. A description can be run any number of times; running it
  * again allocates nothing. Setters return {@code this}. Not thread-safe.
  *
  * <p>Sums over the batch have a fixed order, docs/numerics.md: in float32, over blocks of 32 rows, each from the first step to the last
  * and in a step from its first row to its last, where the input is not 0; then the blocks' sums by a fixed binary tree over their index.
- * So they do not depend on threads, vector width or backend, and the gradients of parts of a batch that begin at multiples of a power of
- * two of blocks can be added to those of the whole.
+ * So they do not depend on threads, vector width or backend, and the gradients of parts of a batch can be added to those of the whole, if
+ * the parts begin at multiples of a power of two of blocks.
  *
  * <pre>{@code
  * Tensor gradWeights = Tensor.zeros(DType.F32, 784, 512);
@@ -46,26 +46,26 @@ public final class LinearBackward {
 
     /**
      * Lends the gradient with respect to the output, {@code F32 (T, B, M)}, or {@code (1, B, M)} for one that is the same at every step,
-     * as that of a readout that adds steps up.
+     * such as that of a readout that sums steps.
      */
     public LinearBackward gradOutput(Tensor gradOutput) {
         this.gradOutput = Objects.requireNonNull(gradOutput, "gradOutput");
         return changed();
     }
 
-    /** Lends where the gradient of the weights goes, {@code F32 (K, M)}; null to drop it. */
+    /** Lends memory for the gradient of the weights, {@code F32 (K, M)}; null to drop it. */
     public LinearBackward gradWeights(@Nullable Tensor gradWeights) {
         this.gradWeights = gradWeights;
         return changed();
     }
 
-    /** Lends where the gradient of the bias goes, {@code F32 (M)}; null to drop it. The forward run need not have had a bias. */
+    /** Lends memory for the gradient of the bias, {@code F32 (M)}; null to drop it. The forward run need not have a bias. */
     public LinearBackward gradBias(@Nullable Tensor gradBias) {
         this.gradBias = gradBias;
         return changed();
     }
 
-    /** Lends where the gradient of the input goes, {@code F32 (T, B, K)}; null to drop it. */
+    /** Lends memory for the gradient of the input, {@code F32 (T, B, K)}; null to drop it. */
     public LinearBackward gradInput(@Nullable Tensor gradInput) {
         this.gradInput = gradInput;
         return changed();
@@ -88,7 +88,7 @@ public final class LinearBackward {
         return gradOutput;
     }
 
-    /** Floats from one step of the gradient with respect to the output to the next: B * M, or 0 if all steps share one. */
+    /** The distance between two steps of the gradient with respect to the output, in floats: B * M, or 0 if all steps share one. */
     public long gradOutputStride() {
         return gradOutput().extent(0) == 1 ? 0 : forward.batch() * forward.outputs();
     }
@@ -118,7 +118,7 @@ public final class LinearBackward {
         return this;
     }
 
-    /** What is lent and asked for, and the forward run, for people. */
+    /** What is lent, what is requested, and the forward run. */
     @Override
     public String toString() {
         return new Description("LinearBackward")

@@ -35,8 +35,8 @@ public final class LinearForward {
     public LinearForward() {}
 
     /**
-     * Lends the input x, {@code (T, B, K)} of type {@link DType#BIT}, {@link DType#U8} or {@link DType#F32}. A byte that is not 0 counts
-     * as 1; a float counts as it is, a NaN too. Where all of them are 0 or 1 the type makes no difference to the output.
+     * Lends the input x, {@code (T, B, K)} of type {@link DType#BIT}, {@link DType#U8} or {@link DType#F32}. A byte other than 0 counts as
+     * 1; a float, including NaN, counts as it is. If all values are 0 or 1, the type makes no difference to the output.
      */
     public LinearForward input(Tensor input) {
         this.input = Objects.requireNonNull(input, "input");
@@ -135,7 +135,7 @@ public final class LinearForward {
         return this;
     }
 
-    /** What is lent, for people. */
+    /** What is lent. */
     @Override
     public String toString() {
         return new Description("LinearForward")
@@ -164,7 +164,7 @@ public final class LinearForward {
     /**
      * Throws unless the shapes of what is read are right.
      *
-     * @param of what names in messages begin with
+     * @param of the prefix of names in messages
      */
     void checkShapes(String of) {
         if (input == null || input.rank() != 3 || !DType.SPIKES.contains(input.type())) {
@@ -180,7 +180,7 @@ public final class LinearForward {
         Forward.requireIfGiven(of + "bias", bias, DType.F32, outputs());
     }
 
-    /** Adds what a backward run reads, too. */
+    /** Adds what a backward run also reads. */
     void readAll(String of, Lending lending) {
         lending.read(of + "input", input);
         lending.read(of + "weights", weights);

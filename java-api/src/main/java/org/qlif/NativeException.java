@@ -2,10 +2,10 @@
 package org.qlif;
 
 /**
- * A native library or a device failed in a call that was right as far as could be checked beforehand: memory ran out, the device
- * broke down. Where a device can't run at all, {@link DeviceUnavailableException} says so instead.
+ * Thrown if a native library or a device fails in a call whose arguments passed all checks: because memory ran out, or because the device
+ * failed. If a device can't run at all, {@link DeviceUnavailableException} is thrown instead.
  *
- * <p>What a failed call would have written is undefined; what can be done next depends on the {@link #kind()}.
+ * <p>The outputs of a failed call are undefined. What can be done next depends on the {@link #kind()}.
  *
  * <pre>{@code
  * try {
@@ -14,7 +14,7 @@ package org.qlif;
  *     if (failure.kind() != NativeException.Kind.OUT_OF_MEMORY) {
  *         throw failure;
  *     }
- *     // Run the rows in two calls, by half the memory.
+ *     // Run the rows in two calls, with half the memory each.
  * }
  * }</pre>
  */
@@ -25,15 +25,15 @@ public final class NativeException extends RuntimeException {
     public enum Kind {
         /** Host or device memory ran out; nothing leaked, and the next call works. */
         OUT_OF_MEMORY,
-        /** The device stopped at an error that it can't leave: all further calls on it fail until the process ends. */
+        /** An error from which the device can't recover: all further calls on it fail until the process ends. */
         DEVICE_FAULT,
         /** Any other error that CUDA reported. */
         CUDA,
-        /** The library refused an argument that Java had let pass, which is a mistake in one of them; nothing was written. */
+        /** The library refused an argument that had passed Java's checks, which is a bug in one of them; nothing was written. */
         INVALID_ARGUMENT,
         /** Another thread was in a call on the same object; nothing was done. */
         BUSY,
-        /** Any other failure, such as that no further thread could be started. */
+        /** Any other failure, such as a thread that could not be started. */
         INTERNAL
     }
 
@@ -47,7 +47,7 @@ public final class NativeException extends RuntimeException {
      * @param kind what failed
      * @param status what the native function returned
      * @param cudaError CUDA's own code, 0 if it did not come from CUDA
-     * @param message which call failed, and the device's own words
+     * @param message which call failed, and the device's own message
      */
     public NativeException(Kind kind, int status, int cudaError, String message) {
         super(message);

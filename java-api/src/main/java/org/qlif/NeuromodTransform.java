@@ -2,10 +2,10 @@
 package org.qlif;
 
 /**
- * What is applied to an external modulation before it becomes the state variable M. The built-in transforms run inside the
+ * The function that is applied to an external modulation before it becomes the state variable M. The built-in transforms run inside the
  * kernels; any other implementation is called back for each element, from the kernel's threads, so it must be thread-safe and
- * pure. Backends outside Java, on a GPU or not, refuse user functions. What a function throws ends the call and reaches its caller
- * unchanged, when a part of the outputs is written.
+ * pure. Backends outside Java refuse user functions. If a function throws, the call ends with that exception, and its outputs are
+ * incomplete.
  *
  * <pre>{@code
  * NeuromodTransform softsign = new NeuromodTransform() {
@@ -32,9 +32,9 @@ public interface NeuromodTransform {
     /** M = m. */
     NeuromodTransform IDENTITY = BuiltInTransform.IDENTITY;
 
-    /** M for a modulation {@code m}: asked for in forward calls, and again in backward calls. */
+    /** M for a modulation {@code m}. Called in forward calls, and again in backward calls. */
     float apply(float m);
 
-    /** dM/dm, given {@code m} and the {@code value} that {@link #apply} returned for it: asked for in backward calls alone. */
+    /** dM/dm, given {@code m} and the {@code value} that {@link #apply} returned for it. Called only in backward calls. */
     float derivative(float m, float value);
 }

@@ -16,11 +16,11 @@ import org.qlif.spi.Printable;
  */
 public sealed interface NeuronConfig permits QlifConfig, LifConfig {
     /**
-     * The configuration that {@code text} describes: a model's name and, between spaces, the options that are not as in the model's
-     * defaults, as {@code toString} of a configuration gives them, such as {@code QLIF tau=10.0 use_ahp=false}. Names are those of
+     * The configuration that {@code text} describes: a model's name and, separated by spaces, the options that differ from the model's
+     * defaults, as {@code toString} of a configuration returns them, such as {@code QLIF tau=10.0 use_ahp=false}. Names are those of
      * docs/model.md.
      *
-     * @throws IllegalArgumentException if the model or an option is unknown, or an option is there twice or out of its range
+     * @throws IllegalArgumentException if the model or an option is unknown, or is given twice or out of its range
      */
     static NeuronConfig parse(String text) {
         String model = text.strip().split("\\s", 2)[0];
@@ -34,7 +34,7 @@ public sealed interface NeuronConfig permits QlifConfig, LifConfig {
     /**
      * This configuration with options changed, each by a text such as {@code tau=10}, in any order.
      *
-     * @throws IllegalArgumentException if an option is unknown, there twice or out of its range
+     * @throws IllegalArgumentException if an option is unknown, given twice or out of its range
      */
     NeuronConfig with(List<String> settings);
 
@@ -60,8 +60,8 @@ public sealed interface NeuronConfig permits QlifConfig, LifConfig {
     ParameterRange parameterRange(NeuronParameter parameter);
 
     /**
-     * The values that a parameter had better have while it is learned; others are legal, but lead an optimizer where it has no gradient, or
-     * where a step of the model is no good picture of a neuron: docs/model.md, section 1. {@link Parameters#clamp} moves values there.
+     * The useful values of a parameter in training. Others are legal, but lead an optimizer to where there is no gradient, or where a time
+     * step is too coarse for the model: docs/model.md, section 1. {@link Parameters#clamp} moves values into this range.
      */
     ParameterRange usefulRange(NeuronParameter parameter);
 
@@ -72,8 +72,7 @@ public sealed interface NeuronConfig permits QlifConfig, LifConfig {
     boolean acceptsModulation();
 
     /**
-     * How many decision uniforms a neuron-step takes: 0 if its spikes are not drawn, 1, or the number of wires of a
-     * multi-qubit readout.
+     * The number of decision uniforms in a neuron-step: 0 if spikes are not drawn, 1, or the number of wires of a multi-qubit readout.
      */
     int uniformsPerStep();
 

@@ -20,8 +20,8 @@ import java.util.regex.Pattern;
 import org.qlif.spi.Printable;
 
 /**
- * The options of a model, a row each: its name in text, its range, how a configuration tells it, how a builder takes it. What has to do
- * with all options alike is done here.
+ * The options of a model, one row each: its name in text, its range, how to get it from a configuration and set it in a builder. This class
+ * does what concerns all options alike.
  *
  * @param <C> the model's configuration
  * @param <B> its builder
@@ -44,7 +44,7 @@ final class OptionTable<C extends NeuronConfig, B> {
         this.build = build;
     }
 
-    /** A row; it knows {@code C} and {@code B}, which those who read the table do not. */
+    /** A row; it knows {@code C} and {@code B}, which readers of the table don't. */
     private abstract class Row extends ConfigOption {
         Row(String name, Kind kind, String expected, List<String> choices) {
             super(name, kind, expected, choices);
@@ -64,7 +64,7 @@ final class OptionTable<C extends NeuronConfig, B> {
 
         abstract double value(C config);
 
-        /** Throws if {@code text} is no value of this kind; its range is the configuration's to check. */
+        /** Throws if {@code text} is not a value of this kind; the configuration checks its range. */
         abstract void set(B builder, String text);
 
         @Override
@@ -139,9 +139,9 @@ final class OptionTable<C extends NeuronConfig, B> {
     }
 
     /**
-     * A number that need not be given.
+     * A number that is optional.
      *
-     * @param given the number that was
+     * @param given the number that was given
      * @param get the number that holds
      */
     OptionTable<C, B> derivable(
@@ -228,7 +228,7 @@ final class OptionTable<C extends NeuronConfig, B> {
         });
     }
 
-    /** What stands for a value of the caller's, which no text can hold. */
+    /** Stands for a custom value, which text can't express. */
     private static final String CUSTOM = "CUSTOM";
 
     private static final String CUSTOM_GOT = CUSTOM + " (a function of the caller's, which text can't hold)";
@@ -243,7 +243,7 @@ final class OptionTable<C extends NeuronConfig, B> {
         return List.copyOf(rows.values());
     }
 
-    /** {@code config} as what it must be. */
+    /** {@code config}, cast to its type. */
     private C own(NeuronConfig config) {
         if (!type.isInstance(config)) {
             throw Range.refusal("config", "one of " + config.model(), "a " + type.getSimpleName());
@@ -251,7 +251,7 @@ final class OptionTable<C extends NeuronConfig, B> {
         return type.cast(config);
     }
 
-    /** Throws unless each value is in its range; what is derived comes last, so that what it follows from is named first. */
+    /** Throws unless each value is in its range; derived options come last, so that those they are derived from are named first. */
     void check(C config) {
         for (Row row : given) {
             row.check(config);
@@ -282,7 +282,7 @@ final class OptionTable<C extends NeuronConfig, B> {
         return with(defaults, Arrays.asList(words).subList(1, words.length));
     }
 
-    /** {@code config} with each of {@code settings}, {@code NAME=VALUE}, done to it; checked when all are. */
+    /** {@code config} with {@code settings}, {@code NAME=VALUE} each, applied; checked once all of them are. */
     C with(C config, List<String> settings) {
         B builder = toBuilder.apply(config);
         Set<String> seen = new HashSet<>();

@@ -5,8 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * What must hold for the values of parameters, which an optimizer may have moved since the last call. Values in a device's memory
- * are out of reach from here and count as right. Holds scratch, so that a call allocates nothing; not thread-safe.
+ * Checks the values of parameters, which an optimizer may have changed since the last call. Values in a device's memory can't be reached
+ * from here and are not checked. Holds scratch, so that a call allocates nothing; not thread-safe.
  */
 final class ParameterChecks {
     private static final int CHUNK = 1024;
@@ -55,8 +55,8 @@ final class ParameterChecks {
         return faults;
     }
 
-    // Each an OR over copied bits, which the compiler turns into vector code wherever the values lie; a minimum or
-    // maximum it does not.
+    // Each is an OR over copied bits, which the compiler vectorizes wherever the values are; it doesn't do so for a
+    // minimum or maximum.
 
     private int notFinite(int count) {
         int faults = 0;
@@ -66,7 +66,7 @@ final class ParameterChecks {
         return faults;
     }
 
-    /** The bits of positive floats are ordered as they are. */
+    /** The bits of positive floats have the same order as the floats. */
     private int outOf(ParameterRange range, int count) {
         int least = Float.floatToRawIntBits(range.least());
         int most = Float.floatToRawIntBits(range.most());

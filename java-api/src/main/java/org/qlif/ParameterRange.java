@@ -2,8 +2,8 @@
 package org.qlif;
 
 /**
- * Values of a parameter of a model, from a least to a most: those that it can have ({@link NeuronConfig#parameterRange}), or those that
- * it had better have ({@link NeuronConfig#usefulRange}).
+ * A range of values of a model's parameter: the legal ones ({@link NeuronConfig#parameterRange}) or the useful ones ({@link
+ * NeuronConfig#usefulRange}).
  *
  * <pre>{@code
  * ParameterRange range = QlifConfig.defaults().usefulRange(QlifParameter.TAU);
@@ -56,7 +56,7 @@ public record ParameterRange(float least, float most, String expected) {
         return Math.clamp(value, least, most);
     }
 
-    /** Whether all finite numbers are. */
+    /** Whether the range contains all finite numbers. */
     boolean isFinite() {
         return least == -Float.MAX_VALUE && most == Float.MAX_VALUE;
     }
@@ -76,7 +76,7 @@ public record ParameterRange(float least, float most, String expected) {
                 "a finite number > 0 for which dt / " + name + " is finite in float32 (dt is " + dt + ")");
     }
 
-    /** Positive numbers that are at most 1 when multiplied by dt: with more a step overshoots. */
+    /** Positive numbers whose product with dt is at most 1: with larger ones a step overshoots. */
     static ParameterRange rate(String name, float dt) {
         float most = Math.min(Float.MAX_VALUE, 1 / dt);
         while (dt * most > 1) {

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One {@link DType#F32} tensor for each parameter of a model, of shape {@code (N)}, {@code (1)} or {@code ()}. The same class
- * holds the gradients of parameters, where an absent tensor means that the gradient is not asked for. Not thread-safe.
+ * holds the gradients of parameters, where an absent tensor means that the gradient is not requested. Not thread-safe.
  *
  * <pre>{@code
  * Parameters parameters = Parameters.perNeuron(config, 128);
@@ -47,7 +47,7 @@ public final class Parameters {
         return new Parameters(config.parameters());
     }
 
-    /** Zero-filled tensors on the Java heap, wherever those of {@code like} are, of the shapes in {@code like}: where its gradients go. */
+    /** Zero-filled tensors on the Java heap with the shapes of those in {@code like}, for its gradients. */
     public static Parameters zerosLike(Parameters like) {
         Parameters zeros = new Parameters(like.parameters);
         for (int i = 0; i < zeros.tensors.length; i++) {
@@ -83,7 +83,8 @@ public final class Parameters {
 
     /**
      * Throws unless the model can run with these values: each in its {@link NeuronConfig#parameterRange range}. Every forward and
-     * backward call checks this itself; a threshold outside the configuration's bounds is legal, since the model clamps it. Absent tensors and those in a device's memory are passed over.
+     * backward call checks this itself; a threshold outside the configuration's bounds is legal, since the model clamps it. Absent tensors
+     * and those in a device's memory are not checked.
      *
      * @throws IllegalArgumentException naming parameter, index and value
      */
@@ -93,8 +94,8 @@ public final class Parameters {
     }
 
     /**
-     * Moves each value to the nearest that is in its {@link NeuronConfig#usefulRange}, as one does after a step of an optimizer: a V_th
-     * outside the bounds of an adapting threshold has no gradient, without a word, and would stay there. Absent tensors are passed over.
+     * Moves each value to the nearest that is in its {@link NeuronConfig#usefulRange}, as you would after a step of an optimizer: a V_th
+     * outside the bounds of an adaptive threshold silently has no gradient, and would stay there. Absent tensors are skipped.
      *
      * @return how many values moved
      * @throws IllegalArgumentException if these are another model's, a value is NaN, or a tensor is read-only; nothing is changed
@@ -105,7 +106,7 @@ public final class Parameters {
     }
 
     /**
-     * Clamps, as {@link #clamp(NeuronConfig)} does, some parameters only: those that an optimizer changes.
+     * Clamps like {@link #clamp(NeuronConfig)}, but only some parameters: those that an optimizer changes.
      *
      * <pre>{@code
      * layer.parameters().clamp(layer.config(), layer.learnable());
@@ -189,7 +190,7 @@ public final class Parameters {
         return parameters;
     }
 
-    /** The tensors that there are, for people. */
+    /** The tensors that are present. */
     @Override
     public String toString() {
         Description description = new Description("Parameters");

@@ -7,7 +7,7 @@ import java.io.UncheckedIOException;
 import java.util.Properties;
 
 /**
- * What there is to know of this library as a whole.
+ * Information about the library as a whole.
  *
  * <pre>{@code
  * System.out.println("QLIF " + Qlif.version() + " with " + Devices.list());
@@ -23,9 +23,9 @@ public final class Qlif {
         return Version.TEXT;
     }
 
-    /** Read once, when it is first asked for. */
+    /** Read once, on first use. */
     private static final class Version {
-        /** From the build, not from a manifest, which merged jars lose. */
+        /** From a file of the build, not from the manifest, which merged jars lose. */
         static final String TEXT = read();
 
         private static String read() {

@@ -17,10 +17,10 @@ import java.util.function.UnaryOperator;
  *         .build();
  * }</pre>
  *
- * <p>or from text, {@code QlifConfig.parse("QLIF tau=10 angle_map=TANH homeostasis_enabled=false")}. {@link #toString} gives such a text,
- * of what differs from the defaults in the order of docs/model.md, which {@link #parse} reads back.
- * Values are checked when the configuration is made: one outside its range, a NaN or an infinity is refused by the name that it has in
- * text, value and range. Ranges of numbers are meant in float32, in which kernels compute.
+ * <p>or from text, {@code QlifConfig.parse("QLIF tau=10 angle_map=TANH homeostasis_enabled=false")}. {@link #toString} returns such a text,
+ * with the options that differ from the defaults in the order of docs/model.md, and {@link #parse} reads it back. Values are checked when
+ * the configuration is made: one outside its range, a NaN or an infinity is refused with a message that gives the option's name in text,
+ * the value and the range. Ranges refer to float32, in which kernels compute.
  *
  * <p>Times are in the unit of {@code dt}; potentials, thresholds and currents are dimensionless.
  *
@@ -281,7 +281,7 @@ public record QlifConfig(
      * @param enabled whether it does; true by default
      * @param decay the decay of D in a step, at least 0; empty, by default, for exp(-dt / tauAdapt): see {@link QlifConfig#dspDecay}
      * @param jump the rise of D at a spike, at least 0; 1 by default
-     * @param tauAdapt tau_adapt, from which the decay follows where it is not given, above 0; 20 by default
+     * @param tauAdapt tau_adapt, from which the decay is derived if it is not set, above 0; 20 by default
      */
     public record DynamicProbability(boolean enabled, OptionalDouble decay, double jump, double tauAdapt)
             implements Mechanism<DynamicProbability> {
@@ -297,12 +297,12 @@ public record QlifConfig(
             return new DynamicProbability(enabled, decay, jump, tauAdapt);
         }
 
-        /** The same with this {@code decay}, whatever would follow from the rest. */
+        /** The same with this {@code decay}, instead of a derived one. */
         public DynamicProbability withDecay(double decay) {
             return new DynamicProbability(enabled, OptionalDouble.of(decay), jump, tauAdapt);
         }
 
-        /** The same with a decay that follows from tau_adapt and dt. */
+        /** The same with a decay that is derived from tau_adapt and dt. */
         public DynamicProbability withDerivedDecay() {
             return new DynamicProbability(enabled, OptionalDouble.empty(), jump, tauAdapt);
         }
@@ -529,8 +529,8 @@ public record QlifConfig(
      * @param eta eta: finite; 0.1 by default
      * @param qScale the qubit scale alpha: finite; empty, by default, for a calibrated one: see {@link QlifConfig#qScale}
      * @param qBias the qubit bias beta: finite; empty, by default, for a calibrated one: see {@link QlifConfig#qBias}
-     * @param initialProbability the probability at a gap of 0 that is calibrated to, in (0, 1); 0.02 by default
-     * @param initialSlope the slope that is calibrated to there: finite; 0.1 by default
+     * @param initialProbability the spike probability at a gap of 0 to calibrate to, in (0, 1); 0.02 by default
+     * @param initialSlope the slope there to calibrate to: finite; 0.1 by default
      */
     public record Start(
             double vTh,
@@ -564,25 +564,25 @@ public record QlifConfig(
             return new Start(vTh, tau, eta, qScale, qBias, initialProbability, initialSlope);
         }
 
-        /** The same with this {@code qScale}, whatever would follow from the rest. */
+        /** The same with this {@code qScale}, instead of a derived one. */
         public Start withQScale(double qScale) {
             return new Start(vTh, tau, eta, OptionalDouble.of(qScale), qBias, initialProbability, initialSlope);
         }
 
-        /** The same with this {@code qBias}, whatever would follow from the rest. */
+        /** The same with this {@code qBias}, instead of a derived one. */
         public Start withQBias(double qBias) {
             return new Start(vTh, tau, eta, qScale, OptionalDouble.of(qBias), initialProbability, initialSlope);
         }
 
-        /** The same with a scale and a bias that follow from the calibration. */
+        /** The same with a scale and a bias that are calibrated. */
         public Start withCalibratedQubit() {
             return new Start(
                     vTh, tau, eta, OptionalDouble.empty(), OptionalDouble.empty(), initialProbability, initialSlope);
         }
 
         /**
-         * Calibrates the qubit so that at a gap of 0 it spikes with this probability, which rises with this slope a unit of gap. A scale
-         * or bias that was given stays.
+         * Calibrates the qubit so that, at a gap of 0, the spike probability and its slope per unit of gap have these values. A scale or
+         * bias that was set stays.
          */
         public Start withCalibration(double initialProbability, double initialSlope) {
             return new Start(vTh, tau, eta, qScale, qBias, initialProbability, initialSlope);
@@ -677,13 +677,13 @@ public record QlifConfig(
     /**
      * The configuration that {@code text} describes, in the form of {@link #toString}.
      *
-     * @throws IllegalArgumentException if it is not of this model, or an option is unknown, there twice or out of its range
+     * @throws IllegalArgumentException if it is not of this model, or an option is unknown, given twice or out of its range
      */
     public static QlifConfig parse(String text) {
         return QlifOptions.TABLE.parse("QLIF", text, defaults());
     }
 
-    /** A builder that starts from this configuration. What was not given there, but follows from the rest, will follow from it again. */
+    /** A builder that starts from this configuration. Derived options that were not set are derived again. */
     public Builder toBuilder() {
         return new Builder(this);
     }
@@ -698,7 +698,7 @@ public record QlifConfig(
         return QlifOptions.TABLE.options();
     }
 
-    /** The model's name and the options that are not as in {@link #defaults}: {@code QLIF tau=10.0 use_ahp=false}. */
+    /** The model's name and the options that differ from {@link #defaults}: {@code QLIF tau=10.0 use_ahp=false}. */
     @Override
     public String toString() {
         return QlifOptions.TABLE.text(this, defaults());
@@ -751,9 +751,9 @@ public record QlifConfig(
     /**
      * {@inheritDoc}
      *
-     * <p>V_th: the bounds of a threshold that adapts, outside of which it has no gradient and could not come back; a fixed one may be any
+     * <p>V_th: the bounds of an adaptive threshold, outside which it has no gradient and could not return; a fixed threshold may be any
      * finite number. tau: from dt, below which the Euler step overshoots, to a million of it. eta: 0 to 1, a step towards the spike. The
-     * qubit's scale: 0.001 to 1000; a negative one makes a neuron that current silences. Its bias: within half a turn of the leak.
+     * qubit's scale: 0.001 to 1000; a negative scale makes a neuron that current silences. Its bias: within half a turn of the leak.
      */
     @Override
     public ParameterRange usefulRange(NeuronParameter parameter) {
@@ -770,18 +770,18 @@ public record QlifConfig(
         };
     }
 
-    /** The decay of D in a step: the one that was given, or exp(-dt / tau_adapt). */
+    /** The decay of D in a step: the one that was set, or exp(-dt / tau_adapt). */
     public double dspDecay() {
         return dynamicProbability.decay.orElseGet(() -> Math.exp(-dt / dynamicProbability.tauAdapt));
     }
 
-    /** Where the qubit scale alpha starts: the one that was given, or the calibrated one, docs/model.md, section 7. */
+    /** Where the qubit scale alpha starts: the one that was set, or the calibrated one, docs/model.md, section 7. */
     public double qScale() {
         double gain = qubit.angleMap == AngleMap.TANH ? qubit.thetaMax : 1;
         return start.qScale.orElseGet(() -> 2 * start.initialSlope / Math.sin(calibratedAngle()) / gain);
     }
 
-    /** Where the qubit bias beta starts: the one that was given, or the calibrated one, docs/model.md, section 7. */
+    /** Where the qubit bias beta starts: the one that was set, or the calibrated one, docs/model.md, section 7. */
     public double qBias() {
         return start.qBias.orElseGet(() -> calibratedAngle() + qubit.leak);
     }
@@ -876,8 +876,8 @@ public record QlifConfig(
     }
 
     /**
-     * Builds a {@link QlifConfig}. A call gives an option, or a group of them, or a change of the group as it is so far; what is given is
-     * checked by {@link #build()}.
+     * Builds a {@link QlifConfig}. A call sets an option or a group of options, or changes the current group; {@link #build()} checks all
+     * of them.
      */
     public static final class Builder {
         private double dt = 1.0;

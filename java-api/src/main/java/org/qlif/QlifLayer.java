@@ -31,7 +31,7 @@ import org.qlif.spi.host.Philox;
  * <p>The layer owns its state, its tape if it trains, and its parameters unless you lend some to the builder. Outputs are new tensors for
  * each call. To lend all memory yourself, use {@link Kernel}.
  *
- * <p>A training step, and a test that leaves no trace:
+ * <p>A training step, and a test that doesn't affect training:
  *
  * <pre>{@code
  * layer.forward(input);
@@ -41,10 +41,10 @@ import org.qlif.spi.host.Philox;
  * float[] tested = layer.evaluate(testInput).spikeValues().toFloatArray();
  * }</pre>
  *
- * <p>Draws follow from {@link Builder#seed} and {@link Builder#stream}: two layers with the same seed and stream draw the same numbers
- * in the same order, and layers that differ in either share none. Give the layers of a network one seed and the streams 0, 1, 2 and so
- * on. A layer without a seed picks one at random; {@link #seed()} returns it. Each episode, a run from one fresh state to the next, has
- * its own numbers.
+ * <p>Draws follow from {@link Builder#seed} and {@link Builder#stream}: two layers with the same seed and stream draw the same numbers in
+ * the same order; layers that differ in either draw unrelated numbers. Give the layers of a network one seed and the streams 0, 1, 2 and so
+ * on. A layer without a seed picks one at random; {@link #seed()} returns it. Each episode, a run from one fresh state to the next, has its
+ * own numbers.
  *
  * <p>A layer can be saved to a file (docs/checkpoints.md). If it is loaded and built like the first, here with {@code training} and
  * {@link StatePolicy#KEEP}, it continues exactly where that one stopped.
@@ -57,8 +57,8 @@ import org.qlif.spi.host.Philox;
  *         .build();
  * }</pre>
  *
- * <p>The same without a file: give a builder the parameters, the state, the statistics, the episode, the evaluations, the seed and the stream of
- * the first. Lent parameters are shared, so copy them if both are to go on.
+ * <p>To do the same without a file, set the parameters, state, statistics, episode, evaluations, seed and stream of the first layer in the
+ * builder of the second. Lent parameters are shared, so copy them if both layers continue.
  *
  * <p>Not thread-safe, except that any thread may {@link #close()}, which waits for a running call. A layer that you forget to close is
  * closed some time after it has become unreachable.
@@ -69,8 +69,8 @@ public final class QlifLayer implements AutoCloseable {
      *
      * @param spikes s, {@code (T, B, N)} of the builder's spike type
      * @param spikeValues y, {@code F32 (T, B, N)}: what a downstream layer consumes
-     * @param voltages V after the reset, {@code F32 (T, B, N)}; null if not asked for
-     * @param traces the traces asked for, {@code F32 (T, B, N)} each
+     * @param voltages V after the reset, {@code F32 (T, B, N)}; null if not requested
+     * @param traces the requested traces, {@code F32 (T, B, N)} each
      */
     public record Output(
             Tensor spikes, Tensor spikeValues, @Nullable Tensor voltages, Map<QlifTrace, Tensor> traces) {
@@ -97,7 +97,7 @@ public final class QlifLayer implements AutoCloseable {
     private final long seed;
     private final int stream;
     private final long key;
-    /** What one episode draws in place of what follows from seed and stream; null for none. */
+    /** What the first episode draws instead of numbers derived from seed and stream; null for none. */
     private final @Nullable DrawStream given;
 
     private final int givenEpisode;
@@ -139,8 +139,8 @@ public final class QlifLayer implements AutoCloseable {
      * }
      * }</pre>
      *
-     * @throws org.qlif.io.FileFormatException if it is not the checkpoint of one layer of QLIF neurons; the message names the file, what came and what
-     *     was expected
+     * @throws org.qlif.io.FileFormatException if it is not the checkpoint of one layer of QLIF neurons; the message names the file, what
+     *     was found and what was expected
      * @throws IOException if it can't be read
      */
     public static Builder load(Path file) throws IOException {
@@ -157,10 +157,10 @@ public final class QlifLayer implements AutoCloseable {
 
     /**
      * Saves this layer to {@code file}: configuration, parameters, state, statistics, what is learned and the position of the draws, docs/checkpoints.md.
-     * An old file is replaced when all of the new one is on the disk.
+     * An existing file is replaced once the new one is complete.
      *
-     * @throws IOException if it can't be written; an old file is as it was
-     * @throws IllegalStateException if the configuration has a function of the caller's as modulation transform, there are more than 2^24
+     * @throws IOException if it can't be written; an existing file is unchanged
+     * @throws IllegalStateException if the configuration has a custom modulation transform, there are more than 2^24
      *     neurons, a parameter is out of its range, the state is of a batch of 0, a parameter is in a device's memory, or the layer is closed or in a call
      */
     public void save(Path file) throws IOException {
@@ -177,7 +177,7 @@ public final class QlifLayer implements AutoCloseable {
      *
      * @param input the current, {@code F32 (T, B, N)}
      * @param modulation {@code F32} of any shape that broadcasts to the input's; null for none
-     * @throws IllegalArgumentException if a shape, or a value among the parameters, is not what the call needs
+     * @throws IllegalArgumentException if a shape, or a value of a parameter, is not what the call needs
      * @throws IllegalStateException if the layer is closed or in a call
      */
     public Output forward(Tensor input, @Nullable Tensor modulation) {
@@ -198,12 +198,12 @@ public final class QlifLayer implements AutoCloseable {
     /**
      * Runs all steps of {@code input} from a fresh state, to test what a layer has learned. Nothing is recorded and nothing in the layer
      * changes, neither state nor episode nor statistics: {@link #backward} still follows the last forward call, and training continues
-     * with the same bits as without the evaluation. It draws its own numbers, by how many {@link #evaluations} there were: the n-th
-     * evaluations of two layers with the same seed and stream draw the same.
+     * with the same bits as without the evaluation. It draws numbers of its own, selected by the count of {@link #evaluations}: the n-th
+     * evaluations of two layers with the same seed and stream draw the same numbers.
      *
      * @param input the current, {@code F32 (T, B, N)}, of any batch size
      * @param modulation {@code F32} of any shape that broadcasts to the input's; null for none
-     * @throws IllegalArgumentException if a shape, or a value among the parameters, is not what the call needs
+     * @throws IllegalArgumentException if a shape, or a value of a parameter, is not what the call needs
      * @throws IllegalStateException if the layer is closed or in a call
      */
     public Output evaluate(Tensor input, @Nullable Tensor modulation) {
@@ -250,60 +250,61 @@ public final class QlifLayer implements AutoCloseable {
     }
 
     /**
-     * The state that the next call starts from, live: what is written there counts at that call. A call never changes it, but leaves a new
-     * one, so that one that you hold stays as it is. At first, and after a call under {@link StatePolicy#RESET}, it is a fresh
-     * state (initial values, and the {@link #statistics}), of {@link Builder#batch} rows if the builder was told, else of one. One row counts for every row of the next call.
+     * Returns the state that the next call starts from, live: values written to it take effect at that call. A call never changes this
+     * object but leaves a new one, so a state that you hold stays as it is. At first, and after a call under {@link StatePolicy#RESET}, it
+     * is a fresh state (initial values, and the {@link #statistics}), of {@link Builder#batch} rows if that was set, else of one. A single
+     * row counts for every row of the next call.
      */
     public State state() {
         return engine.state();
     }
 
     /**
-     * The batch means of the firing-rate estimate and the homeostatic offset, docs/model.md, section 5, that fresh states start from: part of
-     * what is saved, and a copy. A layer made for training, of a configuration with homeostasis, moves them to those of each forward call's
-     * run, whatever the policy, and keeps them at a {@link #reset}. Other layers leave them as the builder was told.
+     * The batch means of the firing-rate estimate and the homeostatic offset, docs/model.md, section 5, from which fresh states start.
+     * Returns a copy; they are saved with the layer. If the layer is made for training and has homeostasis, each forward call sets them to
+     * its own means, with any policy, and {@link #reset} keeps them. Other layers never change them.
      */
     public Statistics statistics() {
         return engine.statistics();
     }
 
     /**
-     * The index of the episode that the next call is in, which is a run from a fresh state to the next: how many there were before.
-     * Its numbers are drawn by this index.
+     * The index of the next call's episode, which is a run from one fresh state to the next: the number of episodes before it.
+     * The index selects the numbers that the episode draws.
      */
     public int episode() {
         return engine.episode();
     }
 
-    /** How many times {@link #evaluate} was called: the index of what the next evaluation draws. */
+    /** The number of calls to {@link #evaluate}: the index of the next evaluation's draws. */
     public int evaluations() {
         return engine.evaluations();
     }
 
     /**
-     * What the next forward call draws: the numbers of this episode. A {@link Kernel} that is given them, for rows of the batch by an
-     * {@link DrawStream#elementOffset} or {@link Forward#rowIndex}, draws what the layer would, so that a batch can be split over kernels.
+     * What the next forward call draws: the numbers of this episode. With it, a {@link Kernel} draws what the layer would, for some rows of
+     * the batch with a {@link DrawStream#elementOffset} or {@link Forward#rowIndex}, so that a batch can be split over kernels.
      */
     public DrawStream draws() {
         return draws(engine.episode());
     }
 
-    /** What the episode of this index draws. */
+    /** The draws of the episode with this index. */
     private DrawStream draws(int episode) {
         return given != null && episode == givenEpisode ? given : new DrawStream(key, episode);
     }
 
-    /** The seed of the layer's draws: the builder's, or the one that the layer picked. */
+    /** The seed of the layer's draws: the one that was set, or the one that the layer picked. */
     public long seed() {
         return seed;
     }
 
-    /** Which of the layers with one seed this is: the builder's. */
+    /** The stream that distinguishes this layer from others with the same seed. */
     public int stream() {
         return stream;
     }
 
-    /** The parameters that an optimizer is to change; {@link #backward} gives the gradients of all. */
+    /** The parameters that an optimizer should change; {@link #backward} returns the gradients of all. */
     public Set<QlifParameter> learnable() {
         return learnable;
     }
@@ -313,12 +314,12 @@ public final class QlifLayer implements AutoCloseable {
         return config;
     }
 
-    /** The kernel that runs, to ask for its device. */
+    /** The kernel, for instance to ask for its device. */
     public Kernel kernel() {
         return engine.kernel();
     }
 
-    /** A description for people: neurons, device, policy, configuration and so on, and whether the layer is closed. */
+    /** The neurons, device, policy, configuration and so on, and whether the layer is closed. */
     @Override
     public String toString() {
         return engine.finish(engine.describe("QlifLayer").add("seed", seed).add("stream", stream));
@@ -374,8 +375,8 @@ public final class QlifLayer implements AutoCloseable {
         }
 
         /**
-         * Sets which of the layers with one seed this is; 0 unless set. Layers with the same seed and stream draw the same numbers, so give
-         * each layer of a network its own stream.
+         * Sets the stream, which distinguishes layers with the same seed; 0 unless set. Layers with the same seed and stream draw the same
+         * numbers, so give each layer of a network its own stream.
          */
         public Builder stream(int stream) {
             this.stream = stream;
@@ -383,7 +384,7 @@ public final class QlifLayer implements AutoCloseable {
         }
 
         /**
-         * Sets what the first episode draws, in place of what follows from seed and stream: for a run that began elsewhere, such as in a
+         * Sets what the first episode draws, instead of numbers derived from seed and stream: for a run that began elsewhere, such as in a
          * {@link Kernel} or in Python. Later episodes draw by seed and stream.
          */
         public Builder draws(DrawStream draws) {
@@ -408,8 +409,8 @@ public final class QlifLayer implements AutoCloseable {
         }
 
         /**
-         * Lends the parameters, in place of the configuration's starting values: the layer uses these tensors, live, each of length N or 1.
-         * {@link #build} checks them.
+         * Lends the parameters, instead of the configuration's starting values. The layer uses these tensors themselves, each of length N
+         * or 1. {@link #build} checks them.
          */
         public Builder parameters(Parameters parameters) {
             settings.parameters(parameters);
@@ -428,9 +429,9 @@ public final class QlifLayer implements AutoCloseable {
         }
 
         /**
-         * Sets the batch means of the firing-rate estimate and the homeostatic offset that fresh states start from, as a layer that was
-         * trained has them ({@link QlifLayer#statistics}). They are copied. Unless set, a layer made for training takes those of the
-         * {@link #state(State) state} that it is given; others have initial values.
+         * Sets the batch means of the firing-rate estimate and the homeostatic offset that fresh states start from, such as those of a
+         * trained layer ({@link QlifLayer#statistics}). They are copied. Unless set, a layer made for training takes them from the {@link
+         * #state(State) state} that was set; others have initial values.
          */
         public Builder statistics(Statistics statistics) {
             settings.statistics(statistics);
@@ -448,7 +449,7 @@ public final class QlifLayer implements AutoCloseable {
         }
 
         /**
-         * Sets how many evaluations there were, at least 0: the next one draws as the one after so many; 0 unless set.
+         * Sets the number of earlier evaluations, at least 0, which selects what the next one draws; 0 unless set.
          *
          * @throws IllegalArgumentException if it is negative
          */
@@ -469,7 +470,7 @@ public final class QlifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Asks for traces. */
+        /** Requests traces. */
         public Builder traces(QlifTrace... wanted) {
             traces.addAll(List.of(wanted));
             return this;
@@ -482,7 +483,7 @@ public final class QlifLayer implements AutoCloseable {
             return this;
         }
 
-        /** Keeps a tape of this mode, so that {@link QlifLayer#backward} can follow a forward call. */
+        /** Makes a layer for training: forward calls record a tape of this mode, so that {@link QlifLayer#backward} can follow. */
         public Builder training(Tape.Mode mode) {
             settings.training(mode);
             return this;
@@ -492,8 +493,8 @@ public final class QlifLayer implements AutoCloseable {
          * The layer, with a kernel opened for it.
          *
          * @throws DeviceUnavailableException if the device can't run here
-         * @throws IllegalArgumentException if the parameters, the state or the statistics are of another model, shape or number of neurons, or a value among
-         *     the parameters is out of its range
+         * @throws IllegalArgumentException if the parameters, the state or the statistics are of another model, shape or number of neurons,
+         *     or a parameter's value is out of its range
          */
         public QlifLayer build() {
             return new QlifLayer(this);

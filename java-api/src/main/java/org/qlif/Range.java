@@ -4,7 +4,7 @@ package org.qlif;
 import java.util.function.DoublePredicate;
 
 /**
- * The values that a number can have. Finite and positive are meant in float32, in which the kernels compute.
+ * The legal values of a number. "Finite" and "positive" refer to float32, in which the kernels compute.
  *
  * @param contains whether a value is in the range
  * @param expected the range in words, for messages
@@ -38,7 +38,7 @@ record Range(DoublePredicate contains, String expected) {
         }
     }
 
-    /** Throws unless {@code value} is in the range, and names it as the whole number that it is. */
+    /** Throws unless {@code value} is in the range; the message gives it as a whole number. */
     void require(String name, int value) {
         if (!contains.test(value)) {
             throw refusal(name, value, expected);

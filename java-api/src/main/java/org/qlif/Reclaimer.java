@@ -3,7 +3,7 @@ package org.qlif;
 
 import java.lang.ref.Cleaner;
 
-/** Releases what was never closed, some time after nothing refers to it any more. {@code close()} remains the way that is sure. */
+/** Releases objects that were never closed, some time after they have become unreachable. Only {@code close()} is certain. */
 final class Reclaimer {
     private static final Cleaner CLEANER = Cleaner.create();
 

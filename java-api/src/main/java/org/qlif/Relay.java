@@ -8,15 +8,15 @@ import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 
 /**
- * A kernel whose code is compiled while it runs, with another one that does its first calls: in a new process those would take a second, in
- * which vector code is interpreted. Both give the same bits. It hands over at the first call after {@link WarmUp} has seen the former be
- * the faster.
+ * A kernel whose code the JVM compiles while it runs, with another kernel that runs its first calls: in a new process these would take a
+ * second, since vector code is interpreted at first. Both return the same bits. The other kernel hands over at the first call after {@link
+ * WarmUp} has measured that this one is faster.
  *
- * <p>Only plain calls go to the other one: forward runs without a tape, of a moderate size, that lend no more than input, parameters, state
- * and draws. The rest needs code that the warm-up does not run, or a tape that only the kernel that has recorded it can read.
+ * <p>Only plain calls go to the other kernel: forward runs of a moderate size, without a tape, that lend only input, parameters, state and
+ * draws. Other calls need code that the warm-up does not run, or a tape that only the kernel that recorded it can read.
  */
 final class Relay implements BackendKernel {
-    /** Neuron-steps of a call during which the code is compiled anyway. */
+    /** The neuron-steps of a call that takes long enough for the JVM to compile its code. */
     private static final long LARGE = 1 << 22;
 
     private final BackendKernel compiled;
@@ -26,7 +26,7 @@ final class Relay implements BackendKernel {
     private final Runnable begin;
     private final Trace[] traces;
 
-    /** What does the first calls; null once they are over. */
+    /** The kernel that runs the first calls; null once they are over. */
     private @Nullable BackendKernel first;
 
     private boolean begun;
@@ -51,14 +51,14 @@ final class Relay implements BackendKernel {
     }
 
     /**
-     * {@code kernel}, which is on the device {@code taken} of those that {@code asked} can mean; with another for its first calls if they
-     * would be slow and there is one.
+     * Returns {@code kernel}, on the device {@code taken} of those that {@code asked} can mean, with another kernel for its first calls if
+     * they would be slow and there is such a kernel.
      */
     static BackendKernel around(
             BackendKernel kernel, Device asked, Devices.Choice taken, NeuronConfig config, KernelOptions options) {
         Backend backend = taken.requireBackend();
         Optional<Object> code = backend.compiledWhileRunning(config);
-        // Threads that a caller makes are counted by him.
+        // A caller with a thread factory expects exactly its own threads.
         if (code.isEmpty()
                 || asked.equals(taken.device())
                 || options.threadFactory().isPresent()) {
@@ -88,7 +88,7 @@ final class Relay implements BackendKernel {
         }
     }
 
-    /** The device of the last call, before the first call that of the later ones. */
+    /** The device of the last call; before the first call, that of later calls. */
     Device device() {
         return device;
     }

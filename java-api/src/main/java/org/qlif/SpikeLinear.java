@@ -9,16 +9,16 @@ import java.util.function.Predicate;
 import org.qlif.spi.BackendLinear;
 
 /**
- * A linear layer driven by spikes, on a device: for each step and row of a batch it adds up the weights of the inputs that spiked. One
+ * A linear layer driven by spikes, on a device: for each step and row of a batch it sums the weights of the inputs that spiked. One
  * call runs all steps of a batch, forward or backward; the output can be the input current of a {@link Kernel}.
  *
  * <p>Forward: {@code output[t, b, m] = bias[m] + sum over k of x[t, b, k] * w[k, m]}, in float32, k ascending, each term one fused
- * multiply-add, and only for x other than 0: a weight that is NaN or infinite reaches only outputs whose inputs spiked. Backward:
+ * multiply-add, for x other than 0 only: a weight that is NaN or infinite reaches an output only if its input spiked. Backward:
  * the gradients of weights and bias, and of the input if a layer below learns. The input may hold numbers other than 0 and 1, such as
  * spike probabilities; they are multiplied, more slowly.
  *
  * <p>The order of additions is part of the definition (docs/numerics.md), so every backend returns the same bits for any number of threads
- * (a NaN is a NaN: its payload is not part of that promise). Arguments are checked before anything is written.
+ * (a NaN is a NaN: its payload may differ). Arguments are checked before anything is written.
  *
  * <p>A layer holds no weights; each call lends them. It serves one call at a time, from any thread, including virtual ones; a concurrent
  * call, or one after {@link #close()}, throws {@link IllegalStateException}. It shares its helper threads with {@link Kernel}s, see
@@ -59,8 +59,8 @@ public final class SpikeLinear implements AutoCloseable {
     }
 
     /**
-     * A layer on {@code device}. If that leaves a choice, as {@code auto} and {@code cpu} do, it is among those that have such layers; what
-     * is taken is logged once (INFO, logger {@code org.qlif}) for each outcome, and {@link #device()} tells it.
+     * A layer on {@code device}. If the name leaves a choice, as {@code auto} and {@code cpu} do, the best device that has such layers is
+     * taken; each outcome is logged once (INFO, logger {@code org.qlif}), and {@link #device()} returns it.
      *
      * @throws IllegalArgumentException if no installed backend knows the device, or none that the name can mean has such layers with these
      *     options
@@ -73,19 +73,19 @@ public final class SpikeLinear implements AutoCloseable {
         return new SpikeLinear(choice.device(), choice.requireBackend().openLinear(choice.device(), options));
     }
 
-    /** The device that runs, by its full name, such as {@code cpu:simd}. */
+    /** The full name of the device, such as {@code cpu:simd}. */
     public Device device() {
         return device;
     }
 
-    /** A description of what runs, for people. */
+    /** A description of what runs the calls, such as the instruction set and the threads, for people to read. */
     public String description() {
         return backend.description();
     }
 
     /**
      * What this layer's backend offers beyond this class, such as streams of a GPU; empty if it has nothing of that type. It is bound to
-     * this layer, to be used from one thread at a time, not during a call, and until {@link #close()}.
+     * this layer: use it from one thread at a time, between calls, until {@link #close()}.
      */
     public <T> Optional<T> extension(Class<T> type) {
         return backend.extension(Objects.requireNonNull(type, "type"));
@@ -116,7 +116,7 @@ public final class SpikeLinear implements AutoCloseable {
     }
 
     /**
-     * Computes the gradients that {@code call} asks for. Its forward run need not have been made: what it reads is enough.
+     * Computes the gradients that {@code call} requests. Its forward run need not have been run: only what it reads is needed.
      *
      * @throws IllegalArgumentException if an argument's type, shape or place is not what the call needs
      * @throws IllegalStateException if memory is closed, or the layer is closed or in use
@@ -136,12 +136,12 @@ public final class SpikeLinear implements AutoCloseable {
 
     private void exit() {
         guard.exit();
-        // Until here no call may find the layer reclaimed under it.
+        // Keeps the layer from being reclaimed during the call.
         Reference.reachabilityFence(this);
     }
 
     /**
-     * Releases memory, and helper threads that nothing else uses, after waiting for a call that runs. Closing twice is harmless. Any thread
+     * Waits for a running call, then releases memory and the helper threads that nothing else uses. Closing twice is harmless. Any thread
      * may close.
      */
     @Override
@@ -149,7 +149,7 @@ public final class SpikeLinear implements AutoCloseable {
         guard.close(resources::clean);
     }
 
-    /** Device, and whether it is closed, for people. */
+    /** The device, and whether the layer is closed. */
     @Override
     public String toString() {
         return new Description("SpikeLinear")

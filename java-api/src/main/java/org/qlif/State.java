@@ -6,10 +6,10 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * One {@code (B, N)} {@link DType#F32} tensor for each state variable of a model, and the absolute index of the step that comes
- * next. The same class holds gradients with respect to a state.
+ * One {@code (B, N)} {@link DType#F32} tensor for each state variable of a model, and the absolute index of the next step. The same class
+ * holds gradients with respect to a state.
  *
- * <p>A run of T steps equals any split of it into shorter runs that hand the state on. Not thread-safe.
+ * <p>A run of T steps equals any split of it into shorter runs that pass on the state. Not thread-safe.
  *
  * <pre>{@code
  * State state = State.initial(kernel.config(), 32, 128);
@@ -21,7 +21,7 @@ import java.util.Objects;
  *         .finalState(state)
  *         .spikeValues(spikeValues);
  * kernel.forward(call); // steps 0 to 9
- * kernel.forward(call); // steps 10 to 19, of what the input's memory holds then
+ * kernel.forward(call); // steps 10 to 19, with what the input's memory contains then
  * float[] potentials = state.get(QlifVariable.MEMBRANE).toFloatArray();
  * }</pre>
  */
@@ -51,7 +51,7 @@ public final class State {
     }
 
     /**
-     * A new state on the Java heap with every value 0: what gradients are written into.
+     * A new state on the Java heap with every value 0, for gradients.
      *
      * @throws IllegalArgumentException if an extent is negative, or {@code batch * neurons} more than an array can have
      */
@@ -67,7 +67,7 @@ public final class State {
      * A state over memory that the caller lends.
      *
      * @param tensors one {@link DType#F32} tensor {@code (B, N)} for each state variable of the model, by ordinal
-     * @throws IllegalArgumentException if their number, type or shape is another
+     * @throws IllegalArgumentException if their number, type or shape is wrong
      */
     public static State of(NeuronConfig config, List<Tensor> tensors) {
         List<? extends StateVariable> variables = config.stateVariables();
@@ -96,13 +96,13 @@ public final class State {
         return tensors[checkedOrdinal(variable)];
     }
 
-    /** The absolute index, counted from the start of the stream, of the step that comes next. */
+    /** The absolute index of the next step, counted from the start of the run. */
     public long step() {
         return step;
     }
 
     /**
-     * Sets the absolute index of the step that comes next; at least 0.
+     * Sets the absolute index of the next step, at least 0.
      *
      * @throws IllegalArgumentException if it is negative
      */
@@ -136,7 +136,7 @@ public final class State {
      */
     public void reset() {
         for (Tensor tensor : tensors) {
-            // All are asked before the first is written.
+            // All are checked before the first is written.
             tensor.segment();
         }
         for (StateVariable variable : variables) {
@@ -148,7 +148,7 @@ public final class State {
     /**
      * Copies values and step of {@code source}, a state of the same model and shape.
      *
-     * @throws IllegalArgumentException if it is of another model or shape; nothing is changed
+     * @throws IllegalArgumentException if its model or shape differs; nothing is changed
      * @throws IllegalStateException if a variable of either is in a device's memory; nothing is changed
      */
     public void copyFrom(State source) {
@@ -156,7 +156,7 @@ public final class State {
             throw new IllegalArgumentException("source: got " + source + ", expected the model and shape of " + this);
         }
         for (int i = 0; i < tensors.length; i++) {
-            // All are asked before the first is written.
+            // All are checked before the first is written.
             tensors[i].segment();
             source.tensors[i].segment();
         }
@@ -167,7 +167,7 @@ public final class State {
     }
 
     /**
-     * A new state on the Java heap with the values and the step of this one: to keep, while this one changes.
+     * A copy on the Java heap, with the values and the step of this state.
      *
      * @throws IllegalStateException if a variable is in a device's memory
      */
@@ -180,7 +180,7 @@ public final class State {
         return new State(variables, copies, batch, neurons).step(step);
     }
 
-    /** Shape, next step and the model's variables, for people. */
+    /** The shape, the next step and the model's variables. */
     @Override
     public String toString() {
         return new Description("State")

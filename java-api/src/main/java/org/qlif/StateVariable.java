@@ -21,15 +21,15 @@ public interface StateVariable {
     /** The value before the first step. */
     float initialValue();
 
-    /** Whether gradients flow through it; the gradient of what carries none is 0. */
+    /** Whether gradients flow through it. If not, its gradient is 0. */
     boolean carriesGradient();
 
-    /** Whether a value too small to matter becomes +0 before it is a denormal: docs/model.md, section 10. */
+    /** Whether tiny values become +0 before they are denormal: docs/model.md, section 10. */
     boolean flushed();
 
     /**
-     * Whether it steers a neuron as a whole, so that its mean over the batch is what goes from run to run: docs/model.md, section 5, and
-     * {@link Statistics}.
+     * Whether it belongs to a neuron rather than to a row, so that its mean over the batch is carried from run to run: docs/model.md,
+     * section 5, and {@link Statistics}.
      */
     boolean averaged();
 }

@@ -8,10 +8,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The means over the batch, one {@link DType#F32} tensor {@code (N)} each, of the state variables that steer a neuron as a whole: QLIF's
- * firing-rate estimate r and homeostatic offset h, docs/model.md, section 5; LIF has none. A run is short beside their time constant, so
- * whoever trains on runs from fresh states carries them from run to run, as batch normalisation carries its statistics, saves them with
- * the parameters, and leaves them as they are in evaluation. {@link QlifLayer} does. Not thread-safe.
+ * The means over the batch, one {@link DType#F32} tensor {@code (N)} each, of the state variables that belong to a neuron rather than to a
+ * row: QLIF's firing-rate estimate r and homeostatic offset h, docs/model.md, section 5; LIF has none. A run is short compared to their
+ * time constant. So if you train on runs from fresh states, carry them from run to run, as batch normalization does with its statistics,
+ * save them with the parameters, and don't change them in evaluation. {@link QlifLayer} does all this. Not thread-safe.
  *
  * <pre>{@code
  * Statistics statistics = Statistics.initial(config, 128);
@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Statistics {
     /**
-     * Sums over rows from which {@link Statistics#update(Sums)} takes means, for runs whose batch is cut into parts: each part adds its final
-     * state to sums of its own, and these are added. They are exact, so neither the order of rows nor the cuts change a bit. A value is
-     * taken in units of 2^-60, which is all of it from a magnitude of 2^-37 on. Not thread-safe.
+     * Sums over rows, from which {@link Statistics#update(Sums)} computes means, for runs whose batch is split: each part adds its final
+     * state to its own sums, which are then added. The sums are exact, so neither the order of rows nor the split changes a bit. Values are
+     * counted in units of 2^-60, which is exact from a magnitude of 2^-37 on. Not thread-safe.
      *
      * <pre>{@code
      * Statistics statistics = Statistics.initial(config, 128);
@@ -49,17 +49,17 @@ public final class Statistics {
 
         private static final long MAX_ROWS = 1L << 23;
 
-        /** A value is a number of these and, of what is left, a number of those: each fits a long, however many rows there may be. */
+        /** A value is counted in coarse units, and the remainder in fine ones: both counts fit a long for any legal number of rows. */
         private static final double COARSE = 0x1p-20;
 
         private static final double FINE = 0x1p-60;
 
-        /** To add and subtract these leaves a whole number of a unit: their last place is one. */
+        /** Adding and subtracting this rounds to a whole number of units: one unit is its last place. */
         private static final double TO_COARSE = 0x1.8p52 * COARSE;
 
         private static final double TO_FINE = 0x1.8p52 * FINE;
 
-        /** So many rows are a whole number of units in float64, too. */
+        /** The sum of this many rows is a whole number of units in float64, too. */
         private static final long ROWS_AT_ONCE = 1 << 14;
 
         private static final int CHUNK = 1024;
@@ -107,7 +107,7 @@ public final class Statistics {
         /**
          * Adds the rows of {@code state}.
          *
-         * @throws IllegalArgumentException if it is of another model or number of neurons, or there would be more than 2^23 rows
+         * @throws IllegalArgumentException if it has another model or number of neurons, or there would be more than 2^23 rows
          * @throws IllegalStateException if one of the variables is in a device's memory
          */
         public Sums add(State state) {
@@ -133,7 +133,7 @@ public final class Statistics {
         /**
          * Adds the rows of {@code other}, of the same model and number of neurons.
          *
-         * @throws IllegalArgumentException if it is of another, or there would be more than 2^23 rows
+         * @throws IllegalArgumentException if its model or number of neurons differs, or there would be more than 2^23 rows
          */
         public Sums add(Sums other) {
             if (!other.variables.equals(variables) || other.neurons != neurons) {
@@ -153,8 +153,8 @@ public final class Statistics {
         }
 
         /**
-         * These sums as whole numbers, of which those of several parts can be added one by one: what a part on another machine sends. A new
-         * array, of the same length for all sums of a model and number of neurons.
+         * Returns these sums as whole numbers, for instance to send them to another machine. The arrays of several parts can be added
+         * element by element. A new array, whose length depends only on the model and the number of neurons.
          */
         public long[] toLongs() {
             long[] numbers = new long[1 + 3 * variables.size() * Math.toIntExact(neurons)];
@@ -171,9 +171,9 @@ public final class Statistics {
         }
 
         /**
-         * Adds what {@link #toLongs} gave of other sums, or the sum of several such arrays.
+         * Adds what {@link #toLongs} of other sums returned, or the sum of several such arrays.
          *
-         * @throws IllegalArgumentException if it is of another length, or there would be more than 2^23 rows
+         * @throws IllegalArgumentException if its length differs, or there would be more than 2^23 rows
          */
         public Sums add(long[] numbers) {
             int expected = 1 + 3 * variables.size() * Math.toIntExact(neurons);
@@ -239,7 +239,7 @@ public final class Statistics {
             return (float) ((coarse[variable][n] * COARSE + fine[variable][n] * FINE) / rows);
         }
 
-        /** Model, number of neurons, variables and rows, for people. */
+        /** The model, the number of neurons, the variables and the rows. */
         @Override
         public String toString() {
             return new Description("Sums")
@@ -257,7 +257,7 @@ public final class Statistics {
     private final List<? extends StateVariable> variables;
     private final Tensor[] tensors;
     private final long neurons;
-    /** For the rows of one state, once they are asked for. */
+    /** For the rows of one state, made on first use. */
     private @Nullable Sums ofState;
 
     private Statistics(NeuronConfig config, long neurons) {
@@ -270,7 +270,7 @@ public final class Statistics {
     }
 
     /**
-     * Those of a model that has not run: the variables' initial values, on the Java heap.
+     * The statistics of a model that has not run: the variables' initial values, on the Java heap.
      *
      * @throws IllegalArgumentException if {@code neurons} is negative, or more than an array can have
      */
@@ -283,13 +283,13 @@ public final class Statistics {
         return statistics;
     }
 
-    /** The variables whose means these are. */
+    /** The variables that have means. */
     public List<? extends StateVariable> variables() {
         return variables;
     }
 
     /**
-     * The variable's means, live: what is written there counts.
+     * The variable's means, live: values written to them take effect.
      *
      * @throws IllegalArgumentException if it is not one of {@link #variables}
      */
@@ -302,15 +302,15 @@ public final class Statistics {
         return neurons;
     }
 
-    /** Sums of no row, to {@link #update(Sums)} these from. */
+    /** New sums without rows, for {@link #update(Sums)}. */
     public Sums newSums() {
         return new Sums(this);
     }
 
     /**
-     * Takes the means over the rows of {@code state}, by {@link Sums}. A state without rows changes nothing.
+     * Sets the means to those over the rows of {@code state}, computed by {@link Sums}. A state without rows changes nothing.
      *
-     * @throws IllegalArgumentException if it is of another model or number of neurons, or has more than 2^23 rows
+     * @throws IllegalArgumentException if its model or number of neurons differs, or has more than 2^23 rows
      * @throws IllegalStateException if one of the variables is in a device's memory
      */
     public void update(State state) {
@@ -321,11 +321,11 @@ public final class Statistics {
     }
 
     /**
-     * Takes the means over the rows that were added to {@code sums}: the sum over their number in float64, rounded to float32, which is the
-     * value itself where all rows have the same. A variable that was NaN, infinite or of a magnitude above 2^18 in one of a neuron's rows gets NaN as its mean. Sums of
-     * no row change nothing.
+     * Sets the means to those over the rows in {@code sums}: the sum divided by the number of rows in float64, rounded to float32. If all
+     * rows have the same value, that is the value itself. A neuron with a value that is NaN, infinite or above 2^18 in magnitude has NaN as
+     * its mean. Sums without rows change nothing.
      *
-     * @throws IllegalArgumentException if they are of another model or number of neurons
+     * @throws IllegalArgumentException if their model or number of neurons differs
      */
     public void update(Sums sums) {
         if (!sums.variables.equals(variables) || sums.neurons != neurons) {
@@ -342,7 +342,7 @@ public final class Statistics {
     /**
      * Writes the means into every row of {@code state}, whose other variables stay as they are.
      *
-     * @throws IllegalArgumentException if it is of another model or number of neurons
+     * @throws IllegalArgumentException if its model or number of neurons differs
      * @throws IllegalStateException if one of the variables is in a device's memory
      */
     public void applyTo(State state) {
@@ -375,7 +375,7 @@ public final class Statistics {
         }
     }
 
-    /** New ones on the Java heap with the means of these: to keep, while these change. */
+    /** A copy on the Java heap. */
     public Statistics copy() {
         Statistics copy = new Statistics(config, neurons);
         copy.copyFrom(this);
@@ -400,7 +400,7 @@ public final class Statistics {
         Forward.requireState("state", state, config, state.batch(), neurons);
     }
 
-    /** Model, number of neurons and variables, for people. */
+    /** The model, the number of neurons and the variables. */
     @Override
     public String toString() {
         return new Description("Statistics")

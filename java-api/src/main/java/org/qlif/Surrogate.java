@@ -2,8 +2,8 @@
 package org.qlif;
 
 /**
- * The surrogate gradient of a spike: replaces its derivative with respect to the gap x between potential and threshold if the decision
- * has none; {@code a} is the configuration's {@code surrogateAlpha}.
+ * The surrogate gradient of a spike: replaces its derivative with respect to the gap x between potential and threshold, which the decision
+ * does not have; {@code a} is the configuration's {@code surrogateAlpha}.
  *
  * <pre>{@code
  * LifConfig sharp = LifConfig.builder().surrogate(Surrogate.ARCTAN).surrogateAlpha(5).build();
@@ -19,7 +19,7 @@ public enum Surrogate {
     /** 1 / (1 + (a x)^2). */
     ARCTAN;
 
-    /** The number that the equation is computed with: a, or -1 / (2 a^2) for GAUSSIAN. */
+    /** The constant in the equation: a, or -1 / (2 a^2) for GAUSSIAN. */
     public double scale(double a) {
         return switch (this) {
             case HEAVISIDE, FAST_SIGMOID, ARCTAN -> a;

@@ -6,9 +6,9 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.spi.TapeStorage;
 
 /**
- * What a forward run leaves for its backward run. Made by {@link Kernel#newTape} for one kernel and shape, in memory of its
- * own or of the caller's, reusable for any number of runs, closed by its owner; one that is forgotten is closed some time after it has
- * become unreachable. It may be closed before or after its kernel. Not thread-safe, except that any thread may close it.
+ * What a forward run records for its backward run. {@link Kernel#newTape} makes a tape for one kernel and shape, in its own memory or in
+ * the caller's; it can be reused for any number of runs. Its owner closes it, before or after the kernel; a tape that is never closed is
+ * closed some time after it has become unreachable. Not thread-safe, except that any thread may close it.
  *
  * <pre>{@code
  * try (Tape tape = kernel.newTape(Tape.Mode.COMPACT, 1000, 32, 128)) {
@@ -23,8 +23,8 @@ public final class Tape implements AutoCloseable {
     public enum Mode {
         /**
          * The potential before the reset (4 bytes a neuron-step, 2 if it is kept as {@code F16} or {@code BF16}), the spikes (1 bit) and the state every 64 steps: less than 5
-         * bytes a neuron-step. The backward pass draws nothing. Without membrane noise potentials follow from the state, and the tape
-         * is as small as a compact one.
+         * bytes a neuron-step. The backward pass draws nothing. Without membrane noise, the potentials can be computed from the state, and
+         * the tape is as small as a compact one.
          */
         VOLTAGE,
         /**
@@ -34,11 +34,13 @@ public final class Tape implements AutoCloseable {
         COMPACT
     }
 
-    /** Stands for the kernel, which a description that holds the tape must not keep from being reclaimed. */
+    /**
+     * Stands for the kernel: a reference to the kernel itself would keep it from being reclaimed as long as a description holds the tape.
+     */
     private final Object owner;
 
     private final TapeStorage storage;
-    /** Where it is, if that is lent. */
+    /** The lent memory that it is in, or null. */
     private final @Nullable Tensor lent;
 
     private final long bytes;
@@ -79,7 +81,7 @@ public final class Tape implements AutoCloseable {
         return mode;
     }
 
-    /** The type in which potentials are kept, where they are. */
+    /** The type in which potentials are stored, if they are. */
     public DType type() {
         return type;
     }
@@ -94,7 +96,7 @@ public final class Tape implements AutoCloseable {
         return storage;
     }
 
-    /** The memory that its maker was lent for it, or null. */
+    /** The memory that the caller lent for it, or null. */
     @Nullable
     Tensor memory() {
         return lent;
@@ -148,7 +150,7 @@ public final class Tape implements AutoCloseable {
 
     void requireRecorded(Forward forward) {
         boolean same = holds(forward);
-        // Only now: a thread that closes meanwhile forgets the run.
+        // Only now, since a thread that closes the tape in the meantime forgets the run.
         requireOpen();
         if (!same) {
             throw new IllegalStateException(
@@ -157,7 +159,7 @@ public final class Tape implements AutoCloseable {
         }
     }
 
-    /** Mode, shape, size, and whether it is in lent memory or closed, for people. */
+    /** The mode, the shape, the size, and whether it is in lent memory or closed. */
     @Override
     public String toString() {
         return new Description("Tape")
@@ -173,7 +175,7 @@ public final class Tape implements AutoCloseable {
     }
 
     /**
-     * Releases the memory, after waiting for a call that uses the tape. Closing twice is harmless.
+     * Waits for a call that uses the tape, then releases the memory. Closing twice is harmless.
      *
      * @throws IllegalStateException if the caller is inside that call; nothing is changed
      */

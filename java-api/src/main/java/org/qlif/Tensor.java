@@ -12,16 +12,16 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A view of memory that a caller lends: a type, a row-major shape, and the {@link MemorySegment} that holds the elements. It
- * never copies; whoever owns the memory keeps it alive while a call uses it.
+ * A view of memory that a caller lends: a type, a row-major shape, and the {@link MemorySegment} that holds the elements. It never copies.
+ * The owner of the memory must keep it alive while a call uses it.
  *
- * <p>Memory of a confined arena belongs to its thread: a call that uses such a tensor must come from that thread and runs on
- * it alone. Heap arrays, automatic and shared arenas have no such limit.
+ * <p>Memory of a confined arena belongs to its thread: a call that uses such a tensor must be made on that thread and runs on it alone.
+ * Heap arrays and automatic or shared arenas have no such limit.
  *
- * <p>A tensor is in the host's memory unless it was made with {@link #on}: then it is in the memory of a device, such as {@code
- * cuda:0}, which only that device's kernels reach. What reads or writes elements here refuses it, naming its place.
+ * <p>A tensor is in the host's memory unless it was made with {@link #on}. Then it is in the memory of a device, such as {@code cuda:0},
+ * which only that device's kernels can reach, and methods of this class that read or write elements throw.
  *
- * <p>Instances are immutable; the elements they show are not.
+ * <p>Instances are immutable; their elements are not.
  *
  * <pre>{@code
  * Tensor array = Tensor.of(new float[100 * 32 * 128], 100, 32, 128);
@@ -39,7 +39,7 @@ public final class Tensor {
     private final @Nullable Device place;
 
     /**
-     * A tensor over the memory of {@code segment}, which must be exactly as long as type and shape ask for.
+     * A tensor over the memory of {@code segment}, whose length must be exactly that of the type and shape.
      *
      * @param type the element type
      * @param segment native or heap memory, aligned for the type
@@ -57,8 +57,8 @@ public final class Tensor {
      *
      * @param place the device whose memory it is, by its full name
      * @param type the element type
-     * @param address where the elements are: a native segment exactly as long as type and shape ask for, whose scope says how
-     *     long the memory lives, and which is never read or written here
+     * @param address the elements: a native segment whose length is exactly that of the type and shape, and whose scope is the memory's
+     *     lifetime; it is never read or written here
      * @param shape extents, each at least 0; none for a scalar
      * @throws IllegalArgumentException as {@link #of(DType, MemorySegment, long...)}, or if the segment is on the Java heap, or the place
      *     is the CPU
@@ -143,7 +143,7 @@ public final class Tensor {
     /**
      * An {@link DType#F32} tensor over the buffer from its position to its limit.
      *
-     * @throws IllegalArgumentException if the buffer's byte order is not the native one, it is not exactly as long as the shape asks for,
+     * @throws IllegalArgumentException if the buffer's byte order is not the native one, its length is not exactly that of the shape,
      *     or an extent is negative
      */
     public static Tensor of(FloatBuffer values, long... shape) {
@@ -152,11 +152,11 @@ public final class Tensor {
     }
 
     /**
-     * A tensor of {@code type} over the buffer from its position to its limit. Its byte order setting plays no part: elements
-     * are in native order. A buffer on the heap serves for {@link DType#U8} alone, since nothing aligns it further: use a direct one.
+     * A tensor of {@code type} over the buffer from its position to its limit. Its byte order setting is ignored: elements are in native
+     * order. A heap buffer only works for {@link DType#U8}, since it is not aligned for other types: use a direct buffer.
      *
-     * @throws IllegalArgumentException if the buffer is not exactly as long as type and shape ask for, or not aligned for the type, or an
-     *     extent is negative
+     * @throws IllegalArgumentException if the buffer's length is not exactly that of the type and shape, it is not aligned for the type, or
+     *     an extent is negative
      */
     public static Tensor of(DType type, ByteBuffer bytes, long... shape) {
         return of(type, MemorySegment.ofBuffer((Buffer) bytes), shape);
@@ -179,7 +179,7 @@ public final class Tensor {
     }
 
     /**
-     * The bytes that a tensor of this type and shape takes: what to allocate for {@link #of(DType, MemorySegment, long...)}.
+     * The number of bytes of a tensor of this type and shape, for {@link #of(DType, MemorySegment, long...)}.
      *
      * @throws IllegalArgumentException if an extent is negative, or the number passes 2^63
      */
@@ -189,7 +189,7 @@ public final class Tensor {
 
     /**
      * A view of the entries {@code from} to {@code to}, exclusive, along the first axis, such as some steps of a sequence. It shares the
-     * memory, wherever that is, and lives as long as that does.
+     * memory, in any place, and lives as long as the memory does.
      *
      * <pre>{@code
      * Tensor firstHalf = input.slice(0, 50); // (100, B, N) -> (50, B, N)
@@ -203,7 +203,7 @@ public final class Tensor {
             throw new IllegalStateException("this tensor is " + this + ", expected one with an axis to slice along");
         }
         Objects.checkFromToIndex(from, to, shape[0]);
-        // Entries of the first axis are whole bytes for BIT, too, whose steps are padded to words.
+        // Entries of the first axis are whole bytes, also for BIT, whose steps are padded to words.
         long entry = shape[0] == 0 ? 0 : segment.byteSize() / shape[0];
         long[] extents = shape.clone();
         extents[0] = to - from;
@@ -258,12 +258,12 @@ public final class Tensor {
         return place;
     }
 
-    /** The address of the first element in the memory of its {@link #place()}; of no meaning for a Java array. */
+    /** The address of the first element in the memory of its {@link #place()}; meaningless for a Java array. */
     public long address() {
         return segment.address();
     }
 
-    /** The memory, wherever it is: its scope, length and address, not its content. For backends. */
+    /** The memory in any place: its scope, length and address; not to be read or written here. For backends. */
     public MemorySegment memory() {
         return segment;
     }
@@ -294,14 +294,14 @@ public final class Tensor {
     }
 
     /**
-     * A new tensor on the Java heap with these {@linkplain DType#NUMBERS numbers} as another type, rounded to the nearest where that is
+     * A new tensor on the Java heap with these {@linkplain DType#NUMBERS numbers} converted to another type, rounded to nearest if it is
      * narrower.
      *
      * <pre>{@code
      * Tensor narrow = Tensor.of(current, 100, 32, 128).to(DType.BF16);
      * }</pre>
      *
-     * @throws IllegalArgumentException if {@code type} is none of {@link DType#NUMBERS}, or the elements do not fit an array
+     * @throws IllegalArgumentException if {@code type} is not among {@link DType#NUMBERS}, or the elements do not fit an array
      * @throws IllegalStateException if this has no numbers, is in the memory of a device, or that memory is closed
      */
     public Tensor to(DType type) {
@@ -388,7 +388,7 @@ public final class Tensor {
         return Arrays.equals(shape, expected);
     }
 
-    /** Type, shape and, if it is a device's, place, such as {@code F32[20, 128, 512]} and {@code U8[3] on cuda:0}. */
+    /** Type, shape and, unless it is the host, place, such as {@code F32[20, 128, 512]} and {@code U8[3] on cuda:0}. */
     @Override
     public String toString() {
         return type + Arrays.toString(shape) + (place == null ? "" : " on " + place);
@@ -436,7 +436,7 @@ public final class Tensor {
         }
     }
 
-    /** The number of elements: 0 if an extent is, however long the others are. */
+    /** The number of elements: 0 if an extent is 0, however large the others are. */
     private static long elements(long[] shape) {
         long product = 1;
         boolean overflow = false;
@@ -455,8 +455,8 @@ public final class Tensor {
     }
 
     /**
-     * B * N, by which kernels count elements even where T = 0 leaves none. The limit lets them add up what a step takes, at most 64
-     * bytes an element, without a thought of overflow.
+     * B * N, which kernels use even if T = 0 leaves no elements. The limit ensures that sizes of a step, at most 64 bytes per element,
+     * don't overflow.
      *
      * @param name the argument whose shape it is
      * @throws IllegalArgumentException if it passes 2^57

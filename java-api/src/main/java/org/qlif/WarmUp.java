@@ -12,21 +12,24 @@ import java.util.function.Function;
 import org.qlif.spi.host.HostJvm;
 
 /**
- * Runs a kernel whose code is compiled while it runs, on data of its own, beside the one that does the first calls, until the former
- * takes less time. One for each code in the process, whatever the number of kernels. It holds no kernel but those that it opens and closes
- * itself. Thread-safe.
+ * Warms up code that the JVM compiles while it runs: runs a kernel with this code and the kernel for the first calls in turn, on data of
+ * its own, until the former is faster. There is one instance for each code in the process, whatever the number of kernels. It only refers
+ * to kernels that it opens and closes itself. Thread-safe.
  */
 final class WarmUp {
-    /** How many are remembered: as many as a backend may keep compiled. Above that, the latest. */
+    /** How many are remembered, the latest ones: as many as a backend may keep compiled. */
     private static final int REMEMBERED = 48;
 
     private static final int STEPS = 20;
     private static final int NEURONS = 1024;
 
-    /** Work of the thread in which code must become the faster: on a busy machine, compilers get as little of the clock as it does. */
+    /**
+     * The CPU time of the thread within which the code must become faster. Not wall time: on a busy machine, the JVM's compilers also get
+     * little of that.
+     */
     private static final long PATIENCE_NANOS = 10_000_000_000L;
 
-    /** One thread for all, which ends when there is nothing to do, and keeps no process alive. */
+    /** One daemon thread for all, which ends when there is nothing to do. */
     private static final ThreadPoolExecutor THREAD = thread();
 
     private static final Map<Object, WarmUp> KNOWN = new LinkedHashMap<>(16, 0.75f, true) {
@@ -59,19 +62,19 @@ final class WarmUp {
         return executor;
     }
 
-    /** That of {@code code}, which is what {@link org.qlif.spi.Backend#compiledWhileRunning} says. */
+    /** The instance for {@code code}, a value of {@link org.qlif.spi.Backend#compiledWhileRunning}. */
     static WarmUp of(Object code) {
         synchronized (KNOWN) {
             return KNOWN.computeIfAbsent(code, _ -> new WarmUp());
         }
     }
 
-    /** Whether the code has been the faster. */
+    /** Whether the code has become faster. */
     boolean isDone() {
         return done;
     }
 
-    /** Begins in the background, unless it has. */
+    /** Begins in the background, unless it has begun. */
     void begin(NeuronConfig config, Function<KernelOptions, Kernel> first, Function<KernelOptions, Kernel> compiled) {
         if (begun.compareAndSet(false, true)) {
             THREAD.execute(() -> run(config, first, compiled));
@@ -94,7 +97,7 @@ final class WarmUp {
                 }
             }
         } catch (RuntimeException | LinkageError | OutOfMemoryError failure) {
-            // The calls go on where they are; who asks for the device by name gets the failure.
+            // Calls stay where they are; asking for the device by name reports the failure.
         }
     }
 
@@ -104,7 +107,7 @@ final class WarmUp {
         return System.nanoTime() - start;
     }
 
-    /** A call that asks for all that {@link Relay} takes. */
+    /** A call with everything that {@link Relay} takes. */
     private static Forward call(NeuronConfig config) {
         float[] input = new float[STEPS * NEURONS];
         Random random = new Random(1);

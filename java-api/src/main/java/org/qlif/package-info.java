@@ -2,8 +2,8 @@
 /**
  * Fused spiking-neuron kernels.
  *
- * <p>{@link org.qlif.QlifLayer} is the short way in. {@link org.qlif.Kernel} is the low-level call: a
- * {@link org.qlif.Forward} or {@link org.qlif.Backward} description names the memory a caller lends, and one call runs all
+ * <p>Start with {@link org.qlif.QlifLayer}. {@link org.qlif.Kernel} is the low-level interface: a
+ * {@link org.qlif.Forward} or {@link org.qlif.Backward} description names the memory that the caller lends, and one call runs all
  * time steps. All tensors are time-major {@code (T, B, N)}, row-major.
  */
 @NullMarked

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import org.qlif.QlifLayer;
 import org.qlif.Tensor;
 
-/** Runs a layer of neurons on the device that its argument names, and prints which one that is and how often they spiked. */
+/** Runs a layer of neurons on the device that its argument names, and prints the device and the number of spikes. */
 public final class Spikes {
     private Spikes() {}
 
@@ -15,7 +15,8 @@ public final class Spikes {
         Arrays.fill(current, 1);
         try (QlifLayer layer =
                 QlifLayer.builder(128).device(device).seed(42).stream(0).build()) {
-            // Before the first call: in a new process that one may run elsewhere, until this device's code is compiled.
+            // Read before the first call, which in a new process may run on another device until this one's code is
+            // compiled.
             String runs =
                     layer.kernel().device() + ": %d spikes, " + layer.kernel().description();
             float[] spikes =

@@ -5,14 +5,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** What may lack here something that it needs. */
+/** Something that may be unable to run on this machine. */
 interface Able {
     /** Why it can't run here, if so. */
     default Optional<String> obstacle() {
         return Optional.empty();
     }
 
-    /** Those of {@code asked} that can run here; says of the others why not. */
+    /** Those of {@code asked} that can run here; prints why the others can't. */
     static <K extends Able> List<K> of(List<K> asked) {
         List<K> able = new ArrayList<>();
         for (K kind : asked) {

@@ -5,8 +5,8 @@ import java.util.Map;
 import org.qlif.NeuronParameter;
 
 /**
- * Checks that a contender computes what the others do, before it is timed. The yardstick is our scalar kernel, on a small shape
- * that is no multiple of anything; a contender that agrees with it agrees with all that do.
+ * Checks that a contender computes what the others do, before it is timed. The reference is our scalar kernel, on a small shape with
+ * awkward extents; contenders that agree with it agree with each other.
  */
 final class Agreement {
     /** Few steps, so that a rounding error has no time to become another spike. */

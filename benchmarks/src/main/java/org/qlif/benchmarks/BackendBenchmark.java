@@ -17,7 +17,7 @@ public class BackendBenchmark extends KernelBenchmark {
     @Param({"20x128x512", "40x128x256", "100x32x4096", "100x1x128"})
     public String shape;
 
-    /** What a call does. */
+    /** The pass of a call. */
     @Param
     public Pass pass;
 

@@ -31,7 +31,7 @@ final class CLibrary {
         }
     }
 
-    /** The compiler and the options that make it fast, for people. */
+    /** The compiler and its optimization options, in words. */
     static String description() {
         String version = execute(List.of(compiler(), "--version"));
         return version.lines().findFirst().orElse(compiler()) + ", " + String.join(" ", optimise());

@@ -7,7 +7,7 @@ import java.util.stream.Collectors;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * What a thread could do at most if every vector operation of the model took the time of a multiply-add.
+ * The speed of a thread if every vector operation of the model took the time of a multiply-add.
  *
  * @param operations whole-vector multiply-adds a nanosecond, as {@link CeilingBenchmark#fma} measures them
  */

@@ -17,7 +17,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 /**
- * How near is the machine's ceiling? What one thread of this JVM can do at most, in operations a nanosecond: vector operations
+ * How near is the machine's ceiling? The peak rates of one thread of this JVM, in operations per nanosecond: vector operations
  * of the two kinds that the kernels consist of, and bytes copied, all in one stream or row by row as a kernel fetches them.
  */
 // Each thread has memory of its own, or several would wait for each other's cache lines: -t 2 says what two can do at

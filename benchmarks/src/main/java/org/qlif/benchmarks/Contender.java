@@ -6,7 +6,7 @@ import org.qlif.NeuronParameter;
 
 /** One way to run a {@link Workload}, opened for one pass and one number of threads. */
 interface Contender extends AutoCloseable {
-    /** What runs, for people. */
+    /** A description for people to read. */
     String description();
 
     /** The call that is timed, with draws of its own. Returns something that depends on it. */

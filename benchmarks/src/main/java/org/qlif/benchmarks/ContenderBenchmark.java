@@ -9,14 +9,14 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
 /**
- * How do our kernels stand beside what else a JVM user could run? The same configuration, the same input; forward with
+ * How do our kernels compare with what else a JVM user could run? The same configuration, the same input; forward with
  * spikes out as bytes, and training where a contender can. Each fork first checks that its contender computes what the others do.
  */
 public class ContenderBenchmark extends NeuronBenchmark {
     /** What all runs vary. */
     @State(Scope.Benchmark)
     public abstract static class Run {
-        /** What runs. */
+        /** The model. */
         @Param("QLIF")
         public Model model;
 
@@ -59,7 +59,7 @@ public class ContenderBenchmark extends NeuronBenchmark {
 
     /** What the forward runs vary. */
     public static class ForwardRun extends Run {
-        /** Who runs. */
+        /** The contender. */
         @Param
         public ContenderKind contender;
 
@@ -76,7 +76,7 @@ public class ContenderBenchmark extends NeuronBenchmark {
 
     /** What the training runs vary. */
     public static class TrainingRun extends Run {
-        /** Who runs: those that can train. */
+        /** The contender, one that can train. */
         @Param({"SIMD", "SCALAR", "TORCH"})
         public ContenderKind contender;
 

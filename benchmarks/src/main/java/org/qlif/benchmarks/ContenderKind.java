@@ -96,7 +96,7 @@ public enum ContenderKind implements Able {
         this.drawsAsSpecified = drawsAsSpecified;
     }
 
-    /** What it is, for tables. */
+    /** The title in tables. */
     String title() {
         return title;
     }
@@ -119,6 +119,6 @@ public enum ContenderKind implements Able {
         return drawsAsSpecified;
     }
 
-    /** Opens it, to be closed by the caller. */
+    /** Opens it; the caller closes it. */
     abstract Contender open(Workload workload, int threads, Pass pass);
 }

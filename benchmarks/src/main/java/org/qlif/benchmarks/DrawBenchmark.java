@@ -18,7 +18,7 @@ import org.qlif.Tensor;
  * normals add is Box-Muller.
  */
 public class DrawBenchmark extends NeuronBenchmark {
-    /** What is drawn. */
+    /** The numbers to draw. */
     public enum Numbers {
         /** The decision uniforms. */
         UNIFORMS,
@@ -26,7 +26,7 @@ public class DrawBenchmark extends NeuronBenchmark {
         UNIFORMS_AND_NORMALS
     }
 
-    /** What is drawn. */
+    /** The numbers to draw. */
     @Param
     public Numbers numbers;
 

@@ -19,14 +19,14 @@ import org.qlif.SpikeLinear;
 import org.qlif.Tensor;
 
 /**
- * Does it pay that a kernel makes the current of a linear layer when its neurons need it, so that it never crosses memory? The same bits by
- * two calls and by one. One thread; tensors off the Java heap, so that no way copies arrays.
+ * Does it pay that a kernel computes the current of a linear layer just before its neurons need it, so that it never goes through memory?
+ * The same bits, from two calls and from one. One thread; tensors off the Java heap, so that no way copies arrays.
  */
 public class FusionBenchmark extends NeuronBenchmark {
     /** How many of a hundred inputs are set. */
     private static final int SHARE = 13;
 
-    /** How the current comes about. */
+    /** How the current is computed. */
     public enum Way {
         /** The linear layer's call writes it, the kernel's reads it. */
         APART,

@@ -61,7 +61,7 @@ final class KernelRun implements AutoCloseable {
         }
     }
 
-    /** What runs, for people. */
+    /** A description for people to read. */
     String description() {
         return kernel.device() + ": " + kernel.description();
     }

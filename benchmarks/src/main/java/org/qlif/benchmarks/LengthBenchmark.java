@@ -14,7 +14,7 @@ public class LengthBenchmark extends KernelBenchmark {
     @Param({"100x1x64", "1000x1x64", "10000x1x64", "100000x1x64"})
     public String shape;
 
-    /** What a call does. */
+    /** The pass of a call. */
     @Param
     public Pass pass;
 

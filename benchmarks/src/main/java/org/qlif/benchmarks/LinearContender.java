@@ -3,7 +3,7 @@ package org.qlif.benchmarks;
 
 /** One way to compute a linear layer's output or gradient, ready to be timed. */
 interface LinearContender extends AutoCloseable {
-    /** What runs, for people. */
+    /** A description for people to read. */
     String description();
 
     /** Does it once. */

@@ -74,11 +74,11 @@ public enum LinearContenderKind implements Able {
         this.title = title;
     }
 
-    /** What it is, for tables. */
+    /** The title in tables. */
     String title() {
         return title;
     }
 
-    /** Opens it, to be closed by the caller. */
+    /** Opens it; the caller closes it. */
     abstract LinearContender open(LinearWorkload workload, LinearWork work, int threads);
 }

@@ -78,7 +78,7 @@ final class LinearWorkload {
     }
 
     /**
-     * Throws unless {@code result} is right where it is looked at: within the error that a float32 sum of so many terms can have in any
+     * Throws unless the checked elements of {@code result} are right: within the error that a float32 sum of these terms can have in any
      * order, their number times 2^-24 times the sum of their magnitudes.
      */
     void require(String who, LinearWork work, float[] result) {

@@ -7,13 +7,13 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** The machine and the JDK, for people. */
+/** The machine and the JDK, in words. */
 final class Machine {
     private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
 
     private Machine() {}
 
-    /** The processor, such as {@code AMD EPYC (avx512f)}, as far as the system tells. */
+    /** The processor, such as {@code AMD EPYC (avx512f)}, as far as the system reports it. */
     static String processor() {
         String model = cpuInfo("model name").orElse(System.getProperty("os.arch"));
         String flags = " " + cpuInfo("flags").orElse("") + " ";

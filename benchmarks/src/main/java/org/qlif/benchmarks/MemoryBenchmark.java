@@ -21,7 +21,7 @@ public class MemoryBenchmark extends KernelBenchmark {
     @Param({"100x1x1280", "100x32x4096"})
     public String shape;
 
-    /** What a call does. */
+    /** The pass of a call. */
     @Param({"FORWARD", "TRAIN"})
     public Pass pass;
 

@@ -73,7 +73,7 @@ public class OptionBenchmark extends KernelBenchmark {
     @Param("20x128x512")
     public String shape;
 
-    /** What a call does. */
+    /** The pass of a call. */
     @Param({"FORWARD", "TRAIN"})
     public Pass pass;
 

@@ -3,7 +3,7 @@ package org.qlif.benchmarks;
 
 import org.qlif.Tape;
 
-/** What a call does. */
+/** The pass of a call. */
 public enum Pass {
     /** A forward run. */
     FORWARD(null),

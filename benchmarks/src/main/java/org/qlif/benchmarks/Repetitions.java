@@ -31,7 +31,7 @@ final class Repetitions {
             description = "Measured iterations of a second each. Default: 5")
     private Integer iterations;
 
-    /** Sets what was asked for. */
+    /** Sets the options. */
     ChainedOptionsBuilder apply(ChainedOptionsBuilder options) {
         if (quick) {
             options.forks(1).warmupIterations(3).measurementIterations(2).measurementTime(TimeValue.milliseconds(200));

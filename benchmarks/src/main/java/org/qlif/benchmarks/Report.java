@@ -88,7 +88,7 @@ final class Report {
         return Contenders.texts(threads);
     }
 
-    /** Measures as often as was asked for. */
+    /** Measures with the requested repetitions. */
     Collection<RunResult> run(ChainedOptionsBuilder options) throws RunnerException {
         return new Runner(repetitions.apply(options).shouldFailOnError(true).build()).run();
     }

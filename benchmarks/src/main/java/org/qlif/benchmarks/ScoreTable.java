@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 
-/** Scores as text: a line each for people, and as CSV. */
+/** Scores as text, one line each, and as CSV. */
 final class ScoreTable {
     private static final List<String> MEASURES =
             List.of("M neuron-steps/s", "error %", "us/call", "ns/neuron-step", "B/call");
@@ -41,7 +41,7 @@ final class ScoreTable {
         return text.toString();
     }
 
-    /** One line for each score; the parameters stand in one column, since benchmarks have different ones. */
+    /** One line for each score; all parameters are in one column, since benchmarks have different ones. */
     static String csv(List<Score> scores) {
         StringBuilder text = new StringBuilder("benchmark,parameters,")
                 .append(String.join(",", MEASURES))

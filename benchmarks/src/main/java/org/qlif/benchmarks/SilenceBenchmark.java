@@ -43,7 +43,7 @@ public class SilenceBenchmark extends KernelBenchmark {
     @Param("10000x1x128")
     public String shape;
 
-    /** What a call does. */
+    /** The pass of a call. */
     @Param({"FORWARD", "TRAIN"})
     public Pass pass;
 

@@ -37,7 +37,7 @@ final class SpeedPlot {
     /** A bar is not drawn longer than this share of the speed, since it must end above 0. */
     private static final double LONGEST_BAR = 0.9;
 
-    /** Each contender keeps its colour in every plot; told apart by lightness too. */
+    /** Each contender has the same colour in every plot; colours also differ in lightness. */
     private static final Map<ContenderKind, Color> COLOURS = Map.of(
             ContenderKind.SIMD, new Color(0x1B5E9E),
             ContenderKind.SCALAR, new Color(0x7FB3E0),

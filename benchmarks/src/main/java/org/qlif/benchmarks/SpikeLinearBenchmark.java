@@ -16,7 +16,7 @@ public class SpikeLinearBenchmark extends NeuronBenchmark {
 
     static final String SHARE = "share";
 
-    /** Who runs. */
+    /** The contender. */
     @Param
     public LinearContenderKind contender;
 

@@ -17,7 +17,7 @@ final class SpikeLinearContender implements LinearContender {
     private final Arena arena = Arena.ofShared();
     private final SpikeLinear layer;
     private final LinearForward forward;
-    /** Null if only the output is asked for. */
+    /** Null if only the output is requested. */
     private final LinearBackward backward;
 
     SpikeLinearContender(String device, LinearWorkload workload, LinearWork work, int threads, Storage storage) {

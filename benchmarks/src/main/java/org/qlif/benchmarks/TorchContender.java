@@ -77,9 +77,9 @@ final class TorchContender implements Contender {
         }
     }
 
-    /** A manager of tensors on the CPU, for operations on so many threads. */
+    /** A manager of tensors on the CPU, for operations with this number of threads. */
     static NDManager newManager(int threads) {
-        // Read when the engine loads: nothing is downloaded, nobody is told.
+        // Read when the engine loads: no downloads, no telemetry.
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
         Engine engine = Engine.getEngine("PyTorch");
@@ -87,7 +87,7 @@ final class TorchContender implements Contender {
         return engine.newBaseManager(Device.cpu());
     }
 
-    /** The engine and its threads, for people. */
+    /** The engine and its threads, in words. */
     static String engine() {
         return "PyTorch " + Engine.getEngine("PyTorch").getVersion() + " through DJL " + Engine.getDjlVersion() + ", "
                 + JniUtils.getNumThreads() + " threads";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Benchmarks, one class for each question asked: how fast are the backends, how do they stand beside what else a JVM user could
+ * Benchmarks, one class for each question asked: how fast are the backends, how do they compare with what else a JVM user could
  * run, what does an option cost, where does memory matter, what does a single step take, do silent neurons slow down, is the
  * cost linear in time, how near is the machine's ceiling.
  *

@@ -14,7 +14,7 @@ import org.qlif.spi.Printable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 
-/** Arrays in files that are named on the command line: one in a {@code .npy} file, or several by name in a {@code .safetensors} file. */
+/** Arrays in files named on the command line: one in a {@code .npy} file, or several by name in a {@code .safetensors} file. */
 final class ArrayFiles {
     private static final String NPY = ".npy";
     private static final String SAFETENSORS = ".safetensors";
@@ -24,7 +24,7 @@ final class ArrayFiles {
     /**
      * The array in the file that the option {@code option} names.
      *
-     * @param name which one of a {@code .safetensors} file, unless it is the only one
+     * @param name the array to take from a {@code .safetensors} file, unless it is the only one
      * @throws ParameterException if the file's name has another ending
      * @throws IOException if the file can't be read or is not what its ending says
      */
@@ -64,7 +64,7 @@ final class ArrayFiles {
         return file.toString().toLowerCase(Locale.ROOT).endsWith(ending);
     }
 
-    /** Writes {@code arrays}, or of a {@code .npy} file the one that {@code single} names. */
+    /** Writes {@code arrays} or, to a {@code .npy} file, the one named {@code single}. */
     static void write(OutputFile file, Map<String, Tensor> arrays, String single) throws IOException {
         if (hasEnding(file.path(), NPY)) {
             Npy.write(file, arrays.get(single));

@@ -87,7 +87,7 @@ final class BenchCommand implements Runnable {
 
     /**
      * @param timing how long it measures
-     * @param progress where the progress of the warm-up is drawn
+     * @param progress reports the progress of the warm-up
      */
     BenchCommand(Benchmark.Timing timing, Supplier<Progress> progress) {
         this.timing = timing;

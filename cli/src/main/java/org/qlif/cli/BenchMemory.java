@@ -14,7 +14,7 @@ import org.qlif.Tensor;
 import org.qlif.gpu.CudaDevice;
 import org.qlif.gpu.DeviceBuffer;
 
-/** Where a benchmark's tensors lie: in the memory that the device reaches without a copy. */
+/** The memory of a benchmark's tensors, which the device can reach without copies. */
 abstract class BenchMemory implements AutoCloseable {
     private static final String GPU = "cuda";
 
@@ -25,19 +25,19 @@ abstract class BenchMemory implements AutoCloseable {
                 : new OfHost();
     }
 
-    /** Memory for {@code length} floats, the values repeated from their beginning as often as it takes. */
+    /** Memory for {@code length} floats, filled by repeating the values. */
     abstract Tensor repeated(float[] values, int length, long... shape);
 
     /** Memory for a result. */
     abstract Tensor result(DType type, long... shape);
 
-    /** What this memory is, for people. */
+    /** A description of this memory. */
     abstract String description();
 
     @Override
     public abstract void close();
 
-    /** Normal numbers of this mean, of which there are at most about a million different ones. */
+    /** Normal numbers with this mean, about a million different ones at most. */
     Tensor normal(SplittableRandom random, double mean, Shape shape) {
         int length = Math.toIntExact(shape.neuronSteps());
         float[] values = new float[Math.min(length, 1 << 20)];
@@ -92,7 +92,7 @@ abstract class BenchMemory implements AutoCloseable {
         public void close() {}
     }
 
-    /** A GPU's own: what is timed is the GPU's work, not the way there. */
+    /** A GPU's memory, so that only the GPU's work is timed, not the copies. */
     private static final class OfGpu extends BenchMemory {
         private final CudaDevice device;
         private final List<DeviceBuffer> buffers = new ArrayList<>();
@@ -113,7 +113,7 @@ abstract class BenchMemory implements AutoCloseable {
 
         @Override
         Tensor result(DType type, long... shape) {
-            // Outputs alone: what they hold before the first call is nobody's business.
+            // Only outputs, whose contents before the first call don't matter.
             return allocate(Tensor.byteSize(type, shape)).tensor(type, shape);
         }
 

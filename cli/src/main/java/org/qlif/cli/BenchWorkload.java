@@ -19,15 +19,15 @@ import org.qlif.Tensor;
 
 /**
  * What {@code bench} times: a configuration of a model, drawing its own numbers if it draws any, with a vector for each parameter
- * as a layer has. All memory is made beforehand, where the device reaches it without a copy; each run is the same run again.
+ * as a layer has. All memory is allocated in advance, where the device can reach it without copies; all runs are the same.
  */
 final class BenchWorkload implements Runnable, AutoCloseable {
-    /** What a run does. */
+    /** What a run computes. */
     enum Mode {
         /** One forward call that writes the spikes, a byte each. */
         FORWARD,
         /**
-         * What a training step asks of a layer: a forward call that writes the spike values and records a tape, then a backward
+         * A layer's part of a training step: a forward call that writes the spike values and records a tape, then a backward
          * call from the gradient of the spike values to those of the input and of every parameter.
          */
         TRAIN;
@@ -38,7 +38,7 @@ final class BenchWorkload implements Runnable, AutoCloseable {
         }
     }
 
-    /** Which neuron runs. */
+    /** The neuron model. */
     enum Model {
         /** QLIF with every feature of its defaults on. */
         QLIF("qlif", QlifConfig.defaults(), 1.5),
@@ -112,7 +112,7 @@ final class BenchWorkload implements Runnable, AutoCloseable {
         return memory.result(type, shape.steps(), shape.batch(), shape.neurons());
     }
 
-    /** What runs, for people. */
+    /** A description for people to read. */
     String description() {
         return kernel.description();
     }
@@ -125,7 +125,7 @@ final class BenchWorkload implements Runnable, AutoCloseable {
         }
     }
 
-    /** Whose memory the tensors are in, for people. */
+    /** A description of the tensors' memory. */
     String memory() {
         return memory.description();
     }

@@ -13,7 +13,7 @@ final class Benchmark {
 
     private static final long NANOS_PER_MILLI = 1_000_000;
 
-    /** The clock is read about this many times a window, so that reading it costs calls of a microsecond nothing. */
+    /** The clock is read about this many times per window, so that reading it doesn't slow down calls of a microsecond. */
     private static final int CLOCK_READINGS = 50;
 
     private final Runnable call;
@@ -32,7 +32,7 @@ final class Benchmark {
     record Timing(Duration warmup, Duration warmupLimit, int samples, Duration sample) {}
 
     /**
-     * What was measured, in units of work a second.
+     * The result, in units of work per second.
      *
      * @param median the middle sample
      * @param min the slowest sample
@@ -57,7 +57,7 @@ final class Benchmark {
     /**
      * Times {@code call}, which does {@code unitsPerCall} units of work.
      *
-     * @param warmedUp hears of the warm-up, in milliseconds, and is closed at its end, before anything is timed that counts
+     * @param warmedUp is told the progress of the warm-up, in milliseconds, and closed at its end, before the samples are timed
      */
     static Result measure(Runnable call, long unitsPerCall, Timing timing, Progress.Bar warmedUp) {
         Benchmark benchmark = new Benchmark(call, unitsPerCall, timing.sample().toNanos());

@@ -26,13 +26,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command tree, and how its failures become one line on stderr and an exit code. */
 final class Cli {
-    /** A check failed, or the run did. */
+    /** A check or the run failed. */
     static final int FAILED = 1;
 
     /** The command line was wrong; nothing has run. */
     static final int USAGE = 2;
 
-    /** A signal such as Ctrl-C ended the run; the JVM says so itself where nobody else does. */
+    /** A signal such as Ctrl-C ended the run; the JVM also uses this code. */
     static final int INTERRUPTED = 130;
 
     private static final Map<String, String> EXIT_CODES = exitCodes();
@@ -47,7 +47,7 @@ final class Cli {
      * @param out where results go
      * @param err where failures go
      * @param timing how long {@code bench} measures
-     * @param progress where the progress of long work is told, asked when it starts
+     * @param progress where the progress of long work is reported; called when it starts
      * @param debug whether failures print their stack traces even without {@code --debug}
      */
     Cli(PrintWriter out, PrintWriter err, Benchmark.Timing timing, Supplier<Progress> progress, boolean debug) {
@@ -88,13 +88,12 @@ final class Cli {
             commandLine.getOut().flush();
             return exitCode;
         } catch (StandardOutput.Failure | OutOfMemoryError | LinkageError error) {
-            // Errors that say something of the output, the machine or the installation; picocli hands on any Error as
-            // it is.
+            // Errors that concern the output, the machine or the installation; picocli passes on any Error unchanged.
             return failure(error);
         }
     }
 
-    /** Reads a number, and says what was expected as everything else does; its range is the option's affair. */
+    /** Reads a number, with a message in the usual form; the option checks the range. */
     private static <N extends Number> ITypeConverter<N> number(String expected, Function<String, N> parser) {
         return text -> {
             try {
@@ -148,14 +147,14 @@ final class Cli {
         return exitCode;
     }
 
-    /** What may hold a file's name or an argument, with nothing that a terminal would obey. */
+    /** A message that may contain a file's name or an argument, without terminal control characters. */
     private static String oneLine(String message) {
         return CONTROL.matcher(message.strip().replaceAll("\\s*\\R\\s*", " "))
                 .replaceAll(control ->
                         String.format("\\\\u%04x", (int) control.group().charAt(0)));
     }
 
-    /** What went wrong in words: the messages of some exceptions are mere paths or nothing. */
+    /** The failure in words: the messages of some exceptions are only paths or empty. */
     private static String describe(Throwable cause) {
         String message = cause.getMessage();
         return switch (cause) {

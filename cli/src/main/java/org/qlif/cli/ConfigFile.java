@@ -40,7 +40,7 @@ record ConfigFile(String model, List<String> settings) {
             json.setStrictness(Strictness.STRICT);
             return read(file, json);
         } catch (MalformedJsonException | EOFException malformed) {
-            // Gson tells where, on several lines with an address of its own.
+            // Gson's message has the position, on several lines and with a link.
             String where = malformed.getMessage().replaceAll("(?s).* at (line \\d+ column \\d+).*", "$1");
             throw new FileFormatException(file, "got bad JSON at " + where + ", expected a JSON object", malformed);
         } catch (CharacterCodingException notText) {
@@ -75,7 +75,7 @@ record ConfigFile(String model, List<String> settings) {
             }
         }
         json.endObject();
-        // Refuses what comes after the object.
+        // Refuses anything after the object.
         json.peek();
         return new ConfigFile(model, List.copyOf(settings));
     }

@@ -54,10 +54,10 @@ final class CurvesCommand implements Callable<Integer> {
     private static final int MAX_STEPS = 1_000_000;
     private static final int MAX_ROWS = 1024;
 
-    /** One in so many points is printed. */
+    /** Only every n-th point is printed. */
     private static final int PRINTED = 5;
 
-    /** From so many on, for each curve, it takes seconds. */
+    /** From this number of steps per curve on, it takes seconds. */
     private static final long MANY_NEURON_STEPS = 50_000_000;
 
     /** Those that take long. */
@@ -103,7 +103,7 @@ final class CurvesCommand implements Callable<Integer> {
     @Mixin
     private ThreadsOption threads;
 
-    /** A command that tells {@code progress} of many steps. */
+    /** A command that reports the progress of many steps. */
     CurvesCommand(Supplier<Progress> progress) {
         this.progress = progress;
     }

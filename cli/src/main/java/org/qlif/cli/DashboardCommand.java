@@ -83,7 +83,7 @@ final class DashboardCommand implements Callable<Integer> {
                     "--host: got '" + host + "', expected an address of this machine or a name of one",
                     unknown);
         } catch (InterruptedException _) {
-            // Whoever called has had enough; the server is closed.
+            // The caller has interrupted; the server is closed.
             Thread.currentThread().interrupt();
         }
         return 0;
@@ -91,7 +91,7 @@ final class DashboardCommand implements Callable<Integer> {
 
     /** The desktop's browser. */
     private static final class Browser {
-        /** Opens {@code page} if there is a desktop to show it on. That it did not open is no failure: the address is printed. */
+        /** Opens {@code page} if there is a desktop. If it can't be opened, that is not a failure: the address is printed. */
         static void open(URI page) {
             opener().ifPresent(program -> {
                 try {

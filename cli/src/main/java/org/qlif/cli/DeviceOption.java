@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The option {@code --device}, alike in every command that runs a kernel. */
+/** The option {@code --device}, the same in every command that runs a kernel. */
 final class DeviceOption {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command;
@@ -23,7 +23,7 @@ final class DeviceOption {
     private String name;
 
     /**
-     * The device as the option names it, which may leave a choice.
+     * The device as named by the option, which may leave a choice.
      *
      * @throws ParameterException as {@link #resolve}
      * @throws org.qlif.DeviceUnavailableException as {@link #resolve}
@@ -35,7 +35,7 @@ final class DeviceOption {
                 return device;
             }
         } catch (IllegalArgumentException malformed) {
-            // Told below.
+            // Reported below.
         }
         return resolve().device();
     }
@@ -43,14 +43,14 @@ final class DeviceOption {
     /**
      * The device that the option's value stands for.
      *
-     * @throws ParameterException if no installed backend knows the name, or a setting that decides about it has an unknown value
+     * @throws ParameterException if no installed backend knows the name, or a setting that affects the choice has an unknown value
      * @throws org.qlif.DeviceUnavailableException if it can't run here
      */
     DeviceInfo resolve() {
         try {
             return Devices.resolve(Device.of(name));
         } catch (IllegalArgumentException unknown) {
-            // A setting that decides about devices may be at fault, rather than the option.
+            // A setting that affects devices may be at fault, rather than the option.
             throw unknown.getMessage().startsWith("device:")
                     ? Refusal.of(command, unknown)
                     : new ParameterException(command.commandLine(), unknown.getMessage(), unknown);

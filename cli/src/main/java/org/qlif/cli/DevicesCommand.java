@@ -70,7 +70,7 @@ final class DevicesCommand implements Runnable {
         print(out, "Can't run here:", devices, DeviceInfo::obstacles);
     }
 
-    /** What a script would read. */
+    /** The output for scripts. */
     private static Map<String, Object> report(DeviceInfo info, Map<String, Device> choices) {
         Map<String, Object> report = new LinkedHashMap<>();
         report.put("device", info.device().text());
@@ -108,7 +108,7 @@ final class DevicesCommand implements Runnable {
         return String.join(", ", facts);
     }
 
-    /** Lists what is to be said against devices, if anything is. */
+    /** Lists the obstacles and cautions of devices. */
     private static void print(
             PrintWriter out, String title, List<DeviceInfo> devices, Function<DeviceInfo, List<String>> reasons) {
         List<List<String>> rows = devices.stream()

@@ -9,7 +9,7 @@ import org.qlif.spi.Printable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 
-/** The files of one command: none may be written that is read, too, or written twice. */
+/** The files of one command: no file may be both read and written, or written twice. */
 final class DistinctFiles {
     private final CommandSpec command;
     private final Map<Path, String> options = new LinkedHashMap<>();
@@ -18,7 +18,7 @@ final class DistinctFiles {
         this.command = command;
     }
 
-    /** Notes a file that {@code option} names to be read; null for none. */
+    /** Adds a file to be read that {@code option} names; null for none. */
     DistinctFiles read(String option, Path file) {
         if (file != null) {
             options.putIfAbsent(real(file), option);
@@ -27,7 +27,7 @@ final class DistinctFiles {
     }
 
     /**
-     * Notes a file that {@code option} names to be written; null for none.
+     * Adds a file to be written that {@code option} names; null for none.
      *
      * @throws ParameterException if it is one of those before
      */
@@ -42,7 +42,7 @@ final class DistinctFiles {
         return this;
     }
 
-    /** One path for all names of a file, whether it is there or its folder alone. */
+    /** The same path for all names of a file, which or whose folder exists. */
     private static Path real(Path file) {
         Path whole = file.toAbsolutePath().normalize();
         try {

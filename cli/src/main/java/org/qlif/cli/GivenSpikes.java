@@ -7,7 +7,7 @@ import org.qlif.DType;
 import org.qlif.Tensor;
 import org.qlif.network.SpikeInput;
 
-/** Spikes that are there already, a number each. */
+/** Given spikes, one number each. */
 final class GivenSpikes implements SpikeInput {
     private final Tensor spikes;
 

@@ -3,7 +3,7 @@ package org.qlif.cli;
 
 import java.nio.file.Path;
 
-/** Where the checkout lies that the tool was started from. */
+/** The checkout that the tool was started from. */
 final class Installation {
     /** Set by the script {@code ./qlif}; without it, files are looked for from the current folder. */
     private static final String HOME = "qlif.cli.home";

@@ -5,8 +5,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Turns what ends the program from outside, such as Ctrl-C, into a request to its work, which then has some time to come to an end of its own.
- * The program ends with the signal's exit code all the same.
+ * Turns a signal such as Ctrl-C into a request to the running work, which then has some time to finish. The program still ends with the
+ * signal's exit code.
  */
 final class Interruption implements AutoCloseable {
     /** Longer than a training step takes. */
@@ -32,19 +32,19 @@ final class Interruption implements AutoCloseable {
         }
     }
 
-    /** Whether the work is to end. */
+    /** Whether the work should end. */
     boolean requested() {
         return requested;
     }
 
-    /** The work has ended: lets the program go. */
+    /** The work has ended, so the program may exit. */
     @Override
     public void close() {
         ended.countDown();
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException underway) {
-            // It is what ended the work.
+            // This ended the work.
         }
     }
 }

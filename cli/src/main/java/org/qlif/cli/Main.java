@@ -16,7 +16,7 @@ public final class Main {
     private static final Benchmark.Timing TIMING =
             new Benchmark.Timing(Duration.ofSeconds(2), Duration.ofSeconds(15), 15, Duration.ofMillis(50));
 
-    /** Held, since loggers that nobody holds forget their settings. */
+    /** Referenced here, since loggers without references lose their settings. */
     private static Logger logger;
 
     private Main() {}
@@ -26,7 +26,7 @@ public final class Main {
         if (System.getProperty(LOG_FORMAT) == null) {
             System.setProperty(LOG_FORMAT, "qlif: %5$s%n");
         }
-        // Commands name the device that runs; only what a choice passed over is news.
+        // Commands print the device that runs; only devices that were passed over are worth a message.
         logger = Logger.getLogger("org.qlif");
         logger.setFilter(
                 record -> record.getLevel() != Level.INFO || record.getMessage().contains("passed over"));
@@ -36,19 +36,19 @@ public final class Main {
                 new PrintWriter(System.out, true), new PrintWriter(System.err, true), TIMING, Main::progress, debug);
         int exitCode = cli.run(arguments);
         drainStderr();
-        // Whatever has swallowed it meanwhile.
+        // Even if something has swallowed it in the meantime.
         System.exit(exitCode == 0 && output.failure() != null ? Cli.FAILED : exitCode);
     }
 
-    /** A progress bar is drawn if stderr is a terminal, whose width the script {@code ./qlif} says: here, it is a pipe. */
+    /** A progress bar is drawn if stderr is a terminal. The script {@code ./qlif} passes on its width, since stderr is a pipe here. */
     private static Progress progress() {
         int columns = Integer.getInteger("qlif.cli.stderr.columns", 0);
         return columns > 0 ? new Progress(System.out, System.err, columns) : new Progress(System.out);
     }
 
     /**
-     * Waits until the process that passes stderr on has written all of it, so that nothing comes after the tool's end. The
-     * script {@code ./qlif} puts it there and names it.
+     * Waits until the process that passes on stderr has written everything, so that nothing is printed after the tool has ended. The script
+     * {@code ./qlif} starts that process and passes on its id.
      */
     private static void drainStderr() {
         String reader = System.getProperty("qlif.cli.stderr.reader", "");

@@ -8,7 +8,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /**
- * Reads the constants of an enum by the names that they print, which picocli's own converter does not name where it refuses.
+ * Reads enum constants by the names that they print. Unlike picocli's own converter, it lists them in its message.
  *
  * @param <E> the enum
  */

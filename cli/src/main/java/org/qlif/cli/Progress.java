@@ -9,14 +9,14 @@ import org.qlif.training.TerminalBar;
 import org.qlif.training.TrainingListener;
 
 /**
- * Where the progress of long work is told.
+ * Reports the progress of long work.
  *
- * @param lines where lines go
- * @param bar where a progress bar is drawn, a terminal; null for none
+ * @param lines receives lines
+ * @param bar a terminal for a progress bar; null for none
  * @param columns the terminal's width
  */
 record Progress(PrintStream lines, PrintStream bar, int columns) {
-    /** A bar that is drawn nowhere. */
+    /** A bar that is not drawn. */
     static final Bar NO_BAR = new Bar() {
         @Override
         public void reached(long done) {}
@@ -32,14 +32,14 @@ record Progress(PrintStream lines, PrintStream bar, int columns) {
 
     /** The progress of one piece of work. */
     interface Bar extends AutoCloseable {
-        /** So much of it is done. */
+        /** Sets how much is done. */
         void reached(long done);
 
         @Override
         void close();
     }
 
-    /** A bar for a task of so many parts; it is drawn nowhere if these are none, or there is no terminal. */
+    /** A bar for a task of {@code parts} parts; it is not drawn if there are none or there is no terminal. */
     Bar bar(String task, long parts) {
         if (bar == null || parts == 0) {
             return NO_BAR;

@@ -7,7 +7,7 @@ import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
-/** The root of the command tree: it does nothing but hold the commands and what they have in common. */
+/** The root of the command tree: it only holds the commands and what they have in common. */
 @Command(
         name = "qlif",
         description = "Quantum-inspired leaky integrate-and-fire neurons on the JVM.",
@@ -47,7 +47,7 @@ final class QlifCommand {
         return debug || debugByDefault;
     }
 
-    /** The library's version, and that of the Java that runs. */
+    /** The versions of the library and of Java. */
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {

@@ -64,7 +64,7 @@ final class ReconstructCommand implements Callable<Integer> {
     @Mixin
     private DeviceOption device;
 
-    /** A command that tells its progress there. */
+    /** A command that reports its progress there. */
     ReconstructCommand(Supplier<Progress> progress) {
         this.progress = progress;
     }

@@ -9,7 +9,7 @@ final class Refusal {
     private Refusal() {}
 
     /**
-     * The library names the argument first, such as {@code clipGrad: got …}; the options have the same names in the manner of
+     * The library's messages begin with the argument's name, such as {@code clipGrad: got …}; the option has the same name in the style of
      * the command line, {@code --clip-grad}.
      */
     static ParameterException of(CommandSpec command, IllegalArgumentException refusal) {

@@ -61,7 +61,7 @@ import picocli.CommandLine.Spec;
             "  ./qlif run layer.safetensors --input current.npy --output voltages.npy --result voltages"
         })
 final class RunCommand implements Callable<Integer> {
-    /** Rows whose class is printed. */
+    /** The number of rows whose class is printed. */
     private static final int SHOWN = 10;
 
     private static final int MOST_STEPS = 1000;
@@ -114,7 +114,7 @@ final class RunCommand implements Callable<Integer> {
     @Mixin
     private ThreadsOption threads;
 
-    /** What a run came to: arrays by name, the first of them the default, and facts for the reader. */
+    /** The results of a run: arrays by name, of which the first is the default, and facts to print. */
     private record Results(Map<String, Tensor> arrays, Map<String, Object> facts) {}
 
     @Override
@@ -219,7 +219,7 @@ final class RunCommand implements Callable<Integer> {
         arrays.put("voltages", voltages);
     }
 
-    /** What the library calls its input is the option of that name here. */
+    /** The library's argument names are options here. */
     private <T> T named(Supplier<T> call) {
         try {
             return call.get();
@@ -279,7 +279,7 @@ final class RunCommand implements Callable<Integer> {
         return new Results(arrays, facts);
     }
 
-    /** The place of the greatest output in each row; of the first, if several are. */
+    /** The index of the greatest output in each row, the first one of equal ones. */
     private static int[] classes(float[] outputs, int rows, int width) {
         int[] classes = new int[rows];
         for (int row = 0; row < rows; row++) {
@@ -292,7 +292,7 @@ final class RunCommand implements Callable<Integer> {
         return classes;
     }
 
-    /** The input as spikes: what has the network's inputs last and three axes is spikes, the rest are images. */
+    /** The input as spikes: an array of three axes with the network's inputs last is spikes, any other is images. */
     private SpikeInput spikes(Tensor given, Checkpoint checkpoint) {
         long inputs = checkpoint.network().inputs();
         String expected = "images, U8 (B, " + inputs + ") or (B, height, width), or spikes, U8 or F32 (T, B, " + inputs
@@ -356,7 +356,7 @@ final class RunCommand implements Callable<Integer> {
             long label = given.type() == DType.U8
                     ? given.segment().get(ValueLayout.JAVA_BYTE, i) & 0xff
                     : given.segment().getAtIndex(ValueLayout.JAVA_LONG, i);
-            // A label that no output stands for would look like a mistake of the network.
+            // A label without an output would look like an error of the network.
             if (label < 0 || label >= outputs) {
                 throw new FileFormatException(
                         labels, "got " + label + " at index " + i + ", expected a class, 0 to " + (outputs - 1));

@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The option {@code --set}, alike in every command that chooses a configuration. */
+/** The option {@code --set}, the same in every command that chooses a configuration. */
 final class SetOption {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command;

@@ -13,7 +13,7 @@ import picocli.CommandLine.TypeConversionException;
  * @param neurons N
  */
 record Shape(long steps, long batch, long neurons) {
-    /** Tensors lie on the Java heap, where an array ends about here. */
+    /** Tensors are on the Java heap, where this is about the longest array. */
     private static final long LARGEST = Integer.MAX_VALUE - 8;
 
     /** T * B * N. */

@@ -176,7 +176,7 @@ final class SimulateCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print one JSON object.")
     private boolean json;
 
-    /** A command that tells {@code progress} of long files. */
+    /** A command that reports the progress of long files. */
     SimulateCommand(Supplier<Progress> progress) {
         this.progress = progress;
     }
@@ -217,7 +217,7 @@ final class SimulateCommand implements Callable<Integer> {
         }
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
-            // A number that is none has no JSON: it is null.
+            // NaN and infinities don't exist in JSON; they become null.
             out.println(new GsonBuilder()
                     .serializeNulls()
                     .disableHtmlEscaping()
@@ -279,7 +279,7 @@ final class SimulateCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--config: " + Printable.path(config) + ": " + refusal.getMessage(), refusal);
         }
-        // Together, since the decision that a snapshot has may come from either.
+        // Together, since either may set a snapshot's decision.
         Set<String> names = set.settings().stream().map(SimulateCommand::name).collect(Collectors.toSet());
         List<String> settings = new ArrayList<>(file.settings());
         settings.removeIf(setting -> names.contains(name(setting)));
@@ -323,7 +323,7 @@ final class SimulateCommand implements Callable<Integer> {
         Samples samples = SignalFile.read(modulationFile(), Traces.EXTERNAL_MODULATION);
         note("--modulation", samples);
         Simulation modulated = simulation.modulation(samples);
-        // Where nothing else says how long the run is, or how many neurons it has.
+        // Used if nothing else sets the length of the run or its number of neurons.
         if (input == null && steps == null) {
             modulated = modulated.steps(samples.steps());
         }
@@ -361,7 +361,7 @@ final class SimulateCommand implements Callable<Integer> {
         }
     }
 
-    /** What is not finite is allowed, and seldom meant. */
+    /** Numbers that are not finite are allowed, but rarely intended. */
     private void note(String option, Samples samples) {
         if (samples.notFinite() > 0) {
             PrintWriter err = spec.commandLine().getErr();
@@ -372,7 +372,7 @@ final class SimulateCommand implements Callable<Integer> {
         }
     }
 
-    /** Before the run, which alone knows its traces for sure. */
+    /** A check before the run; only the run knows its traces for certain. */
     private void requireTrace(NeuronConfig chosen) {
         List<String> names = new ArrayList<>(List.of(Traces.INPUT));
         if (!modulation.equals("none")) {
@@ -388,7 +388,7 @@ final class SimulateCommand implements Callable<Integer> {
         }
     }
 
-    /** The neuron as it was asked for, which is shorter than all that it is. */
+    /** The neuron as it was requested, which is shorter than its whole configuration. */
     private String title(Traces traces) {
         Simulation run = traces.simulation();
         StringJoiner asked = new StringJoiner(" ");
@@ -494,7 +494,7 @@ final class SimulateCommand implements Callable<Integer> {
         return settings;
     }
 
-    /** Reads a preset's name, and qlif, as people call the default beside lif. */
+    /** Reads a preset's name; also qlif, an obvious name for the default beside lif. */
     static final class PresetConverter implements ITypeConverter<Preset> {
         @Override
         public Preset convert(String text) {

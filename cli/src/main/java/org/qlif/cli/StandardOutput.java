@@ -16,11 +16,11 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
- * The standard output, whose failures can't be passed over: the first ends the work by an error that no {@link PrintStream} or
- * {@link java.io.PrintWriter} swallows, and every later use throws it again.
+ * The standard output, whose failures can't be ignored: the first one ends the work with an error that no {@link PrintStream} or {@link
+ * java.io.PrintWriter} swallows, and every later use throws it again.
  */
 public final class StandardOutput extends OutputStream {
-    /** What was printed did not arrive. An error, since code between the printing and its caller may go on after an exception. */
+    /** Thrown if output could not be written. An error, since code in between may continue after an exception. */
     public static final class Failure extends IOError {
         private static final long serialVersionUID = 1L;
 
@@ -38,7 +38,7 @@ public final class StandardOutput extends OutputStream {
             return message;
         }
 
-        /** Whether the reader of a pipe has left, which is its right, as of {@code head -1}; nobody needs to be told. */
+        /** Whether the reader of a pipe has gone, as {@code head -1} does; that needs no message. */
         public boolean readerGone() {
             return readerGone;
         }
@@ -55,7 +55,7 @@ public final class StandardOutput extends OutputStream {
         this.peer = peer;
     }
 
-    /** Takes the place of {@link System#out}, from now on. */
+    /** Replaces {@link System#out}. */
     public static StandardOutput install() {
         StandardOutput output = new StandardOutput(new FileOutputStream(FileDescriptor.out), Peer.find());
         System.setOut(new PrintStream(new BufferedOutputStream(output), true, System.out.charset()));
@@ -82,7 +82,7 @@ public final class StandardOutput extends OutputStream {
         }
     }
 
-    /** Nothing is kept here; this notices a reader who has left although nothing is to be written. */
+    /** There is nothing to flush, but this detects that the reader has gone. */
     @Override
     public synchronized void flush() {
         requireSound();
@@ -102,7 +102,7 @@ public final class StandardOutput extends OutputStream {
         throw failure;
     }
 
-    /** Whoever reads, as far as the system's {@code poll} tells. */
+    /** The reader, as far as the system's {@code poll} shows. */
     private static final class Peer {
         /** POLLERR and POLLHUP, the same on Linux and macOS: a pipe or socket whose other end is closed. */
         private static final int GONE = 0x8 | 0x10;

@@ -7,14 +7,14 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The option {@code --threads}, alike in every command that runs a kernel. */
+/** The option {@code --threads}, the same in every command that runs a kernel. */
 final class ThreadsOption {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command;
 
     /**
-     * Threads beyond the processors have no use but to show that they change nothing; each keeps 2 MiB of scratch and takes its turn
-     * at every call.
+     * More threads than processors are only useful to show that they change nothing; each has 2 MiB of scratch and takes part in every
+     * call.
      */
     private static final int ENOUGH = 64;
 
@@ -27,7 +27,7 @@ final class ThreadsOption {
                     + ", or to the number of processors if that is more (default: one per processor).")
     private Integer threads;
 
-    /** The options of a kernel with so many threads. */
+    /** The options of a kernel with this number of threads. */
     KernelOptions options() {
         if (threads == null) {
             return KernelOptions.defaults();

@@ -33,13 +33,13 @@ final class TraceFile {
         SAFETENSORS
     }
 
-    /** The earliest that a zip archive can tell, so that the same traces give the same bytes. */
+    /** The earliest time that a zip archive can store, so that equal traces give equal bytes. */
     private static final LocalDateTime NO_TIME = LocalDateTime.of(1980, 1, 1, 0, 0);
 
-    /** From so many lines on a table takes seconds. */
+    /** A table with this number of lines takes seconds. */
     private static final int MANY_LINES = 100_000;
 
-    /** Lines between two looks at the bar. */
+    /** The number of lines between two updates of the bar. */
     private static final int LINES_A_BAR = 10_000;
 
     private final Kind kind;
@@ -50,7 +50,7 @@ final class TraceFile {
         this.file = file;
     }
 
-    /** Whether the name of {@code file} says what kind it is. */
+    /** Whether the name of {@code file} has a known ending. */
     static boolean isNamed(Path file) {
         return kind(file) != null;
     }
@@ -71,9 +71,9 @@ final class TraceFile {
     }
 
     /**
-     * Finds out now what would keep it from being written.
+     * Prepares the file, and throws if it can't be written.
      *
-     * @param option the option that named the file, whose name {@linkplain #isNamed says} what kind it is
+     * @param option the option that names the file, whose name {@linkplain #isNamed says} what kind it is
      */
     static TraceFile prepare(String option, Path file) throws IOException {
         return new TraceFile(kind(file), OutputFile.prepare(option, file));
@@ -82,8 +82,8 @@ final class TraceFile {
     /**
      * Writes the file.
      *
-     * @param trace what goes into a file of one array
-     * @param progress where the progress of a long table is drawn
+     * @param trace the trace for a file of one array
+     * @param progress reports the progress of a long table
      */
     void write(Traces traces, String trace, Progress progress) throws IOException {
         switch (kind) {
@@ -116,7 +116,7 @@ final class TraceFile {
     }
 
     private static void npz(WritableByteChannel channel, Traces traces) throws IOException {
-        // Closing it would close the channel, which is for others to do.
+        // Closing it would close the channel, which others do.
         ZipOutputStream zip = new ZipOutputStream(Channels.newOutputStream(channel));
         zip.setLevel(Deflater.BEST_SPEED);
         for (String name : traces.names()) {
@@ -169,7 +169,7 @@ final class TraceFile {
                 : Float.toString(value);
     }
 
-    /** The path that was asked for. */
+    /** The requested path. */
     @Override
     public String toString() {
         return file.toString();

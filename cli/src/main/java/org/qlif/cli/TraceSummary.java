@@ -6,13 +6,13 @@ import java.util.Map;
 import org.qlif.simulation.Traces;
 
 /**
- * A trace in a few numbers, of what is finite in it; NaN where nothing is.
+ * A trace in a few numbers, over its finite values; NaN if there are none.
  *
  * @param least the least
  * @param mean the mean
  * @param greatest the greatest
  * @param last the mean over the neurons at the last step
- * @param notFinite how many values are NaN or infinite
+ * @param notFinite the number of values that are NaN or infinite
  */
 record TraceSummary(double least, double mean, double greatest, double last, int notFinite) {
     static TraceSummary of(Traces traces, String name) {
@@ -40,7 +40,7 @@ record TraceSummary(double least, double mean, double greatest, double last, int
         return new TraceSummary(least, sum / counted, greatest, lastSum / lastCounted, values.length - counted);
     }
 
-    /** The numbers by name, null for those that are none. */
+    /** The numbers by name, null for NaN. */
     Map<String, Object> report() {
         Map<String, Object> report = new LinkedHashMap<>();
         report.put("least", orNull(least));

@@ -56,7 +56,7 @@ import picocli.CommandLine.Spec;
             "  ./qlif train --neuron default --epochs 1 --train-images 1000 --test-images 1000"
         })
 final class TrainCommand implements Callable<Integer> {
-    /** The defaults have their place in the training module; here they only show. */
+    /** The training module defines the defaults; here they are only displayed. */
     private static final TrainingOptions DEFAULTS = TrainingOptions.builder().build();
 
     private static final String SHOW_DEFAULT = " (default: ${DEFAULT-VALUE}).";
@@ -132,7 +132,7 @@ final class TrainCommand implements Callable<Integer> {
     @Mixin
     private DeviceOption device;
 
-    /** A command that tells its progress there. */
+    /** A command that reports its progress there. */
     TrainCommand(Supplier<Progress> progress) {
         this.progress = progress;
     }
@@ -145,9 +145,9 @@ final class TrainCommand implements Callable<Integer> {
                     "--full: only valid for a new training; --resume continues with the saved settings");
         }
         new DistinctFiles(spec).read("--resume", resume).written("--plot", plot);
-        // A checkpoint may replace the file that the training goes on from.
+        // A checkpoint may replace the file that the training was resumed from.
         new DistinctFiles(spec).read("--plot", plot).written("--checkpoint", checkpoint);
-        // The kit looks for one that runs the whole network.
+        // The network kit chooses one that runs the whole network.
         Device chosen = engine == TrainingEngine.Name.QLIF
                 ? device.named()
                 : device.resolve().device();
@@ -196,7 +196,7 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    /** What a script would read. */
+    /** The output for scripts. */
     private static Map<String, Object> summary(TrainingResult result) {
         Map<String, Object> report = new LinkedHashMap<>();
         report.put("test_accuracy", result.epochs().getLast().testAccuracy());
@@ -225,7 +225,7 @@ final class TrainCommand implements Callable<Integer> {
                 report(Training.run(options, progress.get().training(), interruption::requested));
                 return 0;
             } catch (TrainingStoppedException stopped) {
-                // Said before the program may end.
+                // Printed before the program may exit.
                 PrintWriter err = spec.commandLine().getErr();
                 err.println("qlif: " + stopped.getMessage() + "; to go on: " + resumption());
                 err.flush();
@@ -234,7 +234,7 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    /** The command that goes on with what was saved, and goes on saving it. The file does not say where the images are. */
+    /** The command that resumes the saved training and keeps saving it. The file does not contain the path of the images. */
     private String resumption() {
         String file = shellWord(checkpoint);
         Path data = arguments.data();
@@ -242,13 +242,13 @@ final class TrainCommand implements Callable<Integer> {
                 + (data == null ? "" : " --data " + shellWord(data));
     }
 
-    /** A path as a shell reads it. */
+    /** A path, quoted for a shell. */
     static String shellWord(Path path) {
         String text = Printable.path(path);
         return text.matches("[\\w./:@%+=,-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
     }
 
-    /** Those of a run that is resumed, or the defaults, and what was given beside. */
+    /** The options of a resumed run, or the defaults, with those on the command line. */
     private TrainingOptions options(Device chosen) throws IOException {
         TrainingOptions.Builder options;
         if (resume != null) {

@@ -14,11 +14,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
-/** The options that say what network is trained and how, alike in every command that trains one. */
+/** The options for a network and its training, the same in every command that trains one. */
 final class TrainingArguments {
     private static final String SHOW_DEFAULT = " (default: ${DEFAULT-VALUE}).";
 
-    /** What sets options that LIF neurons do not have. */
+    /** The arguments that set options LIF neurons don't have. */
     private static final List<String> QLIF_ALONE = List.of("--spike-value", "--no-quantum", "--no-dsp");
 
     private final TrainingOptions defaults;
@@ -127,7 +127,7 @@ final class TrainingArguments {
     @Mixin
     private ThreadsOption threads;
 
-    /** Options whose defaults, which have their place in the training module, are these. */
+    /** Options with these defaults, which the training module defines. */
     TrainingArguments(TrainingOptions defaults) {
         this.defaults = defaults;
         hidden = defaults.hidden();
@@ -149,7 +149,7 @@ final class TrainingArguments {
         return data;
     }
 
-    /** Sets in {@code options} what was given on the command line of {@code command}, and returns them. */
+    /** Sets the options given on the command line of {@code command}, and returns {@code options}. */
     TrainingOptions.Builder applyTo(CommandSpec command, TrainingOptions.Builder options) {
         options.data(data == null ? Installation.file(defaults.data()) : data)
                 .threads(threads.options().threads());
@@ -179,7 +179,7 @@ final class TrainingArguments {
         return options;
     }
 
-    /** What was given of the neuron's options: those with names of their own first. */
+    /** The given options of the neuron; those with arguments of their own first. */
     private List<String> settings() {
         List<String> settings = new ArrayList<>();
         if (noQuantum) {

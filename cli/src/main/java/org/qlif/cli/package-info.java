@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The command line tool {@code qlif}: what can run here, does it compute right, how fast, and does it learn. */
+/** The command line tool {@code qlif}: lists devices, verifies and measures them, simulates and trains. */
 package org.qlif.cli;

@@ -7,14 +7,14 @@ import java.util.List;
 import org.qlif.Tensor;
 import org.qlif.conformance.GoldenResult.Deviation;
 
-/** Collects how far results are from what a golden case expects. */
+/** Collects the deviations of results from a golden case. */
 final class Comparison {
     private static final double ABSOLUTE = 1e-5;
     private static final double FORWARD_RELATIVE = 1e-4;
     private static final double GRADIENT_RELATIVE = 5e-4;
     private static final double NORMALS = 1e-6;
 
-    /** More say nothing more, and a line has an end. */
+    /** The number of mismatches to list; more would not help. */
     private static final int PROBLEMS_SHOWN = 8;
 
     private final List<String> problems = new ArrayList<>();
@@ -106,7 +106,7 @@ final class Comparison {
             double wanted = expected.getFloat(i);
             largest = Math.max(largest, Math.abs(wanted));
             double difference = Math.abs(actual.getFloat(i) - wanted);
-            // Written so that a NaN on either side counts as the worst there is.
+            // Written so that a NaN on either side counts as the worst deviation.
             if (!(difference <= error)) {
                 error = Double.isNaN(difference) ? Double.POSITIVE_INFINITY : difference;
             }

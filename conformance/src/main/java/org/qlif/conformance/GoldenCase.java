@@ -23,9 +23,9 @@ import org.qlif.io.FileFormatException;
 import org.qlif.io.Safetensors;
 import org.qlif.spi.Printable;
 
-/** A golden file with its configuration understood; see the README beside the files for what they hold. */
+/** A golden file with its parsed configuration; the README beside the files describes their content. */
 public final class GoldenCase {
-    /** What a file is a case of. */
+    /** The subject of a case. */
     public enum Model {
         /** The QLIF model, forward and backward. */
         QLIF,
@@ -55,7 +55,7 @@ public final class GoldenCase {
             ROUND,
             "sampling");
 
-    /** Options that no key sets: whether there is noise the tensors tell, and parameters are tensors. */
+    /** Options that no key sets: the tensors show whether there is noise, and parameters are tensors. */
     private static final Set<String> WITHOUT_KEY = Set.of(
             "stochastic",
             "v_th",
@@ -72,7 +72,7 @@ public final class GoldenCase {
     /** Norse's name for {@link Surrogate#FAST_SIGMOID}. */
     private static final String SUPERSPIKE = "SUPERSPIKE";
 
-    /** Hundreds of times the largest golden file, and what leaves room for a run's results below a gigabyte. */
+    /** Hundreds of times the size of the largest golden file, and small enough to keep a run's results below a gigabyte. */
     static final long MAX_FILE_BYTES = 1 << 27;
 
     private static final Set<String> RNG_KEYS = Set.of("seed", "stream", "step_offset", "element_offset");
@@ -118,7 +118,7 @@ public final class GoldenCase {
         return read(file, Arena.ofAuto());
     }
 
-    /** The same with the tensors in memory of {@code arena}, with which the result ends. */
+    /** The same with the tensors in memory of {@code arena}, which is their lifetime. */
     static GoldenCase read(Path file, Arena arena) throws IOException {
         try {
             return new GoldenCase(Safetensors.read(file, arena, MAX_FILE_BYTES));
@@ -138,7 +138,7 @@ public final class GoldenCase {
         return name;
     }
 
-    /** What this is a case of. */
+    /** The subject of this case. */
     public Model model() {
         return model;
     }
@@ -153,7 +153,7 @@ public final class GoldenCase {
         return config;
     }
 
-    /** Which numbers an RNG case holds; null for other models. */
+    /** The draws of an RNG case; null for other models. */
     public DrawStream draws() {
         return draws;
     }
@@ -179,7 +179,7 @@ public final class GoldenCase {
                 QlifConfig.builder().noise(noise -> noise.withEnabled(normals)).build(), values);
     }
 
-    /** The rates start where they are for this dt a step: what a case runs with are its own. */
+    /** The rates start at values that are legal for this dt; a case has tensors of its own for them. */
     private NeuronConfig lif(Map<String, Value> values) {
         LifConfig usual = LifConfig.defaults();
         Value dt = values.get("dt");
@@ -209,7 +209,7 @@ public final class GoldenCase {
         return built(() -> config.with(settings));
     }
 
-    /** What sets which option. */
+    /** The option that each key sets. */
     private static Map<String, ConfigOption> keys(NeuronConfig config) {
         Map<String, ConfigOption> keys = new HashMap<>();
         for (ConfigOption option : config.options()) {
@@ -261,7 +261,7 @@ public final class GoldenCase {
             JsonToken kind = json.peek();
             Object content = switch (kind) {
                 case BOOLEAN -> json.nextBoolean(where);
-                // Numbers stay text until the key says which kind it asks for.
+                // Numbers stay text until the key determines their kind.
                 case NUMBER -> new Digits(json.nextNumber(where));
                 case STRING -> json.nextString(where);
                 default ->
@@ -285,7 +285,7 @@ public final class GoldenCase {
         }
     }
 
-    /** One value of the configuration, which knows where it stands so that a refusal can say so. */
+    /** One value of the configuration, with its place for messages. */
     private record Value(Path file, String key, Object content) {
         double number() {
             if (content instanceof Digits digits) {
@@ -294,7 +294,7 @@ public final class GoldenCase {
             throw refused("a number");
         }
 
-        /** The text of this value for {@code option}, whose range is the configuration's to check. */
+        /** The text of this value for {@code option}; the configuration checks the range. */
         String text(ConfigOption option, NeuronConfig config) {
             if (key.equals(ROUND)) {
                 return flag() ? "ROUND" : "DRAW";

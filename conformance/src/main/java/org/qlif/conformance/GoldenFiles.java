@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * What paths stand for.
+ * The files that paths stand for.
  *
  * @param files the golden files, to be read
  * @param missed the paths that could not be followed
@@ -26,7 +26,7 @@ public record GoldenFiles(List<Path> files, List<Missed> missed) {
         missed = List.copyOf(missed);
     }
 
-    /** Whether there is nothing to verify and nothing to report of it, but that there is nothing. */
+    /** Whether there is nothing to verify and nothing else to report. */
     public boolean isEmpty() {
         return files.isEmpty() && missed.stream().allMatch(Missed::absent);
     }

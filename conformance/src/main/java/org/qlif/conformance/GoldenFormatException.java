@@ -5,13 +5,13 @@ import java.nio.file.Path;
 import org.qlif.spi.Printable;
 
 /**
- * A golden file is not what its format asks for; the message names the file, what came, and what was expected. It is one line of
- * bounded length, whatever the file holds and is called.
+ * Thrown if a golden file violates its format. The message names the file, what was found and what was expected. It is one line of bounded
+ * length, whatever the file's content and name.
  */
 public final class GoldenFormatException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** Names within a problem are cut where it is put together; this is for what slipped through. */
+    /** Names within a problem are usually cut where the message is made; this cuts the rest. */
     private static final int LIMIT = 800;
 
     private final String problem;

@@ -16,9 +16,9 @@ import org.qlif.Tensor;
 import org.qlif.io.Safetensors;
 
 /**
- * Which tensors a case may hold, and what each has to be. All of a file is checked before anything runs: a tensor that no
- * comparison uses, a shape that does not fit the others, or an expected value that no result could be held against would
- * otherwise let a case pass that has shown nothing.
+ * The tensors that a case may have, with their types and shapes. The whole file is checked before anything runs: a tensor that no
+ * comparison uses, a shape that does not fit the others, or an expected value that has no result to compare with would otherwise let a case
+ * pass without testing anything.
  */
 final class GoldenLayout {
     static final String EXPECT = "expect_";
@@ -41,15 +41,15 @@ final class GoldenLayout {
     static final String EXPECT_NORMALS = "expect_normals";
 
     /**
-     * The most elements of a tensor, about a hundred times those of the largest golden case. A shape with an extent of 0 takes no
-     * bytes in a file, but a run over it can take memory by the other extents, so that 0 counts as 1.
+     * The most elements of a tensor, about a hundred times those of the largest golden case. A shape with an extent of 0 takes no bytes in
+     * a file, but a run over it can take memory for the other extents, so 0 counts as 1.
      */
     private static final long MAX_ELEMENTS = 1 << 20;
 
-    /** The most wires, by which uniforms may outnumber the rest. */
+    /** The maximum number of wires, the factor by which uniforms may outnumber other elements. */
     private static final long MAX_WIRES = 64;
 
-    /** What the shape of a tensor follows from. */
+    /** What determines the shape of a tensor. */
     private enum Form {
         /** (T, B, N). */
         RUN,
@@ -71,7 +71,7 @@ final class GoldenLayout {
 
     private static final Map<String, Form> RNG = Map.of(EXPECT_UNIFORMS, Form.UNIFORMS, EXPECT_NORMALS, Form.RUN);
 
-    /** Those of a model of neurons, as its tables say. */
+    /** The forms for a model of neurons, from its tables. */
     private static Map<String, Form> forms(NeuronConfig config) {
         Map<String, Form> forms = new HashMap<>(Map.of(
                 INPUT,
@@ -89,7 +89,7 @@ final class GoldenLayout {
                 EXPECT_GRAD + INPUT,
                 Form.RUN));
         switch (config) {
-            // A case may bring draws that its configuration does not take.
+            // A case may have draws that its configuration does not use.
             case QlifConfig _ -> forms.putAll(Map.of(UNIFORMS, Form.UNIFORMS, NORMALS, Form.RUN));
             case LifConfig _ -> {}
         }
@@ -165,7 +165,7 @@ final class GoldenLayout {
         }
     }
 
-    /** Before anything is allocated for the case. */
+    /** Called before anything is allocated for the case. */
     private void requireBounded() {
         for (String name : tensors.names()) {
             long allowed = name.equals(UNIFORMS) ? MAX_ELEMENTS * MAX_WIRES : MAX_ELEMENTS;
@@ -262,7 +262,7 @@ final class GoldenLayout {
         }
     }
 
-    /** How many uniforms a decision takes: as the configuration says, or as the tensor has where it takes none. */
+    /** The number of uniforms of a decision: that of the configuration, or that of the tensor if the configuration uses none. */
     private long wires(long[] shape) {
         long taken = golden.config() == null ? 0 : golden.config().uniformsPerStep();
         if (taken == 0) {
@@ -317,7 +317,7 @@ final class GoldenLayout {
         }
     }
 
-    /** A kernel refuses such a value, too, but by another name. */
+    /** A kernel also refuses such a value, but under another name. */
     private void requireRange(String name, Tensor tensor) {
         NeuronParameter parameter = golden.config().parameters().stream()
                 .filter(each -> name.equals(PARAM + each.symbol()))

@@ -6,21 +6,21 @@ import java.util.Locale;
 import org.qlif.spi.Printable;
 
 /**
- * What came of one golden case on a device.
+ * The result of a golden case on a device.
  *
- * @param file the file of the case, or what was to be searched for files
+ * @param file the file of the case, or the path that could not be searched
  * @param outcome whether it passed
- * @param mismatches how many values that must match exactly do not: spikes, or the uniforms of an RNG case
+ * @param mismatches the number of mismatches among values that must match exactly: spikes, or the uniforms of an RNG case
  * @param forward the worst deviation among the results of the forward run; null if none was compared
  * @param gradient the worst deviation among the gradients; null if none was compared
  * @param message what went wrong; empty if it passed
  */
 public record GoldenResult(
         Path file, Outcome outcome, long mismatches, Deviation forward, Deviation gradient, String message) {
-    /** Far above what a comparison or a refusal says; for what an exception of other origin may bring. */
+    /** Far above the length of usual messages; a limit for other exceptions. */
     private static final int MESSAGE_LIMIT = 2000;
 
-    /** What can come of a case. */
+    /** The outcome of a case. */
     public enum Outcome {
         /** Everything agreed. */
         PASSED,
@@ -36,7 +36,7 @@ public record GoldenResult(
      * @param allowed the largest that passes
      */
     public record Deviation(String tensor, double error, double allowed) {
-        /** Whether this passes; what is not a finite number does not, whatever is allowed. */
+        /** Whether this passes; a number that is not finite never does. */
         public boolean within() {
             return Double.isFinite(error) && error <= allowed;
         }
@@ -62,7 +62,7 @@ public record GoldenResult(
         return GoldenCase.name(file);
     }
 
-    /** One line for people: outcome, file, and the worst deviations or the message. */
+    /** One line of text: the outcome, the file, and the worst deviations or the message. */
     public String toLine() {
         StringBuilder line = new StringBuilder(outcome.name()).append(' ').append(Printable.path(file));
         if (forward != null || gradient != null) {

@@ -20,11 +20,11 @@ import java.util.Queue;
 import java.util.Set;
 
 /**
- * Follows paths to golden files. Links are followed, to folders, too; a folder that several lead to is searched once for each path given.
- * What can't be followed is noted, and the search goes on.
+ * Follows paths to golden files. Links are followed, to folders, too; a folder that several links lead to is searched once for each given
+ * path. A path that can't be followed is recorded, and the search continues.
  */
 final class GoldenSearch {
-    /** What a search looks at at most, so that a link to the whole machine ends, too. */
+    /** The maximum number of entries of a search, so that it ends even if a link leads to the whole machine. */
     private static final int MAX_ENTRIES = 100_000;
 
     private static final String SUFFIX = ".safetensors";
@@ -49,7 +49,7 @@ final class GoldenSearch {
         return new GoldenFiles(search.files, search.missed);
     }
 
-    /** What {@code problem} means, in words: the messages of some exceptions are mere paths or nothing. */
+    /** {@code problem} in words: the messages of some exceptions are only paths or empty. */
     static String reason(Path path, IOException problem) {
         return switch (problem) {
             case NoSuchFileException _ when Files.isSymbolicLink(path) -> "a link that leads nowhere";
@@ -62,7 +62,7 @@ final class GoldenSearch {
 
     private void add(Path path) {
         if (path.toString().isEmpty()) {
-            // Java takes it for the current folder, which nobody has named.
+            // Java takes an empty path for the current folder, which was not named.
             miss(path, true, "got an empty path, expected a file or folder");
             return;
         }
@@ -93,11 +93,11 @@ final class GoldenSearch {
     private final class Walk {
         private final Path top;
         private final List<Path> found = new ArrayList<>();
-        /** The true paths of folders that were searched or are to be. */
+        /** The real paths of folders that were or will be searched. */
         private final Set<Path> seen = new HashSet<>();
 
         private final Deque<Path> folders = new ArrayDeque<>();
-        /** Followed last and in order: what is there without a link goes by its own name. */
+        /** Links are followed last and in order, so that files that are reachable without a link keep their own names. */
         private final Queue<Path> links = new PriorityQueue<>();
 
         private int entries;

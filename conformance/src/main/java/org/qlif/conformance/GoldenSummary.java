@@ -8,7 +8,7 @@ package org.qlif.conformance;
  * @param failed the cases that failed
  */
 public record GoldenSummary(int passed, int failed) {
-    /** 0 if cases passed and none failed, else 1: a verification that ran nothing has shown nothing. */
+    /** 0 if cases passed and none failed, else 1: a verification without cases has tested nothing. */
     public int exitCode() {
         return failed == 0 && passed > 0 ? 0 : 1;
     }

@@ -58,7 +58,7 @@ import org.qlif.io.Safetensors;
  * }</pre>
  */
 public final class GoldenVerifier {
-    /** No backend gives a thread less: the neurons of a word of spike bits. */
+    /** The neurons of a word of spike bits, the smallest share of a thread in any backend. */
     private static final long NEURONS_PER_THREAD = 64;
 
     private final Device device;
@@ -71,14 +71,14 @@ public final class GoldenVerifier {
     }
 
     /**
-     * The golden files that {@code paths} stand for: files as they are, folders for the {@code .safetensors} files below them,
-     * by name. Links are followed.
+     * The golden files that {@code paths} stand for: a file for itself, a folder for the {@code .safetensors} files below it, by name.
+     * Links are followed.
      */
     public static GoldenFiles find(List<Path> paths) {
         return GoldenSearch.of(paths);
     }
 
-    /** Verifies what was found, tells {@code each} of every result as it comes, and counts. A path that was missed has failed. */
+    /** Verifies the files, passes each result to {@code each} at once, and counts. A path that could not be followed counts as failed. */
     public GoldenSummary verify(GoldenFiles found, Consumer<GoldenResult> each) {
         GoldenSummary summary = new GoldenSummary(0, 0);
         for (GoldenFiles.Missed missed : found.missed()) {
@@ -95,9 +95,9 @@ public final class GoldenVerifier {
         return result;
     }
 
-    /** Verifies one file. Whatever goes wrong with it, memory that runs out among it, is a failed result. */
+    /** Verifies one file. Any exception, including lack of memory, becomes a failed result. */
     public GoldenResult verify(Path file) {
-        // All memory of a case goes back as it ends, whatever the collector does.
+        // All memory of a case is freed at its end, independently of the garbage collector.
         try (Arena arena = Arena.ofShared()) {
             GoldenCase golden = GoldenCase.read(file, arena);
             long[] shape = GoldenLayout.check(golden);
@@ -142,7 +142,7 @@ public final class GoldenVerifier {
         return comparison.result(tensors.file());
     }
 
-    /** NaN everywhere, which fails wherever a kernel forgets to write. */
+    /** Filled with NaN, so that the comparison fails wherever a kernel does not write. */
     private static Tensor unwritten(Arena arena, long... shape) {
         Tensor tensor = zeros(arena, DType.F32, shape);
         tensor.fill(Float.NaN);
@@ -271,7 +271,7 @@ public final class GoldenVerifier {
             return result;
         }
 
-        /** What the forward run wrote for {@code name}, or null if it is nothing that a run writes. */
+        /** What the forward run wrote for {@code name}, or null if a run does not write it. */
         private Tensor result(String name, Forward forward) {
             if (name.equals(EXPECT_SPIKE_VALUES)) {
                 return forward.spikeValues();
@@ -292,7 +292,7 @@ public final class GoldenVerifier {
             return null;
         }
 
-        /** What the backward run wrote for {@code name}, or null if it is nothing that a run writes. */
+        /** What the backward run wrote for {@code name}, or null if a run does not write it. */
         private Tensor gradient(String name, Backward backward) {
             if (name.equals(EXPECT_GRAD + INPUT)) {
                 return backward.gradInput();

@@ -14,18 +14,18 @@ import java.util.regex.Pattern;
 import org.qlif.spi.Printable;
 
 /**
- * Reads JSON text of a file as a stream, so that nesting costs no stack and duplicate keys are seen. Whatever is not as asked for
- * throws {@link GoldenFormatException}, in words of its own: those of the library are for its callers.
+ * Reads JSON text of a file as a stream, so that nesting costs no stack and duplicate keys are seen. Anything other than what the caller
+ * requests throws {@link GoldenFormatException}, with its own message: the parser's messages are for its callers.
  */
 final class StrictJson {
-    /** Where the library's message says that it stopped: its first mention of a line, before any text of the file. */
+    /** The position in the parser's message: its first mention of a line, before any text of the file. */
     private static final Pattern PLACE = Pattern.compile("^[^$]*? at line (\\d+) column (\\d+) path ");
 
     private final Path file;
     private final String what;
     private final JsonReader json;
 
-    /** Reads {@code text}, which is the {@code what} of {@code file}. */
+    /** Reads {@code text}, the part {@code what} of {@code file}. */
     StrictJson(Path file, String what, String text) {
         this.file = file;
         this.what = what;
@@ -107,7 +107,7 @@ final class StrictJson {
         }
     }
 
-    /** What people call {@code token}. */
+    /** The name of {@code token} in messages. */
     static String name(JsonToken token) {
         return switch (token) {
             case BEGIN_OBJECT -> "a JSON object";
@@ -123,7 +123,7 @@ final class StrictJson {
         };
     }
 
-    /** A name of the file, as messages show it. */
+    /** A name of the file as shown in messages. */
     static String quoted(String name) {
         return "'" + Printable.text(name) + "'";
     }

@@ -21,16 +21,16 @@ import org.qlif.simulation.Traces;
 import org.qlif.simulation.Waveform;
 
 /**
- * What the page offers, as it gets it in JSON: controls, presets, neuron modes, traces, devices. Options, their ranges, defaults and order are
- * those of the configurations' tables; their groups and meanings are those of docs/model.md.
+ * What the page offers, sent to it as JSON: controls, presets, neuron modes, traces, devices. Options, ranges, defaults and order come from
+ * the configurations' tables, groups and meanings from docs/model.md.
  *
  * @param version the library's
  * @param mostNeuronSteps the limit of steps times neurons
  * @param panels the controls, in boxes
- * @param presets settings of QLIF under a name
- * @param modes the neuron modes of the page that QLIF first had
- * @param traces what can be plotted, a list for each model, by the models' names in keys
- * @param devices what can run here, and what can't
+ * @param presets named settings of QLIF
+ * @param modes the neuron modes of QLIF's original page
+ * @param traces what can be plotted, a list for each model, by the model's name in keys
+ * @param devices the devices, whether they can run here or not
  */
 record Catalogue(
         String version,
@@ -40,26 +40,26 @@ record Catalogue(
         List<Mode> modes,
         Map<String, List<Named>> traces,
         List<DeviceChoice> devices) {
-    /** The most steps of a run. */
+    /** The maximum number of steps of a run. */
     static final int MOST_STEPS = 5_000;
 
-    /** The most neurons of a run. */
+    /** The maximum number of neurons of a run. */
     static final int MOST_NEURONS = 200;
 
-    /** Bounds what a request can cost: a page has no use for more, each of them a number of every plot. */
+    /** Bounds the cost of a request. The page has no use for more: each neuron-step is a number in every plot. */
     static final int MOST_NEURON_STEPS = 100_000;
 
     static final int STEPS = 500;
     static final int NEURONS = 10;
     static final long SEED = 42;
 
-    /** What LIF's input is multiplied with: its current adds up over 1 / (dt·tau_syn_inv) steps, 5 by default. */
+    /** The factor for LIF's input: its current adds up over 1 / (dt·tau_syn_inv) steps, 5 by default. */
     static final double LIF_SCALE = 0.2;
 
-    /** A heading for each group of options, in the page's order; {@code ""} has those that stand alone. */
+    /** The heading of each group of options, in the page's order; {@code ""} is for options without a group. */
     private static final Map<String, String> TITLES = titles();
 
-    /** What traces are called; their symbols are those of files. */
+    /** The titles of traces, by the symbols that files use. */
     private static final Map<String, String> TRACE_TITLES = Map.ofEntries(
             Map.entry(Traces.SPIKE_VALUES, "Spike value y"),
             Map.entry("p", "Spike probability p"),
@@ -83,7 +83,7 @@ record Catalogue(
      * A neuron mode.
      *
      * @param decision {@code qubit} or {@code classic}
-     * @param settings what it sets, by key; all modes set the same keys
+     * @param settings its settings, by key; all modes have the same keys
      */
     record Mode(String name, String decision, Map<String, String> settings) {}
 
@@ -94,7 +94,7 @@ record Catalogue(
      * A device.
      *
      * @param available whether it can run here
-     * @param remarks what is to be said against it
+     * @param remarks its obstacles and cautions
      */
     record DeviceChoice(String name, String description, boolean available, List<String> remarks) {}
 
@@ -257,7 +257,7 @@ record Catalogue(
                                 number(
                                         RunRequest.LIF_SCALE,
                                         "input scale",
-                                        "what the compared neuron's input is multiplied with; LIF's current adds up, over 5 steps by"
+                                        "the factor for the compared neuron's input; LIF's current adds up, over 5 steps by"
                                                 + " default",
                                         new Slider(0, 2, 0.05),
                                         -1e6,
@@ -275,7 +275,7 @@ record Catalogue(
                 id, "run", title, null, controls.stream().flatMap(part -> part).toList());
     }
 
-    /** The numbers that waveforms are made with, each for the shapes that have it. */
+    /** The parameters of waveforms, each for the shapes that have it. */
     private static Stream<Panel.Control> waveform(String key) {
         return Stream.of(Waveform.Parameter.values()).map(parameter -> {
             Map<String, String> defaults = new LinkedHashMap<>();
@@ -422,7 +422,7 @@ record Catalogue(
         return List.copyOf(modes);
     }
 
-    /** A mode is what a deterministic neuron is not: noise and draws, and one mechanism. */
+    /** A mode: noise and draws on or off, and one mechanism. */
     private static Mode mode(String name, String decision, Map<String, String> mechanism, boolean stochastic) {
         boolean qubit = decision.equals("qubit");
         Map<String, String> settings = new LinkedHashMap<>();
@@ -437,7 +437,7 @@ record Catalogue(
         return new Mode(name, decision, settings);
     }
 
-    /** What is not plotted anyway. */
+    /** The traces that are not plotted by default. */
     private static List<Named> traces(NeuronConfig model) {
         return Stream.concat(
                         Stream.of(Traces.SPIKE_VALUES),
@@ -446,7 +446,7 @@ record Catalogue(
                 .toList();
     }
 
-    /** Whether a model has a trace of this name that can be asked for. */
+    /** Whether a model has a trace of this name that can be requested. */
     static boolean isTrace(String name) {
         return TRACE_TITLES.containsKey(name);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.dashboard;
 
-/** What stands beside QLIF. */
+/** The neuron to compare QLIF with. */
 enum Comparison {
     /** LIF, with a synaptic current. */
     LIF("lif"),

@@ -26,11 +26,10 @@ import org.qlif.DeviceUnavailableException;
 import org.qlif.NativeException;
 
 /**
- * The server of the live page. It computes only what is bounded: a request has at most 64 KiB, a run at most 100,000 neuron-steps, and at most four
- * runs and one measurement go on at a time; what is beyond is refused by a status of 4xx. A request with {@code "refusals": "reply"}, as the page
- * sends it, gets a status of 200 and the header {@code Refused: true} where its settings can't be used, too many steps among them; browsers log a
- * status of 4xx as an error. The server answers to addresses, to {@code localhost} and to the name that it was started with, and to its own pages
- * alone.
+ * The server of the live page. Its work is bounded: a request has at most 64 KiB, a run at most 100,000 neuron-steps, and at most four runs
+ * and one measurement are in progress at a time; anything more gets a 4xx status. A request with {@code "refusals": "reply"}, as the page
+ * sends it, gets status 200 and the header {@code Refused: true} if its settings can't be used, since browsers log a 4xx status as an
+ * error. The server only answers requests from its own pages, by address, as {@code localhost} or by the name that it was started with.
  *
  * <pre>{@code
  * try (Dashboard dashboard = Dashboard.start("127.0.0.1", 0)) {
@@ -40,19 +39,19 @@ import org.qlif.NativeException;
  * }</pre>
  */
 public final class Dashboard implements AutoCloseable {
-    /** The port that {@code ./qlif dashboard} takes unless told otherwise. */
+    /** The default port of {@code ./qlif dashboard}. */
     public static final int PORT = 8787;
 
-    /** Everything that the page needs comes from here; the plots set sizes of elements, which style-src does not concern. */
+    /** Everything that the page needs comes from this server. Plots set sizes of elements by script, which style-src allows. */
     static final String POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
             + " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     static final int MOST_BYTES = 1 << 16;
 
-    /** What a webjar says of itself. */
+    /** The metadata of a webjar. */
     private static final String UPLOT_FACTS = "META-INF/maven/org.webjars.npm/uplot/pom.properties";
 
-    /** Tells the page that its request was answered by a refusal. */
+    /** The header that tells the page that the reply is a refusal. */
     private static final String REFUSED = "Refused";
 
     private static final int MOST_THREADS = 16;
@@ -64,7 +63,7 @@ public final class Dashboard implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger("org.qlif");
     private static final Gson GSON = new Gson();
 
-    /** Room for runs; tests take it away. */
+    /** Permits for runs; tests take them away. */
     final Semaphore runs = new Semaphore(MOST_RUNS);
 
     private final Semaphore measurements = new Semaphore(1);
@@ -92,7 +91,7 @@ public final class Dashboard implements AutoCloseable {
         warmUp = Thread.ofPlatform().daemon().name("qlif-warm-up").start(this::warmUp);
     }
 
-    /** The first runs of a JVM are many times slower than those to come: they had better not be the user's. */
+    /** Does the first runs of a JVM, which are many times slower than later ones, before the user does. */
     private void warmUp() {
         long end = System.nanoTime() + WARM_UP_NANOS;
         try {
@@ -108,17 +107,17 @@ public final class Dashboard implements AutoCloseable {
     /**
      * Starts a server.
      *
-     * @param host the address, or a name of it, of the network interface to listen on, such as {@code 127.0.0.1}, which only this machine reaches;
+     * @param host the address or name of the network interface to listen on, such as {@code 127.0.0.1}, which only this machine can reach;
      *     {@code 0.0.0.0} for all
-     * @param port from 0 to 65535; 0 for any that is free
-     * @throws IllegalArgumentException if the port is no such number
-     * @throws IOException if the address is none of this machine's, or the port is in use or not allowed
+     * @param port from 0 to 65535; 0 for any free port
+     * @throws IllegalArgumentException if the port is out of range
+     * @throws IOException if the address is not one of this machine, or the port is in use or not allowed
      */
     public static Dashboard start(String host, int port) throws IOException {
         if (port < 0 || port > 65_535) {
             throw new IllegalArgumentException("port: got " + port + ", expected a whole number in [0, 65535]");
         }
-        // Throws if the name is nobody's.
+        // Throws if the name is unknown.
         InetAddress.getByName(host);
         return new Dashboard(host, port);
     }
@@ -140,12 +139,12 @@ public final class Dashboard implements AutoCloseable {
         return new IOException("can't listen on port " + port + " of " + host + ": " + failure.getMessage(), failure);
     }
 
-    /** Where the page is. */
+    /** The address of the page. */
     public URI address() {
         return address;
     }
 
-    /** Stops; requests under way are given up. */
+    /** Stops the server and abandons requests in progress. */
     @Override
     public void close() {
         warmUp.interrupt();
@@ -158,7 +157,7 @@ public final class Dashboard implements AutoCloseable {
         config.startup.showOldJavalinVersionWarning = false;
         config.http.maxRequestSize = MOST_BYTES;
         config.http.prefer405over404 = true;
-        // The way is short, the numbers don't shrink much.
+        // The connection is local, and numbers don't compress well.
         config.http.compressionStrategy = CompressionStrategy.NONE;
         config.jetty.threadPool = new QueuedThreadPool(MOST_THREADS, 2);
         config.jetty.modifyHttpConfiguration(http -> http.setSendServerVersion(false));
@@ -208,7 +207,7 @@ public final class Dashboard implements AutoCloseable {
         });
     }
 
-    /** Where the webjar has its files, which its version is a part of. */
+    /** The path of the webjar's files, which contains its version. */
     private static String uplot() {
         Properties facts = new Properties();
         try (InputStream text = Dashboard.class.getClassLoader().getResourceAsStream(UPLOT_FACTS)) {
@@ -222,7 +221,7 @@ public final class Dashboard implements AutoCloseable {
         return "/META-INF/resources/webjars/uplot/" + facts.getProperty("version");
     }
 
-    /** Turns away who should not be here, and says what a browser may do with the answer. */
+    /** Refuses foreign requests, and sets headers that restrict what a browser may do with the reply. */
     private void admit(Context context) {
         context.header("Content-Security-Policy", POLICY)
                 .header("X-Content-Type-Options", "nosniff")
@@ -248,7 +247,7 @@ public final class Dashboard implements AutoCloseable {
         return context.body();
     }
 
-    /** Does work if there is room for it. */
+    /** Does work if a permit is available. */
     private static <R> R limited(Semaphore room, Work<R> work) throws RefusedException {
         if (!room.tryAcquire()) {
             throw new HttpResponseException(
@@ -257,7 +256,7 @@ public final class Dashboard implements AutoCloseable {
         try {
             return work.done();
         } catch (IllegalArgumentException | DeviceUnavailableException | NativeException refusal) {
-            // Of the device: all settings have been checked.
+            // From the device: all settings have been checked.
             throw new RefusedException(
                     String.valueOf(refusal.getMessage()),
                     Map.of(RunRequest.DEVICE, String.valueOf(refusal.getMessage())),

@@ -11,8 +11,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whom the server answers: requests that name it as its user would, from its own pages. A page of another site can make a browser send requests
- * here, under that site's name if it has the name point here (DNS rebinding). Such a name is no address, so all addresses are fine.
+ * Decides which requests the server answers: those under a name that its user would use, from its own pages. A page of another site can
+ * make a browser send requests here, under that site's name if the name resolves to this machine (DNS rebinding). Such a name is not an
+ * address, so all addresses are accepted.
  */
 final class Guard {
     private static final Pattern HOST = Pattern.compile("(\\[[0-9a-f:.%a-z]+]|[^:\\[\\]/@]+)(:[0-9]{1,5})?");
@@ -20,7 +21,7 @@ final class Guard {
 
     private final Set<String> names = new HashSet<>();
 
-    /** @param host what the server was told to listen on */
+    /** @param host the host that the server was told to listen on */
     Guard(String host) {
         names.add("localhost");
         names.add(host.toLowerCase(Locale.ROOT));
@@ -29,7 +30,7 @@ final class Guard {
                 names.add(InetAddress.getLocalHost().getHostName().toLowerCase(Locale.ROOT));
             }
         } catch (UnknownHostException _) {
-            // The machine has no name that it knows of, so nobody else has one for it either.
+            // The machine doesn't know a name of its own, so there is none to accept.
         }
     }
 
@@ -48,7 +49,7 @@ final class Guard {
      * Whether a request comes from a page of this server, or from no page at all.
      *
      * @param origin the Origin header
-     * @param host the Host header, which {@link #knows} has let pass
+     * @param host the Host header, which {@link #knows} has accepted
      */
     static boolean isOwn(@Nullable String origin, String host) {
         return origin == null || origin.equalsIgnoreCase("http://" + host);

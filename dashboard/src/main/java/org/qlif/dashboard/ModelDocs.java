@@ -14,21 +14,21 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.qlif.NeuronConfig;
 
-/** The tables of options in docs/model.md, which the build puts beside this class: the page says what they say. */
+/** The tables of options in docs/model.md, which the build copies beside this class, for the texts of the page. */
 final class ModelDocs {
     private static final String FILE = "model.md";
     private static final Pattern ROW =
             Pattern.compile("\\| `([a-z_]+)` \\| `([a-zA-Z().]+)` \\| ([^|]+) \\| ([^|]*) \\| ([^|]+) \\|");
 
-    /** Where Java reads what is derived, which is of no use on a page. */
+    /** The Java method of a derived value, which is useless on a page. */
     private static final Pattern ACCESSOR = Pattern.compile(": `[a-zA-Z]+\\(\\)`$");
 
     /**
      * A row of a table.
      *
-     * @param group what Java groups the option under, such as {@code qubit}; empty if it stands alone
+     * @param group the option's group in Java, such as {@code qubit}; empty if it has none
      * @param isSwitch whether the option turns its group on and off
-     * @param range the values it takes, as the page has them; empty for a switch
+     * @param range its legal values, for the page; empty for a switch
      * @param meaning one line
      */
     record Row(String group, boolean isSwitch, String range, String meaning) {}

@@ -3,7 +3,7 @@ package org.qlif.dashboard;
 
 import org.jspecify.annotations.Nullable;
 
-/** What a modulation goes through: the transform that the neuron's option names, or one of those that QLIF's first page offered. */
+/** The transform of a modulation: that of the neuron's option, or one of those on QLIF's original page. */
 enum ModulationTransform {
     /** The option {@code neuromod_transform}. */
     OPTION("neuromod_transform", null),
@@ -28,7 +28,7 @@ enum ModulationTransform {
         this.function = function;
     }
 
-    /** M for each m, in an array of its own; {@link #OPTION}, which is the neuron's to do, leaves them as they are. */
+    /** M for each m, in a new array; {@link #OPTION}, which the neuron applies, changes nothing. */
     float[] applied(float[] modulation) {
         float[] values = modulation.clone();
         if (function != null) {

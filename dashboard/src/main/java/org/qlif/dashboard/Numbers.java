@@ -3,7 +3,7 @@ package org.qlif.dashboard;
 
 import java.math.BigDecimal;
 
-/** Numbers as people write them. */
+/** Numbers in human-readable form. */
 final class Numbers {
     private static final double LARGE = 1e5;
 

@@ -7,10 +7,10 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.ConfigOption;
 
 /**
- * A box of controls, as the page gets it in JSON.
+ * A box of controls, sent to the page as JSON.
  *
- * @param id what the page knows it by
- * @param part whose it is: {@code run}, {@code qlif} or {@code lif}
+ * @param id its identifier in the page
+ * @param part what it belongs to: {@code run}, {@code qlif} or {@code lif}
  * @param title its heading
  * @param toggle the key of the control that turns all others on and off; null if there is none
  * @param controls what is in it
@@ -20,17 +20,17 @@ record Panel(String id, String part, String title, @Nullable String toggle, List
      * A setting, and how the page changes it.
      *
      * @param key its name in links, requests and refusals, such as {@code qlif.tau}
-     * @param name what the page calls it
-     * @param kind what its values are
-     * @param byDefault its value unless another is given, as text
+     * @param name its name on the page
+     * @param kind the kind of its values
+     * @param byDefault its default value, as text
      * @param expected its range in words, for the field's title
-     * @param range its range, short; empty where the control itself shows it
+     * @param range its range in short form; empty if the control itself shows it
      * @param meaning one line
      * @param choices the values of a CHOICE
-     * @param slider where its slider goes; null where it has none
+     * @param slider its slider; null if it has none
      * @param derivable whether the value may be {@code derived}
      * @param when the key of the CHOICE that this belongs to; null if it always counts
-     * @param defaults by the value of {@code when} with which this counts, what it then is by default
+     * @param defaults its default for each value of {@code when} with which it counts
      */
     record Control(
             String key,

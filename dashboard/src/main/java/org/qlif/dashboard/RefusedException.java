@@ -3,7 +3,7 @@ package org.qlif.dashboard;
 
 import java.util.Map;
 
-/** A request that can't be met as it is: what the page shows, at the settings that it is about. */
+/** Thrown if a request can't be met. The page shows the message at the settings that it concerns. */
 final class RefusedException extends Exception {
     private static final long serialVersionUID = 1L;
 

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a run came to, as bytes: the length of a JSON object in bytes (int32), the object, and the numbers of all series one after another
+ * The result of a run, as bytes: the length of a JSON object in bytes (int32), the object, and the numbers of all series one after another
  * (float32), all little-endian. The object has the facts and, under {@code series}, each one's name, rows and columns, in order. Spaces pad it to a
  * multiple of four, so that a browser reads the numbers in place.
  */
@@ -38,7 +38,7 @@ final class Reply {
         return this;
     }
 
-    /** All of it. */
+    /** The whole reply. */
     byte[] bytes() {
         facts.put("series", series);
         byte[] head = GSON.toJson(facts).getBytes(StandardCharsets.UTF_8);

@@ -23,16 +23,16 @@ import org.qlif.simulation.Samples;
 import org.qlif.simulation.Simulation;
 import org.qlif.simulation.Traces;
 
-/** Does what requests ask for. */
+/** Executes requests. */
 final class Run {
-    /** What every reply has of a model, if the model has it. */
+    /** The traces in every reply, if the model has them. */
     private static final List<String> ALWAYS =
             List.of(Traces.INPUT, Traces.EXTERNAL_MODULATION, Traces.MEMBRANE, Traces.THRESHOLD, Traces.SPIKES, "p");
 
     /** The stream that {@link Simulation} draws a modulation from. */
     private static final int MODULATION_STREAM = 2;
 
-    /** So few neuron-steps are done before a second thread has woken up. */
+    /** This few neuron-steps are done before a second thread wakes up. */
     private static final KernelOptions ALONE = KernelOptions.defaults().withThreads(1);
 
     /** The gaps of the curve p(Δ): those on either side of the middle, which is 0, give the slope there. */
@@ -40,7 +40,7 @@ final class Run {
 
     private static final double WIDEST_GAP = 8;
 
-    /** What {@link #measure} runs: enough for every device to show what it can, little enough to be done with soon. */
+    /** The size of {@link #measure}: large enough for full speed on any device, small enough to finish soon. */
     private static final int MEASURED_STEPS = 20;
 
     private static final int MEASURED_ROWS = 64;
@@ -64,7 +64,7 @@ final class Run {
         Traces qlif = simulation.run();
         Map<String, float[]> traces = new LinkedHashMap<>(qlif.all());
         if (plain != null) {
-            // The neuron was given the transformed values.
+            // The neuron got the transformed values.
             traces.put(Traces.EXTERNAL_MODULATION, plain);
         }
         Reply reply = new Reply()
@@ -86,7 +86,7 @@ final class Run {
         return reply.bytes();
     }
 
-    /** The modulation before its transform, if that is not the neuron's own; else null. */
+    /** The modulation before its transform, if the neuron itself doesn't apply it; else null. */
     private static float @Nullable [] plain(RunRequest request) {
         if (request.modulation() == null || request.transform() == ModulationTransform.OPTION) {
             return null;
@@ -124,7 +124,7 @@ final class Run {
         });
     }
 
-    /** The numbers that follow from others unless they are given. */
+    /** The derived options. */
     private static Map<String, Double> derived(QlifConfig config) {
         Map<String, Double> derived = new LinkedHashMap<>();
         for (ConfigOption option : config.options()) {
@@ -135,7 +135,7 @@ final class Run {
         return derived;
     }
 
-    /** The probability over the gap, of neurons at their start and of such as have just fired. */
+    /** The probability over the gap, of neurons in their initial state and of neurons that have just fired. */
     private static void addCurve(Reply reply, QlifConfig config, Device device) {
         Response response = new Response(device, ALONE);
         double[] gaps = new double[GAPS];

@@ -29,20 +29,20 @@ import org.qlif.QlifConfig;
 import org.qlif.simulation.Waveform;
 
 /**
- * What a page asks for: JSON {@code {"settings": {KEY: TEXT}, "traces": [NAME], "refusals": "reply"}}. Keys are those of the {@link Catalogue};
- * what is not given is as it is by default. Traces are those wanted besides what is always plotted. With the last, a setting that can't be used is
- * no failure of the request but what the reply tells.
+ * A request of the page: JSON {@code {"settings": {KEY: TEXT}, "traces": [NAME], "refusals": "reply"}}. Keys are those of the {@link
+ * Catalogue}; missing settings have their defaults. Traces are requested in addition to those that are always plotted. With {@code
+ * refusals}, a setting that can't be used is reported in a successful reply instead of a failure.
  *
  * @param qlif the neuron
- * @param compared what stands beside it; null for nothing
- * @param comparedScale what the compared neuron's input is multiplied with
+ * @param compared the neuron to compare it with; null for none
+ * @param comparedScale the factor for the compared neuron's input
  * @param current the input
  * @param modulation the external modulation; null for none
- * @param transform what it goes through
+ * @param transform its transform
  * @param steps T
  * @param neurons N
- * @param seed of all that is drawn
- * @param device where to run, as asked for
+ * @param seed of all random numbers
+ * @param device the requested device
  * @param traces names of {@code org.qlif.simulation.Traces}
  */
 record RunRequest(
@@ -68,7 +68,7 @@ record RunRequest(
     static final String LIF_SCALE = "scale";
     static final String DEVICE = "device";
 
-    /** The choice that leaves a thing out. */
+    /** The choice of nothing. */
     static final String NONE = "none";
 
     private static final int MOST_TRACES = 64;
@@ -76,7 +76,7 @@ record RunRequest(
     /**
      * Reads a request.
      *
-     * @throws RefusedException if it is none, or a setting has no such value: all that is wrong is told at once
+     * @throws RefusedException if it is malformed or has bad settings; reports all faults at once
      */
     static RunRequest read(String json) throws RefusedException {
         JsonObject object = object(json);
@@ -128,7 +128,7 @@ record RunRequest(
                 return element.getAsJsonObject();
             }
         } catch (JsonParseException | IOException | IllegalStateException | NumberFormatException _) {
-            // Told below, in words that are not the parser's for its callers.
+            // Reported below; the parser's message is for its callers.
         }
         throw malformed("expected one JSON object");
     }
@@ -151,7 +151,7 @@ record RunRequest(
         return new RefusedException("The request is malformed: " + what, Map.of(), false);
     }
 
-    /** What the settings say; what is wrong with them is noted there. */
+    /** The request with these settings; faults are recorded in them. */
     private static RunRequest of(Settings settings, Set<String> traces) {
         int steps = (int) settings.whole(STEPS, Catalogue.STEPS, 1, Catalogue.MOST_STEPS);
         int neurons = (int) settings.whole(NEURONS, Catalogue.NEURONS, 1, Catalogue.MOST_NEURONS);
@@ -196,7 +196,7 @@ record RunRequest(
                 Set.copyOf(traces));
     }
 
-    /** With what a plain LIF has in common with it. */
+    /** A plain LIF with the options that both have. */
     private static QlifConfig plain(QlifConfig qlif) {
         return QlifConfig.plainLif().toBuilder()
                 .dt(qlif.dt())
@@ -209,14 +209,14 @@ record RunRequest(
     private static @Nullable Waveform modulation(Settings settings) {
         String shape = settings.choice(MODULATION, NONE, modulationShapes());
         if (shape.equals(NONE)) {
-            // Numbers of a shape that is not there have no say.
+            // Parameters of a shape that is not selected are ignored.
             settings.takeAll(MODULATION + ".");
             return null;
         }
         return waveform(settings, MODULATION, Waveform.Shape.of(shape));
     }
 
-    /** What a modulation can look like. */
+    /** The shapes that a modulation can have. */
     static List<String> modulationShapes() {
         return Stream.concat(Stream.of(NONE), Stream.of(Waveform.Shape.values()).map(Waveform.Shape::toString))
                 .toList();
@@ -233,7 +233,7 @@ record RunRequest(
         return waveform;
     }
 
-    /** A configuration with all settings that it has; each that it refuses is noted, and left out. */
+    /** A configuration with all settings that it accepts; refused ones are recorded and left out. */
     private static NeuronConfig config(Settings settings, String prefix, NeuronConfig defaults) {
         Map<String, String> given = settings.takeAll(prefix);
         Set<String> known = defaults.options().stream().map(ConfigOption::name).collect(Collectors.toSet());

@@ -8,8 +8,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The settings of a request, text by key, each to be taken once; and what was wrong with them, which is told all at once so that the page can
- * show each refusal at its control.
+ * The settings of a request, text by key, each to be taken once, and their faults, which are reported together so that the page can show
+ * each at its control.
  */
 final class Settings {
     private static final Pattern WHOLE = Pattern.compile("[+-]?[0-9]{1,18}");
@@ -29,7 +29,7 @@ final class Settings {
         return texts.remove(key);
     }
 
-    /** All that begins with {@code prefix}, by the rest of the key. */
+    /** All settings whose keys begin with {@code prefix}, by the rest of the key. */
     Map<String, String> takeAll(String prefix) {
         Map<String, String> taken = new TreeMap<>();
         texts.entrySet().removeIf(entry -> {
@@ -91,16 +91,16 @@ final class Settings {
         return byDefault;
     }
 
-    /** Notes what is wrong with {@code key}. */
+    /** Records a fault of {@code key}. */
     void refuse(String key, String why) {
         refusals.putIfAbsent(key, why);
     }
 
     /**
-     * Notes a refusal of the library's, which begins with the names that it is about.
+     * Records a refusal of the library, which begins with the names of options.
      *
-     * @param prefix what makes keys of its names
-     * @return whether one of the names was found among {@code given}, which then no longer has it
+     * @param prefix turns its names into keys
+     * @return whether one of the names was among {@code given}, from which it is then removed
      */
     boolean refuse(String prefix, String message, Map<String, String> given) {
         boolean known = false;
@@ -116,13 +116,13 @@ final class Settings {
         return known;
     }
 
-    /** Refuses what nobody took. */
+    /** Refuses settings that were not taken. */
     void refuseRest() {
         texts.keySet().forEach(key -> refuse(key, "is not a setting of this page"));
         texts.clear();
     }
 
-    /** What is wrong, by key; empty if nothing is. */
+    /** The faults, by key; empty if there are none. */
     Map<String, String> refusals() {
         return refusals;
     }

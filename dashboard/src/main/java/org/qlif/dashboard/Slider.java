@@ -4,14 +4,14 @@ package org.qlif.dashboard;
 import java.util.Map;
 
 /**
- * Where the slider of a number goes: the part of its range worth trying. The field beside it takes the whole range.
+ * The range of a number's slider: the values worth trying. The field beside it accepts the whole range.
  *
  * @param from its left end
  * @param to its right end
- * @param step what it moves by; 0 for one that moves by shares of its value, for ranges of several orders of magnitude
+ * @param step its step; 0 for steps proportional to the value, for ranges of several orders of magnitude
  */
 record Slider(double from, double to, double step) {
-    /** Those of both models' options, by name; the models agree on what they share. */
+    /** The sliders of both models' options, by name; shared options have the same slider. */
     private static final Map<String, Slider> OPTIONS = Map.ofEntries(
             even("v_reset", -2, 2, 0.05),
             even("reset_fraction", 0, 1, 0.01),
@@ -56,7 +56,7 @@ record Slider(double from, double to, double step) {
             even("tau_syn_inv", 1, 1000, 1),
             even("tau_mem_inv", 1, 1000, 1));
 
-    /** That of an option. */
+    /** The slider of an option. */
     static Slider of(String option) {
         Slider slider = OPTIONS.get(option);
         if (slider == null) {

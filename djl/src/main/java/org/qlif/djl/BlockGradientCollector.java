@@ -11,12 +11,12 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The engine's collector, and the calls of our blocks while it is open. A backward pass of the engine ends where it meets the output of a
- * block; then the blocks are gone through from the last call to the first. When a call's turn comes, the gradients of its outputs are
- * whole, since all that came after it has been differentiated; its own part of the pass starts at its inputs.
+ * The engine's collector, and the calls of our blocks while it is open. A backward pass of the engine ends at the output of a block; then
+ * the blocks' calls are visited from last to first. When it is a call's turn, the gradients of its outputs are complete, since everything
+ * after it has been differentiated, and a new pass of the engine starts at its inputs.
  */
 final class BlockGradientCollector implements GradientCollector {
-    /** The engine allows one in a process, whatever the thread. */
+    /** The engine allows one per process, on any thread. */
     private static final AtomicReference<@Nullable BlockGradientCollector> OPEN = new AtomicReference<>();
 
     private final GradientCollector engine;
@@ -24,15 +24,15 @@ final class BlockGradientCollector implements GradientCollector {
     private final List<Recording> recordings = new ArrayList<>();
     private boolean closed;
 
-    /** @param engine the engine's own, just opened, which this closes */
+    /** @param engine the engine's collector, just opened; this closes it */
     BlockGradientCollector(GradientCollector engine) {
         this.engine = engine;
         OPEN.set(this);
     }
 
     /**
-     * Whether the engine would record a call of this thread. A thread that has opened no collector records, too, unless it was told not to:
-     * so it is training alone that asks for gradients there.
+     * Whether the engine would record a call on this thread. The engine also records on a thread without a collector, unless it was told
+     * not to; there, only a call in training wants gradients.
      */
     static boolean records(boolean training) {
         BlockGradientCollector open = OPEN.get();
@@ -40,7 +40,7 @@ final class BlockGradientCollector implements GradientCollector {
         return (training || opened) && JniUtils.isGradMode();
     }
 
-    /** The one that is open, for a call that the engine would record. */
+    /** The open collector, for a call that the engine would record. */
     static BlockGradientCollector requireOpen(String block) {
         BlockGradientCollector open = OPEN.get();
         if (open == null) {
@@ -65,7 +65,7 @@ final class BlockGradientCollector implements GradientCollector {
         List<Recording> done = recordings.stream().filter(Recording::isDone).toList();
         done.forEach(Recording::expectNoMore);
         try (NDArray ones = loss.onesLike()) {
-            // What lies before a block may be gone through again, from its inputs.
+            // The graph before a block may be walked again, from the block's inputs.
             boolean keepGraph = !recordings.isEmpty();
             JniUtils.backward(loss, (PtNDArray) ones, keepGraph, false);
         }

@@ -20,19 +20,19 @@ import org.qlif.spi.checkpoint.CheckpointWriter;
 import org.qlif.spi.checkpoint.SavedNeurons;
 
 /**
- * Parameters of blocks in a row as a checkpoint, docs/checkpoints.md, which Python, the network kit and {@code ./qlif run} read, too. A block is
- * a {@link QlifBlock}, a {@link LifBlock}, a {@link SpikeLinearBlock} or DJL's {@link Linear}; several are a network, whose last block, if it is linear
- * and has neurons below it, is the readout: one that takes their mean over time.
+ * Saves the parameters of a sequence of blocks as a checkpoint, docs/checkpoints.md, which Python, the network kit and {@code ./qlif run}
+ * can also read. A block is a {@link QlifBlock}, a {@link LifBlock}, a {@link SpikeLinearBlock} or DJL's {@link Linear}; several blocks are
+ * a network. If the last one is linear and follows neurons, it is the readout, which takes their mean over time.
  *
- * <p>Parameters and means of homeostasis are in the file, a learning rate or moments of an optimizer are not. A configuration is in it, and is
- * compared when it is read; devices and threads are the builder's affair.
+ * <p>The file has the parameters and the means of homeostasis, but no learning rate or moments of an optimizer. It also has configurations,
+ * which are compared when it is read; devices and threads are set in the builders.
  *
  * <pre>{@code
  * Checkpoints.save(Path.of("digits.safetensors"), first, neurons, readout); // after EasyTrain.fit
  * Checkpoints.load(Path.of("digits.safetensors"), first, neurons, readout); // into blocks that are initialized
  * }</pre>
  *
- * <p>Not to be called while a block is in use.
+ * <p>Don't call these methods while a block is in use.
  */
 public final class Checkpoints {
     private Checkpoints() {}
@@ -68,9 +68,9 @@ public final class Checkpoints {
     }
 
     /**
-     * Reads parameters and homeostasis' means into {@code blocks}, from the first layer to the last. Left out is what a block has no place for: a
-     * training, the state and the draws of a run that the file was saved in, the seeds of layers and network, and how a network's input is
-     * encoded. A block starts each call afresh, and draws by its builder's seed.
+     * Reads parameters and homeostasis' means into {@code blocks}, from the first layer to the last. Ignores what blocks don't have: a
+     * training, the state and the draws of a run, the seeds of layers and network, and the encoding of a network's input. A block starts
+     * each call from a fresh state and draws by its builder's seed.
      *
      * @throws FileFormatException if the file is no checkpoint, or one of other layers, configurations or sizes; no block has changed
      * @throws IllegalArgumentException if there is no block, or one is of another kind
@@ -100,7 +100,7 @@ public final class Checkpoints {
                 changes.add(taking(from, at, blocks[i]));
             }
         }
-        // How the network's input is shown and its draws are keyed is not the blocks' affair.
+        // Blocks have no encoder and no seed of a network.
         from.ignore("seed");
         from.ignore("encoder");
         from.ignore("training.");
@@ -199,7 +199,7 @@ public final class Checkpoints {
         return Tensor.of(array.toFloatArray(), array.getShape().getShape());
     }
 
-    /** Puts values of the array's own shape in the place of its own. */
+    /** Replaces the values of an array by others of the same shape. */
     static void set(NDArray array, Tensor values) {
         Torch.memory((PtNDArray) array, array.getShape().getShape()).copyFrom(values);
     }

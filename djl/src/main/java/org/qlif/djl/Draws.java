@@ -10,16 +10,16 @@ import java.util.function.Supplier;
 import org.qlif.DrawStream;
 import org.qlif.spi.host.Philox;
 
-/** Says which numbers the next call of a block draws. Any thread may ask. */
+/** Selects what the next call of a block draws. Thread-safe. */
 @FunctionalInterface
 interface Draws {
     /**
      * @param engine a manager of the engine
-     * @param training whether the call is one of training
+     * @param training whether the call is in training
      */
     DrawStream next(NDManager engine, boolean training);
 
-    /** A seed for each call, from the engine's own generator: what seeds the engine, seeds all. */
+    /** A seed for each call, from the engine's own generator, so that seeding the engine fixes all draws. */
     static Draws ofEngine() {
         return (engine, training) -> {
             try (NDArray seed = engine.randomInteger(0, Long.MAX_VALUE, new Shape(1), DataType.INT64)) {
@@ -28,7 +28,7 @@ interface Draws {
         };
     }
 
-    /** Those of a {@link org.qlif.QlifLayer} of this seed and stream: its episodes in training, its evaluations otherwise. */
+    /** The draws of a {@link org.qlif.QlifLayer} with this seed and stream: of its episodes in training, of its evaluations otherwise. */
     static Draws ofSeed(long seed, int stream) {
         long key = Philox.layerKey(seed, stream);
         AtomicInteger episodes = new AtomicInteger();

@@ -13,14 +13,14 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The kernels of a block: as many as there are calls under way at a time, since each serves one. What a call is recorded on is kept for
- * the next.
+ * The kernels of a block: as many as there are simultaneous calls, since each kernel serves one call at a time. What calls are recorded on
+ * is reused.
  *
  * @param <K> the kernel's type
- * @param <W> the type of what a call is recorded on
+ * @param <W> the type of the object that a call is recorded on
  */
 final class Kernels<K extends AutoCloseable, W> {
-    /** A kernel. Whoever has got it from {@link #acquire} alone runs it, until {@link #release}. */
+    /** A kernel. After {@link #acquire}, only its caller may run it, until {@link #release}. */
     static final class Slot<K, W> {
         final K kernel;
         private final ReentrantLock running = new ReentrantLock();
@@ -35,7 +35,7 @@ final class Kernels<K extends AutoCloseable, W> {
             running.unlock();
         }
 
-        /** Waits for a call that is running, then runs this one. */
+        /** Waits for a running call, then runs this one. */
         void run(Consumer<K> call) {
             running.lock();
             try {
@@ -45,7 +45,7 @@ final class Kernels<K extends AutoCloseable, W> {
             }
         }
 
-        /** What a call before this one was recorded on, if there is any that is not in use. */
+        /** An object that an earlier call was recorded on and that is no longer in use, if there is one. */
         @Nullable
         W take() {
             synchronized (idle) {
@@ -67,7 +67,7 @@ final class Kernels<K extends AutoCloseable, W> {
         this.open = open;
     }
 
-    /** A kernel that nobody runs. */
+    /** A kernel that is not in use. */
     Slot<K, W> acquire() {
         for (Slot<K, W> slot : slots) {
             if (slot.running.tryLock()) {
@@ -80,14 +80,17 @@ final class Kernels<K extends AutoCloseable, W> {
         return slot;
     }
 
-    /** Native memory of at least {@code bytes}: this, or if it is too small, other memory, which is reclaimed once nobody uses it. */
+    /**
+     * Native memory of at least {@code bytes}: {@code memory} if it is large enough, else new memory, which is reclaimed when it is
+     * unreachable.
+     */
     static MemorySegment atLeast(long bytes, @Nullable MemorySegment memory) {
         return memory != null && memory.byteSize() >= bytes
                 ? memory
                 : Arena.ofAuto().allocate(bytes, 64);
     }
 
-    /** Closes those that nobody runs or will ask for; a call later opens another. */
+    /** Closes the kernels that are not in use; later calls open new ones. */
     void close() {
         for (Slot<K, W> slot : slots) {
             slots.remove(slot);

@@ -10,9 +10,9 @@ import org.qlif.LifParameter;
 import org.qlif.Tape;
 
 /**
- * A layer of LIF neurons for DJL: currents in, spikes out, a run of all time steps from the initial state at each call. It is used as {@link
- * QlifBlock} is, whose shapes, errors and threads are its own, except that nothing is drawn, nothing is carried from call to call, and it
- * takes no modulation.
+ * A layer of LIF neurons for DJL: currents in, spikes out. Each call runs all time steps from the initial state. It is used like {@link
+ * QlifBlock}, with the same shapes, errors and threads, except that it draws nothing, carries nothing from call to call, and takes no
+ * modulation.
  *
  * <p>Its parameters are {@code tau_syn_inv}, {@code tau_mem_inv} and {@code v_th}, of shape (N).
  *
@@ -36,7 +36,7 @@ public final class LifBlock extends NeuronBlock {
         return (LifConfig) neuronConfig();
     }
 
-    /** What a {@link LifBlock} is to be. Not thread-safe; it can build several. */
+    /** Builds a {@link LifBlock}. Not thread-safe; it can build several. */
     public static final class Builder {
         private LifConfig config = LifConfig.defaults();
         private Set<LifParameter> learned = Set.of(LifParameter.V_TH);
@@ -50,41 +50,41 @@ public final class LifBlock extends NeuronBlock {
             return this;
         }
 
-        /** Sets which parameters an optimizer is to change, none to all of them: V_TH unless set. */
+        /** Sets which parameters an optimizer changes, from none to all: V_TH unless set. */
         public Builder optLearned(LifParameter... parameters) {
             learned = Set.copyOf(List.of(parameters));
             return this;
         }
 
-        /** Sets whether a second output holds the voltages; it does not unless set. */
+        /** Sets whether a second output holds the voltages; false unless set. */
         public Builder optVoltages(boolean voltages) {
             settings.voltages = voltages;
             return this;
         }
 
         /**
-         * Sets the device that the kernel runs on, by its name: {@code cpu}, the best on the CPU, unless set.
+         * Sets the name of the device that the kernel runs on: {@code cpu}, the best one on the CPU, unless set.
          *
-         * @throws IllegalArgumentException if the name has not the form of one
+         * @throws IllegalArgumentException if the name is malformed
          */
         public Builder optDevice(String device) {
             settings.device(device);
             return this;
         }
 
-        /** Sets how many threads a call has, and whose; {@link KernelOptions#defaults()} unless set. */
+        /** Sets how many threads a call uses, and where they come from; {@link KernelOptions#defaults()} unless set. */
         public Builder optKernelOptions(KernelOptions options) {
             settings.options(options);
             return this;
         }
 
-        /** Sets how much a call keeps for its backward pass; {@link Tape.Mode#VOLTAGE} unless set. */
+        /** Sets how much a call stores for its backward pass; {@link Tape.Mode#VOLTAGE} unless set. */
         public Builder optTape(Tape.Mode mode) {
             settings.tape(mode);
             return this;
         }
 
-        /** The block. Its kernels are opened by its first call, which throws if the device can't run here. */
+        /** Builds the block. Its first call opens its kernels, and throws if the device can't run here. */
         public LifBlock build() {
             return new LifBlock(settings.with(config, learned, Draws.ofEngine(), false));
         }

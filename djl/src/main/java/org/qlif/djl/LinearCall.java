@@ -27,7 +27,7 @@ final class LinearCall extends Recording {
     private final LinearForward call = new LinearForward();
     private Kernels.@Nullable Slot<SpikeLinear, Void> slot;
 
-    /** @param recording whether the engine records: then this may have to be */
+    /** @param recording whether the engine records, so that this call may have to be recorded */
     LinearCall(
             Kernels<SpikeLinear, Void> kernels,
             PtNDArray input,
@@ -54,12 +54,12 @@ final class LinearCall extends Recording {
                 recording && (this.input.inGraph() || weights.hasGradient() || (bias != null && bias.hasGradient()));
     }
 
-    /** Whether something wants the gradients of this call. */
+    /** Whether gradients of this call are needed. */
     boolean isRecorded() {
         return recorded;
     }
 
-    /** Computes the output, which is the caller's. */
+    /** Computes the output, which the caller owns. */
     NDList run() {
         if (recorded) {
             // Refused before anything is written.
@@ -104,7 +104,7 @@ final class LinearCall extends Recording {
             backward.gradBias(Torch.memory(gradBias, gradBias.size()));
         }
         Objects.requireNonNull(slot).run(linear -> linear.backward(backward));
-        // To a leaf, a pass from itself adds the gradient.
+        // For a leaf, a pass that starts at it adds the gradient.
         if (gradWeights != null) {
             JniUtils.backward(weights, gradWeights, false, false);
         }
@@ -122,6 +122,6 @@ final class LinearCall extends Recording {
 
     @Override
     void release() {
-        // The kernel stays with the block.
+        // The kernel remains with the block.
     }
 }

@@ -36,17 +36,17 @@ import org.qlif.spi.Printable;
 import org.qlif.spi.checkpoint.CheckpointReader;
 import org.qlif.spi.checkpoint.SavedNeurons;
 
-/** A layer of neurons, whatever the model. */
+/** A layer of neurons of any model. */
 abstract class NeuronBlock extends AbstractBlock {
-    /** Of the parameters' form in files. */
+    /** The version of the parameters' format in files. */
     private static final byte VERSION = 1;
 
     private final NeuronConfig config;
     private final NeuronSettings.Block settings;
     private final Kernels<Kernel, NeuronCall.Workspace> kernels;
-    /** By ordinal, one value a neuron. */
+    /** By ordinal, with one value per neuron. */
     private final List<Parameter> values = new ArrayList<>();
-    /** What training carries from run to run, by number among the averaged variables: empty without homeostasis. */
+    /** The means that training carries from run to run, in the order of the averaged variables; empty without homeostasis. */
     private final List<Parameter> means = new ArrayList<>();
 
     /** The number of neurons in the file that is being loaded. */
@@ -91,12 +91,12 @@ abstract class NeuronBlock extends AbstractBlock {
         return settings.tape();
     }
 
-    /** The time that the kernels of this block's calls have taken so far, forward and backward, in nanoseconds. Any thread may ask. */
+    /** The time that kernels have taken in this block's calls so far, forward and backward, in nanoseconds. Thread-safe. */
     public final long kernelNanos() {
         return kernelNanos.sum();
     }
 
-    /** Runs {@code call} on the clock. */
+    /** Runs {@code call} and measures its time. */
     final void timed(Runnable call) {
         long start = System.nanoTime();
         try {
@@ -130,7 +130,7 @@ abstract class NeuronBlock extends AbstractBlock {
         }
     }
 
-    /** The number of neurons N that an input of this shape is for: {@code expected}, or any that is not 0 if that is -1. */
+    /** The number of neurons N for an input of this shape: {@code expected} or, if that is -1, any number but 0. */
     private static long neurons(Shape input, long expected) {
         long neurons = input.dimension() < 3 ? 0 : input.slice(2).size();
         if (neurons < 1 || (expected >= 0 && neurons != expected)) {
@@ -140,7 +140,7 @@ abstract class NeuronBlock extends AbstractBlock {
         return neurons;
     }
 
-    /** The number of neurons, of a block that is initialized. */
+    /** The number of neurons of an initialized block. */
     private long neurons() {
         return values.getFirst().getShape().size();
     }
@@ -193,7 +193,7 @@ abstract class NeuronBlock extends AbstractBlock {
         return arrays;
     }
 
-    /** Where there is no step or no row there is nothing to run, to draw or to learn. */
+    /** The output if there is no step or no row: nothing is run, drawn or learned. */
     private NDList nothing(NDArray input, boolean recording) {
         NDList outputs = new NDList();
         for (Shape shape : getOutputShapes(new Shape[] {input.getShape()})) {
@@ -204,13 +204,13 @@ abstract class NeuronBlock extends AbstractBlock {
         return outputs;
     }
 
-    /** Which numbers a call draws, or null if the model draws none. */
+    /** What a call draws, or null if the model draws nothing. */
     final org.qlif.@Nullable DrawStream nextDraws(NDManager engine, boolean training) {
         boolean draws = config.uniformsPerStep() > 0 || config.drawsNormals();
         return draws ? settings.draws().next(engine, training) : null;
     }
 
-    /** Moves what the optimizer changes to the nearest useful value. A NaN stays, which the next call refuses. */
+    /** Moves the values that the optimizer changes to the nearest useful ones. A NaN stays, and the next call refuses it. */
     final void clamp() {
         for (NeuronParameter parameter : config.parameters()) {
             Parameter learned = values.get(parameter.ordinal());
@@ -228,7 +228,7 @@ abstract class NeuronBlock extends AbstractBlock {
         }
     }
 
-    /** The parameters as a checkpoint has them, copied. */
+    /** A copy of the parameters for a checkpoint. */
     final SavedNeurons saved() {
         Parameters parameters = Parameters.none(config);
         List<NeuronParameter> learnable = new ArrayList<>();
@@ -249,7 +249,7 @@ abstract class NeuronBlock extends AbstractBlock {
     }
 
     /**
-     * What puts the parameters of layer {@code index} of a checkpoint in the place of this block's.
+     * An action that sets this block's parameters to those of layer {@code index} of a checkpoint.
      *
      * @throws FileFormatException if the layer has another configuration or number of neurons; nothing has changed
      */
@@ -283,7 +283,7 @@ abstract class NeuronBlock extends AbstractBlock {
         };
     }
 
-    /** Closes the parameters, as any block does, and the kernels; a block that is initialized again opens others. */
+    /** Closes the parameters, as any block does, and the kernels; a block that is initialized again opens new ones. */
     @Override
     public final void clear() {
         super.clear();
@@ -300,7 +300,7 @@ abstract class NeuronBlock extends AbstractBlock {
         saveInputShapes(os);
     }
 
-    /** What a file of these parameters holds, by name. */
+    /** The names of the tensors in a file of these parameters. */
     private String contents() {
         return config.model() + " " + String.join(" ", getDirectParameters().keys());
     }

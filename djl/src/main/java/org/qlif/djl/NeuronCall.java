@@ -26,9 +26,9 @@ import org.qlif.Tensor;
 
 /** A call of a layer of neurons. */
 final class NeuronCall extends Recording {
-    /** What a call keeps for its backward pass, beside what is the engine's; then another call has it. */
+    /** What a call keeps for its backward pass, besides the engine's arrays; reused by later calls. */
     static final class Workspace {
-        /** Copies: the optimizer's are not to be watched. */
+        /** Copies, so that the optimizer may change the originals. */
         private final Parameters parameters;
 
         private final Statistics statistics;
@@ -61,7 +61,7 @@ final class NeuronCall extends Recording {
     private @Nullable Workspace workspace;
     private @Nullable Tape tape;
 
-    /** @param recording whether the engine records: then this may have to be */
+    /** @param recording whether the engine records, so that this call may have to be recorded */
     NeuronCall(
             NeuronBlock block,
             PtNDArray input,
@@ -106,13 +106,13 @@ final class NeuronCall extends Recording {
         return null;
     }
 
-    /** Whether something wants the gradients of this call. */
+    /** Whether gradients of this call are needed. */
     boolean isRecorded() {
         return recorded;
     }
 
     /**
-     * Runs all steps. The outputs are the caller's.
+     * Runs all steps. The caller owns the outputs.
      *
      * @param carried the means that fresh states start from, in the order of the statistics' variables; none without homeostasis
      * @param training whether the run moves them
@@ -173,7 +173,7 @@ final class NeuronCall extends Recording {
         return Torch.memory((PtNDArray) array, steps, batch, neurons);
     }
 
-    /** Starts the run from initial values and the means that training has carried, and keeps its end if it moves them. */
+    /** Starts the run from initial values and the carried means, and keeps its final state if the run moves them. */
     private void start(Workspace work, List<PtNDArray> carried, boolean training) {
         for (int i = 0; i < carried.size(); i++) {
             mean(work, i).copyFrom(Torch.memory(carried.get(i), neurons));
@@ -233,7 +233,7 @@ final class NeuronCall extends Recording {
         }
         backward.gradParameters(gradParameters);
         Objects.requireNonNull(slot).run(kernel -> block.timed(() -> kernel.backward(backward)));
-        // To a leaf, a pass from itself adds the gradient.
+        // For a leaf, a pass that starts at it adds the gradient.
         learned.forEach((value, gradient) -> JniUtils.backward(value, gradient, false, false));
         if (gradModulation != null) {
             Objects.requireNonNull(modulation).propagate(gradModulation);

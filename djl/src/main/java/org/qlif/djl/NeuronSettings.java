@@ -10,7 +10,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.Tape;
 
-/** What the builders of both models collect, but for what has the model's own types. */
+/** The settings of the builders of both models, except those with types of a model. */
 final class NeuronSettings {
     boolean voltages;
     private Device device = Device.of("cpu");
@@ -18,7 +18,7 @@ final class NeuronSettings {
     private Tape.Mode tape = Tape.Mode.VOLTAGE;
 
     /**
-     * What a block is made of.
+     * The settings of a block.
      *
      * @param learned which parameters an optimizer changes
      * @param steered whether runs move what {@link org.qlif.StateVariable#averaged} says

@@ -13,13 +13,12 @@ import java.util.Objects;
 import java.util.function.Predicate;
 
 /**
- * A trainer of models that have blocks of this package among their own: it computes the gradients of these blocks, which the engine can't.
- * All else is as of the trainer that {@code Model.newTrainer} makes: {@code EasyTrain.fit} takes it as it is, and so do listeners,
- * optimizers, losses and metrics. After each step of the optimizer it moves what the neurons have learned to the nearest values that are
- * useful ({@link org.qlif.NeuronConfig#usefulRange}).
+ * A trainer for models with blocks of this package: it computes the gradients of these blocks, which the engine can't. Otherwise it is like
+ * the trainer that {@code Model.newTrainer} makes, and works with {@code EasyTrain.fit}, listeners, optimizers, losses and metrics. After
+ * each step of the optimizer, it moves the neurons' parameters to the nearest useful values ({@link org.qlif.NeuronConfig#usefulRange}).
  *
- * <p>A backward pass is to be made once: if there are several losses, from their sum. Between the forward and the backward pass, what a block
- * has read must stay open and as it was. There are no gradients of gradients. The engine lets one pass be under way in a process.
+ * <p>Make one backward pass; if there are several losses, from their sum. Between the forward and the backward pass, the arrays that a
+ * block has read must stay open and unchanged. There are no gradients of gradients. The engine allows one pass at a time in a process.
  *
  * <pre>{@code
  * try (Model model = Model.newInstance("digits", "PyTorch")) {
@@ -34,17 +33,17 @@ import java.util.function.Predicate;
  */
 public class QlifTrainer extends Trainer {
     /**
-     * A trainer of {@code model}, to be closed by the caller before the model.
+     * A trainer of {@code model}. The caller closes it, before the model.
      *
      * @param model a model of the PyTorch engine, with its block set
-     * @param configuration with a loss; its devices must be the CPU alone, as they are unless set where there is no GPU
+     * @param configuration with a loss; its only device must be the CPU, which is the default on a machine without a GPU
      * @throws UnsupportedOperationException if the model is another engine's
      */
     public QlifTrainer(Model model, TrainingConfig configuration) {
         super(prepared(model, configuration), configuration);
     }
 
-    /** Does what the engine's model does before it makes a trainer. */
+    /** Does what the engine's model does before making a trainer. */
     private static Model prepared(Model model, TrainingConfig configuration) {
         Torch.requireEngine("model", model.getNDManager());
         Block block = Objects.requireNonNull(model.getBlock(), "model: has no block, expected one to be set");
@@ -55,20 +54,20 @@ public class QlifTrainer extends Trainer {
         }
         for (Parameter parameter : block.getParameters().values()) {
             if (parameter.isInitialized() && parameter.requiresGradient()) {
-                // Arrays that were loaded from a file have lost it.
+                // Arrays that were loaded from a file don't have it.
                 parameter.freeze(false);
             }
         }
         return model;
     }
 
-    /** A collector that computes the gradients of this package's blocks, too; the engine lets one be open in a process. */
+    /** A collector that also computes the gradients of this package's blocks. The engine allows one open collector per process. */
     @Override
     public GradientCollector newGradientCollector() {
         return new BlockGradientCollector(super.newGradientCollector());
     }
 
-    /** Updates all parameters once, then moves those of neurons to where they are useful. */
+    /** Updates all parameters once, then moves those of neurons into their useful ranges. */
     @Override
     public void step() {
         super.step();

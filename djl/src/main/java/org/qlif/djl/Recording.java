@@ -9,18 +9,18 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A block's call that the engine would have to differentiate and can't. To the engine its outputs are leaves; once it knows their
- * gradients, this computes those of what the call read and hands them on.
+ * A call of a block, which the engine can't differentiate. For the engine, its outputs are leaves; once their gradients are known, this
+ * computes those of the call's inputs and passes them on.
  */
 abstract class Recording implements AutoCloseable {
-    /** Owns all arrays of this, and so keeps their memory whatever the caller closes. */
+    /** Owns all arrays of this call, so that their memory lives on even if the caller closes its arrays. */
     private final NDManager owner;
 
     private final String block;
     private final List<PtNDArray> outputs = new ArrayList<>();
     private boolean done;
 
-    /** @param array one of those that the call reads: what is made for it goes when its manager does */
+    /** @param array an array that the call reads, whose manager owns what is made here */
     Recording(String block, PtNDArray array) {
         this.block = block;
         this.owner = array.getManager().newSubManager();
@@ -30,11 +30,10 @@ abstract class Recording implements AutoCloseable {
         return owner;
     }
 
-    /** Makes a leaf of an output, which has been written. */
+    /** Makes a written output a leaf. */
     final void addOutput(PtNDArray output) {
         output.setRequiresGradient(true);
-        // The same array of the engine's by another name: it has the gradient even when the caller has closed the
-        // output.
+        // Another handle of the same array: it has the gradient even if the caller has closed the output.
         outputs.add(Torch.owned(JniUtils.to(output, output.getDataType(), output.getDevice()), owner));
     }
 
@@ -43,7 +42,7 @@ abstract class Recording implements AutoCloseable {
         return done;
     }
 
-    /** Goes on with the backward pass, if it has reached the outputs. */
+    /** Continues the backward pass, if it has reached the outputs. */
     final void backward() {
         if (done) {
             return;
@@ -62,12 +61,12 @@ abstract class Recording implements AutoCloseable {
         }
     }
 
-    /** Prepares a call that is done for another backward pass: what it adds to the gradients of outputs can be told afterwards. */
+    /** Prepares a finished call to detect another backward pass, which would add to the gradients of its outputs. */
     final void expectNoMore() {
         outputs.forEach(JniUtils::zeroGrad);
     }
 
-    /** Throws if a backward pass has reached the outputs after the one whose gradients were handed on. */
+    /** Throws if another backward pass has reached the outputs since the gradients were passed on. */
     final void requireNoMore() {
         for (PtNDArray output : outputs) {
             PtNDArray gradient = JniUtils.getGradient(output);
@@ -85,10 +84,10 @@ abstract class Recording implements AutoCloseable {
         }
     }
 
-    /** Computes the gradients of what the call read from those of its outputs, null for 0, and hands them on. */
+    /** Computes the gradients of the call's inputs from those of its outputs, null for 0, and passes them on. */
     abstract void differentiate(List<@Nullable PtNDArray> gradients);
 
-    /** Gives back what the call was recorded on. */
+    /** Returns the object that the call was recorded on. */
     abstract void release();
 
     @Override

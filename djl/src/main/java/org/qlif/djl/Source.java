@@ -9,7 +9,7 @@ import ai.djl.pytorch.jni.JniUtils;
 import org.jspecify.annotations.Nullable;
 import org.qlif.Tensor;
 
-/** An array that a call reads: its memory, and where the call is recorded, its place in the engine's graph. */
+/** An array that a call reads: its memory and, if the call is recorded, its place in the engine's graph. */
 final class Source {
     private final String name;
     private final PtNDArray given;
@@ -30,11 +30,11 @@ final class Source {
 
     /**
      * @param given has elements
-     * @param owner closes what is made here
-     * @param recording whether the engine records: then the array may have a gradient, and is read again
+     * @param owner owns what is made here
+     * @param recording whether the engine records, so that the array may have a gradient and is read again
      */
     static Source of(String name, PtNDArray given, NDManager owner, boolean recording, long... shape) {
-        // Holds the memory and the place in the graph whatever the caller closes.
+        // Keeps the memory and the place in the graph even if the caller closes the array.
         PtNDArray flat = Torch.owned(given.reshape(-1), owner);
         PtNDArray read = flat;
         if (!Torch.isContiguous(flat)) {
@@ -45,7 +45,7 @@ final class Source {
         return new Source(name, given, flat, inGraph, memory, recording && read == flat ? witness(flat, owner) : null);
     }
 
-    /** Whether {@code flat}, which nobody else knows, has a gradient to hand on. The engine tells that of leaves alone. */
+    /** Whether {@code flat}, which is private to this class, has a gradient to pass on. The engine only reports that for leaves. */
     private static boolean isInGraph(PtNDArray flat) {
         JniUtils.attachGradient(flat, true);
         if (JniUtils.requiresGrad(flat)) {
@@ -56,8 +56,7 @@ final class Source {
     }
 
     /**
-     * A square of one of the values: to differentiate it, the engine first makes sure that no operation has changed the memory that the
-     * value is in.
+     * The square of one of the values: before the engine differentiates it, it checks that no operation has changed the value's memory.
      */
     private static PtNDArray witness(PtNDArray flat, NDManager owner) {
         PtNDArray apart = Torch.owned(flat.stopGradient(), owner);
@@ -75,10 +74,9 @@ final class Source {
         return inGraph;
     }
 
-    /** Throws if what the call read can't be read again as it was. */
+    /** Throws if what the call read can't be read again unchanged. */
     void requireUnchanged() {
-        // The engine owns the memory of what its operations made, but not that of an array that was created from
-        // Java's.
+        // The engine owns the memory of its operations' results, but not that of an array created from Java's memory.
         if (!inGraph && given.isReleased()) {
             throw new IllegalStateException(
                     name + ": was closed before the backward pass, which reads it again; expected it open until then");
@@ -100,7 +98,7 @@ final class Source {
         return Torch.owned(Torch.empty(owner, flat.getShape()), owner);
     }
 
-    /** Hands the gradient on to what the array was computed from. */
+    /** Passes the gradient on to what the array was computed from. */
     void propagate(PtNDArray gradient) {
         // The graph may be walked again, from another block.
         JniUtils.backward(flat, gradient, true, false);

@@ -22,12 +22,13 @@ import org.qlif.KernelOptions;
 import org.qlif.SpikeLinear;
 
 /**
- * A linear layer for DJL whose input is mostly spikes: it adds up the weights of the inputs that are not 0, which is several times as fast
- * as the engine's product where few are ({@link SpikeLinear}). Inputs that are neither 0 nor 1 are multiplied.
+ * A linear layer for DJL whose input is mostly spikes: it sums the weights of the inputs that are not 0, which is several times as fast as
+ * the engine's product if there are few ({@link SpikeLinear}). Inputs that are neither 0 nor 1 are multiplied.
  *
- * <p>The input is float32 {@code (T, B, K)}, the output {@code (T, B, M)}. The parameters are {@code weight}, of shape (K, M), which is that
- * of DJL's {@code Linear} transposed, and {@code bias}, of shape (M). Unless {@code setInitializer} says otherwise both start uniform in
- * ±1/√K. Threads and errors are as those of {@link QlifBlock}; while the engine records gradients, calls belong to a {@link QlifTrainer}.
+ * <p>The input is float32 {@code (T, B, K)}, the output {@code (T, B, M)}. The parameters are {@code weight}, of shape (K, M), the
+ * transpose of that of DJL's {@code Linear}, and {@code bias}, of shape (M). Both start uniform in ±1/√K, unless {@code setInitializer}
+ * sets another start. Threads and errors are as in {@link QlifBlock}; while the engine records gradients, calls belong to a {@link
+ * QlifTrainer}.
  *
  * <pre>{@code
  * SequentialBlock net = new SequentialBlock()
@@ -38,7 +39,7 @@ import org.qlif.SpikeLinear;
  * }</pre>
  */
 public final class SpikeLinearBlock extends AbstractBlock {
-    /** Of the parameters' form in files. */
+    /** The version of the parameters' format in files. */
     private static final byte VERSION = 1;
 
     private final long units;
@@ -58,7 +59,7 @@ public final class SpikeLinearBlock extends AbstractBlock {
 
     private static Parameter parameter(String name, Parameter.Type type) {
         Parameter parameter = Parameter.builder().setName(name).setType(type).build();
-        // The default follows from the number of inputs, unless somebody gives another before that is known.
+        // The default depends on the number of inputs, unless another one is set before that is known.
         parameter.setInitializer(null);
         return parameter;
     }
@@ -91,7 +92,7 @@ public final class SpikeLinearBlock extends AbstractBlock {
         }
     }
 
-    /** The number of inputs K of this shape: {@code expected}, or any that is not 0 if that is -1. */
+    /** The number of inputs K of this shape: {@code expected} or, if that is -1, any number but 0. */
     private static long inputs(Shape input, long expected) {
         long inputs = input.dimension() == 3 ? input.get(2) : 0;
         if (inputs < 1 || (expected >= 0 && inputs != expected)) {
@@ -141,7 +142,7 @@ public final class SpikeLinearBlock extends AbstractBlock {
         }
     }
 
-    /** Closes the parameters, as any block does, and the kernels; a block that is initialized again opens others. */
+    /** Closes the parameters, as any block does, and the kernels; a block that is initialized again opens new ones. */
     @Override
     public void clear() {
         super.clear();
@@ -173,7 +174,7 @@ public final class SpikeLinearBlock extends AbstractBlock {
         }
     }
 
-    /** What a {@link SpikeLinearBlock} is to be. Not thread-safe; it can build several. */
+    /** Builds a {@link SpikeLinearBlock}. Not thread-safe; it can build several. */
     public static final class Builder {
         private long units;
         private boolean bias = true;
@@ -195,30 +196,30 @@ public final class SpikeLinearBlock extends AbstractBlock {
             return this;
         }
 
-        /** Sets whether there is a bias; there is one unless set. */
+        /** Sets whether there is a bias; true unless set. */
         public Builder optBias(boolean bias) {
             this.bias = bias;
             return this;
         }
 
         /**
-         * Sets the device that computes, by its name: {@code cpu}, the best on the CPU, unless set.
+         * Sets the name of the device that computes: {@code cpu}, the best one on the CPU, unless set.
          *
-         * @throws IllegalArgumentException if the name has not the form of one
+         * @throws IllegalArgumentException if the name is malformed
          */
         public Builder optDevice(String device) {
             this.device = Device.of(device);
             return this;
         }
 
-        /** Sets how many threads a call has, and whose; {@link KernelOptions#defaults()} unless set. */
+        /** Sets how many threads a call uses, and where they come from; {@link KernelOptions#defaults()} unless set. */
         public Builder optKernelOptions(KernelOptions options) {
             this.options = Objects.requireNonNull(options, "options");
             return this;
         }
 
         /**
-         * The block. Its first call opens what it computes with, and throws if the device can't run here.
+         * Builds the block. Its first call opens its layers, and throws if the device can't run here.
          *
          * @throws IllegalStateException if the number of outputs was not set
          */

@@ -13,7 +13,7 @@ import java.util.Objects;
 import org.qlif.DType;
 import org.qlif.Tensor;
 
-/** The PyTorch engine's arrays, and the memory that they are of. */
+/** The PyTorch engine's arrays and their memory. */
 final class Torch {
     static final String ENGINE = "PyTorch";
 
@@ -61,12 +61,12 @@ final class Torch {
         }
     }
 
-    /** Type and shape, for people. */
+    /** Type and shape, for messages. */
     static String text(NDArray array) {
         return array.getDataType() + " " + array.getShape();
     }
 
-    /** The array, in the care of {@code owner} alone: no scope of the caller's closes it. */
+    /** The array, owned by {@code owner} only: no scope of the caller closes it. */
     static PtNDArray owned(NDArray array, NDManager owner) {
         NDScope.unregister(array);
         array.attach(owner);
@@ -85,7 +85,7 @@ final class Torch {
 
     /** Whether {@link #memory} is the array's own and not that of a copy. */
     static boolean isContiguous(PtNDArray array) {
-        // The engine does not tell, but makes a new copy at each call.
+        // The engine has no method for this, but copies such an array at each call.
         return address(array) == address(array);
     }
 

@@ -20,18 +20,18 @@ import javax.tools.SimpleJavaFileObject;
 import javax.tools.ToolProvider;
 
 /**
- * A piece of Java in the documentation, which must compile. It becomes the body of a method in a subclass of a class that declares the
- * variables that examples assume; its lines that start with {@code import} go where they belong.
+ * A piece of Java in the documentation, which must compile. It becomes the body of a method, in a subclass of a class that declares the
+ * variables that examples use; its {@code import} lines are moved to the top.
  *
- * @param file where it stands
- * @param line the number of its first line there
+ * @param file its file
+ * @param line the number of its first line in the file
  * @param lines the piece
  */
 public record Example(Path file, int line, List<String> lines) {
     /** The lines of {@link #source} before the example's first. */
     private static final int HEADER = 2;
 
-    /** Blocks in comments that are shown in another way than the one that is looked for. */
+    /** Blocks in comments that use another form than the required one. */
     private static final Pattern OTHER_BLOCK = Pattern.compile("\\{@snippet|<pre>(?!\\{@code\n)");
 
     /** The Java blocks between fences in a file of Markdown. */
@@ -67,7 +67,7 @@ public record Example(Path file, int line, List<String> lines) {
         return examples;
     }
 
-    /** What is between lines that end with {@code begin} and the next that end with {@code end}. */
+    /** The blocks between a line that ends with {@code begin} and the next one that ends with {@code end}. */
     private static List<Example> between(Path file, String begin, String end) throws IOException {
         List<Example> examples = new ArrayList<>();
         List<String> lines = Files.readAllLines(file);
@@ -87,7 +87,7 @@ public record Example(Path file, int line, List<String> lines) {
     /**
      * The mistakes in the examples, with their places: none if all compile.
      *
-     * @param imports what examples need not import, on one line
+     * @param imports the imports that examples may omit, on one line
      * @param variables the name of the class that declares the variables
      */
     public static List<String> faults(List<Example> examples, String imports, String variables) {

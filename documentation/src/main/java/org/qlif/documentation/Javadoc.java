@@ -30,14 +30,14 @@ import jdk.javadoc.doclet.DocletEnvironment;
 import jdk.javadoc.doclet.Reporter;
 
 /**
- * What the Javadoc must say of what users compile against: something of everything, and an example of each type that a user starts from.
- * That it has no mistakes of form is for the build, which runs the tool without warnings.
+ * Requirements for the Javadoc of what users compile against: a description of everything, and an example for each type that a user starts
+ * from. Its form is checked by the build, which fails on the tool's warnings.
  *
- * @param modules whose Javadoc it is
- * @param sources the folders of sources of those and of ours that they read, by module
- * @param libraries the modules of others that they read, which the class path has
+ * @param modules the modules to check
+ * @param sources the source folders of these and of our modules that they read, by module
+ * @param libraries other modules that they read, which are on the class path
  * @param withExamples the packages whose types need examples
- * @param withoutExample types among them that come as results, or are there for others to be seen through
+ * @param withoutExample types in these packages that are only results, or that are explained by others
  */
 public record Javadoc(
         Set<String> modules,
@@ -45,12 +45,12 @@ public record Javadoc(
         Set<String> libraries,
         Set<String> withExamples,
         Set<String> withoutExample) {
-    /** The tool makes the doclet itself. */
+    /** The tool instantiates the doclet itself. */
     private static final ThreadLocal<Javadoc> CHECKED = new ThreadLocal<>();
 
     private static final ThreadLocal<List<String>> FOUND = new ThreadLocal<>();
 
-    /** What is not described. */
+    /** The elements without a description. */
     public List<String> faults() {
         List<String> options = new ArrayList<>(List.of("--module", String.join(",", modules)));
         sources.forEach((module, folders) -> {
@@ -62,7 +62,7 @@ public record Javadoc(
     }
 
     /**
-     * What is not described of a package that is in no module, each of whose types needs an example.
+     * The elements without a description in a package outside modules, each of whose types needs an example.
      *
      * @param name the package
      * @param sources the folder of sources
@@ -101,7 +101,7 @@ public record Javadoc(
         }
     }
 
-    /** Writes nothing; collects what is not described. */
+    /** Writes nothing, but collects elements without a description. */
     public static final class Faults implements Doclet {
         private final List<String> found = FOUND.get();
         private final Set<String> withExamples = CHECKED.get().withExamples;
@@ -186,7 +186,7 @@ public record Javadoc(
             }
         }
 
-        /** Top-level types but enums and what the service loader makes. */
+        /** Top-level types except enums and service providers. */
         private boolean needsExample(TypeElement type) {
             String backend = "org.qlif.spi.Backend";
             return type.getEnclosingElement() instanceof PackageElement inPackage

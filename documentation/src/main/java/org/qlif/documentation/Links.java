@@ -20,7 +20,7 @@ public final class Links {
 
     private Links() {}
 
-    /** The links in these files that lead nowhere, each with its file. */
+    /** The broken links in these files, each with its file. */
     public static List<String> broken(List<Path> files) throws IOException {
         List<String> broken = new ArrayList<>();
         for (Path file : files) {

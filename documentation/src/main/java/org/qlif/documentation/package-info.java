@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the tests check the documentation with: its examples compile, and the Javadoc describes everything that is public. */
+/** Checks of the documentation, used by tests: that its examples compile, and that the Javadoc describes everything public. */
 package org.qlif.documentation;

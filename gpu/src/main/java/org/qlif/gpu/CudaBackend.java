@@ -18,8 +18,8 @@ import org.qlif.spi.BackendKernel;
 import org.qlif.spi.BackendLinear;
 
 /**
- * Offers the devices {@code cuda:0} and up, one for each GPU. Where no GPU can run there is still {@code cuda:0}, with the reason. The
- * system property {@code qlif.cuda} turns the GPUs off ({@code off}) or leaves them to the machine ({@code auto}).
+ * Offers the devices {@code cuda:0} and up, one for each GPU. If no GPU can run, {@code cuda:0} is still there, with the reason. The system
+ * property {@code qlif.cuda} is {@code auto}, the default, or {@code off}, which turns GPUs off.
  */
 public final class CudaBackend implements Backend {
     private static final String PROPERTY = "qlif.cuda";
@@ -66,7 +66,7 @@ public final class CudaBackend implements Backend {
             return List.of(absentGpu(List.of(refusal.get()), true));
         }
         if (System.getProperty(PROPERTY, "auto").equals("off")) {
-            // Not even looked for.
+            // Not searched for.
             return List.of(absentGpu(List.of("turned off by -D" + PROPERTY + "=off; drop that to use it"), false));
         }
         try {
@@ -106,7 +106,7 @@ public final class CudaBackend implements Backend {
         return List.of(absentGpu(obstacles, Driver.get().gpuPresent()));
     }
 
-    /** How many GPUs the library sees; if none, an obstacle more, unless it only says again that there is no driver. */
+    /** The number of GPUs that the library finds. If there are none, adds an obstacle, unless that only repeats that there is no driver. */
     private static int count(List<String> obstacles, boolean noDriver) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment count = arena.allocate(qlif_h.C_INT);

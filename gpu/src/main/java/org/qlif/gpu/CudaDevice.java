@@ -12,8 +12,8 @@ import org.qlif.Tensor;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
- * A GPU: what it is, and where memory, streams and events of it come from. Whatever is made here has its own hold on the device, so
- * that all may be closed in any order. Thread-safe.
+ * A GPU: its properties, and the factory of its memory, streams and events. Each of these has its own hold on the device, so they can be
+ * closed in any order. Thread-safe.
  *
  * <pre>{@code
  * try (CudaDevice gpu = CudaDevice.open(0);
@@ -66,7 +66,7 @@ public final class CudaDevice implements AutoCloseable {
             throw new IllegalArgumentException("ordinal: got " + ordinal + ", expected at least 0");
         }
         Device device = CudaBackend.cuda(ordinal);
-        // Says why, if it can't run.
+        // Throws with the reason if it can't run.
         Devices.resolve(device);
         return new CudaDevice(device, NativeDevice.describe(ordinal), Context.retain(ordinal));
     }
@@ -101,7 +101,7 @@ public final class CudaDevice implements AutoCloseable {
         return info.memoryBytes();
     }
 
-    /** How many bytes of the memory are free now. */
+    /** The number of bytes of memory that are free now. */
     public long freeBytes() {
         return use(context -> {
             try (Arena arena = Arena.ofConfined()) {
@@ -117,7 +117,7 @@ public final class CudaDevice implements AutoCloseable {
      * Memory of {@code size} bytes, aligned for every type.
      *
      * @throws IllegalArgumentException if {@code size} is negative
-     * @throws org.qlif.NativeException if there is not that much
+     * @throws org.qlif.NativeException if there is not enough memory
      */
     public DeviceBuffer allocate(long size) {
         return use(context -> DeviceBuffer.allocate(device, context, size));
@@ -127,7 +127,7 @@ public final class CudaDevice implements AutoCloseable {
      * Page-locked memory of the host of {@code size} bytes.
      *
      * @throws IllegalArgumentException if {@code size} is negative
-     * @throws org.qlif.NativeException if there is not that much
+     * @throws org.qlif.NativeException if there is not enough memory
      */
     public PinnedBuffer allocatePinned(long size) {
         return use(context -> PinnedBuffer.allocate(context, size));
@@ -139,9 +139,9 @@ public final class CudaDevice implements AutoCloseable {
     }
 
     /**
-     * A caller's stream: a {@code CUstream} or {@code cudaStream_t} of this device's primary context, or 0 for the default stream. It
-     * must live as long as the wrapper is used, and stays the caller's to destroy. A non-blocking stream, such as PyTorch's side streams,
-     * is not ordered with the default stream, so not with copies and calls that are given no stream: pass it to them, or {@link
+     * A caller's stream: a {@code CUstream} or {@code cudaStream_t} of this device's primary context, or 0 for the default stream. It must
+     * live as long as the wrapper is used, and the caller destroys it. A non-blocking stream, such as PyTorch's side streams, is not
+     * ordered with the default stream, and so not with copies and calls without a stream: pass it to them, or {@link
      * CudaStream#synchronize} first.
      *
      * @throws IllegalArgumentException if it belongs to another device
@@ -157,7 +157,7 @@ public final class CudaDevice implements AutoCloseable {
 
     /**
      * A tensor over a caller's memory on this device, such as a tensor of another library. The memory must live as long as calls use it;
-     * nothing can tell when it is freed.
+     * this library can't detect that it was freed.
      *
      * @param pointer a {@code CUdeviceptr} to this device's own or to managed memory, aligned for the type
      * @throws IllegalArgumentException if the first or last byte is not in this device's memory
@@ -214,7 +214,7 @@ public final class CudaDevice implements AutoCloseable {
     }
 
     /**
-     * Lets go of the device, after waiting for calls of this class that use it; what was made from it stays. Closing twice is harmless.
+     * Waits for calls of this class, then releases the device; what was made from it stays open. Closing twice is harmless.
      */
     @Override
     public void close() {

@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
- * A mark in a stream: done when the work before it is. Made by {@link CudaDevice#newEvent}; to order streams, and to time work.
+ * A mark in a stream, which is done when the work before it is done. Made by {@link CudaDevice#newEvent}; used to order streams and to time
+ * work.
  *
  * <pre>{@code
  * try (CudaEvent start = gpu.newEvent(); CudaEvent end = gpu.newEvent()) {
@@ -22,7 +23,7 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
  */
 public final class CudaEvent implements AutoCloseable {
     private final Mark mark;
-    /** The stream whose work the mark is behind, and how much of it; null if that is not known. */
+    /** The stream and the amount of its work before the mark; null if that is not known. */
     private @Nullable InFlight before;
 
     private long uses;
@@ -72,7 +73,7 @@ public final class CudaEvent implements AutoCloseable {
         mark.exit(this);
     }
 
-    /** Sets the mark behind the work that {@code stream} has now; an earlier mark is forgotten. */
+    /** Sets the mark behind the current work of {@code stream}, replacing an earlier mark. */
     public void record(CudaStream stream) {
         Objects.requireNonNull(stream, "stream");
         mark.enter();
@@ -120,7 +121,7 @@ public final class CudaEvent implements AutoCloseable {
         before = null;
         uses = stream.inFlight().uses();
         mark.context().call("cuEventRecord", () -> cuda_h.cuEventRecord(mark.handle, stream.handle()));
-        // What is captured is done at some launch, not at this mark.
+        // Captured work is done at some launch, not at this mark.
         before = Capture.current() == null ? stream.inFlight() : null;
     }
 
@@ -128,7 +129,7 @@ public final class CudaEvent implements AutoCloseable {
         return records;
     }
 
-    /** The mark that was set last when there were so many has been passed; there may be another one since. */
+    /** The mark that was the last one after {@code records} records has been passed; there may be a newer one. */
     private synchronized void passed(int records) {
         if (before != null && this.records == records) {
             before.done(uses);
@@ -137,7 +138,7 @@ public final class CudaEvent implements AutoCloseable {
     }
 
     /**
-     * The milliseconds from {@code start} to this event, both of them done.
+     * The milliseconds from {@code start} to this event; both must be done.
      *
      * @throws org.qlif.NativeException if one of them has no mark or is not done
      */
@@ -159,7 +160,7 @@ public final class CudaEvent implements AutoCloseable {
         }
     }
 
-    /** Gives the event up, after waiting for calls of this class that use it. Closing twice is harmless. */
+    /** Waits for calls of this class, then destroys the event. Closing twice is harmless. */
     @Override
     public void close() {
         mark.close();

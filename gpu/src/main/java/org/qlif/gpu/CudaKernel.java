@@ -4,13 +4,12 @@ package org.qlif.gpu;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a kernel on a GPU can do beyond {@link org.qlif.Kernel}, got by {@code kernel.extension(CudaKernel.class)} and bound to that
- * kernel: used from one thread at a time, not during a call, and until the kernel is closed. It does not keep the kernel reachable: one
- * that is forgotten is closed, whether or not this is still held.
+ * What a kernel on a GPU can do beyond {@link org.qlif.Kernel}, returned by {@code kernel.extension(CudaKernel.class)} and bound to that
+ * kernel: use it from one thread at a time, between calls, until the kernel is closed. It does not keep the kernel reachable: a forgotten
+ * kernel is closed even if this object is still in use.
  *
- * <p>The values of parameters in the GPU's memory are not looked at, unlike those in the host's, which {@link
- * org.qlif.Parameters#requireValid} describes: a NaN among them, or a tau of 0, spreads without a word. {@link #checkParameters} turns a
- * check on.
+ * <p>Parameters in the GPU's memory are not checked, unlike those in the host's memory ({@link org.qlif.Parameters#requireValid}): a NaN or
+ * a tau of 0 spreads silently. {@link #checkParameters} turns a check on.
  *
  * <pre>{@code
  * CudaKernel control = kernel.extension(CudaKernel.class).orElseThrow();
@@ -19,18 +18,18 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  */
 public interface CudaKernel {
-    /** The stream that calls run on, or null: then each call runs on the default stream and returns when it is done. */
+    /** The stream that calls run on; null if each call runs on the default stream and returns when it is done. */
     @Nullable
     CudaStream stream();
 
     /**
      * Sets the stream that calls run on. A call whose tensors are all in the GPU's memory then only adds its work to the stream and
-     * returns at once. What it uses stays reachable until the stream has done that work, but must not be closed before by whoever owns it
-     * ({@link CudaStream}); closing a {@link DeviceBuffer}, a tape or the kernel waits for the work. A call that lends memory of the
-     * host copies on the stream and waits for it.
+     * returns at once. What it uses stays reachable until the stream has done that work, but its owner must not close it before ({@link
+     * CudaStream}); closing a {@link DeviceBuffer}, a tape or the kernel waits for the work. A call that lends memory of the host copies on
+     * the stream and waits for it.
      *
-     * <p>Calls of one kernel share scratch memory, except backward calls that lend it. After a change of stream, calls must be ordered by events behind those that went
-     * before, or the old stream be synchronised first.
+     * <p>Calls of one kernel share scratch memory, except backward calls that lend it. After a change of stream, order calls behind earlier
+     * ones by events, or synchronize the old stream first.
      *
      * @param stream a stream of this kernel's device; null to make calls synchronous again
      * @throws IllegalArgumentException if the stream belongs to another device
@@ -39,22 +38,22 @@ public interface CudaKernel {
     void stream(@Nullable CudaStream stream);
 
     /**
-     * Makes room for backward calls of this shape, so that none has to allocate: needed before one is captured into a {@link
-     * CudaGraph}, unless it brings its own ({@link org.qlif.Backward#scratch}).
+     * Allocates the working memory of backward calls of this shape in advance. This is needed before such a call is captured into a {@link
+     * CudaGraph}, unless the call brings its own memory ({@link org.qlif.Backward#scratch}).
      *
      * @param steps T
      * @param batch B
      * @param neurons N
-     * @param modulationSteps whether gradients are wanted of a modulation that varies over time and is shared over batch or neurons
+     * @param modulationSteps whether you want the gradient of a modulation that varies over time and is shared over batch or neurons
      * @throws org.qlif.NativeException if memory runs out
      */
     void reserve(long steps, long batch, long neurons, boolean modulationSteps);
 
     /**
-     * Sets whether each forward and backward call looks at the values of parameters in the GPU's memory, too, and refuses what {@link
-     * org.qlif.Parameters#requireValid} refuses, before it writes anything; off at first. To find a fault with: it copies the values to the
-     * host on the call's stream and waits for that, so the call waits for all work before it. It can't be captured into a {@link CudaGraph}:
-     * a call that would be is refused with {@link IllegalStateException}.
+     * Sets whether each forward and backward call also checks parameters in the GPU's memory, as {@link org.qlif.Parameters#requireValid}
+     * does, before it writes anything; off by default. This is for debugging: it copies the values to the host on the call's stream and
+     * waits for that, so the call waits for all work before it. Such a call can't be captured into a {@link CudaGraph}; it throws {@link
+     * IllegalStateException}.
      *
      * @throws IllegalStateException if the kernel is closed
      */

@@ -4,11 +4,11 @@ package org.qlif.gpu;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a linear layer on a GPU can do beyond {@link org.qlif.SpikeLinear}, got by {@code linear.extension(CudaLinear.class)} and bound to
- * that layer: used from one thread at a time, not during a call, and until the layer is closed. It does not keep the layer reachable.
+ * What a linear layer on a GPU can do beyond {@link org.qlif.SpikeLinear}, returned by {@code linear.extension(CudaLinear.class)} and bound
+ * to that layer: use it from one thread at a time, between calls, until the layer is closed. It does not keep the layer reachable.
  *
- * <p>A backward call of more than 32 rows works in memory that its stream allocates and frees, at most 64 MiB where the weights are not many.
- * So its calls can be captured into a {@link CudaGraph} without more ado.
+ * <p>A backward call of more than 32 rows uses memory that its stream allocates and frees, at most 64 MiB unless there are many weights. So
+ * its calls can be captured into a {@link CudaGraph} without preparation.
  *
  * <pre>{@code
  * CudaLinear control = linear.extension(CudaLinear.class).orElseThrow();
@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  */
 public interface CudaLinear {
-    /** The stream that calls run on, or null: then each call runs on the default stream and returns when it is done. */
+    /** The stream that calls run on; null if each call runs on the default stream and returns when it is done. */
     @Nullable
     CudaStream stream();
 

@@ -106,7 +106,7 @@ final class NativeKernel implements BackendKernel {
         void close();
     }
 
-    /** A kernel on {@code site}, which it closes with itself, or if it can't be opened. */
+    /** A kernel on {@code site}, which it closes when it is closed or can't be opened. */
     static NativeKernel open(NeuronConfig config, KernelOptions options, Site site) {
         try {
             return new NativeKernel(config, options, site);
@@ -526,12 +526,12 @@ final class NativeKernel implements BackendKernel {
         }
     }
 
-    /** Whether it is open, for what callers do beyond the common interface. */
+    /** Guards calls beyond the common interface against closing. */
     Lifetime lifetime() {
         return lifetime;
     }
 
-    /** Who needs it: its owner, and graphs. */
+    /** Its users: the owner, and graphs. */
     Holders holders() {
         return holders;
     }
@@ -544,7 +544,7 @@ final class NativeKernel implements BackendKernel {
         try {
             Capture capture = Capture.current();
             if (capture != null) {
-                // Freed when the graph is closed: the capture would end with it now.
+                // Freed when the graph is closed; freeing it now would end the capture.
                 capture.hold(holders);
             }
             holders.letGo();

@@ -27,27 +27,26 @@ import org.qlif.gpu.ffi.qlif.qlif_device_info;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
 /**
- * The library {@code libqlif.so}: found, loaded and checked once for each class loader, or the reason why not. The bindings look its
- * functions up among what this module's class loader has loaded, so nothing may touch them before that.
+ * The library {@code libqlif.so}: found, loaded and checked once per class loader, or the reason why it is not available. The bindings look
+ * up functions in what this module's class loader has loaded, so nothing may use them before that.
  *
- * <p>It comes out of the jar with the classifier of this platform, into a folder that only this user can enter, and is deleted as soon
- * as it is loaded: nobody can put another in its place, and nothing stays behind. The system property {@code qlif.library} names a
- * file to load instead.
+ * <p>It is unpacked from the jar with this platform's classifier to a folder that only this user can enter, and deleted as soon as it is
+ * loaded, so nobody can replace it and nothing is left behind. The system property {@code qlif.library} names a file to load instead.
  */
 final class NativeLibrary {
     private static final String PROPERTY = "qlif.library";
     private static final String ARCHITECTURE = System.getProperty("os.arch").equals("aarch64") ? "aarch64" : "x86_64";
     private static final String PLATFORM = "linux-" + ARCHITECTURE;
-    /** Of the jar that it comes in, which also names the CUDA that its GPU code is built with. */
+    /** The classifier of the library's jar, which also names the CUDA version that its GPU code is built with. */
     private static final String CLASSIFIER = PLATFORM + "-cuda13";
 
     private static final String FILE = "libqlif.so";
-    /** Not the name of a package, so that no module can hide it. */
+    /** Not a package name, so that no module can encapsulate it. */
     private static final String RESOURCE = "org/qlif/gpu/" + PLATFORM + "/" + FILE;
-    /** What the manifest of the classifier jar calls it. */
+    /** Its name in the manifest of the classifier jar. */
     private static final String MODULE = "org.qlif.gpu.linux_" + ARCHITECTURE;
 
-    /** What the JVM has for each byte of a file name that its encoding doesn't know. */
+    /** The character that the JVM uses for a byte of a file name that its encoding doesn't have. */
     private static final char UNKNOWN = '\uFFFD';
 
     private static @Nullable NativeLibrary library;
@@ -83,7 +82,7 @@ final class NativeLibrary {
         return library;
     }
 
-    /** Why the library is not there; null if it is. */
+    /** Why the library is not available; null if it is. */
     @Nullable
     String obstacle() {
         return obstacle;
@@ -120,10 +119,9 @@ final class NativeLibrary {
                     + qlif_h.QLIF_ABI_VERSION() + ": use a library and a jar of the same release");
         }
         if (SymbolLookup.loaderLookup().find("qlif_held_forward").isEmpty()) {
-            throw new Unloadable(
-                    source
-                            + " has no function qlif_held_forward, which this jar needs:"
-                            + " use a library and a jar of the same release");
+            throw new Unloadable(source
+                    + " has no function qlif_held_forward, which this jar needs:"
+                    + " use a library and a jar of the same release");
         }
         requireSameStructs(source);
     }
@@ -141,12 +139,12 @@ final class NativeLibrary {
                 throw new Unloadable("system property " + PROPERTY + ": there is no file " + file.toAbsolutePath());
             }
             Path whole = file.toAbsolutePath();
-            // The JVM follows links before it hands a name on.
+            // The JVM resolves links before it passes on a name.
             if (file.toRealPath().toString().indexOf(UNKNOWN) < 0) {
                 load(whole, whole.toString());
                 return;
             }
-            // The JVM could not hand this name to the system's loader; a copy has one that it can.
+            // The JVM can't pass this name to the system's loader; a copy has a name that it can.
             try (InputStream original = Files.newInputStream(file)) {
                 loadCopy(original, "a copy of " + given);
             }
@@ -155,7 +153,7 @@ final class NativeLibrary {
         }
     }
 
-    /** The file that {@code given} names in bytes that the JVM's encoding of file names can't decode, and a URI can say. */
+    /** The file that {@code given} names in bytes that the JVM's encoding of file names can't decode but a URI can express. */
     private static Path named(String given) throws Unloadable {
         StringBuilder uri = new StringBuilder(given.startsWith("/") ? "file://" : "file:///proc/self/cwd/");
         for (byte next : bytes(given)) {
@@ -164,7 +162,7 @@ final class NativeLibrary {
         return Path.of(URI.create(uri.toString().replace("%2F", "/")));
     }
 
-    /** What the system has for the property's value: in the command line, or in a variable that adds to it. */
+    /** The property's value in the system's bytes: on the command line, or in an environment variable that adds to it. */
     private static byte[] bytes(String given) throws Unloadable {
         String encoding = System.getProperty("sun.jnu.encoding");
         try {
@@ -174,7 +172,7 @@ final class NativeLibrary {
                 Matcher setting = Pattern.compile("-D" + PROPERTY.replace(".", "\\.") + "=([^\0]*)")
                         .matcher(all);
                 while (setting.find()) {
-                    // A variable goes on after a blank or a quotation mark.
+                    // In a variable, a blank or a quotation mark ends the value.
                     for (String value :
                             List.of(setting.group(1), setting.group(1).split("[\\s'\"]", 2)[0])) {
                         byte[] bytes = value.getBytes(StandardCharsets.ISO_8859_1);
@@ -185,7 +183,7 @@ final class NativeLibrary {
                 }
             }
         } catch (IOException unreadable) {
-            // Then nobody knows.
+            // Then it can't be determined.
         }
         throw new Unloadable("system property " + PROPERTY + ": the JVM reads file names as " + encoding
                 + ", which has no characters for '" + given + "'; start it with LC_ALL=C.UTF-8");
@@ -250,7 +248,7 @@ final class NativeLibrary {
         }
         try (ModuleReader reader = module.get().open();
                 InputStream resource = reader.open(RESOURCE).orElse(null)) {
-            // The reader takes its streams with it.
+            // Closing the reader closes its streams.
             return resource == null ? null : new java.io.ByteArrayInputStream(resource.readAllBytes());
         }
     }
@@ -273,14 +271,14 @@ final class NativeLibrary {
                 Files.deleteIfExists(path);
             }
         } catch (IOException left) {
-            // A file that stays behind in a temporary folder harms nobody.
+            // A file left in a temporary folder does no harm.
             System.getLogger("org.qlif").log(System.Logger.Level.DEBUG, "left behind: " + path, left);
         }
     }
 
     /**
-     * Throws if the structs through which devices are described and kernels opened differ in size: the library says so itself. It
-     * does so for those of calls, too, when they are made.
+     * Throws if the structs that describe devices and open kernels differ in size, which the library itself checks. It checks the structs
+     * of calls when they are made.
      */
     private static void requireSameStructs(String source) throws Unloadable {
         try (Arena arena = Arena.ofConfined()) {

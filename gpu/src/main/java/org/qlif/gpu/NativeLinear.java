@@ -20,7 +20,7 @@ import org.qlif.spi.BackendLinear;
 
 /** A linear layer of the library, on the host or on a GPU: fills the argument structs from descriptions and calls. */
 final class NativeLinear implements BackendLinear {
-    /** Native code on other threads reads it, and layers pass from thread to thread. */
+    /** Shared, since native code on other threads reads it, and layers move between threads. */
     private final Arena arena = Arena.ofShared();
 
     private final MemorySegment forwardArgs = arena.allocate(qlif_linear_forward_args.layout());
@@ -33,7 +33,7 @@ final class NativeLinear implements BackendLinear {
     private final Holders holders = new Holders(this::release);
     private final String description;
 
-    /** A layer on {@code site}, which it closes with itself, or if it can't be opened. */
+    /** A layer on {@code site}, which it closes when it is closed or can't be opened. */
     static NativeLinear open(KernelOptions options, NativeKernel.Site site) {
         try {
             return new NativeLinear(options, site);
@@ -108,7 +108,7 @@ final class NativeLinear implements BackendLinear {
         MemorySegment stream = site.enter();
         boolean done = false;
         try {
-            // What is not read is not copied either.
+            // What is not read is not copied.
             bind(
                     staging,
                     backwardsForward,
@@ -116,7 +116,7 @@ final class NativeLinear implements BackendLinear {
                     call.gradWeights() == null ? null : forward.input(),
                     call.gradInput() == null ? null : forward.weights());
             MemorySegment args = backwardArgs;
-            // Where steps share a gradient that is empty or the only one, it makes no difference.
+            // If the gradient is empty or there is only one step, sharing makes no difference.
             qlif_linear_backward_args.grad_output_shared(args, call.gradOutputStride() == 0 ? 1 : 0);
             staging.bind(args, qlif_linear_backward_args.grad_output$offset(), call.gradOutput(), Use.READ);
             staging.bind(args, qlif_linear_backward_args.grad_weights$offset(), call.gradWeights(), Use.WRITE);
@@ -142,7 +142,7 @@ final class NativeLinear implements BackendLinear {
         staging.bind(args, qlif_linear_forward_args.output$offset(), call.output(), Use.WRITE);
     }
 
-    /** A call whose output is there, which is read again. */
+    /** A call whose output is kept and read again. */
     static void bindOutput(Staging staging, MemorySegment args, LinearForward call) {
         bind(staging, args, call, null, null);
         staging.bind(args, qlif_linear_forward_args.bias$offset(), null, Use.READ);
@@ -183,7 +183,7 @@ final class NativeLinear implements BackendLinear {
         }
     }
 
-    /** Whether it is open, for what callers do beyond the common interface. */
+    /** Guards calls beyond the common interface against closing. */
     Lifetime lifetime() {
         return lifetime;
     }
@@ -196,7 +196,7 @@ final class NativeLinear implements BackendLinear {
         try {
             Capture capture = Capture.current();
             if (capture != null) {
-                // Freed when the graph is closed: the capture would end with it now.
+                // Freed when the graph is closed; freeing it now would end the capture.
                 capture.hold(holders);
             }
             holders.letGo();

@@ -34,7 +34,7 @@ final class NativeTape implements TapeStorage {
         return qlif_h.qlif_tape_bytes(handle);
     }
 
-    /** Who needs it: its owner, and graphs. */
+    /** Its users: the owner, and graphs. */
     Holders holders() {
         return holders;
     }
@@ -43,7 +43,7 @@ final class NativeTape implements TapeStorage {
     public void close() {
         Capture capture = Capture.current();
         if (capture != null) {
-            // Freed when the graph is closed: the capture would end with it now.
+            // Freed when the graph is closed; freeing it now would end the capture.
             capture.hold(holders);
         }
         holders.letGo();

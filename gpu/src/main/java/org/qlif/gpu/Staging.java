@@ -11,14 +11,14 @@ import org.qlif.Tensor;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
 /**
- * Puts the addresses of a call's tensors into its argument struct. Memory that the device can't reach as it lies gets a place in
- * scratch memory of the device, kept from call to call: copied there before the call, and back after it if it is written.
+ * Puts the addresses of a call's tensors into its argument struct. Memory that the device can't reach directly is staged in scratch memory
+ * of the device, which is reused from call to call: copied there before the call, and back after it if it is written.
  *
- * <p>For each call: {@link #bind} for every tensor, {@link #load}, the call itself, {@link #store}, and {@link #clear} whatever
- * happened. In the steady state none of them allocates.
+ * <p>For each call: {@link #bind} for every tensor, {@link #load}, the call itself, {@link #store}, and in any case {@link #clear}. In the
+ * steady state none of them allocates.
  */
 abstract class Staging implements AutoCloseable {
-    /** What the call does with a tensor. */
+    /** How the call uses a tensor. */
     enum Use {
         READ,
         WRITE,
@@ -40,13 +40,13 @@ abstract class Staging implements AutoCloseable {
     private long[] places = new long[16];
     private long bytes;
 
-    /** What the device reaches as it lies. */
+    /** The memory that the device can reach directly. */
     private final Holds holds = new Holds();
 
-    /** The address by which the device reaches {@code tensor} as it lies, or 0 if it must be staged; never 0 elements. */
+    /** The address at which the device can reach {@code tensor} directly, or 0 if it must be staged. The tensor has elements. */
     abstract long direct(Tensor tensor);
 
-    /** Scratch memory of the device of at least so many bytes: its address. What was in it before is gone if it grows. */
+    /** The address of at least {@code bytes} bytes of scratch memory of the device. Its contents are lost if it grows. */
     abstract long scratch(long bytes);
 
     /** Copies {@code from} to device memory. */
@@ -103,7 +103,7 @@ abstract class Staging implements AutoCloseable {
         bytes = sum(bytes, tensor.segment().byteSize());
     }
 
-    /** Where the next one begins. */
+    /** The start of the next one. */
     private static long sum(long bytes, long more) {
         if (more > Long.MAX_VALUE - ALIGNMENT - bytes) {
             throw new NativeException(
@@ -117,7 +117,7 @@ abstract class Staging implements AutoCloseable {
         return count > 0;
     }
 
-    /** Makes room, sets the remaining pointers, and copies what the call reads. */
+    /** Allocates scratch memory, sets the remaining pointers, and copies what the call reads. */
     void load() {
         if (count == 0) {
             return;
@@ -145,17 +145,17 @@ abstract class Staging implements AutoCloseable {
         }
     }
 
-    /** Keeps memory that is not a tensor's open during the call. */
+    /** Keeps other memory than that of tensors open during the call. */
     void hold(MemorySegment segment) {
         holds.add(segment);
     }
 
-    /** What to keep open during the call. */
+    /** The memory to keep open during the call. */
     Holds holds() {
         return holds;
     }
 
-    /** Forgets the call: no caller's memory is held on to. */
+    /** Forgets the call, without keeping references to the caller's memory. */
     void clear() {
         holds.clear();
         for (int i = 0; i < count; i++) {

@@ -19,8 +19,8 @@ final class Status {
     }
 
     /**
-     * Closes an object of the library: again as long as another thread is in a call on it, since what is not closed then would stay for
-     * ever. Throws unless that succeeds; the object is gone all the same.
+     * Closes an object of the library. Retries as long as another thread is in a call on it, since the object would otherwise never be
+     * freed. Throws if closing reports a failure; the object is gone in any case.
      */
     static void close(String function, IntSupplier close) {
         boolean interrupted = false;
@@ -39,7 +39,7 @@ final class Status {
         check(status, function);
     }
 
-    /** The exception for a status that is not success, with the library's text: to be asked for at once, on the same thread. */
+    /** The exception for a status that is not success, with the library's text. Call it immediately, on the same thread. */
     static RuntimeException failure(int status, String function) {
         int cuda = qlif_h.qlif_last_cuda_error();
         String message = function + ": " + lastError();

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
- * Copies between host and device on a stream. Native memory is copied as it lies, by the GPU itself if it is page-locked. Arrays, which
+ * Copies between host and device on a stream. Native memory is copied directly, by the GPU itself if it is page-locked. Arrays, which
  * only Java can reach, go through two page-locked buffers in turn, so that Java fills or empties one while the GPU works on the other;
  * those are kept until {@link #close()}.
  *
@@ -23,8 +23,8 @@ final class Transfer implements AutoCloseable {
     private boolean prepared;
 
     /**
-     * Copies {@code from} to device memory. When this returns an array may be changed; native memory must be left alone until the
-     * stream has done the copy.
+     * Copies {@code from} to device memory. When this returns, an array may be changed; native memory must not be changed until the stream
+     * has done the copy.
      */
     void upload(MemorySegment from, long to, MemorySegment stream) {
         if (from.isNative()) {
@@ -41,7 +41,10 @@ final class Transfer implements AutoCloseable {
         }
     }
 
-    /** Copies device memory to {@code to}: when this returns, all of an array is there; of native memory, once the stream has done it. */
+    /**
+     * Copies device memory to {@code to}: an array is complete when this returns; native memory is complete once the stream has done the
+     * copy.
+     */
     void download(long from, MemorySegment to, MemorySegment stream) {
         if (to.isNative()) {
             Driver.check(cuda_h.cuMemcpyDtoHAsync_v2(to, from, to.byteSize(), stream), "cuMemcpyDtoHAsync");
@@ -71,7 +74,7 @@ final class Transfer implements AutoCloseable {
         MemorySegment.copy(halves[half], 0, to, at, Math.min(HALF, to.byteSize() - at));
     }
 
-    /** The half whose turn it is, once the GPU is done with it. */
+    /** The next half, once the GPU is done with it. */
     private int takeHalf() {
         int half = next;
         next ^= 1;

@@ -7,13 +7,13 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.spi.Printable;
 
 /**
- * A file is not what its format asks for; the message names the file, what came, and what was expected. It is one line of bounded
- * length, whatever the file holds and is called.
+ * Thrown if a file violates its format. The message names the file, what was found and what was expected. It is one line of bounded length,
+ * whatever the file's content and name.
  */
 public final class FileFormatException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    /** Names within a problem are cut where it is put together; this is for what slipped through. */
+    /** Names within a problem are usually cut where the message is made; this cuts the rest. */
     private static final int LIMIT = 800;
 
     private final String problem;
@@ -29,11 +29,11 @@ public final class FileFormatException extends IOException {
     }
 
     /**
-     * A fault of {@code file} that something else found.
+     * A fault of {@code file} with a cause.
      *
      * @param file the file, which the message starts with
      * @param problem what is wrong
-     * @param cause what found it; null if nothing did
+     * @param cause the cause, or null
      */
     public FileFormatException(Path file, String problem, @Nullable Throwable cause) {
         super(Printable.path(file) + ": " + Printable.text(problem, LIMIT), cause);

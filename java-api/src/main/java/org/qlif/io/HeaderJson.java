@@ -5,9 +5,9 @@ import java.nio.file.Path;
 import org.qlif.spi.Printable;
 
 /**
- * Reads the JSON that a header of a safetensors file is made of: objects, arrays, strings and whole numbers, by RFC 8259 to the letter. It
- * walks the text as its caller asks, so that nesting costs no stack and duplicate keys are seen. Whatever is not as asked for throws
- * {@link FileFormatException}.
+ * Reads the JSON in the header of a safetensors file: objects, arrays, strings and whole numbers, strictly by RFC 8259. The caller drives
+ * the parser, so nesting costs no stack and duplicate keys are seen. Anything other than what the caller requests throws {@link
+ * FileFormatException}.
  */
 final class HeaderJson {
     private static final String WHAT = "header";
@@ -15,7 +15,7 @@ final class HeaderJson {
     private final Path file;
     private final String text;
     private int at;
-    /** Whether the value that comes is the first of its object or array, before which no comma stands. */
+    /** Whether the next value is the first of its object or array, with no comma before it. */
     private boolean first;
 
     HeaderJson(Path file, String text) {
@@ -39,7 +39,7 @@ final class HeaderJson {
         first = true;
     }
 
-    /** Whether the object or array goes on; its end and the comma before what comes are taken. */
+    /** Whether the object or array has another element; consumes its end, or the comma before the next element. */
     boolean hasNext(char closing) throws FileFormatException {
         char next = peek();
         if (next == closing) {
@@ -88,7 +88,7 @@ final class HeaderJson {
         }
         String number = text.substring(from, at);
         try {
-            // What parseLong takes beside this, such as digits of other scripts and a plus sign, is no JSON.
+            // parseLong also accepts digits of other scripts and a plus sign, which are not JSON.
             if (number.matches("0|[1-9][0-9]{0,18}")) {
                 return Long.parseLong(number);
             }
@@ -158,7 +158,7 @@ final class HeaderJson {
         return text.charAt(at++);
     }
 
-    /** The next character that is no space, which is not taken. */
+    /** The next character that is not a space, without consuming it. */
     private char peek() throws FileFormatException {
         skipSpace();
         if (at == text.length()) {

@@ -24,8 +24,8 @@ import org.qlif.Tensor;
 import org.qlif.spi.Printable;
 
 /**
- * Files of one array in NumPy's format, {@code .npy}, read without trust. Versions 1 to 3 are read, in either byte order and in C or Fortran
- * order; version 1 is written.
+ * Files of one array in NumPy's format, {@code .npy}. Files are not trusted: everything is checked. Versions 1 to 3 are read, in either
+ * byte order and in C or Fortran order; version 1 is written.
  *
  * <p>Floating-point numbers of 16, 32 or 64 bits are read as {@link DType#F32}, the last rounded; {@code uint8} and {@code bool} as {@link
  * DType#U8}, other integers but {@code uint64} as {@link DType#I64}.
@@ -39,22 +39,22 @@ import org.qlif.spi.Printable;
 public final class Npy {
     private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
 
-    /** Far more than any header needs: rank 32 in decimal digits takes less than 700. */
+    /** Far more than any header needs: rank 32 in decimal digits takes fewer than 700 bytes. */
     private static final int MAX_HEADER_BYTES = 1 << 16;
 
     private static final int MAX_RANK = 8;
 
-    /** Elements that are converted at a time. */
+    /** The number of elements that are converted at a time. */
     private static final int PIECE = 1 << 17;
 
-    /** What the data's place in the file is a multiple of. */
+    /** The alignment of the data in the file. */
     private static final int ALIGNMENT = 64;
 
     private static final Pattern ENTRY = Pattern.compile(
             "\\s*'(descr|fortran_order|shape)'\\s*:\\s*('[^']*'|True|False|\\([0-9,\\s]*\\)|\\[.*])\\s*(,|$)",
             Pattern.DOTALL);
 
-    /** Turns the bytes of one element into what is read. */
+    /** Converts the bytes of one element. */
     private interface Element {
         void read(ByteBuffer from, MemorySegment to, long index);
     }
@@ -96,7 +96,7 @@ public final class Npy {
     private Npy() {}
 
     /**
-     * Reads {@code file}. The tensor keeps its memory as long as it is reachable.
+     * Reads {@code file}. The tensor's memory lives as long as the tensor is reachable.
      *
      * @throws FileFormatException if it is not a .npy file of a known type, or longer than {@value Safetensors#MAX_FILE_BYTES} bytes
      * @throws IOException if it can't be read, or there is no memory for it
@@ -150,7 +150,7 @@ public final class Npy {
         }
         ByteBuffer header = ByteBuffer.allocate(headerBytes);
         Safetensors.fill(file, channel, header, size);
-        // Names of fields alone, which are refused, can have other letters.
+        // Only names of fields, which are refused, can contain other letters.
         Header parsed = parse(file, new String(header.array(), StandardCharsets.ISO_8859_1));
         return load(file, channel, size, available - headerBytes, parsed);
     }
@@ -229,7 +229,7 @@ public final class Npy {
             throw badShape(file, text);
         }
         String[] numbers = text.substring(1, text.length() - 1).split(",", -1);
-        // After the last comma, or between the parentheses, nothing need stand.
+        // There may be nothing after the last comma or between the parentheses.
         int rank = numbers[numbers.length - 1].isBlank() ? numbers.length - 1 : numbers.length;
         if (rank > MAX_RANK) {
             throw new FileFormatException(file, "shape: got " + rank + " axes, expected at most " + MAX_RANK);
@@ -284,7 +284,7 @@ public final class Npy {
         return Tensor.of(type.read, memory, shape);
     }
 
-    /** The product, or more than {@code most} if it is that. */
+    /** The product, or some number above {@code most} if it is larger. */
     private static long elements(long[] shape, long most) {
         long elements = 1;
         // A zero anywhere makes the product 0, whatever the other extents would overflow to.
@@ -339,24 +339,24 @@ public final class Npy {
     }
 
     /**
-     * Writes {@code file}, which is replaced when all of it is on the disk.
+     * Writes {@code file}. An existing file is replaced once the new one is complete.
      *
      * @param file the file
      * @param tensor F32, I64 or U8 in the host's memory
      * @throws IllegalArgumentException if it has another type
      * @throws IllegalStateException if it is in the memory of a device
-     * @throws IOException if it can't be written; an old file is as it was
+     * @throws IOException if it can't be written; an existing file is unchanged
      */
     public static void write(Path file, Tensor tensor) throws IOException {
         write(OutputFile.prepare("file", file), tensor);
     }
 
     /**
-     * Writes a file whose place was prepared, otherwise as {@link #write(Path, Tensor)}.
+     * Writes a prepared file, otherwise as {@link #write(Path, Tensor)}.
      *
      * @param file the file
      * @param tensor F32, I64 or U8 in the host's memory
-     * @throws IOException if it can't be written; an old file is as it was
+     * @throws IOException if it can't be written; an existing file is unchanged
      */
     public static void write(OutputFile file, Tensor tensor) throws IOException {
         byte[] header = header(tensor);
@@ -365,7 +365,7 @@ public final class Npy {
     }
 
     /**
-     * Writes to {@code channel} what a file has, such as an entry of an .npz archive.
+     * Writes the content of such a file to {@code channel}, for instance as an entry of an .npz archive.
      *
      * @param channel where it goes
      * @param tensor F32, I64 or U8 in the host's memory

@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.spi.Printable;
 
 /**
- * A file that long work ends in. What would keep it from being written is found out before the work; it is written beside its place,
- * to the disk, and then moved there, so that an old file stays whole until the new one is, whether the program is stopped or the disk is full;
- * where its name is a link, the link stays and what it leads to is replaced.
+ * The output file of long work. Obstacles to writing it are found before the work begins. It is written to disk under another name and then
+ * moved to its place, so an existing file stays intact until the new one is complete, even if the program is killed or the disk is full. If
+ * the name is a link, the link stays and its target is replaced.
  *
  * <pre>{@code
  * OutputFile file = OutputFile.prepare("--out", Path.of("weights.bin"));
@@ -30,7 +30,7 @@ import org.qlif.spi.Printable;
  * }</pre>
  */
 public final class OutputFile {
-    /** What writes the content of a file. */
+    /** Writes the content of a file. */
     @FunctionalInterface
     public interface Content {
         /**
@@ -42,7 +42,7 @@ public final class OutputFile {
         void writeTo(WritableByteChannel channel) throws IOException;
     }
 
-    /** As many links on one path as Linux follows. */
+    /** The number of links on one path that Linux follows. */
     private static final int MAX_LINKS = 40;
 
     /** Enough to notice a full disk. */
@@ -59,9 +59,9 @@ public final class OutputFile {
     }
 
     /**
-     * Makes the folder of {@code file} if it is not there, and writes, and deletes, something in it.
+     * Creates the folder of {@code file} if it doesn't exist, and writes and deletes a test file in it.
      *
-     * @param name what the file is called in messages, such as the option that named it
+     * @param name the prefix of messages, such as the option that names the file
      * @param file the file
      * @throws IOException if the file can't be written; the message starts with {@code name}
      */
@@ -88,7 +88,7 @@ public final class OutputFile {
     }
 
     /**
-     * Puts {@code content} in the file's place, or leaves there what was there.
+     * Writes the file, or leaves an existing one unchanged.
      *
      * @throws IOException if it can't be written
      */
@@ -106,7 +106,7 @@ public final class OutputFile {
     }
 
     /**
-     * Puts {@code content} in the file's place when all of it is on the disk, or leaves there what was there.
+     * Writes the file completely, or leaves an existing one unchanged.
      *
      * @throws IOException if it can't be written
      */
@@ -121,9 +121,9 @@ public final class OutputFile {
         }
     }
 
-    /** A new file beside the target that holds {@code content}; none if that fails. */
+    /** A new file beside the target with {@code content}; it is deleted if writing fails. */
     private Path written(Content content) throws IOException {
-        // Short, since the target's own name may be as long as a name can be.
+        // Short, since the target's name may have the maximum length.
         Path beside = target.resolveSibling(
                 ".qlif-" + Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), Character.MAX_RADIX));
         try (FileChannel channel = FileChannel.open(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
@@ -147,7 +147,7 @@ public final class OutputFile {
         }
     }
 
-    /** Where {@code link} leads to in the end, whether something is there or not. */
+    /** The final target of {@code link}, whether it exists or not. */
     private Path followed(Path link) throws IOException {
         Path path = link;
         for (int links = 0; Files.isSymbolicLink(path); links++) {
@@ -174,12 +174,12 @@ public final class OutputFile {
         };
     }
 
-    /** The path that was asked for. */
+    /** The requested path. */
     public Path path() {
         return file;
     }
 
-    /** The path that was asked for. */
+    /** The requested path. */
     @Override
     public String toString() {
         return file.toString();

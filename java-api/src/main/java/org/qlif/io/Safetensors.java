@@ -32,9 +32,9 @@ import org.qlif.Tensor;
 import org.qlif.spi.Printable;
 
 /**
- * A file in the safetensors format, read without trust: 8 bytes of little-endian header length, a JSON object that gives each
- * tensor's type, shape and place, then the data, without holes. Whatever is not so throws {@link FileFormatException}. Types are F32, I64,
- * U8 and BOOL, which is read as U8. Immutable, and thread-safe.
+ * A file in the safetensors format: 8 bytes of little-endian header length, a JSON object that gives each tensor's type, shape and place,
+ * then the data, without gaps. Files are not trusted: any deviation throws {@link FileFormatException}. Types are F32, I64, U8 and BOOL,
+ * which is read as U8. Immutable and thread-safe.
  *
  * <pre>{@code
  * Safetensors.write(Path.of("run.safetensors"), Map.of("title", "a run"), Map.of("current", input, "spikes", spikeValues));
@@ -44,22 +44,22 @@ import org.qlif.spi.Printable;
  * }</pre>
  */
 public final class Safetensors {
-    /** The longest header, in bytes: it keeps a hostile one from filling the heap. */
+    /** The maximum length of a header in bytes, so that a hostile file can't fill the heap. */
     public static final int MAX_HEADER_BYTES = 1 << 24;
 
-    /** The longest file, in bytes, that is read unless told otherwise. */
+    /** The maximum length of a file in bytes, unless another one is given. */
     public static final long MAX_FILE_BYTES = 1L << 35;
 
     private static final int MAX_RANK = 8;
-    /** A cache line: what vector loads like best. */
+    /** A cache line, which is best for vector loads. */
     private static final long ALIGNMENT = 64;
 
-    /** Bytes that are read or written at a time. */
+    /** The number of bytes that are read or written at a time. */
     private static final int PIECE = 1 << 20;
 
     private static final String METADATA = "__metadata__";
 
-    /** The element types that are read and, but for BOOL, written. */
+    /** The element types that are read and, except for BOOL, written. */
     private enum Type {
         F32(DType.F32, 4),
         I64(DType.I64, 8),
@@ -95,7 +95,7 @@ public final class Safetensors {
     }
 
     /**
-     * Reads {@code file} and checks all of its header. The result keeps its memory as long as it is reachable.
+     * Reads {@code file} and checks the whole header. The memory lives as long as the result is reachable.
      *
      * @throws FileFormatException if it is not a safetensors file of known types, or longer than {@value #MAX_FILE_BYTES} bytes
      * @throws IOException if it can't be read, or there is no memory for it
@@ -105,10 +105,10 @@ public final class Safetensors {
     }
 
     /**
-     * Reads {@code file} into memory of {@code arena}, with which the tensors end.
+     * Reads {@code file} into memory of {@code arena}, which is the tensors' lifetime.
      *
      * @param file the file
-     * @param arena whose memory it takes
+     * @param arena allocates the memory
      * @param most the longest file that is read, in bytes; a longer one is refused unread
      * @throws FileFormatException if it is not a safetensors file of known types, or too long
      * @throws IOException if it can't be read, or there is no memory for it
@@ -119,7 +119,7 @@ public final class Safetensors {
         }
     }
 
-    /** Opens a regular file of at most so many bytes. */
+    /** Opens a regular file of at most {@code most} bytes. */
     static FileChannel open(Path file, long most) throws IOException {
         // Opening a pipe waits for its other end, and a device may never end.
         if (!Files.readAttributes(file, BasicFileAttributes.class).isRegularFile()) {
@@ -140,7 +140,7 @@ public final class Safetensors {
         }
     }
 
-    /** Reads the {@code size} bytes that {@code channel} is said to have. */
+    /** Reads {@code size} bytes from {@code channel}. */
     static Safetensors read(Path file, ReadableByteChannel channel, long size, Arena arena) throws IOException {
         if (size < Long.BYTES) {
             throw new FileFormatException(file, "got " + size + " bytes, expected at least 8 for the header's length");
@@ -171,7 +171,7 @@ public final class Safetensors {
         return new Safetensors(file, parser.entries, parser.metadata, load(file, channel, inOrder, size, arena));
     }
 
-    /** Throws if a file that can't be this format begins as one of another does that people take for it. */
+    /** Throws if a file begins like one of another format that people mistake for this one. */
     private static void requireNoOther(Path file, byte[] start) throws FileFormatException {
         String kind = kind(start);
         if (kind != null) {
@@ -179,7 +179,7 @@ public final class Safetensors {
         }
     }
 
-    /** What a file is that begins with these eight bytes, if people take it for one of tensors; else null. */
+    /** The format of a file with these first eight bytes, if it is one that people mistake for a file of tensors; else null. */
     static @Nullable String kind(byte[] start) {
         int first = start[0] & 0xff;
         int second = start[1] & 0xff;
@@ -198,8 +198,8 @@ public final class Safetensors {
     }
 
     /**
-     * Reads the tensors one after the other, each to a place that is aligned for its type, which it need not be in the file. A
-     * mapped file would spare this copy, and kill the JVM's thread wherever the file is cut short later.
+     * Reads the tensors one after the other, each to memory aligned for its type, as it need not be in the file. Mapping the file would
+     * save this copy, but crash the thread if the file is truncated later.
      */
     private static Map<String, MemorySegment> load(
             Path file, ReadableByteChannel channel, List<Map.Entry<String, Entry>> inOrder, long size, Arena arena)
@@ -236,7 +236,7 @@ public final class Safetensors {
         return data;
     }
 
-    /** Turns the bytes of each element round. */
+    /** Reverses the bytes of each element. */
     private static void reverse(MemorySegment values, int bytes) {
         for (long i = 0; bytes == Integer.BYTES && i < values.byteSize() / bytes; i++) {
             values.setAtIndex(
@@ -247,7 +247,7 @@ public final class Safetensors {
         }
     }
 
-    /** Throws unless all are 0 or 1; {@code where} is what a message begins with. */
+    /** Throws unless all are 0 or 1; {@code where} is the prefix of the message. */
     static void requireBooleans(Path file, String where, MemorySegment values) throws FileFormatException {
         for (long i = 0; i < values.byteSize(); i++) {
             byte value = values.get(ValueLayout.JAVA_BYTE, i);
@@ -321,7 +321,7 @@ public final class Safetensors {
     }
 
     /**
-     * Tensor {@code name} itself, whose memory can only be read.
+     * Tensor {@code name}, in read-only memory.
      *
      * @throws IllegalArgumentException if there is none
      */
@@ -339,21 +339,21 @@ public final class Safetensors {
         return entry;
     }
 
-    /** A name of the file, as messages show it. */
+    /** A name of the file as shown in messages. */
     static String quoted(String name) {
         return "'" + Printable.text(name) + "'";
     }
 
     /**
-     * Writes a file, which takes the place of an old one when all of it is on the disk. The same content gives the same bytes: metadata and
-     * tensors stand in the order of their maps, tensors of longer elements first, so that each is aligned.
+     * Writes a file. An existing file is replaced once the new one is complete. Equal content gives equal bytes: metadata and tensors have
+     * the order of their maps, except that tensors of longer elements come first, so that all are aligned.
      *
      * @param file the file
      * @param metadata any strings
      * @param tensors F32, I64 or U8, by name
-     * @throws IOException if it can't be written; an old file is as it was
-     * @throws IllegalArgumentException if a tensor has another type, a name is {@code __metadata__} or no Unicode text, or the header would be
-     *     longer than {@value #MAX_HEADER_BYTES} bytes; nothing is written
+     * @throws IOException if it can't be written; an existing file is unchanged
+     * @throws IllegalArgumentException if a tensor has another type, a name is {@code __metadata__} or not valid Unicode, or the header
+     *     would be longer than {@value #MAX_HEADER_BYTES} bytes; nothing is written
      * @throws IllegalStateException if a tensor is in a device's memory; nothing is written
      */
     public static void write(Path file, Map<String, String> metadata, Map<String, Tensor> tensors) throws IOException {
@@ -361,12 +361,12 @@ public final class Safetensors {
     }
 
     /**
-     * Writes a file whose place was prepared, otherwise as {@link #write(Path, Map, Map)}.
+     * Writes a prepared file, otherwise as {@link #write(Path, Map, Map)}.
      *
      * @param file the file
      * @param metadata any strings
      * @param tensors F32, I64 or U8, by name
-     * @throws IOException if it can't be written; an old file is as it was
+     * @throws IOException if it can't be written; an existing file is unchanged
      */
     public static void write(OutputFile file, Map<String, String> metadata, Map<String, Tensor> tensors)
             throws IOException {
@@ -378,7 +378,7 @@ public final class Safetensors {
             throw new IllegalArgumentException("metadata, tensors: got a header of " + header.length
                     + " bytes, expected at most " + MAX_HEADER_BYTES);
         }
-        // All are asked before the first is written.
+        // All are checked before the first is written.
         List<MemorySegment> data =
                 inOrder.stream().map(each -> each.getValue().segment()).toList();
         file.write(channel -> {
@@ -461,7 +461,7 @@ public final class Safetensors {
         boolean reversed = ByteOrder.nativeOrder() != ByteOrder.LITTLE_ENDIAN && tensor.type() != DType.U8;
         for (long at = 0; at < data.byteSize(); at += PIECE) {
             MemorySegment piece = data.asSlice(at, Math.min(PIECE, data.byteSize() - at));
-            // A copy, since segments of arrays of numbers are no byte buffers.
+            // A copy, since the segment of an array of numbers has no byte buffer.
             MemorySegment bytes =
                     MemorySegment.ofArray(new byte[(int) piece.byteSize()]).copyFrom(piece);
             if (reversed) {
@@ -492,7 +492,7 @@ public final class Safetensors {
             this.json = new HeaderJson(file, header);
         }
 
-        /** Fills in what the header says, and returns the tensors in the order of their data. */
+        /** Stores the content of the header, and returns the tensors in the order of their data. */
         List<Map.Entry<String, Entry>> parse(long dataBytes) throws FileFormatException {
             boolean metadataSeen = false;
             json.beginObject("header");

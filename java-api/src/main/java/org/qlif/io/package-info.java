@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Files of tensors, read without trust and written so that an old file stays whole until the new one is. */
+/** Files of tensors. What is read is checked; an existing file stays intact until the new one is complete. */
 @NullMarked
 package org.qlif.io;
 

@@ -9,53 +9,53 @@ import org.qlif.KernelOptions;
 import org.qlif.NeuronConfig;
 
 /**
- * A provider of devices, found with {@link java.util.ServiceLoader}. Its constructor must not fail where its device can't run:
- * {@link #devices()} says so instead.
+ * A provider of devices, found with {@link java.util.ServiceLoader}. Its constructor must not fail if its devices can't run: {@link
+ * #devices()} reports that instead.
  */
 public interface Backend {
     /**
-     * Whether {@code asked}, a name or {@code auto}, can mean a device of this backend. If not, it is not asked for its devices, so
-     * that who names a CPU starts no GPU's driver.
+     * Whether {@code asked}, a name or {@code auto}, can mean a device of this backend. If not, {@link #devices()} is not called, so that
+     * asking for a CPU doesn't start a GPU's driver.
      */
     default boolean concerns(Device asked) {
         return true;
     }
 
     /**
-     * Refuses settings, such as system properties, whose value this backend doesn't know, if they decide about {@code asked}, a
-     * device that it {@link #concerns}. A misspelt setting so never changes a choice in silence. {@link #devices()} doesn't throw
-     * for it, but names it as an obstacle.
+     * Throws if a setting that affects {@code asked}, such as a system property, has an unknown value, so that a misspelt setting never
+     * changes a choice silently. Called if this backend {@link #concerns} the device. {@link #devices()} doesn't throw for it, but reports
+     * an obstacle.
      *
      * @throws IllegalArgumentException naming the setting, its value and what was expected
      */
     default void requireKnownSettings(Device asked) {}
 
     /**
-     * Every device this backend could offer, runnable or not, each with a priority, the reasons if it can't run, and those for which
-     * it is slow here. What it throws becomes such a reason.
+     * All devices of this backend, whether they can run or not, each with a priority, and with the reasons if it can't run or is slow here.
+     * An exception becomes such a reason.
      */
     List<DeviceInfo> devices();
 
     /**
-     * Why {@code device}, a name that is not among {@link #devices()} though this backend's devices are named like that, is not
-     * there; empty for names that this backend never gives.
+     * Why there is no {@code device}, a name that devices of this backend can have but that is not among {@link #devices()}; empty for
+     * other names.
      */
     default Optional<String> absence(Device device) {
         return Optional.empty();
     }
 
     /**
-     * Why {@code device}, one of {@link #devices()} that can run, can't run {@code config} with {@code options}, one sentence each; empty if
-     * it can, as unless a backend says otherwise. The automatic choice then passes over the device. What this throws becomes such a reason.
+     * Why {@code device}, one of {@link #devices()} that can run, can't run {@code config} with {@code options}, one sentence each; empty,
+     * the default, if it can. If not, the automatic choice passes over the device. An exception becomes such a reason.
      */
     default List<String> obstacles(NeuronConfig config, KernelOptions options, Device device) {
         return List.of();
     }
 
     /**
-     * What the code depends on that runs {@code config}, if it is compiled only while it runs and slow until then: kernels whose values are
-     * equal share it. Empty, as unless a backend says otherwise, if the first call is not much slower than others. The automatic choice
-     * lets another device do the first calls where there is one.
+     * Identifies the code that runs {@code config}, if it is compiled only while it runs, and slow until then: kernels with equal values
+     * share the code. Empty, the default, if the first call is not much slower than others. The automatic choice lets another device run
+     * the first calls, if there is one.
      */
     default Optional<Object> compiledWhileRunning(NeuronConfig config) {
         return Optional.empty();
@@ -71,8 +71,8 @@ public interface Backend {
 
     /**
      * Why {@code device}, one of {@link #devices()} that can run, has no linear layer driven by spikes with {@code options}, one sentence
-     * each; empty if it has, and its kernels take such a layer in place of an input, too ({@link BackendKernel#takesLinear}). Unless a
-     * backend says otherwise, it has none. The automatic choice then passes over the device. What this throws becomes such a reason.
+     * each; empty if it has one, and its kernels take such a layer instead of an input ({@link BackendKernel#takesLinear}). By default, it
+     * has none. The automatic choice then passes over the device. An exception becomes such a reason.
      */
     default List<String> linearObstacles(KernelOptions options, Device device) {
         return List.of("it has no linear layer driven by spikes; take a device of the CPU");

@@ -13,16 +13,15 @@ import org.qlif.Tape;
 import org.qlif.Tensor;
 
 /**
- * A kernel as a backend implements it. {@link org.qlif.Kernel} stands before it: arguments have been checked, calls come one
- * at a time, and none after {@link #close()}.
+ * A kernel as a backend implements it. {@link org.qlif.Kernel} calls it with arguments that have been checked, one call at a time, and
+ * never after {@link #close()}.
  */
 public interface BackendKernel extends AutoCloseable {
-    /** What runs, for people: instruction set or device, and threads. */
+    /** A description for people to read: instruction set or device, and threads. */
     String description();
 
     /**
-     * Whether calls may lend memory of the device {@code place}; memory of the host can always be lent. Unless a backend says
-     * otherwise, there is no such device.
+     * Whether calls may lend memory of the device {@code place}; by default, they may not. Memory of the host can always be lent.
      */
     default boolean reaches(Device place) {
         return false;
@@ -34,21 +33,21 @@ public interface BackendKernel extends AutoCloseable {
     }
 
     /**
-     * Checks the values of parameters that are out of the host's reach, if that was asked for; comes before each run, when everything
-     * else has been checked. Unless a backend says otherwise, there are none.
+     * Checks the values of parameters in memory that the host can't reach, if that was requested. Called before each run, after all other
+     * checks. By default, does nothing.
      *
      * @throws IllegalArgumentException naming parameter, index and value
      */
     default void check(Parameters parameters) {}
 
-    /** Whether calls may have a linear layer in place of an input. Unless a backend says otherwise, they may not. */
+    /** Whether calls may have a linear layer instead of an input; by default, they may not. */
     default boolean takesLinear() {
         return false;
     }
 
     /**
-     * Whether input, spike values and their gradients may be of this type, one of {@link DType#NUMBERS}, and a tape's potentials. Unless a backend says
-     * otherwise, only {@link DType#F32}.
+     * Whether inputs, spike values, their gradients and a tape's potentials may have this type, one of {@link DType#NUMBERS}; by default,
+     * only {@link DType#F32}.
      */
     default boolean takes(DType type) {
         return type == DType.F32;
@@ -60,7 +59,7 @@ public interface BackendKernel extends AutoCloseable {
     /** Runs the backward pass of {@code call}, whose forward run the tape holds. A current that was not written is computed again. */
     void backward(Backward call);
 
-    /** Writes the numbers that a run would draw; either tensor may be null, and so may {@code rowIndex}. */
+    /** Writes the random numbers that a run would draw. Either tensor may be null, and so may {@code rowIndex}. */
     void draw(
             DrawStream stream,
             long firstStep,
@@ -68,19 +67,19 @@ public interface BackendKernel extends AutoCloseable {
             @Nullable Tensor uniforms,
             @Nullable Tensor normals);
 
-    /** The bytes of memory that a tape of this shape takes, with potentials of {@code type}, which it {@link #takes}. */
+    /** The number of bytes of a tape of this shape, with potentials of {@code type}, which it {@link #takes}. */
     long tapeBytes(Tape.Mode mode, DType type, long steps, long batch, long neurons);
 
     /**
      * A tape of this shape.
      *
-     * @param memory where it is, {@code U8}, at least {@link #tapeBytes} long, and aligned to {@link org.qlif.Kernel#ALIGNMENT}: memory of the
-     *     kernel's device if it {@link #reaches} that, else native memory of the host; never to be released here. Null for memory of the
-     *     tape's own
+     * @param memory the tape's memory, {@code U8}, at least {@link #tapeBytes} long, and aligned to {@link org.qlif.Kernel#ALIGNMENT}:
+     *     memory of the kernel's device if it {@link #reaches} that, else native memory of the host. It must not be released here. Null for
+     *     memory of the tape's own
      */
     TapeStorage newTape(Tape.Mode mode, DType type, long steps, long batch, long neurons, @Nullable Tensor memory);
 
-    /** The bytes that {@link Backward#scratch} needs for {@code call}. */
+    /** The number of bytes that {@link Backward#scratch} needs for {@code call}. */
     long scratchBytes(Backward call);
 
     /** Releases what the kernel holds. */

@@ -7,16 +7,15 @@ import org.qlif.LinearBackward;
 import org.qlif.LinearForward;
 
 /**
- * A linear layer as a backend implements it. {@link org.qlif.SpikeLinear} stands before it: arguments have been checked, calls come one
- * at a time, and none after {@link #close()}.
+ * A linear layer as a backend implements it. {@link org.qlif.SpikeLinear} calls it with arguments that have been checked, one call at a
+ * time, and never after {@link #close()}.
  */
 public interface BackendLinear extends AutoCloseable {
-    /** What runs, for people: instruction set or device, and threads. */
+    /** A description for people to read: instruction set or device, and threads. */
     String description();
 
     /**
-     * Whether calls may lend memory of the device {@code place}; memory of the host can always be lent. Unless a backend says
-     * otherwise, there is no such device.
+     * Whether calls may lend memory of the device {@code place}; by default, they may not. Memory of the host can always be lent.
      */
     default boolean reaches(Device place) {
         return false;
@@ -27,10 +26,10 @@ public interface BackendLinear extends AutoCloseable {
         return Optional.empty();
     }
 
-    /** Writes the output of {@code call}, which is there. */
+    /** Writes the output of {@code call}, which is not null. */
     void forward(LinearForward call);
 
-    /** Writes the gradients that {@code call} asks for. */
+    /** Writes the gradients that {@code call} requests. */
     void backward(LinearBackward call);
 
     /** Releases what the layer holds. */

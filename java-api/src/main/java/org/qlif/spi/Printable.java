@@ -4,14 +4,14 @@ package org.qlif.spi;
 import java.nio.file.Path;
 
 /**
- * Text from a file or a command line, as messages show it: one line, without characters that a terminal obeys or hides, and of
- * bounded length. Control, format, bidirectional and unassigned characters become escapes such as {@code \n} and {@code \u001B}.
+ * Makes text from a file or a command line safe to show in a message: one line of bounded length, without characters that control a
+ * terminal or are invisible. Control, format, bidirectional and unassigned characters become escapes such as {@code \n} and {@code \u001B}.
  */
 public final class Printable {
-    /** Enough to recognise a name. */
+    /** Enough to recognize a name. */
     private static final int TEXT_LIMIT = 120;
 
-    /** Above the length of any path that people type; what is cut is the middle, since both ends tell files apart. */
+    /** More than any path that people type. The middle is cut, since both ends distinguish files. */
     private static final int PATH_LIMIT = 600;
 
     private static final String CUT = "...";
@@ -38,7 +38,7 @@ public final class Printable {
         return shown.toString();
     }
 
-    /** {@code path}; one of more than {@value #PATH_LIMIT} characters loses its middle, and an empty one is shown in quotes. */
+    /** {@code path}; a path of more than {@value #PATH_LIMIT} characters loses its middle, and an empty one is shown in quotes. */
     public static String path(Path path) {
         String text = path.toString();
         if (text.isEmpty()) {

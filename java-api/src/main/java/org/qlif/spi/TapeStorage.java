@@ -3,7 +3,7 @@ package org.qlif.spi;
 
 /** The backend's part of a {@link org.qlif.Tape}. */
 public interface TapeStorage extends AutoCloseable {
-    /** The bytes it takes. */
+    /** Its size in bytes. */
     long byteSize();
 
     /** Releases the memory; called once. */

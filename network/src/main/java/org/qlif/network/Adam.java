@@ -10,8 +10,8 @@ package org.qlif.network;
  *   <li>w = w - rate / (1 - β₁ᵗ) · m / (√v · (1 / √(1 - β₂ᵗ)) + ε)
  * </ul>
  *
- * <p>The factors that do not depend on w are computed in float64 and rounded once; nothing is fused. One object serves one {@link Trainer}: it
- * holds that network's moments. Not thread-safe.
+ * <p>The factors that do not depend on w are computed in float64 and rounded once; nothing is fused. Each {@link Trainer} needs its own
+ * object, which holds the moments of its network. Not thread-safe.
  *
  * <pre>{@code
  * Trainer trainer = Trainer.builder(network).adam(new Adam(1e-3)).build();
@@ -45,7 +45,7 @@ public final class Adam {
     /**
      * Adam with the usual β₁, β₂ and ε.
      *
-     * @param rate the learning rate; above 0 in float32, and finite
+     * @param rate the learning rate, finite and > 0 in float32
      * @throws IllegalArgumentException if it is not
      */
     public Adam(double rate) {
@@ -55,10 +55,10 @@ public final class Adam {
     /**
      * Adam.
      *
-     * @param rate the learning rate; above 0 in float32, and finite
-     * @param beta1 how much of the mean of gradients a step keeps, 0 to below 1
-     * @param beta2 how much of the mean of their squares, 0 to below 1
-     * @param epsilon what keeps the division from 0; above 0 in float32, and finite
+     * @param rate the learning rate, finite and > 0 in float32
+     * @param beta1 the decay of the mean of gradients per step, 0 to below 1
+     * @param beta2 the decay of the mean of their squares, 0 to below 1
+     * @param epsilon what keeps the division from 0; finite and > 0 in float32
      * @throws IllegalArgumentException if one of them is out of its range
      */
     public Adam(double rate, double beta1, double beta2, double epsilon) {
@@ -88,9 +88,9 @@ public final class Adam {
     }
 
     /**
-     * Sets the learning rate of the steps to come.
+     * Sets the learning rate of the following steps.
      *
-     * @param rate above 0 in float32, and finite
+     * @param rate finite and > 0 in float32
      * @throws IllegalArgumentException if it is not
      */
     public void setRate(double rate) {
@@ -109,7 +109,7 @@ public final class Adam {
         return epsilon;
     }
 
-    /** How many steps it has done. */
+    /** The number of steps so far. */
     public long steps() {
         return steps;
     }
@@ -125,9 +125,9 @@ public final class Adam {
     }
 
     /**
-     * Takes up where another has stopped.
+     * Continues where another one stopped.
      *
-     * @param steps how many steps that has done, at least 0
+     * @param steps the number of its steps, at least 0
      * @param first its {@link #firstMoments}
      * @param second its {@link #secondMoments}
      * @throws IllegalArgumentException if {@code steps} is negative or the moments differ in number
@@ -143,7 +143,7 @@ public final class Adam {
         this.second = second.clone();
     }
 
-    /** Throws unless the moments are of so many values, or of none yet. */
+    /** Throws unless there are moments of {@code size} values, or none yet. */
     void requireSize(int size) {
         if (first.length != 0 && first.length != size) {
             throw new IllegalArgumentException("adam: got moments of " + first.length + " values, expected " + size
@@ -151,7 +151,7 @@ public final class Adam {
         }
     }
 
-    /** Begins a step over so many values, of which {@link #update} does the parts. */
+    /** Begins a step over {@code size} values, in parts that {@link #update} does. */
     void begin(int size) {
         requireSize(size);
         if (first.length != size) {
@@ -167,7 +167,10 @@ public final class Adam {
         rootScale = (float) (1 / Math.sqrt(1 - StrictMath.pow(beta2, steps)));
     }
 
-    /** Does values {@code from} to {@code to}, exclusive, whose gradients are first multiplied by {@code scale}. Parts may be done at once. */
+    /**
+     * Does values {@code from} to {@code to}, exclusive, whose gradients are first multiplied by {@code scale}. Several threads may do
+     * parts at the same time.
+     */
     void update(float[] values, float[] gradients, float scale, int from, int to) {
         float[] m = first;
         float[] v = second;
@@ -188,7 +191,7 @@ public final class Adam {
         }
     }
 
-    /** What it was made with, and its steps, for people. */
+    /** The settings and the number of steps. */
     @Override
     public String toString() {
         return "Adam[rate=" + rate + ", beta1=" + beta1 + ", beta2=" + beta2 + ", epsilon=" + epsilon + ", steps="

@@ -12,8 +12,8 @@ import java.util.Objects;
  * }</pre>
  *
  * @param input the data as spikes
- * @param loss what the network is to get right of it
- * @param rows the numbers of the rows, at least one; the order counts where sums are rounded. Copied
+ * @param loss the loss of the network's outputs for it
+ * @param rows the numbers of the rows, at least one; their order affects how sums are rounded. Copied
  */
 public record Batch(SpikeInput input, Loss loss, int[] rows) {
     /**
@@ -40,17 +40,17 @@ public record Batch(SpikeInput input, Loss loss, int[] rows) {
         }
     }
 
-    /** How many blocks of {@value Trainer#BLOCK} rows these are; the last may have fewer. */
+    /** The number of blocks of {@value Trainer#BLOCK} rows; the last one may have fewer. */
     public int blocks() {
         return Math.ceilDiv(rows.length, Trainer.BLOCK);
     }
 
-    /** How many rows block {@code block} has. */
+    /** The number of rows of block {@code block}. */
     int rowsOf(int block) {
         return Math.min(Trainer.BLOCK, rows.length - block * Trainer.BLOCK);
     }
 
-    /** Input, loss and number of rows, for people. */
+    /** The input, the loss and the number of rows. */
     @Override
     public String toString() {
         return "Batch[" + rows.length + " rows of " + input + ", " + loss + "]";

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /** {@link Loss#binaryCrossEntropy}. */
 final class BinaryCrossEntropy implements Loss {
-    /** The targets; null where they are intensities. */
+    /** The targets; null if they are intensities. */
     private final float @Nullable [] targets;
 
     private final byte @Nullable [] intensities;

@@ -3,7 +3,7 @@ package org.qlif.network;
 
 import org.jspecify.annotations.Nullable;
 
-/** The losses and hits of a range of a batch's blocks. Blocks may be rated at once. */
+/** The losses and hits of a range of a batch's blocks. Several threads may rate blocks at the same time. */
 final class BlockScore {
     private final int first;
     private final int rows;
@@ -30,7 +30,7 @@ final class BlockScore {
         System.arraycopy(later.right, 0, right, earlier.right.length, later.right.length);
     }
 
-    /** Notes what a block came to elsewhere. */
+    /** Sets the result of a block that was rated elsewhere. */
     void set(int block, double loss, int hits) {
         losses[block - first] = loss;
         right[block - first] = hits;
@@ -57,7 +57,7 @@ final class BlockScore {
         return rows;
     }
 
-    /** These and those of {@code later}, which starts where this ends. */
+    /** The scores of this range and of {@code later}, which starts where this one ends. */
     BlockScore with(BlockScore later) {
         return new BlockScore(this, later);
     }
@@ -65,7 +65,7 @@ final class BlockScore {
     /**
      * Rates the outputs of a block, row after row.
      *
-     * @param gradients where the gradient of the batch's mean loss goes; null for none
+     * @param gradients receives the gradient of the batch's mean loss; null for none
      */
     void rate(Batch batch, int block, float[] logits, int outputs, float @Nullable [] gradients) {
         double sum = 0;
@@ -80,7 +80,7 @@ final class BlockScore {
         right[block - first] = hits;
     }
 
-    /** The loss alone would not tell: it may pass over an output. */
+    /** The loss is not enough to tell, since it may ignore an output. */
     private static boolean areNumbers(float[] logits, int count) {
         float zero = 0;
         for (int i = 0; i < count; i++) {
@@ -89,7 +89,7 @@ final class BlockScore {
         return zero == 0;
     }
 
-    /** The mean loss of the batch, whose blocks these all are, added in float64 by the tree that gradients are added by. */
+    /** The mean loss of the batch, if the range has all its blocks. Losses are added in float64, by the same tree as gradients. */
     double meanLoss() {
         return sum(0, losses.length) / rows;
     }

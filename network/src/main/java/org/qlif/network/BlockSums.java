@@ -9,9 +9,9 @@ import org.qlif.Statistics;
 import org.qlif.spi.host.BlockTree;
 
 /**
- * The sums of a range of a batch's blocks: what one machine has of a training step that several do together. Those of adjacent ranges are
- * appended, from the first to the last; when they are of the whole batch, every machine updates its network by them, and all have the bits
- * of one that has done the whole batch alone.
+ * The sums of a range of a batch's blocks: one machine's part of a training step that several machines share. Append the sums of adjacent
+ * ranges, from first to last; with those of the whole batch, every machine updates its network, with the same bits as a single machine that
+ * does the whole batch.
  *
  * <pre>{@code
  * Batch batch = new Batch(encoder, loss, rows);
@@ -20,24 +20,24 @@ import org.qlif.spi.host.BlockTree;
  * StepResult result = trainer.update(mine.append(theirs));
  * }</pre>
  *
- * <p>Made by {@link Trainer#gradients}, to be used until that trainer makes others, and refused after. Not thread-safe.
+ * <p>Made by {@link Trainer#gradients}. They can be used until that trainer makes others; after that, methods throw. Not thread-safe.
  */
 public final class BlockSums {
     private final Trainer trainer;
     private final Network network;
-    /** Which of the trainer's sums these are. */
+    /** The number of these sums among those of the trainer. */
     private final long call;
 
     private final long step;
     private final int batchBlocks;
     private BlockScore score;
-    /** Of the neurons' final states, a layer after the other; null for one that carries nothing on. */
+    /** Sums of the neurons' final states, layer by layer; null for a layer that carries nothing on. */
     private final List<Statistics.@Nullable Sums> statistics;
 
     private final StepTimes times;
     /** The sum of all blocks of the batch, if these are all. */
     private float @Nullable [] complete;
-    /** Those of the largest subtrees, if these are not all. */
+    /** The sums of the largest subtrees, if these are not all blocks. */
     private final @Nullable BlockTree tree;
 
     /** All blocks of a batch. */
@@ -97,11 +97,12 @@ public final class BlockSums {
     }
 
     /**
-     * Adds the sums of the blocks that follow.
+     * Adds the sums of the following blocks.
      *
      * @return these
-     * @throws IllegalArgumentException if {@code later} does not start where these end, or is of another training step, batch or network
-     * @throws IllegalStateException if either's trainer has made others since
+     * @throws IllegalArgumentException if {@code later} does not start where these end, or belongs to another training step, batch or
+     *     network
+     * @throws IllegalStateException if the trainer of either has made other sums since
      */
     public BlockSums append(BlockSums later) {
         Objects.requireNonNull(later, "later");
@@ -125,10 +126,10 @@ public final class BlockSums {
     }
 
     /**
-     * The gradient of the batch's mean loss with respect to what is learned under this name, not clipped: a new array.
+     * The gradient of the batch's mean loss with respect to the learned values of this name, before clipping: a new array.
      *
-     * @throws IllegalArgumentException if there is nothing of this name
-     * @throws IllegalStateException if these are not all blocks of the batch, or their trainer has made others since
+     * @throws IllegalArgumentException if there are no learned values of this name
+     * @throws IllegalStateException if these are not all blocks of the batch, or their trainer has made other sums since
      */
     public float[] gradient(String name) {
         requireCurrent("these sums");
@@ -147,12 +148,12 @@ public final class BlockSums {
         return Objects.requireNonNull(complete);
     }
 
-    /** Those of the largest subtrees. */
+    /** The sums of the largest subtrees. */
     BlockTree tree() {
         return Objects.requireNonNull(tree);
     }
 
-    /** Throws if the memory of these holds other sums by now. */
+    /** Throws if the memory of these sums has been reused for others. */
     void requireCurrent(String name) {
         if (call != trainer.calls()) {
             throw new IllegalStateException(name + ": got " + this + ", whose trainer has made others since");
@@ -175,7 +176,7 @@ public final class BlockSums {
         return statistics;
     }
 
-    /** Adds sums to others, of which each may be absent. */
+    /** Adds sums to others, each of which may be absent. */
     static void add(List<Statistics.@Nullable Sums> all, List<Statistics.@Nullable Sums> more) {
         for (int i = 0; i < all.size(); i++) {
             Statistics.Sums sums = all.get(i);
@@ -190,7 +191,7 @@ public final class BlockSums {
         return times;
     }
 
-    /** Which blocks they are of, for people. */
+    /** The range of blocks. */
     @Override
     public String toString() {
         return "BlockSums[blocks " + first() + " to " + end() + " of " + batchBlocks + ", step " + step + "]";

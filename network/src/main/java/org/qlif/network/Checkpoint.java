@@ -24,8 +24,8 @@ import org.qlif.spi.checkpoint.CheckpointWriter;
 import org.qlif.spi.checkpoint.SavedNeurons;
 
 /**
- * A network in a file, docs/checkpoints.md, and if it is being trained, all that the training needs to go on with the bits that it would have had
- * without a break: the optimizer's moments, the step and the place in the data. What a caller does with threads and devices is not in it.
+ * A network in a file, docs/checkpoints.md. If the network is being trained, the file also has what the training needs to continue with the
+ * same bits as without a break: the optimizer's moments, the step and the place in the data. It does not contain threads or devices.
  *
  * <pre>{@code
  * Checkpoint.of(trainer).steps(20).place(new Checkpoint.Place(60_000, 42, 128, 3, 0)).write(Path.of("network.safetensors"));
@@ -56,11 +56,11 @@ public final class Checkpoint {
     /**
      * Where a training is in its data.
      *
-     * @param rows how many rows the order has
+     * @param rows the number of rows in the order
      * @param seed the seed of the {@link DataOrder}
      * @param batch the rows of a step, at least 1
      * @param epoch the epoch, from 0
-     * @param row how many of the epoch's rows have been trained on, 0 to {@code rows}
+     * @param row the number of the epoch's rows that have been trained on, 0 to {@code rows}
      */
     public record Place(int rows, long seed, int batch, int epoch, int row) {
         /**
@@ -85,7 +85,7 @@ public final class Checkpoint {
     }
 
     private final Network network;
-    /** The training as it is when it is asked for; null for none. */
+    /** Provides the current state of the training; null for none. */
     private final @Nullable Supplier<Trainer.Builder> training;
 
     private final long seed;
@@ -107,14 +107,14 @@ public final class Checkpoint {
      * The checkpoint of a network that is not being trained.
      *
      * @param network the network, which is read when the file is written
-     * @param seed what the spikes and draws of its tests follow from, as the trainer's {@link Trainer.Builder#seed}
+     * @param seed the seed of spikes and draws in its tests, as {@link Trainer.Builder#seed}
      */
     public static Checkpoint of(Network network, long seed) {
         return new Checkpoint(Objects.requireNonNull(network, "network"), null, seed);
     }
 
     /**
-     * The checkpoint of a training, as it is when the file is written, between two steps.
+     * The checkpoint of a training, whose state is read when the file is written, between two steps.
      *
      * @param trainer the trainer
      */
@@ -124,10 +124,10 @@ public final class Checkpoint {
     }
 
     /**
-     * Says that the network's input is an image of bytes that a {@link PoissonEncoder} shows.
+     * Records that the network's input is an image of bytes that a {@link PoissonEncoder} shows.
      *
-     * @param steps for so many time steps, at least 1
-     * @throws IllegalArgumentException if they are fewer
+     * @param steps the number of time steps, at least 1
+     * @throws IllegalArgumentException if it is less
      */
     public Checkpoint steps(int steps) {
         Checks.atLeast("steps", steps, 1);
@@ -136,7 +136,7 @@ public final class Checkpoint {
     }
 
     /**
-     * Says where the training is in its data.
+     * Records where the training is in its data.
      *
      * @throws IllegalStateException if this is not the checkpoint of a training
      */
@@ -146,14 +146,14 @@ public final class Checkpoint {
         return this;
     }
 
-    /** Adds a text of the caller's own, which other readers ignore. */
+    /** Adds a custom text, which other readers ignore. */
     public Checkpoint extra(String name, String value) {
         extra.put(Objects.requireNonNull(name, "name"), Objects.requireNonNull(value, "value"));
         return this;
     }
 
     /**
-     * Adds a tensor of the caller's own, F32, I64 or U8, which other readers ignore.
+     * Adds a custom tensor, F32, I64 or U8, which other readers ignore.
      *
      * @throws IllegalArgumentException if it has another type
      */
@@ -167,22 +167,22 @@ public final class Checkpoint {
     }
 
     /**
-     * Writes the file, which takes the place of an old one when all of it is on the disk.
+     * Writes the file. An existing file is replaced once the new one is complete.
      *
-     * @throws IOException if it can't be written; an old file is as it was
-     * @throws IllegalStateException if a configuration has a function of the caller's, there are more than 2^24 neurons in a layer, a parameter is out of its range or not
-     *     where it can be read, or the tensor of one that is learned was replaced; nothing is written
+     * @throws IOException if it can't be written; an existing file is unchanged
+     * @throws IllegalStateException if a configuration has a custom transform, a layer has more than 2^24 neurons, a parameter is out of
+     *     its range or in a device's memory, or the tensor of a learned parameter was replaced; nothing is written
      */
     public void write(Path file) throws IOException {
         write(OutputFile.prepare("file", file));
     }
 
     /**
-     * Writes a file whose place was prepared, otherwise as {@link #write(Path)}.
+     * Writes a prepared file, otherwise as {@link #write(Path)}.
      *
-     * @throws IOException if it can't be written; an old file is as it was
-     * @throws IllegalStateException if a configuration has a function of the caller's, there are more than 2^24 neurons in a layer, a parameter is out of its range or not
-     *     where it can be read, or the tensor of one that is learned was replaced; nothing is written
+     * @throws IOException if it can't be written; an existing file is unchanged
+     * @throws IllegalStateException if a configuration has a custom transform, a layer has more than 2^24 neurons, a parameter is out of
+     *     its range or in a device's memory, or the tensor of a learned parameter was replaced; nothing is written
      */
     public void write(OutputFile file) throws IOException {
         network.requireLearnedInPlace();
@@ -278,8 +278,8 @@ public final class Checkpoint {
     /**
      * Reads a file.
      *
-     * @throws FileFormatException if it is not the checkpoint of a network as {@link Network} has them; the message names the file, what came and what
-     *     was expected
+     * @throws FileFormatException if it is not the checkpoint of a network that {@link Network} can represent; the message names the file,
+     *     what was found and what was expected
      * @throws IOException if it can't be read
      */
     public static Checkpoint read(Path file) throws IOException {
@@ -412,7 +412,7 @@ public final class Checkpoint {
         }
     }
 
-    /** Puts what was saved into a new layer. */
+    /** Copies the saved values into a new layer. */
     private static void fill(Layer layer, Saved saved) {
         switch (layer) {
             case Layer.Linear linear -> {
@@ -429,7 +429,7 @@ public final class Checkpoint {
                     if (!learned.contains(parameter)) {
                         to.set(parameter, value);
                     } else if (value.elements() == 1) {
-                        // The kit learns one value a neuron.
+                        // This module learns one value per neuron.
                         Objects.requireNonNull(to.get(parameter)).fill(value.getFloat(0));
                     } else {
                         Objects.requireNonNull(to.get(parameter)).copyFrom(value);
@@ -482,17 +482,17 @@ public final class Checkpoint {
         return training.get();
     }
 
-    /** The network: of a file, a new one that is this checkpoint's alone. */
+    /** The network. If this checkpoint was read from a file, it is a new network. */
     public Network network() {
         return network;
     }
 
-    /** What the spikes and draws of the network's tests follow from. */
+    /** The seed of spikes and draws in the network's tests. */
     public long seed() {
         return seed;
     }
 
-    /** For how many time steps a {@link PoissonEncoder} shows an input, if the file says. */
+    /** The number of time steps for which a {@link PoissonEncoder} shows an input, if the file has it. */
     public OptionalInt steps() {
         return steps;
     }
@@ -503,7 +503,8 @@ public final class Checkpoint {
     }
 
     /**
-     * A builder of the trainer that goes on: network, optimizer, clip, seed and step are set; device and options are the caller's to set.
+     * A builder of a trainer that continues the training: network, optimizer, clip, seed and step are set; the caller sets device and
+     * options.
      *
      * @throws IllegalStateException if this is not the checkpoint of a training
      */
@@ -521,7 +522,7 @@ public final class Checkpoint {
     }
 
     /**
-     * The norm that all gradients together are cut to; 0 for no cut.
+     * The norm to which all gradients together are clipped; 0 for no clipping.
      *
      * @throws IllegalStateException if this is not the checkpoint of a training
      */
@@ -529,22 +530,22 @@ public final class Checkpoint {
         return requireTraining().clip();
     }
 
-    /** Where the training is in its data; null if nobody has said. */
+    /** Where the training is in its data; null if it was not recorded. */
     public @Nullable Place place() {
         return place;
     }
 
-    /** A text of whoever wrote the file, or null if there is none of this name. */
+    /** A custom text of the writer, or null if there is none of this name. */
     public @Nullable String extra(String name) {
         return extra.get(name);
     }
 
-    /** A tensor of whoever wrote the file, which can only be read, or null if there is none of this name. */
+    /** A custom tensor of the writer, read-only, or null if there is none of this name. */
     public @Nullable Tensor extraTensor(String name) {
         return extraTensors.get(name);
     }
 
-    /** The network, and whether it is being trained, for people. */
+    /** The network, and whether it is being trained. */
     @Override
     public String toString() {
         return "Checkpoint[" + network

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import org.qlif.DType;
 import org.qlif.Tensor;
 
-/** Refusals that several classes share: what came and what was expected, by the argument's name. */
+/** Checks of arguments that several classes share. */
 final class Checks {
     private Checks() {}
 

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 final class Closing {
     private Closing() {}
 
-    /** Closes all; the first failure is thrown when the others have been closed. */
+    /** Closes all; throws the first failure once the others have been closed. */
     static void all(List<? extends AutoCloseable> held) {
         RuntimeException first = null;
         for (AutoCloseable each : held) {

@@ -34,7 +34,7 @@ record CrossEntropy(int[] labels, int greatest) implements Loss {
 
     @Override
     public double of(int row, float[] logits, int at, int outputs, float @Nullable [] gradient, double weight) {
-        // Taken off, no exponential overflows, and that of the greatest is 1.
+        // With the greatest one subtracted, no exponential overflows, and its own is 1.
         double most = logits[at];
         for (int c = 1; c < outputs; c++) {
             most = Math.max(most, logits[at + c]);

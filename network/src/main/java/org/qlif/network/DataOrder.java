@@ -5,9 +5,9 @@ import java.util.Arrays;
 import java.util.Objects;
 
 /**
- * The order of rows in each epoch, such that any partition of the data can follow it: one permutation of all rows by a seed, made once,
- * whose blocks of {@value Trainer#BLOCK} rows each epoch permutes anew. So whoever holds a block holds all rows that a part of a training
- * step needs. Rows that fill no block are the last of each epoch. Immutable.
+ * The order of rows in each epoch, made so that partitioned data can follow it. All rows are permuted once, by a seed, and split into
+ * blocks of {@value Trainer#BLOCK}; each epoch permutes the blocks. So a machine that holds a block has all rows that a part of a training
+ * step needs. Rows that don't fill a block come last in each epoch. Immutable.
  *
  * <pre>{@code
  * DataOrder order = new DataOrder(60_000, 42);
@@ -27,10 +27,10 @@ public final class DataOrder {
     private final int[] permutation;
 
     /**
-     * The order of so many rows.
+     * The order of {@code rows} rows.
      *
      * @param rows how many, at least 0
-     * @param seed what the order follows from, any number
+     * @param seed the seed of the order, any number
      * @throws IllegalArgumentException if {@code rows} is negative
      */
     public DataOrder(int rows, long seed) {
@@ -40,7 +40,7 @@ public final class DataOrder {
     }
 
     /**
-     * The rows of block {@code block} of the permutation that all epochs share, in their order; the last may have fewer than others.
+     * The rows of block {@code block} of the permutation that all epochs share, in order; the last block may have fewer rows.
      *
      * @throws IndexOutOfBoundsException unless 0 &lt;= block &lt; ceil(rows / {@value Trainer#BLOCK})
      */
@@ -50,7 +50,7 @@ public final class DataOrder {
     }
 
     /**
-     * The numbers of the {@linkplain #block blocks} in the order of epoch {@code epoch}; one that is not full is the last.
+     * The numbers of the {@linkplain #block blocks} in the order of epoch {@code epoch}; one that is not full comes last.
      *
      * @throws IllegalArgumentException if {@code epoch} is negative
      */
@@ -82,7 +82,7 @@ public final class DataOrder {
         return rows;
     }
 
-    /** 0 to {@code count} - 1, permuted (Fisher and Yates). */
+    /** 0 to {@code count} - 1, permuted (Fisher–Yates). */
     private static int[] permutation(int count, long key) {
         int[] numbers = new int[count];
         Arrays.setAll(numbers, i -> i);

@@ -5,8 +5,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 
 /**
- * What machines that share training steps send each other by, for {@link Trainer#train(Batch, Exchange)}: each has one of these, and all do the
- * same exchanges in the same order. How bytes travel is the implementation's; threads of one process may be machines, too.
+ * The connection between machines that share training steps, for {@link Trainer#train(Batch, Exchange)}. Each machine has one, and all do
+ * the same exchanges in the same order. Implementations decide how bytes travel; the machines may also be threads of one process.
  *
  * <pre>{@code
  * Exchange alone = new Exchange() { // a group of one, which sends nothing
@@ -18,30 +18,30 @@ import java.nio.ByteBuffer;
  * }</pre>
  */
 public interface Exchange {
-    /** Which of the machines this is, from 0. */
+    /** The number of this machine, from 0. */
     int rank();
 
-    /** How many machines there are. */
+    /** The number of machines. */
     int size();
 
     /**
-     * The first block of a batch that machine {@code machine} of {@code size} does; its last is the one before the next machine's first. With more
-     * machines than blocks, some do none.
+     * The first block of a batch that machine {@code machine} of {@code size} does; it ends before the next machine's first block. If there
+     * are more machines than blocks, some do none.
      *
      * @param blocks how many the batch has, at least 0
      * @param machine from 0 to {@code size}, which stands for the end
-     * @param size how many machines there are
+     * @param size the number of machines
      */
     static int firstBlock(int blocks, int machine, int size) {
         return (int) ((long) blocks * machine / size);
     }
 
     /**
-     * Sends each of the others its bytes and receives theirs: machine p gets {@code out[p]}, and {@code in[p]} is filled by it. Sender and receiver
-     * agree on their number. Returns when all buffers are used up, from position to limit; those at {@link #rank} are ignored. They are
-     * direct buffers.
+     * Exchanges bytes with all other machines: sends {@code out[p]} to machine p and receives {@code in[p]} from it, from position to
+     * limit. Sender and receiver use buffers of the same length. Buffers at {@link #rank} are ignored. All are direct buffers. Returns when
+     * all bytes have been sent and received.
      *
-     * @throws IOException if another machine can't be reached any more; this can't be used on then
+     * @throws IOException if another machine can no longer be reached; the exchange can't be used afterwards
      */
     void exchange(ByteBuffer[] out, ByteBuffer[] in) throws IOException;
 }

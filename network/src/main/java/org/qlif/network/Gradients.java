@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.qlif.Tensor;
 
-/** Room for the gradient of all that a network learns, in the order of its values: the gradient of one block. */
+/** The gradient of one block with respect to all learned values of a network, in their order. */
 final class Gradients {
     final float[] values;
     private final Map<Learnable, Tensor> tensors = new HashMap<>();

@@ -9,10 +9,10 @@ import org.qlif.Parameters;
 import org.qlif.Statistics;
 import org.qlif.Tensor;
 
-/** A layer of a network: its values, whoever runs it. */
+/** A layer of a network: its values, without what runs it. */
 sealed interface Layer {
     /**
-     * Weighted sums of the layer below, or of its mean over time where it is the readout.
+     * Weighted sums of the layer below or, in a readout, of its mean over time.
      *
      * @param weight {@code F32 (K, M)}, live
      * @param bias {@code F32 (M)}, live
@@ -30,9 +30,9 @@ sealed interface Layer {
     /**
      * Neurons.
      *
-     * @param parameters all, live: those that are learned lie among the learned values
+     * @param parameters all parameters, live: learned ones are views of the network's learned values
      * @param learned those that are learned
-     * @param statistics what training carries from step to step; null if the model has nothing of the kind
+     * @param statistics what training carries from step to step; null if the model has no such variables
      */
     record Neurons(
             int position,
@@ -42,7 +42,7 @@ sealed interface Layer {
             List<Learned> learned,
             @Nullable Statistics statistics)
             implements Layer {
-        /** Sums of no row, to update the statistics from. */
+        /** New sums without rows, to update the statistics from. */
         Statistics.@Nullable Sums newSums() {
             return statistics == null ? null : statistics.newSums();
         }

@@ -7,7 +7,7 @@ import org.qlif.DType;
 import org.qlif.Tensor;
 
 /**
- * Something that is learned, and its place among all that a network learns, which lies in one array.
+ * Something that is learned, and its place in the array of all learned values of a network.
  *
  * @param name its name in the network, such as {@code 0.weight}
  * @param at the index of its first value
@@ -18,7 +18,7 @@ record Learnable(String name, int at, List<Integer> extents) {
         return extents.stream().reduce(1, (a, b) -> a * b);
     }
 
-    /** The tensor over its values in an array that holds such values of everything learned. */
+    /** The tensor over its part of {@code all}, an array with a value for everything that is learned. */
     Tensor in(float[] all) {
         MemorySegment segment = MemorySegment.ofArray(all).asSlice(4L * at, 4L * length());
         return Tensor.of(

@@ -18,9 +18,9 @@ final class LinearStage {
     private final Tensor output;
 
     /**
-     * @param input what it reads, {@code (T, B, K)}
-     * @param gradOutput what its backward run reads, of the output's shape
-     * @param gradInput where the gradient of the input goes; null where nothing below learns
+     * @param input the input, {@code (T, B, K)}
+     * @param gradOutput the gradient of the output, of the output's shape
+     * @param gradInput receives the gradient of the input; null if nothing below learns
      */
     LinearStage(Layer.Linear layer, SpikeLinear linear, Tensor input, Tensor gradOutput, @Nullable Tensor gradInput) {
         this.layer = layer;
@@ -39,7 +39,7 @@ final class LinearStage {
         return output;
     }
 
-    /** The forward run of which nothing is kept but what the neurons make of it. */
+    /** The forward run as part of the neurons' call, without an output of its own. */
     LinearForward passing() {
         return passing;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.network;
 
-/** Independent 64-bit keys and random bits by a key and a counter: SplitMix64 (Steele, Lea, Flood 2014). */
+/** Independent 64-bit keys and random bits from a key and a counter: SplitMix64 (Steele, Lea, Flood 2014). */
 final class Mix {
     /** 2^64 / golden ratio, odd: the step of the counter. */
     private static final long GAMMA = 0x9E3779B97F4A7C15L;
@@ -16,7 +16,7 @@ final class Mix {
         return z ^ (z >>> 31);
     }
 
-    /** A key of its own for number {@code index} of a purpose. */
+    /** An independent key for number {@code index} of a purpose. */
     static long key(long seed, long purpose, long index) {
         return bits(bits(seed, purpose + 1), index);
     }

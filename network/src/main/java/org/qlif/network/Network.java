@@ -16,12 +16,12 @@ import org.qlif.Statistics;
 import org.qlif.Tensor;
 
 /**
- * A network of layers in a row, with everything that it learns: linear layers driven by spikes, each followed by neurons, and at the end a
- * readout, a linear layer over the mean of the spike values over time. It holds values and runs nothing: see {@link Trainer}.
+ * A network of layers in a row: linear layers driven by spikes, each followed by neurons, and at the end a readout, a linear layer over the
+ * mean of the spike values over time. It only holds the values; {@link Trainer} runs it.
  *
- * <p>Layers have positions from 0, which are also the streams of their draws. What is learned has a name by position, as {@code 0.weight},
- * {@code 0.bias}, {@code 1.v_th}. Weights and biases start uniform in ±1/√K, K the inputs of the layer, by the seed; neuron parameters start as
- * their configuration says, one value a neuron.
+ * <p>Layers have positions from 0, which are also the streams of their draws. Learned tensors are named by position: {@code 0.weight},
+ * {@code 0.bias}, {@code 1.v_th}. Weights and biases start uniform in ±1/√K, where K is the number of the layer's inputs, by the seed;
+ * neuron parameters start as configured, with one value per neuron.
  *
  * <pre>{@code
  * Network network = Network.builder(784)
@@ -98,32 +98,32 @@ public final class Network {
         return new Builder(inputs);
     }
 
-    /** How many inputs it has. */
+    /** The number of inputs. */
     public int inputs() {
         return inputs;
     }
 
-    /** How many outputs it has. */
+    /** The number of outputs. */
     public int outputs() {
         return ((Layer.Linear) layers.getLast()).outputs();
     }
 
-    /** The names of what is learned, from the first layer to the last. */
+    /** The names of the learned tensors, from the first layer to the last. */
     public List<String> names() {
         return learnables.stream().map(Learnable::name).toList();
     }
 
     /**
-     * The values of what is learned under this name, live: what is written there counts.
+     * The learned tensor of this name, live: values written to it take effect.
      *
-     * @throws IllegalArgumentException if there is nothing of this name
+     * @throws IllegalArgumentException if there are no learned values of this name
      */
     public Tensor get(String name) {
         return learnable(name).in(values);
     }
 
     /**
-     * The parameters of the neurons at a position, live, those that are not learned among them. Those that are learned keep their tensors: a
+     * The parameters of the neurons at a position, live, including those that are not learned. Don't replace the tensors of learned ones: a
      * trainer refuses others.
      *
      * @throws IllegalArgumentException if there are no neurons there
@@ -142,8 +142,8 @@ public final class Network {
     }
 
     /**
-     * The statistics of the neurons at a position, live: what training carries from step to step and a test leaves alone. Null if their model
-     * has none.
+     * The statistics of the neurons at a position, live: training carries them from step to step, and tests don't change them. Null if the
+     * model has none.
      *
      * @throws IllegalArgumentException if there are no neurons there
      */
@@ -175,7 +175,7 @@ public final class Network {
         return layers;
     }
 
-    /** Whether {@code other} has the same layers, neurons and all that is learned, whatever the values. */
+    /** Whether {@code other} has the same layers, neurons and learned tensors, apart from the values. */
     boolean isLike(Network other) {
         return inputs == other.inputs
                 && learnables.equals(other.learnables)
@@ -192,7 +192,7 @@ public final class Network {
         return configs;
     }
 
-    /** Throws if a parameter that is learned has another tensor than the learned values have. */
+    /** Throws if the tensor of a learned parameter was replaced. */
     void requireLearnedInPlace() {
         for (Layer layer : layers) {
             if (!(layer instanceof Layer.Neurons neurons)) {
@@ -214,12 +214,12 @@ public final class Network {
         return learnables;
     }
 
-    /** All that is learned, live. */
+    /** All learned values, live. */
     float[] values() {
         return values;
     }
 
-    /** The widths, from the inputs to the outputs, and what is learned, for people. */
+    /** The widths, from the inputs to the outputs, and what is learned. */
     @Override
     public String toString() {
         StringBuilder widths = new StringBuilder().append(inputs);
@@ -232,7 +232,7 @@ public final class Network {
     }
 
     /**
-     * Collects a network's layers, from the first to the last.
+     * Builds a network, from the first layer to the last.
      *
      * <pre>{@code
      * Network deep = Network.builder(784)
@@ -264,7 +264,7 @@ public final class Network {
             this.width = inputs;
         }
 
-        /** What the initial weights follow from, any number; 0 unless set. */
+        /** Sets the seed of the initial weights, any number; 0 unless set. */
         public Builder seed(long seed) {
             this.seed = seed;
             return this;
@@ -275,7 +275,7 @@ public final class Network {
          *
          * @param outputs how many outputs it has, at least 1
          * @throws IllegalArgumentException if {@code outputs} is less, or the weights are too many for an array
-         * @throws IllegalStateException if the layer below is linear, or the readout is there already
+         * @throws IllegalStateException if the layer below is linear, or there is a readout already
          */
         public Builder linear(int outputs) {
             if (complete || !plans.isEmpty() && plans.getLast() instanceof LinearPlan) {
@@ -298,8 +298,8 @@ public final class Network {
          * Adds neurons, as many as the linear layer below has outputs.
          *
          * @param config which neurons
-         * @param learned their parameters that are learned, beside the weights
-         * @throws IllegalArgumentException if the model has not such a parameter, or it is named twice
+         * @param learned the parameters to learn, besides the weights
+         * @throws IllegalArgumentException if the model doesn't have such a parameter, or it is named twice
          * @throws IllegalStateException if the layer below is not linear
          */
         public Builder neurons(NeuronConfig config, NeuronParameter... learned) {
@@ -329,7 +329,7 @@ public final class Network {
          *
          * @param outputs how many outputs it has, at least 1
          * @throws IllegalArgumentException if {@code outputs} is less, or the weights are too many for an array
-         * @throws IllegalStateException if the layer below is not one of neurons
+         * @throws IllegalStateException if the layer below does not consist of neurons
          */
         public Builder readout(int outputs) {
             if (complete || plans.isEmpty() || !(plans.getLast() instanceof NeuronPlan)) {

@@ -21,9 +21,9 @@ final class NeuronStage {
     private final Tensor output;
     private final @Nullable State start;
     private final @Nullable State end;
-    /** Runs that leave nothing. */
+    /** Runs in a test, without a tape. */
     private final Forward tested;
-    /** Runs that a backward run follows. */
+    /** Runs in training, followed by a backward run. */
     private final Forward trained;
 
     private final Backward backward;
@@ -31,11 +31,11 @@ final class NeuronStage {
     private @Nullable Tape tape;
 
     /**
-     * @param below what makes the current, {@code F32 (T, B, N)}: in a test as the neurons need it, else it is there
+     * @param below the layer that computes the current, {@code F32 (T, B, N)}: in a test within the neurons' call, in training before it
      * @param rowIndex the rows' numbers
-     * @param last whether the readout is above, which takes the mean of the spike values, or a linear layer
-     * @param gradOutput what its backward run reads: {@code (1, B, N)} for the same at every step
-     * @param gradInput where the gradient of the current goes
+     * @param last whether the layer above is the readout, which takes the mean of the spike values, or a linear layer
+     * @param gradOutput the gradient of the spike values: {@code (1, B, N)} if it is the same at every step
+     * @param gradInput receives the gradient of the current
      */
     NeuronStage(
             Layer.Neurons layer,
@@ -52,7 +52,7 @@ final class NeuronStage {
         boolean carries = layer.statistics() != null;
         start = carries ? State.initial(layer.config(), 1, layer.neurons()) : null;
         end = carries ? State.zeros(layer.config(), batch, layer.neurons()) : null;
-        // A linear layer takes them as bits where they are nothing else.
+        // A linear layer takes them as bits if they are all 0 or 1.
         boolean bits = !last && spikesAreValues(layer);
         output = Tensor.zeros(bits ? DType.BIT : DType.F32, input.shape());
         tested = describe(new Forward().linear(below.passing()), rowIndex, bits);
@@ -78,7 +78,7 @@ final class NeuronStage {
         return output;
     }
 
-    /** Adds where the last recorded run ended to {@code sums}, if something of it is carried on. */
+    /** Adds the final state of the last recorded run to {@code sums}, if the statistics are carried on. */
     void addEnd(Statistics.@Nullable Sums sums) {
         if (end != null && sums != null) {
             sums.add(end);
@@ -86,10 +86,10 @@ final class NeuronStage {
     }
 
     /**
-     * Runs the neurons; in a test the linear layer below, too.
+     * Runs the neurons, and in a test also the linear layer below.
      *
      * @param recorded whether {@link #backward} follows
-     * @param drawKey what draws follow from
+     * @param drawKey the key of draws
      */
     void forward(boolean recorded, long drawKey) {
         if (start != null && layer.statistics() != null) {
@@ -103,7 +103,7 @@ final class NeuronStage {
         kernel.forward(call.draws(draws(drawKey)));
     }
 
-    /** As in a test; writes the spikes, {@code U8 (T, B, N)}, too. */
+    /** Runs as in a test, and also writes the spikes, {@code U8 (T, B, N)}. */
     void forward(long drawKey, Tensor spikes) {
         tested.spikes(spikes);
         try {

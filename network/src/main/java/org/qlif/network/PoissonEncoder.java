@@ -9,8 +9,8 @@ import org.qlif.DType;
 import org.qlif.Tensor;
 
 /**
- * Rate coding: at each time step an input spikes with probability intensity / 255, to within 2^-17, independently of all others. Whether it
- * does depends on the key, the row's {@linkplain #numbered number}, the step and the input's position alone. Thread-safe.
+ * Rate coding: at each time step an input spikes with probability intensity / 255, to within 2^-17, independently of all others. A spike
+ * depends only on the key, the row's {@linkplain #numbered number}, the step and the input's position. Thread-safe.
  *
  * <pre>{@code
  * byte[] pixels = new byte[60_000 * 784]; // row by row
@@ -32,18 +32,18 @@ public final class PoissonEncoder implements SpikeInput {
         }
     }
 
-    /** The counter of the draw that moves a row; those of its spikes count from 0. */
+    /** The counter of the draw that shifts a row; the draws of its spikes count from 0. */
     private static final long MOVE = -1;
 
     private final byte[] intensities;
     private final int width;
     private final int steps;
     private final int rows;
-    /** The width of an image, and by how many pixels it is moved at most. */
+    /** The width of an image, and the maximum shift in pixels. */
     private final int columns;
 
     private final int shift;
-    /** The rows' numbers; null where they are the rows themselves. */
+    /** The rows' numbers; null if they are the indices of the rows. */
     private final long @Nullable [] numbers;
 
     /**
@@ -52,7 +52,7 @@ public final class PoissonEncoder implements SpikeInput {
      * @param intensities one unsigned byte an input, row by row
      * @param width the inputs of a row, at least 1
      * @param steps the time steps T that a row is shown, at least 1
-     * @throws IllegalArgumentException if {@code width} or {@code steps} is smaller, or the intensities are no whole number of rows
+     * @throws IllegalArgumentException if {@code width} or {@code steps} is smaller, or the intensities are not a whole number of rows
      */
     public PoissonEncoder(byte[] intensities, int width, int steps) {
         Objects.requireNonNull(intensities, "intensities");
@@ -82,11 +82,12 @@ public final class PoissonEncoder implements SpikeInput {
     }
 
     /**
-     * An encoder of the same rows as images that are moved at random, as training likes them: down and right by whole pixels from
-     * {@code -shift} to {@code shift}, each as likely, by the key and the row's number. What leaves the image is lost, and what comes in is 0.
+     * An encoder of the same rows as randomly shifted images, to augment training data: down and right by a uniformly drawn number of
+     * pixels from {@code -shift} to {@code shift}, which depends on the key and the row's number. Pixels that leave the image are lost, and
+     * new ones are 0.
      *
      * @param columns the width of an image; divides the width of a row
-     * @param shift the most that one is moved, from 0 to less than its width and its height
+     * @param shift the maximum shift, from 0 to less than the width and the height
      * @throws IllegalArgumentException if one is out of its range
      */
     public PoissonEncoder moved(int columns, int shift) {
@@ -105,11 +106,11 @@ public final class PoissonEncoder implements SpikeInput {
     }
 
     /**
-     * An encoder of the same rows as ones of a larger data set, in which they have these numbers: they get the spikes and draws that they have
-     * there.
+     * An encoder of the same rows as part of a larger data set, in which they have these numbers: they get the spikes and draws that they
+     * have there.
      *
      * @param numbers one a row, any numbers; read, not copied
-     * @throws IllegalArgumentException if they are not as many as the rows
+     * @throws IllegalArgumentException if their count is not the number of rows
      */
     public PoissonEncoder numbered(long[] numbers) {
         if (numbers.length != rows) {
@@ -222,7 +223,7 @@ public final class PoissonEncoder implements SpikeInput {
         return (uniform - threshold) >>> 63;
     }
 
-    /** The inputs of a row that can spike: most of an image is black, and what is black needs no draw. */
+    /** The inputs of a row that can spike: most of an image is black, and black pixels need no draws. */
     private static final class Lit {
         private final int[] inputs;
         private final int[] thresholds;
@@ -238,7 +239,7 @@ public final class PoissonEncoder implements SpikeInput {
             find(intensities, offset, 0, inputs.length);
         }
 
-        /** The same of an image of so many columns that is moved. */
+        /** The same for a shifted image. */
         void find(byte[] intensities, int offset, int columns, int down, int right) {
             count = 0;
             int height = inputs.length / columns;

@@ -12,10 +12,11 @@ import org.qlif.Statistics;
 import org.qlif.spi.host.BlockTree;
 
 /**
- * Brings the sums of a batch's blocks, of which several machines have some each, to all of them, in two exchanges. Machine r of K does the r-th
- * of K runs of blocks and is in charge of the r-th of K slices of all learned values: it gets the others' sums of that slice, one for each of
- * their largest subtrees, adds them as {@link BlockTree} says, and sends the sum to all. So what a machine sends does not grow with their
- * number. The sums of the neurons' final states are exact, go along in slices of their own, and are added in any order.
+ * Sums the gradients of a batch's blocks over machines that each have some of them, in two exchanges, so that all have the result. Machine
+ * r of K does the r-th of K runs of blocks and owns the r-th of K slices of all learned values. It receives the others' sums of that slice,
+ * one for each of their largest subtrees, adds them in the order of {@link BlockTree}, and sends the result to all. So the amount that a
+ * machine sends does not grow with their number. The sums of the neurons' final states are exact; they travel in slices of their own and
+ * are added in any order.
  */
 final class SharedStep {
     private static final int SCORE_BYTES = Double.BYTES + Integer.BYTES;
@@ -24,7 +25,7 @@ final class SharedStep {
     private final int size;
     private final int rank;
     private final BlockTree tree = new BlockTree();
-    /** Sums of this machine's blocks: for each machine those of its slice. */
+    /** Sums of this machine's blocks: for each machine, those of its slice. */
     private final ByteBuffer[] partsOut;
 
     private final ByteBuffer[] partsIn;
@@ -54,7 +55,7 @@ final class SharedStep {
         return exchange == other;
     }
 
-    /** Where the run that is {@code machine}'s starts, of so many blocks, or values, that are shared out. */
+    /** The start of the run of {@code machine} when {@code count} blocks or values are shared. */
     private int start(int count, int machine) {
         return Exchange.firstBlock(count, machine, size);
     }
@@ -72,7 +73,7 @@ final class SharedStep {
         return level;
     }
 
-    /** How many largest subtrees the run of {@code machine} is. */
+    /** The number of largest subtrees in the run of {@code machine}. */
     private int subtrees(int blocks, int machine) {
         int end = start(blocks, machine + 1);
         int count = 0;
@@ -85,10 +86,10 @@ final class SharedStep {
     /**
      * Exchanges sums until all machines have those of all blocks.
      *
-     * @param mine the sums of this machine's run of blocks; null if that has none
-     * @param score takes the losses and hits of all blocks
-     * @param sums takes the sums of all final states, and has those of no row
-     * @param gradient takes the sum of all gradients
+     * @param mine the sums of this machine's run of blocks; null if the run is empty
+     * @param score receives the losses and hits of all blocks
+     * @param sums receives the sums of all final states; must have no rows
+     * @param gradient receives the sum of all gradients
      */
     void complete(@Nullable BlockSums mine, BlockScore score, List<Statistics.@Nullable Sums> sums, float[] gradient)
             throws IOException {
@@ -100,7 +101,7 @@ final class SharedStep {
             partsIn[peer] = room(partsIn[peer], partBytes(blocks, peer, exact.length, values, rank));
             writePart(mine, partsOut[peer], exact, values, peer);
         }
-        // What a machine sends itself goes no way.
+        // A machine sends nothing to itself.
         partsIn[rank] = partsOut[rank];
         exchange.exchange(partsOut, partsIn);
 
@@ -129,7 +130,7 @@ final class SharedStep {
         addNumbers(exact, sums);
     }
 
-    /** What {@code from} sends {@code to} of the sums of its blocks. */
+    /** The bytes that {@code from} sends to {@code to} for the sums of its blocks. */
     private long partBytes(int blocks, int from, int longs, int values, int to) {
         return 8L * length(longs, to)
                 + 4L * length(values, to) * subtrees(blocks, from)
@@ -149,7 +150,7 @@ final class SharedStep {
         part.flip();
     }
 
-    /** Adds the sums of this machine's slice that {@code peer} has. */
+    /** Adds the sums of this machine's slice that {@code peer} has sent. */
     private void readPart(ByteBuffer part, int blocks, int peer, long[] exact, BlockScore score) {
         int at = start(exact.length, rank);
         for (int i = 0; i < length(exact.length, rank); i++) {
@@ -187,7 +188,7 @@ final class SharedStep {
         from.position(from.position() + Float.BYTES * count);
     }
 
-    /** A buffer that takes exactly so many bytes, {@code had} if it is large enough. */
+    /** A buffer with a limit of {@code bytes}; {@code had} if it is large enough. */
     private static ByteBuffer room(ByteBuffer had, long bytes) {
         int count = Math.toIntExact(bytes);
         return had.capacity() < count ? direct(count) : had.clear().limit(count);
@@ -197,7 +198,7 @@ final class SharedStep {
         return ByteBuffer.allocateDirect(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    /** All sums, one after the other, as numbers that those of other machines are added to. */
+    /** All sums in a row, as numbers to which those of other machines are added. */
     private static long[] numbers(List<Statistics.@Nullable Sums> all) {
         List<long[]> each = new ArrayList<>();
         for (Statistics.Sums sums : all) {

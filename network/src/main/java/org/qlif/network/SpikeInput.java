@@ -4,8 +4,8 @@ package org.qlif.network;
 import org.qlif.Tensor;
 
 /**
- * Data as spikes: rows, each a train of {@link #steps} time steps over {@link #width} inputs. {@link PoissonEncoder} makes them of
- * intensities. Implementations are called from several threads at once, each with memory of its own.
+ * Data as spikes: rows, each a spike train of {@link #steps} time steps over {@link #width} inputs. {@link PoissonEncoder} makes them from
+ * intensities. Implementations are called from several threads at the same time, each with its own memory.
  *
  * <pre>{@code
  * SpikeInput regular = new SpikeInput() { // input k of each row spikes at every (k + 1)th step
@@ -26,12 +26,12 @@ import org.qlif.Tensor;
  * }</pre>
  */
 public interface SpikeInput {
-    /** How many rows there are. */
+    /** The number of rows. */
     int rows();
 
     /**
-     * The number of a row, which the neurons' draws follow from, and which the row's spikes should follow from: whoever has some rows of a larger
-     * data set says here which they are. The row itself unless overridden.
+     * The number of a row, which determines the neurons' draws and should determine the row's spikes. Override it if the rows are part of a
+     * larger data set, to return their numbers there. By default, the index of the row.
      *
      * @param row from 0 to {@link #rows} - 1
      * @return any number
@@ -47,14 +47,14 @@ public interface SpikeInput {
     int width();
 
     /**
-     * Writes the spikes of some rows. What a row's spikes are must depend on the key and on the row's data and {@linkplain #number number}
-     * alone, not on the rows beside it.
+     * Writes the spikes of some rows. They must depend only on the key and on each row's data and {@linkplain #number number}, not on the
+     * other rows.
      *
-     * @param key what random numbers follow from
+     * @param key the key of random numbers
      * @param rows which rows, each from 0 to {@link #rows} - 1
      * @param from the position in {@code rows} of the first
      * @param count how many
-     * @param spikes where they go, {@code BIT (T, count, K)}; all of it is to be written
+     * @param spikes receives the spikes, {@code BIT (T, count, K)}; must be written completely
      */
     void encode(long key, int[] rows, int from, int count, Tensor spikes);
 }

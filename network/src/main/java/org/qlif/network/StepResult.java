@@ -2,11 +2,11 @@
 package org.qlif.network;
 
 /**
- * What a network made of a batch: in training, before it learned from it.
+ * A network's result for a batch; in training, before it learned from the batch.
  *
- * @param rows how many rows it had
+ * @param rows the number of rows
  * @param loss their mean loss, summed in float64 in a fixed order: docs/numerics.md
- * @param right how many of them were right
+ * @param right the number of rows that were right
  * @param times where the time went
  */
 public record StepResult(int rows, double loss, int right, StepTimes times) {

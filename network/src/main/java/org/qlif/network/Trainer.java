@@ -16,13 +16,13 @@ import org.qlif.spi.host.BlockTree;
 import org.qlif.spi.host.Crew;
 
 /**
- * Trains and tests a {@link Network}. A batch is worked through in blocks of {@value #BLOCK} rows, each from spikes to gradients by one
- * thread, whose cache then holds what lies between the layers; the blocks' gradients are added in a fixed order (docs/numerics.md), so the
- * number of threads changes no bit; as many have work as a batch has blocks. After a training step comes the next: the gradient's norm is cut, {@link Adam} updates what is
- * learned, and neuron parameters are moved to where they can be learned ({@link Parameters#clamp}).
+ * Trains and tests a {@link Network}. A batch is split into blocks of {@value #BLOCK} rows. One thread takes a block from spikes to
+ * gradients, so that the data between layers stays in its cache; at most one thread per block has work. The blocks' gradients are added in
+ * a fixed order (docs/numerics.md), so the number of threads changes no bit. Then the gradient's norm is clipped, {@link Adam} updates the
+ * learned values, and neuron parameters are moved into their useful ranges ({@link Parameters#clamp}).
  *
- * <p>Spikes and draws of a training step follow from the seed, the step's index and the rows' numbers; those of a test from the seed and the
- * rows' numbers, so that every test of a row sees the same, whatever the batch.
+ * <p>Spikes and draws of a training step depend on the seed, the step's index and the rows' numbers; those of a test only on the seed and
+ * the rows' numbers, so every test of a row sees the same ones, in any batch.
  *
  * <pre>{@code
  * Network network = Network.builder(784).linear(512).neurons(QlifConfig.defaults()).readout(10).build();
@@ -42,8 +42,7 @@ import org.qlif.spi.host.Crew;
  * }
  * }</pre>
  *
- * <p>Runs on the CPU, where linear layers driven by spikes are. Not thread-safe; it uses threads of the team that kernels share, see {@link
- * KernelOptions}.
+ * <p>Runs on the CPU unless a GPU is named. Not thread-safe; it uses threads of the team that kernels share, see {@link KernelOptions}.
  */
 public final class Trainer implements AutoCloseable {
     /** The rows of a block. */
@@ -54,13 +53,15 @@ public final class Trainer implements AutoCloseable {
     private static final long TEST_SPIKES = 5;
     private static final long TEST_DRAWS = 6;
 
-    /** Values that a thread adds up or updates at a time: few enough for the first-level cache, with what goes with them. */
+    /**
+     * The number of values that a thread sums or updates at a time: few enough for the first-level cache, including what belongs to them.
+     */
     private static final int CHUNK = 2048;
 
     /** Partial sums of squares, by index. */
     private static final int LANES = 64;
 
-    /** Blocks whose gradients are kept until they are added, at least. */
+    /** The minimum number of blocks whose gradients are kept until they are added. */
     private static final int LEAST_WAVE = 4;
 
     private final Network network;
@@ -69,18 +70,18 @@ public final class Trainer implements AutoCloseable {
     private final long seed;
     private final Crew crew;
     private final List<Worker> workers = new ArrayList<>();
-    /** The most blocks that are done before their gradients are added up: a power of two, so that every wave is a subtree. */
+    /** The number of blocks that are done before their gradients are added: a power of two, so that every wave is a subtree. */
     private final int wave;
 
     private final List<Gradients> blocks = new ArrayList<>();
     private final float[] gradient;
     private final double[] partialSums;
     private final BlockTree tree = new BlockTree();
-    /** The way in which the last step was shared. */
+    /** How the last step was shared. */
     private @Nullable SharedStep shared;
 
     private long step;
-    /** How often sums were made. */
+    /** The number of times that sums were made. */
     private long calls;
 
     private boolean closed;
@@ -117,28 +118,28 @@ public final class Trainer implements AutoCloseable {
         return network;
     }
 
-    /** Where nothing was asked for: a network's memory is the host's, which a GPU would have to copy for every call. */
+    /** The CPU unless a device was named: a network is in the host's memory, which a GPU would have to copy for every call. */
     private static Device ofHost(Device asked) {
         return asked.equals(Device.AUTO) ? Device.of("cpu") : asked;
     }
 
-    /** The device that runs the whole network, by its full name, such as {@code cpu:simd}. */
+    /** The full name of the device that runs the network, such as {@code cpu:simd}. */
     public Device device() {
         return workers.getFirst().device();
     }
 
-    /** What runs, for people. */
+    /** A description for people to read. */
     public String description() {
         return crew.description() + ", a block of " + BLOCK + " rows each by: "
                 + workers.getFirst().description();
     }
 
-    /** A builder of one that goes on from here, with the same network and optimizer. */
+    /** A builder of a trainer that continues from here, with the same network and optimizer. */
     Builder toBuilder() {
         return new Builder(network).adam(adam).clip(clip).seed(seed).step(step);
     }
 
-    /** How often sums were made, in memory that the next ones take. */
+    /** The number of times that sums were made; the next ones reuse their memory. */
     long calls() {
         return calls;
     }
@@ -151,31 +152,30 @@ public final class Trainer implements AutoCloseable {
     /**
      * Does a training step.
      *
-     * @return what the network made of the batch before it learned from it
+     * @return the result for the batch, before the network learned from it
      * @throws IllegalArgumentException if input or loss don't fit the network
-     * @throws DivergenceException if the loss, an output, the gradient, the square of its norm (in float32), or anything that is learned is
-     *     not finite; but for the last, nothing has been learned from this batch
-     * @throws IllegalStateException if the trainer is closed, or a parameter that is learned has another tensor than
-     *     {@link Network#get} says
+     * @throws DivergenceException if the loss, an output, the gradient, the square of its norm (in float32), or a learned value is not
+     *     finite; except in the last case, nothing has been learned from this batch
+     * @throws IllegalStateException if the trainer is closed, or the tensor of a learned parameter is not that of {@link Network#get}
      */
     public StepResult train(Batch batch) {
         return update(gradients(batch, 0, batch.blocks()));
     }
 
     /**
-     * Does a training step together with other machines, each of which calls this with a trainer of its own that is at the same step of a
-     * network with the same values. Each does a run of the batch's blocks ({@link Exchange#firstBlock}) and needs the data of those rows
-     * alone; the batch's input and loss have to know where the others' are, not what they are. All get the bits of one that has done the
-     * whole batch alone, and the same result but for its times.
+     * Does a training step together with other machines. Each of them calls this method of its own trainer, which must be at the same step
+     * and have a network with the same values. Each does a run of the batch's blocks ({@link Exchange#firstBlock}) and only needs the data
+     * of those rows; the batch's input and loss must have the others' rows in place, but not their values. All get the same bits as a
+     * single machine that does the whole batch, and the same result except for its times.
      *
-     * <p>A machine sends, and receives, about 4 V (q + 1) (K - 1) / K bytes a step, V the learned values and q the largest
-     * subtrees that its run is in the order of additions (docs/numerics.md): one if the batch's blocks and K are powers of two.
+     * <p>A machine sends, and receives, about 4 V (q + 1) (K - 1) / K bytes per step, where V is the number of learned values and q the
+     * number of largest subtrees in its run (docs/numerics.md): one if K and the number of blocks are powers of two.
      *
      * @param exchange how the machines send each other their sums
-     * @return what the network made of the batch before it learned from it
-     * @throws IOException if the exchange fails; nothing has been learned from this batch, and this trainer can't go on with the others
+     * @return the result for the batch, before the network learned from it
+     * @throws IOException if the exchange fails; nothing has been learned from this batch, and this trainer can't continue with the others
      * @throws IllegalArgumentException if input or loss don't fit the network, or the exchange's rank its size
-     * @throws DivergenceException as {@link #train(Batch)}, on all machines alike
+     * @throws DivergenceException as {@link #train(Batch)}, on all machines
      * @throws IllegalStateException as {@link #train(Batch)}
      */
     public StepResult train(Batch batch, Exchange exchange) throws IOException {
@@ -195,7 +195,7 @@ public final class Trainer implements AutoCloseable {
         long done = System.nanoTime();
         BlockScore score = new BlockScore(0, blocks, batch.rows().length);
         List<Statistics.@Nullable Sums> sums = newSums();
-        // The sums that this trainer has made before are lost from here on.
+        // From here on, earlier sums of this trainer are lost.
         calls++;
         shared.complete(mine, score, sums, gradient);
         StepTimes own = mine == null ? new StepTimes(0, 0, 0, 0, 0) : mine.times();
@@ -206,7 +206,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * The gradients of a range of a batch's blocks, of which other machines may do the rest; {@link #update} ends the step.
+     * Computes the gradients of a range of a batch's blocks; other machines can do the rest. {@link #update} completes the step.
      *
      * @param first the first block
      * @param end the block after the last
@@ -233,7 +233,7 @@ public final class Trainer implements AutoCloseable {
         return subtrees(batch, first, end);
     }
 
-    /** The gradients of a range of blocks, added up to those of the largest subtrees. */
+    /** The gradients of a range of blocks, summed in the largest subtrees. */
     private BlockSums subtrees(Batch batch, int first, int end) {
         long start = System.nanoTime();
         calls++;
@@ -253,7 +253,7 @@ public final class Trainer implements AutoCloseable {
         return new BlockSums(this, batch.blocks(), score, statistics(), tree, times(start, addNanos));
     }
 
-    /** What the workers summed of the neurons' final states: exact, so that it does not matter who did which block. */
+    /** The workers' sums of the neurons' final states. They are exact, so it does not matter which worker did which block. */
     private List<Statistics.@Nullable Sums> statistics() {
         List<Statistics.@Nullable Sums> all = newSums();
         for (Worker worker : workers) {
@@ -262,7 +262,7 @@ public final class Trainer implements AutoCloseable {
         return all;
     }
 
-    /** Sums of no row, a layer of neurons after the other. */
+    /** New sums without rows, for each layer of neurons. */
     private List<Statistics.@Nullable Sums> newSums() {
         List<Statistics.@Nullable Sums> all = new ArrayList<>();
         for (Layer layer : network.layers()) {
@@ -286,7 +286,7 @@ public final class Trainer implements AutoCloseable {
                         .train(batch, first + (int) part, spikeKey, drawKey, score, blocks.get((int) part)));
     }
 
-    /** Adds the subtrees that blocks {@code first} to {@code end}, exclusive, are, whose gradients have just been made. */
+    /** Adds the subtrees that blocks {@code first} to {@code end}, exclusive, form, once their gradients are complete. */
     private void addSubtrees(int first, int end) {
         for (int at = first; at < end; ) {
             int size = at == 0 ? Integer.highestOneBit(end) : Integer.lowestOneBit(at);
@@ -300,7 +300,7 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    /** Adds up the gradients of blocks that have just been made, in pieces that stay in the cache: no sum knows of its neighbours. */
+    /** Sums the gradients of blocks, in pieces that stay in the cache: elements are independent of each other. */
     private void addBlocks(int from, int to, float[] sum) {
         chunks((member, at, count) -> {
             BlockTree part = workers.get(member).tree;
@@ -313,11 +313,11 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Ends a training step by the sums of all blocks of its batch.
+     * Completes a training step with the sums of all blocks of its batch.
      *
-     * @return what the network made of the batch before it learned from it
-     * @throws IllegalArgumentException if the sums are of another network or step
-     * @throws IllegalStateException if they are not of all blocks, their trainer has made others since, or this trainer is closed
+     * @return the result for the batch, before the network learned from it
+     * @throws IllegalArgumentException if the sums belong to another network or step
+     * @throws IllegalStateException if they are not of all blocks, their trainer has made other sums since, or this trainer is closed
      * @throws DivergenceException as {@link #train}
      */
     public StepResult update(BlockSums sums) {
@@ -337,7 +337,7 @@ public final class Trainer implements AutoCloseable {
         }
         double norm = norm(sum);
         boolean cut = clip != 0 && norm > clip;
-        // Adam's second moments would be infinite, and what they belong to would never move again.
+        // Adam's second moments would become infinite, and their values would never change again.
         if (!(Math.pow(cut ? clip : norm, 2) <= Float.MAX_VALUE)) {
             throw new DivergenceException("the norm of the gradients is " + norm);
         }
@@ -352,7 +352,7 @@ public final class Trainer implements AutoCloseable {
         adam.begin(gradient.length);
         float scale = cut ? (float) (clip / norm) : 1;
         chunks((_, at, count) -> adam.update(network.values(), sum, scale, at, at + count));
-        // Counted before the check: Adam has counted, too.
+        // Counted before the check, since Adam has counted, too.
         step++;
         requireFinite();
         clamp();
@@ -365,7 +365,7 @@ public final class Trainer implements AutoCloseable {
 
     /**
      * The norm of all gradients together: squares in float64, in each run of {@value #CHUNK} values 64 sums by the index, added by halving; then
-     * the runs' sums from the first to the last.
+     * the runs' sums from first to last.
      */
     private double norm(float[] values) {
         chunks((_, at, count) -> partialSums[at / CHUNK] = squares(values, at, count));
@@ -398,7 +398,7 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    /** Before the values are clamped, which would make a number of an infinity. */
+    /** Called before the values are clamped, which would make an infinity finite. */
     private void requireFinite() {
         float[] values = network.values();
         if (Double.isFinite(norm(values))) {
@@ -426,7 +426,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Tests the network, which stays as it is.
+     * Tests the network without changing it.
      *
      * @throws IllegalArgumentException if input or loss don't fit the network
      * @throws DivergenceException if the loss or an output is not finite
@@ -529,7 +529,7 @@ public final class Trainer implements AutoCloseable {
                 encoding / threads, linear / threads, neurons / threads, updateNanos, System.nanoTime() - start);
     }
 
-    /** What is done with a run of values. */
+    /** Processes a run of values. */
     @FunctionalInterface
     private interface ChunkJob {
         void run(int member, int at, int count);
@@ -562,18 +562,18 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    /** Network, device and step, for people. */
+    /** The network, the device and the step. */
     @Override
     public String toString() {
         return "Trainer[" + network + (closed ? ", closed" : " on " + device()) + ", step " + step + "]";
     }
 
     /**
-     * Collects what a trainer needs.
+     * Builds a trainer.
      *
      * <pre>{@code
      * Trainer resumed = Trainer.builder(network)
-     *         .adam(adam) // with the moments of before
+     *         .adam(adam) // with its earlier moments
      *         .step(adam.steps())
      *         .seed(42)
      *         .device("cpu")
@@ -594,16 +594,16 @@ public final class Trainer implements AutoCloseable {
             this.network = Objects.requireNonNull(network, "network");
         }
 
-        /** What updates the network, of no other trainer; unless set, with a learning rate of 1e-3. */
+        /** Sets the optimizer, which no other trainer may use; Adam with a learning rate of 1e-3 unless set. */
         public Builder adam(Adam adam) {
             this.adam = Objects.requireNonNull(adam, "adam");
             return this;
         }
 
         /**
-         * The norm that all gradients together are cut to; 0, as it is unless set, for no cut.
+         * Sets the norm to which all gradients together are clipped; 0, the default, for no clipping.
          *
-         * @throws IllegalArgumentException if it is negative, or in float32 not finite or 0 without being it
+         * @throws IllegalArgumentException if it is negative, or in float32 infinite, NaN or rounded to 0
          */
         public Builder clip(double norm) {
             if (!(norm == 0 || (float) norm > 0 && (float) norm < Float.POSITIVE_INFINITY)) {
@@ -614,14 +614,14 @@ public final class Trainer implements AutoCloseable {
             return this;
         }
 
-        /** What spikes and draws follow from, any number; 0 unless set. */
+        /** Sets the seed of spikes and draws, any number; 0 unless set. */
         public Builder seed(long seed) {
             this.seed = seed;
             return this;
         }
 
         /**
-         * The index of the first training step, for one that goes on where another stopped; 0 unless set.
+         * Sets the index of the first training step, to continue where another trainer stopped; 0 unless set.
          *
          * @throws IllegalArgumentException if it is negative
          */
@@ -632,17 +632,18 @@ public final class Trainer implements AutoCloseable {
         }
 
         /**
-         * The device that runs the whole network; {@code auto} unless set, which here leaves a choice among those of the CPU. A GPU runs it if
-         * it is named, with the same bits, but every call copies what it reads there, the weights too, and back what it writes.
+         * Sets the device that runs the whole network; {@code auto} unless set, which here only chooses among those of the CPU. A GPU also
+         * runs it if you name one, with the same bits, but every call copies its inputs, including the weights, to the GPU, and its results
+         * back.
          *
-         * @throws IllegalArgumentException if the name has not the form of one
+         * @throws IllegalArgumentException if the name is malformed
          */
         public Builder device(String device) {
             this.device = Device.of(device);
             return this;
         }
 
-        /** How many threads share a step, and whose they are; {@link KernelOptions#defaults} unless set. */
+        /** Sets how many threads share a step, and where they come from; {@link KernelOptions#defaults} unless set. */
         public Builder options(KernelOptions options) {
             this.options = Objects.requireNonNull(options, "options");
             return this;
@@ -669,7 +670,7 @@ public final class Trainer implements AutoCloseable {
         }
 
         /**
-         * The trainer, to be closed by the caller.
+         * Builds the trainer, which the caller closes.
          *
          * @throws IllegalArgumentException if no installed backend knows the device, none that the name can mean can run the whole network,
          *     or the optimizer has moments of another network

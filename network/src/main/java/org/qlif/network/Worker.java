@@ -12,20 +12,20 @@ import org.qlif.Statistics;
 import org.qlif.Tensor;
 import org.qlif.spi.host.BlockTree;
 
-/** What a thread takes blocks through a network with: kernels of its own, which use no other thread, and memory of its own. */
+/** What one thread needs to take blocks through a network: its own kernels, which use no other thread, and its own memory. */
 final class Worker implements AutoCloseable {
     private static final KernelOptions ALONE = KernelOptions.defaults().withThreads(1);
 
     private final Network network;
     private final SpikeLinear linear;
     private final List<Kernel> kernels = new ArrayList<>();
-    /** Of what training carries from step to step, a layer after the other; null for one with nothing of the kind. */
+    /** Sums for the statistics, layer by layer; null for a layer without any. */
     private final List<Statistics.@Nullable Sums> sums = new ArrayList<>();
-    /** Of whole blocks. */
+    /** For whole blocks. */
     private @Nullable Workspace whole;
-    /** Of the last block that was not whole. */
+    /** For the last block that was not whole. */
     private @Nullable Workspace rest;
-    /** Adds up parts of blocks' gradients. */
+    /** Sums parts of the blocks' gradients. */
     final BlockTree tree = new BlockTree();
 
     long encodingNanos;
@@ -40,7 +40,7 @@ final class Worker implements AutoCloseable {
         try {
             for (Layer layer : network.layers()) {
                 if (layer instanceof Layer.Neurons neurons) {
-                    // Of all that the name of a device can mean, the one that has linear layers.
+                    // The device with linear layers, among those that the name can mean.
                     kernels.add(Kernel.open(neurons.config(), linear.device(), ALONE));
                     sums.add(neurons.newSums());
                 }
@@ -59,7 +59,7 @@ final class Worker implements AutoCloseable {
         return kernels.getFirst().description();
     }
 
-    /** Forgets times and sums of what it did before. */
+    /** Clears the times and sums of earlier work. */
     void start() {
         encodingNanos = 0;
         linearNanos = 0;
@@ -71,7 +71,7 @@ final class Worker implements AutoCloseable {
         }
     }
 
-    /** The sums over the rows trained on since {@link #start}, a layer of neurons after the other. */
+    /** The sums over the rows trained on since {@link #start}, for each layer of neurons. */
     List<Statistics.@Nullable Sums> sums() {
         return sums;
     }
@@ -101,7 +101,7 @@ final class Worker implements AutoCloseable {
         }
     }
 
-    /** What the network makes of a block of a batch, row by row; another call overwrites it. */
+    /** The network's outputs for a block of a batch, row by row; the next call overwrites them. */
     float[] test(Batch batch, int block, long spikeKey, long drawKey, @Nullable BlockScore score) {
         Workspace work = encoded(batch, block, spikeKey);
         for (NeuronStage neurons : work.neurons) {

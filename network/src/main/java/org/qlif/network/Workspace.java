@@ -9,14 +9,14 @@ import org.qlif.Kernel;
 import org.qlif.SpikeLinear;
 import org.qlif.Tensor;
 
-/** The calls of a whole network on blocks of so many rows and steps, and the memory between its layers. */
+/** The calls of a whole network on blocks of a given number of rows and steps, and the memory between its layers. */
 final class Workspace {
-    /** How many values are averaged at a time: few enough for the first-level cache. */
+    /** The number of values that are averaged at a time: few enough for the first-level cache. */
     private static final int LINE = 2048;
 
     final int steps;
     final int rows;
-    /** What an encoder writes, {@code BIT (T, B, K)}. */
+    /** The encoded input, {@code BIT (T, B, K)}. */
     final Tensor input;
 
     final List<LinearStage> linears = new ArrayList<>();
@@ -77,7 +77,7 @@ final class Workspace {
         return (float[]) tensor.segment().heapBase().orElseThrow();
     }
 
-    /** Says which rows of an input these are. */
+    /** Sets which rows of an input these are. */
     void number(SpikeInput input, int[] which, int from) {
         for (int b = 0; b < rows; b++) {
             rowNumbers[b] = input.number(which[from + b]);
@@ -99,12 +99,12 @@ final class Workspace {
         }
     }
 
-    /** Makes of the gradient of the mean that of the spike values, which all steps share. */
+    /** Turns the gradient of the mean into that of the spike values, which all steps share. */
     void shareGradient() {
         divide(gradMean, gradMean.length, steps);
     }
 
-    /** Both from their first element on, or the compiler could not tell that they may be added several at a time. */
+    /** Both start at their first element; otherwise the compiler could not vectorize the loop. */
     private static void add(float[] sum, float[] values, int count) {
         for (int i = 0; i < count; i++) {
             sum[i] += values[i];

@@ -13,11 +13,11 @@ import org.qlif.spi.BackendKernel;
 import org.qlif.spi.BackendLinear;
 import org.qlif.spi.host.HostJvm;
 
-/** Offers the device {@code cpu:scalar}, which runs wherever Java 25 does. */
+/** Offers the device {@code cpu:scalar}, which runs wherever Java 25 runs. */
 public final class ScalarBackend implements Backend {
     private static final Device DEVICE = Device.of("cpu:scalar");
 
-    /** Below what uses vectors. */
+    /** Below devices that use vectors. */
     private static final int PRIORITY = 10;
 
     /** For {@link java.util.ServiceLoader}. */

@@ -25,7 +25,7 @@ final class ScalarCurrent {
 
     private long from;
 
-    /** Of so many elements at a time. */
+    /** For {@code part} elements at a time. */
     ScalarCurrent(int part) {
         this.part = part;
     }

@@ -31,8 +31,8 @@ import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
 
 /**
- * Runs a {@link ScalarNeuron} over elements and steps: one element through all steps, then the next. What belongs to a model is the
- * neuron's; here is what moves its numbers.
+ * Runs a {@link ScalarNeuron} over elements and steps: one element through all steps, then the next. The neuron does what belongs to a
+ * model; this class moves the numbers.
  *
  * @param <S> what a step of the model computes
  */
@@ -41,7 +41,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
     private static final int PART = 64;
 
     private final NeuronConfig config;
-    // Arrays, since a list would be asked for an iterator at every element.
+    // Arrays, since a list would allocate an iterator for every element.
     private final StateVariable[] variables;
     private final NeuronParameter[] parameters;
     private final Trace[] traces;
@@ -61,7 +61,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
         for (int i = 0; i < options.threads(); i++) {
             workers.add(new Worker(model.get()));
         }
-        // Last: nothing that can fail comes after the threads have started.
+        // Last, so that nothing can fail after the threads have started.
         this.crew = new Crew(options);
     }
 
@@ -231,7 +231,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
             }
         }
 
-        /** Bits are set one by one; the rest of their words must be 0. */
+        /** Bits are set one by one, so the rest of their words must be 0. */
         private void clearBits(long part) {
             HostTape tape = tape();
             Tensor bits = call.spikes(DType.BIT);

@@ -11,11 +11,10 @@ import org.qlif.spi.BackendLinear;
 import org.qlif.spi.host.BlockTree;
 
 /**
- * The definition of the linear layer, as plainly as it can be put: one thread, and for each row and each input in turn, the outputs that
- * it adds to.
+ * The definition of the linear layer, in its simplest form: one thread, and for each row and each input in turn, a loop over the outputs.
  */
 final class ScalarLinear implements BackendLinear {
-    /** Columns that are taken at a time, so that what is summed needs memory of a known size. */
+    /** The number of columns that are processed at a time, so that sums need a fixed amount of memory. */
     private static final int COLUMNS = 1024;
 
     private final float[] terms = new float[COLUMNS];
@@ -29,7 +28,7 @@ final class ScalarLinear implements BackendLinear {
 
     @Override
     public void forward(LinearForward call) {
-        // Rows without outputs could be as many as there are numbers.
+        // Without outputs, there could be any number of rows.
         long rows = call.outputs() == 0 ? 0 : call.steps() * call.batch();
         for (long row = 0; row < rows; row++) {
             for (long m = 0; m < call.outputs(); m += COLUMNS) {

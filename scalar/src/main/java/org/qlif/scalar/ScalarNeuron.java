@@ -21,9 +21,9 @@ import org.qlif.spi.host.Denormals;
 abstract class ScalarNeuron<S extends ScalarStep> {
     /** The state, by ordinal of the variable. */
     final float[] state;
-    /** The adjoints of the state after the step that the backward pass stands at; 0 for what carries no gradient. */
+    /** The adjoints of the state after the current step of the backward pass; 0 for variables that carry no gradient. */
     final float[] adjoint;
-    /** By ordinal of the parameter: what {@link #backward} adds up over time, then the gradient itself. */
+    /** By ordinal of the parameter: the sums of {@link #backward} over time, then the gradients themselves. */
     final float[] gradient;
 
     private final boolean[] carriesGradient;
@@ -42,13 +42,13 @@ abstract class ScalarNeuron<S extends ScalarStep> {
         }
     }
 
-    /** Room for what a step computes. */
+    /** Makes an object for the values of a step. */
     abstract S newStep();
 
-    /** Takes the parameters' values, by ordinal. */
+    /** Sets the parameters' values, by ordinal. */
     abstract void parameters(float[] values);
 
-    /** Takes the external modulation of a step. Only a model that accepts one is asked. */
+    /** Sets the external modulation of a step. Only called for a model that accepts one. */
     void modulate(S x, float external) {
         throw new UnsupportedOperationException("this model takes no modulation");
     }
@@ -56,7 +56,7 @@ abstract class ScalarNeuron<S extends ScalarStep> {
     /** From the input to the potential before the reset, without the noise. */
     abstract void integrate(S x, float input);
 
-    /** Adds membrane noise, given a standard normal. Only a model that draws normals is asked. */
+    /** Adds membrane noise, given a standard normal. Only called for a model that draws normals. */
     void addNoise(S x, float xi) {
         throw new UnsupportedOperationException("this model has no noise");
     }
@@ -73,7 +73,7 @@ abstract class ScalarNeuron<S extends ScalarStep> {
     /** The membrane potential. */
     abstract float voltage();
 
-    /** What {@code trace}, one of the model's, shows of a settled step. */
+    /** The value of {@code trace}, one of the model's, in a settled step. */
     abstract float traced(Trace trace, S x);
 
     /** The value after the step of the state variable that {@code trace} shows. */
@@ -90,15 +90,15 @@ abstract class ScalarNeuron<S extends ScalarStep> {
      */
     abstract float backward(S x, float gradY, float gradV);
 
-    /** The gradient of the external modulation of a step that {@link #backward} has passed. Only a model that accepts one is asked. */
+    /** The gradient of the external modulation of a step, after {@link #backward}. Only called for a model that accepts one. */
     float modulationBackward(S x) {
         throw new UnsupportedOperationException("this model takes no modulation");
     }
 
-    /** Turns what {@link #backward} added up into the parameters' gradients. */
+    /** Turns the sums of {@link #backward} into the parameters' gradients. */
     abstract void finishGradients();
 
-    /** Sets the adjoint of a state variable; of what carries no gradient it stays 0. */
+    /** Sets the adjoint of a state variable; it stays 0 for one that carries no gradient. */
     final void setAdjoint(int variable, float value) {
         adjoint[variable] = carriesGradient[variable] ? value : 0f;
     }

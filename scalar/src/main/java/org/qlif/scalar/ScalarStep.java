@@ -2,8 +2,8 @@
 package org.qlif.scalar;
 
 /**
- * What one step of one neuron computed, for outputs, traces and the backward step to read. This is what every model has; each adds what it
- * needs, in the names of docs/model.md.
+ * What one step of one neuron computed, for outputs, traces and the backward step. Every model has these values, and adds its own, with the
+ * names of docs/model.md.
  */
 abstract class ScalarStep {
     /** The potential before the reset. */

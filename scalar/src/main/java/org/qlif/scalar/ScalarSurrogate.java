@@ -8,7 +8,7 @@ final class ScalarSurrogate {
     private ScalarSurrogate() {}
 
     /**
-     * What stands in for the derivative of the spike with respect to the gap.
+     * The surrogate derivative of the spike with respect to the gap.
      *
      * @param a {@link Surrogate#scale}, in float32
      */

@@ -7,7 +7,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.Tensor;
 import org.qlif.spi.host.ElementNumbers;
 
-/** The random numbers of one neuron-step: those that the call lends, or else draws. Not thread-safe. */
+/** The random numbers of one neuron-step: lent by the call, or drawn. Not thread-safe. */
 final class StepDraws {
     private final int wires;
     private final ElementDraws draws;

@@ -15,7 +15,7 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * What every model does to lines: moves between the interleaved lines of a block, whose stride says which block it is, and plain lines,
+ * Operations on lines that every model needs: moves between the interleaved lines of a block, identified by its stride, and plain lines,
  * flushing and unpacking; see {@link ModelLayout}.
  */
 final class Block {

@@ -5,8 +5,8 @@ import java.lang.foreign.MemorySegment;
 import org.qlif.Tensor;
 
 /**
- * The Java array under a tensor, if there is one to reach: vectors go to and from an array straight, to and from any other memory by
- * way of the scratch. Not thread-safe.
+ * The Java array under a tensor, if there is one that can be reached: vectors are loaded from and stored to an array directly, and for any
+ * other memory through the scratch. Not thread-safe.
  */
 final class LentArray {
     private MemorySegment segment;

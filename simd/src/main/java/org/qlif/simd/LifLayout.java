@@ -4,7 +4,7 @@ package org.qlif.simd;
 import org.qlif.LifParameter;
 import org.qlif.LifVariable;
 
-/** Where the lines of the LIF model stand; see {@link ModelLayout}. */
+/** The places of the LIF model's lines; see {@link ModelLayout}. */
 final class LifLayout {
     static final ModelLayout LINES = new ModelLayout(LifVariable.values(), LifParameter.values(), 0, 0, 0);
 

@@ -6,7 +6,7 @@ import org.qlif.LifTrace;
 import org.qlif.NeuronParameter;
 import org.qlif.Trace;
 
-/** The order of {@link LifProgram}'s passes. */
+/** Puts {@link LifProgram}'s passes in order. */
 interface LifPasses extends Program {
     @Override
     default Pass[] derive(NeuronParameter parameter) {

@@ -12,10 +12,10 @@ import jdk.incubator.vector.VectorMask;
 import org.qlif.spi.host.LifConstants;
 
 /**
- * The LIF model over vectors of neurons: the arithmetic's only place in the Vector API, in the order and names of
+ * The LIF model over vectors of neurons: the only place of its arithmetic in the Vector API, in the order and with the names of
  * docs/model.md, section 11. A step is one pass.
  *
- * <p>Never used by its own name: {@link ProgramClasses} defines this class anew for every specialisation.
+ * <p>Never used directly: {@link ProgramClasses} defines this class anew for every specialization.
  */
 final class LifProgram implements LifPasses {
     private static final Specialisation MADE_FOR = ProgramClasses.madeFor(MethodHandles.lookup(), Specialisation.class);

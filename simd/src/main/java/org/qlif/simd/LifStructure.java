@@ -5,7 +5,7 @@ import org.qlif.LifConfig;
 import org.qlif.Surrogate;
 
 /**
- * What of a configuration decides which operations a {@link LifProgram} does.
+ * The options that decide which operations a {@link LifProgram} does.
  *
  * @param surrogate the surrogate derivative
  */

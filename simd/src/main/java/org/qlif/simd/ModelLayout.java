@@ -6,7 +6,7 @@ import org.qlif.StateVariable;
 import org.qlif.spi.host.HostTape;
 
 /**
- * Where a model's lines stand in the scratch of a tile, after those of {@link Layout}: two blocks, plain lines, and frames.
+ * The places of a model's lines in the scratch of a tile, after those of {@link Layout}: two blocks, plain lines, and frames.
  *
  * <p>One <em>block</em> holds state variables by ordinal, parameters by ordinal, and lines of the model's own; the other the adjoints of
  * the variables that carry gradient, sums of the parameters' gradients by ordinal, and lines of the model's own. Their values are

@@ -6,12 +6,11 @@ import org.qlif.NeuronParameter;
 import org.qlif.Trace;
 
 /**
- * What a model does to a tile of neurons, as lists of passes for one {@link Mode}. A list without a pass is empty: an option that is off
- * leaves no pass behind.
+ * What a model does to a tile of neurons, as lists of passes for one {@link Mode}. An option that is off has no passes, so a list may be
+ * empty.
  *
- * <p>An implementation is never used by its own name: {@link ProgramClasses} defines it anew as a hidden class for each
- * {@link Specialisation}, which its code sees as a constant. The compiler then folds every option away, as a C++ compiler would for a
- * template argument.
+ * <p>An implementation is never used directly: {@link ProgramClasses} defines it anew as a hidden class for each {@link Specialisation},
+ * which its code sees as a constant. The compiler then folds every option away, as a C++ compiler would for a template argument.
  */
 interface Program {
     /** No pass. */

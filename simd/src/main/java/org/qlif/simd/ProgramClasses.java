@@ -15,9 +15,9 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The classes of programs, one for each specialisation in use, and of their passes. Kernels of one specialisation share its class and what the JVM has
- * compiled for it. A class goes once no kernel uses it, so that a process that meets ever new configurations does not fill up with
- * them; the latest stay a while, for who closes a kernel and opens its like again.
+ * The classes of programs, one for each specialization in use, and of their passes. Kernels of one specialization share its class and its
+ * compiled code. A class is unloaded when no kernel uses it, so that a process with ever new configurations does not fill up with classes;
+ * the latest ones stay, for a caller that closes a kernel and opens a similar one.
  */
 final class ProgramClasses {
     /** Classes that stay without a kernel: some 35 KiB of metaspace each, beside their code. */

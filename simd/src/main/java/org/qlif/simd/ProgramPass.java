@@ -7,10 +7,10 @@ import java.lang.invoke.MethodHandles;
 /**
  * A pass of a program: calls one of its methods.
  *
- * <p>Never used by its own name: {@link ProgramClasses} defines this class anew for every method of every program's class. A lambda
- * would be one class for all programs. Once two of them had run, the compiler would put the methods of both into it; what the second
- * calls has hardly run by then, so the compiler would leave it out as too large for a rare call, and would not look again: vectors
- * would be objects for as long as the process lives.
+ * <p>Never used by its own name: {@link ProgramClasses} defines this class anew for every method of every program's class. A lambda would
+ * be one class for all programs. Once two of them had run, the compiler would inline the methods of both; since the second one's callees
+ * have hardly run by then, it would leave them out as too large for a rare call, and not reconsider: vectors would be objects for the rest
+ * of the process.
  */
 final class ProgramPass implements Pass {
     private static final MethodHandle METHOD = ProgramClasses.madeFor(MethodHandles.lookup(), MethodHandle.class);

@@ -4,7 +4,7 @@ package org.qlif.simd;
 import org.qlif.QlifParameter;
 import org.qlif.QlifVariable;
 
-/** Where the lines of the QLIF model stand; see {@link ModelLayout}. */
+/** The places of the QLIF model's lines; see {@link ModelLayout}. */
 final class QlifLayout {
     static final ModelLayout LINES = new ModelLayout(QlifVariable.values(), QlifParameter.values(), 1, 6, 2);
 

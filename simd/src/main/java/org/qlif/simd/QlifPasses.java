@@ -7,7 +7,7 @@ import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.Trace;
 
-/** The order of {@link QlifProgram}'s passes. */
+/** Puts {@link QlifProgram}'s passes in order. */
 interface QlifPasses extends Program {
     /** The options that the class was made for. */
     QlifStructure structure();

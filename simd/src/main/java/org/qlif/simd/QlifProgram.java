@@ -19,11 +19,11 @@ import org.qlif.QlifConfig.Readout;
 import org.qlif.spi.host.QlifConstants;
 
 /**
- * The QLIF model over vectors of neurons: the arithmetic's only place in the Vector API, in the order and names of docs/model.md.
- * Each operation is the scalar backend's, so the bits are.
+ * The QLIF model over vectors of neurons: the only place of its arithmetic in the Vector API, in the order and with the names of
+ * docs/model.md. Each operation is the same as in the scalar backend, so the bits are the same.
  *
- * <p>Never used by its own name: {@link ProgramClasses} defines this class anew for every specialisation. Keep each pass small, for the
- * reason that {@link Pass} gives.
+ * <p>Never used directly: {@link ProgramClasses} defines this class anew for every specialization. Keep each pass small; {@link Pass} says
+ * why.
  */
 final class QlifProgram implements QlifPasses {
     private static final Specialisation MADE_FOR = ProgramClasses.madeFor(MethodHandles.lookup(), Specialisation.class);

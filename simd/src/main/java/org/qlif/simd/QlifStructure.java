@@ -12,8 +12,8 @@ import org.qlif.QlifConfig.SpikeValue;
 import org.qlif.Surrogate;
 
 /**
- * What of a configuration decides which operations a kernel does, as against with which numbers. A {@link QlifProgram} is
- * specialised for one: an option that is off leaves no instruction behind.
+ * The options that decide which operations a kernel does, rather than with which numbers. A {@link QlifProgram} is specialized for one such
+ * structure: an option that is off costs no instruction.
  *
  * @param decision how the gap becomes a spike
  * @param angleMap the qubit angle
@@ -54,7 +54,7 @@ record QlifStructure(
         boolean noise,
         boolean sigmoidModulation) {
 
-    /** The structure of {@code config}, with options that play no part in its decision mode at one fixed value. */
+    /** The structure of {@code config}, where options that have no effect in its decision mode have one fixed value. */
     static QlifStructure of(QlifConfig config) {
         Decision decision = config.decision();
         boolean qubit = decision == Decision.QUBIT;

@@ -17,7 +17,7 @@ import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
 
-/** Shares the tiles of a call out to a crew, each member with a {@link TileWorker} of its own. */
+/** Shares the tiles of a call among a crew, each member with its own {@link TileWorker}. */
 final class SimdKernel implements BackendKernel {
     /** Neuron-steps from which a call is split into tiles of less than {@link Lanes#TILE} neurons: some ten microseconds' work. */
     private static final long WORTH_SHARING = 4096;
@@ -39,7 +39,7 @@ final class SimdKernel implements BackendKernel {
         for (int i = 0; i < workers.length; i++) {
             workers[i] = new TileWorker(model);
         }
-        // Last: nothing that can fail comes after the threads have started.
+        // Last, so that nothing can fail after the threads have started.
         crew = new Crew(options);
     }
 

@@ -9,8 +9,8 @@ import org.qlif.spi.host.BlockTree;
 import org.qlif.spi.host.Crew;
 
 /**
- * Shares the rows and columns of a linear layer's sums out to a crew, each member with a {@link LinearWorker} of its own. No sum is ever
- * shared, so its additions stay in order.
+ * Shares the rows and columns of a linear layer's sums among a crew, each member with its own {@link LinearWorker}. No sum is ever split,
+ * so its additions stay in order.
  */
 final class SimdLinear implements BackendLinear {
     /** Products, counting those with 0, from which a call is split: some microseconds' work, ten if all count. */
@@ -42,7 +42,7 @@ final class SimdLinear implements BackendLinear {
         for (int i = 0; i < workers.length; i++) {
             workers[i] = new LinearWorker();
         }
-        // Last: nothing that can fail comes after the threads have started.
+        // Last, so that nothing can fail after the threads have started.
         crew = new Crew(options);
     }
 
@@ -88,7 +88,7 @@ final class SimdLinear implements BackendLinear {
      * Splits sums into parts that keep every member busy.
      *
      * @param held how many terms a part holds of each row at a time
-     * @param terms how many there are
+     * @param terms the number of terms
      * @param wanted how many parts would be best
      */
     private void split(long rows, long held, long terms, long columns, int wanted) {

@@ -5,7 +5,7 @@ import org.qlif.NeuromodTransform;
 import org.qlif.NeuronConfig;
 import org.qlif.StateVariable;
 
-/** A neuron model of one configuration as a {@link TileWorker} sees it: a table of lines, and a program. */
+/** A neuron model of one configuration for a {@link TileWorker}: a table of lines, and a program. */
 interface SimdModel {
     /** Its parameters, state variables and traces, and what it draws. */
     NeuronConfig config();

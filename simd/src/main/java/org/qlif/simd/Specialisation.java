@@ -2,10 +2,10 @@
 package org.qlif.simd;
 
 /**
- * What a program's class is made for: all that the compiler may take as constant.
+ * What a program's class is specialized for: everything that the compiler may treat as constant.
  *
  * @param program the class that is defined anew
- * @param structure the model's record of the options that decide which operations are done, as against with which numbers
+ * @param structure the model's record of the options that decide which operations are done
  * @param mode forward or backward
  */
 record Specialisation(Class<? extends Program> program, Record structure, Mode mode) {}

@@ -25,9 +25,9 @@ import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 
 /**
- * Takes a tile of neurons through all time steps, forward or backward: fetches lines of the caller's memory, calls the passes of a
- * {@link Program} and stores lines. It knows of a model what {@link SimdModel} says, and does no arithmetic. One member of the team has
- * one; not thread-safe.
+ * Takes a tile of neurons through all time steps, forward or backward: fetches lines from the caller's memory, calls the passes of a {@link
+ * Program} and stores lines. It only knows a model through {@link SimdModel}, and does no arithmetic. Each member of the team has its own;
+ * not thread-safe.
  */
 final class TileWorker {
     private final SimdModel model;

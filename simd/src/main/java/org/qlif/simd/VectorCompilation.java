@@ -7,9 +7,9 @@ import java.util.regex.Pattern;
 import org.qlif.spi.host.HostJvm;
 
 /**
- * Whether this JVM turns the Vector API into vector instructions. HotSpot's optimizing compiler does, unless an option is in its way;
- * then every vector is an object and everything 17 to 1000 times slower than scalar code. What the flags say decides. Where they
- * can't say, with another compiler or options that change what is compiled how, {@link VectorTrial} tries.
+ * Whether this JVM compiles the Vector API to vector instructions. HotSpot's optimizing compiler does, unless an option prevents it; then
+ * every vector is an object, and code is 17 to 1000 times slower than scalar code. The JVM's flags decide. If they don't tell, with another
+ * compiler or with options that affect compilation, {@link VectorTrial} measures.
  */
 final class VectorCompilation {
     /** Flags of the optimizing compiler that the Vector API needs, all of them on by default. */

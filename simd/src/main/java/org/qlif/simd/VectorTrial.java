@@ -9,9 +9,9 @@ import jdk.incubator.vector.VectorOperators;
 import org.qlif.spi.host.HostJvm;
 
 /**
- * Tries whether vector code is compiled to vector instructions, by racing it against scalar code that no compiler can vectorise.
- * Compiled, it takes a tenth of the scalar code's time an element or less; with vectors as objects, three times as much or more, from
- * the first call on. So the first sample in which it is the faster settles the matter, and a busy machine only makes it later.
+ * Measures whether vector code is compiled to vector instructions, by racing it against scalar code that no compiler can vectorize.
+ * Compiled, it takes at most a tenth of the scalar code's time per element; with vectors as objects, at least three times as much, from the
+ * first call on. So the first sample in which it is faster settles the matter, and a busy machine only delays it.
  */
 final class VectorTrial {
     private static final int ELEMENTS = 1024;

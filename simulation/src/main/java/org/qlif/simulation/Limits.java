@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.simulation;
 
-/** Refusals that several classes share: what came and what was expected, by the argument's name. */
+/** Checks of arguments that several classes share. */
 final class Limits {
     private Limits() {}
 

@@ -5,11 +5,11 @@ import java.util.Arrays;
 import java.util.stream.Collectors;
 import org.qlif.spi.Printable;
 
-/** Finds constants of an enum by the names that they print. */
+/** Finds enum constants by the names that they print. */
 final class Named {
     private Named() {}
 
-    /** The constant of this name, or a refusal that lists all of {@code what}. */
+    /** The constant of this name; otherwise throws, listing all constants. */
     static <E> E find(String what, E[] constants, String text) {
         for (E constant : constants) {
             if (constant.toString().equals(text)) {

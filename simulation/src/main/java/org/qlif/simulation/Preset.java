@@ -15,8 +15,8 @@ import org.qlif.QlifParameter;
 /**
  * Configurations to start from, by name.
  *
- * <p>A snapshot has settings of its own for each decision. One that is asked for by {@code decision=SIGMOID} is therefore the snapshot as it was
- * without its qubit: that of 2025-08-24 then also has drawn spikes, a refractory period, dynamic spike probability and no floor of p.
+ * <p>A snapshot has different settings for each decision. With {@code decision=SIGMOID} you therefore get the snapshot as it was without
+ * its qubit: that of 2025-08-24 then also has drawn spikes, a refractory period, dynamic spike probability and no floor of p.
  *
  * <pre>{@code
  * NeuronConfig qubit = Preset.of("2025-08-24").config();
@@ -78,31 +78,30 @@ public enum Preset {
         return Named.find("preset", values(), text);
     }
 
-    /** What it is, in a line. */
+    /** A description in one line. */
     public String meaning() {
         return meaning;
     }
 
-    /** The configuration; of a snapshot, that with a qubit. */
+    /** The configuration; for a snapshot, the one with a qubit. */
     public NeuronConfig config() {
         return config;
     }
 
     /**
-     * The configuration with options changed: a snapshot in the decision that is asked for, with the settings that it has there, and then all of
-     * {@code settings}.
+     * The configuration with options changed: for a snapshot, its settings for the requested decision, and then all of {@code settings}.
      *
      * @param settings each a text such as {@code tau=10}, as {@link NeuronConfig#with} takes them
-     * @throws IllegalArgumentException if an option is unknown, there twice or out of its range
+     * @throws IllegalArgumentException if an option is unknown, given twice or out of its range
      */
     public NeuronConfig config(List<String> settings) {
         return start(settings).with(settings);
     }
 
     /**
-     * What {@link #config(List)} applies the settings to.
+     * The configuration that {@link #config(List)} applies the settings to.
      *
-     * @param settings of which only {@code decision} counts here
+     * @param settings the settings, of which only {@code decision} matters here
      * @throws IllegalArgumentException if there is no such decision
      */
     public NeuronConfig start(List<String> settings) {
@@ -116,19 +115,19 @@ public enum Preset {
                 .build();
     }
 
-    /** The parameters that training moves, beside weights: V_th, and of QLIF the qubit's scale and bias. */
+    /** The parameters that training changes, besides weights: V_th and, for QLIF, the qubit's scale and bias. */
     public List<NeuronParameter> learned() {
         return config instanceof LifConfig ? LIF_LEARNS : QLIF_LEARNS;
     }
 
     /**
-     * The configuration of a network's neurons: without membrane noise, which slows learning, unless the settings say otherwise. A threshold whose
-     * steps are 0 stays where it is as long as V_th is within its bounds, where training keeps it; so it need not adapt: the same spikes, the
-     * same gradients but for their rounding, in less time.
+     * The configuration of a network's neurons: without membrane noise, which slows learning, unless the settings turn it on. An adaptive
+     * threshold with a step of 0 never moves while V_th is within its bounds, where training keeps it. So adaptation is turned off, which
+     * gives the same spikes and, up to rounding, the same gradients in less time.
      *
      * @param tau the membrane time constant, in time steps
-     * @param settings what is changed of it afterwards, as in {@link #config(List)}
-     * @throws IllegalArgumentException if {@code tau} is out of its range, or an option is unknown, there twice or out of its range
+     * @param settings the options to change afterwards, as in {@link #config(List)}
+     * @throws IllegalArgumentException if {@code tau} is out of its range, or an option is unknown, given twice or out of its range
      */
     public NeuronConfig trained(double tau, List<String> settings) {
         return switch (start(settings)) {

@@ -19,7 +19,7 @@ import org.qlif.Tensor;
 
 /**
  * How neurons of one configuration respond, as a kernel computes it: their firing rate under constant currents, and the probability of a spike
- * over the gap between potential and threshold. The same numbers on every device. Thread-safe.
+ * over the gap between potential and threshold. The numbers are the same on every device. Thread-safe.
  *
  * <pre>{@code
  * Response response = new Response(Device.of("cpu"), KernelOptions.defaults());
@@ -27,16 +27,16 @@ import org.qlif.Tensor;
  * double[] probabilities = response.probabilities(QlifConfig.defaults(), new double[] {-1, 0, 1}, false);
  * }</pre>
  *
- * @param device where to compute
+ * @param device the device
  * @param options how
  */
 public record Response(Device device, KernelOptions options) {
-    /** How many points a response can have. */
+    /** The maximum number of points of a response. */
     public static final int MOST_POINTS = 100_000;
 
     private static final long SEED = 2025;
 
-    /** Most steps of a call: the memory that a run takes does not grow with its length. */
+    /** The maximum number of steps of a call, so that the memory of a run does not grow with its length. */
     private static final int LONGEST_CALL = 100;
 
     /** Checks that neither is null. */
@@ -46,12 +46,12 @@ public record Response(Device device, KernelOptions options) {
     }
 
     /**
-     * Spikes a step under constant currents, each for neurons of its own, which start from their initial state.
+     * The spikes per step under constant currents, each with its own neurons, which start from their initial state.
      *
      * @param config of the neurons
      * @param currents 1 to {@value #MOST_POINTS}
-     * @param steps the steps that are counted, from the first on, at least 1
-     * @param rows how many neurons are counted for each current, at least 1
+     * @param steps the number of steps to count, from the first on, at least 1
+     * @param rows the number of neurons for each current, at least 1
      * @return for each current a number in [0, 1]
      * @throws IllegalArgumentException if an argument is out of its range, or {@code rows} times the number of currents passes {@value
      *     Simulation#MOST_NEURON_STEPS}
@@ -103,10 +103,10 @@ public record Response(Device device, KernelOptions options) {
     /**
      * The probability p of a spike over the gap Δ = V' - θ of a neuron at rest, without noise and modulation; in THRESHOLD mode 0 or 1.
      *
-     * @param config of the neuron; its α and β are what they start at
+     * @param config of the neuron; α and β have their starting values
      * @param gaps 1 to {@value #MOST_POINTS}
-     * @param afterSpike whether the step before had a spike, which damps p if the neuron is refractory, and flattens it if its probability is
-     *     dynamic
+     * @param afterSpike whether there was a spike in the step before, which damps p if the neuron is refractory, and flattens it if its
+     *     probability is dynamic
      * @return for each gap a number in [0, 1]
      * @throws IllegalArgumentException if there are no gaps or too many
      */
@@ -136,7 +136,7 @@ public record Response(Device device, KernelOptions options) {
         }
         float[] values = new float[neurons];
         try (Kernel kernel = Kernel.open(still, device, options)) {
-            // A current as large as the potential keeps it where it is.
+            // A current equal to the potential keeps it constant.
             kernel.forward(new Forward()
                     .input(Tensor.of(potentials, 1, 1, neurons))
                     .parameters(Parameters.shared(still))

@@ -5,7 +5,7 @@ import java.util.Objects;
 import org.qlif.DrawStream;
 
 /**
- * A signal that is given, value by value. NaN and infinities are allowed, as in any input of a kernel: they stay in their neuron.
+ * A signal given value by value. NaN and infinities are allowed, as in any input of a kernel: they stay in their neuron.
  *
  * <pre>{@code
  * Samples pulse = Samples.of(new float[] {0, 0, 3, 0, 0}, 5, 1); // the same for every neuron
@@ -52,7 +52,7 @@ public final class Samples implements Signal {
         return neurons;
     }
 
-    /** How many values are NaN or infinite. */
+    /** The number of values that are NaN or infinite. */
     public int notFinite() {
         int count = 0;
         for (float value : values) {

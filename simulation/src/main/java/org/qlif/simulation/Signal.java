@@ -15,7 +15,7 @@ import org.qlif.DrawStream;
  */
 public sealed interface Signal permits Waveform, Samples {
     /**
-     * The values, {@code (T, N)} row by row: element {@code t * N + n} is that of neuron n at step t. The array is the caller's.
+     * The values, {@code (T, N)} row by row: element {@code t * N + n} is that of neuron n at step t. The caller owns the array.
      *
      * @param steps T, at least 1
      * @param neurons N, at least 1

@@ -24,7 +24,7 @@ import org.qlif.Trace;
  * most {@value #MOST_NEURON_STEPS} neuron-steps. Immutable and thread-safe: each method returns a changed copy, and any number of threads may
  * run one.
  *
- * <p>The same simulation gives the same bits at every run, on every device and for any number of threads. Of its seed, the neurons draw
+ * <p>The same simulation gives the same bits at every run, on every device and for any number of threads. With its seed, the neurons draw
  * stream 0, the current stream 1 and the modulation stream 2.
  *
  * <pre>{@code
@@ -40,7 +40,7 @@ import org.qlif.Trace;
  * }</pre>
  */
 public final class Simulation {
-    /** How many neuron-steps a simulation can have, T times N: 2^22. Each trace of so many takes 16 MiB, a QLIF run's traces 288 MiB. */
+    /** The maximum number of neuron-steps of a simulation, T times N: 2^22. A trace then takes 16 MiB, all traces of a QLIF run 288 MiB. */
     public static final int MOST_NEURON_STEPS = 1 << 22;
 
     private static final int NEURONS_STREAM = 0;
@@ -82,7 +82,7 @@ public final class Simulation {
         return copy(Objects.requireNonNull(config, "config"));
     }
 
-    /** With this input current; one that is given brings its number of steps along, and of neurons if that is not 1. */
+    /** With this input current; given samples also set the number of steps, and that of neurons if it is not 1. */
     public Simulation current(Signal current) {
         Simulation copy = copy(config);
         copy.current = Objects.requireNonNull(current, "current");
@@ -101,7 +101,7 @@ public final class Simulation {
     }
 
     /**
-     * With so many time steps T.
+     * With this number of time steps T.
      *
      * @throws IllegalArgumentException unless it is from 1 to {@value #MOST_NEURON_STEPS}
      */
@@ -113,7 +113,7 @@ public final class Simulation {
     }
 
     /**
-     * With so many neurons N.
+     * With this number of neurons N.
      *
      * @throws IllegalArgumentException unless it is from 1 to {@value #MOST_NEURON_STEPS}
      */
@@ -124,7 +124,7 @@ public final class Simulation {
         return copy;
     }
 
-    /** With this seed, any number, for all that is random: the neurons, the current and the modulation. */
+    /** With this seed, any number, for all random numbers: of the neurons, the current and the modulation. */
     public Simulation seed(long seed) {
         Simulation copy = copy(config);
         copy.seed = seed;
@@ -176,10 +176,10 @@ public final class Simulation {
     }
 
     /**
-     * Throws unless this can run: what {@link #run} refuses of the simulation itself, whatever the device.
+     * Throws if {@link #run} would refuse this simulation on any device.
      *
-     * @throws IllegalArgumentException if there are more than {@value #MOST_NEURON_STEPS} neuron-steps, a signal that is given has another
-     *     number of steps or neurons, or there is a modulation and the model takes none
+     * @throws IllegalArgumentException if there are more than {@value #MOST_NEURON_STEPS} neuron-steps, given samples have another number
+     *     of steps or neurons, or there is a modulation and the model takes none
      */
     public void check() {
         Limits.requireExtents(steps, neurons);
@@ -235,13 +235,13 @@ public final class Simulation {
         }
     }
 
-    /** The trace of this name, made if it is not there, as a tensor of one row. */
+    /** The trace of this name, made if it doesn't exist, as a tensor of one row. */
     private Tensor tensor(Map<String, float[]> traces, String name) {
         float[] values = traces.computeIfAbsent(name, _ -> new float[steps * neurons]);
         return Tensor.of(values, steps, 1, neurons);
     }
 
-    /** Of a model whose threshold does not move, and which therefore has no trace of it. */
+    /** For a model whose threshold does not change, and which therefore has no trace of it. */
     private float[] constantThreshold() {
         NeuronParameter threshold = config.parameters().stream()
                 .filter(parameter -> parameter.symbol().equals("v_th"))
@@ -252,7 +252,7 @@ public final class Simulation {
         return values;
     }
 
-    /** Everything but the device and its options, for people. */
+    /** Everything except the device and its options. */
     @Override
     public String toString() {
         return "Simulation[" + config + ", current=" + current

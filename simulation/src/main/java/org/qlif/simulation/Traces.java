@@ -27,7 +27,7 @@ public final class Traces {
     /** The input current I. */
     public static final String INPUT = "input";
 
-    /** The external modulation m, before its transform; there only where one was given. */
+    /** The external modulation m, before its transform; only present if one was given. */
     public static final String EXTERNAL_MODULATION = "external_modulation";
 
     /** The membrane potential V, after the reset. */
@@ -39,7 +39,7 @@ public final class Traces {
     /** The spike values y. */
     public static final String SPIKE_VALUES = "spike_values";
 
-    /** The threshold that the decision saw; of a model whose threshold does not move, V_th. */
+    /** The threshold that the decision used; V_th for a model whose threshold does not change. */
     public static final String THRESHOLD = "threshold";
 
     private final Simulation simulation;
@@ -54,7 +54,7 @@ public final class Traces {
         this.traces = Collections.unmodifiableMap(traces);
     }
 
-    /** What was run. */
+    /** The simulation that was run. */
     public Simulation simulation() {
         return simulation;
     }
@@ -69,17 +69,17 @@ public final class Traces {
         return simulation.neurons();
     }
 
-    /** Where it ran, by its full name. */
+    /** The full name of the device that ran it. */
     public Device device() {
         return device;
     }
 
-    /** How long the kernel's call took, in nanoseconds; the first of a JVM takes longest. */
+    /** The time of the kernel's call, in nanoseconds; the first call in a JVM takes longest. */
     public long nanos() {
         return nanos;
     }
 
-    /** Neuron-steps a second of the kernel's call, which wrote all traces. */
+    /** The neuron-steps per second of the kernel's call, which wrote all traces. */
     public double neuronStepsPerSecond() {
         return (double) steps() * neurons() * 1e9 / Math.max(1, nanos);
     }
@@ -129,7 +129,7 @@ public final class Traces {
         return ofNeuron;
     }
 
-    /** How many spikes there were. */
+    /** The number of spikes. */
     public int spikeCount() {
         int count = 0;
         for (float spike : get(SPIKES)) {
@@ -138,12 +138,12 @@ public final class Traces {
         return count;
     }
 
-    /** Spikes a neuron-step. */
+    /** The spikes per neuron-step. */
     public double firingRate() {
         return (double) spikeCount() / get(SPIKES).length;
     }
 
-    /** What was run, where, and how many spikes there were, for people. */
+    /** What was run, where, and the number of spikes. */
     @Override
     public String toString() {
         return "Traces[" + simulation + " on " + device + ", " + spikeCount() + " spikes]";

@@ -16,8 +16,8 @@ import org.qlif.spi.Printable;
 import org.qlif.spi.host.Philox;
 
 /**
- * A generated signal: a shape, and the numbers that it is made with. Random numbers are those of docs/model.md, section 8, for the element
- * n and the step t, so a longer run, or one with more neurons, begins as the shorter one does. Immutable.
+ * A generated signal: a shape and its parameters. Random numbers are those of docs/model.md, section 8, for the element n and the step t,
+ * so a run that is longer or has more neurons begins like the smaller one. Immutable.
  *
  * <pre>{@code
  * Waveform current = Waveform.of(Waveform.Shape.RAMP)
@@ -30,7 +30,7 @@ import org.qlif.spi.host.Philox;
  * }</pre>
  */
 public final class Waveform implements Signal {
-    /** What a signal looks like over time. Between silence and silence is a window: see {@link Parameter#START}. */
+    /** The shape of a signal over time. Some shapes are silent outside a window: see {@link Parameter#START}. */
     public enum Shape {
         /** The amplitude, all the time. */
         CONSTANT("the amplitude, all the time"),
@@ -86,18 +86,18 @@ public final class Waveform implements Signal {
             return Named.find("shape", values(), text);
         }
 
-        /** What it is, in a line. */
+        /** A description in one line. */
         public String meaning() {
             return meaning;
         }
 
-        /** What it is made with, in a fixed order. */
+        /** The parameters, in a fixed order. */
         public List<Parameter> parameters() {
             return defaults().keySet().stream().sorted().toList();
         }
 
         /**
-         * What {@code parameter} is unless another value is given.
+         * The default value of {@code parameter}.
          *
          * @throws IllegalArgumentException if the shape has no such parameter
          */
@@ -117,9 +117,9 @@ public final class Waveform implements Signal {
         }
     }
 
-    /** A number that a shape is made with. */
+    /** A parameter of a shape. */
     public enum Parameter {
-        /** How high the signal goes above the offset. */
+        /** The height of the signal above the offset. */
         AMPLITUDE(-1e6, 1e6, "how high it goes above the offset"),
         /** What is added at every step. */
         OFFSET(-1e6, 1e6, "what is added at every step"),
@@ -163,7 +163,7 @@ public final class Waveform implements Signal {
             return most;
         }
 
-        /** What it is, in a line. */
+        /** A description in one line. */
         public String meaning() {
             return meaning;
         }
@@ -175,7 +175,7 @@ public final class Waveform implements Signal {
         }
 
         private void require(double value) {
-            // A NaN is no such number either.
+            // A NaN is refused, too.
             if (!(value >= least && value <= most)) {
                 throw new IllegalArgumentException(
                         this + ": got " + value + ", expected a number in [" + least + ", " + most + "]");
@@ -195,13 +195,13 @@ public final class Waveform implements Signal {
         this.independent = independent;
     }
 
-    /** A signal of this shape, with its {@link Shape#defaultValue default values}; what is random in it differs from neuron to neuron. */
+    /** A signal of this shape, with its {@link Shape#defaultValue default values}; random numbers differ from neuron to neuron. */
     public static Waveform of(Shape shape) {
         return new Waveform(Objects.requireNonNull(shape, "shape"), Map.of(), true);
     }
 
     /**
-     * The signal that a text describes: a shape and, after commas, what is not as in its defaults, such as {@code
+     * The signal that a text describes: a shape and, after commas, the parameters that differ from their defaults, such as {@code
      * poisson,rate=0.3,independent=false}.
      *
      * @throws IllegalArgumentException if there is no such shape, and as {@link #with(List)}
@@ -228,7 +228,7 @@ public final class Waveform implements Signal {
     /**
      * This signal with other values, each by a text such as {@code amplitude=3} or {@code independent=false}.
      *
-     * @throws IllegalArgumentException if one is no such text, and as {@link #with(Parameter, double)}
+     * @throws IllegalArgumentException if a text is malformed, and as {@link #with(Parameter, double)}
      */
     public Waveform with(List<String> settings) {
         Waveform changed = this;
@@ -266,9 +266,9 @@ public final class Waveform implements Signal {
     }
 
     /**
-     * This signal with random numbers of each neuron's own, or the same for all.
+     * This signal with independent random numbers for each neuron, or the same for all.
      *
-     * @param independent whether they differ from neuron to neuron; true at first
+     * @param independent whether they differ from neuron to neuron; true by default
      */
     public Waveform independent(boolean independent) {
         return new Waveform(shape, given, independent);
@@ -294,7 +294,7 @@ public final class Waveform implements Signal {
         return independent;
     }
 
-    /** Whether there are random numbers in it. */
+    /** Whether it contains random numbers. */
     public boolean random() {
         return switch (shape) {
             case POISSON, NOISE -> true;
@@ -333,14 +333,14 @@ public final class Waveform implements Signal {
         return values;
     }
 
-    /** What is not random, the same for all neurons. */
+    /** The part that is not random, the same for all neurons. */
     private double[] common(int steps) {
         double[] values = new double[steps];
         double amplitude = get(Parameter.AMPLITUDE);
         Arrays.fill(values, shape == Shape.CONSTANT ? amplitude : get(Parameter.OFFSET));
         switch (shape) {
             case CONSTANT, POISSON, NOISE -> {
-                // All is said, or random.
+                // There is nothing else, or it is random.
             }
             case RAMP, STEP -> {
                 long begin = Math.round(get(Parameter.START) * steps);
@@ -369,7 +369,10 @@ public final class Waveform implements Signal {
         };
     }
 
-    /** The shape and what differs from its defaults, such as {@code ramp,amplitude=3.0,independent=false}: {@link #parse} reads it. */
+    /**
+     * The shape and the parameters that differ from their defaults, such as {@code ramp,amplitude=3.0,independent=false}: {@link #parse}
+     * reads it.
+     */
     @Override
     public String toString() {
         StringJoiner text = new StringJoiner(",");

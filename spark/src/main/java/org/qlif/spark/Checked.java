@@ -7,14 +7,14 @@ import java.util.function.Predicate;
 import scala.Function1;
 
 /**
- * What a param takes: refuses another value with the param's name, the value and what was expected, where Spark would leave out the last.
+ * Checks the values of a param. The message has the param's name, the value and, unlike Spark's own, what was expected.
  *
  * @param <T> the values
  */
 final class Checked<T> implements Function1<T, Object>, Serializable {
     private static final long serialVersionUID = 1;
 
-    /** A test that can go to an executor. */
+    /** A test that can be sent to an executor. */
     interface Test<T> extends Predicate<T>, Serializable {}
 
     private final String name;

@@ -3,14 +3,14 @@ package org.qlif.spark;
 
 import org.jspecify.annotations.Nullable;
 
-/** What a label may be. */
+/** Checks labels. */
 final class Classes {
-    /** The most classes of a classifier. */
+    /** The maximum number of classes of a classifier. */
     static final int MOST = 65_536;
 
     private Classes() {}
 
-    /** Why a label is no class; null if it is one. */
+    /** Why a label is not a class; null if it is one. */
     static @Nullable String fault(double label) {
         if (label >= 0 && label < MOST && label == Math.rint(label)) {
             return null;

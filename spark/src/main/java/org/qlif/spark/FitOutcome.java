@@ -5,11 +5,11 @@ import java.io.Serializable;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a training ended. A training that would end in the same way whenever it is repeated ends with a reason, not with an exception, for which
- * Spark would repeat it.
+ * How a training ended. A failure that repetition can't help is a reason here rather than an exception, on which Spark would repeat the
+ * stage.
  *
  * @param network the trained network; null if there is none
- * @param refusal what was wrong with the rows; null if nothing was
+ * @param refusal what is wrong with the rows; null if nothing is
  * @param divergence what stopped being finite, and when; null if nothing did
  */
 record FitOutcome(

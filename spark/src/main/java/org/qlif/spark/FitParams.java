@@ -15,7 +15,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.network.Trainer;
 import org.qlif.simulation.Preset;
 
-/** What a classifier is fitted with; defaults are those of {@code ./qlif train}. */
+/** The params of a fit; defaults are those of {@code ./qlif train}. */
 final class FitParams implements Serializable {
     private static final long serialVersionUID = 1;
     private static final int MOST_NEURONS = 65_536;
@@ -95,13 +95,13 @@ final class FitParams implements Serializable {
                 "above 0, at most 1");
         gradientClip = real(
                 "gradientClip",
-                "the norm that all gradients together are cut to; 0 for no cut",
+                "the norm to which all gradients together are clipped; 0 for no clipping",
                 value -> value == 0 || (float) (double) value > 0 && Float.isFinite((float) (double) value),
                 "a finite norm > 0 in float32, or 0 for no clipping");
         seed = new LongParam(
                 owner,
                 "seed",
-                "what everything random follows from: initial weights, the order of rows, spike trains, the neurons' draws");
+                "the seed of all random numbers: initial weights, the order of rows, spike trains, the neurons' draws");
         shift = whole(
                 "shift",
                 "by how many pixels a row is moved at random in training, at most, down or up and right or left; needs imageWidth",
@@ -167,7 +167,7 @@ final class FitParams implements Serializable {
     /**
      * The neurons' configuration.
      *
-     * @throws IllegalArgumentException if preset, tau and settings make none
+     * @throws IllegalArgumentException if preset, tau and settings don't give one
      */
     NeuronConfig config() {
         if (owner.isDefined(neuron)) {

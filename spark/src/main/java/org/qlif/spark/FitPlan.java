@@ -14,23 +14,23 @@ import org.qlif.network.Trainer;
 import org.qlif.simulation.Preset;
 
 /**
- * What the tasks of a training have to know.
+ * What the tasks of a training need to know.
  *
  * @param inputs the features of a row
  * @param hidden the neurons of each hidden layer
  * @param outputs the classes
  * @param neuron the text of the neurons' configuration
  * @param steps the time steps T that a row is shown
- * @param seed what everything random follows from
+ * @param seed the seed of all random numbers
  * @param batch the rows of a step
  * @param rate the learning rate of the first epoch
- * @param decay what it is multiplied by after each epoch
- * @param clip the norm that gradients are cut to; 0 for no cut
+ * @param decay the factor applied to it after each epoch
+ * @param clip the norm to which gradients are clipped; 0 for no clipping
  * @param epochs how many
- * @param shift by how many pixels a row is moved at most
- * @param imageWidth the width of a row as an image; 0 if it is none
+ * @param shift the maximum shift of a row in pixels
+ * @param imageWidth the width of a row as an image; 0 if it isn't one
  * @param device that computes
- * @param store where checkpoints go; null for nowhere
+ * @param store the store of checkpoints; null for none
  * @param interval the epochs between two checkpoints
  */
 record FitPlan(
@@ -53,13 +53,13 @@ record FitPlan(
         implements Serializable {
     private static final long serialVersionUID = 1;
 
-    /** The parameters that are learned of such neurons, beside weights. */
+    /** The learned parameters of such neurons, besides weights. */
     private static NeuronParameter[] learned(NeuronConfig config) {
         Preset like = config instanceof LifConfig ? Preset.LIF : Preset.DEFAULT;
         return like.learned().toArray(NeuronParameter[]::new);
     }
 
-    /** A network that has learned nothing yet. */
+    /** An untrained network. */
     Network newNetwork() {
         NeuronConfig config = NeuronConfig.parse(neuron);
         Network.Builder builder = Network.builder(inputs).seed(seed);
@@ -74,14 +74,14 @@ record FitPlan(
         return Trainer.builder(newNetwork()).adam(adam).clip(clip).seed(seed);
     }
 
-    /** The trainer that a builder makes here, with so many threads. */
+    /** Builds a trainer for this plan, with {@code threads} threads. */
     Trainer build(Trainer.Builder trainer, int threads) {
         return trainer.device(device)
                 .options(KernelOptions.defaults().withThreads(threads))
                 .build();
     }
 
-    /** The learning rate of an epoch, from 0. It does not depend on how many there will be. */
+    /** The learning rate of an epoch, from 0. It does not depend on the number of epochs. */
     double rate(int epoch) {
         return rate * StrictMath.pow(decay, epoch);
     }

@@ -22,7 +22,7 @@ import scala.Tuple2;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractFunction1;
 
-/** A task of the barrier stage that a training is: all epochs, from the newest checkpoint on if the stage is repeated. */
+/** A task of a training's barrier stage: all epochs, or those since the newest checkpoint if the stage is repeated. */
 final class FitTask
         extends AbstractFunction1<
                 scala.collection.Iterator<Tuple2<Integer, LabeledRow>>, scala.collection.Iterator<FitOutcome>>
@@ -58,7 +58,7 @@ final class FitTask
         int task = context.partitionId();
         HeldRows held = HeldRows.of(rows, placement, task, plan.inputs());
         TrainingStore store = plan.store();
-        // One task says where all start: another might see a file that is only just there.
+        // One task decides where all start, since others might see a newer file.
         String newest = task == 0 && store != null ? store.newest() : "";
         try (Mesh mesh = Mesh.join(context, newest + "\n" + (held.fault() == null ? "" : held.fault()))) {
             for (String note : mesh.notes()) {
@@ -105,14 +105,14 @@ final class FitTask
                 }
                 return first ? new FitOutcome(network(trainer, losses), null, null) : null;
             } catch (DivergenceException divergence) {
-                // The same in all tasks, whenever they are repeated.
+                // The same in all tasks and in all attempts.
                 return first
                         ? new FitOutcome(null, null, "in epoch " + losses.length + ": " + divergence.getMessage())
                         : null;
             }
         }
 
-        /** Tells the log of this executor how far the training is. */
+        /** Logs the progress of the training on this executor. */
         private void tell(int epoch, double loss, int steps, long nanos, long bytes) {
             LOG.info(String.format(
                     Locale.ROOT,
@@ -125,7 +125,7 @@ final class FitTask
                     bytes * 1e-3 / steps));
         }
 
-        /** The mean loss of an epoch, from 0; the order of blocks counts them from 1, as that of {@code ./qlif train} does. */
+        /** The mean loss of an epoch, from 0; the order of blocks counts epochs from 1, as in {@code ./qlif train}. */
         private double train(Trainer trainer, int epoch) throws IOException {
             int[] blocks = placement.order().blocks(epoch + 1);
             int blocksOfStep = plan.batch() / Trainer.BLOCK;

@@ -9,13 +9,13 @@ import org.qlif.network.DataOrder;
 import org.qlif.network.Trainer;
 import scala.Tuple2;
 
-/** The rows that a task has: a run of blocks, each in the form in which it travels to the task that works on it. */
+/** The rows of a task: a run of blocks, each encoded as it is sent to the task that processes it. */
 final class HeldRows {
     private final Placement placement;
     private final int first;
     private final int width;
     private final byte[][] blocks;
-    /** Which rows of a block are there, by bits. */
+    /** A bit for each row of a block that is present. */
     private final int[] present;
 
     private @Nullable String fault;
@@ -40,7 +40,7 @@ final class HeldRows {
      * Takes all rows of a task.
      *
      * @param rows with their places
-     * @param width how many features a row has
+     * @param width the number of features of a row
      */
     static HeldRows of(Iterator<Tuple2<Integer, LabeledRow>> rows, Placement placement, int task, int width) {
         HeldRows held = new HeldRows(placement, task, width);
@@ -68,18 +68,18 @@ final class HeldRows {
                 .put(2 * Integer.BYTES * count + at * width, row.levels());
     }
 
-    /** What is wrong with the rows: a number that several have; null if nothing is. */
+    /** What is wrong with the rows: a number that occurs twice; null if nothing is. */
     @Nullable
     String fault() {
         return fault;
     }
 
-    /** How many bytes a block is as it travels: the rows' numbers, then their classes, then their levels. */
+    /** The number of bytes of an encoded block: the rows' numbers, then their classes, then their levels. */
     int bytes(int block) {
         return placement.rowsOf(block) * (2 * Integer.BYTES + width);
     }
 
-    /** A block that this task has, as it travels. */
+    /** An encoded block of this task. */
     byte[] block(int block) {
         return blocks[block - first];
     }

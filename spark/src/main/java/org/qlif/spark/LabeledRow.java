@@ -6,9 +6,9 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A row of the training data, as small as it gets.
+ * A row of the training data in compact form.
  *
- * @param key its id, or the hash of its levels where there are no ids
+ * @param key its id, or the hash of its levels if there are no ids
  * @param label its class
  * @param levels what an encoder shows
  * @param fault why it can't be used; null if it can
@@ -21,7 +21,7 @@ record LabeledRow(
         return new LabeledRow(0, 0, new byte[0], fault);
     }
 
-    /** By all that a row is, so that rows which compare equal are the same to a training. */
+    /** Compares everything, so that rows that compare equal are interchangeable in a training. */
     @Override
     public int compareTo(LabeledRow other) {
         int order = Long.compare(key, other.key);

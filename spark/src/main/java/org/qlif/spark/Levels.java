@@ -9,10 +9,10 @@ import org.apache.spark.ml.linalg.SparseVector;
 import org.apache.spark.ml.linalg.Vector;
 
 /**
- * Features as an encoder takes them: each a level from 0 to 255, which is the feature over the greatest one, times 255, rounded.
+ * Converts features for an encoder: to levels from 0 to 255, the feature divided by the greatest one, times 255, rounded.
  *
  * @param max the greatest feature
- * @param clip whether what is out of range counts as the nearer bound
+ * @param clip whether values out of range count as the nearer bound
  */
 record Levels(double max, boolean clip) implements Serializable {
     private static final long serialVersionUID = 1;
@@ -50,7 +50,7 @@ record Levels(double max, boolean clip) implements Serializable {
         return (byte) Math.round(bounded * 255 / max);
     }
 
-    /** The number of a row that has no other: the first 64 bits of its levels' SHA-256. */
+    /** The number of a row without an id: the first 64 bits of its levels' SHA-256. */
     static long hash(byte[] levels) {
         byte[] digest;
         try {

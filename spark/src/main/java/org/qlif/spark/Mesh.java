@@ -28,15 +28,15 @@ import org.apache.spark.util.TaskInterruptListener;
 import org.qlif.network.Exchange;
 
 /**
- * The tasks of a barrier stage, each connected to each. They tell each other where they listen through Spark's own channel, along with a secret
- * that whoever connects has to know; so a task of an earlier attempt, or a stranger, gets no place. A task that is killed closes its
- * connections, and then all others fail, too, for Spark to repeat the stage.
+ * The tasks of a barrier stage, with a connection between each two. They exchange addresses through Spark's own channel, along with a
+ * secret that is required to connect, so that tasks of an earlier attempt and strangers are kept out. If a task is killed, its connections
+ * close and all others fail, too, so that Spark repeats the stage.
  */
 final class Mesh implements Exchange, Closeable {
     private static final int SECRET_BYTES = 32;
     private static final int HELLO_BYTES = SECRET_BYTES + Integer.BYTES;
     private static final int TIMEOUT_MILLIS = 120_000;
-    /** How long one who connects may take to say who it is. */
+    /** How long a new connection may take to identify itself. */
     private static final int HELLO_MILLIS = 5_000;
 
     private final int rank;
@@ -50,10 +50,10 @@ final class Mesh implements Exchange, Closeable {
     }
 
     /**
-     * Connects a task to all others, which call this, too.
+     * Connects a task to all others, which must call this, too.
      *
      * @param context the task's
-     * @param note a text for all of them
+     * @param note a text for all tasks
      */
     static Mesh join(BarrierTaskContext context, String note) throws IOException {
         BarrierTaskInfo[] tasks = context.getTaskInfos();
@@ -66,10 +66,10 @@ final class Mesh implements Exchange, Closeable {
     }
 
     /**
-     * The same without Spark.
+     * The same, without Spark.
      *
-     * @param host where this one can be reached
-     * @param allGather takes a message to all, and gives those of all by rank
+     * @param host the address of this task
+     * @param allGather sends a message to all, and returns those of all by rank
      */
     static Mesh join(int rank, int size, String host, Function<String, String[]> allGather, String note)
             throws IOException {
@@ -111,7 +111,7 @@ final class Mesh implements Exchange, Closeable {
         return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
     }
 
-    /** Listens where Spark's executor can be reached; in a container, that may be the address of a machine around it. */
+    /** Listens at the address of Spark's executor; in a container, that may be the address of the host machine. */
     private ServerSocketChannel listen(String host) throws IOException {
         ServerSocketChannel server = ServerSocketChannel.open();
         try {
@@ -171,7 +171,7 @@ final class Mesh implements Exchange, Closeable {
         }
     }
 
-    /** The rank of the task that has connected; -1 if it is none. */
+    /** The rank of the task that has connected; -1 if it is not one of ours. */
     private static int whoIs(Socket socket, byte[] secret) {
         try {
             socket.setTcpNoDelay(true);
@@ -186,12 +186,12 @@ final class Mesh implements Exchange, Closeable {
         }
     }
 
-    /** What each task has noted, by rank. */
+    /** The note of each task, by rank. */
     List<String> notes() {
         return notes;
     }
 
-    /** How many bytes this task has sent the others. */
+    /** The number of bytes that this task has sent. */
     long bytesSent() {
         return bytesSent;
     }
@@ -260,7 +260,7 @@ final class Mesh implements Exchange, Closeable {
                     peer.close();
                 }
             } catch (IOException gone) {
-                // It was to be closed.
+                // It should be closed anyway.
             }
         }
     }

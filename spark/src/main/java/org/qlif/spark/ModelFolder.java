@@ -13,7 +13,7 @@ import org.qlif.io.FileFormatException;
 import org.qlif.network.Checkpoint;
 import scala.Option;
 
-/** A model in a folder of any file system that Spark reaches: Spark's metadata with the params, and the network's file. */
+/** A model in a folder of any file system that Spark supports: Spark's metadata with the params, and the network's file. */
 final class ModelFolder {
     static final String METADATA = "metadata";
     static final String NETWORK = "network.safetensors";
@@ -71,7 +71,7 @@ final class ModelFolder {
             try {
                 read = network.read();
             } catch (FileFormatException malformed) {
-                // The file that it names is a copy that is gone.
+                // The file that it names was a temporary copy.
                 throw new IllegalArgumentException(path + "/" + NETWORK + ": " + malformed.getMessage(), malformed);
             }
             if (read.steps().isEmpty()) {

@@ -10,12 +10,12 @@ import org.qlif.network.Exchange;
 import org.qlif.network.Trainer;
 
 /**
- * Where rows are in the order that all epochs of a training share, {@link DataOrder}, and which task has them: task t of K has the t-th of K runs
- * of blocks. A process makes the order of a data set once, for all its tasks.
+ * The places of rows in the order that all epochs of a training share, {@link DataOrder}, and their tasks: task t of K has the t-th of K
+ * runs of blocks. A process makes the order of a data set once, for all its tasks.
  *
- * @param rows how many rows there are
- * @param seed the order's
- * @param tasks among how many tasks they are divided
+ * @param rows the number of rows
+ * @param seed the seed of the order
+ * @param tasks the number of tasks
  */
 record Placement(int rows, long seed, int tasks) implements Serializable {
     private static final long serialVersionUID = 1;
@@ -27,7 +27,7 @@ record Placement(int rows, long seed, int tasks) implements Serializable {
 
     private static final Map<Key, SoftReference<Places>> MADE = new HashMap<>();
 
-    /** Others wait for it, who would make the same. */
+    /** Other threads wait for it, since they would make the same. */
     private Places made() {
         synchronized (MADE) {
             SoftReference<Places> reference = MADE.get(new Key(rows, seed));
@@ -61,12 +61,12 @@ record Placement(int rows, long seed, int tasks) implements Serializable {
         return made().places();
     }
 
-    /** How many blocks the rows are. */
+    /** The number of blocks. */
     int blocks() {
         return Math.ceilDiv(rows, Trainer.BLOCK);
     }
 
-    /** How many rows a block has. */
+    /** The number of rows of a block. */
     int rowsOf(int block) {
         return Math.min(Trainer.BLOCK, rows - block * Trainer.BLOCK);
     }
@@ -76,7 +76,7 @@ record Placement(int rows, long seed, int tasks) implements Serializable {
         return Exchange.firstBlock(blocks(), task, tasks);
     }
 
-    /** The task that has a block. */
+    /** The task of a block. */
     int taskOf(int block) {
         return (int) (((block + 1L) * tasks - 1) / blocks());
     }

@@ -17,17 +17,17 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.network.Network;
 
 /**
- * Adds predictions to the rows of a partition, with kernels that the task opens once, some rows at a time.
+ * Adds predictions to the rows of a partition, some rows at a time, with kernels that the task opens once.
  *
  * @param network that predicts
- * @param levels what becomes of features
+ * @param levels converts features to levels
  * @param device it runs on
  * @param thresholds of classes; null for none
  * @param features where the features are in a row
  * @param id where the id is; -1 if there is none
  * @param label where the label is, whose classes the network should know; -1 if there is none
  * @param names the names of those columns, in this order, for messages
- * @param outputs whether raw predictions, probabilities, predictions follow, in this order
+ * @param outputs the columns to add
  */
 record PredictRows(
         Broadcast<SavedNetwork> network,
@@ -42,7 +42,7 @@ record PredictRows(
         implements MapPartitionsFunction<Row, Row> {
     private static final long serialVersionUID = 1;
 
-    /** What follows the columns that were there. */
+    /** The columns that follow the existing ones. */
     enum Output {
         RAW,
         PROBABILITY,
@@ -109,7 +109,7 @@ record PredictRows(
         return ((Number) row.get(id)).longValue();
     }
 
-    /** A row need not have a label, but one that has is to be told if the model can't ever be right. */
+    /** A row need not have a label, but a label that the model doesn't know is an error. */
     private void requireKnown(Row row, int classes) {
         if (label >= 0 && !row.isNullAt(label) && ((Number) row.get(label)).doubleValue() >= classes) {
             throw new IllegalArgumentException(names.get(2) + ": got class " + row.get(label) + ", expected 0 to "

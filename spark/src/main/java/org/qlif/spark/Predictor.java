@@ -10,7 +10,7 @@ import org.qlif.network.Loss;
 import org.qlif.network.PoissonEncoder;
 import org.qlif.network.Trainer;
 
-/** Kernels and memory for the predictions of a task, which takes some rows at a time. Not thread-safe. */
+/** Kernels and memory for the predictions of a task, some rows at a time. Not thread-safe. */
 final class Predictor implements AutoCloseable {
     private final int inputs;
     private final int outputs;
@@ -24,7 +24,7 @@ final class Predictor implements AutoCloseable {
     /**
      * @param network that predicts
      * @param device it runs on
-     * @param threads how many share the rows
+     * @param threads the number of threads that share the rows
      */
     Predictor(Checkpoint network, String device, int threads) {
         inputs = network.network().inputs();
@@ -41,7 +41,7 @@ final class Predictor implements AutoCloseable {
                 .build();
     }
 
-    /** How many rows fit. */
+    /** The number of rows that fit. */
     int room() {
         return numbers.length - count;
     }
@@ -53,7 +53,7 @@ final class Predictor implements AutoCloseable {
         count++;
     }
 
-    /** The outputs for the rows that were added, which make room for others. */
+    /** The outputs for the rows that were added, which are then removed. */
     DenseVector[] predict() {
         int[] rows = new int[count];
         Arrays.setAll(rows, i -> i);

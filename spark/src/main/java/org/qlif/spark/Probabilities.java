@@ -5,7 +5,7 @@ import org.apache.spark.ml.linalg.DenseVector;
 import org.apache.spark.ml.linalg.Vector;
 import org.jspecify.annotations.Nullable;
 
-/** What outputs mean. */
+/** Converts outputs to probabilities and predictions. */
 final class Probabilities {
     private Probabilities() {}
 

@@ -7,10 +7,10 @@ import org.apache.spark.sql.Row;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes rows for training of those of a DataFrame, whose columns are features, label and, if there is one, id. What is wrong with a row is noted
- * in it, to be told on the driver.
+ * Converts rows of a DataFrame, with the columns features, label and, if there is one, id, to rows for training. Faults are recorded in the
+ * row and reported on the driver.
  *
- * @param levels what becomes of features
+ * @param levels converts features to levels
  * @param featuresCol the features' column, for messages
  * @param labelCol the label's
  * @param idCol the id's; null if there is none

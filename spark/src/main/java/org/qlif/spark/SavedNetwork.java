@@ -10,10 +10,10 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.qlif.network.Checkpoint;
 
-/** A network as the bytes of its file, docs/checkpoints.md, and as objects once they are asked for. */
+/** A network as the bytes of its file, docs/checkpoints.md, and as objects on request. */
 final class SavedNetwork implements Serializable {
     private static final long serialVersionUID = 1;
-    /** The metadata of the loss and the accuracy of each epoch. */
+    /** The names of the metadata for the loss and the accuracy of each epoch. */
     private static final String LOSSES = "spark.losses";
 
     private final byte[] bytes;
@@ -23,7 +23,7 @@ final class SavedNetwork implements Serializable {
         this.bytes = bytes;
     }
 
-    /** The file that a checkpoint would be. */
+    /** The file of a checkpoint. */
     static SavedNetwork of(Checkpoint checkpoint) throws IOException {
         return withFile(file -> {
             checkpoint.write(file);
@@ -36,7 +36,7 @@ final class SavedNetwork implements Serializable {
     }
 
     /**
-     * A checkpoint of its own for the caller.
+     * A new checkpoint for the caller.
      *
      * @throws org.qlif.io.FileFormatException if the bytes are not the file of a network
      */
@@ -47,7 +47,7 @@ final class SavedNetwork implements Serializable {
         });
     }
 
-    /** The checkpoint that all callers share, and must not change. */
+    /** The shared checkpoint, which callers must not change. */
     synchronized Checkpoint shared() {
         if (checkpoint == null) {
             try {
@@ -59,7 +59,7 @@ final class SavedNetwork implements Serializable {
         return checkpoint;
     }
 
-    /** Notes the losses of epochs in a checkpoint. */
+    /** Adds the losses of epochs to a checkpoint. */
     static Checkpoint withLosses(Checkpoint checkpoint, double[] losses) {
         StringBuilder text = new StringBuilder();
         for (double loss : losses) {
@@ -68,7 +68,7 @@ final class SavedNetwork implements Serializable {
         return checkpoint.extra(LOSSES, text.toString());
     }
 
-    /** The losses that were noted in it. */
+    /** The losses in a checkpoint. */
     static double[] losses(Checkpoint checkpoint) {
         String text = checkpoint.extra(LOSSES);
         return text == null || text.isEmpty()
@@ -82,7 +82,7 @@ final class SavedNetwork implements Serializable {
         T with(Path file) throws IOException;
     }
 
-    /** The kit reads and writes files alone. */
+    /** The network kit only reads and writes files. */
     private static <T> T withFile(FileUse<T> use) throws IOException {
         Path folder = Files.createTempDirectory("qlif");
         Path file = folder.resolve("network.safetensors");

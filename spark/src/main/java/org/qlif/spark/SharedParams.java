@@ -66,7 +66,7 @@ final class SharedParams implements Serializable {
         return new Levels((Double) owner.getOrDefault(featureMax), (Boolean) owner.getOrDefault(featureClip));
     }
 
-    /** Throws unless the id column, if one is named, is there and has whole numbers. */
+    /** Throws if an id column is named that is missing or doesn't have whole numbers. */
     void requireIds(StructType schema) {
         String name = idCol();
         if (name == null) {

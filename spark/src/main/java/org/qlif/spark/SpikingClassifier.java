@@ -43,10 +43,10 @@ import scala.Tuple2;
 import scala.reflect.ClassTag$;
 
 /**
- * A classifier of vectors by a network of spiking neurons, as a stage of Spark ML: each feature is an input that spikes the more often the
- * greater the feature is, and the classes are read from the mean spikes of the last hidden layer. {@code fit} trains on all slots of the
- * cluster at once and gives a {@link SpikingClassifierModel}, whose bits depend on the data and the params alone: not on partitions,
- * executors, or what fails meanwhile. With {@link #idCol} numbering the rows from 0, they are those of {@code ./qlif train} on one machine.
+ * A classifier of vectors by a network of spiking neurons, as a stage of Spark ML: each feature is an input that spikes more often the
+ * greater it is, and classes are read from the mean spikes of the last hidden layer. {@code fit} trains on all slots of the cluster at once
+ * and returns a {@link SpikingClassifierModel}, whose bits depend only on the data and the params, not on partitions, executors or
+ * failures. If {@link #idCol} numbers the rows from 0, the bits are those of {@code ./qlif train} on one machine.
  *
  * <pre>{@code
  * SpikingClassifier classifier = new SpikingClassifier()
@@ -61,13 +61,13 @@ import scala.reflect.ClassTag$;
  * model.write().overwrite().save("hdfs:///models/digits");
  * }</pre>
  *
- * <p>Labels are classes: whole numbers from 0. Without an id column, rows are numbered by their content, so that their order does not count
- * either. A fit is one Spark job of a barrier stage after the rows have been counted, checked and laid out; all executors together have to
- * hold the rows, as a byte a feature, in memory. If the SparkContext has a checkpoint directory, a stage that is repeated after a failure
- * goes on from the last checkpoint, otherwise from the start. docs/spark.md says what is sent, and when a cluster pays.
+ * <p>Labels are classes: whole numbers from 0. Without an id column, rows are numbered by their content, so their order does not matter
+ * either. A fit is one Spark job of a barrier stage after the rows have been counted, checked and laid out; together, the executors must
+ * hold all rows in memory, with a byte per feature. If the SparkContext has a checkpoint directory, a stage that is repeated after a
+ * failure continues from the last checkpoint, otherwise from the start. docs/spark.md says what is sent, and when a cluster pays.
  *
- * <p>Driver and executors need Java 25 or newer with {@code --add-modules jdk.incubator.vector}; without the option they fall back to
- * slower code, with the same bits. Not thread-safe, as usual with Spark's stages; {@code fit} may be called by several threads at once.
+ * <p>Driver and executors need Java 25 or newer with {@code --add-modules jdk.incubator.vector}; without the option they use slower code,
+ * with the same bits. Not thread-safe, as usual with Spark's stages; several threads may call {@code fit} at the same time.
  */
 public final class SpikingClassifier extends ProbabilisticClassifier<Vector, SpikingClassifier, SpikingClassifierModel>
         implements MLWritable {
@@ -83,12 +83,12 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
     }
 
     /**
-     * The same with a name of its own.
+     * A classifier with the default params and this name.
      *
-     * @param uid what tells it from other stages
+     * @param uid the name that distinguishes it from other stages
      */
     public SpikingClassifier(String uid) {
-        // Spark's constructors ask for it.
+        // Spark's constructors call it.
         this.uid = uid;
         super();
         shared = new SharedParams(this);
@@ -100,18 +100,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return uid;
     }
 
-    /** Param for the column of numbers that tell rows apart; not set unless it is. */
+    /** Param for the column of numbers that identify rows; not set by default. */
     public Param<String> idCol() {
         return shared.idCol;
     }
 
-    /** The column of numbers that tell rows apart; not set unless it is. */
+    /** The column of numbers that identify rows; not set by default. */
     public String getIdCol() {
         return getOrDefault(shared.idCol);
     }
 
     /**
-     * Sets the column of numbers that tell rows apart.
+     * Sets the column of numbers that identify rows.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -151,26 +151,28 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
     }
 
     /**
-     * Sets whether a feature below 0 counts as 0 and one above the greatest as the greatest. Set it where new rows may go beyond those that
-     * a scaler was fitted on.
+     * Sets whether a feature below 0 counts as 0 and one above the greatest as the greatest. Set it if new rows may be outside the range
+     * that a scaler was fitted on.
      */
     public SpikingClassifier setFeatureClip(boolean value) {
         set(shared.featureClip, value);
         return this;
     }
 
-    /** Param for what a task computes on: {@code cpu}, as unless set, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}. */
+    /**
+     * Param for the device that a task computes on: {@code cpu}, the default, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}.
+     */
     public Param<String> device() {
         return shared.device;
     }
 
-    /** What a task computes on: {@code cpu}, as unless set, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}. */
+    /** The device that a task computes on: {@code cpu}, the default, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}. */
     public String getDevice() {
         return getOrDefault(shared.device);
     }
 
     /**
-     * Sets what a task computes on: {@code cpu}, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}.
+     * Sets the device that a task computes on: {@code cpu}, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -199,18 +201,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for the time steps that a row is shown, 1 to 1000; 20 unless set. */
+    /** Param for the number of time steps for which a row is shown, 1 to 1000; 20 unless set. */
     public IntParam steps() {
         return own.steps;
     }
 
-    /** The time steps that a row is shown, 1 to 1000; 20 unless set. */
+    /** The number of time steps for which a row is shown, 1 to 1000; 20 unless set. */
     public int getSteps() {
         return (Integer) getOrDefault(own.steps);
     }
 
     /**
-     * Sets the time steps that a row is shown, 1 to 1000.
+     * Sets the number of time steps for which a row is shown, 1 to 1000.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -262,18 +264,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for what is changed of the preset, each a text such as {@code spike_value=SAMPLE}; nothing unless set. */
+    /** Param for changes of the preset, each a text such as {@code spike_value=SAMPLE}; nothing unless set. */
     public StringArrayParam settings() {
         return own.settings;
     }
 
-    /** What is changed of the preset, each a text such as {@code spike_value=SAMPLE}; nothing unless set. */
+    /** Changes of the preset, each a text such as {@code spike_value=SAMPLE}; nothing unless set. */
     public String[] getSettings() {
         return getOrDefault(own.settings);
     }
 
     /**
-     * Sets what is changed of the preset, each a text such as {@code spike_value=SAMPLE}.
+     * Sets changes of the preset, each a text such as {@code spike_value=SAMPLE}.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -283,23 +285,22 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
     }
 
     /**
-     * Param for the neurons' whole configuration, such as {@code QLIF tau=10 use_ahp=false}, in place of preset, tau and settings; not set
-     * unless it is.
+     * Param for the neurons' whole configuration, such as {@code QLIF tau=10 use_ahp=false}, instead of preset, tau and settings; not set
+     * by default.
      */
     public Param<String> neuron() {
         return own.neuron;
     }
 
     /**
-     * The neurons' whole configuration, such as {@code QLIF tau=10 use_ahp=false}, in place of preset, tau and settings; not set unless it
-     * is.
+     * The neurons' whole configuration, such as {@code QLIF tau=10 use_ahp=false}, instead of preset, tau and settings; not set by default.
      */
     public String getNeuron() {
         return getOrDefault(own.neuron);
     }
 
     /**
-     * Sets the neurons' whole configuration, such as {@code QLIF tau=10 use_ahp=false}, in place of preset, tau and settings.
+     * Sets the neurons' whole configuration, such as {@code QLIF tau=10 use_ahp=false}, instead of preset, tau and settings.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -308,18 +309,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for passes over the rows, at least 1; 5 unless set. */
+    /** Param for the number of passes over the rows, at least 1; 5 unless set. */
     public IntParam maxIter() {
         return own.maxIter;
     }
 
-    /** Passes over the rows, at least 1; 5 unless set. */
+    /** The number of passes over the rows, at least 1; 5 unless set. */
     public int getMaxIter() {
         return (Integer) getOrDefault(own.maxIter);
     }
 
     /**
-     * Sets passes over the rows, at least 1.
+     * Sets the number of passes over the rows, at least 1.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -368,18 +369,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for what the learning rate is multiplied by after each pass, above 0, at most 1; 1 unless set. */
+    /** Param for the factor applied to the learning rate after each pass, above 0, at most 1; 1 unless set. */
     public DoubleParam stepSizeDecay() {
         return own.stepSizeDecay;
     }
 
-    /** What the learning rate is multiplied by after each pass, above 0, at most 1; 1 unless set. */
+    /** The factor applied to the learning rate after each pass, above 0, at most 1; 1 unless set. */
     public double getStepSizeDecay() {
         return (Double) getOrDefault(own.stepSizeDecay);
     }
 
     /**
-     * Sets what the learning rate is multiplied by after each pass, above 0, at most 1.
+     * Sets the factor applied to the learning rate after each pass, above 0, at most 1.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -388,18 +389,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for the norm that all gradients together are cut to, 0 for no cut; 0.5 unless set. */
+    /** Param for the norm to which all gradients together are clipped, 0 for no clipping; 0.5 unless set. */
     public DoubleParam gradientClip() {
         return own.gradientClip;
     }
 
-    /** The norm that all gradients together are cut to, 0 for no cut; 0.5 unless set. */
+    /** The norm to which all gradients together are clipped, 0 for no clipping; 0.5 unless set. */
     public double getGradientClip() {
         return (Double) getOrDefault(own.gradientClip);
     }
 
     /**
-     * Sets the norm that all gradients together are cut to, 0 for no cut.
+     * Sets the norm to which all gradients together are clipped, 0 for no clipping.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -408,18 +409,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for what everything random follows from; 1 unless set. */
+    /** Param for the seed of all random numbers; 1 unless set. */
     public LongParam seed() {
         return own.seed;
     }
 
-    /** What everything random follows from; 1 unless set. */
+    /** The seed of all random numbers; 1 unless set. */
     public long getSeed() {
         return (Long) getOrDefault(own.seed);
     }
 
     /**
-     * Sets what everything random follows from.
+     * Sets the seed of all random numbers.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -428,18 +429,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for by how many pixels a row is moved at random in training, at most, 0 to 1000 and less than the image; 0 unless set. */
+    /** Param for the maximum random shift of a row in training, in pixels, 0 to 1000 and less than the image; 0 unless set. */
     public IntParam shift() {
         return own.shift;
     }
 
-    /** By how many pixels a row is moved at random in training, at most, 0 to 1000 and less than the image; 0 unless set. */
+    /** The maximum random shift of a row in training, in pixels, 0 to 1000 and less than the image; 0 unless set. */
     public int getShift() {
         return (Integer) getOrDefault(own.shift);
     }
 
     /**
-     * Sets by how many pixels a row is moved at random in training, at most, 0 to 1000 and less than the image.
+     * Sets the maximum random shift of a row in training, in pixels, 0 to 1000 and less than the image.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -468,18 +469,18 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return this;
     }
 
-    /** Param for the most tasks that a fit runs as; 0, as unless set, for as many as there are slots and blocks of 32 rows in a batch. */
+    /** Param for the maximum number of tasks of a fit; 0, the default, for as many as there are slots and blocks of 32 rows in a batch. */
     public IntParam tasks() {
         return own.tasks;
     }
 
-    /** The most tasks that a fit runs as; 0, as unless set, for as many as there are slots and blocks of 32 rows in a batch. */
+    /** The maximum number of tasks of a fit; 0, the default, for as many as there are slots and blocks of 32 rows in a batch. */
     public int getTasks() {
         return (Integer) getOrDefault(own.tasks);
     }
 
     /**
-     * Sets the most tasks that a fit runs as.
+     * Sets the maximum number of tasks of a fit.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -534,9 +535,9 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
     /**
      * Trains a network; called by {@code fit}.
      *
-     * @throws IllegalArgumentException if there are no rows, or the first fault in them: a missing value, a feature that is NaN or out of
-     *     range, a label that is no class, vectors of different sizes, an id that two rows have
-     * @throws IllegalStateException if the cluster is set up in a way in which tasks can't work together, or the training diverges
+     * @throws IllegalArgumentException if there are no rows, or a row is bad: a missing value, a feature that is NaN or out of range, a
+     *     label that is not a class, vectors of different sizes, an id that two rows have. The message names the first fault
+     * @throws IllegalStateException if the cluster's configuration keeps tasks from working together, or the training diverges
      */
     @Override
     public SpikingClassifierModel train(Dataset<?> dataset) {
@@ -581,7 +582,7 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return new SpikingClassifierModel(uid, outcome.network());
     }
 
-    /** Throws where Spark would not run tasks that talk to each other, or where it was told to encrypt what they say. */
+    /** Throws if Spark would not run tasks that communicate, or was told to encrypt communication. */
     private static void requireUsable(SparkContext context) {
         if (context.getConf().getBoolean("spark.dynamicAllocation.enabled", false)) {
             throw new IllegalStateException(
@@ -628,7 +629,7 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         }
     }
 
-    /** As many as the label's metadata say, or as the rows have, at least two. */
+    /** The number of classes in the label's metadata or, without it, in the rows; at least two. */
     private int classes(StructField label, Survey survey) {
         Option<Object> declared = MetadataUtils.getNumClasses(label);
         int needed = survey.greatestLabel() + 1;
@@ -676,7 +677,7 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
                 getCheckpointInterval());
     }
 
-    /** As many as can run at once and have something to do. */
+    /** As many tasks as can run at the same time and have work. */
     private int tasks(SparkContext context, Survey survey) {
         int slots =
                 context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile());
@@ -685,7 +686,7 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return (int) (getTasks() == 0 ? most : Math.min(getTasks(), most));
     }
 
-    /** Rows with their numbers: the ids if these are numbers of rows, else the places among all rows in their order. */
+    /** Rows with their numbers: the ids if these are numbers of rows, else their positions when all rows are sorted. */
     private JavaPairRDD<Integer, LabeledRow> numbered(JavaRDD<LabeledRow> rows, Survey survey) {
         String idCol = shared.idCol();
         if (idCol != null && survey.hasRowNumbers()) {
@@ -693,7 +694,7 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         }
         JavaRDD<LabeledRow> sorted = rows.sortBy(row -> row, true, rows.getNumPartitions());
         if (idCol != null) {
-            // Equal keys are side by side, in the same partition.
+            // Equal keys are adjacent, in the same partition.
             List<Long> twice =
                     sorted.mapPartitions(SpikingClassifier::firstTwice).collect();
             if (!twice.isEmpty()) {
@@ -716,7 +717,7 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return List.<Long>of().iterator();
     }
 
-    /** Rows by their places, made of rows by their numbers. */
+    /** Converts rows by number to rows by place. */
     private static Iterator<Tuple2<Integer, LabeledRow>> places(
             Iterator<Tuple2<Integer, LabeledRow>> rows, Placement placement) {
         int[] places = placement.places();
@@ -744,7 +745,7 @@ public final class SpikingClassifier extends ProbabilisticClassifier<Vector, Spi
         return new DefaultParamsReader<>();
     }
 
-    /** Reads what {@link #write} has saved, from this folder. */
+    /** Reads what {@link #write} has saved to this folder. */
     public static SpikingClassifier load(String path) {
         return read().load(path);
     }

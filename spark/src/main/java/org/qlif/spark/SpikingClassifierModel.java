@@ -38,9 +38,9 @@ import scala.reflect.ClassTag$;
  * A trained {@link SpikingClassifier}. {@code transform} adds the outputs, their probabilities and the class: {@code rawPrediction}, {@code
  * probability}, {@code prediction}. A task opens its kernels once and predicts 32 rows at a time for each of its threads.
  *
- * <p>What is drawn for a row, such as its spikes, follows from the row's id if there is an id column, else from its content; so predictions
- * do not depend on how rows are partitioned, and rows with the same content get the same. A row with id n has the bits that a test of the
- * network kit has for row n.
+ * <p>Random numbers for a row, such as its spikes, depend on the row's id if there is an id column, else on its content. So predictions do
+ * not depend on partitions, and without ids, equal rows get equal predictions. A row with id n has the same bits as row n in a test of the
+ * network kit.
  *
  * <pre>{@code
  * SpikingClassifierModel model = SpikingClassifierModel.load("hdfs:///models/digits");
@@ -51,7 +51,7 @@ import scala.reflect.ClassTag$;
  * }</pre>
  *
  * <p>A saved model is a folder with Spark's {@code metadata} and the file {@code network.safetensors}, docs/checkpoints.md, which Python
- * and {@code ./qlif run} read, too. Not thread-safe but for {@code transform}.
+ * and {@code ./qlif run} can also read. Not thread-safe, except for {@code transform}.
  */
 public final class SpikingClassifierModel extends ProbabilisticClassificationModel<Vector, SpikingClassifierModel>
         implements MLWritable {
@@ -64,11 +64,11 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
     private transient @Nullable Broadcast<SavedNetwork> broadcast;
 
     private transient @Nullable SparkContext broadcastBy;
-    /** For vectors that are asked for one by one. */
+    /** For the prediction of single vectors. */
     private transient @Nullable Predictor single;
 
     SpikingClassifierModel(String uid, SavedNetwork network) {
-        // Spark's constructors ask for it.
+        // Spark's constructors call it.
         this.uid = uid;
         super();
         shared = new SharedParams(this);
@@ -80,18 +80,18 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
         return uid;
     }
 
-    /** Param for the column of numbers that tell rows apart; not set unless it is. */
+    /** Param for the column of numbers that identify rows; not set by default. */
     public Param<String> idCol() {
         return shared.idCol;
     }
 
-    /** The column of numbers that tell rows apart; not set unless it is. */
+    /** The column of numbers that identify rows; not set by default. */
     public String getIdCol() {
         return getOrDefault(shared.idCol);
     }
 
     /**
-     * Sets the column of numbers that tell rows apart.
+     * Sets the column of numbers that identify rows.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -131,26 +131,28 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
     }
 
     /**
-     * Sets whether a feature below 0 counts as 0 and one above the greatest as the greatest. Set it where new rows may go beyond those that
-     * a scaler was fitted on.
+     * Sets whether a feature below 0 counts as 0 and one above the greatest as the greatest. Set it if new rows may be outside the range
+     * that a scaler was fitted on.
      */
     public SpikingClassifierModel setFeatureClip(boolean value) {
         set(shared.featureClip, value);
         return this;
     }
 
-    /** Param for what a task computes on: {@code cpu}, as unless set, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}. */
+    /**
+     * Param for the device that a task computes on: {@code cpu}, the default, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}.
+     */
     public Param<String> device() {
         return shared.device;
     }
 
-    /** What a task computes on: {@code cpu}, as unless set, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}. */
+    /** The device that a task computes on: {@code cpu}, the default, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}. */
     public String getDevice() {
         return getOrDefault(shared.device);
     }
 
     /**
-     * Sets what a task computes on: {@code cpu}, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}.
+     * Sets the device that a task computes on: {@code cpu}, {@code cpu:simd}, {@code cpu:native} or {@code cpu:scalar}.
      *
      * @throws IllegalArgumentException if the value is out of its range
      */
@@ -159,7 +161,7 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
         return this;
     }
 
-    /** The network: a copy of its own for the caller, to go on with in {@code org.qlif.network}. */
+    /** A copy of the network, to use with {@code org.qlif.network}. */
     public Checkpoint checkpoint() {
         try {
             return network.read();
@@ -168,18 +170,18 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
         }
     }
 
-    /** The mean loss of each epoch of the training, from the first to the last. */
+    /** The mean loss of each epoch of the training, from first to last. */
     public double[] objectiveHistory() {
         return SavedNetwork.losses(network.shared());
     }
 
-    /** How many classes it tells apart. */
+    /** The number of classes. */
     @Override
     public int numClasses() {
         return network.shared().network().outputs();
     }
 
-    /** How many features a row has. */
+    /** The number of features of a row. */
     @Override
     public int numFeatures() {
         return network.shared().network().inputs();
@@ -193,9 +195,10 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
     }
 
     /**
-     * The outputs for a vector, whose draws follow from its content. To predict many, {@link #transform} is faster.
+     * The outputs for a vector; random numbers depend on its content. To predict many vectors, {@link #transform} is faster.
      *
-     * @throws IllegalArgumentException if it has another size than {@link #numFeatures}, or an element is NaN, or out of range and {@link #featureClip} is not set
+     * @throws IllegalArgumentException if its size is not {@link #numFeatures}, or an element is NaN, or out of range and {@link
+     *     #featureClip} is not set
      */
     @Override
     public synchronized Vector predictRaw(Vector features) {
@@ -221,8 +224,8 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
     /**
      * Checks the columns.
      *
-     * @throws IllegalArgumentException if a column is missing or of the wrong type, or its metadata say that it has vectors of another
-     *     size, or classes that the model does not know
+     * @throws IllegalArgumentException if a column is missing or of the wrong type, or its metadata gives another size of vectors, or more
+     *     classes than the model knows
      */
     @Override
     public StructType transformSchema(StructType schema) {
@@ -247,8 +250,8 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
     /**
      * Adds predictions to a dataset.
      *
-     * @throws IllegalArgumentException as {@link #transformSchema}; what is wrong with single rows is found where they are worked on: then
-     *     the job that works on them fails
+     * @throws IllegalArgumentException as {@link #transformSchema}; faults in single rows are found when they are processed, and make that
+     *     job fail
      */
     @Override
     public Dataset<Row> transform(Dataset<?> dataset) {
@@ -281,7 +284,7 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
                 outputs);
         Dataset<Row> predicted = dataset.toDF().mapPartitions(predict, Encoders.row(transformed));
         for (StructField field : transformed.fields()) {
-            // An encoder of rows leaves them out.
+            // An encoder of rows drops them.
             if (!field.metadata().equals(Metadata.empty())) {
                 predicted = predicted.withMetadata(field.name(), field.metadata());
             }
@@ -303,7 +306,7 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
         return broadcast;
     }
 
-    /** What Spark's own summaries of a training ask for; in Java, what it inherits of this from two classes contradicts each other. */
+    /** Needed by Spark's training summaries. Overridden since the two inherited definitions conflict in Java. */
     @Override
     @SuppressWarnings({"rawtypes", "unchecked"})
     public Tuple3 findSummaryModel() {
@@ -321,15 +324,15 @@ public final class SpikingClassifierModel extends ProbabilisticClassificationMod
     }
 
     /**
-     * Reads what {@link #write} has saved, from this folder.
+     * Reads what {@link #write} has saved to this folder.
      *
-     * @throws IllegalArgumentException if the folder is incomplete, or from a newer version; the message names what is missing or wrong
+     * @throws IllegalArgumentException if the folder is incomplete or from a newer version; the message says what is missing or wrong
      */
     public static SpikingClassifierModel load(String path) {
         return read().load(path);
     }
 
-    /** Its name, and the network, for people. */
+    /** The name and the network. */
     @Override
     public String toString() {
         Network trained = network.shared().network();

@@ -12,8 +12,8 @@ import org.qlif.network.PoissonEncoder;
 import org.qlif.network.Trainer;
 
 /**
- * The batches of a task, one after the other, in memory that serves again. Blocks of rows go to the tasks that work on them: a block of rows is
- * a small part of what its gradients are, and so all tasks have the same share of each step, whatever the order of blocks.
+ * The batches of a task, one after the other, in reused memory. Blocks of rows are sent to the tasks that process them, so that all tasks
+ * have the same share of each step in any order of blocks; a block of rows is small compared to its gradients.
  */
 final class StepRows {
     private final FitPlan plan;
@@ -48,7 +48,7 @@ final class StepRows {
     }
 
     /**
-     * The batch of some blocks, with the data of those that this task does.
+     * The batch of some blocks, with the data of those that this task processes.
      *
      * @param blocks their numbers, in the order of the batch
      */
@@ -88,7 +88,7 @@ final class StepRows {
         return Exchange.firstBlock(blocks.length, task, exchange.size());
     }
 
-    /** What {@code holder} sends {@code doer}. */
+    /** The bytes that {@code holder} sends to {@code doer}. */
     private int bytes(int[] blocks, int holder, int doer) {
         int bytes = 0;
         for (int i = first(blocks, doer); holder != doer && i < first(blocks, doer + 1); i++) {

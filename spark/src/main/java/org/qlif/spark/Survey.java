@@ -5,15 +5,15 @@ import java.io.Serializable;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the driver has to know of all rows.
+ * What the driver needs to know about all rows.
  *
- * @param rows how many there are
+ * @param rows the number of rows
  * @param leastKey the least key
  * @param greatestKey the greatest
  * @param leastWidth the fewest features of a row
  * @param greatestWidth the most
  * @param greatestLabel the greatest class
- * @param fault the first, in the order of texts, of what is wrong with rows; null if nothing is
+ * @param fault the first fault of a row, in alphabetical order; null if there is none
  */
 record Survey(
         long rows,
@@ -26,7 +26,7 @@ record Survey(
         implements Serializable {
     private static final long serialVersionUID = 1;
 
-    /** Of no row. */
+    /** The survey of no rows. */
     static final Survey NONE = new Survey(0, Long.MAX_VALUE, Long.MIN_VALUE, Integer.MAX_VALUE, 0, -1, null);
 
     Survey with(LabeledRow row) {
@@ -50,7 +50,7 @@ record Survey(
     }
 
     /**
-     * Throws unless there is something to learn from.
+     * Throws unless there is data to learn from.
      *
      * @param featuresCol the features' column, for messages
      */
@@ -74,7 +74,7 @@ record Survey(
         }
     }
 
-    /** Whether keys are, if no two are the same, 0 to the number of rows - 1. */
+    /** Whether keys, if they are distinct, are 0 to the number of rows - 1. */
     boolean hasRowNumbers() {
         return leastKey == 0 && greatestKey == rows - 1;
     }

@@ -5,7 +5,7 @@ import org.apache.spark.Partitioner;
 import org.jspecify.annotations.Nullable;
 import org.qlif.network.Trainer;
 
-/** Sends rows, whose keys are their places, to the tasks that have them. */
+/** Assigns rows, whose keys are their places, to tasks. */
 final class TaskPartitioner extends Partitioner {
     private static final long serialVersionUID = 1;
 

@@ -15,8 +15,8 @@ import org.apache.hadoop.fs.Path;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
- * A folder of a file system that all executors see, with the checkpoints of one training. A file is written under another name and then
- * renamed, and never changed.
+ * A folder with the checkpoints of one training, in a file system that all executors can access. A file is written under another name and
+ * then renamed, and never changed.
  *
  * @param folder its address
  * @param configuration of Hadoop's file systems
@@ -35,7 +35,7 @@ record TrainingStore(String folder, SerializableConfiguration configuration) imp
         try {
             for (FileStatus file : files().listStatus(new Path(folder))) {
                 Matcher name = NAME.matcher(file.getPath().getName());
-                // All have as many digits.
+                // All have the same number of digits.
                 if (name.matches() && name.group().compareTo(newest) > 0) {
                     newest = name.group();
                 }
@@ -51,13 +51,13 @@ record TrainingStore(String folder, SerializableConfiguration configuration) imp
         return new SavedNetwork(readAll(files(), new Path(folder, name)));
     }
 
-    /** Keeps a checkpoint after so many epochs. */
+    /** Stores a checkpoint after {@code epochs} epochs. */
     void write(int epochs, SavedNetwork checkpoint) throws IOException {
         Path name = new Path(folder, String.format("epoch-%09d.safetensors", epochs));
         Path temporary = new Path(folder, "." + UUID.randomUUID());
         FileSystem files = files();
         writeAll(files, temporary, checkpoint.bytes());
-        // A task that is repeated while its predecessor still runs may have been faster, with the same bytes.
+        // Another attempt of this task may have written it already, with the same bytes.
         if (!files.rename(temporary, name)) {
             files.delete(temporary, false);
         }

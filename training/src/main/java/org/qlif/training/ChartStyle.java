@@ -9,9 +9,9 @@ import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
 
-/** How the charts of this module look. */
+/** The style of this module's charts. */
 final class ChartStyle {
-    /** All are as wide, so that they can be stacked. */
+    /** The width of all charts, so that they can be stacked. */
     static final int WIDTH = 1200;
 
     static final Color ORANGE = new Color(0xE0, 0x8A, 0x1E);
@@ -60,14 +60,14 @@ final class ChartStyle {
         return chart;
     }
 
-    /** Makes the plots of charts below one another begin and end at the same places. */
+    /** Aligns the plot areas of stacked charts. */
     static void align(XYChart chart) {
         chart.getStyler().setYAxisLeftWidthHint(LEFT_WIDTH);
         chart.getStyler().setPlotContentSize(1);
         chart.getStyler().setPlotMargin(0);
     }
 
-    /** For a chart above another with the same x axis: leaves this one's to that. */
+    /** Hides the x axis of a chart that is above another one with the same axis. */
     static void withoutXAxis(XYChart chart) {
         chart.getStyler().setXAxisTitleVisible(false);
         chart.getStyler().setXAxisTicksVisible(false);

@@ -12,10 +12,10 @@ import org.qlif.io.OutputFile;
 import org.qlif.simulation.Preset;
 
 /**
- * The same training with several neurons, one after the other: QLIF as asked for, without the qubit, without dynamic spike probability (DSP), and LIF;
- * all else, the seed included, is equal.
+ * The same training with several neurons, one after the other: QLIF as configured, without the qubit, without dynamic spike probability
+ * (DSP), and LIF; all else, the seed included, is equal.
  *
- * <p>Without the qubit, a snapshot is what it was in its classic mode ({@link Preset}), which may differ from it in more than the decision: that of 2025-08-24
+ * <p>Without the qubit, a snapshot is in its classic mode ({@link Preset}), which may differ in more than the decision: that of 2025-08-24
  * then also has drawn spikes, a refractory period, dynamic spike probability and no floor of p.
  */
 public final class Comparison {
@@ -25,11 +25,11 @@ public final class Comparison {
     private Comparison() {}
 
     /**
-     * Trains and tests all variants, and draws them in one figure if the options name a file for a plot.
+     * Trains and tests all variants, and draws them in one figure if the options name a plot file.
      *
-     * @param options what QLIF's training is to be
-     * @param started hears of each variant's name before it is trained
-     * @param listener hears of each training's progress
+     * @param options the options of QLIF's training
+     * @param started is called with each variant's name before it is trained
+     * @param listener is notified of each training's progress
      * @return the results by the variants' names, in the order in which they were trained
      * @throws OptionException if the options ask for LIF neurons, another engine than the kit, a checkpoint, or settings of
      *     decision or dynamic probability, in which the neurons are to differ; and as
@@ -72,7 +72,7 @@ public final class Comparison {
         return results;
     }
 
-    /** The trainings, by name. Where the qubit decides without dynamic probability, it is the decision without the qubit that loses it. */
+    /** The trainings by name. If QLIF itself has no dynamic probability, the variant without the qubit loses it instead. */
     private static Map<String, TrainingOptions> variants(TrainingOptions options) {
         TrainingOptions.Builder builder = options.toBuilder().plot(null);
         List<String> asked = options.settings();

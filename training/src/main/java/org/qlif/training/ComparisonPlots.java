@@ -70,7 +70,7 @@ final class ComparisonPlots {
 
     private static XYChart losses(Map<String, TrainingResult> results) {
         XYChart chart = curves("Training loss, mean of " + SMOOTHING + " steps", "loss (cross-entropy)", results);
-        // Points of its own: where all series have the same, XChart labels some of these instead of round numbers.
+        // Uses its own points: if all series have the same ones, XChart labels some of these instead of round numbers.
         XYSeries baseline = chart.addSeries("baseline", List.of(0, epochs(results)), List.of(0, 0));
         baseline.setLineColor(ChartStyle.GREY);
         baseline.setMarker(SeriesMarkers.NONE);
@@ -129,7 +129,7 @@ final class ComparisonPlots {
         return chart;
     }
 
-    /** White is a pixel that spiked at every step. */
+    /** A pixel that spiked at every step is white. */
     private static BufferedImage inputMap(TrainingOptions options, SpikeRaster raster) {
         BufferedImage picture = new BufferedImage(ChartStyle.WIDTH, MAP + 3 * MARGIN, BufferedImage.TYPE_INT_RGB);
         Graphics2D graphics = picture.createGraphics();

@@ -9,26 +9,25 @@ import org.qlif.LifConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
 
-/** Prints a run: settings, a line of training and a line of testing an epoch, and the times. */
+/** Prints a run: settings, a line for training and a line for testing each epoch, and the times. */
 public final class ConsoleListener implements TrainingListener {
     private final PrintStream lines;
     private final StepBar bar;
 
     /**
-     * A listener that prints lines alone.
+     * A listener that only prints lines.
      *
-     * @param lines where they go; it is flushed after each training step, so that one that notices that nobody reads can end the run
-     *     by what it throws
+     * @param lines receives the lines; flushed after each training step, so that a stream whose reader has gone can end the run by throwing
      */
     public ConsoleListener(PrintStream lines) {
         this(lines, null, 0);
     }
 
     /**
-     * A listener that draws a progress bar, too.
+     * A listener that also draws a progress bar.
      *
-     * @param lines where lines go, as above
-     * @param bar where a progress bar is drawn, a terminal; null for none
+     * @param lines receives the lines, as above
+     * @param bar a terminal for a progress bar; null for none
      * @param columns the terminal's width
      */
     public ConsoleListener(PrintStream lines, PrintStream bar, int columns) {
@@ -94,7 +93,7 @@ public final class ConsoleListener implements TrainingListener {
                 100 * result.encodeMillis() / result.stepMillis());
     }
 
-    /** How it learns, for people. */
+    /** The settings of learning, in words. */
     static String learning(TrainingOptions options) {
         return String.format(
                 Locale.ROOT,

@@ -12,11 +12,11 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.qlif.io.OutputFile;
 import org.qlif.training.NeuronCurves.Curve;
 
-/** {@link NeuronCurves} as PNG: each file holds the whole range above a part of it. */
+/** {@link NeuronCurves} as PNG: each file shows the whole range above a part of it. */
 public final class CurvePlots {
     private static final int HEIGHT = 500;
 
-    /** Of the curves, in their order. */
+    /** The colours of the curves, in order. */
     private static final List<Color> COLOURS =
             List.of(ChartStyle.BLUE, ChartStyle.ORANGE, ChartStyle.GREEN, ChartStyle.RED, ChartStyle.INK);
 
@@ -30,7 +30,7 @@ public final class CurvePlots {
     /**
      * Writes firing rates.
      *
-     * @param wide over the whole range; the last of them, a neuron of another input scale, is left out there
+     * @param wide over the whole range; the last curve, of a neuron with another input scale, is left out there
      * @param near of the same neurons, near the threshold
      */
     public static void writeRates(OutputFile file, List<Curve> wide, List<Curve> near) throws IOException {
@@ -48,7 +48,7 @@ public final class CurvePlots {
      * Writes spike probabilities.
      *
      * @param wide over the whole range
-     * @param near those that the calibration is for, around a gap of 0
+     * @param near the calibrated ones, around a gap of 0
      */
     public static void writeProbabilities(OutputFile file, List<Curve> wide, List<Curve> near) throws IOException {
         XYChart above = chart("Spike probability over the gap, α and β as calibrated", GAP, PROBABILITY);
@@ -58,7 +58,7 @@ public final class CurvePlots {
         double p0 = NeuronCurves.CALIBRATED_PROBABILITY;
         double s0 = NeuronCurves.CALIBRATED_SLOPE;
         List<Double> x = near.getFirst().x();
-        // From where it is 0.
+        // From where the curve is 0.
         double first = Math.max(x.getFirst(), -p0 / s0);
         XYSeries tangent = add(
                 below,
@@ -86,7 +86,7 @@ public final class CurvePlots {
 
     private static void addAll(XYChart chart, List<Curve> curves, ToDoubleFunction<Double> scale) {
         List<Double> x = curves.getFirst().x();
-        // Points of its own: where all series have the same, XChart labels some of these instead of round numbers.
+        // Uses its own points: if all series have the same ones, XChart labels some of these instead of round numbers.
         add(chart, "baseline", List.of(x.getFirst(), x.getLast()), List.of(0.0, 0.0), ChartStyle.GREY)
                 .setShowInLegend(false);
         for (int i = 0; i < curves.size(); i++) {

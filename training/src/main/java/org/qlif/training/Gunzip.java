@@ -10,9 +10,8 @@ import java.util.zip.Inflater;
 import java.util.zip.ZipException;
 
 /**
- * Unpacks gzip data of any number of members, each checked against its trailer. {@link java.util.zip.GZIPInputStream} calls itself
- * for each empty member, so that some thousands of them end its thread, and takes what follows a member for nothing if it is not
- * another.
+ * Unpacks gzip data of any number of members, each checked against its trailer. {@link java.util.zip.GZIPInputStream} recurses for each
+ * empty member, so that some thousands of them overflow the stack, and ignores anything after a member that is not another member.
  */
 final class Gunzip extends InputStream {
     private static final int MAGIC_1 = 0x1f;
@@ -35,7 +34,7 @@ final class Gunzip extends InputStream {
     private boolean inMember;
     private boolean started;
 
-    /** Unpacks what {@code in} gives, and closes it with itself. */
+    /** Unpacks {@code in}, which {@link #close} closes, too. */
     Gunzip(InputStream in) {
         this.in = in;
     }
@@ -61,7 +60,7 @@ final class Gunzip extends InputStream {
             } else if (inflater.needsDictionary()) {
                 throw new ZipException("it needs a preset dictionary");
             } else {
-                // What is left was all taken; without any more the data end here.
+                // All input has been consumed; if there is no more, the data end here.
                 if (!fill()) {
                     throw new EOFException();
                 }

@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.qlif.spi.Printable;
 
-/** An IDX file is missing, damaged or not of the kind expected; the message names the file, what came and what was expected. */
+/** Thrown if an IDX file is missing, damaged or of the wrong kind. The message names the file, what was found and what was expected. */
 public final class IdxException extends IOException {
     private static final long serialVersionUID = 1L;
 

@@ -20,31 +20,31 @@ import java.util.zip.ZipException;
  * One IDX file of unsigned bytes: two zero bytes, the element type, the number of dimensions, each extent as a big-endian
  * 32-bit number, then the elements.
  *
- * @param file where it came from
+ * @param file the file's path
  * @param shape the extents
  * @param elements the elements, row-major
  */
 record IdxFile(Path file, int[] shape, byte[] elements) {
-    /** Five times MNIST's training images, and little enough for two such files beside the network. */
+    /** Five times MNIST's training images, and small enough that two such files fit in memory with the network. */
     static final long MAX_ELEMENTS = 1L << 28;
 
-    /** The most pixels of an image, 256 x 256: the first layer has a weight for each and every neuron. */
+    /** The maximum number of pixels of an image, 256 x 256: the first layer has a weight for each pixel and neuron. */
     static final long MAX_PIXELS = 1L << 16;
 
     private static final int UNSIGNED_BYTE = 0x08;
     private static final int[] GZIP_MAGIC = {0x1f, 0x8b};
     private static final int[] EXTENT_LIMITS = {100_000_000, 4096, 4096};
 
-    /** What deflate makes of a byte at most. */
+    /** The maximum compression ratio of deflate. */
     private static final long DEFLATE_RATIO = 1032;
 
-    /** Packed data are longer than plain by headers only. */
+    /** Compressed data can only be longer than plain data by the length of headers. */
     private static final long MAX_PACKED = MAX_ELEMENTS + (1 << 20);
 
     /** Reads the first of the usual spellings of {@code name} that is in {@code folder}, such as {@code train-images-idx3-ubyte}. */
     static IdxFile find(Path folder, String name, int dimensions) throws IdxException {
         if (folder.toString().isEmpty()) {
-            // Java takes it for the current folder, which nobody has named.
+            // Java takes an empty path for the current folder, which was not named.
             throw new IdxException(folder, "got an empty path, expected a folder with the four IDX files");
         }
         if (!Files.isDirectory(folder)) {
@@ -62,8 +62,7 @@ record IdxFile(Path file, int[] shape, byte[] elements) {
             }
         }
         for (Path file : files) {
-            // A pipe, a link that leads nowhere or a file out of reach: the wrong kind, which reading says, not an
-            // absent one.
+            // A pipe, a broken link or an inaccessible file is not absent but of the wrong kind, which reading reports.
             if (!Files.notExists(file, LinkOption.NOFOLLOW_LINKS)) {
                 return read(file, dimensions);
             }
@@ -130,7 +129,7 @@ record IdxFile(Path file, int[] shape, byte[] elements) {
                 }
                 return readElements(file, in, shape);
             } catch (IdxException refused) {
-                // Damaged data may unpack to anything; that they are damaged says more than what they unpack to.
+                // Damaged data may unpack to anything, so report the damage rather than what they unpack to.
                 requireIntact(in);
                 throw refused;
             }
@@ -141,7 +140,7 @@ record IdxFile(Path file, int[] shape, byte[] elements) {
         }
     }
 
-    /** Throws if what is left of packed data is damaged; gives up on what unpacks to more than any data set. */
+    /** Throws if the rest of compressed data is damaged; gives up if it unpacks to more than any data set. */
     private static void requireIntact(InputStream in) throws IOException {
         byte[] dropped = new byte[1 << 16];
         long left = MAX_ELEMENTS;

@@ -49,7 +49,7 @@ public record ImageSet(int rows, int columns, byte[] pixels, byte[] labels, Path
         return new ImageSet(images.shape()[1], images.shape()[2], images.elements(), labels.elements(), labels.file());
     }
 
-    /** How many of the images are used if an option asks for so many, or for all by 0. */
+    /** The number of images to use if an option has this value, where 0 means all. */
     int count(String option, int asked) {
         if (asked > count()) {
             throw new OptionException(option, asked, "at most " + count() + ", the number in " + labelFile);
@@ -57,7 +57,7 @@ public record ImageSet(int rows, int columns, byte[] pixels, byte[] labels, Path
         return asked == 0 ? count() : asked;
     }
 
-    /** How many images there are. */
+    /** The number of images. */
     public int count() {
         return labels.length;
     }

@@ -35,7 +35,7 @@ final class KitEngine implements TrainingEngine {
         return new Run(task);
     }
 
-    /** What lies in one array: all that is learned, and what is between two layers for a block of rows. */
+    /** Throws unless arrays can hold all learned values, and what is between two layers for a block of rows. */
     private static void requireAddressable(TrainingTask task) {
         NetworkShape shape = task.shape();
         long most = Integer.MAX_VALUE - 8;

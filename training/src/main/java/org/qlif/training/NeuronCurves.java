@@ -13,7 +13,7 @@ import org.qlif.QlifConfig.Decision;
 import org.qlif.QlifConfig.Preset;
 import org.qlif.simulation.Response;
 
-/** How neurons respond, as kernels compute it: the figures of docs/model.md. The same numbers on every device. */
+/** How neurons respond, as computed by kernels: the figures of docs/model.md. The numbers are the same on every device. */
 public final class NeuronCurves {
     /** The probability at a gap of 0 that α and β are calibrated to: docs/model.md, section 7. */
     public static final double CALIBRATED_PROBABILITY = 0.02;
@@ -21,7 +21,7 @@ public final class NeuronCurves {
     /** The slope there. */
     public static final double CALIBRATED_SLOPE = 0.10;
 
-    /** How many curves {@link #firingRates} gives. */
+    /** The number of curves that {@link #firingRates} returns. */
     public static final int RATES = 5;
 
     private NeuronCurves() {}
@@ -47,7 +47,7 @@ public final class NeuronCurves {
 
     private record Neuron(String name, NeuronConfig config) {}
 
-    /** @param afterSpike whether the step before the decision had a spike */
+    /** @param afterSpike whether there was a spike in the step before the decision */
     private record Decider(String name, QlifConfig config, boolean afterSpike) {}
 
     private static final Decider LINEAR =
@@ -63,13 +63,13 @@ public final class NeuronCurves {
     }
 
     /**
-     * Spikes a step under constant currents: a neuron of the caller's, both presets with a qubit, the plain LIF and the LIF. Each starts from
-     * its initial state.
+     * The spikes per step under constant currents, for the given neuron, both presets with a qubit, the plain LIF and the LIF. Each starts
+     * from its initial state.
      *
-     * @param neuron the caller's, the defaults in the figures
-     * @param currents the currents, each for neurons of its own
-     * @param steps the steps that are counted, from the first on
-     * @param rows how many neurons are counted for each current
+     * @param neuron the first curve's neuron; the defaults in the figures
+     * @param currents the currents, each with its own neurons
+     * @param steps the number of steps to count, from the first on
+     * @param rows the number of neurons for each current
      * @param done runs after each curve
      */
     public static List<Curve> firingRates(
@@ -96,10 +96,10 @@ public final class NeuronCurves {
     }
 
     /**
-     * The probability p of a spike over the gap Δ of a neuron at rest, with α and β as calibrated: of a neuron of the caller's, of the TANH
-     * angle map, of LINEAR in the step after a spike, and of the SIGMOID decision.
+     * The probability p of a spike over the gap Δ of a neuron at rest, with calibrated α and β: for the given neuron, the TANH angle map,
+     * LINEAR in the step after a spike, and the SIGMOID decision.
      *
-     * @param neuron the caller's; the defaults, which have the LINEAR map, in the figures
+     * @param neuron the first curve's neuron; the defaults, which have the LINEAR map, in the figures
      */
     public static List<Curve> probabilities(
             Device device, KernelOptions options, QlifConfig neuron, List<Double> gaps) {
@@ -117,7 +117,7 @@ public final class NeuronCurves {
                         new Decider("SIGMOID", calibrated(QlifConfig.builder().decision(Decision.SIGMOID)), false)));
     }
 
-    /** The same of the two angle maps alone, which are calibrated. */
+    /** The same for the two angle maps only, which are calibrated. */
     public static List<Curve> calibrated(Device device, KernelOptions options, List<Double> gaps) {
         return probabilities(device, options, gaps, List.of(LINEAR, TANH));
     }

@@ -10,7 +10,10 @@ import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
 import org.qlif.simulation.Preset;
 
-/** The neuron of the hidden layer: QLIF in qubit mode, unless the settings say otherwise, as {@link Preset#trained} makes it; or a LIF to compare with. */
+/**
+ * The neuron of the hidden layer: QLIF in qubit mode, unless the settings change it, as {@link Preset#trained} configures it; or a LIF for
+ * comparison.
+ */
 public enum NeuronPreset {
     /** {@link QlifConfig#defaults}. */
     DEFAULT(Preset.DEFAULT),
@@ -40,7 +43,7 @@ public enum NeuronPreset {
                 + Arrays.stream(values()).map(NeuronPreset::toString).collect(Collectors.joining(", ")));
     }
 
-    /** The parameters that training moves. */
+    /** The parameters that training changes. */
     public List<NeuronParameter> learned() {
         return preset.learned();
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.training;
 
-/** A training option was refused; the message names the option, what came and what was expected. */
+/** Thrown if a training option is refused. The message names the option, its value and what was expected. */
 public final class OptionException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
 
-    /** The library's refusal of what the option {@code name} says. */
+    /** The library's refusal of the option {@code name}. */
     OptionException(String name, IllegalArgumentException refusal) {
         super(name + ": " + refusal.getMessage(), refusal);
     }

@@ -30,19 +30,19 @@ public final class Pictures {
     private static final int TRIAL_WIDTH = 120;
     private static final int TRIAL_HEIGHT = 90;
 
-    /** Of a pixel. */
+    /** The bits of a pixel. */
     private static final int SVG_DECIMALS = 2;
 
     private Pictures() {}
 
     /**
-     * Says before the work what would keep a picture from being made after it: that the file can't be written, or that Java finds
-     * nothing to draw text with.
+     * Throws, before the work begins, if the picture could not be made after it: because the file can't be written, or because Java can't
+     * draw text.
      *
-     * @param name the option that named the file
+     * @param name the option that names the file
      */
     public static OutputFile prepare(String name, Path file) throws IOException {
-        // Read when AWT loads; there is nothing here that needs a display.
+        // Read when AWT loads; nothing here needs a display.
         if (System.getProperty("java.awt.headless") == null) {
             System.setProperty("java.awt.headless", "true");
         }
@@ -70,7 +70,7 @@ public final class Pictures {
         return file.toString().toLowerCase(Locale.ROOT).endsWith(".svg");
     }
 
-    /** The charts below one another. */
+    /** The charts, stacked. */
     public static BufferedImage stacked(List<? extends Chart<?, ?>> charts) {
         return joined(charts.stream().map(BitmapEncoder::getBufferedImage).toList());
     }
@@ -92,7 +92,7 @@ public final class Pictures {
         return picture;
     }
 
-    /** The pictures below one another. */
+    /** The pictures, stacked. */
     static BufferedImage joined(List<BufferedImage> parts) {
         int width = parts.stream().mapToInt(BufferedImage::getWidth).max().orElseThrow();
         int height = parts.stream().mapToInt(BufferedImage::getHeight).sum();
@@ -113,7 +113,7 @@ public final class Pictures {
                 charts.stream().mapToInt(Chart::getHeight).sum());
     }
 
-    /** Writes the charts below one another, as an SVG if the file {@linkplain #isSvg is called} so, else as a PNG. */
+    /** Writes the charts, stacked, as an SVG or a PNG, {@linkplain #isSvg by the file's name}. */
     public static void write(OutputFile file, List<? extends Chart<?, ?>> charts) throws IOException {
         file.write(isSvg(file.path()) ? svg(charts) : png(stacked(charts)));
     }
@@ -122,8 +122,8 @@ public final class Pictures {
      * Draws grey pixels.
      *
      * @param levels row by row, 0 for black to 1 for white
-     * @param columns how many a row has
-     * @param width the width of the drawing, whose height follows
+     * @param columns the number in a row
+     * @param size the size of the drawing
      */
     static void drawGrey(Graphics2D graphics, float[] levels, int columns, int x, int y, Dimension size) {
         int rows = levels.length / columns;
@@ -135,7 +135,7 @@ public final class Pictures {
         graphics.drawImage(pixels, x, y, size.width, size.height, null);
     }
 
-    /** How large an image of so many pixels is drawn in a square of {@code side}; one that is all but a line, at least a pixel wide. */
+    /** The size of an image of {@code columns} x {@code rows} pixels in a square of {@code side}, at least one pixel each way. */
     static Dimension fitted(int columns, int rows, int side) {
         int longer = Math.max(columns, rows);
         return new Dimension(
@@ -178,7 +178,7 @@ public final class Pictures {
         }
     }
 
-    /** In memory: what can fail of this must not have begun to write. */
+    /** Encoded in memory, so that a failure happens before anything is written. */
     private static byte[] png(BufferedImage picture) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (MemoryCacheImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
@@ -189,7 +189,7 @@ public final class Pictures {
         return bytes.toByteArray();
     }
 
-    /** What the exception at the bottom says. */
+    /** The message of the root cause. */
     private static String reason(Throwable failure) {
         Throwable root = failure;
         while (root.getCause() != null) {

@@ -15,16 +15,16 @@ import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.qlif.io.OutputFile;
 
-/** Loss and accuracies over epochs, and spikes over time with their rate, below one another in one PNG. */
+/** Loss and accuracies over epochs, and spikes over time with their rate, stacked in one PNG. */
 final class Plots {
     private static final int LOSS_HEIGHT = 320;
     private static final int ACCURACY_HEIGHT = 330;
     private static final int RATE_HEIGHT = 210;
     private static final int RASTER_HEIGHT = 560;
-    /** Steps that the loss is averaged over: a batch's own loss is noisy. */
+    /** The number of steps over which the loss is averaged, since the loss of a batch is noisy. */
     private static final int SMOOTHING = 10;
 
-    /** Of the height or the width of the data, so that its ends are seen and have their numbers. */
+    /** The margin, as a share of the data's height or width, so that its ends are visible and labelled. */
     private static final double MARGIN = 0.04;
 
     private static final Color LOSS = ChartStyle.GREY;
@@ -34,7 +34,7 @@ final class Plots {
 
     private Plots() {}
 
-    /** Finds out before hours of training whether the plot can be written. */
+    /** Checks before hours of training whether the plot can be written. */
     static OutputFile prepare(Path file) throws IOException {
         return Pictures.prepare("plot", file);
     }
@@ -77,7 +77,7 @@ final class Plots {
                 .mapToDouble(epoch -> Math.min(epoch.accuracy(), epoch.testAccuracy()))
                 .min()
                 .orElseThrow();
-        // From a round number below all, so that differences are seen.
+        // From a round number below all values, so that differences are visible.
         double floor = 10 * Math.floor(10 * Math.min(least, 0.99));
         chart.getStyler().setYAxisMin(floor - MARGIN * (100 - floor));
         chart.getStyler().setYAxisMax(100 + MARGIN * (100 - floor));
@@ -141,9 +141,9 @@ final class Plots {
     }
 
     /**
-     * How many neurons spike at each step, to stand above {@link #raster}.
+     * The share of neurons that spike at each step, for a chart above {@link #raster}.
      *
-     * @param greatest the percentage that the axis goes to at least, so that several charts can be compared
+     * @param greatest the minimum percentage at the end of the axis, so that several charts can be compared
      */
     static XYChart rate(SpikeRaster raster, int width, int height, String title, float greatest) {
         float[] percent = raster.rates();

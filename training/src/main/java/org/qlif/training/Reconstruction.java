@@ -28,7 +28,7 @@ import org.qlif.network.Trainer;
  * equal. The same options give the same numbers on every machine and for any number of threads.
  */
 public final class Reconstruction {
-    /** Images in the picture, at most: the first of each class. */
+    /** The maximum number of images in the picture: the first of each class. */
     private static final int SHOWN = 10;
 
     private final TrainingOptions options;
@@ -75,12 +75,11 @@ public final class Reconstruction {
     }
 
     /**
-     * Reads the data, trains and tests each network, and writes the picture if one was asked for.
+     * Reads the data, trains and tests each network, and writes the picture if one was requested.
      *
      * @throws IdxException if a data file is missing, damaged or does not fit the others
      * @throws IOException if the picture can't be written, which is known before training unless the disk fills up meanwhile
-     * @param options the network's and its training's; each network has the options' seed. The neuron is that of the first network, which the
-     *     settings go to
+     * @param options of both networks and their training; both have the options' seed. Neuron and settings are those of the first network
      * @throws OptionException if the options ask for more images than there are, another engine, or LIF in the place of QLIF
      * @throws IllegalArgumentException if the device is unknown, or can't run the network
      * @throws org.qlif.DeviceUnavailableException if the device can't run here

@@ -3,24 +3,24 @@ package org.qlif.training;
 
 import org.qlif.Device;
 
-/** Hears of the progress of a {@link Reconstruction}, on the thread that trains. {@link ReconstructionPrinter} prints it. */
+/** Is notified of the progress of a {@link Reconstruction}, on the training thread. {@link ReconstructionPrinter} prints it. */
 public interface ReconstructionListener {
     /**
-     * The data is read; work starts now.
+     * The data has been read; work starts now.
      *
-     * @param options what was asked for
-     * @param trainImages how many training images are used
-     * @param testImages how many test images are used
+     * @param options the options
+     * @param trainImages the number of training images
+     * @param testImages the number of test images
      */
     default void started(TrainingOptions options, int trainImages, int testImages) {}
 
     /**
-     * A network of its own starts.
+     * The next network starts.
      *
      * @param name its name, {@code qlif} or {@code lif}
      * @param config its neurons' configuration, as text
      * @param device what it runs on
-     * @param description what runs it, for people
+     * @param description a description of what runs it
      */
     default void networkStarted(String name, String config, Device device, String description) {}
 
@@ -30,7 +30,7 @@ public interface ReconstructionListener {
      * @param name the network's
      * @param epoch the epoch, from 1
      * @param step the step within the epoch, from 1
-     * @param stepsInEpoch how many there are
+     * @param stepsInEpoch the number of steps in the epoch
      * @param bce the binary cross-entropy a pixel of the step's batch
      */
     default void stepped(String name, int epoch, int step, int stepsInEpoch, double bce) {}
@@ -38,9 +38,9 @@ public interface ReconstructionListener {
     /** An epoch has been trained and tested. */
     default void epochEnded(String name, ReconstructionResult.Epoch epoch) {}
 
-    /** All is done, and the picture written if one was asked for. */
+    /** Everything is done, and the picture has been written if one was requested. */
     default void finished(ReconstructionResult result) {}
 
-    /** The run ends with an exception, which comes next. */
+    /** The run ends with an exception, which is about to be thrown. */
     default void failed() {}
 }

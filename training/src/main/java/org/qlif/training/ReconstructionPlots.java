@@ -15,17 +15,17 @@ import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.qlif.io.OutputFile;
 
-/** The curves of a {@link Reconstruction} above a grid of originals and what the networks make of them, as one PNG. */
+/** The curves of a {@link Reconstruction} above a grid of originals and reconstructions, as one PNG. */
 final class ReconstructionPlots {
     private static final int CURVES_HEIGHT = 460;
     private static final int MARGIN = 24;
-    /** What the names of the rows take at the left. */
+    /** The width of the rows' names at the left. */
     private static final int NAMES = 170;
 
     private static final int GAP = 8;
-    /** Of an image, where there are few. */
+    /** The size of an image, if there are few. */
     private static final int MOST_SIDE = 160;
-    /** What a row's name takes. */
+    /** The width of a row's name. */
     private static final int LEAST_HEIGHT = 20;
 
     private static final int WHITE = 255;
@@ -38,7 +38,7 @@ final class ReconstructionPlots {
      * Writes the picture.
      *
      * @param shown the numbers of the test images in it
-     * @param outputs what each network made of them, before the sigmoid
+     * @param outputs each network's outputs for them, before the sigmoid
      */
     static void write(
             OutputFile file,

@@ -5,7 +5,7 @@ import java.io.PrintStream;
 import java.util.Locale;
 import org.qlif.Device;
 
-/** Prints a {@link Reconstruction}: settings, and a line of training and one of testing an epoch. */
+/** Prints a {@link Reconstruction}: settings, and a line for training and one for testing each epoch. */
 public final class ReconstructionPrinter implements ReconstructionListener {
     private final PrintStream lines;
     private final StepBar bar;
@@ -13,9 +13,8 @@ public final class ReconstructionPrinter implements ReconstructionListener {
     /**
      * A listener that prints.
      *
-     * @param lines where lines go; it is flushed after each training step, so that one that notices that nobody reads can end the run
-     *     by what it throws
-     * @param bar where a progress bar is drawn, a terminal; null for none
+     * @param lines receives the lines; flushed after each training step, so that a stream whose reader has gone can end the run by throwing
+     * @param bar a terminal for a progress bar; null for none
      * @param columns the terminal's width
      */
     public ReconstructionPrinter(PrintStream lines, PrintStream bar, int columns) {

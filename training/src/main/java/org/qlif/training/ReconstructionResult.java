@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a {@link Reconstruction} came to.
+ * The result of a {@link Reconstruction}.
  *
  * @param epochs the epochs of each network, {@code qlif} and {@code lif}, in the order in which they were trained
  */

@@ -21,8 +21,8 @@ import org.qlif.network.Trainer;
 import org.qlif.spi.Printable;
 
 /**
- * A training in a file, {@code docs/checkpoints.md}, between two of its steps: the network kit's checkpoint, and what {@link Training} adds to it,
- * which are the options that say nothing of the network, and what the run has come to so far. It can be gone on with once.
+ * A training in a file, {@code docs/checkpoints.md}, between two of its steps: the network kit's checkpoint, with what {@link Training}
+ * adds to it: options that don't concern the network, and the results so far. It can be resumed once.
  */
 public final class SavedTraining {
     private static final String NEURON = "train.neuron";
@@ -157,7 +157,7 @@ public final class SavedTraining {
         }
     }
 
-    /** Numbers of 64 bits, which a file has as whole numbers of the same bits. */
+    /** 64-bit floating-point numbers, stored as whole numbers with the same bits. */
     private List<Double> numbers(String name) throws FileFormatException {
         Tensor tensor = checkpoint.extraTensor(name);
         if (tensor == null || tensor.type() != DType.I64) {
@@ -208,9 +208,9 @@ public final class SavedTraining {
      * @param checkpoint of the kit
      * @param options those of the run
      * @param place where it is
-     * @param testImages how many test images are used
+     * @param testImages the number of test images
      * @param images the {@link #checksum} of the images
-     * @param score what the epoch has come to so far
+     * @param score the epoch's results so far
      * @param epochs the epochs that have been tested
      * @param losses of all steps
      */
@@ -248,7 +248,7 @@ public final class SavedTraining {
                 .write(file);
     }
 
-    /** What tells the images of one data set from those of another. */
+    /** Distinguishes the images of different data sets. */
     static String checksum(ImageSet trainSet, int trainCount, ImageSet testSet, int testCount) {
         CRC32C checksum = new CRC32C();
         checksum.update(trainSet.pixels(), 0, trainCount * trainSet.pixelsPerImage());
@@ -259,14 +259,14 @@ public final class SavedTraining {
     }
 
     /**
-     * Options that start from those of the run that was saved, with which it goes on. What a file does not keep is as for a new run: data, device,
-     * threads, engine, plot and checkpoint. The data has to be the same again.
+     * A builder that starts from the options of the saved run. What the file does not contain is as for a new run: data, device, threads,
+     * engine, plot and checkpoint. The data must be the same.
      */
     public TrainingOptions.Builder options() {
         return options.build().toBuilder();
     }
 
-    /** Throws unless a run of these options is the one that was saved. */
+    /** Throws unless these options are those of the saved run. */
     void requireSame(TrainingOptions asked, int trainCount, int testCount, String checksum) {
         TrainingOptions own = options.build();
         requireSame("hidden", asked.hidden(), own.hidden());
@@ -300,7 +300,7 @@ public final class SavedTraining {
         }
     }
 
-    /** The trainer that goes on, once. */
+    /** The trainer that continues; can be taken once. */
     Trainer.Builder takeTrainer() {
         if (taken) {
             throw new IllegalStateException(file + ": has already been resumed; read it again");
@@ -319,12 +319,12 @@ public final class SavedTraining {
         return place;
     }
 
-    /** What the epoch has come to so far. */
+    /** The epoch's results so far. */
     TrainingScore score() {
         return score.copy();
     }
 
-    /** The epochs that have been tested; a file has no times, so that it is the same whenever it is written. */
+    /** The epochs that have been tested. A file has no times, so that equal trainings give equal files. */
     List<EpochResult> epochs() {
         return List.copyOf(epochs);
     }
@@ -334,7 +334,7 @@ public final class SavedTraining {
         return List.copyOf(losses);
     }
 
-    /** The file, and where it stops, for people. */
+    /** The file, and where its training stopped. */
     @Override
     public String toString() {
         return file + ", after " + Math.ceilDiv(place.row(), place.batch()) + " of "

@@ -19,33 +19,33 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.qlif.io.OutputFile;
 import org.qlif.simulation.Traces;
 
-/** What a simulated neuron did, and the spikes of all, as panels below one another over one time axis. */
+/** What a simulated neuron did, and the spikes of all neurons, as stacked panels over one time axis. */
 public final class SimulationPlot {
     private static final int PANEL_HEIGHT = 170;
-    /** Of the potential, which has spikes above it. */
+    /** The height of the potential's panel, which has spikes above it. */
     private static final int POTENTIAL_HEIGHT = 240;
 
-    /** What a title adds above a panel's plot. */
+    /** The height that a title adds above a panel. */
     private static final int TITLE_HEIGHT = 40;
-    /** What labels and a title of the time axis add below one. */
+    /** The height that labels and title of the time axis add below a panel. */
     private static final int TIME_HEIGHT = 48;
 
     private static final int LEAST_RASTER_HEIGHT = 110;
     private static final int MOST_RASTER_HEIGHT = 560;
     private static final int NEURON_HEIGHT = 10;
 
-    /** Points that a line has at most: about two for each column of pixels, so that no peak is lost. */
+    /** The maximum number of points of a line: about two per column of pixels, so that no peak is lost. */
     private static final int MOST_POINTS = 2400;
 
-    /** Cells of a raster: what is in one is one mark. */
+    /** The cells of a raster: spikes in one cell are drawn as one mark. */
     private static final int RASTER_COLUMNS = 1200;
 
     private static final int RASTER_ROWS = 280;
 
-    /** Room for the legend above the data, by the height of these. */
+    /** The space for the legend above the data, relative to the data's height. */
     private static final double HEADROOM = 0.38;
 
-    /** Room for spikes above a potential, likewise. */
+    /** The space for spikes above a potential, likewise. */
     private static final double SPIKES = 0.12;
 
     private static final Font LABELS = new Font(Font.SANS_SERIF, Font.PLAIN, 13);
@@ -90,10 +90,10 @@ public final class SimulationPlot {
     }
 
     /**
-     * Writes the figure: a PNG, or an SVG if the file is called so.
+     * Writes the figure: a PNG, or an SVG if the file's name says so.
      *
-     * @param neuron whose potential and other traces are shown
-     * @param title what is above all
+     * @param neuron the neuron whose potential and other traces are shown
+     * @param title the title of the figure
      * @throws IndexOutOfBoundsException if there is no such neuron
      */
     public static void write(OutputFile file, Traces traces, int neuron, String title) throws IOException {
@@ -118,7 +118,7 @@ public final class SimulationPlot {
         return charts;
     }
 
-    /** A modulation only where one was given; of the rest, what an option that is off leaves as it is would only be in the way. */
+    /** Shows a modulation only if one was given, and leaves out traces that never change because their option is off. */
     private boolean isShown(Panel panel, Line line) {
         return switch (panel.title()) {
             case "modulation" -> traces.has(Traces.EXTERNAL_MODULATION);
@@ -151,12 +151,12 @@ public final class SimulationPlot {
             }
         }
         if (least > greatest) {
-            // XChart refuses to draw nothing.
+            // XChart refuses an empty chart.
             chart.addSeries("no finite value", new double[] {0}, new double[] {0})
                     .setMarker(SeriesMarkers.NONE);
             return chart;
         }
-        // An axis that goes nowhere has no numbers.
+        // An axis of length 0 has no numbers.
         double scale = Math.max(1, Math.abs(greatest));
         double height = greatest - least < 1e-6 * scale ? scale : greatest - least;
         chart.getStyler().setYAxisMin(least - 0.05 * height);
@@ -189,7 +189,7 @@ public final class SimulationPlot {
         return chart;
     }
 
-    /** Adds a line if there is something to see, and returns its y. */
+    /** Adds a line if it is not empty, and returns its y. */
     private static double[] add(XYChart chart, Line line, float[] values) {
         double[] x = new double[Math.min(values.length, MOST_POINTS)];
         double[] y = new double[x.length];
@@ -199,14 +199,17 @@ public final class SimulationPlot {
             series.setLineColor(line.colour());
             series.setLineStyle(SeriesLines.SOLID);
             series.setLineWidth(LINE_WIDTH);
-            // One step is no line.
+            // One step makes no line.
             series.setMarker(values.length == 1 ? SeriesMarkers.CIRCLE : SeriesMarkers.NONE);
             series.setMarkerColor(line.colour());
         }
         return y;
     }
 
-    /** Fills in all points, or of each of many equal parts the least and the greatest value; NaN, a gap, for what is not finite. */
+    /**
+     * Fills in all points or, if there are too many, the least and the greatest value of each of many equal parts. Values that are not
+     * finite become NaN, a gap.
+     */
     private static void thin(float[] values, double[] x, double[] y) {
         int points = x.length;
         if (points == values.length) {
@@ -235,7 +238,7 @@ public final class SimulationPlot {
         y[point] = Float.isFinite(values[step]) ? values[step] : Double.NaN;
     }
 
-    /** The neuron's spikes as marks at {@code level}, above its potential; those of one column of pixels as one. */
+    /** The neuron's spikes as marks at {@code level}, above its potential; one mark per column of pixels. */
     private void addSpikes(XYChart chart, double level) {
         float[] spikes = traces.neuron(Traces.SPIKES, neuron);
         int columns = Math.min(spikes.length, RASTER_COLUMNS);
@@ -259,7 +262,7 @@ public final class SimulationPlot {
         series.setMarkerColor(ChartStyle.INK);
     }
 
-    /** How many of all neurons spike, over time. */
+    /** The share of all neurons that spike, over time. */
     private XYChart rate() {
         int[] counts = new int[traces.steps()];
         float[] spikes = traces.get(Traces.SPIKES);
@@ -306,8 +309,9 @@ public final class SimulationPlot {
         double[] y = cells.stream()
                 .mapToDouble(cell -> (double) (cell / columns) * neurons / rows)
                 .toArray();
-        // Points that nobody sees, at every step: where there are few values, as those of silent neurons, XChart labels
-        // these instead of round numbers; and it refuses an empty chart.
+        // Invisible points at every step: if there are few values, as for silent neurons, XChart labels these instead
+        // of round numbers, and
+        // it refuses an empty chart.
         double[] times = IntStream.range(0, columns)
                 .mapToDouble(i -> (double) ((long) i * steps / columns))
                 .toArray();

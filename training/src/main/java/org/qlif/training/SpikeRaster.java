@@ -8,13 +8,13 @@ package org.qlif.training;
  * @param neurons N
  * @param spikes (T, N), 1 for a spike
  * @param label the image's class
- * @param right whether the network says so too
- * @param inputCounts how often each pixel spiked; null where the engine does not tell
+ * @param right whether the network classified it correctly
+ * @param inputCounts how often each pixel spiked; null if the engine does not report it
  * @param columns the width of the image in pixels
  */
 public record SpikeRaster(
         int steps, int neurons, byte[] spikes, int label, boolean right, int[] inputCounts, int columns) {
-    /** Of an engine that does not tell of the input. */
+    /** For an engine that does not report the input. */
     public SpikeRaster(int steps, int neurons, byte[] spikes, int label, boolean right) {
         this(steps, neurons, spikes, label, right, null, 0);
     }

@@ -2,17 +2,17 @@
 package org.qlif.training;
 
 /**
- * How many neurons of a population spike, over time.
+ * The share of neurons of a population that spike, over time.
  *
  * @param counts the spikes of each step
- * @param neurons how many neurons there are
- * @param window steps that a value is the mean of, centred at its own; an odd number
+ * @param neurons the number of neurons
+ * @param window the number of steps that a value is the mean of, centred at its own step; odd
  */
 record SpikeRate(int[] counts, int neurons, int window) {
-    /** Windows in a picture: a line that follows what a person sees in the raster below it. */
+    /** The number of windows in a picture, so that the line follows what is visible in the raster below it. */
     private static final int WINDOWS = 50;
 
-    /** A window for a run of so many steps. */
+    /** The window for a run of {@code steps} steps. */
     static int windowFor(int steps) {
         return steps / WINDOWS / 2 * 2 + 1;
     }
@@ -32,7 +32,7 @@ record SpikeRate(int[] counts, int neurons, int window) {
         return percent;
     }
 
-    /** What it is called in a legend. */
+    /** The name in a legend. */
     String name() {
         String spiking = "neurons that spike in a step";
         return window == 1 ? spiking : spiking + ", mean of " + window + " steps";

@@ -11,7 +11,7 @@ final class StepBar {
     private TerminalBar bar;
 
     /**
-     * @param terminal where it is drawn; null for nowhere
+     * @param terminal the terminal; null for no bar
      * @param columns the terminal's width
      */
     StepBar(PrintStream terminal, int columns) {
@@ -38,7 +38,7 @@ final class StepBar {
         }
     }
 
-    /** The bar's line ends, so that a message can follow. */
+    /** Ends the bar's line, so that a message can follow. */
     void end() {
         if (bar != null) {
             bar.close();

@@ -22,12 +22,12 @@ public final class TerminalBar implements AutoCloseable {
     private final ProgressBar bar;
 
     /**
-     * Draws a bar of which nothing is done.
+     * Draws an empty bar.
      *
      * @param terminal where
      * @param columns the terminal's width
      * @param task its name
-     * @param parts what is to be done, at least 1
+     * @param parts the number of parts, at least 1
      */
     public TerminalBar(PrintStream terminal, int columns, String task, long parts) {
         bar = new ProgressBarBuilder()
@@ -40,18 +40,18 @@ public final class TerminalBar implements AutoCloseable {
                 .build();
     }
 
-    /** So much of it is done. */
+    /** Sets how much is done. */
     public void reached(long done) {
         bar.stepTo(done);
     }
 
-    /** So much of it is done, with a word on it behind the bar. */
+    /** Sets how much is done, with a note behind the bar. */
     public void reached(long done, String note) {
         bar.setExtraMessage(note);
         bar.stepTo(done);
     }
 
-    /** Draws it as it is now, and ends its line. */
+    /** Draws its current state, and ends its line. */
     @Override
     public void close() {
         bar.close();

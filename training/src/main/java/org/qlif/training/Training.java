@@ -59,7 +59,7 @@ public final class Training {
     }
 
     /**
-     * Reads the data, trains, tests after each epoch, and writes the plot if one was asked for.
+     * Reads the data, trains, tests after each epoch, and writes the plot if one was requested.
      *
      * @throws IdxException if a data file is missing, damaged or does not fit the others
      * @throws IOException if the plot or the checkpoint can't be written, which is known before training unless the disk fills up meanwhile, or if the
@@ -77,7 +77,7 @@ public final class Training {
     /**
      * The same, with a way to stop it early.
      *
-     * @param stop asked after each step whether this is the last; then the training is saved, if the options say where
+     * @param stop called after each step; if it returns true, the training is saved, if the options say where, and stops
      * @throws TrainingStoppedException if it stopped
      */
     public static TrainingResult run(TrainingOptions options, TrainingListener listener, BooleanSupplier stop)

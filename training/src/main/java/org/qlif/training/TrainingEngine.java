@@ -3,9 +3,9 @@ package org.qlif.training;
 
 import java.io.IOException;
 
-/** What can train the network of the smoke test. Those of other modules are found by {@link java.util.ServiceLoader}. */
+/** An engine that can train the network of the smoke test. Engines in other modules are found by {@link java.util.ServiceLoader}. */
 public interface TrainingEngine {
-    /** The engines that there can be. */
+    /** The known engines. */
     enum Name {
         /** This project's own, on the JDK alone: {@code org.qlif.network}. */
         QLIF("qlif"),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.training;
 
-/** Hears of a training run's progress, on the thread that trains. {@link ConsoleListener} prints it. */
+/** Is notified of a training run's progress, on the training thread. {@link ConsoleListener} prints it. */
 public interface TrainingListener {
-    /** The data is read and the kernel open; training starts now. */
+    /** The data has been read and the kernel opened; training starts now. */
     default void started(TrainingSetup setup) {}
 
     /**
@@ -11,7 +11,7 @@ public interface TrainingListener {
      *
      * @param epoch the epoch, from 1
      * @param step the step within the epoch, from 1
-     * @param stepsInEpoch how many there are
+     * @param stepsInEpoch the number of steps in the epoch
      * @param loss the mean cross-entropy of the step's batch
      */
     default void stepped(int epoch, int step, int stepsInEpoch, double loss) {}
@@ -19,9 +19,9 @@ public interface TrainingListener {
     /** An epoch has been trained and tested. */
     default void epochEnded(EpochResult result) {}
 
-    /** All is done, and the plot written if one was asked for. */
+    /** Everything is done, and the plot has been written if one was requested. */
     default void finished(TrainingResult result) {}
 
-    /** The run ends with an exception, which comes next. */
+    /** The run ends with an exception, which is about to be thrown. */
     default void failed() {}
 }

@@ -8,31 +8,32 @@ import org.qlif.Device;
 import org.qlif.NeuronConfig;
 
 /**
- * What to train and how. Values are checked when the record is made: one outside its range is refused by name, value and
- * range. Use {@link #builder()}, which starts from the defaults.
+ * What to train and how. Values are checked when the record is made; a message gives the name, the value and the range. Use {@link
+ * #builder()}, which starts from the defaults.
  *
  * @param data the folder of the four IDX files, gzipped or not
  * @param hidden the neurons of the hidden layer, 1 to {@value #MAX_HIDDEN}
  * @param steps T, the time steps an image is shown, 1 to {@value #MAX_STEPS}
- * @param batch the images a training step sees, 1 to {@value #MAX_BATCH}
+ * @param batch the images of a training step, 1 to {@value #MAX_BATCH}
  * @param learningRate of Adam, for weights and neuron parameters alike; above 0, at most 1
- * @param learningRateDecay what the learning rate is multiplied by after each epoch; above 0, at most 1
- * @param clipGrad the norm that all gradients together are cut to; 0 for no cut
+ * @param learningRateDecay the factor applied to the learning rate after each epoch; above 0, at most 1
+ * @param clipGrad the norm to which all gradients together are clipped; 0 for no clipping
  * @param epochs passes over the training images, 1 to {@value #MAX_EPOCHS}
- * @param shift by how many pixels a training image is moved at random, at most, down or up and right or left; 0 to {@value #MAX_SHIFT}
- * @param trainImages how many of the first training images to use; 0 for all. More than there are is refused when they have been
- *     read, except for {@value #DEFAULT_TRAIN_IMAGES}, the default, which then stands for all
- * @param testImages how many of the first test images to use; 0 for all. More than there are is refused when they have been read
- * @param seed what every random number follows from: initial weights, order, spike trains, the neurons' draws
+ * @param shift the maximum random shift of a training image, in pixels, vertically and horizontally; 0 to {@value #MAX_SHIFT}
+ * @param trainImages how many of the first training images to use; 0 for all. If there are fewer, the option is refused once the data has
+ *     been read, except for the default, {@value #DEFAULT_TRAIN_IMAGES}, which then means all
+ * @param testImages how many of the first test images to use; 0 for all. If there are fewer, the option is refused once the data has been
+ *     read
+ * @param seed the seed of all random numbers: initial weights, order, spike trains, the neurons' draws
  * @param engine what trains
  * @param threads for the engine and the kernel, 1 to {@value #MAX_THREADS}
  * @param device where the neurons run, and with engine {@code qlif} the whole network
  * @param neuron which neuron
  * @param tau the neurons' membrane time constant in time steps, 1 to 1e6
- * @param settings what is changed of the neuron's configuration, each a text such as {@code use_ahp=false}
- * @param plot where a PNG of the curves and of a spike raster goes; null for none
- * @param checkpoint where the training is saved after each epoch's steps, and where it stops; null for nowhere
- * @param resume the training that is gone on with, of which all that bears on the numbers has to be as it was; null for a new one
+ * @param settings changes of the neuron's configuration, each a text such as {@code use_ahp=false}
+ * @param plot the file for a PNG of the curves and of a spike raster; null for none
+ * @param checkpoint the file in which the training is saved after each epoch's steps and when it stops; null for none
+ * @param resume the training to resume, of which everything that affects the numbers must be unchanged; null for a new one
  */
 public record TrainingOptions(
         Path data,
@@ -56,25 +57,25 @@ public record TrainingOptions(
         Path plot,
         Path checkpoint,
         SavedTraining resume) {
-    /** The most neurons of the hidden layer. */
+    /** The maximum number of neurons of the hidden layer. */
     public static final int MAX_HIDDEN = 65_536;
 
-    /** The most time steps an image is shown. */
+    /** The maximum number of time steps for which an image is shown. */
     public static final int MAX_STEPS = 1000;
 
-    /** The most images a training step sees. */
+    /** The maximum number of images of a training step. */
     public static final int MAX_BATCH = 4096;
 
-    /** The most pixels that a training image is moved by. */
+    /** The maximum shift of a training image in pixels. */
     public static final int MAX_SHIFT = 8;
 
-    /** The most passes over the training images. */
+    /** The maximum number of passes over the training images. */
     public static final int MAX_EPOCHS = 1000;
 
-    /** The most threads. */
+    /** The maximum number of threads. */
     public static final int MAX_THREADS = 1024;
 
-    /** How many training images are used unless told otherwise, or all if there are fewer. */
+    /** The number of training images that are used by default, or all if there are fewer. */
     public static final int DEFAULT_TRAIN_IMAGES = 5000;
 
     /** Checks every component. */
@@ -86,7 +87,7 @@ public record TrainingOptions(
         requireWithin("hidden", hidden, 1, MAX_HIDDEN);
         requireWithin("steps", steps, 1, MAX_STEPS);
         requireWithin("batch", batch, 1, MAX_BATCH);
-        // Meant in float32, in which the engine computes: a smaller rate would be 0 there, and nothing would be
+        // Checked in float32, in which the engine computes: a smaller rate would be 0 there, and nothing would be
         // learned.
         if (!((float) learningRate > 0 && learningRate <= 1)) {
             throw new OptionException("learningRate", learningRate, "above 0 in float32, at most 1");
@@ -129,8 +130,8 @@ public record TrainingOptions(
     }
 
     /**
-     * A builder that starts from settings for all training images, chosen on a sixth of them that was held out: ten epochs, a learning rate that
-     * falls by a quarter after each, and images moved by a pixel.
+     * A builder that starts from settings for all training images, chosen on a sixth of them that was held out: ten epochs, a learning rate
+     * that falls by a quarter after each, and images shifted by up to a pixel.
      */
     public static Builder full() {
         return builder()
@@ -233,7 +234,7 @@ public record TrainingOptions(
             return this;
         }
 
-        /** Sets the images a training step sees. */
+        /** Sets the images of a training step. */
         public Builder batch(int batch) {
             this.batch = batch;
             return this;
@@ -245,13 +246,13 @@ public record TrainingOptions(
             return this;
         }
 
-        /** Sets what the learning rate is multiplied by after each epoch. */
+        /** Sets the factor applied to the learning rate after each epoch. */
         public Builder learningRateDecay(double learningRateDecay) {
             this.learningRateDecay = learningRateDecay;
             return this;
         }
 
-        /** Sets the norm that the gradients are cut to. */
+        /** Sets the norm to which the gradients are clipped. */
         public Builder clipGrad(double clipGrad) {
             this.clipGrad = clipGrad;
             return this;
@@ -263,7 +264,7 @@ public record TrainingOptions(
             return this;
         }
 
-        /** Sets by how many pixels a training image is moved at most. */
+        /** Sets the maximum shift of a training image in pixels. */
         public Builder shift(int shift) {
             this.shift = shift;
             return this;
@@ -281,13 +282,13 @@ public record TrainingOptions(
             return this;
         }
 
-        /** Sets what every random number follows from. */
+        /** Sets the seed of all random numbers. */
         public Builder seed(long seed) {
             this.seed = seed;
             return this;
         }
 
-        /** Sets what trains. */
+        /** Sets the engine. */
         public Builder engine(TrainingEngine.Name engine) {
             this.engine = engine;
             return this;
@@ -299,7 +300,7 @@ public record TrainingOptions(
             return this;
         }
 
-        /** Sets where the neurons, or the whole network, run. */
+        /** Sets the device of the neurons, or of the whole network. */
         public Builder device(Device device) {
             this.device = device;
             return this;
@@ -317,25 +318,25 @@ public record TrainingOptions(
             return this;
         }
 
-        /** Sets what is changed of the neuron's configuration: see {@link NeuronConfig#with}. */
+        /** Sets changes of the neuron's configuration: see {@link NeuronConfig#with}. */
         public Builder settings(List<String> settings) {
             this.settings = settings;
             return this;
         }
 
-        /** Sets where the plot goes; null for none. */
+        /** Sets the plot's file; null for none. */
         public Builder plot(Path plot) {
             this.plot = plot;
             return this;
         }
 
-        /** Sets where the training is saved; null for nowhere. */
+        /** Sets the file in which the training is saved; null for none. */
         public Builder checkpoint(Path checkpoint) {
             this.checkpoint = checkpoint;
             return this;
         }
 
-        /** Sets the training that is gone on with; see {@link SavedTraining#options}. */
+        /** Sets the training to resume; see {@link SavedTraining#options}. */
         Builder resume(SavedTraining resume) {
             this.resume = resume;
             return this;

@@ -4,15 +4,15 @@ package org.qlif.training;
 import java.util.List;
 
 /**
- * What a training run came to.
+ * The result of a training run.
  *
- * @param epochs one entry an epoch
+ * @param epochs one entry per epoch
  * @param stepLosses the loss of each training step, in order
- * @param stepMillis the median time of a training step, from encoding to the update; 0, as are the others, if none of a
- *     whole batch was left of the training that was gone on with
- * @param neuronMillis the median time that the neurons' kernel took of it, forward and backward
- * @param encodeMillis the median time that encoding the images took of it
- * @param raster what the trained network's hidden layer does for the first test image
+ * @param stepMillis the median time of a training step, from encoding to the update; 0, like the others, if a resumed training had no step
+ *     with a whole batch left
+ * @param neuronMillis the median time of the neurons' kernel in it, forward and backward
+ * @param encodeMillis the median time of encoding the images in it
+ * @param raster the spikes of the trained network's hidden layer for the first test image
  */
 public record TrainingResult(
         List<EpochResult> epochs,

@@ -7,27 +7,27 @@ import org.qlif.network.Checkpoint;
 /** A network that an engine trains. Not thread-safe. */
 public interface TrainingRun extends AutoCloseable {
     /**
-     * What became of a training step or a test.
+     * The outcome of a training step or a test.
      *
      * @param loss the mean cross-entropy
-     * @param correct how many images were classified right
-     * @param neuronNanos the time that the neurons took, forward and backward
-     * @param encodeNanos the time that encoding took
-     * @param divergence what is not finite any more, for people; null if all is
+     * @param correct the number of images that were classified correctly
+     * @param neuronNanos the time of the neurons, forward and backward
+     * @param encodeNanos the time of encoding
+     * @param divergence what is no longer finite, for messages; null if everything is
      */
     record Outcome(double loss, int correct, long neuronNanos, long encodeNanos, String divergence) {}
 
-    /** Where it runs. */
+    /** The device it runs on. */
     Device device();
 
-    /** What runs the neurons, for people. */
+    /** A description of what runs the neurons. */
     String kernel();
 
-    /** What runs the rest, for people. */
+    /** A description of what runs the rest. */
     String engine();
 
     /**
-     * A training step; after a divergence the network is of no use.
+     * Does a training step; after a divergence the network is useless.
      *
      * @param epoch the epoch, from 1
      * @param step the step within the epoch, from 1
@@ -35,11 +35,11 @@ public interface TrainingRun extends AutoCloseable {
      */
     Outcome train(int epoch, int step, int[] rows);
 
-    /** A test on all test images, which changes nothing. */
+    /** Tests on all test images, without changing anything. */
     Outcome test();
 
     /**
-     * The training as it is between two steps, to be written to a file at once.
+     * The current state of the training between two steps; write it to a file before the next step.
      *
      * @throws UnsupportedOperationException if the engine can't save it
      */

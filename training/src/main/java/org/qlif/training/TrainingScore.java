@@ -9,7 +9,7 @@ final class TrainingScore {
 
     TrainingScore() {}
 
-    /** What an epoch has come to after so many images. */
+    /** The results of an epoch after {@code images} images. */
     TrainingScore(double loss, int correct, int images) {
         this.loss = loss;
         this.correct = correct;

@@ -7,19 +7,19 @@ import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 
 /**
- * What is about to be trained, with everything that the options left to the data and the machine.
+ * What is about to be trained, including what depends on the data and the machine.
  *
- * @param options what was asked for
- * @param trainImages how many training images are used
- * @param testImages how many test images are used
+ * @param options the options
+ * @param trainImages the number of training images
+ * @param testImages the number of test images
  * @param rows the height of an image
  * @param columns the width of an image
- * @param classes how many classes there are: the highest label + 1
+ * @param classes the number of classes: the highest label + 1
  * @param neuron the hidden layer's configuration
  * @param learned the neurons' parameters that are learned
  * @param device where the neurons run
- * @param kernel what runs them, for people
- * @param engine what runs the rest, for people
+ * @param kernel a description of what runs them
+ * @param engine a description of what runs the rest
  */
 public record TrainingSetup(
         TrainingOptions options,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.training;
 
-/** A training was asked to stop, and did after a step; the message says where. */
+/** Thrown if a training was stopped on request, after a step; the message says where. */
 public final class TrainingStoppedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

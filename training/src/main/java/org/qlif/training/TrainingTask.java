@@ -6,13 +6,13 @@ import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 
 /**
- * What an engine is to train: the options, and what the data made of them.
+ * What an engine should train: the options, with what follows from the data.
  *
- * @param options what was asked for
+ * @param options the options
  * @param trainSet the training images
  * @param testSet the test images
- * @param trainCount how many of the first training images are used
- * @param testCount how many of the first test images are used
+ * @param trainCount the number of training images to use, from the first on
+ * @param testCount the number of test images to use, from the first on
  * @param shape the network's extents
  * @param neuron the hidden layer's configuration
  * @param learned the neurons' parameters that are learned

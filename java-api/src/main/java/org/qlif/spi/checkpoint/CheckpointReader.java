@@ -19,8 +19,8 @@ import org.qlif.io.Safetensors;
 import org.qlif.spi.Printable;
 
 /**
- * Reads a checkpoint, docs/checkpoints.md, name by name: whatever is asked for has to be there in its form, and whatever was not asked for
- * by the end is refused, so that nothing of a file goes unnoticed. Not thread-safe.
+ * Reads a checkpoint, docs/checkpoints.md, name by name. A requested name must be present and well-formed, and {@link #finish} refuses
+ * names that were never requested, so that nothing in a file is overlooked. Not thread-safe.
  */
 public final class CheckpointReader {
     static final String FORMAT = "format";
@@ -32,7 +32,7 @@ public final class CheckpointReader {
     private static final int MAX_LAYERS = 1000;
     private static final String EXTRA = "extra.";
 
-    /** What is read goes to the heap, and from there into a layer or network, so that a larger file would find no room. */
+    /** What is read goes to the heap, and from there into a layer or network; a larger file would not fit. */
     private static final int HEAP_SHARE = 3;
 
     private final Safetensors file;
@@ -58,14 +58,14 @@ public final class CheckpointReader {
     /**
      * Opens {@code file}.
      *
-     * @throws FileFormatException if it is no checkpoint of this version
+     * @throws FileFormatException if it is not a checkpoint of this version
      * @throws IOException if it can't be read
      */
     public static CheckpointReader open(Path file) throws IOException {
         return open(file, Runtime.getRuntime().maxMemory() / HEAP_SHARE);
     }
 
-    /** The same, if the file has at most so many bytes. */
+    /** The same for a file of at most {@code most} bytes. */
     static CheckpointReader open(Path file, long most) throws IOException {
         long size = Files.size(file);
         if (size > most) {
@@ -82,7 +82,7 @@ public final class CheckpointReader {
         return file.file();
     }
 
-    /** How many layers there are. */
+    /** The number of layers. */
     public int layers() {
         return layers;
     }
@@ -136,7 +136,7 @@ public final class CheckpointReader {
     /** A finite number. */
     public double real(String name) throws FileFormatException {
         String text = text(name);
-        // What parseDouble takes beside this, such as hexadecimal numbers and suffixes, is not of this format.
+        // parseDouble also accepts hexadecimal numbers and suffixes, which this format does not have.
         if (text.matches("-?[0-9]{1,25}(\\.[0-9]{1,25})?([eE][-+]?[0-9]{1,3})?")) {
             double value = Double.parseDouble(text);
             if (Double.isFinite(value)) {
@@ -147,20 +147,20 @@ public final class CheckpointReader {
     }
 
     /**
-     * What a text means, by a function that throws {@link IllegalArgumentException} for what it does not take, with a message that says what
-     * came and what was expected.
+     * A text converted by {@code parser}, which throws {@link IllegalArgumentException} for illegal text, with a message that says what it
+     * got and expected.
      */
     public <T> T parsed(String name, Function<String, T> parser) throws FileFormatException {
         return checked(name, text(name), parser);
     }
 
-    /** The same of a text that need not be there. */
+    /** The same for an optional text. */
     public <T> T parsed(String name, String otherwise, Function<String, T> parser) throws FileFormatException {
         String text = textOrNull(name);
         return checked(name, text == null ? otherwise : text, parser);
     }
 
-    /** What {@code parser} makes of {@code value}, whose refusal becomes one of the file's {@code name}. */
+    /** The result of {@code parser} for {@code value}. Its exception becomes one about {@code name} in this file. */
     public <S, T> T checked(String name, S value, Function<S, T> parser) throws FileFormatException {
         try {
             return parser.apply(value);
@@ -198,7 +198,7 @@ public final class CheckpointReader {
         });
     }
 
-    /** The texts that writers made for themselves, by the rest of their names. */
+    /** The texts that writers added for themselves, by name without the prefix. */
     public Map<String, String> extras() {
         Map<String, String> extras = new LinkedHashMap<>();
         file.metadata().forEach((name, value) -> {
@@ -209,7 +209,7 @@ public final class CheckpointReader {
         return extras;
     }
 
-    /** The tensors that writers made for themselves, read-only, by the rest of their names. */
+    /** The tensors that writers added for themselves, read-only, by name without the prefix. */
     public Map<String, Tensor> extraTensors() {
         Map<String, Tensor> extras = new LinkedHashMap<>();
         for (String name : file.names()) {
@@ -220,7 +220,7 @@ public final class CheckpointReader {
         return extras;
     }
 
-    /** Counts all names that begin so as asked for. */
+    /** Counts all names with this prefix as requested. */
     public void ignore(String prefix) {
         file.metadata().keySet().stream()
                 .filter(name -> name.startsWith(prefix))
@@ -228,7 +228,7 @@ public final class CheckpointReader {
         file.names().stream().filter(name -> name.startsWith(prefix)).forEach(asked::add);
     }
 
-    /** Throws if there is a name that nobody asked for and that is not a writer's own. */
+    /** Throws if there is a name that was never requested and is not a writer's own. */
     public void finish() throws FileFormatException {
         for (String name : file.metadata().keySet()) {
             if (!asked.contains(name) && !name.startsWith(EXTRA)) {
@@ -242,7 +242,7 @@ public final class CheckpointReader {
         }
     }
 
-    /** What is thrown where {@code name} is not as it has to be. */
+    /** The exception for a bad value of {@code name}. */
     public FileFormatException refusal(String name, String got, String expected) {
         return new FileFormatException(file(), name + ": got " + got + ", expected " + expected);
     }
@@ -251,7 +251,7 @@ public final class CheckpointReader {
         return new FileFormatException(file(), name + ": is missing");
     }
 
-    /** A text of the file, as messages show it. */
+    /** A text of the file as shown in messages. */
     public static String quoted(String text) {
         return "'" + Printable.text(text) + "'";
     }

@@ -8,13 +8,13 @@ import org.qlif.Tensor;
 import org.qlif.io.OutputFile;
 import org.qlif.io.Safetensors;
 
-/** Collects what a checkpoint holds: docs/checkpoints.md. Tensors are read when the file is written. Not thread-safe. */
+/** Collects the content of a checkpoint: docs/checkpoints.md. Tensors are read when the file is written. Not thread-safe. */
 public final class CheckpointWriter {
     private final Map<String, String> metadata = new LinkedHashMap<>();
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
     /**
-     * The checkpoint of so many layers.
+     * A checkpoint of {@code layers} layers.
      *
      * @param layers how many
      */
@@ -47,7 +47,7 @@ public final class CheckpointWriter {
     /**
      * Writes the file.
      *
-     * @throws IOException if it can't be written; an old file is as it was
+     * @throws IOException if it can't be written; an existing file is unchanged
      * @throws IllegalStateException if a tensor is in a device's memory; nothing is written
      */
     public void write(OutputFile file) throws IOException {

@@ -18,7 +18,7 @@ import org.qlif.Tensor;
 import org.qlif.io.FileFormatException;
 
 /**
- * A layer of neurons as a checkpoint has it: docs/checkpoints.md.
+ * A layer of neurons in a checkpoint: docs/checkpoints.md.
  *
  * @param config the configuration
  * @param neurons N
@@ -26,10 +26,10 @@ import org.qlif.io.FileFormatException;
  * @param parameters all parameters, of shape (N) or (1) each
  * @param state what the next step starts from; null for a fresh state
  * @param statistics what fresh states start from; null for initial values
- * @param draws what the run of the state, or the next one, draws; null if nobody has said
- * @param source what the draws of later runs follow from; null if nobody has said
+ * @param draws what the run of the state, or the next one, draws; null if it was never set
+ * @param source what the draws of later runs are derived from; null if it was never set
  * @param episode the index of the run of the state, or of the next one
- * @param evaluations how many evaluations there were
+ * @param evaluations the number of evaluations so far
  */
 public record SavedNeurons(
         NeuronConfig config,
@@ -42,20 +42,23 @@ public record SavedNeurons(
         @Nullable Source source,
         int episode,
         int evaluations) {
-    /** So many a file can ask for by a number alone, in which a reader must find room for the statistics. */
+    /**
+     * The most neurons in a file. A reader allocates the statistics of as many neurons as a number in the file says, so the number must be
+     * bounded.
+     */
     private static final long MAX_NEURONS = 1 << 24;
 
     private static final long MAX_STEP = 1L << 33;
 
     /**
-     * What the draws of a layer's runs follow from.
+     * What the draws of a layer's runs are derived from.
      *
      * @param seed the seed
-     * @param stream which of the layers with one seed it is
+     * @param stream distinguishes layers with the same seed
      */
     public record Source(long seed, int stream) {}
 
-    /** What the names of layer {@code index} begin with. */
+    /** The prefix of the names of layer {@code index}. */
     public static String prefix(int index) {
         return "layers." + index + ".";
     }
@@ -68,8 +71,8 @@ public record SavedNeurons(
     /**
      * Adds these neurons as layer {@code index}.
      *
-     * @throws IllegalStateException if {@link #read} would refuse it: the configuration has a function of the caller's, there are more than
-     *     2^24 neurons, a parameter is out of its range or of another length, the state is of a batch of 0 or beyond step 2^33; or if a tensor
+     * @throws IllegalStateException if {@link #read} would refuse it: the configuration has a custom transform, there are more than
+     *     2^24 neurons, a parameter is out of its range or has another length, the state has no rows or is beyond step 2^33; or if a tensor
      *     is in a device's memory
      */
     public void write(CheckpointWriter to, int index) {
@@ -108,7 +111,7 @@ public record SavedNeurons(
         to.whole(at + "evaluations", evaluations);
     }
 
-    /** Throws where {@link #read} would refuse what is written, so that no such file takes the place of a good one. */
+    /** Throws if {@link #read} would refuse what is written, so that no such file replaces a good one. */
     private void requireReadable() {
         requireText();
         if (neurons > MAX_NEURONS) {
@@ -152,7 +155,7 @@ public record SavedNeurons(
     /**
      * Reads layer {@code index}, which the file says is neurons.
      *
-     * @throws FileFormatException if something is missing or not in its form
+     * @throws FileFormatException if something is missing or malformed
      */
     public static SavedNeurons read(CheckpointReader from, int index) throws FileFormatException {
         String at = prefix(index);

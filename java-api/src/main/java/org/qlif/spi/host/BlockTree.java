@@ -7,9 +7,9 @@ import java.util.Arrays;
 
 /**
  * The fixed order in which the sums of blocks of {@link #ROWS} rows are added in float32: docs/numerics.md. The sum of one block is
- * itself; that of n blocks is the sum of the first p plus that of the rest, p the largest power of two below n. So 2^k blocks whose first
- * one has a number that 2^k divides, a subtree, have a sum of their own in it, whatever stands before and after them: whoever has some of
- * the blocks sends the sums of its largest subtrees, and who adds them gets the bits of one who has all blocks.
+ * itself; that of n blocks is the sum of the first p plus that of the rest, p the largest power of two below n. So 2^k blocks, of which the
+ * first one's number is a multiple of 2^k, form a subtree with a sum of its own, whatever comes before and after them. If a batch is
+ * distributed, each part sends the sums of its largest subtrees, and adding these gives the same bits as adding all blocks in one place.
  *
  * <pre>{@code
  * import org.qlif.spi.host.BlockTree;
@@ -23,7 +23,7 @@ import java.util.Arrays;
  * float[] sum = tree.sum();
  * }</pre>
  *
- * <p>Keeps the sums of about log2(n) subtrees, in arrays that serve again after {@link #start}. Not thread-safe.
+ * <p>Keeps the sums of about log2(n) subtrees, in arrays that are reused after {@link #start}. Not thread-safe.
  */
 public final class BlockTree {
     /** The rows of a block; the last block of a batch may have fewer. */
@@ -32,7 +32,7 @@ public final class BlockTree {
     private static final float[] NONE = {};
 
     private int width;
-    /** The sums of adjacent subtrees, of the first one first, and how many blocks each has, as a power of two; there is one array more. */
+    /** The sums of adjacent subtrees, from first to last, and the number of blocks of each, as a power of two; there is one spare array. */
     private float[][] sums = new float[4][];
 
     private int[] levels = new int[3];
@@ -41,12 +41,12 @@ public final class BlockTree {
     private long end;
     private boolean ended;
 
-    /** A tree of no block; {@link #start} says how wide blocks are. */
+    /** A tree without blocks; {@link #start} sets their width. */
     public BlockTree() {
         Arrays.fill(sums, NONE);
     }
 
-    /** The blocks that so many rows are. */
+    /** The number of blocks of {@code rows} rows. */
     public static long blocks(long rows) {
         return rows / ROWS + (rows % ROWS == 0 ? 0 : 1);
     }
@@ -55,7 +55,7 @@ public final class BlockTree {
      * Starts anew.
      *
      * @param width the floats of a block
-     * @param first the number of the first block to be added, 0 for {@link #sum} to be asked for
+     * @param first the number of the first block; must be 0 if you call {@link #sum}
      */
     public void start(int width, long first) {
         this.width = width;
@@ -70,14 +70,14 @@ public final class BlockTree {
         return width;
     }
 
-    /** The number of the block that comes next. */
+    /** The number of the next block. */
     public long end() {
         return end;
     }
 
     /**
-     * Where the next block may be written, in at least {@link #width} floats whose contents are undefined, for {@link #addNext} to add it.
-     * Each block has to ask.
+     * Returns an array of at least {@link #width} floats with undefined contents, to write the next block to before {@link #addNext}. Call
+     * it for each block.
      */
     public float[] next() {
         requireStarted();
@@ -107,7 +107,7 @@ public final class BlockTree {
     /**
      * Adds the sum of the next 2^{@code level} blocks, {@code values} from {@code offset} on, which is copied.
      *
-     * @throws IllegalArgumentException if they are no subtree, since their number does not divide {@link #end}
+     * @throws IllegalArgumentException if they are not a subtree, since their number does not divide {@link #end}
      */
     public void addSubtree(int level, float[] values, int offset) {
         if ((end & ((1L << level) - 1)) != 0) {
@@ -119,7 +119,7 @@ public final class BlockTree {
     }
 
     /**
-     * Adds the blocks of {@code later}, which stays as it is.
+     * Adds the blocks of {@code later}, which is not changed.
      *
      * @throws IllegalArgumentException if it does not start where this ends, or its blocks are of another width
      */
@@ -134,7 +134,7 @@ public final class BlockTree {
         }
     }
 
-    /** How many subtrees the blocks are that have been added; they stand side by side, each as large as can be. */
+    /** The number of subtrees that the added blocks form; they are adjacent, and each is as large as possible. */
     public int subtrees() {
         return count;
     }
@@ -144,13 +144,14 @@ public final class BlockTree {
         return levels[i];
     }
 
-    /** The sum of subtree {@code i}, its first {@link #width} floats: live, to be read until the next change. */
+    /** The sum of subtree {@code i}, in the first {@link #width} floats: live, valid until the next change. */
     public float[] values(int i) {
         return sums[i];
     }
 
     /**
-     * The sum of all blocks, its first {@link #width} floats, zeros if there are none: to be read until {@link #start}, which comes next.
+     * The sum of all blocks, in the first {@link #width} floats, zeros if there are none. Valid until {@link #start}, which must be the
+     * next call.
      *
      * @throws IllegalStateException if the first block was not block 0
      */
@@ -169,7 +170,7 @@ public final class BlockTree {
         return sums[0];
     }
 
-    /** A binary counter: a subtree is added to the one before it where the two are halves of one. */
+    /** A binary counter: a subtree is added to the one before it if the two are halves of a larger one. */
     private void push(int level) {
         levels[count++] = level;
         end += 1L << level;
@@ -186,7 +187,7 @@ public final class BlockTree {
         }
     }
 
-    /** Both from their first element on, or the compiler could not tell that they may be added several at a time. */
+    /** Both start at their first element; otherwise the compiler could not vectorize the loop. */
     private static void addTo(float[] sum, float[] values, int width) {
         for (int i = 0; i < width; i++) {
             sum[i] += values[i];

@@ -5,8 +5,8 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.Tensor;
 
 /**
- * Where the element of a tensor that broadcasts to {@code (T, B, N)} stands: at {@code t * strideT + b * strideB + n *
- * strideN}, with stride 0 along what it is shared over.
+ * The strides of a tensor that broadcasts to {@code (T, B, N)}: an element is at {@code t * strideT + b * strideB + n * strideN}, with
+ * stride 0 along dimensions over which it is shared.
  *
  * @param tensor the tensor
  * @param strideT elements from one step to the next
@@ -15,8 +15,8 @@ import org.qlif.Tensor;
  */
 public record Broadcast(Tensor tensor, long strideT, long strideB, long strideN) {
     /**
-     * The strides of {@code tensor}, whose shape broadcasts from the right; null if there is none. If that is the tensor of
-     * {@code last}, which may be null, it is {@code last} itself: a description that is run again allocates nothing.
+     * The strides of {@code tensor}, whose shape broadcasts from the right; null if there is none. Returns {@code last}, which may be null,
+     * if it has the same tensor, so that running a description again allocates nothing.
      */
     public static @Nullable Broadcast of(@Nullable Tensor tensor, @Nullable Broadcast last) {
         if (tensor == null || (last != null && last.tensor == tensor)) {

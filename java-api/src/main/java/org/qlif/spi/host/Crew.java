@@ -5,8 +5,8 @@ import org.qlif.KernelOptions;
 
 /**
  * The threads that may share a kernel's calls, as its options say: members of the team that kernels share, or a team of its own. A call
- * musters members, readies and runs its job, and dismisses them; one that finds the team at work for another kernel has its calling thread
- * alone, and scratch that it borrows. Calls come one at a time.
+ * musters members, runs its job, and dismisses them. If the team is busy with another kernel, the call only has its calling thread, with
+ * borrowed scratch. One call at a time.
  */
 public final class Crew implements AutoCloseable {
     /** The parts of a job. */
@@ -15,7 +15,7 @@ public final class Crew implements AutoCloseable {
         /**
          * Does part {@code part}.
          *
-         * @param member which member does it, 0 to members - 1; a member does one part at a time
+         * @param member the member that does it, 0 to members - 1; a member does one part at a time
          */
         void run(int member, long part);
     }
@@ -24,38 +24,38 @@ public final class Crew implements AutoCloseable {
     private final int size;
     private final long spinNanos;
 
-    /** Borrowed by a calling thread that is alone. */
+    /** Scratch borrowed for a calling thread that works alone. */
     private float[] scratch = Team.NONE;
 
-    /** Those that {@code options} ask for; more of a team are started if need be. */
+    /** The threads that {@code options} request; starts more if needed. */
     public Crew(KernelOptions options) {
         size = options.threads();
         spinNanos = options.spin().toNanos();
         team = options.threadFactory().map(factory -> Team.own(size, factory)).orElseGet(() -> Team.shared(size));
     }
 
-    /** The most threads that share a call, the calling one among them. */
+    /** The maximum number of threads that share a call, including the calling one. */
     public int size() {
         return size;
     }
 
-    /** {@link #size()}, for people. */
+    /** {@link #size()}, in words. */
     public String description() {
         return size + (size == 1 ? " thread" : " threads");
     }
 
     /**
-     * How many members share the call, the calling thread among them, until {@link #dismiss}: 1 if it is alone, else as many as
+     * Returns how many members share the call until {@link #dismiss}, including the calling thread: 1 if it works alone, else as many as
      * have a part.
      *
-     * @param parts how many parts the job would have for all
+     * @param parts how many parts the job has if it is shared
      * @param alone whether only the calling thread may work
      */
     public int muster(long parts, boolean alone) {
         return !alone && parts > 1 && size > 1 && team.take() ? (int) Math.min(size, parts) : 1;
     }
 
-    /** Scratch of a member of those that were mustered, at least this long; what it holds is anyone's. */
+    /** Scratch of a mustered member, at least this long; its contents are undefined. */
     public float[] scratch(int member, int members, int floats) {
         if (members > 1) {
             return team.scratch(member, floats);
@@ -67,8 +67,8 @@ public final class Crew implements AutoCloseable {
     }
 
     /**
-     * Runs parts 0 to {@code parts} - 1 of {@code job} on the members that were mustered, and returns when all are done. If some fail, the
-     * first failure is thrown when the others have ended.
+     * Runs parts 0 to {@code parts} - 1 of {@code job} on the mustered members, and returns when all are done. If some fail, throws the
+     * first failure once the others have ended.
      */
     public void run(Job job, long parts, int members) {
         if (members > 1) {
@@ -80,7 +80,7 @@ public final class Crew implements AutoCloseable {
         }
     }
 
-    /** Lets the members go; comes after each {@link #muster}. */
+    /** Dismisses the members; must follow each {@link #muster}. */
     public void dismiss(int members) {
         if (members > 1) {
             team.release();
@@ -90,12 +90,12 @@ public final class Crew implements AutoCloseable {
         }
     }
 
-    /** Whether {@code thread} helps some call. */
+    /** Whether {@code thread} is a helper of some call. */
     public static boolean isHelper(Thread thread) {
         return Team.isHelper(thread);
     }
 
-    /** Gives the team up; the last kernel to do so ends its threads. */
+    /** Leaves the team; its threads end when the last kernel leaves it. */
     @Override
     public void close() {
         team.leave();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.spi.host;
 
-/** When and below what decaying values become +0: docs/model.md, section 10. */
+/** When decaying values become +0, and below which magnitude: docs/model.md, section 10. */
 public final class Denormals {
     /** Before a step whose absolute index is a multiple of this, values of flushed state variables below {@link #STATE} become +0. */
     public static final int PERIOD = 64;

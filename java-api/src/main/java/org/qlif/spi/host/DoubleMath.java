@@ -6,15 +6,15 @@ public final class DoubleMath {
     private DoubleMath() {}
 
     /**
-     * e^x for x at most 0, within 1 ulp: the operations of {@code expOfNegative} in the native library. {@link Math#exp} has bits of its
-     * own on every machine.
+     * e^x for x at most 0, within 1 ulp: the operations of {@code expOfNegative} in the native library. The bits of {@link Math#exp} differ
+     * between machines.
      */
     public static double expOfNegative(double x) {
-        // Below it even the least denormal is more than twice the result.
+        // Below this, the result is less than half the smallest denormal.
         if (x < -746.0) {
             return 0.0;
         }
-        // The nearest whole number, by way of a sum whose last digit is that of the ones.
+        // Rounds to the nearest whole number by adding a number whose last place is 1.
         double k = x * 0x1.71547652b82fep+0 + 0x1.8p+52 - 0x1.8p+52;
         // The first part of ln 2 has 32 digits, so that k times it is exact, and so is the difference.
         double r = Math.fma(-k, 0x1.62e42feep-1, x);
@@ -33,7 +33,7 @@ public final class DoubleMath {
         q = Math.fma(q, r, 0x1.5555555555555p-3);
         q = Math.fma(q, r, 0.5);
         double y = Math.fma(r * r, q, r) + 1.0;
-        // In two steps: 2^k alone may be less than a double can be.
+        // In two steps, since 2^k itself may be too small for a double.
         int whole = (int) k;
         return y * powerOfTwo(whole / 2) * powerOfTwo(whole - whole / 2);
     }

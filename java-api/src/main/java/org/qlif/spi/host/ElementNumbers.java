@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.Forward;
 import org.qlif.Tensor;
 
-/** Under which numbers the elements of a call draw: docs/model.md, section 8. */
+/** The numbers of a call's elements, which select their draws: docs/model.md, section 8. */
 public final class ElementNumbers {
     private ElementNumbers() {}
 
@@ -17,7 +17,7 @@ public final class ElementNumbers {
         return of(call.rowIndex(), Objects.requireNonNull(call.draws()).elementOffset(), call.neurons(), e);
     }
 
-    /** The same of rows of so many neurons. {@code rowIndex}: null for rows that follow each other from {@code offset} on. */
+    /** The same for rows of {@code neurons} neurons. {@code rowIndex} is null for consecutive rows from {@code offset} on. */
     public static long of(@Nullable Tensor rowIndex, long offset, long neurons, long e) {
         return rowIndex == null ? offset + e : index(rowIndex.segment(), e / neurons) * neurons + e % neurons;
     }

@@ -9,20 +9,20 @@ import org.qlif.Parameters;
 import org.qlif.Tensor;
 
 /**
- * Where a backward run on the host keeps gradients of shared values until they are summed: for each element the sum over time of
- * each parameter's gradient and of the modulation's, or, for a modulation that varies over time, its gradient at every step. Kept
- * from call to call; not thread-safe, though threads may write to different elements.
+ * Memory in which a backward run on the host collects gradients of shared values before they are summed: for each element, the sum over
+ * time of each parameter's and the modulation's gradient or, for a modulation that varies over time, its gradient at every step. Reused
+ * from call to call. Not thread-safe, but several threads may write to different elements.
  */
 public final class GradientScratch implements AutoCloseable {
     private final int parameters;
     private final GradientSums adder = new GradientSums();
     private Arena arena = Arena.ofShared();
     private MemorySegment own = arena.allocate(0);
-    /** What the call works in: {@link #own}, or what it lends. */
+    /** The memory of the current call: {@link #own}, or what it lends. */
     private MemorySegment memory = own;
 
     private long elements;
-    /** Whether the call has nothing to run. */
+    /** Whether the call has nothing to compute. */
     private boolean empty;
 
     private @Nullable Parameters results;
@@ -35,7 +35,7 @@ public final class GradientScratch implements AutoCloseable {
         this.parameters = parameters;
     }
 
-    /** The bytes that {@code call} needs here. */
+    /** The number of bytes that {@code call} needs. */
     public long bytes(Backward call) {
         return isEmpty(call)
                 ? 0
@@ -50,7 +50,7 @@ public final class GradientScratch implements AutoCloseable {
         return Math.multiplyExact(call.forward().elements(), (parameters + 1) * 4L);
     }
 
-    /** For the gradient at every step of a modulation that varies over time, if it is shared. */
+    /** The bytes for the gradient at every step of a modulation that varies over time, if it is shared. */
     private static long stepBytes(Backward call, @Nullable Broadcast modulation) {
         Tensor gradient = call.gradModulation();
         if (gradient == null || modulation == null || modulation.strideT() == 0) {
@@ -61,8 +61,8 @@ public final class GradientScratch implements AutoCloseable {
     }
 
     /**
-     * Makes room for {@code call}, unless it lends what it needs. What is there is not cleared: every element that is summed is written by
-     * the run.
+     * Allocates the memory for {@code call}, unless it lends scratch. The memory is not cleared: the run writes every element that is
+     * summed.
      *
      * @return whether there is anything to run; if not, {@link #finish} writes the sums of nothing
      * @throws org.qlif.NativeException if memory runs out
@@ -135,19 +135,19 @@ public final class GradientScratch implements AutoCloseable {
         return modulationStepsIndex;
     }
 
-    /** Where the modulation's gradient at every step goes, {@code float (T, elements)} from an index on, or null. */
+    /** The memory for the modulation's gradient at every step, {@code float (T, elements)} from an index on, or null. */
     public @Nullable MemorySegment modulationSteps() {
         return modulationSteps;
     }
 
-    /** Adds up over batch and neurons, and writes the results of {@code call}. */
+    /** Sums over batch and neurons, and writes the results of {@code call}. */
     public void finish(Backward call) {
         if (empty) {
             writeZeros(call);
         } else {
             writeSums(call);
         }
-        // What was lent is let go of.
+        // Drops the reference to lent memory.
         memory = own;
         modulationSteps = null;
     }

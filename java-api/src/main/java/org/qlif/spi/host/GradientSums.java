@@ -30,7 +30,7 @@ public final class GradientSums {
      * @param values the values, from {@code valuesIndex} on, in floats
      * @param overBatch whether rows are added
      * @param overNeurons whether neurons are added
-     * @param result where the sums go, from {@code resultIndex} on, in floats
+     * @param result receives the sums, from {@code resultIndex} on, in floats
      */
     public void sum(
             MemorySegment values,

@@ -16,9 +16,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * What backends in Java need to know of the JVM they run in: there are options with which their code works, but is compiled badly or
- * not at all. Module {@code jdk.management} tells the JVM's flags; where it is not there, the options that were given do. Nothing
- * here throws.
+ * What backends in Java need to know about the JVM: with some options their code runs, but is compiled badly or not at all. The JVM's flags
+ * come from the module {@code jdk.management} or, if it is absent, from the command line. Nothing here throws.
  */
 public final class HostJvm {
     private static final Pattern FLAG = Pattern.compile("-XX:(?:([+-])(\\w+)|(\\w+)=(.*))", Pattern.DOTALL);
@@ -53,16 +52,16 @@ public final class HostJvm {
         return cautions;
     }
 
-    /** Whether the JVM compiles at all. */
+    /** Whether the JVM compiles code at all. */
     public static boolean compiles() {
-        // Without tiers there is only the compiler of the highest level.
+        // Without tiered compilation there is only the compiler of the highest level.
         boolean none = is("TieredStopAtLevel", "0")
                 || is("TieredCompilation", "false")
                         && !flag("TieredStopAtLevel").orElse("4").equals("4");
         return !none && !mode().startsWith("interpreted") && !is("UseCompiler", "false");
     }
 
-    /** How the JVM says it runs, such as {@code mixed mode, sharing}. */
+    /** The JVM's description of its mode, such as {@code mixed mode, sharing}. */
     public static String mode() {
         return System.getProperty("java.vm.info", "");
     }
@@ -72,7 +71,7 @@ public final class HostJvm {
         return flag(name).filter(value::equals).isPresent();
     }
 
-    /** The value of the JVM's flag of this name; empty if there is none, or none that can be seen. */
+    /** The value of the JVM's flag of this name; empty if it doesn't exist or can't be read. */
     public static Optional<String> flag(String name) {
         Optional<String> value = Optional.empty();
         if (tellsFlags()) {
@@ -81,7 +80,7 @@ public final class HostJvm {
         return value.isPresent() ? value : givenFlag(name);
     }
 
-    /** The value that the options give to a flag, the last one's. */
+    /** The value of a flag on the command line; the last one counts. */
     private static Optional<String> givenFlag(String name) {
         return options().stream()
                 .map(FLAG::matcher)
@@ -92,7 +91,7 @@ public final class HostJvm {
                 .reduce((_, last) -> last);
     }
 
-    /** In parentheses, the options with which Java was started that match {@code pattern}; empty if there is none. */
+    /** The options on Java's command line that match {@code pattern}, in parentheses; empty if there are none. */
     public static String given(String pattern) {
         List<String> found = options().stream()
                 .filter(Pattern.compile(pattern).asMatchPredicate())
@@ -101,12 +100,12 @@ public final class HostJvm {
         return found.isEmpty() ? "" : found.stream().collect(Collectors.joining(" ", " (", ")"));
     }
 
-    /** The options with which Java was started, as far as they can be seen. */
+    /** The options on Java's command line, as far as they can be read. */
     public static List<String> options() {
         if (tellsFlags()) {
             return Management.options();
         }
-        // In the order in which the JVM reads them: what comes later wins.
+        // In the order in which the JVM reads them; later ones win.
         return Stream.of(
                         variable("JAVA_TOOL_OPTIONS"),
                         variable("JDK_JAVA_OPTIONS"),
@@ -138,8 +137,8 @@ public final class HostJvm {
     }
 
     /**
-     * For how long this thread has worked, in nanoseconds since some moment; the whole process where the JVM doesn't tell, and the time
-     * gone by where that isn't known either.
+     * The CPU time of this thread in nanoseconds, for differences only. If the JVM doesn't provide it, that of the process, and if that
+     * isn't known either, wall time.
      */
     public static long workNanos() {
         long thread = tellsFlags() ? Management.threadNanos() : -1;
@@ -152,7 +151,7 @@ public final class HostJvm {
                         .orElseGet(System::nanoTime);
     }
 
-    /** The memory of the machine, or of the container, in bytes; empty where the JVM doesn't tell. */
+    /** The memory of the machine or the container in bytes; empty if the JVM doesn't provide it. */
     public static OptionalLong memoryBytes() {
         return tellsFlags() ? Management.memoryBytes() : OptionalLong.empty();
     }
@@ -173,8 +172,8 @@ public final class HostJvm {
     }
 
     /**
-     * Tries whether a fused multiply-add is an instruction. In software it takes a short cut for a factor of 0, and is a hundred
-     * times slower without; an instruction takes the same time for both.
+     * Measures whether a fused multiply-add is an instruction. In software, a factor of 0 takes a short cut, and other factors a hundred
+     * times longer; an instruction takes the same time for both.
      */
     private static boolean fusesFast() {
         long shortCut = Long.MAX_VALUE;
@@ -196,11 +195,11 @@ public final class HostJvm {
             value = Math.fma(factor, 0.7f, value) * 0.5f;
         }
         long time = System.nanoTime() - start;
-        // The value is used, so that nothing is left out.
+        // The value is used, so that the compiler can't remove the loop.
         return value == 4711f ? 0 : Math.max(1, time);
     }
 
-    /** Apart, so that the classes of an absent module are never looked for. */
+    /** A class of its own, so that the classes of an absent module are never loaded. */
     private static final class Management {
         private static Optional<String> flag(String name) {
             HotSpotDiagnosticMXBean jvm = ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
@@ -213,7 +212,7 @@ public final class HostJvm {
             }
         }
 
-        /** Negative if the JVM doesn't tell. */
+        /** Negative if the JVM doesn't provide it. */
         private static long threadNanos() {
             ThreadMXBean threads = ManagementFactory.getThreadMXBean();
             return threads.isCurrentThreadCpuTimeSupported() ? threads.getCurrentThreadCpuTime() : -1;

@@ -10,14 +10,14 @@ public final class HostMemory {
     /** A cache line, and the widest vector. */
     private static final long ALIGNMENT = 64;
 
-    /** Floats from which on G1 gives an array regions of its own, at its default region size for heaps of up to 8 GiB. */
+    /** The length from which G1 allocates an array in regions of its own, at its default region size for heaps of up to 8 GiB. */
     private static final int OWN_REGIONS = 1 << 19;
 
     private HostMemory() {}
 
     /**
-     * {@code given} if it has as many floats, else a new array that has. It is large enough to start at a region of the heap, so that where
-     * its elements lie relative to cache lines is known.
+     * Returns {@code given} if it has this many floats, else a new array, large enough to start at a region of the heap, so that its
+     * alignment to cache lines is known.
      */
     public static float[] atLeast(int floats, float[] given) {
         return given.length >= floats ? given : new float[Math.max(floats, OWN_REGIONS)];
@@ -27,7 +27,7 @@ public final class HostMemory {
      * Zero-filled memory of {@code arena}.
      *
      * @param what it is for, in the message of a failure, such as "a tape"
-     * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not that much
+     * @throws NativeException of kind {@code OUT_OF_MEMORY} if there is not enough memory
      */
     public static MemorySegment allocate(Arena arena, long bytes, String what) {
         try {

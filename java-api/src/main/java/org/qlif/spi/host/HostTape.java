@@ -12,18 +12,18 @@ import org.qlif.spi.TapeStorage;
 
 /**
  * A tape in host memory, its own or lent: spikes as bits, a checkpoint of the state before every 64th step of the run except the first, and with
- * {@link Tape.Mode#VOLTAGE} the potential before the reset. The state before the first step is not on it: the backward pass is
- * lent it again.
+ * {@link Tape.Mode#VOLTAGE} the potential before the reset. The state before the first step is not on it; the caller lends it again to the
+ * backward pass.
  *
  * <p>Spikes and potentials are kept block by block, a block being the elements that a kernel takes through time together: all
- * steps of the first block, then all of the second. So a kernel reads and writes them in one stream, which a prefetcher can
- * follow, while a row of a tensor starts on another page at every step.
+ * steps of the first block, then all of the second. So a kernel reads and writes them sequentially, which suits the prefetcher; in a
+ * tensor, each step would be on another page.
  */
 public final class HostTape implements TapeStorage {
     /** Steps from one checkpoint to the next. */
     public static final int SEGMENT = 64;
 
-    /** Where a part of the tape may begin: at a cache line, if the memory does. */
+    /** The alignment of parts of the tape: a cache line, if the memory starts at one. */
     private static final long ALIGNMENT = 64;
 
     /** Owns the memory; null if it is lent. */
@@ -44,7 +44,7 @@ public final class HostTape implements TapeStorage {
      *
      * @param type of the potentials, one of {@link DType#NUMBERS}
      * @param block the elements of a block, a multiple of 64; the last block may have fewer
-     * @param lent memory of at least {@link #bytes}, aligned to 8, that its owner keeps alive; null for memory of the tape's own
+     * @param lent memory of at least {@link #bytes}, aligned to 8, which the owner keeps alive; null for memory of the tape's own
      * @throws org.qlif.NativeException if memory runs out
      */
     public HostTape(
@@ -83,7 +83,7 @@ public final class HostTape implements TapeStorage {
                 : null;
     }
 
-    /** The bytes that such a tape takes. */
+    /** The number of bytes of such a tape. */
     public static long bytes(Tape.Mode mode, DType type, long steps, long elements, int variables) {
         return aligned(bitBytes(steps, elements))
                 + aligned(checkpointBytes(steps, elements, variables))
@@ -107,7 +107,7 @@ public final class HostTape implements TapeStorage {
         return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
     }
 
-    /** Whether the potentials are kept. */
+    /** Whether the potentials are stored. */
     public boolean keepsVoltages() {
         return voltages != null;
     }

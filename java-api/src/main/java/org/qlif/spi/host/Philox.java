@@ -12,10 +12,10 @@ public final class Philox {
     /** The multiplier of word 2. */
     public static final int M1 = 0xCD9E8D57;
 
-    /** What the key's low word rises by each round. */
+    /** The increment of the key's low word in each round. */
     public static final int W0 = 0x9E3779B9;
 
-    /** What the key's high word rises by each round. */
+    /** The increment of the key's high word in each round. */
     public static final int W1 = 0xBB67AE85;
 
     /** The number of rounds. */

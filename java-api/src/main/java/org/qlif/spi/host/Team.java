@@ -14,54 +14,56 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Threads that share out the parts of one job at a time, and the scratch memory they work in. Whoever has a job takes the team, if it is
- * free, and is its member 0; helpers look a while for the next job and then sleep. Kernels share one team ({@link #shared}), which lives as
- * long as any of them; it grows, but never shrinks. A job allocates nothing.
+ * Threads that share the parts of one job at a time, and their scratch memory. A caller takes the team, if it is free, and becomes its
+ * member 0; helpers spin a while for the next job and then sleep. Kernels share one team ({@link #shared}), which lives as long as any of
+ * them, and grows but never shrinks. A job allocates nothing.
  */
 final class Team {
-    /** How often a member that waits looks before it does more than that. */
+    /** How often a waiting member only spins before it does more. */
     private static final int LOOKS = 2000;
 
-    /** A bit past the number of parts in {@link #tickets}. */
+    /** The first bit above the number of parts in {@link #tickets}. */
     private static final int PARTS_BITS = 52;
 
     private static final long PARTS_MASK = (1L << PARTS_BITS) - 1;
 
     static final float[] NONE = {};
 
-    /** The most scratch memories that are kept for callers alone. */
+    /** The number of scratch arrays that are kept for callers that work alone. */
     private static final int SPARE = 16;
 
-    /** The threads of all teams until they end. */
+    /** The running threads of all teams. */
     private static final Set<Thread> HELPERS = ConcurrentHashMap.newKeySet();
 
     /** The team of all kernels that don't ask for one of their own; null while there is none. Guarded by the class. */
     private static @Nullable Team shared;
 
-    /** Makes the helpers' threads; null for daemons of our own. */
+    /** Makes the helpers' threads; null for our own daemon threads. */
     private final @Nullable ThreadFactory factory;
 
-    /** How many kernels hold it. Guarded by the class, but while a team of its own is made. */
+    /** The number of kernels that use it. Guarded by the class, except while a separate team is made. */
     private int users;
 
     /** Members 1 and up. */
     private volatile Helper[] helpers = {};
 
-    /** Member 0's. Touched by who has taken the team. */
+    /** Member 0's. Only for the thread that has taken the team. */
     private float[] scratch = NONE;
 
     private final AtomicBoolean taken = new AtomicBoolean();
 
-    /** Scratch of callers that were alone, for those that will be: none of it belongs to a kernel. */
+    /** Scratch that callers without helpers have returned, for the next ones; none of it belongs to a kernel. */
     private final AtomicReferenceArray<float @Nullable []> spare = new AtomicReferenceArray<>(SPARE);
 
     /**
-     * The parts not yet begun, and above them how many members may begin one. In one word: a helper that is late for a job must not take a
-     * part of the next one if that has fewer members.
+     * The number of parts not yet begun and, in higher bits, how many members may take one. Both are in one word, since a helper that is
+     * late for a job must not take a part of the next one if that has fewer members.
      */
     private final AtomicLong tickets = new AtomicLong();
 
-    /** Helpers that may be at work. Raised before a part is taken, so that 0 after the last part means all is done. */
+    /**
+     * The number of helpers that may be working. Incremented before a part is taken, so that 0 after the last part means that all is done.
+     */
     private final AtomicInteger busy = new AtomicInteger();
 
     private final AtomicInteger jobs = new AtomicInteger();
@@ -85,9 +87,9 @@ final class Team {
         }
     }
 
-    /** A team of its own, of {@code size} members, until {@link #leave()}. */
+    /** A separate team of {@code size} members, until {@link #leave()}. */
     static Team own(int size, ThreadFactory factory) {
-        // Not under the lock: the factory is the caller's code.
+        // Not under the lock, since the factory is the caller's code.
         Team team = new Team(factory);
         team.join(size);
         return team;
@@ -111,7 +113,7 @@ final class Team {
         users++;
     }
 
-    /** Gives the team up; the last to do so ends it. */
+    /** Leaves the team, which ends when the last user leaves. */
     void leave() {
         synchronized (Team.class) {
             users--;
@@ -135,7 +137,7 @@ final class Team {
         taken.setRelease(false);
     }
 
-    /** The scratch of {@code member}, at least this long; what it holds is anyone's. For who has taken the team. */
+    /** The scratch of {@code member}, at least this long; its contents are undefined. Only for the thread that has taken the team. */
     float[] scratch(int member, int floats) {
         if (member == 0) {
             scratch = HostMemory.atLeast(floats, scratch);
@@ -146,7 +148,7 @@ final class Team {
         return helper.scratch;
     }
 
-    /** Scratch for a caller alone, at least this long, until {@link #giveBack}; what it holds is anyone's. */
+    /** Scratch for a caller without helpers, at least this long, until {@link #giveBack}; its contents are undefined. */
     float[] borrow(int floats) {
         float[] given = NONE;
         for (int i = 0; i < SPARE && given.length == 0; i++) {
@@ -156,7 +158,7 @@ final class Team {
         return HostMemory.atLeast(floats, given);
     }
 
-    /** Takes back what was borrowed, or leaves it to the collector if there is enough. */
+    /** Takes back borrowed scratch, or leaves it to the garbage collector if there is enough. */
     void giveBack(float[] borrowed) {
         for (int i = 0; i < SPARE; i++) {
             if (spare.get(i) == null && spare.compareAndSet(i, null, borrowed)) {
@@ -166,11 +168,11 @@ final class Team {
     }
 
     /**
-     * Runs parts 0 to {@code parts} - 1 of {@code job} and returns when all are done. If some fail, the first failure is thrown
-     * when the others have ended. For who has taken the team.
+     * Runs parts 0 to {@code parts} - 1 of {@code job} and returns when all are done. If some fail, throws the first failure once the
+     * others have ended. Only for the thread that has taken the team.
      *
-     * @param members how many may share them, the calling thread among them
-     * @param spinNanos how long helpers look for the next job before they sleep
+     * @param members how many may share them, including the calling thread
+     * @param spinNanos how long helpers spin for the next job before they sleep
      */
     void run(Crew.Job job, long parts, int members, long spinNanos) {
         this.job = job;
@@ -223,16 +225,16 @@ final class Team {
     }
 
     /**
-     * The part that whoever comes {@code turn}th does. There are as many stretches of parts as members, and turns go round them: parts
-     * done at the same time lie far apart, where no two members write to one cache line. A member mostly stays within a stretch and
-     * goes from its first part to its last: a processor's prefetcher runs ahead of rising addresses, not of falling ones.
+     * The part of turn {@code turn}. There are as many stretches of parts as members, and turns rotate through them, so that parts in
+     * progress are far apart and no two members write to one cache line. A member mostly stays within a stretch and takes its parts in
+     * ascending order, since prefetchers follow ascending addresses, not descending ones.
      */
     private long inTurn(long turn, int members) {
         long stretch = turn % members;
         return stretch * (parts / members) + Math.min(stretch, parts % members) + turn / members;
     }
 
-    /** Throws any throwable as it is: the caller shall see the identity that the part threw. */
+    /** Throws any throwable unchanged, so that the caller sees what the part threw. */
     @SuppressWarnings("unchecked")
     private static <T extends Throwable> RuntimeException sneaky(Throwable thrown) throws T {
         throw (T) thrown;
@@ -256,7 +258,7 @@ final class Team {
         private final Thread thread;
         private volatile boolean parked;
 
-        /** Touched by who has taken the team. */
+        /** Only for the thread that has taken the team. */
         private float[] scratch = NONE;
 
         Helper(int member) {
@@ -264,7 +266,7 @@ final class Team {
             this.thread = factory == null ? newThread(this) : factory.newThread(this);
             if (thread == null || thread.isVirtual() || thread.getState() != Thread.State.NEW) {
                 end();
-                // One that was started already runs this helper, which nobody else will ever wake.
+                // A thread that was started already may run this helper, which nothing would ever wake.
                 LockSupport.unpark(thread);
                 throw new IllegalArgumentException(
                         "threadFactory: got " + thread + ", expected a platform thread that has not been started");
@@ -282,8 +284,9 @@ final class Team {
         }
 
         private static Thread newThread(Helper helper) {
-            // Without the thread-locals and the class loader of whoever opened the kernel: the helper may outlive what
-            // they refer to.
+            // Without the thread-locals and the class loader of the thread that opened the kernel, since the helper may
+            // outlive what they
+            // refer to.
             return Thread.ofPlatform()
                     .name("qlif-helper-" + helper.member)
                     .daemon()
@@ -309,7 +312,7 @@ final class Team {
         private int awaitJob(int seen) {
             long start = System.nanoTime();
             for (int looks = 0; jobs.get() == seen; looks++) {
-                // The clock takes longer than a look.
+                // Reading the clock takes longer than a check.
                 if (looks % 32 == 0 && System.nanoTime() - start >= spinNanos) {
                     sleep(seen);
                 } else {
@@ -323,8 +326,8 @@ final class Team {
             parked = true;
             while (jobs.get() == seen) {
                 LockSupport.park(Team.this);
-                // Thread pools of containers interrupt every thread that they find; park returns at once while that
-                // stands.
+                // Thread pools of containers interrupt all threads they find; while the interrupt is pending, park
+                // returns at once.
                 Thread.interrupted();
             }
             parked = false;

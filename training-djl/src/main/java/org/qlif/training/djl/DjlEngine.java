@@ -27,7 +27,7 @@ public final class DjlEngine implements TrainingEngine {
         return new DjlRun(task);
     }
 
-    /** What the network kit alone has is refused, not passed over. */
+    /** Refuses options that only the network kit has, rather than ignoring them. */
     private static void requireOwnOptions(TrainingOptions options) {
         String expected = " with engine djl; engine qlif has others";
         if (options.neuron() == NeuronPreset.LIF) {

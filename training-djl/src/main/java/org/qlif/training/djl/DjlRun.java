@@ -17,12 +17,12 @@ import org.qlif.training.TrainingOptions;
 import org.qlif.training.TrainingRun;
 import org.qlif.training.TrainingTask;
 
-/** A run on DJL's PyTorch engine, batch by batch, in tests, too. */
+/** A run on DJL's PyTorch engine, batch by batch, also in tests. */
 final class DjlRun implements TrainingRun {
     private final TrainingTask task;
     private final TrainingOptions options;
     private final NetworkShape shape;
-    /** As the network's own: to tell what runs, and to look closer at a call. */
+    /** A kernel like the network's own, to describe it and to inspect a call. */
     private final Kernel kernel;
 
     private final Network network;
@@ -105,7 +105,7 @@ final class DjlRun implements TrainingRun {
                 outcome.loss(), outcome.correct(), outcome.neuronNanos(), encoded - start, outcome.divergence());
     }
 
-    /** Every test sees the same spikes and draws, so that epochs differ by what was learned alone. */
+    /** Every test sees the same spikes and draws, so that epochs differ only by what was learned. */
     @Override
     public Outcome test() {
         double loss = 0;

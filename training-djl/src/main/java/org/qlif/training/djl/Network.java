@@ -56,9 +56,9 @@ final class Network implements AutoCloseable {
     }
 
     /**
-     * What a step found, and the time it spent in the kernel.
+     * The result of a step, and the time it spent in the kernel.
      *
-     * @param divergence what is not finite any more, for people; null if all is
+     * @param divergence what is no longer finite, for messages; null if everything is
      */
     record Outcome(double loss, int correct, long neuronNanos, String divergence) {
         private Outcome diverged(String what) {
@@ -71,7 +71,7 @@ final class Network implements AutoCloseable {
     private final double clipGrad;
     private final Arena arena = Arena.ofShared();
     private final NDManager manager;
-    /** Owns what no inner scope does: parameters, inputs, and the moments that Adam allocates on its first update. */
+    /** Owns what no inner scope owns: parameters, inputs, and the moments that Adam allocates at its first update. */
     private final NDScope scope = new NDScope();
 
     private final Model model;
@@ -81,9 +81,9 @@ final class Network implements AutoCloseable {
     private final Loss loss = Loss.softmaxCrossEntropyLoss();
     private final Optimizer optimizer;
     private final List<Learnable> learnables = new ArrayList<>();
-    /** Those of the neurons that Adam updates. */
+    /** The neurons' parameters that Adam updates. */
     private final Parameters learned;
-    /** Whose useful ranges an update keeps them in. */
+    /** The parameters that an update keeps in their useful ranges. */
     private final QlifConfig ranges;
 
     private final Map<Integer, SharedArray> spikes = new HashMap<>();
@@ -108,7 +108,7 @@ final class Network implements AutoCloseable {
         this.shape = shape;
         this.config = config;
         this.clipGrad = clipGrad;
-        // A threshold that is fixed because its steps are 0 (NeuronPreset) stays where one that adapts would be.
+        // A threshold that does not adapt because its step is 0 (NeuronPreset) is clamped like one that adapts.
         ranges = config.toBuilder()
                 .adaptiveThreshold(QlifConfig.AdaptiveThreshold::on)
                 .build();
@@ -169,23 +169,23 @@ final class Network implements AutoCloseable {
         return List.copyOf(learnables);
     }
 
-    /** What the parameter has learned, or starts from. */
+    /** The parameter's learned or starting values. */
     float[] neuronValues(QlifParameter parameter) {
         return neuronArray(parameter.symbol()).toFloatArray();
     }
 
-    /** The means of homeostasis, docs/model.md, section 5: carried from step to step and left alone in tests. */
+    /** The means of homeostasis, docs/model.md, section 5: carried from step to step, and unchanged by tests. */
     float[] mean(StateVariable variable) {
         return neuronArray(variable.symbol()).toFloatArray();
     }
 
-    /** (T * B, inputs), for an encoder to write: the memory for steps and tests of this batch size, used again at each. */
+    /** (T * B, inputs), for an encoder to write to: the memory for steps and tests of this batch size, which all of them reuse. */
     SharedArray spikes(int batch) {
         return spikes.computeIfAbsent(
                 batch, b -> SharedArray.zeros(arena, manager, (long) shape.steps() * b, shape.inputs()));
     }
 
-    /** One step of Adam on these spikes; after a divergence, which the outcome tells, nothing here can be used. */
+    /** One step of Adam on these spikes. After a divergence, which the outcome reports, this network can't be used. */
     Outcome train(SharedArray spikes, int[] labels, DrawStream draws) {
         Outcome outcome = gradients(spikes, labels, draws);
         double norm = gradientNorm();
@@ -197,7 +197,7 @@ final class Network implements AutoCloseable {
             for (Learnable learnable : learnables) {
                 optimizer.update(learnable.name, learnable.value, learnable.gradient);
             }
-            // Before the values are clamped, which would make a number of an infinity.
+            // Called before the values are clamped, which would make an infinity finite.
             outcome = outcome.diverged(unbounded());
             if (outcome.divergence() == null) {
                 learned.clamp(ranges);
@@ -207,7 +207,7 @@ final class Network implements AutoCloseable {
         return outcome;
     }
 
-    /** What was learned that is not finite any more, or null. */
+    /** The learned values that are no longer finite, or null. */
     private String unbounded() {
         for (Learnable learnable : learnables) {
             double norm = Math.sqrt(squares(learnable.value));
@@ -223,7 +223,7 @@ final class Network implements AutoCloseable {
         learnables.forEach(learnable -> learnable.gradient.close());
     }
 
-    /** The outcome on these spikes, with nothing learned. */
+    /** The outcome on these spikes, without learning. */
     Outcome test(SharedArray spikes, int[] labels, DrawStream draws) {
         try (NDScope step = new NDScope()) {
             step.suppressNotUsedWarning();
@@ -261,7 +261,7 @@ final class Network implements AutoCloseable {
         return new Outcome(value, correct(logits, labels), neuronNanos, divergence(value, logits));
     }
 
-    /** What is not finite of the network's answer, or null. The loss alone would not tell: it may pass over a logit. */
+    /** What is not finite in the network's outputs, or null. The loss is not enough to tell, since it may ignore a logit. */
     private static String divergence(double loss, NDArray logits) {
         if (!Double.isFinite(loss)) {
             return "the loss is " + loss;
@@ -274,7 +274,7 @@ final class Network implements AutoCloseable {
         return null;
     }
 
-    /** The call that the neurons make in a test of these spikes, but for its draws and results: to look closer at it. */
+    /** The neurons' call in a test of these spikes, without draws and results, for inspection. */
     Forward neuronCall(SharedArray spikes, int batch) {
         try (NDScope step = new NDScope()) {
             step.suppressNotUsedWarning();
@@ -328,7 +328,7 @@ final class Network implements AutoCloseable {
         }
     }
 
-    /** Infinite, too, where the square of a gradient is past float32: one that large is a divergence. */
+    /** Also infinite if the square of a gradient overflows float32: such a gradient is a divergence. */
     double gradientNorm() {
         double squares = 0;
         for (Learnable learnable : learnables) {
@@ -347,13 +347,13 @@ final class Network implements AutoCloseable {
 
     @Override
     public void close() {
-        // The inputs lie in the arena's memory, so they go first: resources close in reverse order.
+        // The inputs are in the arena's memory, so they are closed first: resources close in reverse order.
         try (arena;
                 manager) {
             try (model;
                     trainer;
                     scope) {
-                // The trainer looks at the parameters once more.
+                // The trainer reads the parameters once more.
             } finally {
                 neurons.clear();
             }

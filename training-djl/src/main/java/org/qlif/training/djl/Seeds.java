@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.training.djl;
 
-/** Independent 64-bit seeds from the one that the caller gives, and the mixing function that random bits come from. */
+/** Independent 64-bit seeds derived from the caller's seed, and the mixing function behind random bits. */
 final class Seeds {
     /** What a seed is for; the order is part of what a seed reproduces. */
     enum Purpose {

@@ -13,8 +13,8 @@ import org.qlif.DType;
 import org.qlif.Tensor;
 
 /**
- * float32 memory that the engine sees as an array and a kernel as a tensor; neither copies. It lives as long as the arena, and
- * the arena has to outlive the manager.
+ * float32 memory that the engine sees as an array and a kernel as a tensor; neither copies. It lives as long as the arena, which must
+ * outlive the manager.
  */
 record SharedArray(NDArray array, Tensor tensor) {
     /** A cache line, and the widest vector. */

@@ -9,7 +9,7 @@ import org.qlif.training.ImageSet;
 /**
  * Rate coding: at each time step a pixel spikes with probability intensity / 255, to within 2^-17.
  *
- * <p>The spikes of an image depend on the key and on the image's number alone, not on the batch it is in. Not thread-safe.
+ * <p>The spikes of an image depend only on the key and on the image's number, not on its batch. Not thread-safe.
  */
 final class SpikeEncoder {
     /** Steps that share one 64-bit draw, 16 bits each. */

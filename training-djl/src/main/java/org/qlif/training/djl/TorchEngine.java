@@ -13,7 +13,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** DJL's PyTorch engine, from the jars alone: nothing is downloaded, nobody is told. */
+/** DJL's PyTorch engine, from the jars only: without downloads and without telemetry. */
 final class TorchEngine {
     private static final String NAME = "PyTorch";
 
@@ -30,7 +30,7 @@ final class TorchEngine {
         if (loaded) {
             return;
         }
-        // Read when the engine's classes load, so they come first. A value that the user gave stays.
+        // Set first, since the engine's classes read them when they load. A value that the user set stays.
         setDefault("ai.djl.offline", "true");
         setDefault("OPT_OUT_TRACKING", "true");
         setDefault("ai.djl.pytorch.num_interop_threads", "1");
@@ -39,8 +39,8 @@ final class TorchEngine {
         try {
             Engine.getEngine(NAME);
         } catch (RuntimeException | LinkageError failure) {
-            // The engine wraps whatever was thrown, a full disk or a library that the loader refuses, in exceptions
-            // that say neither.
+            // The engine wraps the cause, such as a full disk or a library that can't be loaded, in exceptions that
+            // don't mention it.
             Throwable root = failure;
             while (root.getCause() != null) {
                 root = root.getCause();
@@ -52,7 +52,7 @@ final class TorchEngine {
     }
 
     /**
-     * A manager of CPU memory, to be closed by the caller; the engine uses {@code threads} threads from now on.
+     * A manager of CPU memory, which the caller closes; from now on the engine uses {@code threads} threads.
      *
      * @throws UncheckedIOException if {@link #load} throws
      */
@@ -73,8 +73,8 @@ final class TorchEngine {
 
     /**
      * The engine's OpenMP threads spin for milliseconds after each piece of work unless the environment says otherwise when
-     * their library loads; meanwhile they take the processors that the kernel's threads need, and whole steps are lost where
-     * something else runs too. A value that the user gave stays.
+     * their library loads; meanwhile they occupy processors that the kernel's threads need, which costs whole steps if something else is
+     * running, too. A value that the user set stays.
      */
     @SuppressWarnings("restricted")
     private static void letIdleThreadsSleep() {

@@ -9,11 +9,11 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
- * The folder that DJL unpacks PyTorch's libraries in, once, before it loads them from there: its own choice, checked before anything
- * is written.
+ * The folder to which DJL unpacks PyTorch's libraries, once, before it loads them. DJL chooses it; this class checks it before anything is
+ * written.
  */
 public final class TorchFolder {
-    /** What the libraries take on disk, and some room. */
+    /** The disk space of the libraries, with some reserve. */
     private static final long NEEDED_BYTES = 450_000_000;
 
     private static final String ADVICE =
@@ -23,19 +23,19 @@ public final class TorchFolder {
 
     private TorchFolder() {}
 
-    /** The folder, whether it is there or not. */
+    /** The folder, whether it exists or not. */
     static Path path() {
         return Utils.getEngineCacheDir("pytorch").toAbsolutePath();
     }
 
     /**
-     * Throws if the libraries are neither there nor can be put there.
+     * Throws if the libraries are not there and can't be unpacked.
      *
      * @throws IOException with the folder, the reason and what to do
      */
     public static void requireUsable() throws IOException {
         if (!isSet("ENGINE_CACHE_DIR") && !isSet("DJL_CACHE_DIR")) {
-            // Where the system knows of no home, Java says "?".
+            // If the user has no home folder, Java returns "?".
             String home = System.getProperty("user.home", "");
             if (!Path.of(home).isAbsolute()) {
                 throw new IOException(
@@ -65,7 +65,7 @@ public final class TorchFolder {
         }
     }
 
-    /** What to say when the libraries can't be used from {@code folder}. */
+    /** The exception if the libraries can't be used from {@code folder}. */
     static IOException unusable(Path folder, String reason, Throwable cause) {
         return new IOException(
                 "PyTorch's libraries can't be used from " + folder + ": " + reason + "; " + ADVICE, cause);
@@ -76,7 +76,7 @@ public final class TorchFolder {
         return value != null && !value.isEmpty();
     }
 
-    /** One folder a version, with PyTorch's libraries and DJL's own. */
+    /** There is one folder per version, with PyTorch's libraries and DJL's own. */
     private static boolean holdsLibraries(Path folder) throws IOException {
         if (!Files.isDirectory(folder) || !Files.isReadable(folder)) {
             return false;
@@ -98,7 +98,7 @@ public final class TorchFolder {
         }
     }
 
-    /** Whether Linux says so; a library would be unpacked in vain. */
+    /** Whether Linux mounts the folder with noexec, so that unpacking would be in vain. */
     private static boolean isNoExec(Path folder) throws IOException {
         if (!Files.isReadable(MOUNTS)) {
             return false;
@@ -108,7 +108,7 @@ public final class TorchFolder {
         boolean noExec = false;
         for (String line : Files.readAllLines(MOUNTS)) {
             String[] fields = line.split(" ");
-            // The deepest mount holds the folder; of several in one place, the last.
+            // The folder is in the deepest mount; if several are in one place, in the last one.
             if (fields.length > 3 && fields[1].startsWith("/")) {
                 Path mount = Path.of(unescaped(fields[1]));
                 if (real.startsWith(mount) && mount.getNameCount() >= depth) {
@@ -120,7 +120,7 @@ public final class TorchFolder {
         return noExec;
     }
 
-    /** Blanks and the like stand as a backslash and three octal digits. */
+    /** Spaces and similar characters are written as a backslash and three octal digits. */
     private static String unescaped(String field) {
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < field.length(); i++) {
