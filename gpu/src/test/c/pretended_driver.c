@@ -8,8 +8,9 @@
  *   - nothing may wait or copy while a stream is captured;
  *   - whatever is left at the end of the process makes it fail, with exit code 70.
  * Work is done at once: streams, events and graphs order nothing, and what is captured is done when it is captured, not when it is
- * launched. Three functions are for tests: pretended_pause lets work look as if it were under way, so that whoever waits for it waits,
- * pretended_left counts what is there, and pretended_capture pretends that another library captures.
+ * launched. The functions for tests: pretended_pause lets work look as if it were under way, so that whoever waits for it waits, and
+ * memory that is freed behind it stays; pretended_left counts what is there, pretended_device_waits how often the whole device was waited
+ * for, pretended_capture pretends that another library captures, pretended_pools that the device has no memory pools.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ enum {
 };
 enum { OF_DEVICE = 1, OF_HOST = 2 };
 enum { MEMORY_TYPE = 2, IS_MANAGED = 8, DEVICE_ORDINAL = 9 };
+enum { MEMORY_POOLS_SUPPORTED = 115 };
 
 /* What the emulated device says that it has. */
 static const size_t MEMORY = (size_t)1 << 30;
@@ -41,12 +43,23 @@ typedef struct allocation {
   uintptr_t address;
   size_t bytes;
   int kind;
+  int pooled;
+  /* By work that is under way. */
+  int freeing;
 } allocation;
+
+/* A stream, event or graph. Of a stream: whether other streams wait for it unasked, and whether it was told to wait for an event. */
+typedef struct {
+  int blocking;
+  int behind;
+} handle;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static allocation *allocations;
 static int holds;
 static int handles;
+static int device_waits;
+static int no_pools;
 static void *captured;
 static pthread_t capturing;
 /* Somebody else's capture, in the mode that forbids all threads to allocate and free; and whether one did all the same. */
@@ -106,13 +119,27 @@ API int cuThreadExchangeStreamCaptureMode(int *mode) {
   return capture_mode >= 0 && capture_mode <= 2 ? SUCCESS : INVALID_VALUE;
 }
 
+static void free_behind(void);
+
 /* Pauses all work, or lets it go on. */
 API void pretended_pause(int pause) {
   pthread_mutex_lock(&mutex);
   paused = pause;
   pthread_cond_broadcast(&resumed);
   pthread_mutex_unlock(&mutex);
+  if (!pause) {
+    free_behind();
+  }
 }
+
+/* How often the whole device was waited for. */
+API int pretended_device_waits(void) { return __sync_fetch_and_add(&device_waits, 0); }
+
+/* Counts them anew. */
+API void pretended_forget_device_waits(void) { __sync_fetch_and_and(&device_waits, 0); }
+
+/* Whether the device has memory pools. */
+API void pretended_pools(int are) { no_pools = !are; }
 
 /* How many threads wait for work. */
 API int pretended_waiting(void) {
@@ -166,7 +193,7 @@ __attribute__((destructor)) static void end(void) {
   }
 }
 
-static int allocate(uintptr_t *address, size_t bytes, int kind) {
+static int allocate(uintptr_t *address, size_t bytes, int kind, int pooled) {
   if (bytes == 0) {
     return INVALID_VALUE;
   }
@@ -183,18 +210,24 @@ static int allocate(uintptr_t *address, size_t bytes, int kind) {
   memset(memory, 0xA5, bytes);
   *address = (uintptr_t)memory;
   pthread_mutex_lock(&mutex);
-  *made = (allocation){allocations, *address, bytes, kind};
+  *made = (allocation){allocations, *address, bytes, kind, pooled, 0};
   allocations = made;
   used += kind == OF_DEVICE ? bytes : 0;
   pthread_mutex_unlock(&mutex);
   return SUCCESS;
 }
 
-static int release(const char *function, uintptr_t address, int kind) {
+/* behind: other work, until which it stays. */
+static int release(const char *function, uintptr_t address, int kind, int behind) {
   pthread_mutex_lock(&mutex);
   allocation **link = &allocations;
   while (*link != NULL && ((*link)->address != address || (*link)->kind != kind)) {
     link = &(*link)->next;
+  }
+  if (*link != NULL && behind && paused && !(*link)->freeing) {
+    (*link)->freeing = 1;
+    pthread_mutex_unlock(&mutex);
+    return SUCCESS;
   }
   allocation *found = *link;
   if (found != NULL) {
@@ -211,12 +244,41 @@ static int release(const char *function, uintptr_t address, int kind) {
   return SUCCESS;
 }
 
+/* Frees what waited for work. */
+static void free_behind(void) {
+  for (;;) {
+    pthread_mutex_lock(&mutex);
+    allocation *found = allocations;
+    while (found != NULL && !found->freeing) {
+      found = found->next;
+    }
+    uintptr_t address = found != NULL ? found->address : 0;
+    int kind = found != NULL ? found->kind : 0;
+    pthread_mutex_unlock(&mutex);
+    if (address == 0) {
+      return;
+    }
+    release(__func__, address, kind, 0);
+  }
+}
+
+/* Whether memory of the device is from its pool, and not being freed. */
+static int is_pooled(uintptr_t address) {
+  int pooled = 0;
+  pthread_mutex_lock(&mutex);
+  for (allocation *each = allocations; each != NULL; each = each->next) {
+    pooled |= each->address == address && each->pooled && !each->freeing;
+  }
+  pthread_mutex_unlock(&mutex);
+  return pooled;
+}
+
 /* The kind of memory that these bytes are within, 0 for none. */
 static int kind_of(uintptr_t address, size_t bytes) {
   int kind = 0;
   pthread_mutex_lock(&mutex);
   for (allocation *each = allocations; each != NULL && kind == 0; each = each->next) {
-    if (address >= each->address && address + bytes <= each->address + each->bytes) {
+    if (!each->freeing && address >= each->address && address + bytes <= each->address + each->bytes) {
       kind = each->kind;
     }
   }
@@ -224,14 +286,14 @@ static int kind_of(uintptr_t address, size_t bytes) {
   return kind;
 }
 
-static int make(void **handle) {
-  *handle = malloc(1);
+static int make(void **made) {
+  *made = calloc(1, sizeof(handle));
   __sync_fetch_and_add(&handles, 1);
   return SUCCESS;
 }
 
-static int destroy(void *handle) {
-  free(handle);
+static int destroy(void *made) {
+  free(made);
   __sync_fetch_and_sub(&handles, 1);
   return SUCCESS;
 }
@@ -269,31 +331,48 @@ API int cuCtxPopCurrent_v2(void **handle) {
   return SUCCESS;
 }
 
-API int cuCtxSynchronize(void) {
-  REQUIRE_CONTEXT;
-  if (captured != NULL) {
-    return complain(__func__, "while a stream is captured", CAPTURE_UNSUPPORTED);
-  }
-  /* Whatever this thread's mode. */
-  if (elsewhere) {
-    ended = 1;
-    return complain(__func__, "ends a capture of another thread", CAPTURE_UNSUPPORTED);
-  }
-  return await();
+API int cuDeviceGetAttribute(int *value, int attribute, int device) {
+  *value = !no_pools;
+  return attribute == MEMORY_POOLS_SUPPORTED && device == 0 ? SUCCESS : INVALID_VALUE;
 }
 
 API int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
   END_CAPTURE_ELSEWHERE;
-  return allocate(address, bytes, OF_DEVICE);
+  return allocate(address, bytes, OF_DEVICE, 0);
 }
 
+/* A real one waits for the device. */
 API int cuMemFree_v2(uint64_t address) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
   END_CAPTURE_ELSEWHERE;
-  return release(__func__, address, OF_DEVICE);
+  __sync_fetch_and_add(&device_waits, 1);
+  return release(__func__, address, OF_DEVICE, 0);
+}
+
+API int cuMemAllocAsync(uint64_t *address, size_t bytes, void *stream) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  END_CAPTURE_ELSEWHERE;
+  if (no_pools || stream == NULL || ((handle *)stream)->blocking) {
+    return complain(__func__, "waits for other work", INVALID_VALUE);
+  }
+  return allocate(address, bytes, OF_DEVICE, 1);
+}
+
+API int cuMemFreeAsync(uint64_t address, void *stream) {
+  REQUIRE_CONTEXT;
+  REQUIRE_NO_CAPTURE;
+  END_CAPTURE_ELSEWHERE;
+  if (!is_pooled(address)) {
+    return complain(__func__, "is not memory of the pool", INVALID_VALUE);
+  }
+  if (no_pools || stream == NULL || ((handle *)stream)->blocking) {
+    return complain(__func__, "waits for other work", INVALID_VALUE);
+  }
+  return release(__func__, address, OF_DEVICE, ((handle *)stream)->behind);
 }
 
 API int cuMemGetInfo_v2(size_t *available, size_t *total) {
@@ -310,14 +389,14 @@ API int cuMemHostAlloc(void **address, size_t bytes, unsigned flags) {
   REQUIRE_NO_CAPTURE;
   END_CAPTURE_ELSEWHERE;
   (void)flags;
-  return allocate((uintptr_t *)address, bytes, OF_HOST);
+  return allocate((uintptr_t *)address, bytes, OF_HOST, 0);
 }
 
 API int cuMemFreeHost(void *address) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
   END_CAPTURE_ELSEWHERE;
-  return release(__func__, (uintptr_t)address, OF_HOST);
+  return release(__func__, (uintptr_t)address, OF_HOST, 0);
 }
 
 static int copy(const char *function, uintptr_t to, uintptr_t from, size_t bytes, uintptr_t device) {
@@ -360,7 +439,12 @@ API int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes, void *st
 
 API int cuStreamCreate(void **stream, unsigned flags) {
   REQUIRE_CONTEXT;
-  return flags == 0 ? make(stream) : INVALID_VALUE;
+  if (flags > 1) {
+    return INVALID_VALUE;
+  }
+  make(stream);
+  ((handle *)*stream)->blocking = flags == 0;
+  return SUCCESS;
 }
 
 API int cuStreamDestroy_v2(void *stream) {
@@ -371,7 +455,10 @@ API int cuStreamDestroy_v2(void *stream) {
 API int cuStreamSynchronize(void *stream) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
-  (void)stream;
+  /* The streams that have no work of their own, and wait for nobody's. */
+  if (stream != NULL && !((handle *)stream)->blocking && !((handle *)stream)->behind) {
+    return SUCCESS;
+  }
   return await();
 }
 
@@ -384,7 +471,9 @@ API int cuStreamQuery(void *stream) {
 
 API int cuStreamWaitEvent(void *stream, void *event, unsigned flags) {
   REQUIRE_CONTEXT;
-  (void)stream;
+  if (stream != NULL) {
+    ((handle *)stream)->behind = 1;
+  }
   return event != NULL && flags == 0 ? SUCCESS : INVALID_VALUE;
 }
 
@@ -420,7 +509,7 @@ API int cuStreamIsCapturing(void *stream, int *status) {
 
 API int cuEventCreate(void **event, unsigned flags) {
   REQUIRE_CONTEXT;
-  return flags == 0 ? make(event) : INVALID_VALUE;
+  return flags == 0 || flags == 2 ? make(event) : INVALID_VALUE;
 }
 
 API int cuEventDestroy_v2(void *event) {

@@ -66,6 +66,15 @@ class CudaLifetimeTest {
         device.close();
     }
 
+    /** What a whole device is waited for by, which stops all streams and ends other threads' captures. */
+    @AfterEach
+    void waitsForNoWholeDevice() {
+        PretendedDriver.find()
+                .ifPresent(driver -> assertThat(driver.deviceWaits())
+                        .as("waits for the whole device")
+                        .isEqualTo(0));
+    }
+
     private static void await(String what, BooleanSupplier condition) throws InterruptedException {
         for (int i = 0; i < 3_000; i++) {
             if (condition.getAsBoolean()) {
@@ -241,6 +250,223 @@ class CudaLifetimeTest {
                 closing.get(30, TimeUnit.SECONDS);
             }
         }
+    }
+
+    /** How the last work on a buffer came to its stream. */
+    enum Work {
+        FILL,
+        COPY,
+        CALL,
+        LAUNCH
+    }
+
+    /** Closing a buffer waits for nothing, though its memory stays until the work on it is done; another's is freed at once. */
+    @ParameterizedTest
+    @EnumSource(Work.class)
+    void freesBuffersBehindTheirWork(Work work) {
+        PretendedDriver driver = PretendedDriver.get();
+        List<DeviceBuffer> buffers = new ArrayList<>();
+        try (Kernel kernel = kernel();
+                CudaStream stream = device.newStream();
+                Arena arena = Arena.ofConfined()) {
+            control(kernel).stream(stream);
+            Forward forward = onDevice(buffers);
+            DeviceBuffer used = buffers.getLast();
+            DeviceBuffer other = device.allocate(SIZE);
+            MemorySegment source = arena.allocate(16);
+            try (CudaGraph graph = CudaGraph.capture(stream, () -> kernel.forward(forward))) {
+                driver.pause();
+                try {
+                    switch (work) {
+                        case FILL -> used.fill((byte) 1, stream);
+                        case COPY -> used.copyFrom(source, 0, stream);
+                        case CALL -> kernel.forward(forward);
+                        case LAUNCH -> graph.launch(stream);
+                    }
+                    int before = driver.left();
+                    // A hold, and the memory.
+                    other.close();
+                    assertThat(driver.left()).isEqualTo(before - 2);
+                    used.close();
+                    assertThat(driver.left()).isEqualTo(before - 3);
+                    driver.resume();
+                    assertThat(driver.left()).isEqualTo(before - 4);
+                } finally {
+                    driver.resume();
+                }
+            }
+        }
+        buffers.forEach(DeviceBuffer::close);
+    }
+
+    /** The same of a stream of another library's, which has destroyed it since. */
+    @Test
+    void freesBuffersBehindWorkOnDestroyedStreams() {
+        PretendedDriver driver = PretendedDriver.get();
+        DeviceBuffer buffer = device.allocate(SIZE);
+        int before;
+        CudaStream owner = device.newStream();
+        CudaStream wrapped = device.stream(owner.address());
+        driver.pause();
+        try {
+            buffer.fill((byte) 1, wrapped);
+            owner.close();
+            before = driver.left();
+            buffer.close();
+            assertThat(driver.left()).isEqualTo(before - 1);
+        } finally {
+            driver.resume();
+        }
+        assertThat(driver.left()).isEqualTo(before - 2);
+        wrapped.close();
+    }
+
+    /** Closes something on another thread, which waits for work that is paused. */
+    private Future<?> closingWaits(PretendedDriver driver, AutoCloseable object) throws InterruptedException {
+        Callable<Void> close = () -> {
+            object.close();
+            return null;
+        };
+        Future<?> closing = threads.submit(close);
+        await("waiting", () -> driver.waiting() == 1);
+        Thread.sleep(50);
+        assertThat(closing.isDone()).isFalse();
+        return closing;
+    }
+
+    /** The GPU reads the host's memory itself, so that closing waits; for nothing else. */
+    @Test
+    void closingPinnedMemoryWaitsForItsWork() throws Exception {
+        PretendedDriver driver = PretendedDriver.get();
+        try (CudaStream stream = device.newStream();
+                DeviceBuffer buffer = device.allocate(SIZE)) {
+            PinnedBuffer used = device.allocatePinned(SIZE);
+            PinnedBuffer other = device.allocatePinned(SIZE);
+            int before;
+            Future<?> closing;
+            driver.pause();
+            try {
+                buffer.copyFrom(used.segment(), 0, stream);
+                other.close();
+                before = driver.left();
+                closing = closingWaits(driver, used);
+            } finally {
+                driver.resume();
+            }
+            closing.get(30, TimeUnit.SECONDS);
+            assertThat(driver.left()).isEqualTo(before - 2);
+        }
+    }
+
+    @Test
+    void closingAGraphWaitsForItsLaunch() throws Exception {
+        PretendedDriver driver = PretendedDriver.get();
+        List<DeviceBuffer> buffers = new ArrayList<>();
+        try (Kernel kernel = kernel();
+                CudaStream stream = device.newStream()) {
+            control(kernel).stream(stream);
+            Forward forward = onDevice(buffers);
+            CudaGraph launched = CudaGraph.capture(stream, () -> kernel.forward(forward));
+            CudaGraph never = CudaGraph.capture(stream, () -> kernel.forward(forward));
+            Future<?> closing;
+            driver.pause();
+            try {
+                launched.launch(stream);
+                never.close();
+                closing = closingWaits(driver, launched);
+            } finally {
+                driver.resume();
+            }
+            closing.get(30, TimeUnit.SECONDS);
+        }
+        buffers.forEach(DeviceBuffer::close);
+    }
+
+    /** A call without a stream, or with memory of the host, is waited for by itself; whoever closes what it uses waits, too. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void closingWaitsForCallsThatWait(boolean onStream) throws Exception {
+        PretendedDriver driver = PretendedDriver.get();
+        List<DeviceBuffer> buffers = new ArrayList<>();
+        try (Kernel kernel = kernel();
+                CudaStream stream = device.newStream()) {
+            Forward forward = onDevice(buffers);
+            if (onStream) {
+                control(kernel).stream(stream);
+                // The GPU copies native memory after the call has begun; an array, before.
+                forward.input(Tensor.of(DType.F32, Arena.ofAuto().allocate(4 * 3 * 2 * 33, 4), 3, 2, 33));
+            }
+            DeviceBuffer used = buffers.getLast();
+            Future<?> closing;
+            Future<?> calling;
+            int before = driver.left();
+            driver.pause();
+            try {
+                calling = threads.submit(() -> kernel.forward(forward));
+                await("under way", () -> driver.waiting() == 1);
+                closing = threads.submit(used::close);
+                Thread.sleep(50);
+                assertThat(closing.isDone()).isFalse();
+                assertThat(driver.left()).isGreaterThanOrEqualTo(before);
+            } finally {
+                driver.resume();
+            }
+            calling.get(30, TimeUnit.SECONDS);
+            closing.get(30, TimeUnit.SECONDS);
+        }
+        buffers.forEach(DeviceBuffer::close);
+    }
+
+    /** Without memory pools, closing waits for the work on the memory itself. */
+    @Test
+    void freesWithoutPools() throws Exception {
+        PretendedDriver driver = PretendedDriver.get();
+        device.close();
+        // The pool goes with the last that has it.
+        awaitCollected("released", () -> driver.left() == 0);
+        driver.pools(false);
+        try (CudaDevice without = CudaDevice.open(0);
+                CudaStream stream = without.newStream()) {
+            DeviceBuffer buffer = without.allocate(SIZE);
+            Future<?> closing;
+            driver.pause();
+            try {
+                buffer.fill((byte) 1, stream);
+                closing = closingWaits(driver, buffer);
+            } finally {
+                driver.resume();
+            }
+            closing.get(30, TimeUnit.SECONDS);
+            assertThat(driver.deviceWaits()).isEqualTo(1);
+        } finally {
+            driver.pools(true);
+            driver.forgetDeviceWaits();
+        }
+        assertThat(driver.left()).isZero();
+    }
+
+    /** What another library captures meanwhile, no closing ends. */
+    @Test
+    void closesWhileOthersCapture() {
+        PretendedDriver driver = PretendedDriver.get();
+        CudaStream stream = device.newStream();
+        DeviceBuffer buffer = device.allocate(SIZE);
+        PinnedBuffer pinned = device.allocatePinned(SIZE);
+        Kernel kernel = kernel();
+        // Of arrays, for which the kernel has memory of its own.
+        kernel.forward(forward(Tensor.zeros(DType.F32, 3, 2, 33)));
+        buffer.copyFrom(pinned.segment(), 0, stream);
+        driver.beginCapture();
+        boolean ended;
+        try {
+            pinned.close();
+            buffer.close();
+            kernel.close();
+            stream.close();
+        } finally {
+            ended = driver.endCapture();
+        }
+        assertThat(ended).isFalse();
     }
 
     private static Forward forward(Tensor input) {

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -21,6 +20,9 @@ final class PretendedDriver {
     private final MethodHandle waiting;
     private final MethodHandle left;
     private final MethodHandle capture;
+    private final MethodHandle deviceWaits;
+    private final MethodHandle forgetDeviceWaits;
+    private final MethodHandle pools;
 
     private PretendedDriver(SymbolLookup driver) {
         pause = LINKER.downcallHandle(
@@ -31,14 +33,25 @@ final class PretendedDriver {
         capture = LINKER.downcallHandle(
                 driver.findOrThrow("pretended_capture"),
                 FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
+        deviceWaits = LINKER.downcallHandle(
+                driver.findOrThrow("pretended_device_waits"), FunctionDescriptor.of(ValueLayout.JAVA_INT));
+        forgetDeviceWaits =
+                LINKER.downcallHandle(driver.findOrThrow("pretended_forget_device_waits"), FunctionDescriptor.ofVoid());
+        pools = LINKER.downcallHandle(
+                driver.findOrThrow("pretended_pools"), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
     }
 
     /** The driver; the test is skipped where it is a real one. */
     static PretendedDriver get() {
+        Optional<PretendedDriver> driver = find();
+        assumeTrue(driver.isPresent(), "NVIDIA's own driver can't be paused");
+        return driver.orElseThrow();
+    }
+
+    /** The driver, unless it is a real one. */
+    static Optional<PretendedDriver> find() {
         SymbolLookup driver = SymbolLookup.libraryLookup("libcuda.so.1", Arena.global());
-        Optional<MemorySegment> pause = driver.find("pretended_pause");
-        assumeTrue(pause.isPresent(), "NVIDIA's own driver can't be paused");
-        return new PretendedDriver(driver);
+        return driver.find("pretended_pause").map(_ -> new PretendedDriver(driver));
     }
 
     /** Lets all work look as if it were under way. */
@@ -59,6 +72,21 @@ final class PretendedDriver {
     /** How many allocations, holds on the context, streams, events and graphs there are. */
     int left() {
         return call(left);
+    }
+
+    /** How often the whole device was waited for. */
+    int deviceWaits() {
+        return call(deviceWaits);
+    }
+
+    /** Counts them anew. */
+    void forgetDeviceWaits() {
+        call(forgetDeviceWaits);
+    }
+
+    /** Whether the device has memory pools, from the next time on that it is opened. */
+    void pools(boolean are) {
+        call(pools, are ? 1 : 0);
     }
 
     /** Begins a capture as of another library's thread, in the mode that forbids other threads what is unsafe. */

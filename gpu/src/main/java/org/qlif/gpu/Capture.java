@@ -4,13 +4,10 @@ package org.qlif.gpu;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /** A capture that is under way on this thread, and after it what the graph needs: the memory, kernels and tapes of the captured calls. */
-final class Capture {
+final class Capture implements UnderWay.Uses {
     private static final ThreadLocal<Capture> CURRENT = new ThreadLocal<>();
-    /** Captures share it; waiting for a whole device unasked, which would end them, excludes them. */
-    private static final ReentrantReadWriteLock CAPTURES = new ReentrantReadWriteLock();
 
     private final References memory = new References();
     private final References held = new References();
@@ -33,20 +30,9 @@ final class Capture {
         }
     }
 
-    /** Runs {@code work} while no capture of this library is under way. */
-    static void withoutCaptures(Runnable work) {
-        CAPTURES.writeLock().lock();
-        try {
-            work.run();
-        } finally {
-            CAPTURES.writeLock().unlock();
-        }
-    }
-
     /** Begins on this thread. */
     static Capture begin() {
         requireNone("a graph can't be captured");
-        CAPTURES.readLock().lock();
         Capture capture = new Capture();
         CURRENT.set(capture);
         return capture;
@@ -55,7 +41,6 @@ final class Capture {
     /** Ends on this thread. */
     void end() {
         CURRENT.remove();
-        CAPTURES.readLock().unlock();
         List<MemorySegment.Scope> all = new ArrayList<>();
         memory.forEach(scope -> all.add((MemorySegment.Scope) scope));
         scopes = all.toArray(scopes);
@@ -81,6 +66,16 @@ final class Capture {
             stream.keep(scope);
         }
         stream.kept();
+    }
+
+    @Override
+    public boolean includes(MemorySegment.Scope scope) {
+        for (MemorySegment.Scope each : scopes) {
+            if (each == scope) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Throws unless all of the memory is still there. */

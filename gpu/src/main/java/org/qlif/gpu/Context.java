@@ -46,6 +46,11 @@ final class Context implements AutoCloseable {
         return ordinal;
     }
 
+    /** The {@code CUdevice}. */
+    int device() {
+        return device;
+    }
+
     /** Whether {@code context} is this one's handle. */
     boolean is(long context) {
         return handle.address() == context;
@@ -76,15 +81,23 @@ final class Context implements AutoCloseable {
      * forbids it to all threads, which ends its capture unless this thread says that it knows what it does.
      */
     void callBesideCaptures(String function, IntSupplier call) {
+        besideCaptures(() -> Driver.check(call.getAsInt(), function));
+    }
+
+    /** As {@link #callBesideCaptures}, for several calls. */
+    void besideCaptures(Runnable calls) {
+        enter();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment mode = arena.allocate(cuda_h.C_INT);
             mode.set(cuda_h.C_INT, 0, cuda_h.CU_STREAM_CAPTURE_MODE_RELAXED());
             exchange(mode);
             try {
-                call(function, call);
+                calls.run();
             } finally {
                 exchange(mode);
             }
+        } finally {
+            leave();
         }
     }
 
@@ -112,6 +125,11 @@ final class Context implements AutoCloseable {
         return make(function, maker, this::call);
     }
 
+    /** As {@link #make}, whatever other threads capture. */
+    long makeBesideCaptures(String function, ToIntFunction<MemorySegment> maker) {
+        return make(function, maker, this::callBesideCaptures);
+    }
+
     private static long make(
             String function, ToIntFunction<MemorySegment> maker, BiConsumer<String, IntSupplier> caller) {
         try (Arena arena = Arena.ofConfined()) {
@@ -131,7 +149,7 @@ final class Context implements AutoCloseable {
     <T> T own(String function, ToIntFunction<MemorySegment> maker, Owner<T> owner) {
         Context hold = retain();
         try {
-            return owner.of(hold, make(function, maker, hold::callBesideCaptures));
+            return owner.of(hold, hold.makeBesideCaptures(function, maker));
         } catch (Throwable failure) {
             hold.close();
             throw failure;

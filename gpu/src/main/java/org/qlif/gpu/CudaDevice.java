@@ -4,6 +4,7 @@ package org.qlif.gpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DeviceUnavailableException;
@@ -28,21 +29,27 @@ public final class CudaDevice implements AutoCloseable {
     private final NativeDevice info;
     private final Hold hold;
 
-    private CudaDevice(Device device, NativeDevice info, Context context) {
+    private CudaDevice(Device device, NativeDevice info, Hold hold) {
         this.device = device;
         this.info = info;
-        this.hold = new Hold(context);
+        this.hold = hold;
         hold.releaseAfter(this);
     }
 
     /** All that a device owns. */
     private static final class Hold extends Resource {
+        /** So that it is not made anew for each buffer. */
+        private final DevicePool pool;
+
         Hold(Context context) {
             super("device", context);
+            this.pool = DevicePool.retain(context.ordinal());
         }
 
         @Override
-        void release(boolean forgotten) {}
+        void release(@Nullable Arena closed) {
+            pool.close();
+        }
     }
 
     /** Calls a function on the context, which stays until it returns. */
@@ -68,7 +75,14 @@ public final class CudaDevice implements AutoCloseable {
         Device device = CudaBackend.cuda(ordinal);
         // Throws with the reason if it can't run.
         Devices.resolve(device);
-        return new CudaDevice(device, NativeDevice.describe(ordinal), Context.retain(ordinal));
+        NativeDevice info = NativeDevice.describe(ordinal);
+        Context context = Context.retain(ordinal);
+        try {
+            return new CudaDevice(device, info, new Hold(context));
+        } catch (Throwable failure) {
+            context.close();
+            throw failure;
+        }
     }
 
     /** The device's name among this library's. */

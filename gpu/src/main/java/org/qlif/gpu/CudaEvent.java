@@ -44,7 +44,7 @@ public final class CudaEvent implements AutoCloseable {
         }
 
         @Override
-        void release(boolean forgotten) {
+        void release(@Nullable Arena closed) {
             context().call("cuEventDestroy", () -> cuda_h.cuEventDestroy_v2(handle));
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.gpu;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -40,8 +41,8 @@ public final class CudaGraph implements AutoCloseable {
     private static final class Executable extends Resource {
         private final MemorySegment handle;
         private final Capture capture;
-        /** Where it was launched last; null if it never was. */
-        private volatile @Nullable CudaStream last;
+        /** Recorded behind each launch; NULL if there was none. */
+        private MemorySegment launched = MemorySegment.NULL;
 
         Executable(Context hold, MemorySegment handle, Capture capture) {
             super("graph", hold);
@@ -50,12 +51,12 @@ public final class CudaGraph implements AutoCloseable {
         }
 
         @Override
-        void release(boolean forgotten) {
+        void release(@Nullable Arena closed) {
             try {
                 context().call("cuGraphExecDestroy", () -> cuda_h.cuGraphExecDestroy(handle));
             } finally {
                 try {
-                    awaitLaunches(forgotten);
+                    context().besideCaptures(this::awaitLaunches);
                 } finally {
                     // Those that were closed before are freed now.
                     capture.letGo();
@@ -64,16 +65,25 @@ public final class CudaGraph implements AutoCloseable {
         }
 
         /** CUDA does launches of a graph one after another, so the last is all there is to wait for. */
-        private void awaitLaunches(boolean forgotten) {
-            CudaStream stream = last;
-            if (stream == null || stream.synchronizeIfThere(forgotten)) {
+        private synchronized void awaitLaunches() {
+            if (launched.address() == 0) {
                 return;
             }
-            Runnable all = () -> context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
-            if (forgotten) {
-                Capture.withoutCaptures(all);
-            } else {
-                all.run();
+            try {
+                Driver.check(cuda_h.cuEventSynchronize(launched), "cuEventSynchronize");
+            } finally {
+                Driver.check(cuda_h.cuEventDestroy_v2(launched), "cuEventDestroy");
+            }
+        }
+
+        /** Launches it on a stream that is in use. */
+        synchronized void launch(MemorySegment stream) {
+            if (launched.address() == 0) {
+                launched = InFlight.newEvent();
+            }
+            Driver.check(cuda_h.cuGraphLaunch(handle, stream), "cuGraphLaunch");
+            if (Capture.current() == null) {
+                Driver.check(cuda_h.cuEventRecord(launched, stream), "cuEventRecord");
             }
         }
     }
@@ -83,8 +93,8 @@ public final class CudaGraph implements AutoCloseable {
      * that are set to the stream and whose scratch memory is reserved ({@link CudaKernel#reserve}), on tensors in the GPU's memory.
      *
      * <p>Call it from a platform thread: a capture must end on the thread of the operating system that began it. Until it returns, {@code
-     * work} must not open or close kernels, tapes or buffers or reserve, and no thread may close a buffer or kernel of this GPU, lend it
-     * memory of the host, or use its default stream. Other threads may open kernels, open and close tapes, and reserve.
+     * work} must not open or close kernels, tapes or buffers or reserve, and no thread may lend this GPU memory of the host or use its
+     * default stream. Other threads may open and close kernels, tapes and buffers, and reserve.
      *
      * @throws IllegalStateException if a call lends memory of the host, or {@code work} closes what is captured
      * @throws org.qlif.NativeException if something was done that can't be captured, such as waiting for the stream
@@ -175,14 +185,18 @@ public final class CudaGraph implements AutoCloseable {
         executable.enter();
         try {
             stream.enter();
+            UnderWay.begin(executable.capture);
             try {
                 executable.capture.requireAlive();
-                executable
-                        .context()
-                        .call("cuGraphLaunch", () -> cuda_h.cuGraphLaunch(executable.handle, stream.handle()));
-                executable.last = stream;
+                executable.context().enter();
+                try {
+                    executable.launch(stream.handle());
+                } finally {
+                    executable.context().leave();
+                }
                 executable.capture.launched(stream);
             } finally {
+                UnderWay.end(executable.capture);
                 stream.exit();
             }
         } finally {

@@ -6,6 +6,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.qlif.DType;
 import org.qlif.Device;
+import org.qlif.NativeException;
 import org.qlif.NeuronConfig;
 import org.qlif.NeuronParameter;
 import org.qlif.Parameters;
@@ -16,7 +17,7 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
 final class CudaSite implements NativeKernel.Site {
     private final Device device;
     private final Context context;
-    private final CudaStaging staging = new CudaStaging();
+    private final CudaStaging staging;
     /** The caller's, or null for the default stream. */
     private volatile @Nullable CudaStream stream;
 
@@ -27,6 +28,7 @@ final class CudaSite implements NativeKernel.Site {
     CudaSite(Device device, int ordinal) {
         this.device = device;
         this.context = Context.retain(ordinal);
+        this.staging = new CudaStaging(ordinal);
     }
 
     @Override
@@ -88,12 +90,25 @@ final class CudaSite implements NativeKernel.Site {
                             "this call is captured into a graph, and the kernel checks parameters, which"
                                     + " waits for the GPU; expected checkParameters(false)");
                 }
-                Tensor copy = Tensor.zeros(DType.F32, tensor.shape());
-                staging.download(tensor.address(), copy);
-                copies.set(parameter, copy);
+                copies.set(parameter, copy(tensor));
             }
         }
         return copies;
+    }
+
+    private Tensor copy(Tensor tensor) {
+        Tensor copy = Tensor.zeros(DType.F32, tensor.shape());
+        UnderWay.Uses call = tensor.memory().scope()::equals;
+        UnderWay.begin(call);
+        try {
+            if (!tensor.memory().scope().isAlive()) {
+                throw new IllegalStateException("a parameter's memory is closed");
+            }
+            staging.download(tensor.address(), copy);
+        } finally {
+            UnderWay.end(call);
+        }
+        return copy;
     }
 
     @Override
@@ -114,6 +129,11 @@ final class CudaSite implements NativeKernel.Site {
             cuda_h.cuStreamSynchronize(staging.stream());
         } else {
             keep(entered, called, tape);
+            try {
+                entered.kept();
+            } catch (NativeException another) {
+                // As above.
+            }
         }
     }
 
@@ -167,12 +187,7 @@ final class CudaSite implements NativeKernel.Site {
     @Override
     public void close() {
         try (context) {
-            context.enter();
-            try {
-                staging.close();
-            } finally {
-                context.leave();
-            }
+            context.besideCaptures(staging::close);
         }
     }
 

@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.gpu;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 import org.qlif.Tensor;
-import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
  * On a GPU, its own memory is reached as it lies, and the host's is copied on the stream of the call. All methods but {@link
  * #direct} are called with the device's context current.
  */
 final class CudaStaging extends Staging {
+    private final int ordinal;
     private final Transfer transfer = new Transfer();
     private MemorySegment stream = MemorySegment.NULL;
     private boolean mayCapture;
     private boolean loaded;
+    private boolean underWay;
+    /** Where scratch memory comes from; null until some is needed. */
+    private @Nullable DevicePool pool;
+
     private long scratch;
     private long size;
+
+    /** For calls on device {@code ordinal}. */
+    CudaStaging(int ordinal) {
+        this.ordinal = ordinal;
+    }
 
     /** Sets the stream of the next call, and whether it can be one that is being captured. */
     void stream(MemorySegment handle, boolean mayCapture) {
@@ -44,7 +53,18 @@ final class CudaStaging extends Staging {
             }
             loaded = true;
         }
+        UnderWay.begin(holds());
+        underWay = true;
         super.load();
+    }
+
+    @Override
+    void clear() {
+        if (underWay) {
+            underWay = false;
+            UnderWay.end(holds());
+        }
+        super.clear();
     }
 
     @Override
@@ -55,14 +75,13 @@ final class CudaStaging extends Staging {
     @Override
     long scratch(long bytes) {
         if (bytes > size) {
-            // First: two of them may not fit. It waits for the device, so no earlier call still uses it.
-            free();
-            try (Arena arena = Arena.ofConfined()) {
-                MemorySegment out = arena.allocate(cuda_h.C_LONG_LONG);
-                Driver.check(cuda_h.cuMemAlloc_v2(out, bytes), "cuMemAlloc of " + bytes + " bytes");
-                scratch = out.get(cuda_h.C_LONG_LONG, 0);
-                size = bytes;
+            if (pool == null) {
+                pool = DevicePool.retain(ordinal);
             }
+            // First: two of them may not fit. Calls that copy are waited for, so no earlier one still uses it.
+            free();
+            scratch = pool.allocate(bytes);
+            size = bytes;
         }
         return scratch;
     }
@@ -78,11 +97,11 @@ final class CudaStaging extends Staging {
     }
 
     private void free() {
-        if (size > 0) {
+        if (size > 0 && pool != null) {
             long address = scratch;
             scratch = 0;
             size = 0;
-            Driver.check(cuda_h.cuMemFree_v2(address), "cuMemFree");
+            pool.free(address, null);
         }
     }
 
@@ -90,6 +109,10 @@ final class CudaStaging extends Staging {
     public void close() {
         try (transfer) {
             free();
+        } finally {
+            if (pool != null) {
+                pool.close();
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ package org.qlif.gpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.qlif.Device;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
@@ -51,22 +52,14 @@ public final class CudaStream implements AutoCloseable {
         }
 
         @Override
-        void release(boolean forgotten) {
-            if (forgotten && !own && !inFlight.isEmpty()) {
-                // Its owner may have destroyed it.
-                Capture.withoutCaptures(() -> context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize));
-                inFlight.done(inFlight.uses());
-            }
-            context().enter();
-            try {
-                inFlight.await();
-            } finally {
+        void release(@Nullable Arena closed) {
+            context().besideCaptures(() -> {
                 try {
-                    destroy();
+                    inFlight.await();
                 } finally {
-                    context().leave();
+                    destroy();
                 }
-            }
+            });
         }
 
         private void destroy() {
@@ -82,9 +75,15 @@ public final class CudaStream implements AutoCloseable {
 
     static CudaStream create(Device device, Context context) {
         return context.own(
-                "cuStreamCreate",
-                out -> cuda_h.cuStreamCreate(out, cuda_h.CU_STREAM_DEFAULT()),
-                (hold, made) -> new CudaStream(device, new Queue(hold, MemorySegment.ofAddress(made), true)));
+                "cuStreamCreate", out -> cuda_h.cuStreamCreate(out, cuda_h.CU_STREAM_DEFAULT()), (hold, made) -> {
+                    MemorySegment handle = MemorySegment.ofAddress(made);
+                    try {
+                        return new CudaStream(device, new Queue(hold, handle, true));
+                    } catch (Throwable failure) {
+                        hold.call("cuStreamDestroy", () -> cuda_h.cuStreamDestroy_v2(handle));
+                        throw failure;
+                    }
+                });
     }
 
     static CudaStream wrap(Device device, Context context, long address) {
@@ -172,24 +171,6 @@ public final class CudaStream implements AutoCloseable {
             queue.inFlight.done(uses);
         } finally {
             queue.exit(this);
-        }
-    }
-
-    /**
-     * Waits for all work on the stream, unless it is closed, or is another owner's who may have destroyed it since callers forgot about
-     * it.
-     *
-     * @return whether it did
-     */
-    boolean synchronizeIfThere(boolean forgotten) {
-        if (forgotten && !queue.own) {
-            return false;
-        }
-        try {
-            synchronize();
-            return true;
-        } catch (IllegalStateException closed) {
-            return false;
         }
     }
 

@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.Tensor;
@@ -47,22 +48,24 @@ public final class DeviceBuffer implements AutoCloseable {
 
     /** What a buffer owns. */
     private static final class Allocation extends Resource {
+        private final DevicePool pool;
         private final long address;
 
-        Allocation(Context hold, long address) {
+        /** Takes over both holds. */
+        Allocation(Context hold, DevicePool pool, long address) {
             super("buffer", hold);
+            this.pool = pool;
             this.address = address;
         }
 
         @Override
-        void release(boolean forgotten) {
-            try {
-                if (!forgotten) {
-                    context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
+        void release(@Nullable Arena closed) {
+            try (pool) {
+                MemorySegment.Scope scope = closed == null ? null : closed.scope();
+                if (scope != null) {
+                    UnderWay.await(scope);
                 }
-            } finally {
-                // Waits for the device by itself, too, but is not promised to.
-                context().callBesideCaptures("cuMemFree", () -> cuda_h.cuMemFree_v2(address));
+                pool.free(address, scope);
             }
         }
     }
@@ -71,11 +74,21 @@ public final class DeviceBuffer implements AutoCloseable {
         if (size < 0) {
             throw new IllegalArgumentException("size: got " + size + ", expected at least 0");
         }
-        // CUDA has no empty allocations.
-        return context.own(
-                "cuMemAlloc of " + size + " bytes",
-                out -> cuda_h.cuMemAlloc_v2(out, Math.max(size, 1)),
-                (hold, made) -> new DeviceBuffer(device, new Allocation(hold, made), size));
+        Context hold = context.retain();
+        try {
+            DevicePool pool = DevicePool.retain(context.ordinal());
+            try {
+                // CUDA has no empty allocations.
+                long made = pool.allocate(Math.max(size, 1));
+                return new DeviceBuffer(device, new Allocation(hold, pool, made), size);
+            } catch (Throwable failure) {
+                pool.close();
+                throw failure;
+            }
+        } catch (Throwable failure) {
+            hold.close();
+            throw failure;
+        }
     }
 
     /** The device whose memory it is. */
@@ -259,15 +272,19 @@ public final class DeviceBuffer implements AutoCloseable {
     /** Adds work on this buffer and {@code other} memory to {@code stream}, which keeps both. */
     private void use(CudaStream stream, MemorySegment other, Runnable work) {
         Objects.requireNonNull(stream, "stream");
+        MemorySegment.Scope scope = other.scope();
+        UnderWay.Uses call = scope::equals;
         allocation.enter();
         try {
             stream.enter();
+            UnderWay.begin(call);
             try {
                 work.run();
                 stream.keep(memory.scope());
-                stream.keep(other.scope());
+                stream.keep(scope);
                 stream.kept();
             } finally {
+                UnderWay.end(call);
                 stream.exit();
             }
         } finally {
@@ -327,9 +344,9 @@ public final class DeviceBuffer implements AutoCloseable {
     }
 
     /**
-     * Frees the memory, after waiting for calls that use it, and for all work of the device: what is still queued on it is done first. Its
-     * tensors are refused from then on. Closing twice is harmless. A graph that uses it can't be launched any more. Not while another
-     * thread captures a stream of the GPU ({@link CudaGraph#capture}): the wait ends the capture.
+     * Frees the memory, after waiting for calls that use it. What {@link CudaStream streams} have still queued on it is done first, for
+     * which the GPU waits and this call does not. Work on its {@link #address()} that other libraries have queued must be done. Its
+     * tensors are refused from then on. Closing twice is harmless. A graph that uses it can't be launched any more.
      *
      * @throws IllegalStateException in the work that a graph captures; nothing is changed
      */

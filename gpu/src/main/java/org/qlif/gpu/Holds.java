@@ -10,7 +10,7 @@ import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
 
 /** What one call keeps open: a segment of each arena that it lends memory of. Allocates nothing after it was made. */
-final class Holds {
+final class Holds implements UnderWay.Uses {
     /** Of a backward call, if each of its tensors is in an arena of its own: what both calls read, and the gradients. */
     static final int MOST;
 
@@ -77,6 +77,16 @@ final class Holds {
     /** The scope of an arena, by number. */
     MemorySegment.Scope scope(int index) {
         return Objects.requireNonNull(scopes[index]);
+    }
+
+    @Override
+    public boolean includes(MemorySegment.Scope scope) {
+        for (int i = 0; i < count; i++) {
+            if (scopes[i] == scope) {
+                return true;
+            }
+        }
+        return false;
     }
 
     void clear() {

@@ -4,6 +4,7 @@ package org.qlif.gpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import org.jspecify.annotations.Nullable;
 import org.qlif.DType;
 import org.qlif.Tensor;
 import org.qlif.gpu.ffi.cuda.cuda_h;
@@ -44,14 +45,17 @@ public final class PinnedBuffer implements AutoCloseable {
         }
 
         @Override
-        void release(boolean forgotten) {
-            try {
-                if (!forgotten) {
-                    context().call("cuCtxSynchronize", cuda_h::cuCtxSynchronize);
+        void release(@Nullable Arena closed) {
+            context().besideCaptures(() -> {
+                try {
+                    if (closed != null) {
+                        UnderWay.await(closed.scope());
+                        InFlight.await(closed.scope());
+                    }
+                } finally {
+                    Driver.check(cuda_h.cuMemFreeHost(address), "cuMemFreeHost");
                 }
-            } finally {
-                context().callBesideCaptures("cuMemFreeHost", () -> cuda_h.cuMemFreeHost(address));
-            }
+            });
         }
     }
 
@@ -94,8 +98,8 @@ public final class PinnedBuffer implements AutoCloseable {
     }
 
     /**
-     * Frees the memory, after waiting for calls that use it and for all work of the device. Closing twice is harmless. Not while another
-     * thread captures a stream of the GPU ({@link CudaGraph#capture}): the wait ends the capture.
+     * Frees the memory, after waiting for calls that use it and for the work that {@link CudaStream streams} keep it for. Work of other
+     * libraries on it must be done. Closing twice is harmless.
      *
      * @throws IllegalStateException in the work that a graph captures; nothing is changed
      */

@@ -32,11 +32,15 @@ final class References {
         }
     }
 
+    private static int place(Object object, int last) {
+        // Spread, since identity hash codes of neighbours may differ in few bits.
+        return System.identityHashCode(object) * 0x9E3779B9 >>> 8 & last;
+    }
+
     /** Whether it was not there. */
     private boolean put(Object object) {
         int last = table.length - 1;
-        // Spread, since identity hash codes of neighbours may differ in few bits.
-        int i = System.identityHashCode(object) * 0x9E3779B9 >>> 8 & last;
+        int i = place(object, last);
         while (table[i] != null) {
             if (table[i] == object) {
                 return false;
@@ -45,6 +49,18 @@ final class References {
         }
         table[i] = object;
         return true;
+    }
+
+    boolean contains(Object object) {
+        int last = table.length - 1;
+        int i = place(object, last);
+        while (table[i] != null) {
+            if (table[i] == object) {
+                return true;
+            }
+            i = i + 1 & last;
+        }
+        return false;
     }
 
     void forEach(Consumer<Object> action) {

@@ -62,10 +62,10 @@ abstract class Resource {
     /**
      * Frees what was made, everything even if the first of it fails. What has to be waited for is waited for.
      *
-     * @param forgotten whether the owner is unreachable: then no call can use it any more, and whatever would disturb another thread, such
-     *     as to wait for the whole device, is not done
+     * @param closed the arena that was closed with the owner, whose memory work may still use; null if there is none, or if the owner was
+     *     forgotten, when no work uses its memory
      */
-    abstract void release(boolean forgotten);
+    abstract void release(@Nullable Arena closed);
 
     /** As {@link #close(Arena)}, without an arena. */
     final void close() {
@@ -81,7 +81,7 @@ abstract class Resource {
                         closeOnceUnused(arena);
                     }
                 } finally {
-                    release(false);
+                    release(arena);
                 }
             } finally {
                 ended();
@@ -102,7 +102,7 @@ abstract class Resource {
             return;
         }
         try (context) {
-            release(true);
+            release(null);
         } catch (RuntimeException failure) {
             // Nobody else would hear of it.
             Logger log = System.getLogger("org.qlif");

@@ -43,6 +43,15 @@ public class cuda_h extends cuda_h$shared {
     public static int CU_STREAM_DEFAULT() {
         return CU_STREAM_DEFAULT;
     }
+    private static final int CU_STREAM_NON_BLOCKING = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum CUstream_flags_enum.CU_STREAM_NON_BLOCKING = 1
+     * }
+     */
+    public static int CU_STREAM_NON_BLOCKING() {
+        return CU_STREAM_NON_BLOCKING;
+    }
     private static final int CU_EVENT_DEFAULT = (int)0L;
     /**
      * {@snippet lang=c :
@@ -51,6 +60,24 @@ public class cuda_h extends cuda_h$shared {
      */
     public static int CU_EVENT_DEFAULT() {
         return CU_EVENT_DEFAULT;
+    }
+    private static final int CU_EVENT_DISABLE_TIMING = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum CUevent_flags_enum.CU_EVENT_DISABLE_TIMING = 2
+     * }
+     */
+    public static int CU_EVENT_DISABLE_TIMING() {
+        return CU_EVENT_DISABLE_TIMING;
+    }
+    private static final int CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED = (int)115L;
+    /**
+     * {@snippet lang=c :
+     * enum CUdevice_attribute_enum.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED = 115
+     * }
+     */
+    public static int CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED() {
+        return CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED;
     }
     private static final int CU_POINTER_ATTRIBUTE_MEMORY_TYPE = (int)2L;
     /**
@@ -539,6 +566,68 @@ public class cuda_h extends cuda_h$shared {
         }
     }
 
+    private static class cuDeviceGetAttribute {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cuda_h.C_INT,
+            cuda_h.C_POINTER,
+            cuda_h.C_INT,
+            cuda_h.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuDeviceGetAttribute");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetAttribute(int *pi, CUdevice_attribute attrib, CUdevice dev)
+     * }
+     */
+    public static FunctionDescriptor cuDeviceGetAttribute$descriptor() {
+        return cuDeviceGetAttribute.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetAttribute(int *pi, CUdevice_attribute attrib, CUdevice dev)
+     * }
+     */
+    public static MethodHandle cuDeviceGetAttribute$handle() {
+        return cuDeviceGetAttribute.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetAttribute(int *pi, CUdevice_attribute attrib, CUdevice dev)
+     * }
+     */
+    public static MemorySegment cuDeviceGetAttribute$address() {
+        return cuDeviceGetAttribute.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuDeviceGetAttribute(int *pi, CUdevice_attribute attrib, CUdevice dev)
+     * }
+     */
+    public static int cuDeviceGetAttribute(MemorySegment pi, int attrib, int dev) {
+        var mh$ = cuDeviceGetAttribute.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuDeviceGetAttribute", pi, attrib, dev);
+            }
+            return (int)mh$.invokeExact(pi, attrib, dev);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class cuDevicePrimaryCtxRetain {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             cuda_h.C_INT,
@@ -773,64 +862,6 @@ public class cuda_h extends cuda_h$shared {
                 traceDowncall("cuCtxPopCurrent_v2", pctx);
             }
             return (int)mh$.invokeExact(pctx);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
-    private static class cuCtxSynchronize {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            cuda_h.C_INT    );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuCtxSynchronize");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * CUresult cuCtxSynchronize()
-     * }
-     */
-    public static FunctionDescriptor cuCtxSynchronize$descriptor() {
-        return cuCtxSynchronize.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * CUresult cuCtxSynchronize()
-     * }
-     */
-    public static MethodHandle cuCtxSynchronize$handle() {
-        return cuCtxSynchronize.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * CUresult cuCtxSynchronize()
-     * }
-     */
-    public static MemorySegment cuCtxSynchronize$address() {
-        return cuCtxSynchronize.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * CUresult cuCtxSynchronize()
-     * }
-     */
-    public static int cuCtxSynchronize() {
-        var mh$ = cuCtxSynchronize.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("cuCtxSynchronize");
-            }
-            return (int)mh$.invokeExact();
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1387,6 +1418,129 @@ public class cuda_h extends cuda_h$shared {
                 traceDowncall("cuMemsetD8Async", dstDevice, uc, N, hStream);
             }
             return (int)mh$.invokeExact(dstDevice, uc, N, hStream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemFreeAsync {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cuda_h.C_INT,
+            cuda_h.C_LONG_LONG,
+            cuda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemFreeAsync");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream)
+     * }
+     */
+    public static FunctionDescriptor cuMemFreeAsync$descriptor() {
+        return cuMemFreeAsync.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream)
+     * }
+     */
+    public static MethodHandle cuMemFreeAsync$handle() {
+        return cuMemFreeAsync.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream)
+     * }
+     */
+    public static MemorySegment cuMemFreeAsync$address() {
+        return cuMemFreeAsync.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream)
+     * }
+     */
+    public static int cuMemFreeAsync(long dptr, MemorySegment hStream) {
+        var mh$ = cuMemFreeAsync.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemFreeAsync", dptr, hStream);
+            }
+            return (int)mh$.invokeExact(dptr, hStream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class cuMemAllocAsync {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            cuda_h.C_INT,
+            cuda_h.C_POINTER,
+            cuda_h.C_LONG,
+            cuda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("cuMemAllocAsync");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * CUresult cuMemAllocAsync(CUdeviceptr *dptr, size_t bytesize, CUstream hStream)
+     * }
+     */
+    public static FunctionDescriptor cuMemAllocAsync$descriptor() {
+        return cuMemAllocAsync.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * CUresult cuMemAllocAsync(CUdeviceptr *dptr, size_t bytesize, CUstream hStream)
+     * }
+     */
+    public static MethodHandle cuMemAllocAsync$handle() {
+        return cuMemAllocAsync.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * CUresult cuMemAllocAsync(CUdeviceptr *dptr, size_t bytesize, CUstream hStream)
+     * }
+     */
+    public static MemorySegment cuMemAllocAsync$address() {
+        return cuMemAllocAsync.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * CUresult cuMemAllocAsync(CUdeviceptr *dptr, size_t bytesize, CUstream hStream)
+     * }
+     */
+    public static int cuMemAllocAsync(MemorySegment dptr, long bytesize, MemorySegment hStream) {
+        var mh$ = cuMemAllocAsync.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("cuMemAllocAsync", dptr, bytesize, hStream);
+            }
+            return (int)mh$.invokeExact(dptr, bytesize, hStream);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
