@@ -642,11 +642,22 @@ struct ForwardThread {
   }
 };
 
+/** As forwardBlocks, for a kernel of any call: where the compiler, left alone, takes so few registers that it spills. */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+constexpr int ANY_BLOCKS = 12;
+#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+constexpr int ANY_BLOCKS = 10;
+#else
+constexpr int ANY_BLOCKS = 0;
+#endif
+
 /**
  * Blocks that a multiprocessor is to hold, which says how many registers a thread may have; 0 leaves it to the compiler. With a tape it would
  * spill to hold 12.
  */
-constexpr int forwardBlocks(Use use) { return use == Use::TAPED_BYTES || use == Use::TAPED_VALUES ? 10 : 0; }
+constexpr int forwardBlocks(Use use) {
+  return use == Use::TAPED_BYTES || use == Use::TAPED_VALUES ? 10 : use == Use::ANY ? ANY_BLOCKS : 0;
+}
 
 template <class Model, class S, int TYPE, Use USE, bool KEYED>
 __global__ void __launch_bounds__(FORWARD_THREADS, forwardBlocks(USE)) forwardKernel(const __grid_constant__ CudaForward<Model> call) {
