@@ -2,6 +2,7 @@
 """QLIF, QLIFLayer and LIF: the interface of the public package, streaming and fused runs, modulation, homeostasis, refusals."""
 
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -476,6 +477,84 @@ def test_inputs_of_16_bits(make, kind):
     compiled = torch.compile(layer, backend="eager", fullgraph=True)
     torch.manual_seed(0)
     assert torch.equal(compiled(narrow)[0], results[0][0])
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **more: QLIFLayer(5, **more),
+        lambda **more: QLIFLayer(5, noise_std=0.0, **more),
+        lambda **more: LIF(5, alpha=10.0, learnable=("v_th",), **more),
+    ],
+    ids=["noise", "no noise", "LIF"],
+)
+def test_spike_values_of_16_bits(make, kind):
+    """Spikes and potentials keep their bits. Spike values are rounded, and without potentials on the tape nothing else is."""
+    layers = make(), make(dtype=kind)
+    upstream = current(1).to(kind)
+    results, gradients = [], []
+    for layer in layers:
+        torch.manual_seed(0)
+        input = current().to(kind).requires_grad_()
+        spikes, voltages = layer(input)
+        layer.spike_values.backward(upstream.to(layer.spike_values.dtype))
+        results.append((spikes, voltages, layer.spike_values))
+        gradients.append([input.grad, *(each.grad for each in layer.parameters() if each.grad is not None)])
+    (spikes, voltages, values), (narrow_spikes, narrow_voltages, narrow_values) = results
+    assert torch.equal(spikes, narrow_spikes) and torch.equal(voltages, narrow_voltages)
+    assert values.dtype == torch.float32 and narrow_values.dtype == kind and torch.equal(values.to(kind), narrow_values)
+    assert gradients[0][0].dtype == gradients[1][0].dtype == kind and gradients[0][0].any()
+    exact = isinstance(layers[0], LIF) or not layers[0].qlifs.config.draws_normals
+    for wide, narrow in zip(*gradients):
+        assert torch.equal(wide, narrow) if exact else torch.isfinite(narrow).all()
+    copied = pickle.loads(pickle.dumps(layers[1]))
+    compiled = torch.compile(copied, backend="aot_eager", fullgraph=True)
+    torch.manual_seed(0)
+    compiled(current().to(kind))
+    assert torch.equal(copied.spike_values, narrow_values)
+
+
+def test_tape_of_16_bits():
+    """The gradients are those of the core with such a tape, and the tape is smaller."""
+    config = qlif.QlifConfig()
+    input = current()
+    parameters = {name: torch.full((1,), config.parameter_default(name)) for name in config._model().parameters}
+    for kind, record in ((torch.float16, "voltage-fp16"), (torch.bfloat16, "voltage-bf16")):
+        sizes = []
+        for dtype in (None, torch.float32, kind):
+            asked = input.clone().requires_grad_()
+            made = torch.ops.qlif.run(
+                asked, list(parameters.values()), None, None, torch.tensor([5, 0, 0, 0]), None, None, None, str(config), 0,
+                dtype=dtype,
+            )  # fmt: skip
+            assert made[1].dtype == (dtype or torch.float32)
+            made[1].sum().backward()
+            sizes.append(made[-1].numel())
+        assert sizes[0] == sizes[1] > 1.7 * sizes[2]
+        run = qlif.forward(config, input.numpy(), seed=5, record=record)
+        expected = qlif.backward(config, run, grad_spike_values=np.ones(input.shape, np.float32))
+        assert np.array_equal(asked.grad.numpy(), expected.input)
+
+
+def test_steps_of_16_bits():
+    neurons = QLIF(5, dtype=torch.bfloat16)
+    neurons.resize(current().shape[1])
+    neurons(current()[0])
+    assert neurons.spike_values.dtype == torch.bfloat16 and neurons.V.dtype == torch.float32
+    assert neurons.state_dict()["spike_values"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("make", [QLIF, QLIFLayer, LIF])
+def test_refuses_other_types_of_spike_values(make):
+    for dtype in (torch.float64, "float16"):
+        with pytest.raises(ArgumentError, match="dtype: got "):
+            make(5, dtype=dtype)
+    with pytest.raises(ValueError, match="dtype: got "):
+        torch.ops.qlif.run(
+            current(), [torch.ones(1)] * 5, None, None, torch.zeros(4, dtype=torch.int64), None, None, None,
+            str(qlif.QlifConfig()), 0, dtype=torch.float64,
+        )  # fmt: skip
 
 
 def test_lif():

@@ -4,7 +4,8 @@ same results.
 
 qlif::run does all steps of a batch; its autograd calls qlif::run_backward. State is one tensor (S, B, N), in the order
 of the model's variables; the tape is plain memory that PyTorch owns. draws is four int64 on the CPU: seed, stream,
-first step, element offset. Both take a configuration as its text.
+first step, element offset. Both take a configuration as its text. dtype: of the spike values, of their gradient and of the
+potentials on the tape; None: float32.
 
 The environment variable QLIF_OPERATOR insists on one kind: cpp or python.
 """
@@ -30,11 +31,11 @@ from . import _build
 # As operator.cpp has them.
 _SCHEMAS = {
     "run": "(Tensor input, Tensor[] parameters, Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, "
-    "Tensor? uniforms, Tensor? normals, str config, int traces, bool record=False) -> (Tensor spikes, Tensor spike_values, "
-    "Tensor voltages, Tensor state, Tensor traces, Tensor draws, Tensor tape)",
+    "Tensor? uniforms, Tensor? normals, str config, int traces, bool record=False, ScalarType? dtype=None) -> (Tensor spikes, "
+    "Tensor spike_values, Tensor voltages, Tensor state, Tensor traces, Tensor draws, Tensor tape)",
     "run_backward": "(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, "
     "Tensor[] parameters, Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, "
-    "Tensor? normals, Tensor tape, str config, int wanted) -> Tensor[]",
+    "Tensor? normals, Tensor tape, str config, int wanted, ScalarType? dtype=None) -> Tensor[]",
     "linear": "(Tensor input, Tensor weight, Tensor? bias, SymInt rows=0) -> Tensor",
     "linear_backward": "(Tensor grad_output, Tensor input, Tensor weight, int wanted) -> Tensor[]",
     "start": "(Tensor after, Generator? generator=None) -> Tensor",
@@ -49,8 +50,10 @@ WANTED_MODULATION = 2
 WANTED_STATE = 4
 WANTED_PARAMETERS = 8
 
-# The types of 16 bits that an input may have, and its gradient then has. All else is float32.
+# The types of 16 bits that an input may have, and its gradient then has, and spike values may have. All else is float32.
 NARROW = (torch.float16, torch.bfloat16)
+# The tape that has potentials of a type.
+_RECORDS = {torch.float16: "voltage-fp16", torch.bfloat16: "voltage-bf16"}
 
 LINEAR_INPUT = 1
 LINEAR_WEIGHT = 2
@@ -80,43 +83,46 @@ def _model(text: str) -> _Model:
     return _Model(config, len(config._model().variables), config.draws_normals)
 
 
-def _tape_bytes(model: _Model, shape: Sequence[Any], host: bool) -> Any:
+def _tape_bytes(model: _Model, shape: Sequence[Any], host: bool, dtype: Optional[torch.dtype]) -> Any:
     """The formula of operator.cpp, for extents that may be symbols."""
     steps, batch, neurons = shape
     elements = batch * neurons
     checkpoints = torch.sym_max((steps + native.SEGMENT - 1) // native.SEGMENT - 1, 0)
-    kept = (steps if model.normals else 0) + checkpoints * model.variables
+    # Of an element, in bytes.
+    kept = (steps * (2 if dtype in NARROW else 4) if model.normals else 0) + 4 * checkpoints * model.variables
     if host:
-        return (elements + 63) // 64 * (256 * kept + 8 * steps)
-    return elements * 4 * (kept + (steps + 31) // 32) + 768
+        return (elements + 63) // 64 * (64 * kept + 8 * steps)
+    return elements * (kept + 4 * ((steps + 31) // 32)) + 768
 
 
 # ---------------------------------------------------------------- shapes of results, for tracing
 
 
-def _fake_run(input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False):
+def _fake_run(
+    input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False, dtype=None
+):
     model = _model(config)
     torch._check_value(input.dim() == 3, lambda: f"input: got the shape {tuple(input.shape)}, expected (T, B, N)")
     shape = list(input.shape)
     host = input.device.type == "cpu"
     return (
         input.new_empty(shape, dtype=torch.bool),
-        input.new_empty(shape, dtype=torch.float32),
+        input.new_empty(shape, dtype=dtype or torch.float32),
         input.new_empty(shape, dtype=torch.float32),
         input.new_empty([model.variables, *shape[1:]], dtype=torch.float32),
         input.new_empty([bin(traces).count("1"), *shape], dtype=torch.float32),
         torch.empty([4], dtype=torch.int64, device="cpu"),
-        input.new_empty([_tape_bytes(model, shape, host) if record else 0], dtype=torch.uint8),
+        input.new_empty([_tape_bytes(model, shape, host, dtype) if record else 0], dtype=torch.uint8),
     )
 
 
 def _fake_run_backward(
     grad_spike_values, grad_voltages, grad_state, input, parameters, modulation, state, draws, row_index, uniforms,
-    normals, tape, config, wanted,
+    normals, tape, config, wanted, dtype=None,
 ):  # fmt: skip
 
-    def result(like, bit, dtype=torch.float32):
-        return input.new_empty(list(like.shape) if like is not None and wanted & bit else [0], dtype=dtype)
+    def result(like, bit, kind=torch.float32):
+        return input.new_empty(list(like.shape) if like is not None and wanted & bit else [0], dtype=kind)
 
     made = [result(input, WANTED_INPUT, input.dtype)]
     made += [result(parameter, WANTED_PARAMETERS << i) for i, parameter in enumerate(parameters)]
@@ -275,7 +281,19 @@ def _arguments(model, input, parameters, modulation, state, draws, row_index, un
     }
 
 
-def _run(input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False):
+def _require_type(dtype: Optional[torch.dtype]) -> None:
+    if dtype not in (None, torch.float32, *NARROW):
+        raise ValueError(f"dtype: got {dtype}, expected torch.float32, torch.float16 or torch.bfloat16")
+
+
+def _kind_of_tape(model: _Model, dtype: Optional[torch.dtype]) -> Any:
+    """What `Kernel` calls the tape of a run. Without noise there are no potentials on it."""
+    return _RECORDS.get(dtype, True) if model.normals else True
+
+
+def _run(
+    input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False, dtype=None
+):
     model = _model(config)
     table = model.config._model()
     arguments = _arguments(model, input, parameters, modulation, state, draws, row_index, uniforms, normals)
@@ -283,8 +301,10 @@ def _run(input, parameters, modulation, state, draws, row_index, uniforms, norma
         raise ValueError(f"input: got the shape {tuple(input.shape)}, expected (T, B, N)")
     if not 0 <= traces < 1 << len(table.traces):
         raise ValueError(f"traces: got {traces}, expected bits of {len(table.traces)} traces")
+    _require_type(dtype)
+    kind = _kind_of_tape(model, dtype)
     results = _fake_run(
-        input.detach(), parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record
+        input.detach(), parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record, dtype
     )
     spikes, values, voltages, last, traced, following, tape = results
     lease = _Lease(config, input)
@@ -294,8 +314,8 @@ def _run(input, parameters, modulation, state, draws, row_index, uniforms, norma
         names = [trace.symbol for i, trace in enumerate(table.traces) if traces >> i & 1]
         out.update({f"trace.{name}": traced[i] for i, name in enumerate(names)})
         if record:
-            out["tape"] = tape[: kernel.tape_bytes(tuple(input.shape))]
-        kernel.forward(**arguments, traces=names, record=record, out=out, cuda_stream=lease.stream)
+            out["tape"] = tape[: kernel.tape_bytes(tuple(input.shape), kind)]
+        kernel.forward(**arguments, traces=names, record=record and kind, out=out, cuda_stream=lease.stream)
     following.copy_(draws)
     following[2] += input.shape[0]
     return results
@@ -303,26 +323,26 @@ def _run(input, parameters, modulation, state, draws, row_index, uniforms, norma
 
 def _run_backward(
     grad_spike_values, grad_voltages, grad_state, input, parameters, modulation, state, draws, row_index, uniforms,
-    normals, tape, config, wanted,
+    normals, tape, config, wanted, dtype=None,
 ):  # fmt: skip
     model = _model(config)
     table = model.config._model()
     arguments = _arguments(model, input, parameters, modulation, state, draws, row_index, uniforms, normals)
-    for name, tensor in (
-        ("grad_spike_values", grad_spike_values),
-        ("grad_voltages", grad_voltages),
-        ("grad_state", grad_state),
-    ):
-        _require(name, tensor, input)
+    _require_type(dtype)
+    kind = _kind_of_tape(model, dtype)
+    _require("grad_spike_values", grad_spike_values, input, dtype or torch.float32)
+    _require("grad_voltages", grad_voltages, input)
+    _require("grad_state", grad_state, input)
     results = _fake_run_backward(
         grad_spike_values, grad_voltages, grad_state, input.detach(), parameters, modulation, state, draws, row_index,
-        uniforms, normals, tape, config, wanted,
+        uniforms, normals, tape, config, wanted, dtype,
     )  # fmt: skip
     lease = _Lease(config, input)
     with lease as kernel:
         run = kernel.recorded(
             **arguments,
-            tape=tape[: kernel.tape_bytes(tuple(input.shape))].detach().contiguous(),
+            tape=tape[: kernel.tape_bytes(tuple(input.shape), kind)].detach().contiguous(),
+            record=kind,
             cuda_stream=lease.stream,
         )
         # Everything is computed on the CPU; what is not wanted stays in an array that nobody sees.
@@ -422,11 +442,13 @@ class _Gradients(torch.autograd.Function):
     """The backward pass as an operation of the graph that create_graph=True makes; it has no derivative."""
 
     @staticmethod
-    def forward(ctx, config, wanted, optional, parameters, *tensors):
+    def forward(ctx, config, wanted, dtype, optional, parameters, *tensors):
         with torch._C._AutoDispatchBelowAutograd():
             given = [tensor if present else None for tensor, present in zip(tensors, optional)]
             return tuple(
-                torch.ops.qlif.run_backward(*given[:4], list(tensors[len(optional) :]), *given[4:], config, wanted)
+                torch.ops.qlif.run_backward(
+                    *given[:4], list(tensors[len(optional) :]), *given[4:], config, wanted, dtype
+                )
             )
 
     @staticmethod
@@ -440,7 +462,7 @@ def _requires_grad(*tensors: Optional[Tensor]) -> bool:
 
 def _run_backward_autograd(
     grad_spike_values, grad_voltages, grad_state, input, parameters, modulation, state, draws, row_index, uniforms,
-    normals, tape, config, wanted,
+    normals, tape, config, wanted, dtype=None,
 ):  # fmt: skip
     if _requires_grad(grad_spike_values, grad_voltages, grad_state, input, *parameters, modulation, state):
         given = [
@@ -458,24 +480,25 @@ def _run_backward_autograd(
         ]
         filled = [draws if tensor is None else tensor for tensor in given]
         present = [tensor is not None for tensor in given]
-        return list(_Gradients.apply(config, wanted, present, len(parameters), *filled, *parameters))
+        return list(_Gradients.apply(config, wanted, dtype, present, len(parameters), *filled, *parameters))
     with torch._C._AutoDispatchBelowAutograd():
         return torch.ops.qlif.run_backward(
             grad_spike_values, grad_voltages, grad_state, input, parameters, modulation, state, draws, row_index,
-            uniforms, normals, tape, config, wanted,
+            uniforms, normals, tape, config, wanted, dtype,
         )  # fmt: skip
 
 
 class _Run(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, config, traces, input, modulation, state, draws, row_index, uniforms, normals, *parameters):
+    def forward(ctx, config, traces, dtype, input, modulation, state, draws, row_index, uniforms, normals, *parameters):
         with torch._C._AutoDispatchBelowAutograd():
             results = torch.ops.qlif.run(
-                input, list(parameters), modulation, state, draws, row_index, uniforms, normals, config, traces, True
+                input, list(parameters), modulation, state, draws, row_index, uniforms, normals, config, traces, True, dtype
             )
         spikes, values, voltages, last, traced, following, tape = results
         ctx.save_for_backward(input, modulation, state, draws, row_index, uniforms, normals, tape, *parameters)
         ctx.config = config
+        ctx.dtype = dtype
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(spikes, traced, following, tape)
         return tuple(results)
@@ -483,13 +506,13 @@ class _Run(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *grads):
         input, modulation, state, draws, row_index, uniforms, normals, tape, *parameters = ctx.saved_tensors
-        nothing = [None] * (9 + len(parameters))
+        nothing = [None] * (10 + len(parameters))
         if all(grad is None for grad in grads[1:4]):
             return tuple(nothing)
         need = ctx.needs_input_grad
-        wanted = WANTED_INPUT * need[2] | WANTED_MODULATION * need[3] | WANTED_STATE * need[4]
+        wanted = WANTED_INPUT * need[3] | WANTED_MODULATION * need[4] | WANTED_STATE * need[5]
         for i in range(len(parameters)):
-            wanted |= (WANTED_PARAMETERS << i) * need[9 + i]
+            wanted |= (WANTED_PARAMETERS << i) * need[10 + i]
         made = torch.ops.qlif.run_backward(
             *grads[1:4],
             input,
@@ -503,11 +526,12 @@ class _Run(torch.autograd.Function):
             tape,
             ctx.config,
             wanted,
+            ctx.dtype,
         )
-        nothing[2] = made[0] if need[2] else None
-        nothing[3] = made[-2] if need[3] else None
-        nothing[4] = made[-1] if need[4] else None
-        nothing[9:] = [grad if needed else None for grad, needed in zip(made[1:], need[9:])]
+        nothing[3] = made[0] if need[3] else None
+        nothing[4] = made[-2] if need[4] else None
+        nothing[5] = made[-1] if need[5] else None
+        nothing[10:] = [grad if needed else None for grad, needed in zip(made[1:], need[10:])]
         return tuple(nothing)
 
 
@@ -522,7 +546,7 @@ def _require_no_tangent(*tensors: Optional[Tensor]) -> None:
 
 
 def _run_autograd(
-    input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False
+    input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record=False, dtype=None
 ):
     _require_no_tangent(input, *parameters, modulation, state)
     if _is_shared(state, input) and _requires_grad(state):
@@ -530,10 +554,12 @@ def _run_autograd(
             "state: got a shared state that requires a gradient, expected (S, B, N), or one that requires none"
         )
     if _requires_grad(input, *parameters, modulation, state):
-        return _Run.apply(config, traces, input, modulation, state, draws, row_index, uniforms, normals, *parameters)
+        return _Run.apply(
+            config, traces, dtype, input, modulation, state, draws, row_index, uniforms, normals, *parameters
+        )
     with torch._C._AutoDispatchBelowAutograd():
         return torch.ops.qlif.run(
-            input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record
+            input, parameters, modulation, state, draws, row_index, uniforms, normals, config, traces, record, dtype
         )
 
 

@@ -182,6 +182,13 @@ class _DynamicSpikeProbability:
         return torch.tensor(float(self._neurons.tau_adapt))
 
 
+def _type(dtype: Any) -> Optional[torch.dtype]:
+    """The type of spike values as the operator takes it; None: float32."""
+    if dtype not in (None, torch.float32, *_operators.NARROW):
+        raise _refuse("dtype", dtype, "torch.float32, torch.float16, torch.bfloat16, or None")
+    return None if dtype is torch.float32 else dtype
+
+
 def _input(name: str, value: Any, dimensions: str, neurons: int, like: Tensor) -> Tensor:
     """An input as the operator takes it: float32 or, as it is, of 16 bits; one copy of what is of another type."""
     if not isinstance(value, Tensor):
@@ -217,7 +224,8 @@ class QLIF(nn.Module):
     eta and homeostasis have an effect. readout: "single_qubit", "multi_qubit" (quantum_wire qubits; quantum_threshold
     sets how many must fire) or "expectation". options: further options of qlif.QlifConfig by name, which take precedence.
     neuromod_transform: the function applied to external modulation, a callable or a module, whose weights are trained,
-    too; None: a sigmoid. process_group: see QLIFLayer. Bad values raise ArgumentError, which is a ValueError and an
+    too; None: a sigmoid. dtype: torch.float16 or torch.bfloat16 for spike values, and the potentials that are kept for the
+    backward pass, of this type, which halves both; None: float32. process_group: see QLIFLayer. Bad values raise ArgumentError, which is a ValueError and an
     AssertionError.
     """
 
@@ -287,6 +295,7 @@ class QLIF(nn.Module):
         options: Optional[Mapping[str, Any]] = None,
         generator: Optional[torch.Generator] = None,
         process_group: Any = None,
+        dtype: Optional[torch.dtype] = None,
     ):
         passed = {name: value for name, value in locals().items() if name in _OPTIONS}
         super().__init__()
@@ -309,6 +318,7 @@ class QLIF(nn.Module):
                 raise _refuse(f"learnable_{name.lower()}", flag, "True or False")
         self.generator = generator
         self.process_group = process_group
+        self._dtype = _type(dtype)
         self.neuromod_transform = neuromod_transform
         self._configure(passed)
         try:
@@ -514,7 +524,9 @@ class QLIF(nn.Module):
             if each.dtype is not torch.float32:
                 parameters = [other.float() for other in parameters]
                 break
-        return _run(input, parameters, modulation, state, draws, row_index, uniforms, normals, text, traces)
+        return _run(
+            input, parameters, modulation, state, draws, row_index, uniforms, normals, text, traces, dtype=self._dtype
+        )
 
     def forward(
         self,
@@ -746,7 +758,8 @@ class QLIF(nn.Module):
 
 def _state_property(name: str, symbol: str) -> property:
     def read(self: QLIF) -> Tensor:
-        return self._variable(symbol)
+        value = self._variable(symbol)
+        return value if name != "spike_values" or self._dtype is None else value.to(self._dtype)
 
     return property(read, doc=f"{symbol} after the last step, (B, N).")
 
@@ -926,7 +939,7 @@ class LIF(nn.Module):
     tau_syn_inv and tau_mem_inv are rates per unit of dt (1/s), v_th a potential; `learnable` names which of the three
     are parameters, (N) each. surrogate: "superspike" (or "fast_sigmoid"), "heaviside", "gaussian", "arctan". It
     draws nothing. Every call starts from zeros, or from `state`, (2, B, N), potential and current, such as
-    `layer.state` of the call before.
+    `layer.state` of the call before. dtype: of the spike values, as QLIF's.
     """
 
     def __init__(
@@ -943,6 +956,7 @@ class LIF(nn.Module):
         alpha: float = 100.0,
         learnable: Sequence[str] = (),
         device: Union[str, torch.device] = "cpu",
+        dtype: Optional[torch.dtype] = None,
     ):
         super().__init__()
         self.num_neurons = _whole("num_neurons", num_neurons)
@@ -961,6 +975,7 @@ class LIF(nn.Module):
             )
         except ValueError as refused:
             raise ArgumentError(str(refused).replace("surrogate_alpha: ", "alpha: ", 1)) from refused
+        self._dtype = _type(dtype)
         self._text = str(self.config)
         self._names = tuple(self.config._model().parameters)
         unknown = [each for each in learnable if each not in self._names]
@@ -981,7 +996,7 @@ class LIF(nn.Module):
 
     @property
     def spike_values(self) -> Optional[Tensor]:
-        """The spikes of the last call as float32, (T, B, N), differentiable; None before the first call."""
+        """The spikes of the last call as numbers, (T, B, N), differentiable; None before the first call."""
         return self._spike_values
 
     @property
@@ -1006,7 +1021,7 @@ class LIF(nn.Module):
         parameters = [getattr(self, name) for name in self._names]
         parameters = [each if each.dtype is torch.float32 else each.float() for each in parameters]
         spikes, values, voltages, last, _, _, _ = _run(
-            current, parameters, None, state, draws, None, None, None, self._text, 0
+            current, parameters, None, state, draws, None, None, None, self._text, 0, dtype=self._dtype
         )
         if not torch.compiler.is_exporting():
             self._spike_values, self._state = values, last

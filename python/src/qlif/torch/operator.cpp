@@ -418,8 +418,8 @@ void requireShape(const char *name, const Tensor &tensor, at::IntArrayRef shape)
 }
 
 /** What the library calls the type of numbers; of others, that of float32. */
-int32_t typeOf(const Tensor &numbers) {
-  switch (numbers.scalar_type()) {
+int32_t typeOf(at::ScalarType type) {
+  switch (type) {
     case at::kHalf:
       return QLIF_TYPE_F16;
     case at::kBFloat16:
@@ -427,6 +427,18 @@ int32_t typeOf(const Tensor &numbers) {
     default:
       return QLIF_TYPE_F32;
   }
+}
+
+int32_t typeOf(const Tensor &numbers) { return typeOf(numbers.scalar_type()); }
+
+using OptionalType = std::optional<at::ScalarType>;
+
+/** The type of spike values, of their gradient and of the potentials on a tape. */
+at::ScalarType valuesType(OptionalType asked) {
+  const at::ScalarType type = asked.value_or(at::kFloat);
+  TORCH_CHECK_VALUE(type == at::kFloat || type == at::kHalf || type == at::kBFloat16, "dtype: got ", type,
+      ", expected Float, Half or BFloat16");
+  return type;
 }
 
 Shape shapeOf(const Tensor &input) {
@@ -553,28 +565,29 @@ Tensor scratchFor(const Lease &lease, const Shape &shape, const Tensor &input) {
 }
 
 /** The bytes of a tape: what the library says, or a little more on a GPU. _operators.py has the same formula, for shapes that are symbols. */
-int64_t tapeBytes(const Config &config, const Shape &shape, bool host) {
+int64_t tapeBytes(const Config &config, const Shape &shape, bool host, at::ScalarType type) {
   const int64_t elements = shape.elements();
   const int64_t checkpoints = std::max<int64_t>((shape.steps + QLIF_SEGMENT - 1) / QLIF_SEGMENT - 1, 0);
-  const int64_t kept = config.normals ? shape.steps : 0;
+  // Of an element.
+  const int64_t kept = (config.normals ? shape.steps * (int64_t)c10::elementSize(type) : 0) + 4 * checkpoints * config.variables;
   if (host) {
     const int64_t words = (elements + 63) / 64;
-    return words * (256 * (kept + checkpoints * config.variables) + 8 * shape.steps);
+    return words * (64 * kept + 8 * shape.steps);
   }
-  return elements * 4 * (kept + checkpoints * config.variables + (shape.steps + 31) / 32) + 768;
+  return elements * (kept + 4 * ((shape.steps + 31) / 32)) + 768;
 }
 
 /** A tape in a tensor's memory. */
 class Tape {
  public:
-  Tape(const Lease &lease, const Shape &shape, const Tensor &memory, bool recorded) {
+  Tape(const Lease &lease, const Shape &shape, const Tensor &memory, at::ScalarType type, bool recorded) {
     const uint64_t bytes = (uint64_t)memory.numel();
     uint64_t least = 0;
     check(library.qlif_tape_bytes_for(
-        lease.kernel(), lease.config().tapeMode(), QLIF_TYPE_F32, shape.steps, shape.batch, shape.neurons, &least));
+        lease.kernel(), lease.config().tapeMode(), typeOf(type), shape.steps, shape.batch, shape.neurons, &least));
     TORCH_CHECK_VALUE(memory.scalar_type() == at::kByte && memory.is_contiguous() && bytes >= least, "tape: got ", bytes,
         " bytes, expected at least ", least);
-    check(library.qlif_tape_open_in(lease.kernel(), lease.config().tapeMode(), QLIF_TYPE_F32, shape.steps, shape.batch,
+    check(library.qlif_tape_open_in(lease.kernel(), lease.config().tapeMode(), typeOf(type), shape.steps, shape.batch,
         shape.neurons, least == 0 ? nullptr : memory.data_ptr(), least == 0 ? 0 : bytes, recorded, &tape_));
   }
   ~Tape() { library.qlif_tape_close(tape_); }
@@ -593,7 +606,8 @@ using RunResult = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Ten
 
 RunResult run(const Tensor &input, TensorList parameters, const OptionalTensor &modulation, const OptionalTensor &state,
     const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms, const OptionalTensor &normals,
-    std::string_view config, int64_t traces, bool record) {
+    std::string_view config, int64_t traces, bool record, OptionalType dtype) {
+  const at::ScalarType type = valuesType(dtype);
   Lease lease(std::string(config), input.device());
   Call call = callOf(lease.config(), input, parameters, modulation, state, draws, rowIndex, uniforms, normals);
   const Shape &shape = call.shape;
@@ -603,15 +617,16 @@ RunResult run(const Tensor &input, TensorList parameters, const OptionalTensor &
       lease.config().traces, " traces");
 
   Tensor spikes = emptyResult(shape.run(), floats.dtype(at::kBool));
-  Tensor values = emptyResult(shape.run(), floats);
+  Tensor values = emptyResult(shape.run(), floats.dtype(type));
   Tensor voltages = emptyResult(shape.run(), floats);
   Tensor last = emptyResult({lease.config().variables, shape.batch, shape.neurons}, floats);
   Tensor traced = emptyResult({__builtin_popcountll((uint64_t)traces), shape.steps, shape.batch, shape.neurons}, floats);
   Tensor next = at::empty({4}, draws.options());
-  Tensor tape = emptyResult({record ? tapeBytes(lease.config(), shape, input.device().is_cpu()) : 0}, floats.dtype(at::kByte));
+  Tensor tape = emptyResult({record ? tapeBytes(lease.config(), shape, input.device().is_cpu(), type) : 0}, floats.dtype(at::kByte));
 
   args.spikes_u8 = dataOf<uint8_t>(spikes);
-  args.spike_values = dataOf<float>(values);
+  args.spike_values = dataOf<void>(values);
+  args.spike_value_type = typeOf(type);
   args.voltages = dataOf<float>(voltages);
   for (int32_t i = 0; i < lease.config().variables; i++) {
     args.final_state[i] = dataOf<float>(last) + i * shape.elements();
@@ -630,7 +645,7 @@ RunResult run(const Tensor &input, TensorList parameters, const OptionalTensor &
   {
     std::optional<Tape> taped;
     if (record) {
-      taped.emplace(lease, shape, tape, false);
+      taped.emplace(lease, shape, tape, type, false);
       args.tape = taped->get();
     }
     check(library.qlif_forward(lease.kernel(), &args, streamOf(input.device())));
@@ -646,7 +661,8 @@ enum Wanted { INPUT = 1, MODULATION = 2, STATE = 4, PARAMETERS = 8 };
 std::vector<Tensor> runBackward(const OptionalTensor &gradSpikeValues, const OptionalTensor &gradVoltages,
     const OptionalTensor &gradState, const Tensor &input, TensorList parameters, const OptionalTensor &modulation,
     const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms,
-    const OptionalTensor &normals, const Tensor &tape, std::string_view config, int64_t wanted) {
+    const OptionalTensor &normals, const Tensor &tape, std::string_view config, int64_t wanted, OptionalType dtype) {
+  const at::ScalarType type = valuesType(dtype);
   Lease lease(std::string(config), input.device());
   Call call = callOf(lease.config(), input, parameters, modulation, state, draws, rowIndex, uniforms, normals);
   const Shape &shape = call.shape;
@@ -655,14 +671,15 @@ std::vector<Tensor> runBackward(const OptionalTensor &gradSpikeValues, const Opt
   args.size = sizeof args;
   args.forward = &call.args;
   std::vector<Tensor> keep;
-  auto lend = [&](const char *name, const Tensor &tensor, at::IntArrayRef extents) {
-    requireOn(name, tensor, input);
+  auto lend = [&](const char *name, const Tensor &tensor, at::IntArrayRef extents, at::ScalarType expected = at::kFloat) {
+    requireOn(name, tensor, input, expected);
     requireShape(name, tensor, extents);
     keep.push_back(tensor.contiguous());
     return dataOf<float>(keep.back());
   };
   if (gradSpikeValues.has_value()) {
-    args.grad_spike_values = lend("grad_spike_values", *gradSpikeValues, shape.run());
+    args.grad_spike_values = lend("grad_spike_values", *gradSpikeValues, shape.run(), type);
+    args.grad_type = typeOf(type);
   }
   if (gradVoltages.has_value()) {
     args.grad_voltages = lend("grad_voltages", *gradVoltages, shape.run());
@@ -700,7 +717,7 @@ std::vector<Tensor> runBackward(const OptionalTensor &gradSpikeValues, const Opt
   }
   const Tensor memory = tape.contiguous();
   requireOn("tape", memory, input, at::kByte);
-  Tape taped(lease, shape, memory, true);
+  Tape taped(lease, shape, memory, type, true);
   call.args.tape = taped.get();
   check(library.qlif_backward(lease.kernel(), &args, streamOf(input.device())));
   return results;
@@ -716,7 +733,7 @@ const auto &runOperator() {
                              .findSchemaOrThrow("qlif::run", "")
                              .typed<RunResult(const Tensor &, TensorList, const OptionalTensor &, const OptionalTensor &,
                                  const Tensor &, const OptionalTensor &, const OptionalTensor &, const OptionalTensor &,
-                                 std::string_view, int64_t, bool)>();
+                                 std::string_view, int64_t, bool, OptionalType)>();
   return op;
 }
 
@@ -726,7 +743,7 @@ const auto &backwardOperator() {
                              .typed<std::vector<Tensor>(const OptionalTensor &, const OptionalTensor &, const OptionalTensor &,
                                  const Tensor &, TensorList, const OptionalTensor &, const OptionalTensor &, const Tensor &,
                                  const OptionalTensor &, const OptionalTensor &, const OptionalTensor &, const Tensor &,
-                                 std::string_view, int64_t)>();
+                                 std::string_view, int64_t, OptionalType)>();
   return op;
 }
 
@@ -744,10 +761,10 @@ class Gradients : public Function<Gradients> {
   static variable_list forward(AutogradContext *, const OptionalTensor &gradSpikeValues, const OptionalTensor &gradVoltages,
       const OptionalTensor &gradState, const Tensor &input, TensorList parameters, const OptionalTensor &modulation,
       const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms,
-      const OptionalTensor &normals, const Tensor &tape, const std::string &config, int64_t wanted) {
+      const OptionalTensor &normals, const Tensor &tape, const std::string &config, int64_t wanted, OptionalType dtype) {
     at::AutoDispatchBelowADInplaceOrView below;
     return backwardOperator().call(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state, draws,
-        rowIndex, uniforms, normals, tape, config, wanted);
+        rowIndex, uniforms, normals, tape, config, wanted, dtype);
   }
 
   static variable_list backward(AutogradContext *, const variable_list &) {
@@ -777,30 +794,32 @@ bool anyRequiresGrad(const Tensors &...tensors) {
 std::vector<Tensor> runBackwardAutograd(const OptionalTensor &gradSpikeValues, const OptionalTensor &gradVoltages,
     const OptionalTensor &gradState, const Tensor &input, TensorList parameters, const OptionalTensor &modulation,
     const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms,
-    const OptionalTensor &normals, const Tensor &tape, std::string_view config, int64_t wanted) {
+    const OptionalTensor &normals, const Tensor &tape, std::string_view config, int64_t wanted, OptionalType dtype) {
   if (at::GradMode::is_enabled()
       && anyRequiresGrad(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state)) {
     return Gradients::apply(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state, draws, rowIndex,
-        uniforms, normals, tape, std::string(config), wanted);
+        uniforms, normals, tape, std::string(config), wanted, dtype);
   }
   at::AutoDispatchBelowADInplaceOrView below;
   return backwardOperator().call(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state, draws,
-      rowIndex, uniforms, normals, tape, config, wanted);
+      rowIndex, uniforms, normals, tape, config, wanted, dtype);
 }
 
 class Run : public Function<Run> {
  public:
   static variable_list forward(AutogradContext *context, const Tensor &input, TensorList parameters,
       const OptionalTensor &modulation, const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex,
-      const OptionalTensor &uniforms, const OptionalTensor &normals, const std::string &config, int64_t traces) {
+      const OptionalTensor &uniforms, const OptionalTensor &normals, const std::string &config, int64_t traces,
+      OptionalType dtype) {
     at::AutoDispatchBelowADInplaceOrView below;
     auto [spikes, values, voltages, last, traced, next, tape] = runOperator().call(
-        input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, true);
+        input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, true, dtype);
     variable_list saved{input, orUndefined(modulation), orUndefined(state), draws, orUndefined(rowIndex), orUndefined(uniforms),
         orUndefined(normals), tape};
     saved.insert(saved.end(), parameters.begin(), parameters.end());
     context->save_for_backward(std::move(saved));
     context->saved_data["config"] = config;
+    context->saved_data["dtype"] = (int64_t)valuesType(dtype);
     context->set_materialize_grads(false);
     context->mark_non_differentiable({spikes, traced, next, tape});
     return {spikes, values, voltages, last, traced, next, tape};
@@ -819,13 +838,13 @@ class Run : public Function<Run> {
     }
     wanted |= modulated && context->needs_input_grad(1 + count) ? MODULATION : 0;
     wanted |= started && context->needs_input_grad(1 + count + modulated) ? STATE : 0;
-    variable_list results(count + 10);
+    variable_list results(count + 11);
     if (!grads[1].defined() && !grads[2].defined() && !grads[3].defined()) {
       return results;
     }
     const std::vector<Tensor> made = backwardOperator().call(given(grads[1]), given(grads[2]), given(grads[3]), saved[0],
         parameters, given(saved[1]), given(saved[2]), saved[3], given(saved[4]), given(saved[5]), given(saved[6]), saved[7],
-        context->saved_data["config"].toStringRef(), wanted);
+        context->saved_data["config"].toStringRef(), wanted, (at::ScalarType)context->saved_data["dtype"].toInt());
     if (wanted & INPUT) {
       results[0] = made[0];
     }
@@ -846,7 +865,7 @@ class Run : public Function<Run> {
 
 RunResult runAutograd(const Tensor &input, TensorList parameters, const OptionalTensor &modulation, const OptionalTensor &state,
     const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms, const OptionalTensor &normals,
-    std::string_view config, int64_t traces, bool record) {
+    std::string_view config, int64_t traces, bool record, OptionalType dtype) {
   requireNoTangent(input);
   for (const Tensor &parameter : parameters) {
     requireNoTangent(parameter);
@@ -860,11 +879,11 @@ RunResult runAutograd(const Tensor &input, TensorList parameters, const Optional
     TORCH_CHECK_VALUE(!state.has_value() || !state->requires_grad() || input.dim() != 3 || !isShared(*state, input.size(1)),
         "state: got a shared state that requires a gradient, expected (S, B, N), or one that requires none");
     const variable_list made =
-        Run::apply(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, std::string(config), traces);
+        Run::apply(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, std::string(config), traces, dtype);
     return {made[0], made[1], made[2], made[3], made[4], made[5], made[6]};
   }
   at::AutoDispatchBelowADInplaceOrView below;
-  return runOperator().call(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, record);
+  return runOperator().call(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, record, dtype);
 }
 
 // ---------------------------------------------------------------- a linear layer driven by spikes
@@ -1275,11 +1294,11 @@ void moveStatistics(Tensor fresh, const Tensor &state, int64_t first, int64_t co
 // As _operators.py has them.
 TORCH_LIBRARY(qlif, m) {
   m.def("run(Tensor input, Tensor[] parameters, Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, "
-        "Tensor? uniforms, Tensor? normals, str config, int traces, bool record=False) -> (Tensor spikes, Tensor spike_values, "
-        "Tensor voltages, Tensor state, Tensor traces, Tensor draws, Tensor tape)");
+        "Tensor? uniforms, Tensor? normals, str config, int traces, bool record=False, ScalarType? dtype=None) -> (Tensor spikes, "
+        "Tensor spike_values, Tensor voltages, Tensor state, Tensor traces, Tensor draws, Tensor tape)");
   m.def("run_backward(Tensor? grad_spike_values, Tensor? grad_voltages, Tensor? grad_state, Tensor input, Tensor[] parameters, "
         "Tensor? modulation, Tensor? state, Tensor draws, Tensor? row_index, Tensor? uniforms, Tensor? normals, Tensor tape, "
-        "str config, int wanted) -> Tensor[]");
+        "str config, int wanted, ScalarType? dtype=None) -> Tensor[]");
   m.def("linear(Tensor input, Tensor weight, Tensor? bias, SymInt rows=0) -> Tensor");
   m.def("linear_backward(Tensor grad_output, Tensor input, Tensor weight, int wanted) -> Tensor[]");
   m.def("start(Tensor after, Generator? generator=None) -> Tensor", {at::Tag::nondeterministic_seeded});
