@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C interface: handles, checks of arguments, statuses and texts. Nothing here knows a device.
+// The C interface: handles, checks of arguments, statuses and texts. Nothing here depends on a device.
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -65,9 +65,9 @@ struct OpenTape : Handled {
   const int64_t batch;
   const int64_t neurons;
   const std::unique_ptr<TapeStorage> storage;
-  /** What it holds: nothing, a forward call of this library, or one that the caller answers for. */
+  /** Its content: nothing, a forward call of this library, or one that the caller vouches for. */
   enum class Record { NONE, CALL, LENT } record = Record::NONE;
-  /** What the forward call was given. */
+  /** The arguments of the forward call. */
   int64_t firstStep = 0;
   const qlif_draw_key *key = nullptr;
 
@@ -77,7 +77,7 @@ struct OpenTape : Handled {
 
 // ---------------------------------------------------------------- checks
 
-/** Where the counter of the draws ends. */
+/** The limit of the draws' counter. */
 constexpr int64_t MAX_STEP = (int64_t)1 << 33;
 
 template <class Config>
@@ -96,7 +96,7 @@ AnyConfig readConfig(const qlif_config *given) {
 }
 
 ModelConfig checked(const AnyConfig &config) {
-  // Denormals are told from 0 here.
+  // Denormals are distinguished from 0 here.
   FloatEnvironment environment;
   return modelConfigOf(config);
 }
@@ -106,7 +106,7 @@ void requireType(const char *name, int32_t type) { requireRange(name, type, QLIF
 
 void requireNumbers(const char *name, const void *pointer, int32_t type) { requireAligned(name, pointer, (size_t)sizeOfType(type)); }
 
-/** What another argument says must be 0 here, so that no one takes it for what is used. */
+/** An argument that must be 0 because another one replaces it, so that it isn't mistaken for the one in use. */
 void requireZeroBeside(const char *name, uint64_t value, const char *other) {
   if (value != 0) {
     fail(QLIF_INVALID_ARGUMENT, "%s: got 0x%llx, expected 0 beside a %s", name, (unsigned long long)value, other);
@@ -121,7 +121,7 @@ void requireNumberedTensor(const char *name, int number, const float *pointer) {
   }
 }
 
-/** B * N. That and T * B * N must be numbers; an array that is lent must be one that can be addressed, which is checked with it. */
+/** B * N. It and T * B * N must not overflow; that a lent array can be addressed is checked with the array. */
 int64_t requireShape(int64_t steps, int64_t batch, int64_t neurons) {
   requireNotNegative("steps", steps);
   requireNotNegative("batch", batch);
@@ -147,7 +147,7 @@ void requireOffset(int64_t elementOffset, int64_t elements) {
   }
 }
 
-/** What is past the model's own count in an array of an argument struct. */
+/** The entries of an argument struct's array beyond the model's own count. */
 template <class Pointer, size_t LENGTH>
 void requireEmpty(const char *name, Pointer const (&arrays)[LENGTH], const Model &model, int count) {
   for (int i = count; i < (int)LENGTH; i++) {
@@ -193,19 +193,19 @@ void requireStream(const OpenKernel &kernel, void *stream) {
   }
 }
 
-/** A stride of the modulation. Along a dimension of one it is as good as 0, and that is what it becomes. */
+/** A stride of the modulation. Along a dimension of extent 1 it is equivalent to 0, and becomes 0. */
 void requireStride(const char *name, int64_t &stride, int64_t extent, bool read) {
   requireNotNegative(name, stride);
   if (extent == 1) {
     stride = 0;
   }
   if (read) {
-    // A third of what can be addressed, so that the three together can be.
+    // A third of the address space, so that the sum of three can't overflow.
     product(name, product(name, extent, stride), sizeof(float) * 3);
   }
 }
 
-/** Which numbers are drawn, and which steps they are of. */
+/** The draws of a call, and its steps. */
 void requireDraws(const OpenKernel &kernel, const qlif_forward_args &given, ForwardArgs &args, int64_t elements) {
   requireSteps("first_step", given.first_step, given.steps);
   if (given.key != nullptr) {
@@ -281,7 +281,7 @@ BackwardArgs argumentsOf(const qlif_backward_args &given, int64_t elements) {
   return args;
 }
 
-/** Does checks of a struct that a field points to, which their failures then name. */
+/** Runs checks of a struct that a field points to; failures name the field. */
 template <class Checks>
 void within(const char *field, Checks checks) {
   try {
@@ -291,7 +291,7 @@ void within(const char *field, Checks checks) {
   }
 }
 
-/** The linear layer that makes a call's input, or in a backward call has made and kept it. */
+/** The linear layer that computes a call's input, or in a backward call has computed and kept it. */
 void takeLinear(const qlif_forward_args &args, bool backward, ForwardCall &call) {
   if (args.input != nullptr) {
     fail(QLIF_INVALID_ARGUMENT, "linear: given beside an input, expected one of the two");
@@ -317,7 +317,7 @@ void takeLinear(const qlif_forward_args &args, bool backward, ForwardCall &call)
   });
 }
 
-/** Checks a forward call but for its tape and what it writes; backward: whether it is one that a backward call follows. */
+/** Checks a forward call, except its tape and outputs. backward: whether it is the forward call of a backward call. */
 ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &args, bool backward) {
   requireType("input_type", args.input_type);
   requireType("spike_value_type", args.spike_value_type);
@@ -350,7 +350,7 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   requireEmpty("parameters", args.parameters, model, model.parameters.count);
   qlif_broadcast &modulation = call.args.modulation;
   if (modulation.data == nullptr) {
-    // No code after this looks at the strides that were given.
+    // No code after this reads the given strides.
     modulation = qlif_broadcast{};
   } else if (!model.modulation) {
     fail(QLIF_INVALID_ARGUMENT, "modulation: given, expected NULL: the %s model takes none", model.name);
@@ -375,7 +375,7 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   return call;
 }
 
-/** The values of parameters, where they can be read; a call of no element needs none. */
+/** The values of parameters, if the host can read them; a call without elements needs none. */
 void requireParameters(const OpenKernel &kernel, const ForwardCall &call) {
   if (call.elements > 0) {
     kernel.kernel->requireParameters(call.args);
@@ -431,12 +431,12 @@ int64_t modulationValues(const ForwardCall &call) {
 ModulationSum modulationSumOf(const ForwardCall &call, float *result) {
   const qlif_broadcast &modulation = call.args.modulation;
   ModulationSum sum{result, modulation.stride_t == 0, modulation.stride_b == 0, modulation.stride_n == 0, false};
-  // One value a neuron-step, as in a modulation of the input's own shape, is that value and no sum.
+  // With one value per neuron-step, as in a modulation of the input's shape, there is nothing to sum.
   sum.direct = result != nullptr && !sum.overTime && modulationValues(call) == call.args.steps * call.elements;
   return sum;
 }
 
-/** Memory of the caller's. */
+/** Memory that the caller lends. */
 void requireLent(const char *name, const void *memory, const char *bytesName, uint64_t bytes, uint64_t needed) {
   requireAligned(name, memory, QLIF_ALIGNMENT);
   if (bytes < needed) {
@@ -458,7 +458,7 @@ Scratch scratchOf(void *memory, uint64_t bytes, uint64_t needed) {
   return Scratch{memory};
 }
 
-/** That a tape holds the forward call. */
+/** Checks that a tape holds the forward call. */
 void requireRecord(const OpenTape &tape, const qlif_forward_args &forward) {
   if (tape.record == OpenTape::Record::NONE) {
     fail(QLIF_INVALID_ARGUMENT, "tape: got one without a forward call, expected one that a forward call has recorded");
@@ -475,7 +475,7 @@ void requireRecord(const OpenTape &tape, const qlif_forward_args &forward) {
   }
 }
 
-/** What can be said of a tape to be; B * N. */
+/** Checks the arguments of a new tape, and returns B * N. */
 int64_t requireTape(int32_t mode, int32_t type, int64_t steps, int64_t batch, int64_t neurons) {
   requireRange("mode", mode, QLIF_TAPE_VOLTAGE, QLIF_TAPE_COMPACT);
   requireType("type", type);
@@ -485,11 +485,11 @@ int64_t requireTape(int32_t mode, int32_t type, int64_t steps, int64_t batch, in
 // ---------------------------------------------------------------- calls with nothing to do
 
 bool doesNothing(const ForwardCall &call) {
-  // Without a step, there is only the state to hand on.
+  // Without steps, only the state is passed on.
   return call.elements == 0 || (call.args.steps == 0 && call.args.final_state[0] == nullptr);
 }
 
-/** What a backward call without a neuron-step writes: the state's gradients as they came, and zeros. */
+/** What a backward call without a neuron-step writes: the given gradients of the state, and zeros. */
 void putRests(const OpenKernel &kernel, const BackwardCall &call, void *stream) {
   const ForwardArgs &forward = call.forward.args;
   const Model &model = kernel.model();
@@ -873,7 +873,7 @@ uint64_t qlif_tape_bytes(const qlif_tape *tape) {
   uint64_t bytes = 0;
   if (tape != nullptr) {
     guarded([&] {
-      // Without holding the tape: its size never changes, and a call on it may be running.
+      // Does not hold the tape, since its size never changes and a call on it may be running.
       Registry &registry = Registry::get();
       std::lock_guard<std::mutex> lock(registry.mutex);
       bytes = static_cast<OpenTape *>(registry.find("tape", numberOf(tape), Kind::TAPE))->storage->bytes();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configurations: which values are taken, and what kernels compute with. The ranges are those of QlifConfig and LifConfig in Java, the numbers
-// those of QlifConstants and LifConstants, to the bit.
+// Configurations: their legal values, and the constants that kernels use. The ranges are those of QlifConfig and LifConfig in Java, the
+// constants those of QlifConstants and LifConstants, to the bit.
 #include "checks.h"
 #include "exponential.h"
 
@@ -43,7 +43,7 @@ bool isLegal(const OptionRow &row, double value, double dt) {
     case QLIF_RANGE_FINITE:
       return isFinite((float)value);
     case QLIF_RANGE_TIME_CONSTANT:
-      // A parameter's is divided as kernels do, the others' in float64 and rounded.
+      // For a parameter, the division is that of kernels; for others it is in float64 and rounded.
       return isPositive(value) && isFinite(row.values.parameter >= 0 ? divide((float)dt, (float)value) : (float)(dt / value));
     case QLIF_RANGE_RATE:
       return (float)value > 0 && (float)dt * (float)value <= 1;
@@ -57,7 +57,7 @@ bool isLegal(const OptionRow &row, double value, double dt) {
   __builtin_unreachable();
 }
 
-/** What an option's value must be, for people. */
+/** The legal values of an option, for messages. */
 template <size_t LENGTH>
 const char *legalText(const OptionRow &row, char (&text)[LENGTH]) {
   const Values &values = row.values;
@@ -112,7 +112,7 @@ double dtOf(const AnyConfig &config) {
   failModel(config.header.model);
 }
 
-/** Each option by its own range. awaits: what is yet to be derived is let pass. */
+/** Checks each option's range. awaits: options that are yet to be derived pass. */
 void requireOptions(const AnyConfig &config, bool awaits) {
   const Model &model = MODELS[config.header.model];
   for (int32_t i = 0; i < model.options.count; i++) {
@@ -125,7 +125,7 @@ void requireOptions(const AnyConfig &config, bool awaits) {
   }
 }
 
-/** A number that stands for another one where it is NaN. */
+/** A number that is replaced by another one if it is NaN. */
 double given(double value, double otherwise) { return value != value ? otherwise : value; }
 
 void derive(qlif_qlif_config &c) {
@@ -137,12 +137,12 @@ void derive(qlif_qlif_config &c) {
   c.q_bias = given(c.q_bias, angle + c.quantum_leak);
 }
 
-/** The number that a surrogate is computed with. */
+/** The constant of a surrogate. */
 double surrogateScale(int32_t surrogate, double a) { return surrogate == QLIF_SURROGATE_GAUSSIAN ? -1 / (2 * a * a) : a; }
 
 void requireSurrogate(int32_t surrogate, double a) { finite("surrogate_alpha, as -1 / (2 a^2)", surrogateScale(surrogate, a)); }
 
-/** What options must be to each other. */
+/** Constraints between options. */
 void requireRelations(const qlif_qlif_config &c) {
   requireSurrogate(c.surrogate, c.surrogate_alpha);
   requireOrdered("min_alpha", c.min_alpha, "max_alpha", c.max_alpha, true);
@@ -156,7 +156,7 @@ void requireRelations(const qlif_lif_config &c) {
   requireSurrogate(c.surrogate, c.surrogate_alpha);
 }
 
-/** A configuration with what is derived in its place; refused unless it is legal. */
+/** A configuration with its derived options filled in; fails unless it is legal. */
 AnyConfig whole(AnyConfig config) {
   requireOptions(config, true);
   switch (config.header.model) {
@@ -174,7 +174,7 @@ AnyConfig whole(AnyConfig config) {
 
 // ---------------------------------------------------------------- what kernels compute with
 
-/** Each number once in float64, rounded once. */
+/** Each constant is computed once in float64 and rounded once. */
 QlifConstants constantsOf(const qlif_qlif_config &c) {
   // The p above which there is a spike.
   double firing = (1 - c.quantum_threshold) / 2;
@@ -285,7 +285,7 @@ constexpr NamedConstant<QlifConstants> QLIF_CONSTANTS[] = {
     {"rate_step", &QlifConstants::rateStep},
     {"homeostasis_lr", &QlifConstants::homeostasisLr},
     {"target_rate", &QlifConstants::targetRate},
-    // A whole number; no float32 of the equations.
+    // A whole number, not a float32 of the equations.
     {"min_count", nullptr},
 };
 

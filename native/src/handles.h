@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handles of the C interface. A handle is a number and no address: it is never given out twice in a process, so one that is closed,
-// foreign or garbage is told from an open one without a look at any memory.
+// The handles of the C interface. A handle is a number, not an address, and is never reused within a process, so a closed, foreign or
+// garbage handle is recognized without reading any memory.
 #ifndef QLIF_HANDLES_H
 #define QLIF_HANDLES_H
 
@@ -12,12 +12,12 @@
 
 namespace qlif {
 
-/** What a handle is of: its two lowest bits, which are 0 in the address of any struct. */
+/** The kind of a handle's object: its two lowest bits, which are 0 in the address of any struct. */
 enum class Kind : uint64_t { KERNEL = 1, TAPE = 2, LINEAR = 3 };
 
 constexpr int KIND_BITS = 2;
 
-/** Whose handle it is, for people. */
+/** The owner of a handle, for messages. */
 inline const char *nameOf(Kind kind) {
   switch (kind) {
     case Kind::KERNEL:
@@ -30,19 +30,19 @@ inline const char *nameOf(Kind kind) {
   return nullptr;
 }
 
-/** The same, of one that is open. */
+/** The same for an open object. */
 inline const char *openNameOf(Kind kind) {
   return kind == Kind::KERNEL ? "an open kernel's" : kind == Kind::TAPE ? "an open tape's" : "an open linear layer's";
 }
 
 static_assert(sizeof(void *) == sizeof(uint64_t), "a handle has 64 bits");
 
-/** What a handle stands for. Those that derive from it name their HANDLE, the pointer of qlif.h, and their KIND. */
+/** The object of a handle. Derived structs define HANDLE, the pointer type of qlif.h, and KIND. */
 struct Handled {
   bool busy = false;  // whether a call holds it; guarded by the registry's mutex
 };
 
-/** All that is open. */
+/** The open objects. */
 struct Registry {
   std::mutex mutex;
   uint64_t last = 0;  // how many handles were ever given out
@@ -54,7 +54,7 @@ struct Registry {
     return *registry;
   }
 
-  /** The open object of this kind, or a failure that says what the handle is instead. The mutex is held. */
+  /** The open object of this kind; otherwise fails with what the handle is instead. The mutex must be held. */
   Handled *find(const char *name, uint64_t handle, Kind kind) const {
     auto found = open.find(handle);
     if (found != open.end() && kindOf(handle) == kind) {

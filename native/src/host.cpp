@@ -253,7 +253,7 @@ BitRange legalBits(int32_t range, float dt) {
   __builtin_unreachable();
 }
 
-/** What a parameter's value must be, for people. */
+/** The legal values of a parameter, for messages. */
 template <size_t LENGTH>
 const char *legalText(const ParameterRow &row, float dt, char (&text)[LENGTH]) {
   char number[32];

@@ -89,7 +89,7 @@ void HostLinear::backward(const LinearArgs &args, void *) {
   Muster muster(crew_, isBelow(ALONE, rows, args.inputs, args.outputs) ? 1 : ofWeights > ofInput ? ofWeights : ofInput);
   const LinearJob weights{args, partsOf(ofWeights, program_.weightRows(args), muster.members())};
   const LinearJob input{args, partsOf(ofInput, program_.inputRows, muster.members())};
-  // All that is needed, before anything is written.
+  // Everything is checked before anything is written.
   if (ofWeights > 0) {
     muster.reserve(program_.weightsBytes(weights));
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernels of every model share: where options come from, how long a segment is, when decaying values become +0; and how a model
-// makes its structs of its tables (tables.h).
+// What the kernels of all models share: the source of options, the length of a segment, when decaying values become +0, and how structs are
+// made from a model's tables (tables.h).
 //
 // A model is a struct that kernels take as a template's argument (qlif_model.h, lif_model.h). It has the tables' structs, State,
 // Parameters, Kept, and Step; and Neuron<S>, the arithmetic of one neuron, with S, Fixed or Dynamic, for where its options come from.
@@ -14,7 +14,7 @@ namespace qlif {
 
 constexpr int SEGMENT = QLIF_SEGMENT;
 
-/** The most uniforms that a step draws. */
+/** The maximum number of uniforms that a step draws. */
 constexpr int MAX_WIRES = 64;
 
 /** Before a step whose absolute index is a multiple of this, states below FLUSH_STATE become +0. */
@@ -26,7 +26,10 @@ constexpr float FLUSH_ADJOINT = 0x1p-100f;
 
 QLIF_FN float flush(float x, float limit) { return magnitude(x) < limit ? 0.0f : x; }
 
-/** Options of a model known when the kernel is compiled: what is off leaves no instruction. SURROGATE: -1 where that is not known. */
+/**
+ * Options of a model that are known when the kernel is compiled: an option that is off costs no instruction. SURROGATE: -1 if it is not
+ * known.
+ */
 template <class Options, uint32_t BITS, int SURROGATE = -1>
 struct Fixed {
   static constexpr bool FIXED = true;
@@ -39,7 +42,7 @@ struct Fixed {
   QLIF_FN static constexpr Options possible() { return Options{BITS}; }
 };
 
-/** Options read when the kernel runs. */
+/** Options that are read at run time. */
 template <class Options>
 struct Dynamic {
   static constexpr bool FIXED = false;
@@ -52,7 +55,7 @@ struct Dynamic {
   QLIF_FN static constexpr Options possible() { return Options{~0u}; }
 };
 
-/** Options of which some are known when the kernel is compiled: those of MASK are BITS. The rest is read when it runs. */
+/** Options of which some are known when the kernel is compiled: those in MASK are BITS. The rest is read at run time. */
 template <class Options, uint32_t MASK, uint32_t BITS, int SURROGATE = -1>
 struct Partial {
   static constexpr bool FIXED = false;
@@ -65,7 +68,7 @@ struct Partial {
   QLIF_FN static constexpr Options possible() { return Options{~MASK | BITS}; }
 };
 
-/** A state variable, as a visitor of a model's state sees it. */
+/** A state variable, passed to visitors of a model's state. */
 struct Variable {
   int number;
   float initialValue;
@@ -127,7 +130,7 @@ struct Variable {
   };                                                                                      \
   static constexpr int KEPT = sizeof(Kept) / sizeof(float)
 
-/** A trace, as a visitor of a step's traces sees it. */
+/** A trace, passed to visitors of a step's traces. */
 struct Trace {
   int number;
   bool ofState;  // a state variable's

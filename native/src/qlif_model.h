@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The QLIF model: its options and numbers, one step forward, one step backward, for one neuron. The arithmetic's only place in the native
-// library, in the order of docs/model.md, with the names of the Java library's QlifNeuron, so that the two can be read side by side. Which
-// operations are fused and in which order terms are added is part of the definition.
+// The QLIF model: its options and constants, one step forward and one step backward, for one neuron. This is the only place of its
+// arithmetic in the native library, in the order of docs/model.md and with the names of the Java class QlifNeuron, so that the two can be
+// read side by side. Which operations are fused and in which order terms are added is part of the definition.
 #ifndef QLIF_QLIF_MODEL_H
 #define QLIF_QLIF_MODEL_H
 
@@ -30,14 +30,14 @@ namespace qlif {
   X(bool, detachReset, 1, true)                          \
   X(bool, drawsNormals, 1, true)
 
-/** Options one by one; those of the default configuration where nothing else is said. */
+/** Options one by one, with the values of the default configuration. */
 struct QlifChoices {
 #define QLIF_ROW(type, name, width, value) type name = value;
   QLIF_OPTION_TABLE(QLIF_ROW)
 #undef QLIF_ROW
 };
 
-/** Options in one word, so that a template can take them. */
+/** Options in one word, for use as a template argument. */
 struct QlifOptions {
   uint32_t bits;
 
@@ -48,7 +48,7 @@ struct QlifOptions {
   };
 
   static constexpr QlifOptions of(QlifChoices choices) {
-    // What the decision makes irrelevant is as by default, so that equal kernels have equal words.
+    // Options that the decision makes irrelevant have their default, so that equal kernels have equal words.
     constexpr QlifChoices DEFAULTS{};
     if (choices.decision != QLIF_DECISION_SIGMOID) {
       choices.sampling = DEFAULTS.sampling;
@@ -97,7 +97,7 @@ struct QlifOptions {
 // The configurations that have kernels of their own.
 constexpr QlifOptions DEFAULT_OPTIONS = QlifOptions::of({});
 
-/** The presets of QUBIT decisions: 2025-08-15, whose trace that advances twice a step is a matter of constants, and 2025-08-24. */
+/** The presets with QUBIT decisions: 2025-08-15, whose trace that advances twice a step only needs other constants, and 2025-08-24. */
 constexpr QlifOptions SNAPSHOT_15_OPTIONS = QlifOptions::of({.homeostasisEnabled = false});
 constexpr QlifOptions SNAPSHOT_24_OPTIONS = QlifOptions::of({.spikeValue = QLIF_SPIKE_VALUE_EXPECTED, .angleMap = QLIF_ANGLE_TANH,
     .dynamicProbability = false, .refractory = false, .homeostasisEnabled = false, .detachReset = false});
@@ -111,7 +111,7 @@ constexpr QlifOptions PLAIN_LIF_OPTIONS = QlifOptions::of({.decision = QLIF_DECI
     .dynamicProbability = false, .refractory = false, .useAdaptation = false, .useDepression = false, .useAhp = false,
     .useAdaptiveThreshold = false, .homeostasisEnabled = false, .drawsNormals = false});
 
-/** The float32 numbers of the equations, and the options that are only read where they matter. */
+/** The float32 constants of the equations, and the options that are read at run time. */
 struct QlifConstants {
   float kappa, minThreshold, maxThreshold, gAhp, dt, sigma, dspDecay, dspJump, thetaMax, quantumLeak, baseAlpha, minAlpha, maxAlpha, floor,
       ceiling, expectedAbove, surrogateScale, resetFraction, vReset, refractoryDecay, rJump, ahpDecay, ahpJump, ahpMax, adaptationDecay,
@@ -192,7 +192,7 @@ struct QlifModel {
     __builtin_unreachable();
   }
 
-  /** The same for a replay, to which the decision is known; p matters only if it is the spike's value. */
+  /** The same for a replay, in which the decision is known; p only matters if it is the spike's value. */
   template <class Visit>
   QLIF_FN static void byReplay(Options on, Visit visit) {
     constexpr uint32_t VALUE = Options::mask(Options::FIRST_spikeValue, Options::LAST_spikeValue);
@@ -348,9 +348,9 @@ struct QlifModel {
       } else {
         x.rawP = sigmoid(sigmoidSlope(x) * x.delta);
       }
-      // Never -0 before, so that a floor of 0 is no matter.
+      // Never -0 before, so a floor of 0 changes nothing.
       x.p = clampBetween(x.rawP, k.floor, k.ceiling);
-      // Set in any case: else a loop over lanes carries it from lane to lane.
+      // Always set; otherwise a loop over lanes would carry it from lane to lane.
       x.damping = 1.0f;
       if (on().refractory()) {
         x.damping = decay(x.refractory);
@@ -379,7 +379,7 @@ struct QlifModel {
       return on().decision() == QLIF_DECISION_SIGMOID ? sigmoidSlope(x) : x.slope;
     }
 
-    /** Whether the decision is a spike. uniform(wire) is the step's number for a wire; it is asked only if the decision draws. */
+    /** Whether the decision is a spike. uniform(wire) is the step's number for a wire; it is only called if the decision draws. */
     template <class Uniform>
     QLIF_FN bool fires(const Step &x, Uniform uniform) const {
       if (on().decision() == QLIF_DECISION_THRESHOLD) {

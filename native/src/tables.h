@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables of the models: state variables, parameters and traces, each once, in the order of qlif.h's constants; options, in the order of
-// the configuration's fields.
+// The tables of the models: state variables, parameters and traces, in the order of qlif.h's constants, and options, in the order of the
+// configuration's fields.
 #ifndef QLIF_TABLES_H
 #define QLIF_TABLES_H
 
@@ -62,7 +62,8 @@
   X(DELTA, "delta", x.delta)  \
   V(CURRENT, "i", CURRENT, i)
 
-// X(name, symbol, default, values). name: the field's. symbol: in the equations of docs/model.md. default: NaN for what is derived of others.
+// X(name, symbol, default, values). name: the field's. symbol: in the equations of docs/model.md. default: NaN for an option that is
+// derived from others.
 #define QLIF_CONFIG_TABLE(X)                                                                   \
   X(detach_reset, "", 1, boolean())                                                            \
   X(stochastic, "", 1, boolean())                                                              \
@@ -198,7 +199,7 @@ struct Table {
 
 // ---------------------------------------------------------------- options
 
-/** The surrogates, of which some kernels are compiled once each. */
+/** The surrogates, for each of which some kernels are compiled. */
 #define SURROGATE_TABLE(X) X(HEAVISIDE) X(FAST_SIGMOID) X(GAUSSIAN) X(ARCTAN)
 
 struct ChoiceRow {
@@ -234,7 +235,7 @@ constexpr Enumeration SURROGATE{"QLIF_SURROGATE_", SURROGATES};
 constexpr Enumeration NEUROMOD{"QLIF_NEUROMOD_", NEUROMODS};
 constexpr Enumeration TRANSFORM{"QLIF_TRANSFORM_", TRANSFORMS};
 
-/** What an option can be. */
+/** The legal values of an option. */
 struct Values {
   int32_t kind;   // QLIF_KIND_
   int32_t range;  // QLIF_RANGE_
@@ -264,7 +265,7 @@ constexpr Values oneOf(const Enumeration &enumeration) {
   return values;
 }
 
-/** A number whose range is no interval. */
+/** A number whose range is not an interval. */
 constexpr Values real(int32_t range) {
   const bool negative = range == QLIF_RANGE_FINITE;
   return {QLIF_KIND_REAL, range, negative ? -INFINITY : 0, INFINITY, range != QLIF_RANGE_NOT_NEGATIVE, true, nullptr, -1, false};
@@ -321,7 +322,7 @@ constexpr OptionRows LIF_OPTIONS({LIF_CONFIG_TABLE(LIF_ROW)});
 
 // ---------------------------------------------------------------- models
 
-/** All that is known of a model without its arithmetic. */
+/** A model without its arithmetic. */
 struct Model {
   const char *name;
   const char *configName;  // of its configuration's struct
@@ -352,7 +353,7 @@ static_assert(MODELS[QLIF_MODEL_LIF].parameters.count == QLIF_LIF_PARAMETERS, "e
 static_assert(MODELS[QLIF_MODEL_LIF].traces.count == QLIF_LIF_TRACES, "each trace has a row");
 static_assert(fits(MODELS[QLIF_MODEL_QLIF]) && fits(MODELS[QLIF_MODEL_LIF]), "argument structs have room for each model");
 
-/** Whether the options are the struct: of the types that their kinds say, one after another, each where alignment puts it. */
+/** Whether the options match the struct: their types are those of their kinds, one after another, each at its natural alignment. */
 constexpr bool coversConfig(const Model &model) {
   size_t end = sizeof(qlif_config);
   for (int32_t i = 0; i < model.options.count; i++) {

@@ -134,7 +134,7 @@ class Kernel:
 
     @property
     def description(self) -> str:
-        """A description of what runs, for people."""
+        """A description of what runs the calls, for people to read."""
         text = ctypes.create_string_buffer(512)
         self._library.call("qlif_kernel_describe", self._open(), text, len(text))
         return text.value.decode("utf-8", "replace")
