@@ -5,7 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A capture that is under way on this thread, and after it what the graph needs: the memory, kernels and tapes of the captured calls. */
+/** A running capture of this thread, and afterwards what its graph needs: the memory, kernels and tapes of the captured calls. */
 final class Capture implements UnderWay.Uses {
     private static final ThreadLocal<Capture> CURRENT = new ThreadLocal<>();
 
@@ -13,13 +13,13 @@ final class Capture implements UnderWay.Uses {
     private final References held = new References();
     private MemorySegment.Scope[] scopes = {};
 
-    /** The one that is under way on this thread, or null. */
+    /** The running capture of this thread, or null. */
     static Capture current() {
         return CURRENT.get();
     }
 
     /**
-     * Throws if a capture is under way on this thread.
+     * Throws if this thread is capturing.
      *
      * @param what what can't be done, such as "this buffer can't be closed"
      */

@@ -9,12 +9,12 @@ import org.qlif.NativeException;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
- * Work that was captured from a stream once, to be launched any number of times at the cost of one launch.
+ * Work that was captured from a stream once and can be launched any number of times, each at the cost of a single launch.
  *
- * <p>It does the very same again: on the same memory, from the same first step, with the same draws. The graph keeps the tensors,
- * kernels and tapes of its calls reachable. A kernel or tape that is closed frees its memory when the last graph with a call of it is
- * closed, too; a graph whose tensors' memory was closed is not launched. To close memory that a launch still uses is the caller's fault, as
- * for any work on a stream ({@link CudaStream}). Of what is captured from other libraries the graph knows nothing: that must live.
+ * <p>Each launch repeats exactly the same work: on the same memory, from the same first step, with the same draws. The graph keeps the
+ * tensors, kernels and tapes of its calls reachable. If you close a kernel or tape, its memory is freed when the last graph with one of its
+ * calls is closed, too. A graph can't be launched after the memory of its tensors was closed. Don't close memory that a launch still uses,
+ * as for any work on a stream ({@link CudaStream}). What other libraries add to the capture is not tracked: keep it alive.
  *
  * <pre>{@code
  * CudaKernel control = kernel.extension(CudaKernel.class).orElseThrow();
@@ -41,7 +41,7 @@ public final class CudaGraph implements AutoCloseable {
     private static final class Executable extends Resource {
         private final MemorySegment handle;
         private final Capture capture;
-        /** Recorded behind each launch; NULL if there was none. */
+        /** The event recorded after each launch; NULL if there was none. */
         private MemorySegment launched = MemorySegment.NULL;
 
         Executable(Context hold, MemorySegment handle, Capture capture) {
@@ -58,13 +58,13 @@ public final class CudaGraph implements AutoCloseable {
                 try {
                     context().besideCaptures(this::awaitLaunches);
                 } finally {
-                    // Those that were closed before are freed now.
+                    // Kernels and tapes that were closed before are freed now.
                     capture.letGo();
                 }
             }
         }
 
-        /** CUDA does launches of a graph one after another, so the last is all there is to wait for. */
+        /** CUDA runs launches of a graph one after another, so it is enough to wait for the last one. */
         private synchronized void awaitLaunches() {
             if (launched.address() == 0) {
                 return;
@@ -76,7 +76,7 @@ public final class CudaGraph implements AutoCloseable {
             }
         }
 
-        /** Launches it on a stream that is in use. */
+        /** Launches the graph on a stream that is in use. */
         synchronized void launch(MemorySegment stream) {
             if (launched.address() == 0) {
                 launched = InFlight.newEvent();
@@ -89,8 +89,8 @@ public final class CudaGraph implements AutoCloseable {
     }
 
     /**
-     * Captures what {@code work} puts on {@code stream}, without doing it. All of it must come from the calling thread, from kernels
-     * that are set to the stream and whose scratch memory is reserved ({@link CudaKernel#reserve}), on tensors in the GPU's memory.
+     * Captures what {@code work} adds to {@code stream}, without running it. Everything must be called on this thread, with kernels that
+     * use the stream and whose scratch memory is reserved ({@link CudaKernel#reserve}), and with tensors in the GPU's memory.
      *
      * <p>Call it from a platform thread: a capture must end on the thread of the operating system that began it. Until it returns, {@code
      * work} must not open or close kernels, tapes or buffers or reserve, and no thread may lend this GPU memory of the host or use its
@@ -164,13 +164,13 @@ public final class CudaGraph implements AutoCloseable {
         return context.make("cuStreamEndCapture", out -> cuda_h.cuStreamEndCapture(handle, out));
     }
 
-    /** Ends a capture of no use: the stream must not stay in it. */
+    /** Ends a useless capture, so that the stream does not remain in it. */
     private static void abandon(Context context, MemorySegment stream, Throwable failure) {
         try {
             long graph = context.make("cuStreamEndCapture", out -> cuda_h.cuStreamEndCapture(stream, out));
             context.call("cuGraphDestroy", () -> cuda_h.cuGraphDestroy(MemorySegment.ofAddress(graph)));
         } catch (NativeException invalidated) {
-            // As it is when what failed can't be captured.
+            // The capture also fails here if the failure was work that can't be captured.
             failure.addSuppressed(invalidated);
         }
     }
@@ -205,7 +205,7 @@ public final class CudaGraph implements AutoCloseable {
     }
 
     /**
-     * Gives the graph up, after waiting for calls of this class that use it and for its last launch. Closing twice is harmless.
+     * Waits for calls of this class and for the last launch, then destroys the graph. Closing twice is harmless.
      *
      * @throws IllegalStateException in the work that another graph captures; nothing is changed
      */

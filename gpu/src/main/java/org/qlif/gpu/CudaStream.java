@@ -9,14 +9,13 @@ import org.qlif.Device;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
- * A queue of work on a GPU, done in order: its own, made by {@link CudaDevice#newStream}, or a caller's, wrapped by {@link
- * CudaDevice#stream}. A stream of its own waits for work on the default stream and the other way round, as CUDA's blocking streams
- * do.
+ * A queue of work on a GPU, done in order: made by {@link CudaDevice#newStream}, or a caller's stream, wrapped by {@link
+ * CudaDevice#stream}. A new stream and the default stream wait for each other's work, as with CUDA's blocking streams.
  *
- * <p>Calls and copies on a stream return before the GPU has done them. Until it is known to have, because someone waited for the stream
- * or asked whether it is done, or because later work went by, the stream keeps what they use reachable: memory that the garbage collector
- * owns, and buffers that are forgotten, stay. It can't keep open what is closed: to close a shared arena, or to free memory of another
- * library, before the work on it is done is the caller's fault, and what the GPU then reads or writes is undefined.
+ * <p>Calls and copies on a stream return before the GPU has done them. Until the work is known to be done, since you waited for the stream,
+ * checked it, or later work has passed, the stream keeps the memory reachable that the work uses, so the garbage collector does not free
+ * it. The stream can't keep memory from being closed: don't close a shared arena, or free memory of another library, before the work on it
+ * is done; otherwise what the GPU reads or writes is undefined.
  *
  * <pre>{@code
  * try (CudaStream stream = gpu.newStream()) {
@@ -114,7 +113,7 @@ public final class CudaStream implements AutoCloseable {
     }
 
     /**
-     * Begins a use: the stream stays open until {@link #exit}.
+     * Begins a use, which keeps the stream open until {@link #exit}.
      *
      * @throws IllegalStateException if the stream is closed
      */
@@ -138,7 +137,7 @@ public final class CudaStream implements AutoCloseable {
         return queue.handle;
     }
 
-    /** What keeps memory reachable that the stream's work uses. */
+    /** Keeps the memory reachable that the stream's work uses. */
     InFlight inFlight() {
         return queue.inFlight;
     }
@@ -193,7 +192,7 @@ public final class CudaStream implements AutoCloseable {
         }
     }
 
-    /** Lets work that is added from now on wait, on the GPU, for what {@code event} was recorded after. */
+    /** Makes work that is added from now on wait, on the GPU, for the work before {@code event}'s mark. */
     public void waitFor(CudaEvent event) {
         Objects.requireNonNull(event, "event");
         queue.enter();
@@ -220,8 +219,8 @@ public final class CudaStream implements AutoCloseable {
     }
 
     /**
-     * Gives the stream up, after waiting for calls of this class that use it, and for work on memory that the stream keeps; other work on
-     * it is still done. A wrapped stream stays its owner's. Closing twice is harmless.
+     * Waits for calls of this class and for work on memory that the stream keeps, then gives up the stream; other work on it is still done.
+     * A wrapped stream is not destroyed. Closing twice is harmless.
      *
      * @throws IllegalStateException if the caller is capturing the stream; nothing is changed
      */

@@ -13,9 +13,9 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
 import org.qlif.spi.host.HostMemory;
 
 /**
- * Memory of a GPU, made by {@link CudaDevice#allocate}; its content is undefined at first. Tensors are views of it, for a kernel on
- * the same device to read and write without a copy. Copies may be made from several threads at a time. A buffer that is forgotten is
- * freed some time after it, its tensors and the work on them are gone; there is no telling when, so close it.
+ * Memory of a GPU, made by {@link CudaDevice#allocate}; its contents are undefined at first. Tensors are views of it, which kernels on the
+ * same device read and write without a copy. Several threads may copy at the same time. A forgotten buffer is freed some time after it, its
+ * tensors and the work on them are gone. That can be late, so close it.
  *
  * <pre>{@code
  * try (DeviceBuffer buffer = gpu.allocate(4L * current.length)) {
@@ -30,7 +30,7 @@ public final class DeviceBuffer implements AutoCloseable {
     private final Device device;
     private final Allocation allocation;
     private final long size;
-    /** Ends with the buffer, so that tensors of a closed one are refused. */
+    /** Ends with the buffer, so that tensors of a closed buffer are refused. */
     private final Arena arena = Arena.ofShared();
 
     private final MemorySegment memory;
@@ -39,7 +39,7 @@ public final class DeviceBuffer implements AutoCloseable {
         this.device = device;
         this.allocation = allocation;
         this.size = size;
-        // Reachable as long as a tensor is, whether the buffer itself is or not.
+        // Reachable as long as a tensor is, even if the buffer itself is not.
         Object tensors = new Object();
         this.memory = MemorySegment.ofAddress(allocation.address)
                 .reinterpret(size, arena, _ -> Reference.reachabilityFence(tensors));
@@ -102,8 +102,8 @@ public final class DeviceBuffer implements AutoCloseable {
     }
 
     /**
-     * The address in the GPU's memory, a {@code CUdeviceptr}, for other libraries. It keeps nothing reachable: this buffer or a tensor of
-     * it must be, as long as the address is used.
+     * The address in the GPU's memory, a {@code CUdeviceptr}, for other libraries. It keeps nothing reachable: keep this buffer or one of
+     * its tensors reachable as long as you use the address.
      *
      * @throws IllegalStateException if the buffer is closed
      */
@@ -144,10 +144,10 @@ public final class DeviceBuffer implements AutoCloseable {
     }
 
     /**
-     * Copies {@code source} to the bytes from {@code offset} on, and waits for it. On the default stream: work on a caller's
-     * non-blocking stream that uses the buffer must be waited for first, or the stream be given to the other {@code copyFrom}.
+     * Copies {@code source} to the bytes from {@code offset} on, and waits for it. On the default stream: if a non-blocking stream of the
+     * caller has work that uses the buffer, wait for it first, or pass that stream to the other {@code copyFrom}.
      *
-     * @param source memory of the host, native or an array; another thread must not close it meanwhile
+     * @param source memory of the host, native or an array; another thread must not close it during the call
      * @throws IndexOutOfBoundsException if it passes the buffer's end
      */
     public void copyFrom(MemorySegment source, long offset) {
@@ -169,8 +169,8 @@ public final class DeviceBuffer implements AutoCloseable {
     /**
      * Copies {@code source} to the bytes from {@code offset} on, on {@code stream}, and returns at once.
      *
-     * @param source native memory, which must be left open and as it is until the stream has done the copy; only of page-locked
-     *     memory ({@link PinnedBuffer}) does the copy run beside other work
+     * @param source native memory, which must stay open and unchanged until the stream has done the copy; only a copy from page-locked
+     *     memory ({@link PinnedBuffer}) overlaps with other work
      */
     public void copyFrom(MemorySegment source, long offset, CudaStream stream) {
         requireNative("source", source);
@@ -193,10 +193,10 @@ public final class DeviceBuffer implements AutoCloseable {
     }
 
     /**
-     * Fills {@code target} with the bytes from {@code offset} on, and waits for it. On the default stream: work on a caller's
-     * non-blocking stream that writes the buffer must be waited for first, or the stream be given to the other {@code copyTo}.
+     * Fills {@code target} with the bytes from {@code offset} on, and waits for it. On the default stream: if a non-blocking stream of the
+     * caller has work that writes the buffer, wait for it first, or pass that stream to the other {@code copyTo}.
      *
-     * @param target memory of the host, native or an array; another thread must not close it meanwhile
+     * @param target memory of the host, native or an array; another thread must not close it during the call
      * @throws IndexOutOfBoundsException if it passes the buffer's end
      */
     public void copyTo(MemorySegment target, long offset) {
@@ -219,7 +219,7 @@ public final class DeviceBuffer implements AutoCloseable {
     /**
      * Fills {@code target} with the bytes from {@code offset} on, on {@code stream}, and returns at once.
      *
-     * @param target native memory, which must be left open until the stream has done the copy
+     * @param target native memory, which must stay open until the stream has done the copy
      */
     public void copyTo(MemorySegment target, long offset, CudaStream stream) {
         requireNative("target", target);
@@ -298,7 +298,7 @@ public final class DeviceBuffer implements AutoCloseable {
         void run(MemorySegment chunk, long at, long bytes);
     }
 
-    /** Native memory is moved as it lies, all at once; an array, which only Java can reach, by way of a piece of native memory. */
+    /** Native memory is copied at once; an array, which only Java can reach, in pieces through native memory. */
     private static void inChunks(MemorySegment memory, Move move) {
         long size = memory.byteSize();
         if (memory.isNative()) {
@@ -344,9 +344,9 @@ public final class DeviceBuffer implements AutoCloseable {
     }
 
     /**
-     * Frees the memory, after waiting for calls that use it. What {@link CudaStream streams} have still queued on it is done first, for
-     * which the GPU waits and this call does not. Work on its {@link #address()} that other libraries have queued must be done. Its
-     * tensors are refused from then on. Closing twice is harmless. A graph that uses it can't be launched any more.
+     * Waits for calls that use the memory, then frees it. Work that {@link CudaStream streams} have queued on it is done first; the GPU
+     * waits for that, this call does not. Work that other libraries have queued on its {@link #address()} must be done. From then on,
+     * tensors of the buffer are refused, and a graph that uses it can't be launched. Closing twice is harmless.
      *
      * @throws IllegalStateException in the work that a graph captures; nothing is changed
      */

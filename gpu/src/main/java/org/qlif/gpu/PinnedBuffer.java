@@ -10,9 +10,9 @@ import org.qlif.Tensor;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
- * Page-locked memory of the host, made by {@link CudaDevice#allocatePinned}: zero at first. GPUs copy it fastest, and beside other
- * work. It is memory of the host in every respect: any kernel takes tensors of it. A buffer that is forgotten is freed some time after
- * it and its segments are gone.
+ * Page-locked memory of the host, made by {@link CudaDevice#allocatePinned}; it is zero at first. GPUs copy such memory fastest, and while
+ * they do other work. Otherwise it is ordinary memory of the host: any kernel takes tensors of it. A forgotten buffer is freed some time
+ * after it and its segments are gone.
  *
  * <pre>{@code
  * try (PinnedBuffer staging = gpu.allocatePinned(buffer.byteSize())) {
@@ -29,7 +29,7 @@ public final class PinnedBuffer implements AutoCloseable {
 
     private PinnedBuffer(Allocation allocation, long size) {
         this.allocation = allocation;
-        // Reachable as long as the memory is, whether the buffer itself is or not.
+        // Reachable as long as the memory is, even if the buffer itself is not.
         Object memory = new Object();
         this.segment = allocation.address.reinterpret(size, arena, _ -> Reference.reachabilityFence(memory));
         allocation.releaseAfter(memory);
@@ -98,8 +98,8 @@ public final class PinnedBuffer implements AutoCloseable {
     }
 
     /**
-     * Frees the memory, after waiting for calls that use it and for the work that {@link CudaStream streams} keep it for. Work of other
-     * libraries on it must be done. Closing twice is harmless.
+     * Waits for calls that use the memory and for the work of {@link CudaStream streams} on it, then frees it. Work of other libraries on
+     * it must be done. Closing twice is harmless.
      *
      * @throws IllegalStateException in the work that a graph captures; nothing is changed
      */
