@@ -12,15 +12,14 @@ namespace qlif {
 
 namespace {
 
-// How often a member that waits looks before it sleeps.
-constexpr int LOOKS = 200;
+// How long the calling thread looks for helpers to be done before it sleeps: as long as it may take to be woken.
+constexpr int64_t LOOK_NANOS = 50'000;
+
+// Reading the clock takes longer than a check.
+constexpr int LOOKS_A_CLOCK = 32;
 
 constexpr int PARTS_BITS = 52;
 constexpr uint64_t PARTS_MASK = ((uint64_t)1 << PARTS_BITS) - 1;
-
-int64_t nanos() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -124,6 +123,10 @@ Team::~Team() {
   }
 }
 
+int64_t Team::nanos() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 void Team::run(Job job, void *context, int64_t parts, int members, int64_t spinNanos) {
   job_ = job;
   context_ = context;
@@ -135,14 +138,15 @@ void Team::run(Job job, void *context, int64_t parts, int members, int64_t spinN
     wake(*helpers_[i]);
   }
   work(0);
-  for (int looks = 0;; looks++) {
-    int32_t busy = busy_.load();
-    if (busy == 0) {
-      break;
-    }
-    if (looks < LOOKS) {
+  int64_t start = 0;
+  for (int looks = 1; int32_t busy = busy_.load(); looks++) {
+    if (looks % LOOKS_A_CLOCK != 0) {
       pause();
-    } else {
+      continue;
+    }
+    const int64_t now = nanos();
+    start = start == 0 ? now : start;
+    if (now - start >= LOOK_NANOS) {
       busy_.wait(busy);
     }
   }
@@ -183,8 +187,7 @@ void Team::help(int member) {
 uint32_t Team::awaitJob(Helper &helper, uint32_t seen) {
   const int64_t start = nanos();
   for (int looks = 0; jobs_.load() == seen; looks++) {
-    // Reading the clock takes longer than a check.
-    if (looks % 32 != 0 || nanos() - start < spinNanos_.load(std::memory_order_relaxed)) {
+    if (looks % LOOKS_A_CLOCK != 0 || nanos() - start < spinNanos_.load(std::memory_order_relaxed)) {
       pause();
       continue;
     }

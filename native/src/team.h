@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -42,6 +43,20 @@ class Team {
   /** What a member works in; what it holds is anyone's. For who has taken the team. */
   Memory &scratch(int member) { return member == 0 ? scratch_ : helpers_[member - 1]->scratch; }
 
+  /**
+   * Whether helpers are to share a job of some tens of microseconds, which begins: if they are awake, or if such jobs follow each other so
+   * closely that they stay awake for the next. Waking one takes a system call, and on virtual processors it comes up to 40 microseconds later.
+   */
+  bool helpsBriefJob(int64_t spinNanos) {
+    const bool soon = nanos() - briefJobEnded_.load(std::memory_order_relaxed) < spinNanos;
+    // A forward and a backward pass may come together and then nothing for a while.
+    const int succession = soon ? std::min(briefSuccession_.load(std::memory_order_relaxed) + 1, 2) : 0;
+    briefSuccession_.store(succession, std::memory_order_relaxed);
+    // Each job wakes the first helper.
+    return helpers_[0]->asleep.load(std::memory_order_relaxed) == 0 || succession == 2;
+  }
+  void endBriefJob() { briefJobEnded_.store(nanos(), std::memory_order_relaxed); }
+
   /** Runs parts 0 to parts - 1 and returns when all are done. members: how many may share them. For who has taken the team. */
   void run(Job job, void *context, int64_t parts, int members, int64_t spinNanos);
 
@@ -56,6 +71,7 @@ class Team {
   void help(int member);
   void work(int member);
   uint32_t awaitJob(Helper &helper, uint32_t seen);
+  static int64_t nanos();
 
   static void wake(Helper &helper) {
     if (helper.asleep.exchange(0) != 0) {
@@ -71,6 +87,8 @@ class Team {
   alignas(64) std::atomic<uint32_t> jobs_{0};
   std::atomic<bool> closed_{false};
   std::atomic<int64_t> spinNanos_{0};
+  std::atomic<int64_t> briefJobEnded_{0};
+  std::atomic<int> briefSuccession_{0};
   Job job_ = nullptr;
   void *context_ = nullptr;
   int64_t parts_ = 0;
@@ -111,12 +129,16 @@ class Crew {
  */
 class Muster {
  public:
-  /** most: how many members may have a part. */
-  Muster(Crew &crew, int64_t most) : crew_(crew) {
+  /** most: how many members may have a part. brief: whether the job takes one thread less than about a tenth of a millisecond. */
+  Muster(Crew &crew, int64_t most, bool brief = false) : crew_(crew) {
     const int wanted = most < crew.size_ ? (int)most : crew.size_;
-    members_ = wanted > 1 && crew.team_->take() ? wanted : 1;
+    brief_ = brief && wanted > 1;
+    members_ = wanted > 1 && (!brief_ || crew.team_->helpsBriefJob(crew.spinNanos_)) && crew.team_->take() ? wanted : 1;
   }
   ~Muster() {
+    if (brief_) {
+      crew_.team_->endBriefJob();
+    }
     if (members_ > 1) {
       crew_.team_->release();
     }
@@ -151,6 +173,7 @@ class Muster {
 
   Crew &crew_;
   int members_;
+  bool brief_;
 };
 
 /** IEEE arithmetic as the library needs it, whatever the calling thread had set, for as long as this lives. */

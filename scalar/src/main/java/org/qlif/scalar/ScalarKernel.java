@@ -91,7 +91,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
 
     /** @param makes whether the call's linear layer makes the input current, which else is there */
     private void run(Crew.Job job, Forward call, boolean makes, long parts) {
-        int members = crew.muster(parts, call.threadBound());
+        int members = crew.muster(parts, false, call.threadBound());
         try {
             for (int i = 0; i < members; i++) {
                 workers.get(i).bind(call, makes, job == forwardJob);

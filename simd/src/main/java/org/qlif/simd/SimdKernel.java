@@ -22,6 +22,9 @@ final class SimdKernel implements BackendKernel {
     /** Neuron-steps from which a call is split into tiles of less than {@link Lanes#TILE} neurons: some ten microseconds' work. */
     private static final long WORTH_SHARING = 4096;
 
+    /** Neuron-steps below which helpers that sleep are left alone: some tenth of a millisecond's work. */
+    private static final long BRIEF = 8 * WORTH_SHARING;
+
     private final Crew crew;
     private final TileWorker[] workers;
     private final SimdModel model;
@@ -93,7 +96,8 @@ final class SimdKernel implements BackendKernel {
     }
 
     private int muster(Forward call) {
-        return crew.muster(HostWork.parts(call.elements(), width(call, crew.size())), call.threadBound());
+        boolean brief = call.linear() == null && call.steps() * call.elements() < BRIEF;
+        return crew.muster(HostWork.parts(call.elements(), width(call, crew.size())), brief, call.threadBound());
     }
 
     private float[] scratch(int member, int members, CurrentPlan making) {

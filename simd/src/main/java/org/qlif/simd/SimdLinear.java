@@ -118,7 +118,7 @@ final class SimdLinear implements BackendLinear {
         if (count == 0) {
             return;
         }
-        int members = crew.muster(count, threadBound);
+        int members = crew.muster(count, false, threadBound);
         try {
             for (int i = 0; i < members; i++) {
                 workers[i].bind(crew.scratch(i, members, Layout.START + LinearWorker.SCRATCH), Layout.START);

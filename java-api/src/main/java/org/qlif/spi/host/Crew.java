@@ -27,6 +27,9 @@ public final class Crew implements AutoCloseable {
     /** Scratch borrowed for a calling thread that works alone. */
     private float[] scratch = Team.NONE;
 
+    /** Whether the mustered members have a brief job. */
+    private boolean brief;
+
     /** The threads that {@code options} request; starts more if needed. */
     public Crew(KernelOptions options) {
         size = options.threads();
@@ -49,10 +52,14 @@ public final class Crew implements AutoCloseable {
      * have a part.
      *
      * @param parts how many parts the job has if it is shared
+     * @param brief whether one thread does the job in less than about a tenth of a millisecond: then helpers that sleep are not woken, unless
+     *     such jobs follow each other closely
      * @param alone whether only the calling thread may work
      */
-    public int muster(long parts, boolean alone) {
-        return !alone && parts > 1 && size > 1 && team.take() ? (int) Math.min(size, parts) : 1;
+    public int muster(long parts, boolean brief, boolean alone) {
+        boolean shared = !alone && parts > 1 && size > 1;
+        this.brief = brief && shared;
+        return shared && (!brief || team.helpsBriefJob(spinNanos)) && team.take() ? (int) Math.min(size, parts) : 1;
     }
 
     /** Scratch of a mustered member, at least this long; its contents are undefined. */
@@ -82,6 +89,9 @@ public final class Crew implements AutoCloseable {
 
     /** Dismisses the members; must follow each {@link #muster}. */
     public void dismiss(int members) {
+        if (brief) {
+            team.endBriefJob();
+        }
         if (members > 1) {
             team.release();
         } else if (scratch.length > 0) {

@@ -35,7 +35,7 @@ final class CrewTest {
 
     /** As a kernel does; returns how many members there were. */
     private static int run(Crew crew, Crew.Job job, int parts, boolean alone) {
-        int members = crew.muster(parts, alone);
+        int members = crew.muster(parts, false, alone);
         try {
             crew.run(job, parts, members);
         } finally {
@@ -52,7 +52,7 @@ final class CrewTest {
             float[][] found = new float[3][];
             for (int i = 0; i < 3; i++) {
                 Crew crew = i == 1 ? second : first;
-                assertThat(crew.muster(1, false)).isEqualTo(1);
+                assertThat(crew.muster(1, false, false)).isEqualTo(1);
                 found[i] = crew.scratch(0, 1, 1000);
                 assertThat(crew.scratch(0, 1, 500)).isSameAs(found[i]);
                 crew.dismiss(1);
@@ -60,8 +60,8 @@ final class CrewTest {
             assertThat(found[1]).isSameAs(found[0]);
             assertThat(found[2]).isSameAs(found[0]);
             // Two that are alone at the same time have one each.
-            first.muster(1, false);
-            second.muster(1, false);
+            first.muster(1, false, false);
+            second.muster(1, false, false);
             float[] one = first.scratch(0, 1, 1000);
             assertThat(second.scratch(0, 1, 1000)).isNotSameAs(one);
             second.dismiss(1);
@@ -169,17 +169,17 @@ final class CrewTest {
     void doesNotWaitForAnotherCrew() {
         try (Crew busy = crew(3);
                 Crew other = crew(3)) {
-            int members = busy.muster(10, false);
+            int members = busy.muster(10, false, false);
             assertThat(members).isEqualTo(3);
             float[] teams = busy.scratch(0, members, 100);
             for (int member = 1; member < members; member++) {
                 assertThat(busy.scratch(member, members, 100)).isNotSameAs(teams);
             }
-            assertThat(other.muster(10, false)).isEqualTo(1);
+            assertThat(other.muster(10, false, false)).isEqualTo(1);
             assertThat(other.scratch(0, 1, 100)).isNotSameAs(teams);
             other.dismiss(1);
             busy.dismiss(members);
-            assertThat(other.muster(10, false)).isEqualTo(3);
+            assertThat(other.muster(10, false, false)).isEqualTo(3);
             assertThat(other.scratch(0, 3, 100)).isSameAs(teams);
             other.dismiss(3);
         }
@@ -212,11 +212,11 @@ final class CrewTest {
         try (Crew first = crew(2);
                 Crew second = crew(2)) {
             int floats = 3_000_000;
-            int members = first.muster(2, false);
+            int members = first.muster(2, false, false);
             float[] large = first.scratch(1, members, floats);
             assertThat(large.length).isGreaterThanOrEqualTo(floats);
             first.dismiss(members);
-            members = second.muster(2, false);
+            members = second.muster(2, false, false);
             assertThat(second.scratch(1, members, 10)).isSameAs(large);
             second.dismiss(members);
         }
@@ -284,6 +284,30 @@ final class CrewTest {
         }
     }
 
+    @Test
+    void letsHelpersSleepForOneBriefJobButNotForMany() throws InterruptedException {
+        Duration spin = Duration.ofSeconds(1);
+        try (Crew crew = new Crew(KernelOptions.defaults()
+                .withThreads(2)
+                .withSpin(spin)
+                .withThreadFactory(Thread.ofPlatform().daemon().factory()))) {
+            assertThat(members(crew, true)).as("awake, just started").isEqualTo(2);
+            Thread.sleep(spin.plusMillis(500));
+            assertThat(members(crew, true)).as("asleep").isEqualTo(1);
+            assertThat(members(crew, true)).as("a job right after it").isEqualTo(1);
+            assertThat(members(crew, true)).as("and another").isEqualTo(2);
+            runAndCheck(crew, 2);
+            Thread.sleep(spin.plusMillis(500));
+            assertThat(members(crew, false)).as("a long job").isEqualTo(2);
+        }
+    }
+
+    private static int members(Crew crew, boolean brief) {
+        int members = crew.muster(2, brief, false);
+        crew.dismiss(members);
+        return members;
+    }
+
     /** Many more of them than there are threads that carry them. */
     @Test
     @Timeout(60)
@@ -340,7 +364,7 @@ final class CrewTest {
         try (Crew shared = crew(4)) {
             Crew own = new Crew(KernelOptions.defaults().withThreads(3).withThreadFactory(factory));
             assertThat(made).hasSize(2).allMatch(Thread::isAlive);
-            int members = shared.muster(10, false);
+            int members = shared.muster(10, false, false);
             assertThat(members).isEqualTo(4);
             Set<Thread> threads = ConcurrentHashMap.newKeySet();
             CountDownLatch both = new CountDownLatch(3);
