@@ -411,7 +411,9 @@ typedef struct qlif_kernel_options {
   /* The threads that share a call, the calling one included: 1 to 1024. 0: one for each processor that the process may use, according to its
    * affinity mask and cgroup quotas. */
   int32_t threads;
-  int64_t spin_nanos; /* how long a helper spins for the next call before it sleeps, at most 10^9; 0: 20000; -1: it doesn't spin */
+  /* How long a helper spins for the next call before it sleeps, at most 10^9; 0: 20000; -1: it doesn't spin. A call that takes one thread less
+   * than about 0.1 ms doesn't wake helpers that sleep, unless such calls follow each other closely. */
+  int64_t spin_nanos;
 } qlif_kernel_options;
 
 /* Handles. A kernel runs one configuration on one device. A tape records what a forward call leaves for its backward call. */

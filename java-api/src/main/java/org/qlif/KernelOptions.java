@@ -13,8 +13,9 @@ import org.jspecify.annotations.Nullable;
  * <p>The kernels of a process on the CPU share one team of helper threads, and their scratch memory, about 2 MiB per thread.
  * A kernel uses as many members of the team as its options say, including the calling thread; the team grows to the largest number that a
  * kernel has asked for, and does not shrink while a kernel is open. A call that is too small to share, or finds the team busy with another
- * kernel, runs on its calling thread alone, in scratch memory that such calls share in turn: no call waits for another. The helpers are
- * daemon threads, sleep between calls, and end when the last kernel is closed or reclaimed. {@code cpu:native} has its own such team, in
+ * kernel, runs on its calling thread alone, in scratch memory that such calls share in turn: no call waits for another. A
+ * call that takes one thread less than about a tenth of a millisecond does not wake helpers that sleep, unless such calls follow each other
+ * closely. The helpers are daemon threads, sleep between calls, and end when the last kernel is closed or reclaimed. {@code cpu:native} has its own such team, in
  * C++.
  *
  * <p>Backends for GPUs have no helper threads and ignore these options.

@@ -150,10 +150,18 @@ public class DjlBlockBenchmark extends NeuronBenchmark {
     /** The calls of the kernel alone, on memory that was lent once. */
     @Benchmark
     public Object kernel() {
+        start();
+        return finish();
+    }
+
+    private void start() {
         if (statistics != null) {
             statistics.applyTo(forward.initialState());
         }
         kernel.forward(forward.draws(new DrawStream(42, call++)));
+    }
+
+    private Object finish() {
         kernel.backward(backward);
         if (statistics != null) {
             statistics.update(forward.finalState());
@@ -165,6 +173,14 @@ public class DjlBlockBenchmark extends NeuronBenchmark {
     @Benchmark
     public Object engine() {
         return gradient(false);
+    }
+
+    /** The kernel's calls around the graph without neurons: the least that the graph with the block can take. */
+    @Benchmark
+    public Object apart() {
+        start();
+        gradient(false);
+        return finish();
     }
 
     /** The graph with the block. */

@@ -543,7 +543,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void parallel(long parts, Crew.Job job) {
-        int members = crew.muster(parts, false);
+        int members = crew.muster(parts, false, false);
         try {
             crew.run(job, parts, members);
         } finally {
