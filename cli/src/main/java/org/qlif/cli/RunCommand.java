@@ -178,7 +178,7 @@ final class RunCommand implements Callable<Integer> {
         facts.put("file", file.toString());
         if (model.equals("LIF")) {
             try (LifLayer layer = LifLayer.load(file)
-                    .device(device.resolve().device().text())
+                    .device(device.named().text())
                     .options(threads.options())
                     .state(StatePolicy.STREAM)
                     .spikes(DType.U8)
@@ -190,7 +190,7 @@ final class RunCommand implements Callable<Integer> {
             }
         } else {
             try (QlifLayer layer = QlifLayer.load(file)
-                    .device(device.resolve().device().text())
+                    .device(device.named().text())
                     .options(threads.options())
                     .state(StatePolicy.STREAM)
                     .spikes(DType.U8)
