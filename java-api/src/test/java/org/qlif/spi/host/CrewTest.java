@@ -291,7 +291,9 @@ final class CrewTest {
                 .withThreads(2)
                 .withSpin(spin)
                 .withThreadFactory(Thread.ofPlatform().daemon().factory()))) {
-            assertThat(members(crew, true)).as("awake, just started").isEqualTo(2);
+            runAndCheck(crew, 2);
+            Thread.sleep(200);
+            assertThat(members(crew, true)).as("still looking for a job").isEqualTo(2);
             Thread.sleep(spin.plusMillis(500));
             assertThat(members(crew, true)).as("asleep").isEqualTo(1);
             assertThat(members(crew, true)).as("a job right after it").isEqualTo(1);
