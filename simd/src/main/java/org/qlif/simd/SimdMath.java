@@ -34,16 +34,15 @@ final class SimdMath {
 
     private SimdMath() {}
 
-    /** x, or {@code low} where it is less, or {@code high} where it is more. */
+    /** x, or {@code low} where it is less, or {@code high}, which is no less than {@code low}, where it is more. */
     static FloatVector clamp(FloatVector x, float low, float high) {
-        FloatVector raised = x.blend(low, x.compare(LT, low));
-        return raised.blend(high, raised.compare(GT, high));
+        // Both comparisons are of x, so that neither waits for the other.
+        return x.blend(low, x.compare(LT, low)).blend(high, x.compare(GT, high));
     }
 
     /** e^x. */
     static FloatVector exp(FloatVector x) {
-        x = x.blend(88.37f, x.compare(GT, 88.37f));
-        x = x.blend(-87.3365f, x.compare(LT, -87.3365f));
+        x = clamp(x, -87.3365f, 88.37f);
         FloatVector t = x.fma(broadcast(F, LOG2E), broadcast(F, ROUND_BIASED));
         FloatVector k = t.sub(ROUND_BIASED);
         FloatVector r = k.fma(broadcast(F, -LN2_HI), x);
@@ -175,8 +174,7 @@ final class SimdMath {
 
     /** 1 / (1 + e^-x). */
     static FloatVector sigmoid(FloatVector x) {
-        x = x.blend(87.33f, x.compare(GT, 87.33f));
-        x = x.blend(-87.33f, x.compare(LT, -87.33f));
+        x = clamp(x, -87.33f, 87.33f);
         FloatVector t = x.fma(broadcast(F, -LOG2E), broadcast(F, ROUND_BIASED));
         FloatVector k = t.sub(ROUND_BIASED);
         FloatVector r = k.fma(broadcast(F, LN2_HI), x);
