@@ -123,9 +123,8 @@ class CudaTape final : public TapeStorage {
     lastCall_.reset();
     void *memory = memory_;
     memory_ = nullptr;
-    cudaError_t freed = cudaFree(memory);
+    deallocate(memory, "freeing a tape");
     check(waited, "waiting for the last call on a tape");
-    check(freed, "freeing a tape");
   }
 
   std::optional<Context> context_;
@@ -478,16 +477,22 @@ class CudaKernel final : public DeviceKernel {
     RelaxedCapture relaxed;
     cudaError_t waited = lastCall_ == nullptr ? cudaSuccess : lastCall_->wait();
     lastCall_.reset();
-    cudaError_t freed = scratch_ == nullptr ? cudaSuccess : cudaFree(scratch_);
+    retired_.push_back(scratch_);
     scratch_ = nullptr;
     scratchBytes_ = 0;
+    std::optional<Failure> failure;
     for (void *memory : retired_) {
-      cudaError_t error = cudaFree(memory);
-      freed = freed == cudaSuccess ? error : freed;
+      try {
+        deallocate(memory, "freeing scratch memory");
+      } catch (const Failure &first) {
+        failure = failure ? failure : first;
+      }
     }
     retired_.clear();
     check(waited, "waiting for the kernel's last call");
-    check(freed, "freeing scratch memory");
+    if (failure) {
+      throw *failure;
+    }
   }
 
   /** The input of a call, where a linear layer makes it: in its output, or in memory of the call's. */
@@ -690,10 +695,9 @@ class CudaKernel final : public DeviceKernel {
         scratch_ = nullptr;
         scratchBytes_ = 0;
       } else {
-        RelaxedCapture relaxed;
         scratch_ = nullptr;
         scratchBytes_ = 0;
-        check(cudaFree(old), "freeing scratch memory");
+        deallocate(old, "freeing scratch memory");
       }
     }
     scratch_ = (char *)allocate(bytes, "allocating scratch memory");

@@ -199,14 +199,63 @@ class RelaxedCapture {
 
 // ---------------------------------------------------------------- memory and launches
 
+/** A stream that has nothing but memory to see to, so that waiting for it is waiting for no work. */
+class MemoryStream {
+ public:
+  MemoryStream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream for memory"); }
+  /** What the stream has got is done all the same. */
+  ~MemoryStream() {
+    if (cudaStreamDestroy(stream_) != cudaSuccess) {
+      forgetError();
+    }
+  }
+  MemoryStream(const MemoryStream &) = delete;
+  MemoryStream &operator=(const MemoryStream &) = delete;
+
+  cudaStream_t get() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+/** Whether the current device has pools of memory, from which memory goes back without a wait for the whole device: cudaFree waits. */
+inline bool hasPools() {
+  int device = 0;
+  check(cudaGetDevice(&device), "asking for the current device");
+  int has = 0;
+  check(cudaDeviceGetAttribute(&has, cudaDevAttrMemoryPoolsSupported, device), "asking a device for pools of memory");
+  return has != 0;
+}
+
+/** Memory of the current device, for any stream. */
 inline void *allocate(uint64_t bytes, const char *doing) {
   if (bytes == 0) {
     return nullptr;
   }
   RelaxedCapture relaxed;
   void *memory = nullptr;
-  check(cudaMalloc(&memory, (size_t)bytes), doing);
+  if (!hasPools()) {
+    check(cudaMalloc(&memory, (size_t)bytes), doing);
+    return memory;
+  }
+  MemoryStream stream;
+  check(cudaMallocAsync(&memory, (size_t)bytes, stream.get()), doing);
+  check(cudaStreamSynchronize(stream.get()), doing);
   return memory;
+}
+
+/** Gives back memory of allocate() that no work uses any more. */
+inline void deallocate(void *memory, const char *doing) {
+  if (memory == nullptr) {
+    return;
+  }
+  RelaxedCapture relaxed;
+  if (!hasPools()) {
+    check(cudaFree(memory), doing);
+    return;
+  }
+  MemoryStream stream;
+  check(cudaFreeAsync(memory, stream.get()), doing);
 }
 
 /** Memory of a call, there for as long as its work takes on the stream; a call that is captured may have it, too. */

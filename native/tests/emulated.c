@@ -12,6 +12,8 @@ void qlif_emulation_fail(const char *call, int error);
 void qlif_emulation_capture(int capturing);
 int qlif_emulation_launch(void);
 void qlif_emulation_capability(int major, int minor);
+void qlif_emulation_pools(int supported);
+int qlif_emulation_device_waits(void);
 uint64_t qlif_emulation_memory(void);
 int qlif_emulation_holds(void);
 
@@ -150,6 +152,31 @@ static void test_contexts(void) {
   qlif_emulation_fail("cuDevicePrimaryCtxRelease", 709);
   EXPECT(QLIF_DEVICE_FAULT, "releasing", qlif_tape_close(tape));
   CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
+}
+
+/* Tapes and scratch memory come and go without a wait for the whole device, where it has pools of memory. */
+static void test_memory(int rounds) {
+  for (int i = 0; i < rounds; i++) {
+    const int pools = i % 4 != 3;
+    const int before = qlif_emulation_device_waits();
+    qlif_emulation_pools(pools);
+    scenario s = random_scenario(3000);
+    qlif_kernel *kernel;
+    CHECK_OK(open_kernel(0, &s.config.header, 1, &kernel));
+    for (int64_t size = 1; size <= 3; size++) {
+      qlif_tape *tape;
+      CHECK_OK(qlif_kernel_reserve(kernel, 64 * size, 2, 5, 1));
+      CHECK_OK(qlif_tape_open(kernel, s.mode, QLIF_TYPE_F32, 64 * size, 2, 5, &tape));
+      CHECK_OK(qlif_tape_close(tape));
+    }
+    CHECK(qlif_emulation_memory() > 0);
+    CHECK_OK(qlif_kernel_close(kernel));
+    free_scenario(&s);
+    CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
+    CHECK((qlif_emulation_device_waits() == before) == (pools != 0));
+  }
+  qlif_emulation_pools(1);
+  CHECK(qlif_emulation_device_waits() > 0);
 }
 
 static void test_errors(void) {
@@ -349,6 +376,7 @@ int main(void) {
   test_what_is_the_devices();
   test_draws(30);
   test_errors();
+  test_memory(8);
   test_kernels(250);
   test_consecutive_rows(0, 30);
   test_shuffled_rows(0, 15);

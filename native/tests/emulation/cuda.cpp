@@ -50,6 +50,10 @@ std::mutex stateMutex;
 std::map<std::string, int> failures;
 std::map<void *, size_t> memory;
 std::set<cudaEvent_t> events;
+// Those that were created, which no capture is of.
+std::set<cudaStream_t> streams;
+bool pools = true;
+int deviceWaits;
 uint64_t memoryInUse;
 int holds;
 bool capturing;
@@ -176,6 +180,27 @@ void requireRelaxed() {
   if (captureMode != cudaStreamCaptureModeRelaxed) {
     stop("a call was made that ends a capture of another thread");
   }
+}
+
+/** The legacy stream, or one that was created; tests call on no other. */
+void requireStream(cudaStream_t stream) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  if (stream != nullptr && streams.count(stream) == 0) {
+    stop("a stream is used that is not there");
+  }
+}
+
+void forget(void *freed) {
+  {
+    std::lock_guard<std::mutex> lock(stateMutex);
+    auto found = memory.find(freed);
+    if (found == memory.end()) {
+      stop("memory was freed that is not allocated");
+    }
+    memoryInUse -= found->second;
+    memory.erase(found);
+  }
+  free(freed);
 }
 
 CUcontext context() { return (CUcontext)&holds; }
@@ -310,6 +335,16 @@ int qlif_emulation_launch(void) {
   return (int)graph.size();
 }
 
+void qlif_emulation_pools(int supported) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  pools = supported != 0;
+}
+
+int qlif_emulation_device_waits(void) {
+  std::lock_guard<std::mutex> lock(stateMutex);
+  return deviceWaits;
+}
+
 uint64_t qlif_emulation_memory(void) {
   std::lock_guard<std::mutex> lock(stateMutex);
   return memoryInUse;
@@ -412,6 +447,54 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return cudaSuccess;
 }
 
+cudaError_t cudaGetDevice(int *device) {
+  emulateContext();
+  *device = 0;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
+  if (attribute != cudaDevAttrMemoryPoolsSupported) {
+    stop("an attribute was asked for that is not emulated");
+  }
+  *value = pools;
+  return failing("cudaDeviceGetAttribute");
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
+  emulateContext();
+  if (flags != cudaStreamNonBlocking) {
+    stop("a stream was created that waits for the legacy stream");
+  }
+  if (cudaError_t error = failing("cudaStreamCreateWithFlags")) {
+    return error;
+  }
+  std::lock_guard<std::mutex> lock(stateMutex);
+  *stream = (cudaStream_t) new char;
+  streams.insert(*stream);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  emulateContext();
+  requireRelaxed();
+  if (stream == nullptr) {
+    stop("the legacy stream was waited for");
+  }
+  requireStream(stream);
+  return failing("cudaStreamSynchronize");
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  emulateContext();
+  std::lock_guard<std::mutex> lock(stateMutex);
+  if (streams.erase(stream) == 0) {
+    stop("a stream was destroyed that was not created");
+  }
+  delete (char *)stream;
+  return cudaSuccess;
+}
+
 cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus *status) {
   emulateContext();
   if (cudaError_t error = failing("cudaStreamIsCapturing")) {
@@ -452,23 +535,27 @@ cudaError_t cudaFree(void *from) {
   }
   {
     std::lock_guard<std::mutex> lock(stateMutex);
-    auto found = memory.find(from);
-    if (found == memory.end()) {
-      stop("memory was freed that is not allocated");
-    }
-    memoryInUse -= found->second;
-    memory.erase(found);
+    deviceWaits++;
   }
-  free(from);
+  forget(from);
   return failing("cudaFree");
 }
 
-cudaError_t cudaMallocAsync(void **to, size_t bytes, cudaStream_t) { return cudaMalloc(to, bytes); }
+cudaError_t cudaMallocAsync(void **to, size_t bytes, cudaStream_t stream) {
+  requireStream(stream);
+  if (!pools) {
+    stop("memory was asked of pools that the device lacks");
+  }
+  return cudaMalloc(to, bytes);
+}
 
-cudaError_t cudaFreeAsync(void *from, cudaStream_t) {
+cudaError_t cudaFreeAsync(void *from, cudaStream_t stream) {
+  emulateContext();
+  requireRelaxed();
+  requireStream(stream);
   {
     std::lock_guard<std::mutex> lock(stateMutex);
-    if (capturing) {
+    if (capturing && streams.count(stream) == 0) {
       // It is the graph's, which does with it again whatever it did.
       auto found = memory.find(from);
       memoryInUse -= found->second;
@@ -477,7 +564,8 @@ cudaError_t cudaFreeAsync(void *from, cudaStream_t) {
       return cudaSuccess;
     }
   }
-  return cudaFree(from);
+  forget(from);
+  return failing("cudaFreeAsync");
 }
 
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t) {

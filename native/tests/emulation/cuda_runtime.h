@@ -126,6 +126,10 @@ __attribute__((visibility("default"))) void qlif_emulation_fail(const char *call
 __attribute__((visibility("default"))) void qlif_emulation_capture(int capturing);
 /** Launches the graph that was captured last; how many pieces of work it holds. */
 __attribute__((visibility("default"))) int qlif_emulation_launch(void);
+/** Whether the device has pools of memory from now on. */
+__attribute__((visibility("default"))) void qlif_emulation_pools(int supported);
+/** How often a call has waited for the whole device. */
+__attribute__((visibility("default"))) int qlif_emulation_device_waits(void);
 /** Bytes of device memory in use. */
 __attribute__((visibility("default"))) uint64_t qlif_emulation_memory(void);
 /** The device's compute capability from now on. */
@@ -146,6 +150,13 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
+enum cudaDeviceAttr { cudaDevAttrMemoryPoolsSupported = 115 };
+cudaError_t cudaGetDevice(int *device);
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
+constexpr unsigned cudaStreamNonBlocking = 1;
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status);
 cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode);
 cudaError_t cudaMalloc(void **memory, size_t bytes);
