@@ -673,9 +673,8 @@ class CudaKernel final : public DeviceKernel {
   void makeRoom(uint64_t bytes, bool capturing) {
     if (capturing) {
       if (bytes > scratchBytes_) {
-        fail(QLIF_INVALID_ARGUMENT, "stream: got one that is being captured, expected a kernel with %llu bytes of scratch memory, which"
-            " has %llu: call qlif_kernel_reserve with this shape before the capture", (unsigned long long)bytes,
-            (unsigned long long)scratchBytes_);
+        fail(QLIF_INVALID_ARGUMENT, "kernel: got %llu bytes of scratch memory, expected at least %llu for a call that is captured: call"
+            " qlif_kernel_reserve with this shape before the capture", (unsigned long long)scratchBytes_, (unsigned long long)bytes);
       }
       captured_ = true;
     } else if (bytes > scratchBytes_) {

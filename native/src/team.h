@@ -47,13 +47,13 @@ class Team {
    * Whether helpers are to share a job of some tens of microseconds, which begins: if they are awake, or if such jobs follow each other so
    * closely that they stay awake for the next. Waking one takes a system call, and on virtual processors it comes up to 40 microseconds later.
    */
-  bool helpsBriefJob(int64_t spinNanos) {
+  bool helpsBriefJob(int members, int64_t spinNanos) {
     const bool soon = nanos() - briefJobEnded_.load(std::memory_order_relaxed) < spinNanos;
     // A forward and a backward pass may come together and then nothing for a while.
     const int succession = soon ? std::min(briefSuccession_.load(std::memory_order_relaxed) + 1, 2) : 0;
     briefSuccession_.store(succession, std::memory_order_relaxed);
-    // Each job wakes the first helper.
-    return helpers_[0]->asleep.load(std::memory_order_relaxed) == 0 || succession == 2;
+    // They fall asleep one as soon as another, unless a job needed only the first ones.
+    return helpers_[members - 2]->asleep.load(std::memory_order_relaxed) == 0 || succession == 2;
   }
   void endBriefJob() { briefJobEnded_.store(nanos(), std::memory_order_relaxed); }
 
@@ -133,7 +133,7 @@ class Muster {
   Muster(Crew &crew, int64_t most, bool brief = false) : crew_(crew) {
     const int wanted = most < crew.size_ ? (int)most : crew.size_;
     brief_ = brief && wanted > 1;
-    members_ = wanted > 1 && (!brief_ || crew.team_->helpsBriefJob(crew.spinNanos_)) && crew.team_->take() ? wanted : 1;
+    members_ = wanted > 1 && (!brief_ || crew.team_->helpsBriefJob(wanted, crew.spinNanos_)) && crew.team_->take() ? wanted : 1;
   }
   ~Muster() {
     if (brief_) {

@@ -1168,6 +1168,68 @@ static void test_team(void) {
   CHECK_OK(qlif_kernel_close(kernels[0]));
 }
 
+/* How often the helper, which is the only one, has slept. */
+static long long sleeps_of_helper(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  CHECK(tasks != NULL);
+  long long sleeps = -1;
+  for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+    char path[300], line[200];
+    snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+    FILE *file = fopen(path, "r");
+    int helper = 0;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+      helper |= strncmp(line, "Name:\tqlif-helper-", 18) == 0;
+      if (helper) sscanf(line, "voluntary_ctxt_switches: %lld", &sleeps);
+    }
+    if (file != NULL) fclose(file);
+  }
+  closedir(tasks);
+  return sleeps;
+}
+
+/* A single call of some tens of microseconds lets the helper sleep; calls that follow each other closely don't. */
+static void test_brief_calls(void) {
+  enum { STEPS = 100, NEURONS = 128 };
+  const qlif_qlif_config config = default_config();
+  qlif_kernel *kernel;
+  await_no_helpers();
+  CHECK_OK(open_kernel(QLIF_HOST, &config.header, 2, &kernel));
+  check_helpers(1);
+  float *input = random_floats(STEPS * NEURONS, 0.0f, 3.0f), *output = floats(STEPS * NEURONS);
+  float parameters[QLIF_MAX_PARAMETERS];
+  qlif_forward_args f;
+  memset(&f, 0, sizeof f);
+  f.size = sizeof f;
+  f.steps = STEPS;
+  f.batch = 1;
+  f.neurons = NEURONS;
+  f.input = input;
+  f.spike_values = output;
+  for (int i = 0; i < 5; i++) {
+    CHECK_OK(qlif_parameter_default(&config.header, i, &parameters[i]));
+    f.parameters[i] = &parameters[i];
+  }
+  CHECK_OK(qlif_forward(kernel, &f, NULL));
+  for (int i = 0; i < 5; i++) {
+    usleep(50000);
+    const long long before = sleeps_of_helper();
+    CHECK(before > 0);
+    CHECK_OK(qlif_forward(kernel, &f, NULL));
+    usleep(10000);
+    CHECK(sleeps_of_helper() == before);
+  }
+  const long long before = sleeps_of_helper();
+  for (int tries = 0; tries < 1000 && sleeps_of_helper() == before; tries++) {
+    for (int i = 0; i < 10; i++) CHECK_OK(qlif_forward(kernel, &f, NULL));
+    usleep(2000);
+  }
+  CHECK(sleeps_of_helper() > before);
+  CHECK_OK(qlif_kernel_close(kernel));
+  free(input);
+  free(output);
+}
+
 /* A child of a process that has a team makes one of its own, and may close what it was left. ThreadSanitizer forbids that. */
 static void test_fork(void) {
 #if defined(QLIF_CPU_EMULATED)
@@ -1448,6 +1510,7 @@ int main(void) {
   test_contention();
   test_kernels_at_the_same_time(8);
   test_team();
+  test_brief_calls();
   test_fork();
   test_closing_during_calls(200);
   test_threads(120);

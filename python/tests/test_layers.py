@@ -543,6 +543,7 @@ def test_steps_of_16_bits():
     neurons(current()[0])
     assert neurons.spike_values.dtype == torch.bfloat16 and neurons.V.dtype == torch.float32
     assert neurons.state_dict()["spike_values"].dtype == torch.float32
+    assert repr(neurons).endswith("dtype=torch.bfloat16)")
 
 
 @pytest.mark.parametrize("make", [QLIF, QLIFLayer, LIF])

@@ -376,6 +376,8 @@ def test_what_cannot_be_saved(tmp_path):
             Network(**arguments)
     with pytest.raises(ArgumentError, match=r"layers\[0\]: got 'Tanh'"):
         Network(torch.nn.Tanh())
+    narrow = Network(QLIFLayer(N, dtype=torch.float16), torch.nn.Linear(N, 2))
+    assert narrow(torch.rand(T, B, N)).dtype == torch.float32
     with pytest.raises(ValueError, match="encoder_steps: got None"):
         row().encode(torch.zeros(1, 9, dtype=torch.uint8))
     with pytest.raises(ValueError, match="images: got torch.float32"):

@@ -65,7 +65,8 @@ def load(path: Path, *, stepwise: Optional[bool] = None) -> nn.Module:
 
     The next run draws as the file says. Those after it do, too, if the file has a seed of the layer's, as those of the
     JVM have: such a layer counts its runs, so torch.utils.checkpoint would recompute another one than there was. Else
-    they draw from PyTorch's generator. A LIF with a state has it in `state`, before step `step`, for its next call.
+    they draw from PyTorch's generator. A LIF with a state has it in `state`, before step `step`, for its next call. A
+    file does not say of which dtype a layer's spike values were: they are float32.
 
     Raises ValueError as `qlif.load` does, and NotImplementedError for a row of layers that a Network can't run.
     """

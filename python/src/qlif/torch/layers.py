@@ -189,6 +189,10 @@ def _type(dtype: Any) -> Optional[torch.dtype]:
     return None if dtype is torch.float32 else dtype
 
 
+def _shown(dtype: Optional[torch.dtype]) -> str:
+    return "" if dtype is None else f", dtype={dtype}"
+
+
 def _input(name: str, value: Any, dimensions: str, neurons: int, like: Tensor) -> Tensor:
     """An input as the operator takes it: float32 or, as it is, of 16 bits; one copy of what is of another type."""
     if not isinstance(value, Tensor):
@@ -224,9 +228,10 @@ class QLIF(nn.Module):
     eta and homeostasis have an effect. readout: "single_qubit", "multi_qubit" (quantum_wire qubits; quantum_threshold
     sets how many must fire) or "expectation". options: further options of qlif.QlifConfig by name, which take precedence.
     neuromod_transform: the function applied to external modulation, a callable or a module, whose weights are trained,
-    too; None: a sigmoid. dtype: torch.float16 or torch.bfloat16 for spike values, and the potentials that are kept for the
-    backward pass, of this type, which halves both; None: float32. process_group: see QLIFLayer. Bad values raise ArgumentError, which is a ValueError and an
-    AssertionError.
+    too; None: a sigmoid. dtype: torch.float16 or torch.bfloat16 for spike values of this type, and for the potentials
+    that are kept for the backward pass, which takes half the memory; None: float32. The gradients are then those of the
+    rounded potentials. The state stays float32, so that `spike_values` after a step is a copy. process_group: see QLIFLayer.
+    Bad values raise ArgumentError, which is a ValueError and an AssertionError.
     """
 
     # Read and set by users; a tensor each, (B, N), that carries the graph.
@@ -753,7 +758,7 @@ class QLIF(nn.Module):
 
     def extra_repr(self) -> str:
         preset = self._arguments["preset"]
-        return f"{self.num_neurons}, {self.config}{f', preset={preset}' if preset else ''}"
+        return f"{self.num_neurons}, {self.config}{f', preset={preset}' if preset else ''}{_shown(self._dtype)}"
 
 
 def _state_property(name: str, symbol: str) -> property:
@@ -1043,7 +1048,7 @@ class LIF(nn.Module):
         return self
 
     def extra_repr(self) -> str:
-        return f"{self.num_neurons}, {self.config}"
+        return f"{self.num_neurons}, {self.config}{_shown(self._dtype)}"
 
 
 class PackedSpikes(NamedTuple):

@@ -100,7 +100,7 @@ class Network(nn.Sequential):
                 values = layer.spike_values
             elif isinstance(layer, nn.Linear):
                 values = values.unpack() if isinstance(values, PackedSpikes) else values
-                values = layer(values if values.is_floating_point() else values.float())
+                values = layer(values.to(layer.weight.dtype))
             else:
                 values = layer(values)
         return values

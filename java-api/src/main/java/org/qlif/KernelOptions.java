@@ -72,7 +72,8 @@ public final class KernelOptions {
 
     /**
      * Returns these options with helpers that spin this long for the next call before they sleep. Waking a sleeping helper takes some
-     * microseconds; meanwhile the caller already works.
+     * microseconds; meanwhile the caller already works. Calls that take one thread less than about a tenth of a millisecond are shared only
+     * if helpers still spin, or if three such calls follow each other within this time each.
      *
      * @param spin from zero, which saves the most power, to one second
      * @throws IllegalArgumentException if it is negative or longer

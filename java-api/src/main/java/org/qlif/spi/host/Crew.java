@@ -57,9 +57,9 @@ public final class Crew implements AutoCloseable {
      * @param alone whether only the calling thread may work
      */
     public int muster(long parts, boolean brief, boolean alone) {
-        boolean shared = !alone && parts > 1 && size > 1;
-        this.brief = brief && shared;
-        return shared && (!brief || team.helpsBriefJob(spinNanos)) && team.take() ? (int) Math.min(size, parts) : 1;
+        int members = alone ? 1 : (int) Math.min(size, parts);
+        this.brief = brief && members > 1;
+        return members > 1 && (!brief || team.helpsBriefJob(members, spinNanos)) && team.take() ? members : 1;
     }
 
     /** Scratch of a mustered member, at least this long; its contents are undefined. */

@@ -139,13 +139,13 @@ final class Team {
      * closely that they stay awake for the next. Waking one takes a system call, and on virtual processors it comes up to 40 microseconds
      * later.
      */
-    boolean helpsBriefJob(long spinNanos) {
+    boolean helpsBriefJob(int members, long spinNanos) {
         boolean soon = System.nanoTime() - briefJobEnded < spinNanos;
         // A forward and a backward pass may come together and then nothing for a while.
         int succession = soon ? Math.min(briefSuccession + 1, 2) : 0;
         briefSuccession = succession;
-        // Each job wakes the first helper.
-        return !helpers[0].parked || succession == 2;
+        // They fall asleep one as soon as another, unless a job needed only the first ones.
+        return !helpers[members - 2].parked || succession == 2;
     }
 
     void endBriefJob() {
