@@ -417,6 +417,51 @@ class CudaLifetimeTest {
         buffers.forEach(DeviceBuffer::close);
     }
 
+    /** The GPU itself copies page-locked memory that such a call lends, before its work and behind it. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void closingPinnedMemoryWaitsForCalls(boolean onStream) throws Exception {
+        PretendedDriver driver = PretendedDriver.get();
+        List<DeviceBuffer> buffers = new ArrayList<>();
+        long bytes = 4 * 3 * 2 * 33;
+        PinnedBuffer input = device.allocatePinned(bytes);
+        PinnedBuffer output = device.allocatePinned(bytes);
+        try (Kernel kernel = kernel();
+                CudaStream stream = device.newStream()) {
+            if (onStream) {
+                control(kernel).stream(stream);
+            }
+            // No arrays, for which it would wait before.
+            Forward forward = onDevice(buffers)
+                    .input(input.tensor(DType.F32, 3, 2, 33))
+                    .voltages(output.tensor(DType.F32, 3, 2, 33));
+            // Takes what the kernel needs itself.
+            kernel.forward(forward);
+            List<Future<?>> closing = new ArrayList<>();
+            Future<?> calling;
+            int before = driver.left();
+            driver.pause();
+            try {
+                calling = threads.submit(() -> kernel.forward(forward));
+                await("under way", () -> driver.waiting() == 1);
+                closing.add(threads.submit(input::close));
+                closing.add(threads.submit(output::close));
+                Thread.sleep(50);
+                assertThat(closing).noneMatch(Future::isDone);
+                assertThat(driver.left()).isGreaterThanOrEqualTo(before);
+            } finally {
+                driver.resume();
+            }
+            calling.get(30, TimeUnit.SECONDS);
+            for (Future<?> each : closing) {
+                each.get(30, TimeUnit.SECONDS);
+            }
+            // Of each a hold, and the memory.
+            assertThat(driver.left()).isEqualTo(before - 4);
+        }
+        buffers.forEach(DeviceBuffer::close);
+    }
+
     /** Without memory pools, closing waits for the work on the memory itself. */
     @Test
     void freesWithoutPools() throws Exception {

@@ -9,7 +9,7 @@ import org.qlif.Tensor;
  * On a GPU, its own memory is reached as it lies, and the host's is copied on the stream of the call. All methods but {@link
  * #direct} are called with the device's context current.
  */
-final class CudaStaging extends Staging {
+final class CudaStaging extends Staging implements UnderWay.Uses {
     private final int ordinal;
     private final Transfer transfer = new Transfer();
     private MemorySegment stream = MemorySegment.NULL;
@@ -53,7 +53,7 @@ final class CudaStaging extends Staging {
             }
             loaded = true;
         }
-        UnderWay.begin(holds());
+        UnderWay.begin(this);
         underWay = true;
         super.load();
     }
@@ -62,9 +62,15 @@ final class CudaStaging extends Staging {
     void clear() {
         if (underWay) {
             underWay = false;
-            UnderWay.end(holds());
+            UnderWay.end(this);
         }
         super.clear();
+    }
+
+    @Override
+    public boolean includes(MemorySegment.Scope scope) {
+        // The GPU copies page-locked memory after the functions that take it have returned.
+        return holds().includes(scope) || stages(scope);
     }
 
     @Override

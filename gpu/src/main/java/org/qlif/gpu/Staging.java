@@ -117,6 +117,16 @@ abstract class Staging implements AutoCloseable {
         return count > 0;
     }
 
+    /** Whether memory of {@code scope} is copied for this call. */
+    boolean stages(MemorySegment.Scope scope) {
+        for (int i = 0; i < count; i++) {
+            if (tensor(i).memory().scope() == scope) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Allocates scratch memory, sets the remaining pointers, and copies what the call reads. */
     void load() {
         if (count == 0) {
