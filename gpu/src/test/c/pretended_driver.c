@@ -10,7 +10,8 @@
  * Work is done at once: streams, events and graphs order nothing, and what is captured is done when it is captured, not when it is
  * launched. The functions for tests: pretended_pause lets work look as if it were under way, so that whoever waits for it waits, and
  * memory that is freed behind it stays; pretended_left counts what is there, pretended_device_waits how often the whole device was waited
- * for, pretended_capture pretends that another library captures, pretended_pools that the device has no memory pools.
+ * for, pretended_capture pretends that another library captures, pretended_pools that the device has no memory pools,
+ * pretended_no_streams that it has no memory left for streams.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ static int holds;
 static int handles;
 static int device_waits;
 static int no_pools;
+static int no_streams;
 static void *captured;
 static pthread_t capturing;
 /* Somebody else's capture, in the mode that forbids all threads to allocate and free; and whether one did all the same. */
@@ -140,6 +142,9 @@ API void pretended_forget_device_waits(void) { __sync_fetch_and_and(&device_wait
 
 /* Whether the device has memory pools. */
 API void pretended_pools(int are) { no_pools = !are; }
+
+/* Whether there is no memory left for streams. */
+API void pretended_no_streams(int none) { no_streams = none; }
 
 /* How many threads wait for work. */
 API int pretended_waiting(void) {
@@ -441,6 +446,9 @@ API int cuStreamCreate(void **stream, unsigned flags) {
   REQUIRE_CONTEXT;
   if (flags > 1) {
     return INVALID_VALUE;
+  }
+  if (no_streams) {
+    return OUT_OF_MEMORY;
   }
   make(stream);
   ((handle *)*stream)->blocking = flags == 0;

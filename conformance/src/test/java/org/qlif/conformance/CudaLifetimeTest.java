@@ -462,6 +462,33 @@ class CudaLifetimeTest {
         buffers.forEach(DeviceBuffer::close);
     }
 
+    /** If there is no stream to free memory behind its work, closing waits for the work itself. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void freesWithoutNewStreams(boolean pinned) throws Exception {
+        PretendedDriver driver = PretendedDriver.get();
+        try (CudaStream stream = device.newStream()) {
+            DeviceBuffer buffer = device.allocate(SIZE);
+            PinnedBuffer source = device.allocatePinned(SIZE);
+            int before = driver.left();
+            Future<?> closing;
+            driver.pause();
+            driver.streams(false);
+            try {
+                buffer.copyFrom(source.segment(), 0, stream);
+                closing = closingWaits(driver, pinned ? source : buffer);
+                assertThat(driver.left()).isEqualTo(before);
+            } finally {
+                driver.resume();
+                driver.streams(true);
+            }
+            closing.get(30, TimeUnit.SECONDS);
+            assertThat(driver.left()).isEqualTo(before - 2);
+            source.close();
+            buffer.close();
+        }
+    }
+
     /** Without memory pools, closing waits for the work on the memory itself. */
     @Test
     void freesWithoutPools() throws Exception {

@@ -23,6 +23,7 @@ final class PretendedDriver {
     private final MethodHandle deviceWaits;
     private final MethodHandle forgetDeviceWaits;
     private final MethodHandle pools;
+    private final MethodHandle noStreams;
 
     private PretendedDriver(SymbolLookup driver) {
         pause = LINKER.downcallHandle(
@@ -39,6 +40,8 @@ final class PretendedDriver {
                 LINKER.downcallHandle(driver.findOrThrow("pretended_forget_device_waits"), FunctionDescriptor.ofVoid());
         pools = LINKER.downcallHandle(
                 driver.findOrThrow("pretended_pools"), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
+        noStreams = LINKER.downcallHandle(
+                driver.findOrThrow("pretended_no_streams"), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
     }
 
     /** The driver; the test is skipped where it is a real one. */
@@ -87,6 +90,11 @@ final class PretendedDriver {
     /** Whether the device has memory pools, from the next time on that it is opened. */
     void pools(boolean are) {
         call(pools, are ? 1 : 0);
+    }
+
+    /** Whether there is memory for new streams. */
+    void streams(boolean are) {
+        call(noStreams, are ? 0 : 1);
     }
 
     /** Begins a capture as of another library's thread, in the mode that forbids other threads what is unsafe. */

@@ -86,16 +86,8 @@ final class DevicePool implements AutoCloseable {
      * @param scope that of the memory, ended, if streams may have work that uses it
      */
     void free(long address, MemorySegment.@Nullable Scope scope) {
-        context.besideCaptures(() -> {
-            MemorySegment behind = MemorySegment.NULL;
-            try {
-                if (scope != null) {
-                    behind = InFlight.behind(scope);
-                }
-            } finally {
-                free(address, behind);
-            }
-        });
+        // If it can't be learned that the work is done, the memory stays: the work could write what is allocated there next.
+        context.besideCaptures(() -> free(address, scope == null ? MemorySegment.NULL : InFlight.behind(scope)));
     }
 
     /** Frees memory on a stream of its own, which is given up, or on that of the pool. */

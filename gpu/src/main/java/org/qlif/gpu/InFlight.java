@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.ToIntFunction;
+import org.qlif.NativeException;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
@@ -137,10 +138,27 @@ final class InFlight {
     }
 
     /**
-     * A new stream, which the caller destroys, behind all work that uses memory of {@code scope}; NULL if there is none. No call uses it
-     * any more. A context is current, and captures of other threads do not matter ({@link Context#besideCaptures}).
+     * A new stream, which the caller destroys, behind all work that uses memory of {@code scope}; NULL if there is none. If no stream can
+     * be made, it waits for the work itself. No call uses the memory any more. A context is current, and captures of other threads do not
+     * matter ({@link Context#besideCaptures}).
+     *
+     * @throws NativeException if the work may not be done
      */
     static MemorySegment behind(MemorySegment.Scope scope) {
+        try {
+            return follow(scope);
+        } catch (NativeException failure) {
+            try {
+                ALL.forEach(each -> each.awaitUses(scope));
+                return MemorySegment.NULL;
+            } catch (NativeException another) {
+                failure.addSuppressed(another);
+                throw failure;
+            }
+        }
+    }
+
+    private static MemorySegment follow(MemorySegment.Scope scope) {
         MemorySegment follower = MemorySegment.NULL;
         try {
             for (InFlight each : ALL) {
@@ -169,6 +187,13 @@ final class InFlight {
         }
         Driver.check(result, "cuStreamWaitEvent");
         return behind;
+    }
+
+    /** Waits for this stream's work that uses memory of {@code scope}, if there is any. */
+    private synchronized void awaitUses(MemorySegment.Scope scope) {
+        if (latest.contains(scope) || marked.contains(scope)) {
+            Driver.check(cuda_h.cuEventSynchronize(last), "cuEventSynchronize");
+        }
     }
 
     /** Waits for all work that uses memory of {@code scope}; as {@link #behind}. */

@@ -47,14 +47,12 @@ public final class PinnedBuffer implements AutoCloseable {
         @Override
         void release(@Nullable Arena closed) {
             context().besideCaptures(() -> {
-                try {
-                    if (closed != null) {
-                        UnderWay.await(closed.scope());
-                        InFlight.await(closed.scope());
-                    }
-                } finally {
-                    Driver.check(cuda_h.cuMemFreeHost(address), "cuMemFreeHost");
+                if (closed != null) {
+                    UnderWay.await(closed.scope());
+                    // If it fails, the memory stays: the GPU may still write there.
+                    InFlight.await(closed.scope());
                 }
+                Driver.check(cuda_h.cuMemFreeHost(address), "cuMemFreeHost");
             });
         }
     }
