@@ -489,6 +489,28 @@ class CudaLifetimeTest {
         }
     }
 
+    /** Nor does closing a buffer wait for somebody who closes a stream and waits. */
+    @Test
+    void freesBuffersBesideClosingStreams() throws Exception {
+        PretendedDriver driver = PretendedDriver.get();
+        CudaStream stream = device.newStream();
+        DeviceBuffer used = device.allocate(SIZE);
+        DeviceBuffer other = device.allocate(SIZE);
+        Future<?> closing;
+        driver.pause();
+        try {
+            used.fill((byte) 1, stream);
+            closing = closingWaits(driver, stream);
+            for (DeviceBuffer each : List.of(other, used)) {
+                threads.submit(each::close).get(30, TimeUnit.SECONDS);
+            }
+            assertThat(closing.isDone()).isFalse();
+        } finally {
+            driver.resume();
+        }
+        closing.get(30, TimeUnit.SECONDS);
+    }
+
     /** Without memory pools, closing waits for the work on the memory itself. */
     @Test
     void freesWithoutPools() throws Exception {

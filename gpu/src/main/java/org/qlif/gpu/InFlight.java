@@ -130,11 +130,17 @@ final class InFlight {
     }
 
     /** Waits for the work that something is kept for, and lets go. The device's context is current. */
-    synchronized void await() {
-        if (latest.size() + marked.size() > 0) {
-            Driver.check(cuda_h.cuEventSynchronize(last), "cuEventSynchronize");
+    void await() {
+        long before;
+        synchronized (this) {
+            if (latest.size() + marked.size() == 0) {
+                return;
+            }
+            before = uses;
         }
-        done(uses);
+        // Others may ask meanwhile what is kept.
+        Driver.check(cuda_h.cuEventSynchronize(last), "cuEventSynchronize");
+        done(before);
     }
 
     /**
