@@ -10,7 +10,7 @@
  * Work is done at once: streams, events and graphs order nothing, and what is captured is done when it is captured, not when it is
  * launched. The functions for tests: pretended_pause lets work look as if it were under way, so that whoever waits for it waits, and
  * memory that is freed behind it stays; pretended_left counts what is there, pretended_device_waits how often the whole device was waited
- * for, pretended_capture pretends that another library captures, pretended_pools that the device has no memory pools,
+ * for, pretended_capture and pretended_capture_stream pretend that another library captures, pretended_pools that the device has no memory pools,
  * pretended_no_streams that it has no memory left for streams.
  */
 #include <stdint.h>
@@ -49,10 +49,15 @@ typedef struct allocation {
   int freeing;
 } allocation;
 
-/* A stream, event or graph. Of a stream: whether other streams wait for it unasked, and whether it was told to wait for an event. */
+/*
+ * A stream, event or graph. Of a stream: whether other streams wait for it unasked, and whether it was told to wait for an event. Of an
+ * event: whether it was ever recorded, and whether in a capture, when nothing can wait for it.
+ */
 typedef struct {
   int blocking;
   int behind;
+  int recorded;
+  int of_capture;
 } handle;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -145,6 +150,12 @@ API void pretended_pools(int are) { no_pools = !are; }
 
 /* Whether there is no memory left for streams. */
 API void pretended_no_streams(int none) { no_streams = none; }
+
+/* Begins a capture of a stream by this thread, as of another library, or ends it for NULL. */
+API void pretended_capture_stream(void *stream) {
+  captured = stream;
+  capturing = pthread_self();
+}
 
 /* How many threads wait for work. */
 API int pretended_waiting(void) {
@@ -527,18 +538,32 @@ API int cuEventDestroy_v2(void *event) {
 
 API int cuEventRecord(void *event, void *stream) {
   REQUIRE_CONTEXT;
-  (void)stream;
-  return event != NULL ? SUCCESS : INVALID_VALUE;
+  if (event == NULL) {
+    return INVALID_VALUE;
+  }
+  ((handle *)event)->recorded = 1;
+  ((handle *)event)->of_capture = captured != NULL && captured == stream;
+  return SUCCESS;
 }
 
 API int cuEventQuery(void *event) {
   REQUIRE_CONTEXT;
-  return event != NULL ? query() : INVALID_VALUE;
+  REQUIRE_NO_CAPTURE;
+  if (event == NULL) {
+    return INVALID_VALUE;
+  }
+  if (((handle *)event)->of_capture) {
+    return complain(__func__, "the event was captured", INVALID_VALUE);
+  }
+  return ((handle *)event)->recorded ? query() : SUCCESS;
 }
 
 API int cuEventSynchronize(void *event) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
+  if (event != NULL && ((handle *)event)->of_capture) {
+    return complain(__func__, "the event was captured", INVALID_VALUE);
+  }
   return event != NULL ? await() : INVALID_VALUE;
 }
 

@@ -511,6 +511,29 @@ class CudaLifetimeTest {
         closing.get(30, TimeUnit.SECONDS);
     }
 
+    /** Another library captures the stream on which a graph is launched; its graph has the launch. */
+    @Test
+    void launchesIntoCapturesOfOthers() throws Exception {
+        PretendedDriver driver = PretendedDriver.get();
+        List<DeviceBuffer> buffers = new ArrayList<>();
+        try (Kernel kernel = kernel();
+                CudaStream stream = device.newStream();
+                CudaStream owner = device.newStream();
+                CudaStream wrapped = device.stream(owner.address())) {
+            control(kernel).stream(stream);
+            Forward forward = onDevice(buffers);
+            CudaGraph graph = CudaGraph.capture(stream, () -> kernel.forward(forward));
+            threads.submit(() -> driver.capture(wrapped.address())).get(30, TimeUnit.SECONDS);
+            try {
+                graph.launch(wrapped);
+            } finally {
+                driver.capture(0);
+            }
+            graph.close();
+        }
+        buffers.forEach(DeviceBuffer::close);
+    }
+
     /** Without memory pools, closing waits for the work on the memory itself. */
     @Test
     void freesWithoutPools() throws Exception {

@@ -24,6 +24,7 @@ final class PretendedDriver {
     private final MethodHandle forgetDeviceWaits;
     private final MethodHandle pools;
     private final MethodHandle noStreams;
+    private final MethodHandle captureStream;
 
     private PretendedDriver(SymbolLookup driver) {
         pause = LINKER.downcallHandle(
@@ -42,6 +43,8 @@ final class PretendedDriver {
                 driver.findOrThrow("pretended_pools"), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
         noStreams = LINKER.downcallHandle(
                 driver.findOrThrow("pretended_no_streams"), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
+        captureStream = LINKER.downcallHandle(
+                driver.findOrThrow("pretended_capture_stream"), FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG));
     }
 
     /** The driver; the test is skipped where it is a real one. */
@@ -105,6 +108,11 @@ final class PretendedDriver {
     /** Ends it: whether something that is forbidden had ended it before. */
     boolean endCapture() {
         return call(capture, 0) != 0;
+    }
+
+    /** Begins a capture of a stream by the calling thread, as of another library's; 0 ends it. */
+    void capture(long stream) {
+        call(captureStream, stream);
     }
 
     private static int call(MethodHandle function, Object... arguments) {

@@ -82,7 +82,8 @@ public final class CudaGraph implements AutoCloseable {
                 launched = InFlight.newEvent();
             }
             Driver.check(cuda_h.cuGraphLaunch(handle, stream), "cuGraphLaunch");
-            if (Capture.current() == null) {
+            // In a capture, of whomever, it is only captured.
+            if (!CudaStream.isCapturing(stream)) {
                 Driver.check(cuda_h.cuEventRecord(launched, stream), "cuEventRecord");
             }
         }
