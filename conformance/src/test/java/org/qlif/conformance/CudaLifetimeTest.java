@@ -534,6 +534,27 @@ class CudaLifetimeTest {
         buffers.forEach(DeviceBuffer::close);
     }
 
+    /** Work that a thread adds to another stream than the one that it captures is not captured, but done. */
+    @Test
+    void freesBuffersBehindWorkBesideACapture() {
+        PretendedDriver driver = PretendedDriver.get();
+        try (CudaStream stream = device.newStream();
+                CudaStream captured = device.newStream()) {
+            DeviceBuffer buffer = device.allocate(SIZE);
+            driver.pause();
+            try (CudaGraph graph = CudaGraph.capture(captured, () -> buffer.fill((byte) 1, stream))) {
+                int before = driver.left();
+                buffer.close();
+                assertThat(driver.left()).isEqualTo(before - 1);
+                driver.resume();
+                assertThat(driver.left()).isEqualTo(before - 2);
+                assertThatThrownBy(() -> graph.launch(captured)).isExactlyInstanceOf(IllegalStateException.class);
+            } finally {
+                driver.resume();
+            }
+        }
+    }
+
     /** Without memory pools, closing waits for the work on the memory itself. */
     @Test
     void freesWithoutPools() throws Exception {

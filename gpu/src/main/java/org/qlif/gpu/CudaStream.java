@@ -152,9 +152,7 @@ public final class CudaStream implements AutoCloseable {
     }
 
     void kept() {
-        if (Capture.current() == null) {
-            queue.inFlight.added();
-        }
+        queue.inFlight.added();
     }
 
     /**

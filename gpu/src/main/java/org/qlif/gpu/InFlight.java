@@ -53,16 +53,17 @@ final class InFlight {
         latest.add(scope);
     }
 
-    /** Comes after all that work uses was added; not while the stream is captured by this thread. */
+    /** Comes after all that work uses was added. */
     synchronized void added() {
         context.enter();
         try {
             if (isCapturing()) {
-                // Another library's graph has the work, and does it some time.
+                // A graph has the work, and does it some time.
                 return;
             }
             Driver.check(cuda_h.cuEventRecord(last, stream), "cuEventRecord");
-            if (latest.size() < next) {
+            // A capture of another stream by this thread forbids it to ask for events.
+            if (latest.size() < next || Capture.current() != null) {
                 return;
             }
             if (marked.size() > 0 && !isPassed(mark)) {
