@@ -24,9 +24,9 @@ public interface CudaKernel {
 
     /**
      * Sets the stream that calls run on. A call whose tensors are all in the GPU's memory then only adds its work to the stream and
-     * returns at once. What it uses stays reachable until the stream has done that work, but its owner must not close it before ({@link
-     * CudaStream}); closing a {@link DeviceBuffer}, a tape or the kernel waits for the work. A call that lends memory of the host copies on
-     * the stream and waits for it.
+     * returns at once. What it uses stays reachable until the stream has done that work. A {@link DeviceBuffer} may be closed before: its
+     * memory is freed behind the work. Closing a tape or the kernel waits for the work. Anything else must not be closed before ({@link
+     * CudaStream}). A call that lends memory of the host copies on the stream and waits for it.
      *
      * <p>Calls of one kernel share scratch memory, except backward calls that lend it. After a change of stream, order calls behind earlier
      * ones by events, or synchronize the old stream first.
