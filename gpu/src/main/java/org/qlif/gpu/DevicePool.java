@@ -70,13 +70,20 @@ final class DevicePool implements AutoCloseable {
      * @return the address
      */
     long allocate(long bytes) {
-        String function = "cuMemAlloc of " + bytes + " bytes";
         MemorySegment own = stream;
         if (own == null) {
-            return context.makeBesideCaptures(function, out -> cuda_h.cuMemAlloc_v2(out, bytes));
+            return context.makeBesideCaptures(
+                    "cuMemAlloc of " + bytes + " bytes", out -> cuda_h.cuMemAlloc_v2(out, bytes));
         }
-        long address = context.makeBesideCaptures(function, out -> cuda_h.cuMemAllocAsync(out, bytes, own));
-        settle(own);
+        long address = context.makeBesideCaptures(
+                "cuMemAllocAsync of " + bytes + " bytes", out -> cuda_h.cuMemAllocAsync(out, bytes, own));
+        try {
+            settle(own);
+        } catch (Throwable failure) {
+            // The failure that led here is the one to report.
+            context.besideCaptures(() -> cuda_h.cuMemFreeAsync(address, own));
+            throw failure;
+        }
         return address;
     }
 
