@@ -455,6 +455,7 @@ API int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes, void *st
 
 API int cuStreamCreate(void **stream, unsigned flags) {
   REQUIRE_CONTEXT;
+  END_CAPTURE_ELSEWHERE;
   if (flags > 1) {
     return INVALID_VALUE;
   }
@@ -474,6 +475,7 @@ API int cuStreamDestroy_v2(void *stream) {
 API int cuStreamSynchronize(void *stream) {
   REQUIRE_CONTEXT;
   REQUIRE_NO_CAPTURE;
+  END_CAPTURE_ELSEWHERE;
   /* The streams that have no work of their own, and wait for nobody's. */
   if (stream != NULL && !((handle *)stream)->blocking && !((handle *)stream)->behind) {
     return SUCCESS;

@@ -27,7 +27,7 @@ final class DevicePool implements AutoCloseable {
     private DevicePool(Context context) {
         this.context = context;
         this.stream = hasPools(context)
-                ? MemorySegment.ofAddress(context.make(
+                ? MemorySegment.ofAddress(context.makeBesideCaptures(
                         "cuStreamCreate", out -> cuda_h.cuStreamCreate(out, cuda_h.CU_STREAM_NON_BLOCKING())))
                 : null;
     }
@@ -93,7 +93,8 @@ final class DevicePool implements AutoCloseable {
      * @param scope that of the memory, ended, if streams may have work that uses it
      */
     void free(long address, MemorySegment.@Nullable Scope scope) {
-        // If it can't be learned that the work is done, the memory stays: the work could write what is allocated there next.
+        // If it can't be learned that the work is done, the memory stays: the work could write what is allocated there
+        // next.
         context.besideCaptures(() -> free(address, scope == null ? MemorySegment.NULL : InFlight.behind(scope)));
     }
 
@@ -128,7 +129,7 @@ final class DevicePool implements AutoCloseable {
 
     /** Ends the pool's own work: other streams may use what is allocated, and the device has again what is free. */
     private void settle(MemorySegment own) {
-        context.call("cuStreamSynchronize", () -> cuda_h.cuStreamSynchronize(own));
+        context.callBesideCaptures("cuStreamSynchronize", () -> cuda_h.cuStreamSynchronize(own));
     }
 
     @Override
@@ -143,7 +144,7 @@ final class DevicePool implements AutoCloseable {
         MemorySegment own = stream;
         try (context) {
             if (own != null) {
-                context.call("cuStreamDestroy", () -> cuda_h.cuStreamDestroy_v2(own));
+                context.callBesideCaptures("cuStreamDestroy", () -> cuda_h.cuStreamDestroy_v2(own));
             }
         }
     }
