@@ -179,10 +179,15 @@ public final class CudaGraph implements AutoCloseable {
     /**
      * Adds the captured work to {@code stream} and returns at once.
      *
+     * @throws IllegalArgumentException if the stream belongs to another device
      * @throws IllegalStateException if memory that it uses is closed
      */
     public void launch(CudaStream stream) {
-        Objects.requireNonNull(stream, "stream");
+        int ordinal = executable.context().ordinal();
+        if (Objects.requireNonNull(stream, "stream").context().ordinal() != ordinal) {
+            throw new IllegalArgumentException("stream: got one of " + stream.device() + ", expected one of cuda:"
+                    + ordinal + ", whose graph this is");
+        }
         executable.enter();
         try {
             stream.enter();
