@@ -52,6 +52,7 @@ std::map<void *, size_t> memory;
 std::set<cudaEvent_t> events;
 // Those that were created, which no capture is of.
 std::set<cudaStream_t> streams;
+uintptr_t streamsCreated;
 bool pools = true;
 int deviceWaits;
 uint64_t memoryInUse;
@@ -182,10 +183,13 @@ void requireRelaxed() {
   }
 }
 
-/** The legacy stream, or one that was created; tests call on no other. */
+/** One that was created here has an odd number, which no address of a stream that the driver created is. */
+bool isCreatedHere(cudaStream_t stream) { return ((uintptr_t)stream & 1) != 0; }
+
+/** The legacy stream, one of the driver's, or one that was created here and not destroyed. */
 void requireStream(cudaStream_t stream) {
   std::lock_guard<std::mutex> lock(stateMutex);
-  if (stream != nullptr && streams.count(stream) == 0) {
+  if (isCreatedHere(stream) && streams.count(stream) == 0) {
     stop("a stream is used that is not there");
   }
 }
@@ -470,7 +474,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
     return error;
   }
   std::lock_guard<std::mutex> lock(stateMutex);
-  *stream = (cudaStream_t) new char;
+  streamsCreated += 2;
+  *stream = (cudaStream_t)(streamsCreated + 1);
   streams.insert(*stream);
   return cudaSuccess;
 }
@@ -478,8 +483,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   emulateContext();
   requireRelaxed();
-  if (stream == nullptr) {
-    stop("the legacy stream was waited for");
+  if (!isCreatedHere(stream)) {
+    stop("a stream was waited for that has calls");
   }
   requireStream(stream);
   return failing("cudaStreamSynchronize");
@@ -491,7 +496,6 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   if (streams.erase(stream) == 0) {
     stop("a stream was destroyed that was not created");
   }
-  delete (char *)stream;
   return cudaSuccess;
 }
 
