@@ -240,7 +240,11 @@ inline void *allocate(uint64_t bytes, const char *doing) {
   }
   MemoryStream stream;
   check(cudaMallocAsync(&memory, (size_t)bytes, stream.get()), doing);
-  check(cudaStreamSynchronize(stream.get()), doing);
+  const cudaError_t settled = cudaStreamSynchronize(stream.get());
+  if (settled != cudaSuccess && cudaFreeAsync(memory, stream.get()) != cudaSuccess) {
+    forgetError();
+  }
+  check(settled, doing);
   return memory;
 }
 

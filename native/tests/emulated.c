@@ -145,6 +145,11 @@ static void test_contexts(void) {
   qlif_emulation_fail("cudaMalloc", 2);
   EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, QLIF_TYPE_F32, 4, 5, 6, &tape));
   CHECK(qlif_emulation_holds() == 1);
+  qlif_emulation_fail("cudaStreamSynchronize", 2);
+  EXPECT(QLIF_OUT_OF_MEMORY, "tape", qlif_tape_open(kernel, 0, QLIF_TYPE_F32, 4, 5, 6, &tape));
+  qlif_emulation_fail("cudaStreamCreateWithFlags", 2);
+  EXPECT(QLIF_OUT_OF_MEMORY, "stream for memory", qlif_tape_open(kernel, 0, QLIF_TYPE_F32, 4, 5, 6, &tape));
+  CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 1);
   CHECK_OK(qlif_tape_open(kernel, 0, QLIF_TYPE_F32, 4, 5, 6, &tape));
   CHECK(qlif_emulation_holds() == 2);
   CHECK_OK(qlif_kernel_close(kernel));

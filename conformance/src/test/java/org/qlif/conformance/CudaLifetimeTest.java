@@ -323,15 +323,42 @@ class CudaLifetimeTest {
 
     /** Closes something on another thread, which waits for work that is paused. */
     private Future<?> closingWaits(PretendedDriver driver, AutoCloseable object) throws InterruptedException {
-        Callable<Void> close = () -> {
-            object.close();
-            return null;
-        };
-        Future<?> closing = threads.submit(close);
+        Future<?> closing = threads.submit(closing(object));
         await("waiting", () -> driver.waiting() == 1);
         Thread.sleep(50);
         assertThat(closing.isDone()).isFalse();
         return closing;
+    }
+
+    private static Callable<Void> closing(AutoCloseable object) {
+        return () -> {
+            object.close();
+            return null;
+        };
+    }
+
+    /** Closes what {@code call} uses while that is under way, on other threads: they wait, and free nothing before. */
+    private void closeDuring(PretendedDriver driver, Runnable call, AutoCloseable... used) throws Exception {
+        Future<?> calling;
+        List<Future<Void>> closing = new ArrayList<>();
+        int before = driver.left();
+        driver.pause();
+        try {
+            calling = threads.submit(call);
+            await("under way", () -> driver.waiting() == 1);
+            for (AutoCloseable each : used) {
+                closing.add(threads.submit(closing(each)));
+            }
+            Thread.sleep(50);
+            assertThat(closing).noneMatch(Future::isDone);
+            assertThat(driver.left()).isGreaterThanOrEqualTo(before);
+        } finally {
+            driver.resume();
+        }
+        calling.get(30, TimeUnit.SECONDS);
+        for (Future<Void> each : closing) {
+            each.get(30, TimeUnit.SECONDS);
+        }
     }
 
     /** The GPU reads the host's memory itself, so that closing waits; for nothing else. */
@@ -396,23 +423,7 @@ class CudaLifetimeTest {
                 // The GPU copies native memory after the call has begun; an array, before.
                 forward.input(Tensor.of(DType.F32, Arena.ofAuto().allocate(4 * 3 * 2 * 33, 4), 3, 2, 33));
             }
-            DeviceBuffer used = buffers.getLast();
-            Future<?> closing;
-            Future<?> calling;
-            int before = driver.left();
-            driver.pause();
-            try {
-                calling = threads.submit(() -> kernel.forward(forward));
-                await("under way", () -> driver.waiting() == 1);
-                closing = threads.submit(used::close);
-                Thread.sleep(50);
-                assertThat(closing.isDone()).isFalse();
-                assertThat(driver.left()).isGreaterThanOrEqualTo(before);
-            } finally {
-                driver.resume();
-            }
-            calling.get(30, TimeUnit.SECONDS);
-            closing.get(30, TimeUnit.SECONDS);
+            closeDuring(driver, () -> kernel.forward(forward), buffers.getLast());
         }
         buffers.forEach(DeviceBuffer::close);
     }
@@ -437,25 +448,8 @@ class CudaLifetimeTest {
                     .voltages(output.tensor(DType.F32, 3, 2, 33));
             // Takes what the kernel needs itself.
             kernel.forward(forward);
-            List<Future<?>> closing = new ArrayList<>();
-            Future<?> calling;
             int before = driver.left();
-            driver.pause();
-            try {
-                calling = threads.submit(() -> kernel.forward(forward));
-                await("under way", () -> driver.waiting() == 1);
-                closing.add(threads.submit(input::close));
-                closing.add(threads.submit(output::close));
-                Thread.sleep(50);
-                assertThat(closing).noneMatch(Future::isDone);
-                assertThat(driver.left()).isGreaterThanOrEqualTo(before);
-            } finally {
-                driver.resume();
-            }
-            calling.get(30, TimeUnit.SECONDS);
-            for (Future<?> each : closing) {
-                each.get(30, TimeUnit.SECONDS);
-            }
+            closeDuring(driver, () -> kernel.forward(forward), input, output);
             // Of each a hold, and the memory.
             assertThat(driver.left()).isEqualTo(before - 4);
         }

@@ -13,8 +13,9 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
  *
  * <p>Each launch repeats exactly the same work: on the same memory, from the same first step, with the same draws. The graph keeps the
  * tensors, kernels and tapes of its calls reachable. If you close a kernel or tape, its memory is freed when the last graph with one of its
- * calls is closed, too. A graph can't be launched after the memory of its tensors was closed. A {@link DeviceBuffer} may be closed
- * while a launch uses it; close no other memory before the launch is done, as for any work on a stream ({@link CudaStream}). What other libraries add to the capture is not tracked: keep it alive.
+ * calls is closed, too. A graph can't be launched after the memory of its tensors was closed. A {@link DeviceBuffer} or a {@link
+ * PinnedBuffer} may be closed while a launch uses it; close no other memory before the launch is done, as for any work on a stream ({@link
+ * CudaStream}). What other libraries add to the capture is not tracked: keep it alive.
  *
  * <pre>{@code
  * CudaKernel control = kernel.extension(CudaKernel.class).orElseThrow();

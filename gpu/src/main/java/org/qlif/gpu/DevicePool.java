@@ -118,13 +118,10 @@ final class DevicePool implements AutoCloseable {
     }
 
     private static void freeAtOnce(long address, MemorySegment behind) {
-        try {
-            if (behind.address() != 0) {
-                Driver.check(cuda_h.cuStreamSynchronize(behind), "cuStreamSynchronize");
-            }
-        } finally {
-            Driver.check(cuda_h.cuMemFree_v2(address), "cuMemFree");
+        if (behind.address() != 0) {
+            Driver.check(cuda_h.cuStreamSynchronize(behind), "cuStreamSynchronize");
         }
+        Driver.check(cuda_h.cuMemFree_v2(address), "cuMemFree");
     }
 
     /** Ends the pool's own work: other streams may use what is allocated, and the device has again what is free. */

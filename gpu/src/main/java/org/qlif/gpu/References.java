@@ -37,30 +37,28 @@ final class References {
         return System.identityHashCode(object) * 0x9E3779B9 >>> 8 & last;
     }
 
-    /** Whether it was not there. */
-    private boolean put(Object object) {
+    /** Where the object is, or the free place for it. */
+    private int find(Object object) {
         int last = table.length - 1;
         int i = place(object, last);
-        while (table[i] != null) {
-            if (table[i] == object) {
-                return false;
-            }
+        while (table[i] != null && table[i] != object) {
             i = i + 1 & last;
+        }
+        return i;
+    }
+
+    /** Whether it was not there. */
+    private boolean put(Object object) {
+        int i = find(object);
+        if (table[i] != null) {
+            return false;
         }
         table[i] = object;
         return true;
     }
 
     boolean contains(Object object) {
-        int last = table.length - 1;
-        int i = place(object, last);
-        while (table[i] != null) {
-            if (table[i] == object) {
-                return true;
-            }
-            i = i + 1 & last;
-        }
-        return false;
+        return table[find(object)] != null;
     }
 
     void forEach(Consumer<Object> action) {
