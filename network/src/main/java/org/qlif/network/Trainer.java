@@ -130,7 +130,7 @@ public final class Trainer implements AutoCloseable {
 
     /** A description for people to read. */
     public String description() {
-        return crew.description() + ", a block of " + BLOCK + " rows each by: "
+        return crew.description() + ", each on blocks of " + BLOCK + " rows: "
                 + workers.getFirst().description();
     }
 
