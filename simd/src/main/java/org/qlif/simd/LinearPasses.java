@@ -7,12 +7,12 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The loops of the linear layer over one block of terms and one panel of columns, whose weights stand in scratch, a term's after
- * another's. Each is a method of its own with its sums in registers, for panels of 8, 4, 2 and 1 vectors; the compiler would not keep an
- * array of vectors there.
+ * The linear layer's loops over one block of terms and one panel of columns, whose weights are in the scratch, one row for each term. There
+ * is a method for each panel width, 8, 4, 2 and 1 vectors, so that the sums stay in registers; the compiler would not keep an array of
+ * vectors there.
  */
 final class LinearPasses {
-    /** Rows that a dense pass takes at a time. */
+    /** Rows that a dense pass computes together. */
     static final int DENSE_ROWS = 4;
 
     /** Floats in a vector. */
@@ -25,7 +25,7 @@ final class LinearPasses {
 
     private LinearPasses() {}
 
-    /** Copies rows of {@code width} floats, whole vectors, one {@code stride} floats after another. */
+    /** Copies rows of {@code width} floats, a multiple of the vector length. Strides are in floats. */
     static void copyRows(float[] from, int at, int stride, float[] to, int toAt, int toStride, int rows, int width) {
         for (int row = 0; row < rows; row++) {
             int source = at + row * stride;
@@ -37,12 +37,12 @@ final class LinearPasses {
     }
 
     /**
-     * Adds to the sums of {@code rows} rows the weights of the terms that count.
+     * Adds the weights of the terms that count to the sums of all rows.
      *
-     * @param vectors the panel's, which a term's weights and a row's sums have: 8, 4, 2 or 1
-     * @param weights where the block's weights begin in {@code s}
+     * @param vectors width of the panel, and so of a term's weights and of a row's sums: 8, 4, 2 or 1 vectors
+     * @param weights offset of the block's weights in {@code s}
      * @param block which block of the lists
-     * @param at where the rows' sums begin in {@code sums}
+     * @param at offset of the rows' sums in {@code sums}
      */
     static void add(int vectors, float[] s, int weights, SpikeTerms terms, int block, float[] sums, int at) {
         byte[] list = terms.list;
@@ -57,7 +57,7 @@ final class LinearPasses {
         }
     }
 
-    /** As {@link #add}, each weight times its term's factor. */
+    /** Like {@link #add}, with each weight multiplied by its term's factor. */
     static void addProducts(int vectors, float[] s, int weights, SpikeTerms terms, int block, float[] sums, int at) {
         byte[] list = terms.list;
         float[] factors = terms.factors;
@@ -291,10 +291,12 @@ final class LinearPasses {
     }
 
     /**
-     * Adds to the sums of {@code rows} rows, a multiple of {@link #DENSE_ROWS}, the products of all terms, those with a factor of 0 too.
+     * Adds the products of all terms, including those with a factor of 0, to the sums of {@code rows} rows, a multiple of {@link
+     * #DENSE_ROWS}.
      *
-     * @param vectors the panel's: an even number
-     * @param x where the block's factors begin in {@code factors}, a row's {@code stride} after another's
+     * @param vectors width of the panel: an even number
+     * @param x offset of the block's factors in {@code factors}
+     * @param stride floats between the factors of two rows
      */
     static void addDense(
             int vectors,
@@ -323,7 +325,7 @@ final class LinearPasses {
         }
     }
 
-    /** Of four rows and two vectors of columns. */
+    /** For four rows and two vectors of columns. */
     private static void addDenseTwo(
             float[] s, int weights, int width, int terms, float[] factors, int x, int stride, float[] sums, int at) {
         FloatVector v00 = FloatVector.fromArray(F, sums, at);
@@ -361,7 +363,7 @@ final class LinearPasses {
         v31.intoArray(sums, at + 3 * width + L);
     }
 
-    /** Of four rows and four vectors of columns, where there are registers for their sums. */
+    /** For four rows and four vectors of columns; needs 32 registers. */
     private static void addDenseFour(
             float[] s, int weights, int width, int terms, float[] factors, int x, int stride, float[] sums, int at) {
         FloatVector v00 = FloatVector.fromArray(F, sums, at);
@@ -425,7 +427,7 @@ final class LinearPasses {
         v33.intoArray(sums, at + 3 * width + 3 * L);
     }
 
-    /** Adds to a row's sums the products of the terms whose factor is not 0. */
+    /** Adds the products of the terms that count to one row's sums. */
     static void addCounting(
             int vectors, float[] s, int weights, int terms, float[] factors, int x, float[] sums, int at) {
         for (int vector = 0; vector < vectors; vector++) {
@@ -441,7 +443,7 @@ final class LinearPasses {
         }
     }
 
-    /** Whether one of a row's first {@code columns} sums is no number or 0. */
+    /** Whether any of a row's first {@code columns} sums is NaN or 0. */
     static boolean isDoubtful(float[] sums, int at, int columns) {
         int i = 0;
         for (; i + L <= columns; i += L) {

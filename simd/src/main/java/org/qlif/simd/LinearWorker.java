@@ -9,42 +9,42 @@ import org.qlif.Tensor;
 import org.qlif.spi.host.BlockTree;
 
 /**
- * What one member of the team does of a linear layer's calls: the sums of some rows in some columns. It goes panel by panel of columns,
- * whose sums and whose block of weights stay in the caches near the processor, and block by block of terms. Not thread-safe.
+ * One thread's share of a linear layer's calls: the sums of some rows in some columns. Works through panels of columns and blocks of terms,
+ * so that a panel's sums and its block of weights stay in the first- and second-level caches. Not thread-safe.
  */
 final class LinearWorker {
-    /** The most vectors that a panel is wide. */
+    /** Maximum width of a panel, in vectors. */
     static final int PANEL = Math.max(2, Math.min(8, 64 / Lanes.LENGTH));
 
-    /** Columns of the widest panel. */
+    /** Maximum width of a panel, in columns. */
     static final int WIDTH = PANEL * Lanes.LENGTH;
 
-    /** Terms that are held at a time: whole blocks. */
+    /** Maximum number of terms held at a time; a multiple of the block size. */
     static final int SLAB = 36 * SpikeTerms.BLOCK;
 
-    /** The most rows of a part. */
+    /** Maximum number of rows in a part. */
     static final int ROWS = 1024;
 
-    /** The most columns of a part that sums blocks. */
+    /** Maximum number of columns in a part that sums blocks of the batch. */
     static final int MOST_COLUMNS = 16 * WIDTH;
 
-    /** Numbers that the terms of a part have at most, so that they fit the second-level cache or nearly so. */
+    /** Maximum number of factors in a part (rows times terms), chosen so that they about fit the second-level cache. */
     private static final int PART = 1 << 19;
 
-    /** From which share of terms that count on it is faster to take them all: measured. */
+    /** The share of nonzero terms above which it is faster to take all terms, if every factor is 0 or 1; measured. */
     private static final double DENSE_SPIKES = LinearPasses.MANY_REGISTERS ? 0.68 : 0.85;
 
-    /** The same where their factors differ. */
+    /** The same for arbitrary factors. */
     private static final double DENSE_NUMBERS = LinearPasses.MANY_REGISTERS ? 0.45 : 0.68;
 
-    /** Floats of scratch that it works in. */
+    /** Size of its scratch, in floats. */
     static final int SCRATCH = (SpikeTerms.BLOCK + ROWS + LinearPasses.DENSE_ROWS) * WIDTH;
 
     private static final float[] NONE = {};
 
     private final SpikeTerms terms = new SpikeTerms();
 
-    // What was listed last for a current.
+    // Which terms current() listed last.
     private boolean listed;
     private boolean listedDense;
     private long listedStep;
@@ -59,12 +59,11 @@ final class LinearWorker {
     private float[] gradients = NONE;
     private float[] row = NONE;
 
-    // Where the weights of the terms are: those of term i begin at first + i / group * groupStride + i % group *
-    // stride.
+    // The weights of term i begin at first + i / group * groupStride + i % group * stride.
     private MemorySegment weights = MemorySegment.NULL;
     private final LentArray linearWeights = new LentArray();
     private final LentArray gradOutput = new LentArray();
-    /** The one of the two that is read. */
+    /** Whichever of the two is being read. */
     private LentArray weightArray = linearWeights;
 
     private long first;
@@ -72,22 +71,24 @@ final class LinearWorker {
     private long groupStride;
     private long stride;
 
-    // One for each, since to look for an array allocates.
+    // One per tensor, since looking up the array of another tensor allocates.
     private final LentArray output = new LentArray();
     private final LentArray gradWeights = new LentArray();
     private final LentArray gradInput = new LentArray();
     private float[] scratch = NONE;
-    /** Where in the scratch the block of weights begins, and where the sums do. */
+    /** Offset of the block of weights in the scratch. */
     private int weightsAt;
 
+    /** Offset of the sums in the scratch. */
     private int sumsAt;
 
-    /** The panel. */
+    /** Width of the current panel. */
     private int vectors;
 
+    /** Columns of the current panel: fewer than its vectors hold at the right edge. */
     private int columns;
 
-    /** Lends the scratch for the next parts of a call, from {@code at} on. */
+    /** Sets the scratch, from index {@code at} on, for the next parts of a call. */
     void bind(float[] scratch, int at) {
         this.scratch = scratch;
         weightsAt = at;
@@ -101,7 +102,7 @@ final class LinearWorker {
         array.of(tensor, float[].class, Float.BYTES);
     }
 
-    /** The most rows that a part may have if each has so many terms. */
+    /** Maximum number of rows in a part whose rows have {@code terms} terms each. */
     static int mostRows(long terms) {
         return Math.clamp(PART / Math.clamp(terms, 1, SLAB), LinearPasses.DENSE_ROWS, ROWS);
     }
@@ -116,7 +117,7 @@ final class LinearWorker {
         return vectors * Lanes.LENGTH;
     }
 
-    /** The output of rows {@code row} and following, counted over all steps, in columns {@code from} to {@code to}. */
+    /** Computes the output of {@code rows} rows from {@code row} on, numbered over all steps, in columns {@code from} to {@code to}. */
     void forward(LinearForward call, long row, int rows, long from, long to) {
         long outputs = call.outputs();
         Tensor result = call.output();
@@ -141,10 +142,13 @@ final class LinearWorker {
     }
 
     /**
-     * The output of rows {@code b} to {@code b + batch} of the batch in columns {@code from} to {@code to}, at steps {@code t} and following.
+     * Computes the output of {@code batch} rows of the batch, from {@code b} on, in columns {@code from} to {@code to}, for {@code steps}
+     * steps from {@code t} on.
      *
-     * @param keeps whether it goes to the call's output, too
-     * @param at where it goes in the scratch: a step's {@code stepStride} floats after another's, in it a row's {@code rowStride}
+     * @param keeps whether to write it to the call's output as well
+     * @param at offset of the result in the scratch
+     * @param stepStride floats between steps of the result
+     * @param rowStride floats between rows of a step
      */
     void current(
             LinearForward call,
@@ -186,7 +190,7 @@ final class LinearWorker {
         }
     }
 
-    /** Lists terms, unless that is what was listed last in this call: for a tile in other columns. */
+    /** Lists the terms, unless they were the last ones listed in this call, for a tile in other columns. */
     private void list(LinearForward call, long t, int steps, long b, int batch, long k) {
         int rows = steps * batch;
         if (listed
@@ -207,7 +211,7 @@ final class LinearWorker {
         listedTerm = k;
     }
 
-    /** Copies sums to where the current goes, or from there. */
+    /** Copies the sums to the result in the scratch, or from there if {@code back}. */
     private void copySums(int at, int stepStride, int rowStride, int steps, int batch, boolean back) {
         int width = width();
         for (int step = 0; step < steps; step++) {
@@ -235,7 +239,7 @@ final class LinearWorker {
         }
     }
 
-    /** Sums start from the bias. */
+    /** Sets the sums to the bias. */
     private void start(Tensor bias, long m, int rows) {
         Arrays.fill(scratch, sumsAt, sumsAt + width(), 0f);
         if (bias != null) {
@@ -253,7 +257,7 @@ final class LinearWorker {
     private void storeRows(float[] sums, int at, int rows, Tensor result, LentArray array, long index, long stride) {
         array.of(result, float[].class, Float.BYTES);
         if (array.isThere() && columns == width()) {
-            // The rows of an array are less than 2^31 floats apart.
+            // In an array, rows are less than 2^31 floats apart.
             LinearPasses.copyRows(
                     sums, at, width(), (float[]) array.array(), array.index(index), (int) stride, rows, width());
             return;
@@ -265,8 +269,8 @@ final class LinearWorker {
     }
 
     /**
-     * The gradients of the weights of inputs {@code k} to {@code k + inputs}, and of the bias if {@code bias}, in columns {@code from} to
-     * {@code to}.
+     * Computes the gradients of the weights of inputs {@code k} to {@code k + inputs}, and of the bias if {@code bias}, in columns {@code
+     * from} to {@code to}.
      */
     void gradWeights(LinearBackward call, long k, int inputs, boolean bias, long from, long to) {
         int rows = inputs + (bias ? 1 : 0);
@@ -331,7 +335,10 @@ final class LinearWorker {
         }
     }
 
-    /** The gradient of the input of rows {@code row} and following, counted over all steps, in columns {@code from} to {@code to}. */
+    /**
+     * Computes the input's gradient for {@code rows} rows from {@code row} on, numbered over all steps, in columns {@code from} to {@code
+     * to}.
+     */
     void gradInput(LinearBackward call, long row, int rows, long from, long to) {
         LinearForward forward = call.forward();
         long inputs = forward.inputs();
@@ -343,7 +350,7 @@ final class LinearWorker {
             fetchGradients(call, row, rows, m, count);
             for (long k = from; k < to; k += columns) {
                 panel(to - k);
-                // A dense pass takes two vectors at a time.
+                // A dense pass needs at least two vectors.
                 vectors = Math.max(2, vectors);
                 if (m == 0) {
                     Arrays.fill(scratch, sumsAt, sumsAt + rows * width(), 0f);
@@ -377,7 +384,7 @@ final class LinearWorker {
         return (rows + LinearPasses.DENSE_ROWS - 1) / LinearPasses.DENSE_ROWS * LinearPasses.DENSE_ROWS;
     }
 
-    /** Makes what the terms are read from. Returns whether all of them are taken. */
+    /** Prepares the terms as lists or as dense factors, whichever is faster. Returns whether they are dense. */
     private boolean choose() {
         double share = (double) terms.set() / Math.max(1, (long) terms.rows() * terms.terms());
         boolean dense = share > (terms.general() ? DENSE_NUMBERS : DENSE_SPIKES);
@@ -389,13 +396,13 @@ final class LinearWorker {
         return dense;
     }
 
-    /** Adds all terms to the rows' sums in the panel. */
+    /** Adds all terms to the rows' sums in the current panel. */
     private void product(boolean dense, float[] sums, int at) {
         if (dense) {
             denseProduct(sums, at);
             return;
         }
-        // Where there are few rows, most weights are of no use.
+        // With few rows, most weights are never used: pack only those that are.
         boolean few = terms.set() < terms.terms();
         for (int block = 0; block < terms.blocks(); block++) {
             if (few) {
@@ -412,8 +419,9 @@ final class LinearWorker {
     }
 
     /**
-     * Takes terms with a factor of 0, too. They change a sum only if their weight is not finite, which makes it no number, or where -0
-     * becomes +0, which any later term but a zero makes good. So the rows whose sums then are no number or 0 are summed again, properly.
+     * Adds terms with a factor of 0, too. Such a term changes a sum in two cases only: if its weight is not finite, the sum becomes NaN;
+     * and it may turn -0 into +0, which makes no difference once a nonzero term follows. So rows whose sums come out as NaN or 0 are summed
+     * again from their nonzero terms.
      */
     private void denseProduct(float[] sums, int at) {
         int rows = terms.rows();
@@ -488,7 +496,7 @@ final class LinearWorker {
         return Math.min(SpikeTerms.BLOCK, terms.terms() - block * SpikeTerms.BLOCK);
     }
 
-    /** Copies the panel's weights of a block of terms to scratch, one term's after another's. */
+    /** Copies the panel's weights of a block of terms to the scratch, one row for each term. */
     private void pack(int block) {
         int end = length(block);
         if (!weightArray.isThere() || columns < width()) {
@@ -497,7 +505,7 @@ final class LinearWorker {
             }
             return;
         }
-        // Those of a group at once.
+        // One copy per group.
         for (int term = 0; term < end; ) {
             int of = block * SpikeTerms.BLOCK + term;
             int count = Math.min(end - term, group - of % group);
@@ -509,7 +517,7 @@ final class LinearWorker {
         }
     }
 
-    /** The same for the terms that some row lists. */
+    /** The same for only those terms that at least one row lists. */
     private void packListed(int block) {
         int blocks = terms.blocks();
         long there = 0;
@@ -538,7 +546,7 @@ final class LinearWorker {
         }
     }
 
-    /** Copies the weights of outputs {@code m} to {@code m + count}, the terms, and of the panel's inputs from {@code k} on, the columns. */
+    /** Copies weights transposed: outputs {@code m} to {@code m + count} become terms, the panel's inputs from {@code k} on its columns. */
     private void packTransposed(long m, int count, long k, long outputs) {
         int width = width();
         if (row.length < SpikeTerms.BLOCK) {

@@ -19,13 +19,15 @@ import org.qlif.LinearForward;
 import org.qlif.Tensor;
 
 /**
- * Which terms count in the sums of some rows: those whose factor, an input, is not 0. A row is either a row of the input and its terms
- * are the inputs, or the other way round. Holds the input as bits, and as numbers if some are neither 0 nor 1; from these it makes what
- * passes read: of each row and each block of {@link #BLOCK} terms the list of those that count, or all factors as numbers. Not thread-safe.
+ * The terms of the sums of some rows. A term's factor is an input; terms with a factor of 0 don't count. A row is either a row of the
+ * input, and its terms are the inputs, or the other way round. Holds the input as bits, and as floats if some are neither 0 nor 1. From
+ * these it makes what passes read: the lists of the terms that count, for each row and each block of {@link #BLOCK} terms, or all factors
+ * as floats. Not thread-safe.
  */
 final class SpikeTerms {
     /**
-     * Terms in a block: as many as make a panel's block of weights stay in the first-level cache, and a byte can count; a multiple of eight.
+     * Terms in a block: a multiple of eight, small enough that a panel's block of weights stays in the first-level cache and that a term's
+     * number in its block fits a byte.
      */
     static final int BLOCK = 112;
 
@@ -37,48 +39,48 @@ final class SpikeTerms {
             MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final long[] PLACES = places();
 
-    /** Eight more in each byte. */
+    /** The number 8 in each byte. */
     private static final long EIGHT_ON = 0x0808080808080808L;
 
     private int rows;
     private int terms;
 
-    /** The input's bits as they were read: of each source row, the words of its source columns. */
+    /** The input's bits as read: for each source row, the words of its columns. */
     private long[] source = {};
 
     private int sourceRows;
     private int sourceWords;
-    /** The input's numbers, by source row and column; only if {@link #general}. */
+    /** The input as floats, by source row and column; only if {@link #general}. */
     private float[] numbers = {};
 
     private int numbersStride;
     private boolean transposed;
     private boolean general;
 
-    /** The bits by row and term, if rows are columns of the input. */
+    /** The bits transposed, by row and term, if rows are columns of the input. */
     private long[] bits = {};
 
-    /** The bits by row and term. */
+    /** Which terms count, by row and term: either {@link #source} or {@link #bits}. */
     private long[] counting = {};
 
     private int words;
     private long set;
 
-    /** What a source row's memory is copied to. */
+    /** Buffers for a row of the input. */
     private float[] floatRow = {};
 
     private byte[] byteRow = {};
     private long[] wordRow = {};
     private final long[] square = new long[WORD];
 
-    /** The terms that count, each within its block, row by row. */
+    /** The terms that count, row by row, as numbers within their block. */
     byte[] list = {};
-    /** Where in {@link #list} a row's terms of a block begin, by row and block; they end where the next begin. */
+    /** Where a row's terms of a block begin in {@link #list}, by row and block; they end where the next ones begin. */
     int[] starts = {};
     /** The factors of the listed terms, if {@link #general}. */
     float[] factors = {};
 
-    /** All factors, by row and term, each row of {@link #denseStride} floats. */
+    /** All factors, by row and term; rows are {@link #denseStride} floats apart. */
     float[] dense = {};
 
     private float[] ownDense = {};
@@ -101,14 +103,14 @@ final class SpikeTerms {
         return general;
     }
 
-    /** How many terms count, of all rows. */
+    /** How many terms count in all rows together. */
     long set() {
         return set;
     }
 
     /**
-     * The terms of output rows: of the rows {@code b} to {@code b + batch} of all steps, step by step, those from number {@code row} on, their
-     * columns from {@code column} on.
+     * Reads terms whose rows are rows of the input. Number rows {@code b} to {@code b + batch} of all steps consecutively, step by step:
+     * this takes {@code rows} of them from number {@code row} on, and {@code terms} columns from {@code column} on.
      */
     void ofRows(LinearForward call, long b, long batch, long row, int rows, long column, int terms) {
         this.rows = rows;
@@ -129,10 +131,10 @@ final class SpikeTerms {
     }
 
     /**
-     * The terms of gradients: a row for each column of the input from {@code column} on, and its terms are the rows {@code b} to
-     * {@code b + batch} of all steps from {@code step} on, step by step.
+     * Reads terms whose rows are columns of the input, from {@code column} on. The terms of each are rows {@code b} to {@code b + batch} of
+     * {@code steps} steps from {@code step} on, step by step.
      *
-     * @param bias whether a last row is added in which every term counts, with a factor of 1
+     * @param bias whether to add a last row in which every term counts, with a factor of 1
      */
     void ofColumns(
             LinearForward call, long step, int steps, long b, int batch, long column, int columns, boolean bias) {
@@ -189,7 +191,7 @@ final class SpikeTerms {
         set = sum;
     }
 
-    /** Reads a row of the input as source row {@code to}: its bits, or its numbers, too. */
+    /** Reads a row of the input into source row {@code to}: its bits, or if {@code asNumbers} its floats. */
     private void read(LinearForward call, long t, long b, long column, int to, boolean asNumbers) {
         Tensor input = call.input();
         long index = b * call.inputs() + column;
@@ -205,7 +207,7 @@ final class SpikeTerms {
             return;
         }
         if (asNumbers) {
-            // With room for the rows that dense passes add.
+            // Leaves room for the rows that dense passes read beyond the last.
             numbers = ensure(numbers, (sourceRows + LinearPasses.DENSE_ROWS) * columns);
             MemorySegment.copy(input.segment(), ValueLayout.JAVA_FLOAT, index * 4, numbers, to * columns, columns);
         } else {
@@ -223,7 +225,7 @@ final class SpikeTerms {
         wordRow[count] = 0;
         int at = to * sourceWords;
         for (int word = 0; word < sourceWords; word++) {
-            // A shift by 64 would be one by 0.
+            // Java would treat a shift by 64 as a shift by 0.
             long high = shift == 0 ? 0 : wordRow[word + 1] << (WORD - shift);
             source[at + word] = wordRow[word] >>> shift | high;
         }
@@ -268,7 +270,7 @@ final class SpikeTerms {
         general |= bitsOfFloats(floatRow, source, to * sourceWords, sourceWords) != 0;
     }
 
-    /** Returns whether some are neither 0 nor 1: not 0 if so. */
+    /** Returns a nonzero value if some are neither 0 nor 1. */
     private static long bitsOfFloats(float[] from, long[] to, int at, int words) {
         long others = 0;
         for (int word = 0; word < words; word++) {
@@ -303,7 +305,7 @@ final class SpikeTerms {
         }
     }
 
-    /** Swaps rows and columns of 64 by 64 bits: ever smaller quarters, the upper right for the lower left. */
+    /** Transposes 64 by 64 bits: swaps the upper right quarter with the lower left one, then the same within each quarter, down to bits. */
     private static void transpose(long[] square) {
         long mask = 0xFFFFFFFFL;
         for (int half = WORD / 2; half > 0; half >>= 1, mask ^= mask << half) {
@@ -320,7 +322,7 @@ final class SpikeTerms {
         int blocks = blocks();
         int length = (int) set;
         if (list.length < length + Long.BYTES) {
-            // As long as it can get, so that the next calls have nothing to make.
+            // The maximum length, so that later calls don't allocate.
             list = new byte[rows * terms + Long.BYTES];
         }
         if (starts.length < rows * blocks + 1) {
@@ -334,8 +336,8 @@ final class SpikeTerms {
     }
 
     /**
-     * Eight bits at a time, whatever they are: a table tells the places of those that are set, all eight bytes of it are stored, and the next
-     * eight go over those that are too many. To look for one set bit after another would take a mispredicted branch for each word.
+     * Lists the set bits, eight bits at a time. A table holds their places as eight bytes; all eight are stored, and the next store
+     * overwrites the surplus. Searching for set bits one by one would cost a mispredicted branch per word.
      */
     private static int listTerms(long[] bits, int rows, int words, int terms, byte[] list, int[] starts) {
         int end = 0;
@@ -356,7 +358,7 @@ final class SpikeTerms {
         return end;
     }
 
-    /** Of each eight bits the places of those that are set, one a byte, the first one lowest. */
+    /** For each value of eight bits, the places of the set bits, one per byte, the lowest first. */
     private static long[] places() {
         long[] places = new long[1 << Byte.SIZE];
         for (int eight = 0; eight < places.length; eight++) {
@@ -385,7 +387,6 @@ final class SpikeTerms {
         }
     }
 
-    /** The factor of a term that counts. */
     private float factor(int row, int term) {
         if (!general) {
             return 1f;
@@ -393,11 +394,11 @@ final class SpikeTerms {
         if (!transposed) {
             return numbers[row * numbersStride + term];
         }
-        // The row of the bias is no column of the input.
+        // The last row may be the bias's, which is not a column of the input.
         return row == numbersStride ? 1f : numbers[term * numbersStride + row];
     }
 
-    /** Makes {@link #dense}, with rows of anything added up to a multiple of {@link LinearPasses#DENSE_ROWS}. */
+    /** Makes {@link #dense}, padded with rows of arbitrary content to a multiple of {@link LinearPasses#DENSE_ROWS}. */
     void makeDense() {
         if (general && !transposed) {
             dense = numbers;
@@ -423,7 +424,7 @@ final class SpikeTerms {
         }
     }
 
-    /** Square by square, so that what is read and what is written both stay in the first-level cache. */
+    /** Goes square by square, so that both source and target stay in the first-level cache. */
     private void transposeNumbers() {
         int columns = numbersStride;
         for (int term = 0; term < terms; term += SQUARE) {

@@ -4,7 +4,7 @@ package org.qlif.simd;
 import org.qlif.LinearForward;
 
 /**
- * The input current that a linear layer makes for tiles of neurons, in their scratch, when their steps need it. It goes through the units of
+ * The input current of tiles of neurons, computed by a linear layer into their scratch when their steps need it. Iterates over the units of
  * a {@link CurrentPlan}, strip by strip and tile by tile. Not thread-safe.
  */
 final class TileCurrent {
@@ -17,27 +17,27 @@ final class TileCurrent {
     private long neurons;
     private long batch;
 
-    // The strip, and which of its tiles is at hand.
+    // The current strip, and the current tile within it.
     private long first;
     private int stripsLeft;
     private int tiles;
     private int tile;
 
-    /** The steps that are there. */
+    /** The steps whose current is in the scratch: from this one to before {@link #to}. */
     private long from;
 
     private long to;
 
-    /** Floats of scratch that it works in. */
+    /** Size of its scratch, in floats. */
     static int scratchSize(CurrentPlan plan) {
         return Math.addExact(LinearWorker.SCRATCH, plan.floats());
     }
 
     /**
-     * Takes up a call.
+     * Starts a call.
      *
-     * @param keeps whether the layer's output is written, too, if it is lent
-     * @param at where its part of the scratch begins
+     * @param keeps whether to write the layer's output as well, if the call has memory for it
+     * @param at offset of its part of the scratch
      */
     void bind(LinearForward call, boolean keeps, CurrentPlan plan, float[] scratch, int at) {
         this.call = call;
@@ -50,14 +50,14 @@ final class TileCurrent {
         linear.bind(scratch, at);
     }
 
-    /** Begins a unit. Returns its first tile. */
+    /** Starts a unit. Returns its first tile. */
     long start(long unit) {
         stripsLeft = plan.strips(unit);
         strip(plan.first(unit));
         return first / plan.width();
     }
 
-    /** The unit's next tile, or -1. */
+    /** Returns the unit's next tile, or -1. */
     long next() {
         if (++tile == tiles) {
             if (--stripsLeft == 0) {
@@ -76,7 +76,7 @@ final class TileCurrent {
         to = 0;
     }
 
-    /** Sees to it that the current of step {@code t} is there, and of those that follow it in its segment. Returns up to which step it is. */
+    /** Makes sure that the current of step {@code t} is in the scratch. Returns the first later step whose current is not. */
     long make(long t) {
         if (t < from || t >= to) {
             from = t - t % plan.steps();
@@ -90,7 +90,7 @@ final class TileCurrent {
         return to;
     }
 
-    /** The current of tiles that follow each other: the end of a row of the batch, whole rows, the start of one. */
+    /** Computes the current of consecutive tiles: the end of a row of the batch, whole rows, and the start of a row. */
     private void makeRows() {
         long end = Math.min(batch * neurons, first + (long) tiles * plan.width());
         for (long e = first; e < end; ) {
@@ -111,12 +111,12 @@ final class TileCurrent {
         return (int) (to - from);
     }
 
-    /** Where the tile's current of step {@code t} begins in the scratch. */
+    /** Offset of the current tile's input current of step {@code t} in the scratch. */
     int index(long t) {
         return at + (int) (t - from) * stride() + tile * plan.width();
     }
 
-    /** Floats from a step's to the next's. */
+    /** Floats between the input currents of two steps. */
     int stride() {
         return tiles * plan.width();
     }

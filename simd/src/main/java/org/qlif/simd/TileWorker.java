@@ -25,9 +25,9 @@ import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 
 /**
- * Takes a tile of neurons through all time steps, forward or backward: fetches lines from the caller's memory, calls the passes of a {@link
- * Program} and stores lines. It only knows a model through {@link SimdModel}, and does no arithmetic. Each member of the team has its own;
- * not thread-safe.
+ * Takes a tile of neurons through all time steps, forward or backward: loads lines from the caller's memory, runs the passes of a {@link
+ * Program} and stores lines. Knows the model only through {@link SimdModel}, and does no arithmetic itself. Each thread of a crew has its
+ * own; not thread-safe.
  */
 final class TileWorker {
     private final SimdModel model;
@@ -42,11 +42,11 @@ final class TileWorker {
     private final ModulationLines modulationLines;
     private final NeuronParameter[] parameters;
     private final StateVariable[] variables;
-    /** The state variables that a checkpoint must hold. */
+    /** The state variables stored in checkpoints. */
     private final StateVariable[] checkpointed;
 
     private final Trace[] traces;
-    /** Where quantities of the step are found, by ordinal of the trace; null for state variables. */
+    /** Where each traced quantity is found, by the trace's ordinal; null for state variables. */
     private final Traced[] traced;
 
     private final Tile tile;
@@ -60,26 +60,26 @@ final class TileWorker {
     private final Pass[] rise;
     private final Pass[] fire;
     private final Pass[] settle;
-    /** Several steps in one pass, or none. */
+    /** The passes that do several steps at once; empty if the program has none. */
     private final Pass[] several;
 
     private final Pass[] unpack = {Block::unpack};
 
-    /** The backward pass, for the mode of the tape at hand. */
+    /** The backward run's passes, for the mode of the current tape. */
     private Replay replay;
 
     private Replay voltageReplay;
     private Replay drawReplay;
 
-    // The call.
+    // The current call.
     private Forward call;
     private int width;
-    /** Whether {@link #current} makes the input current. */
+    /** Whether {@link #current} computes the input current. */
     private boolean makes;
 
     private Backward backwardCall;
     private GradientScratch scratch;
-    /** Whether the gradient of the modulation is asked for. */
+    /** Whether the caller wants the modulation's gradient. */
     private boolean modulationGradient;
 
     private HostTape tape;
@@ -89,36 +89,38 @@ final class TileWorker {
     private long firstStep;
     private long gradYStride;
     private Broadcast modulation;
-    /** The place of the tile's first element in the modulation, at step 0. */
+    /** Index of the tile's first element in the modulation, at step 0. */
     private long modulationOffset;
 
-    /** Whether a step has one modulation for the whole tile. */
+    /** Whether all of the tile has the same modulation in a step. */
     private boolean oneModulation;
 
-    /** Whether it varies over time. */
+    /** Whether the modulation varies over time. */
     private boolean modulationVaries;
 
-    /** Where lines of M of several steps begin, and the step that the first is of. */
+    /** Offset of the lines that hold M of several steps. */
     private int modulationFirst;
 
+    /** The step of the first of these lines. */
     private long modulationFrom;
 
-    /** Where lines of M are kept in a backward run, one for each step of a segment. */
+    /** Offset of the lines of M of a backward run, one for each step of a segment. */
     private final int keptModulations;
 
     private boolean drawsUniforms;
     private boolean drawsNormals;
     private boolean tracesAny;
 
-    /** Where traces go, by ordinal. */
+    /** The memory of traces, by ordinal. */
     private final Tensor[] traceTensors;
 
-    /** The tile's first element, and how many it has. */
+    /** The tile's first element. */
     private long e;
 
+    /** The number of elements in the tile. */
     private int lanes;
 
-    /** The passes that forward and backward runs have in common, by ordinal of the parameter if for one. */
+    /** The passes that forward and backward runs share; those of parameters are indexed by ordinal. */
     private static final class Common {
         final Pass[][] derive;
         final Pass[] modulate;
@@ -178,9 +180,9 @@ final class TileWorker {
     }
 
     /**
-     * The floats of scratch that it works in.
+     * Size of its scratch, in floats.
      *
-     * @param plan how the current is made; null where it is there
+     * @param plan how a linear layer computes the current; null if the call gives the current
      */
     int scratchSize(CurrentPlan plan) {
         return plan == null ? ownSize() : currentAt() + TileCurrent.scratchSize(plan);
@@ -190,16 +192,16 @@ final class TileWorker {
         return keptModulations + (modulationLines == null ? 0 : HostTape.SEGMENT * Lanes.TILE);
     }
 
-    /** On a boundary of cache lines, as {@link Layout#START} is. */
+    /** Aligned to cache lines, like {@link Layout#START}. */
     private int currentAt() {
         return (ownSize() - Layout.START + Lanes.TILE - 1) / Lanes.TILE * Lanes.TILE + Layout.START;
     }
 
     /**
-     * Takes up {@code call}, in tiles of {@code width} neurons, to work in {@code lent}.
+     * Starts {@code call}, in tiles of {@code width} neurons, with {@code lent} as scratch.
      *
-     * @param plan how the call's linear layer makes the current; null where the current is there
-     * @param keeps whether it is written, too, if that is asked for
+     * @param plan how the call's linear layer computes the current; null if the call gives the current
+     * @param keeps whether to write the layer's output as well, if the call has memory for it
      */
     void bind(Forward call, int width, CurrentPlan plan, boolean keeps, float[] lent) {
         this.call = call;
@@ -254,7 +256,7 @@ final class TileWorker {
 
     // ---------------------------------------------------------------- forward
 
-    /** The tiles of a unit of a plan. */
+    /** Runs the tiles of one unit of the plan. */
     void forwardUnit(long unit) {
         for (long next = current.start(unit); next >= 0; next = current.next()) {
             forward(next);
@@ -299,12 +301,12 @@ final class TileWorker {
         storeState();
     }
 
-    /** Whether the program does several steps in one pass and nobody asks for what only stands in the scratch between two. */
+    /** Whether the program can do several steps in one pass, and the call needs nothing that exists only between two steps. */
     private boolean stepsTogether() {
         return several.length > 0 && !tracesAny && call.voltages() == null && (tape == null || !tape.keepsVoltages());
     }
 
-    /** Where the stretch of at most {@code most} steps ends that starts at {@code t}: state is flushed and kept only before its first. */
+    /** The end of a run of at most {@code most} steps from {@code t} on; flushes and checkpoints happen only before its first step. */
     private long end(long t, int most) {
         long untilKept = HostTape.SEGMENT - t % HostTape.SEGMENT;
         long untilFlushed = Denormals.PERIOD - Math.floorMod(firstStep + t, Denormals.PERIOD);
@@ -353,7 +355,7 @@ final class TileWorker {
         }
     }
 
-    /** The parameter of each lane in line OUT; lanes past the last one have a value of it, too. */
+    /** Loads each lane's parameter into line OUT; lanes past the last one get a valid value, too. */
     private void parameter(NeuronParameter parameter) {
         Tensor tensor = call.parameters().get(parameter);
         MemorySegment segment = tensor.segment();
@@ -366,7 +368,7 @@ final class TileWorker {
         Arrays.fill(tile.m, Layout.OUT + lanes, Layout.OUT + Lanes.TILE, tile.m[Layout.OUT]);
     }
 
-    /** Each lane's neuron's value of {@code (N)} in line OUT. */
+    /** Loads per-neuron values of shape {@code (N)} into line OUT, for each lane its neuron's. */
     private void fetchOfNeurons(MemorySegment from) {
         long n = e % neurons;
         for (int i = 0; i < lanes; ) {
@@ -377,7 +379,7 @@ final class TileWorker {
         }
     }
 
-    /** Fetches the inputs of steps {@code t} to {@code end} of a forward run. */
+    /** Loads the inputs of steps {@code t} to {@code end} of a forward run. */
     private void stageInputs(long t, long end) {
         for (long i = t; i < end; i++) {
             int row = Layout.ROWS + (int) (i - t) * Lanes.TILE;
@@ -385,7 +387,7 @@ final class TileWorker {
         }
     }
 
-    /** Sees to it that the pass finds the inputs of steps {@code t} to {@code end}: where they lie in an array, if that will do. */
+    /** Tells the pass where the inputs of steps {@code t} to {@code end} are: in the caller's array if possible, else in the scratch. */
     private void findInputs(long t, long end) {
         if (makes) {
             tile.inputs = tile.m;
@@ -403,7 +405,7 @@ final class TileWorker {
         }
     }
 
-    /** What comes before the arithmetic of step {@code t}: denormals, draws and normals. */
+    /** What precedes the arithmetic of step {@code t}: flushing denormals, drawing, and finding M and the normals. */
     private void prepare(long t) {
         long step = firstStep + t;
         if (step % Denormals.PERIOD == 0) {
@@ -428,7 +430,7 @@ final class TileWorker {
         }
     }
 
-    /** The line of M as it is before the first step, or for all steps if they have one modulation. */
+    /** Sets the line of M from the state before the first step, or for all steps if the modulation does not vary over time. */
     private void startModulation(Common program) {
         Block.gather(tile, stride, modulationLines.value(), Layout.MODULATION);
         tile.modulation = Layout.MODULATION;
@@ -440,12 +442,12 @@ final class TileWorker {
         }
     }
 
-    /** Where M of step {@code t} is. */
+    /** Offset of the line with M of step {@code t}. */
     private int modulationLine(long t) {
         return modulationVaries ? modulationFirst + (int) (t - modulationFrom) * Lanes.TILE : Layout.MODULATION;
     }
 
-    /** Finds M for steps {@code t} to {@code end}, at most {@link Layout#STAGED}, each in its line. */
+    /** Computes M for steps {@code t} to {@code end}, at most {@link Layout#STAGED}, each into its line. */
     private void modulate(Common program, long t, long end) {
         tile.modulation = modulationLine(t);
         tile.steps = (int) (end - t);
@@ -480,7 +482,7 @@ final class TileWorker {
         }
     }
 
-    /** The same where a step has one modulation for the whole tile: those of the steps are the lanes of one vector. */
+    /** The same if all of the tile has the same modulation in a step: the steps become the lanes of one vector. */
     private void modulateAll(Common program, long t) {
         NeuromodTransform transform = modulationLines.transform();
         for (int i = 0; i < tile.steps; i++) {
@@ -513,7 +515,7 @@ final class TileWorker {
         return call.modulation().segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
     }
 
-    /** Step {@code t}'s external modulation of the tile's elements, to line {@code at}: row by row of the batch. */
+    /** Loads the external modulation of the tile's elements at step {@code t} into line {@code at}, row by row of the batch. */
     private void fetchModulation(long t, int at) {
         MemorySegment external = call.modulation().segment();
         long n = e % neurons;
@@ -531,7 +533,7 @@ final class TileWorker {
         }
     }
 
-    /** The derivative of the transform at step {@code t}, whose M is there, unless the program's passes find it from M. */
+    /** Computes the transform's derivative at step {@code t}, whose M is known, unless the program's passes compute it from M. */
     private void findModulationSlope(long t) {
         NeuromodTransform transform = modulationLines.transform();
         if (transform != null) {
@@ -544,7 +546,7 @@ final class TileWorker {
         }
     }
 
-    /** The bits of the spikes of step {@code t}. */
+    /** Decides the spikes of step {@code t}, as bits. */
     private void fire(long t) {
         long step = firstStep + t;
         tile.uniforms = Layout.UNIFORM + (int) (step & 1) * Lanes.TILE;
@@ -599,7 +601,7 @@ final class TileWorker {
         }
     }
 
-    /** Traces quantities of the step, before it settles: their terms still stand. */
+    /** Stores traces of the step's quantities, before the passes of {@link #settle} overwrite what they are computed from. */
     private void traceStep(long t) {
         long index = t * elements + e;
         for (Trace trace : traces) {
@@ -686,7 +688,7 @@ final class TileWorker {
         }
     }
 
-    /** M, which steps read from a line, as the state has it. */
+    /** Copies M from the line that steps read to the state. */
     private void storeModulation() {
         if (modulation != null && steps > 0) {
             Block.scatter(tile, tile.modulation, stride, modulationLines.value());
@@ -715,7 +717,7 @@ final class TileWorker {
 
     // ---------------------------------------------------------------- backward
 
-    /** The tiles of a unit of a plan. */
+    /** Runs the tiles of one unit of the plan. */
     void backwardUnit(long unit) {
         for (long next = current.start(unit); next >= 0; next = current.next()) {
             backward(next);
@@ -731,7 +733,7 @@ final class TileWorker {
         if (modulation != null) {
             Block.fill(tile, adjointStride, modulationLines.sum(), 0f);
         }
-        // What checkpoints leave out is as it was before the first step.
+        // Variables that checkpoints leave out still have their initial values.
         loadState();
         if (modulationLines != null) {
             modulationFirst = keptModulations;
@@ -774,7 +776,7 @@ final class TileWorker {
         tile.word = i * Layout.WORDS;
     }
 
-    /** Fetches what steps {@code from} to {@code to} of the segment that starts at {@code first} read to be done again. */
+    /** Loads what the replay of steps {@code from} to {@code to} of the segment that starts at {@code first} reads. */
     private void stageFrames(long first, int from, int to) {
         if (modulationVaries) {
             modulate(replay.common, first + from, first + to);
@@ -793,7 +795,7 @@ final class TileWorker {
         }
     }
 
-    /** Sees to it that the upstream gradient of y at step {@code t} is in the scratch; steps come from the last to the first. */
+    /** Makes sure that the upstream gradient of y at step {@code t} is in the scratch; called for steps in descending order. */
     private void stageGradients(long t) {
         int slot = (int) (t % Layout.STAGED);
         tile.gradY = Layout.ROWS + slot * Lanes.TILE;
@@ -810,7 +812,7 @@ final class TileWorker {
         }
     }
 
-    /** Does step {@code t} again, from the tape, into the tile's frame. */
+    /** Repeats step {@code t} from the tape, into the tile's frame. */
     private void replay(long t) {
         prepare(t);
         tile.input = tile.frame + Layout.FRAME_INPUT;
@@ -878,7 +880,7 @@ final class TileWorker {
         State result = backwardCall.gradInitialState();
         if (result != null) {
             if (modulation != null && !modulationGradient && steps > 0) {
-                // The modulation sets M before anything reads it.
+                // The modulation overwrites the initial M before anything reads it.
                 Block.fill(tile, adjointStride, modulationLines.adjoint(), 0f);
             }
             for (StateVariable variable : variables) {
