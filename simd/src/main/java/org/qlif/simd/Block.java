@@ -15,11 +15,11 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Operations on lines that every model needs: moves between the interleaved lines of a block, identified by its stride, and plain lines,
- * flushing and unpacking; see {@link ModelLayout}.
+ * Operations on lines that every model needs: copying between plain lines and the interleaved lines of a block, which its stride
+ * identifies; flushing; unpacking. See {@link ModelLayout}.
  */
 final class Block {
-    /** Bytes of 64 neurons, where vectors are that long. */
+    /** Bytes of 64 neurons; used only if vectors have 512 bits. */
     private static final VectorSpecies<Byte> BYTES = ByteVector.SPECIES_512;
 
     private static final VarHandle EIGHT_BYTES =
@@ -27,7 +27,7 @@ final class Block {
 
     private Block() {}
 
-    /** docs/model.md, section 10: values of {@code line} below {@code limit} become 0. */
+    /** Sets values of {@code line} below {@code limit} to 0: docs/model.md, section 10. */
     static void flush(Tile tile, int stride, int line, float limit) {
         float[] m = tile.m;
         int vectors = tile.vectors;
@@ -38,7 +38,7 @@ final class Block {
         }
     }
 
-    /** Spikes as floats, from their bits, to line OUT. */
+    /** Unpacks the spikes' bits to floats in line OUT. */
     static void unpack(Tile tile) {
         float[] m = tile.m;
         long[] bits = tile.bits;
@@ -49,7 +49,7 @@ final class Block {
         }
     }
 
-    /** Spikes as bytes, from their bits, to {@code to} from {@code at} on, where there is room for a multiple of 64. */
+    /** Unpacks the spikes' bits to bytes in {@code to} from {@code at} on, which must have room for a multiple of 64. */
     static void unpack(Tile tile, byte[] to, int at) {
         long[] bits = tile.bits;
         int word = tile.word;
@@ -68,7 +68,7 @@ final class Block {
         }
     }
 
-    /** Eight bits as eight bytes: bit k lands in byte k, whose other bits are masked off. */
+    /** Spreads eight bits to eight bytes: byte k is bit k. */
     private static long spread(long bits) {
         long picked = bits * 0x0101010101010101L & 0x8040201008040201L;
         return picked + 0x7F7F7F7F7F7F7F7FL >>> 7 & 0x0101010101010101L;

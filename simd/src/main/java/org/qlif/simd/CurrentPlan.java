@@ -4,35 +4,36 @@ package org.qlif.simd;
 import org.qlif.Forward;
 
 /**
- * How a call is shared out in which a linear layer makes the input current: in units of some strips each. A strip is as many tiles as have
- * their current made together, all steps of it or, of a tile by itself, some. A linear layer copies its weights for each strip and lists the
- * inputs that count for each unit, so strips have many rows of it, but not so many that their current leaves the second-level cache.
+ * How a call whose input current comes from a linear layer is split among a crew's threads. A unit is one thread's work; it consists of
+ * strips. A strip is a set of tiles whose current is computed together: for all steps, or in several goes if the strip is a single tile.
+ * The linear layer copies its weights once per strip and lists the nonzero inputs once per unit, so strips cover many of its rows, but not
+ * so many that their current outgrows the second-level cache.
  *
- * <p>Where tiles divide the neurons, a strip is the same columns of several rows of the batch, and a unit has several strips
- * of the same rows. Elsewhere it is tiles that follow each other, with all columns of most of their rows.
+ * <p>If the number of neurons is a multiple of the tile's width, a strip covers the same columns of several rows of the batch, and a unit
+ * has several strips of the same rows. Otherwise a strip is a run of consecutive tiles, most of whose rows are complete.
  */
 final class CurrentPlan {
-    /** Rows of the linear layer, one for each step of a row of the batch, that make its work on a strip worth its preparation: measured. */
+    /** Rows of the linear layer, one for each step and row of the batch, from which a strip's work outweighs its preparation; measured. */
     static final int ROWS = 640;
 
-    /** Floats of current that a strip may have of several rows with all their columns: they may leave the second-level cache. */
+    /** Maximum number of floats of current in a strip of consecutive tiles; it may exceed the second-level cache. */
     private static final int MOST = 4 * ROWS * Lanes.TILE;
 
     private long elements;
     private int width;
     private int tiles;
     private int steps;
-    /** Elements from a tile of a strip to the next: the neurons, or the width. */
+    /** Elements from a tile of a strip to the next: the number of neurons, or the tile's width. */
     private long tileStride;
-    /** The tiles that begin in a row of the batch, or 1: how many strips there are beside each other. */
+    /** The number of strips side by side: tiles in a row of the batch, or 1. */
     private long columns;
 
-    /** Of these, those of a unit. */
+    /** How many of them a unit has. */
     private long unitColumns;
 
     private long units;
 
-    /** Plans {@code call} in tiles of {@code width} neurons, for so many members of the team. Returns this. */
+    /** Plans {@code call} in tiles of {@code width} neurons, for {@code members} threads. Returns this. */
     CurrentPlan of(Forward call, int width, int members) {
         this.width = width;
         elements = call.elements();
@@ -47,7 +48,7 @@ final class CurrentPlan {
             together = Math.min(together * neurons, MOST / Math.max(1, call.steps())) / width;
         }
         long most = Math.clamp(together, 1, all);
-        // As many for one member as for another, where there are enough.
+        // The same number for every thread, if there are enough.
         long groups = Math.min(all, parts(parts(all, most), members) * members);
         tiles = (int) parts(all, groups);
         groups = parts(all, tiles);
@@ -61,17 +62,16 @@ final class CurrentPlan {
         return (all + size - 1) / size;
     }
 
-    /** How many units there are. */
     long units() {
         return units;
     }
 
-    /** Neurons in a tile. */
+    /** The tile's width: its number of neurons. */
     int width() {
         return width;
     }
 
-    /** The steps that are made at a time: all, or a multiple of a segment's. */
+    /** The number of steps computed at a time: all, or a multiple of a segment's length. */
     int steps() {
         return steps;
     }
@@ -81,7 +81,7 @@ final class CurrentPlan {
         return tileStride;
     }
 
-    /** Floats of current that a strip has at a time. */
+    /** Floats of current in the scratch at a time. */
     int floats() {
         return tiles * width * steps;
     }
@@ -92,13 +92,13 @@ final class CurrentPlan {
         return unit / across * tiles * tileStride + unit % across * unitColumns * width;
     }
 
-    /** How many strips a unit has, each {@link #width} elements after another. */
+    /** The number of strips in a unit; each begins {@link #width} elements after the one before it. */
     int strips(long unit) {
         long across = parts(columns, unitColumns);
         return (int) Math.min(unitColumns, columns - unit % across * unitColumns);
     }
 
-    /** How many tiles the strip has that begins with element {@code first}. */
+    /** The number of tiles in the strip that begins with element {@code first}. */
     int tiles(long first) {
         return (int) Math.min(tiles, parts(elements - first, tileStride));
     }

@@ -14,9 +14,8 @@ final class Lanes {
     static final int LENGTH = F.length();
 
     /**
-     * Neurons that a member of the team takes at a time, in all passes of a step: as many as leave the state in the first-level
-     * cache while each pass is long enough to be worth its call. A multiple of 64, so that no two tiles share a word of spike
-     * bits, and of {@link #LENGTH}.
+     * Neurons in a tile, which goes through all passes of a step together: few enough that the state stays in the first-level cache, many
+     * enough that each pass is worth its call. A multiple of 64, so that no two tiles share a word of spike bits, and of {@link #LENGTH}.
      */
     static final int TILE = 256;
 

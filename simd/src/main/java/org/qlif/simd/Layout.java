@@ -2,16 +2,16 @@
 package org.qlif.simd;
 
 /**
- * Where things that every model has stand in the scratch of a tile, which is one {@code float[]}: plain lines, then what the model
- * adds, which {@link ModelLayout} says, then frames.
+ * Offsets in the scratch of a tile, which is one {@code float[]}, that are the same for every model. The scratch holds plain lines, then
+ * the model's own part, described by {@link ModelLayout}, then frames.
  *
- * <p>A <em>plain line</em> has {@link Lanes#TILE} floats. A <em>frame</em> holds, in plain lines, what one step computed and its
- * backward step reads. The forward pass uses one frame over and over; the backward pass fills one for each step of a segment.
+ * <p>A <em>plain line</em> has {@link Lanes#TILE} floats. A <em>frame</em> is a set of plain lines with those results of one step that its
+ * backward step reads. A forward run reuses a single frame; a backward run fills one for each step of a segment.
  */
 final class Layout {
     /**
-     * Floats before the first line. An array's elements start 16 bytes after the object; a large array starts at a region of the
-     * heap, so that from here on lines fall on 64-byte boundaries, and no access to a vector touches two cache lines.
+     * Floats before the first line. An array's elements start 16 bytes after the object, and a large array starts at the beginning of a
+     * heap region. This offset puts lines on 64-byte boundaries, so that no vector straddles two cache lines.
      */
     static final int START = 12;
 
@@ -21,10 +21,10 @@ final class Layout {
     /** Lines: the normals of the even and the odd step of a pair. */
     static final int NORMAL = START + 2 * Lanes.TILE;
 
-    /** Line: uniforms that the caller lent. */
+    /** Line: uniforms given by the caller. */
     static final int LENT_UNIFORM = START + 4 * Lanes.TILE;
 
-    /** Line: normals that the caller lent. */
+    /** Line: normals given by the caller. */
     static final int LENT_NORMAL = START + 5 * Lanes.TILE;
 
     /** Line: how many wires measured 1. */
@@ -33,37 +33,40 @@ final class Layout {
     /** Line: the upstream gradient of V. */
     static final int GRAD_V_OUT = START + 7 * Lanes.TILE;
 
-    /** Line: what goes in or out. */
+    /** Line: input or output of a pass. */
     static final int OUT = START + 8 * Lanes.TILE;
 
-    /** Line: more of that. */
+    /** Line: a second input or output. */
     static final int AUX = START + 9 * Lanes.TILE;
 
     /**
-     * Steps whose rows of the caller's memory are fetched at a time. Rows of a step lie far apart, each on a page of its own, where
-     * no prefetcher finds them; fetched together, their cache misses overlap.
+     * Steps whose rows are loaded from the caller's memory together. Rows of different steps are far apart, on different pages, so the
+     * processor doesn't prefetch them; loaded together, their cache misses overlap.
      */
     static final int STAGED = 4;
 
     /**
-     * The most steps that one pass does together, while state and parameters stay in registers. With many more, what the processor
-     * has in flight belongs to steps of a single pair of vectors, each of which waits for the one before it.
+     * Maximum number of steps that one pass does together, with state and parameters in registers. With many more, all instructions in
+     * flight would belong to steps of a single pair of vectors, each of which depends on the one before it.
      */
     static final int TOGETHER = 8;
 
-    /** Lines, {@link #TOGETHER} of them: the staged inputs of a forward run, or upstream gradients of y of a backward run, whose inputs are in its frames. */
+    /**
+     * Lines, {@link #TOGETHER} of them: the staged inputs of a forward run, or the upstream gradients of y of a backward run, which has its
+     * inputs in frames.
+     */
     static final int ROWS = START + 10 * Lanes.TILE;
 
-    /** Line: M where it does not vary over time. */
+    /** Line: M, if it does not vary over time. */
     static final int MODULATION = ROWS + TOGETHER * Lanes.TILE;
 
-    /** Lines, {@link #STAGED} of them: M of as many steps of a forward run. */
+    /** Lines, {@link #STAGED} of them: M of consecutive steps of a forward run. */
     static final int MODULATIONS = MODULATION + Lanes.TILE;
 
     /** Where the model's part starts. */
     static final int MODEL = MODULATIONS + STAGED * Lanes.TILE;
 
-    // What every model's frame starts with; a line's constant is its place from the frame's start.
+    // The start of every model's frame; offsets are relative to the frame.
 
     /** Line of a frame: the input, in a backward run. */
     static final int FRAME_INPUT = 0 * Lanes.TILE;
@@ -71,7 +74,7 @@ final class Layout {
     /** Line of a frame: the potential before the reset. */
     static final int FRAME_V_PRE = 1 * Lanes.TILE;
 
-    /** Words of spike bits that a step takes. */
+    /** Words of spike bits in a step. */
     static final int WORDS = Lanes.TILE / 64;
 
     private Layout() {}

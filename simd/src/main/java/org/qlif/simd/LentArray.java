@@ -5,8 +5,8 @@ import java.lang.foreign.MemorySegment;
 import org.qlif.Tensor;
 
 /**
- * The Java array under a tensor, if there is one that can be reached: vectors are loaded from and stored to an array directly, and for any
- * other memory through the scratch. Not thread-safe.
+ * The Java array behind a tensor, if it has one. Vectors are loaded from and stored to arrays directly; other memory is copied through the
+ * scratch. Not thread-safe.
  */
 final class LentArray {
     private MemorySegment segment;
@@ -14,7 +14,7 @@ final class LentArray {
     private int first;
 
     /**
-     * Looks for an array under {@code tensor}, which may be null. Allocates nothing if the memory is the same as before.
+     * Looks up the array behind {@code tensor}, which may be null. Allocates nothing if the memory is the same as last time.
      *
      * @param type the array's class
      * @param elementBytes the bytes that an element takes
@@ -37,7 +37,7 @@ final class LentArray {
         return array;
     }
 
-    /** Where element {@code index} of the tensor is in the array. */
+    /** The index in the array of the tensor's element {@code index}. */
     int index(long index) {
         return first + (int) index;
     }

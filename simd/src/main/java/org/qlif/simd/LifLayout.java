@@ -4,7 +4,7 @@ package org.qlif.simd;
 import org.qlif.LifParameter;
 import org.qlif.LifVariable;
 
-/** The places of the LIF model's lines; see {@link ModelLayout}. */
+/** Offsets of the LIF model's lines; see {@link ModelLayout}. */
 final class LifLayout {
     static final ModelLayout LINES = new ModelLayout(LifVariable.values(), LifParameter.values(), 0, 0, 0);
 
@@ -19,7 +19,7 @@ final class LifLayout {
 
     static final int V_TH = LINES.parameter(LifParameter.V_TH);
 
-    // The block of adjoints and sums, which a forward run leaves alone.
+    // The block of adjoints and sums, which forward runs don't use.
     static final int ADJOINT_STRIDE = LINES.adjointStride();
     static final int ADJ_V = LINES.adjoint(LifVariable.MEMBRANE);
     static final int ADJ_I = LINES.adjoint(LifVariable.CURRENT);
@@ -27,7 +27,7 @@ final class LifLayout {
     static final int GRAD_MEM_RATE = LINES.sum(LifParameter.TAU_MEM_INV);
     static final int GRAD_V_TH = LINES.sum(LifParameter.V_TH);
 
-    // Frames; a line's constant is its place from the frame's start.
+    // Lines of a frame, relative to its start.
     static final int FRAME_INPUT = Layout.FRAME_INPUT;
     static final int FRAME_V_PRE = Layout.FRAME_V_PRE;
     static final int FRAME_DRIVE = 2 * Lanes.TILE;

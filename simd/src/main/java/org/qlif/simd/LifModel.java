@@ -6,7 +6,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.StateVariable;
 import org.qlif.spi.host.LifConstants;
 
-/** The LIF model: the table of its lines. */
+/** The table of the LIF model: where its lines are, and its program. */
 final class LifModel implements SimdModel {
     private final LifConfig config;
     private final LifConstants constants;

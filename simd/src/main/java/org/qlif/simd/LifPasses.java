@@ -6,7 +6,7 @@ import org.qlif.LifTrace;
 import org.qlif.NeuronParameter;
 import org.qlif.Trace;
 
-/** Puts {@link LifProgram}'s passes in order. */
+/** The order of {@link LifProgram}'s passes. */
 interface LifPasses extends Program {
     @Override
     default Pass[] derive(NeuronParameter parameter) {

@@ -12,8 +12,7 @@ import jdk.incubator.vector.VectorMask;
 import org.qlif.spi.host.LifConstants;
 
 /**
- * The LIF model over vectors of neurons: the only place of its arithmetic in the Vector API, in the order and with the names of
- * docs/model.md, section 11. A step is one pass.
+ * The LIF model's arithmetic over vectors of neurons, in the order and with the names of docs/model.md, section 11. A step is one pass.
  *
  * <p>Never used directly: {@link ProgramClasses} defines this class anew for every specialization.
  */
@@ -28,12 +27,12 @@ final class LifProgram implements LifPasses {
         this.k = constants;
     }
 
-    /** From tau_syn_inv or tau_mem_inv in line OUT to dt times it. */
+    /** Multiplies tau_syn_inv or tau_mem_inv in line OUT by dt. */
     void rate(Tile tile) {
         scale(tile, Layout.OUT);
     }
 
-    /** From the gradient of that in line AUX to that of the parameter in line OUT. */
+    /** The adjoint of {@link #rate}: from line AUX to line OUT. */
     void rateBackward(Tile tile) {
         scale(tile, Layout.AUX);
     }
@@ -64,7 +63,7 @@ final class LifProgram implements LifPasses {
         return current.neg().fma(synRate, current);
     }
 
-    /** From i' to the state after the step. */
+    /** Computes the state after the step from i'. */
     private void settle(float[] m, int i, FloatVector current, FloatVector vPre, VectorMask<Float> fired) {
         decayed(current, fromArray(F, m, i + LifLayout.SYN_RATE)).intoArray(m, i + LifLayout.I);
         vPre.blend(k.vReset(), fired).intoArray(m, i + LifLayout.V);
@@ -78,7 +77,7 @@ final class LifProgram implements LifPasses {
         return delta.compare(GT, 0f);
     }
 
-    /** From the input to the spikes' bits and the state after the step. */
+    /** Computes the spikes' bits and the state after the step. */
     void step(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
@@ -100,9 +99,8 @@ final class LifProgram implements LifPasses {
     }
 
     /**
-     * As many steps as the tile says, from their inputs to their bits and the state after the last. Two vectors at a time, since each
-     * step waits for the one before it. With the second of an odd number of vectors, lanes past the tile's last are computed and
-     * dropped.
+     * Does {@link Tile#steps} steps: computes their spikes' bits and the state after the last one. Works on two vectors at a time, since a
+     * step depends on the one before it. If the number of vectors is odd, lanes past the tile's last one are computed and dropped.
      */
     void steps(Tile tile) {
         float[] m = tile.m;
@@ -147,7 +145,7 @@ final class LifProgram implements LifPasses {
         }
     }
 
-    /** The gap, to line OUT; after {@link #step}. */
+    /** Writes the gap to line OUT; runs after {@link #step}. */
     void traceDelta(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
@@ -161,7 +159,7 @@ final class LifProgram implements LifPasses {
 
     // ---------------------------------------------------------------- backward
 
-    /** A step again, from its bits, keeping what its adjoint reads. */
+    /** Repeats a step from its spikes' bits, and stores in the frame what its adjoint reads. */
     void stepAgain(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;

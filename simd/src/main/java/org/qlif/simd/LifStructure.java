@@ -5,7 +5,7 @@ import org.qlif.LifConfig;
 import org.qlif.Surrogate;
 
 /**
- * The options that decide which operations a {@link LifProgram} does.
+ * The options that determine a {@link LifProgram}'s operations.
  *
  * @param surrogate the surrogate derivative
  */

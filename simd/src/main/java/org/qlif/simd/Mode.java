@@ -7,6 +7,6 @@ enum Mode {
     RUN,
     /** The backward pass, with the potentials from the tape. */
     REPLAY_VOLTAGES,
-    /** The backward pass, drawing the noise again. */
+    /** The backward pass, redrawing the noise. */
     REPLAY_DRAWS
 }

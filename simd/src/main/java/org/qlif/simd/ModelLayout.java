@@ -6,15 +6,15 @@ import org.qlif.StateVariable;
 import org.qlif.spi.host.HostTape;
 
 /**
- * The places of a model's lines in the scratch of a tile, after those of {@link Layout}: two blocks, plain lines, and frames.
+ * Offsets of a model's lines in the scratch of a tile, after those of {@link Layout}: two blocks, plain lines, and frames.
  *
  * <p>One <em>block</em> holds state variables by ordinal, parameters by ordinal, and lines of the model's own; the other the adjoints of
  * the variables that carry gradient, sums of the parameters' gradients by ordinal, and lines of the model's own. Their values are
  * interleaved by vector: all lines of the first vector, then all of the second, so that a pass over a vector stays within a few cache
- * lines. A line's number is its place in the first vector's part.
+ * lines. A line is identified by its offset in the first vector's part.
  */
 final class ModelLayout {
-    /** What {@link #adjoint} is for a variable without one. */
+    /** What {@link #adjoint} returns for a variable that carries no gradient. */
     static final int NONE = -1;
 
     private final StateVariable[] variables;
@@ -52,22 +52,22 @@ final class ModelLayout {
         return Layout.MODEL + line * Lanes.LENGTH;
     }
 
-    /** The block's line of a state variable. */
+    /** The line of a state variable in the block of state. */
     int state(StateVariable variable) {
         return block(variable.ordinal());
     }
 
-    /** The block's line of a parameter. */
+    /** The line of a parameter in the block of state. */
     int parameter(NeuronParameter parameter) {
         return block(variables.length + parameter.ordinal());
     }
 
-    /** The block's line {@code i} of the model's own. */
+    /** The model's own line {@code i} in the block of state. */
     int own(int i) {
         return block(variables.length + parameters.length + i);
     }
 
-    /** Floats of the block that a vector takes. */
+    /** Floats per vector in the block of state. */
     int stride() {
         return blockLines * Lanes.LENGTH;
     }
@@ -76,22 +76,22 @@ final class ModelLayout {
         return Layout.MODEL + blockLines * Lanes.TILE + line * Lanes.LENGTH;
     }
 
-    /** The adjoints' block's line of a state variable, or {@link #NONE} if it carries no gradient. */
+    /** The line of a state variable in the block of adjoints, or {@link #NONE} if it carries no gradient. */
     int adjoint(StateVariable variable) {
         return variable.carriesGradient() ? adjointBlock(carriersBefore(variable.ordinal())) : NONE;
     }
 
-    /** The adjoints' block's line where the gradient of a parameter, or of what steps use in its place, is summed over time. */
+    /** The line in the block of adjoints where the gradient of a parameter, or of the value derived from it, is summed over time. */
     int sum(NeuronParameter parameter) {
         return adjointBlock(carriers + parameter.ordinal());
     }
 
-    /** The adjoints' block's line {@code i} of the model's own. */
+    /** The model's own line {@code i} in the block of adjoints. */
     int ownAdjoint(int i) {
         return adjointBlock(carriers + parameters.length + i);
     }
 
-    /** Floats of the adjoints' block that a vector takes. */
+    /** Floats per vector in the block of adjoints. */
     int adjointStride() {
         return adjointLines * Lanes.LENGTH;
     }
@@ -101,12 +101,12 @@ final class ModelLayout {
         return Layout.MODEL + (blockLines + adjointLines + i) * Lanes.TILE;
     }
 
-    /** Where the frames start. */
+    /** Offset of the first frame. */
     int frames() {
         return plain(plainLines);
     }
 
-    /** Floats of a tile's scratch, with a frame of {@code frame} floats for each step of a segment. */
+    /** Size of a tile's scratch, in floats, with a frame of {@code frame} floats for each step of a segment. */
     int end(int frame) {
         return frames() + HostTape.SEGMENT * frame;
     }

@@ -4,26 +4,25 @@ package org.qlif.simd;
 import java.util.stream.Stream;
 
 /**
- * One pass over the vectors of a tile: a loop of at most some twenty vector operations.
+ * One pass over the vectors of a tile: a loop of about twenty vector operations at most.
  *
- * <p>Passes must be small because the compiler counts the nodes of a method while it inlines: a multiply-add with a constant takes a
- * thousand, and past 18,000 none of our helpers is inlined any more, their vectors become objects, and speed falls tenfold. Passes are
- * called through this interface, from one place that calls many of them, so that the compiler can't predict the next one and never inlines
- * one into another.
+ * <p>Passes must be small because the compiler limits the nodes of a method while it inlines. A multiply-add with a constant takes a
+ * thousand; past 18,000 the compiler no longer inlines our helpers, vectors become objects, and speed drops tenfold. All passes are called
+ * through this interface from a single call site, so that the compiler can't predict the next one and never inlines one into another.
  */
 @FunctionalInterface
 interface Pass {
-    /** Does the pass. */
+    /** Runs the pass. */
     void run(Tile tile);
 
-    /** Does {@code passes} in order: the only place that calls passes. */
+    /** Runs {@code passes} in order: the only call site of passes. */
     static void all(Pass[] passes, Tile tile) {
         for (Pass pass : passes) {
             pass.run(tile);
         }
     }
 
-    /** {@code lists} as one. */
+    /** Concatenates {@code lists}. */
     static Pass[] concat(Pass[]... lists) {
         return Stream.of(lists).flatMap(Stream::of).toArray(Pass[]::new);
     }

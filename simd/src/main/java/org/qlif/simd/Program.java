@@ -9,30 +9,32 @@ import org.qlif.Trace;
  * What a model does to a tile of neurons, as lists of passes for one {@link Mode}. An option that is off has no passes, so a list may be
  * empty.
  *
- * <p>An implementation is never used directly: {@link ProgramClasses} defines it anew as a hidden class for each {@link Specialisation},
- * which its code sees as a constant. The compiler then folds every option away, as a C++ compiler would for a template argument.
+ * <p>An implementation is never used directly. {@link ProgramClasses} defines it as a hidden class for each {@link Specialisation}, which
+ * its code sees as a constant, so that the compiler folds options away as a C++ compiler does with template arguments.
  */
 interface Program {
-    /** No pass. */
     Pass[] NONE = {};
 
-    /** The passes that the methods of these names are, which take a {@link Tile}. */
+    /** The passes that call the methods of these names, each of which takes a {@link Tile}. */
     default Pass[] passes(String... names) {
         return Stream.of(names).map(name -> ProgramClasses.pass(this, name)).toArray(Pass[]::new);
     }
 
-    /** From a parameter's values in line OUT to what the steps use in their place, in line OUT. */
+    /** Replaces a parameter's values in line OUT by the values derived from them that steps use. */
     Pass[] derive(NeuronParameter parameter);
 
-    /** From the sum of that one's gradient in line AUX and the parameter's values in line OUT to the parameter's gradient in line OUT. */
+    /**
+     * The adjoint of {@link #derive}: computes the parameter's gradient, in line OUT, from the summed gradient of the derived values in
+     * line AUX and the parameter's values in line OUT.
+     */
     Pass[] deriveBackward(NeuronParameter parameter);
 
-    /** A model that takes no modulation has none: from the external one of some steps to M, a line each. */
+    /** Computes M of some steps, a line each, from their external modulation. Empty for a model without modulation. */
     default Pass[] modulate() {
         return NONE;
     }
 
-    /** The adjoint of the modulation's transform: the gradient goes to line OUT and is summed. */
+    /** The adjoint of the modulation's transform: writes the gradient to line OUT and adds it to its sum. */
     default Pass[] modulateBackward() {
         return NONE;
     }
@@ -40,26 +42,26 @@ interface Program {
     /** A forward step up to the decision. */
     Pass[] rise();
 
-    /** The spikes' bits; comes when the step's uniforms are there. */
+    /** Decides the spikes, as bits; runs once the step's uniforms are available. */
     Pass[] fire();
 
-    /** From the spikes to the state after the step. */
+    /** Computes the state after the step from the spikes. */
     Pass[] settle();
 
     /**
-     * Forward steps as one, {@link Tile#steps} of them, from their inputs to their spikes' bits and the state after the last; nothing
-     * else of a step stands anywhere afterwards. Empty for a model or an option that needs something between two steps.
+     * Does {@link Tile#steps} forward steps at once: computes their spikes' bits and the state after the last one; no other result of a
+     * step is stored. Empty if the model or an option needs anything between two steps.
      */
     default Pass[] steps() {
         return NONE;
     }
 
-    /** A step again whose spikes stand in the tile's bits. */
+    /** Repeats a step whose spikes are in the tile's bits. */
     Pass[] replay();
 
-    /** A backward step: the input's gradient goes to line OUT. */
+    /** A backward step: writes the input's gradient to line OUT. */
     Pass[] backward();
 
-    /** Where a quantity of the step is found once it has fired and before it settles. */
+    /** Where a traced quantity is found between the passes of {@link #fire} and of {@link #settle}. */
     Traced traced(Trace trace);
 }

@@ -15,20 +15,20 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The classes of programs, one for each specialization in use, and of their passes. Kernels of one specialization share its class and its
- * compiled code. A class is unloaded when no kernel uses it, so that a process with ever new configurations does not fill up with classes;
- * the latest ones stay, for a caller that closes a kernel and opens a similar one.
+ * The classes of programs, one for each specialization in use, and of their passes. Kernels of the same specialization share its class and
+ * compiled code. A class is unloaded when no kernel uses it, so that a process that keeps opening new configurations doesn't fill up with
+ * classes; the most recent ones stay, for callers that close a kernel and open a similar one.
  */
 final class ProgramClasses {
-    /** Classes that stay without a kernel: some 35 KiB of metaspace each, beside their code. */
+    /** Number of classes kept without a kernel: about 35 KiB of metaspace each, besides their code. */
     private static final int KEPT = 48;
 
     private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
 
-    /** All that live. Nothing else here may hold a class: its instances do. */
+    /** All loaded classes. Apart from {@link #LATEST}, only their instances may hold them strongly. */
     private static final Map<Specialisation, WeakReference<Class<?>>> LIVING = new HashMap<>();
 
-    /** The latest, in the order of use. */
+    /** The most recently used classes, in the order of use. */
     private static final Map<Specialisation, Class<?>> LATEST = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
@@ -51,7 +51,7 @@ final class ProgramClasses {
         }
     };
 
-    /** The constructors of a program class's passes, by the names of its methods; they live as long as that class. */
+    /** The constructors of a program class's passes, by method name; they live as long as that class. */
     private static final ClassValue<Map<String, MethodHandle>> PASSES = new ClassValue<>() {
         @Override
         protected Map<String, MethodHandle> computeValue(Class<?> program) {
@@ -61,12 +61,12 @@ final class ProgramClasses {
 
     private ProgramClasses() {}
 
-    /** A program of this specialisation, made by its one constructor, which takes the model's numbers. */
+    /** Creates a program of this specialisation by its only constructor, which takes the model's constants. */
     static Program program(Specialisation specialisation, Record constants) {
         return (Program) make(constructor(classOf(specialisation), constants.getClass()), constants);
     }
 
-    /** The pass that {@code program}'s method {@code name} is. */
+    /** Creates the pass that calls {@code program}'s method {@code name}. */
     static Pass pass(Program program, String name) {
         MethodHandle constructor = PASSES.get(program.getClass()).computeIfAbsent(name, _ -> {
             MethodHandle body = method(program.getClass(), name);
@@ -75,7 +75,7 @@ final class ProgramClasses {
         return (Pass) make(constructor, program);
     }
 
-    /** What the class whose lookup this is was made for; null for the class it was made from. */
+    /** Returns what the hidden class of this lookup was defined for; null in the original class. */
     static <T> T madeFor(MethodHandles.Lookup made, Class<T> type) {
         try {
             return MethodHandles.classData(made, ConstantDescs.DEFAULT_NAME, type);

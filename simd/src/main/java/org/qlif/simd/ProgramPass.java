@@ -8,9 +8,9 @@ import java.lang.invoke.MethodHandles;
  * A pass of a program: calls one of its methods.
  *
  * <p>Never used by its own name: {@link ProgramClasses} defines this class anew for every method of every program's class. A lambda would
- * be one class for all programs. Once two of them had run, the compiler would inline the methods of both; since the second one's callees
- * have hardly run by then, it would leave them out as too large for a rare call, and not reconsider: vectors would be objects for the rest
- * of the process.
+ * be one class for all programs. After two of them had run, the compiler would inline the methods of both. The second one's callees would
+ * have run so little by then that the compiler would not inline them (too big for a rare call), and it would not reconsider: their vectors
+ * would be objects for the rest of the process.
  */
 final class ProgramPass implements Pass {
     private static final MethodHandle METHOD = ProgramClasses.madeFor(MethodHandles.lookup(), MethodHandle.class);

@@ -4,7 +4,7 @@ package org.qlif.simd;
 import org.qlif.QlifParameter;
 import org.qlif.QlifVariable;
 
-/** The places of the QLIF model's lines; see {@link ModelLayout}. */
+/** Offsets of the QLIF model's lines; see {@link ModelLayout}. */
 final class QlifLayout {
     static final ModelLayout LINES = new ModelLayout(QlifVariable.values(), QlifParameter.values(), 1, 6, 2);
 
@@ -32,7 +32,7 @@ final class QlifLayout {
 
     static final int M_SLOPE = LINES.own(0);
 
-    // The block of adjoints and sums, which a forward run leaves alone.
+    // The block of adjoints and sums, which forward runs don't use.
     static final int ADJOINT_STRIDE = LINES.adjointStride();
     static final int ADJ_V = LINES.adjoint(QlifVariable.MEMBRANE);
     static final int ADJ_A = LINES.adjoint(QlifVariable.ADAPTATION);
@@ -62,7 +62,7 @@ final class QlifLayout {
     /** Line: tanh(x). */
     static final int TANH = LINES.plain(1);
 
-    // Frames; a line's constant is its place from the frame's start.
+    // Lines of a frame, relative to its start.
     static final int FRAME_INPUT = Layout.FRAME_INPUT;
     static final int FRAME_V_PRE = Layout.FRAME_V_PRE;
     static final int FRAME_EFFICIENCY = 2 * Lanes.TILE;
@@ -74,14 +74,14 @@ final class QlifLayout {
     static final int FRAME_DAMPING = 8 * Lanes.TILE;
     static final int FRAME_P = 9 * Lanes.TILE;
 
-    // Only where a replay comes by p: before the clamp, with what led to it.
+    // Only if a replay computes p: p before the clamp, and what it was computed from.
     static final int FRAME_PHASE = 10 * Lanes.TILE;
     static final int FRAME_TANH = 11 * Lanes.TILE;
     static final int FRAME_RAW_P = 12 * Lanes.TILE;
 
     private QlifLayout() {}
 
-    /** Floats of a frame: as few as will do, since 64 frames fill much of the second-level cache. */
+    /** Floats of a frame: as few as possible, since 64 frames fill much of the second-level cache. */
     static int frame(QlifStructure structure) {
         return (structure.expected() ? 13 : 10) * Lanes.TILE;
     }

@@ -8,7 +8,7 @@ import org.qlif.QlifVariable;
 import org.qlif.StateVariable;
 import org.qlif.spi.host.QlifConstants;
 
-/** The QLIF model: the table of its lines. */
+/** The table of the QLIF model: where its lines are, and its program. */
 final class QlifModel implements SimdModel {
     private final QlifConfig config;
     private final QlifConstants constants;
@@ -43,7 +43,7 @@ final class QlifModel implements SimdModel {
     @Override
     public boolean checkpoints(StateVariable variable) {
         return switch ((QlifVariable) variable) {
-            // The latter two act on the threshold even where nothing moves them.
+            // The latter two act on the threshold even if no option changes them.
             case MEMBRANE, THRESHOLD_OFFSET, HOMEOSTASIS -> true;
             case ADAPTATION -> structure.adaptation();
             case EFFICIENCY -> structure.depression();

@@ -7,9 +7,9 @@ import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.Trace;
 
-/** Puts {@link QlifProgram}'s passes in order. */
+/** The order of {@link QlifProgram}'s passes. */
 interface QlifPasses extends Program {
-    /** The options that the class was made for. */
+    /** The options that the class was defined for. */
     QlifStructure structure();
 
     @Override

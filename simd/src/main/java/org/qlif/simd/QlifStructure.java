@@ -12,25 +12,25 @@ import org.qlif.QlifConfig.SpikeValue;
 import org.qlif.Surrogate;
 
 /**
- * The options that decide which operations a kernel does, rather than with which numbers. A {@link QlifProgram} is specialized for one such
- * structure: an option that is off costs no instruction.
+ * The options that determine which operations a kernel does, as opposed to the numbers it uses. A {@link QlifProgram} is specialized for
+ * one such structure, so an option that is off costs no instruction.
  *
  * @param decision how the gap becomes a spike
  * @param angleMap the qubit angle
  * @param readout how p becomes a spike, in QUBIT mode
  * @param rounds whether SIGMOID rounds p
  * @param expected whether the spike value is p
- * @param clampsProbability whether there is a probability floor; without one p is in [0, 1] by construction
+ * @param clampsProbability whether there is a probability floor; without one, p is in [0, 1] by construction
  * @param surrogate the surrogate derivative, in THRESHOLD mode
- * @param dynamicProbability whether D moves the slope
+ * @param dynamicProbability whether D changes the slope
  * @param refractory whether exp(-R) damps p
- * @param adaptation whether A flows
+ * @param adaptation whether there is an adaptation current A
  * @param depression whether S scales the input
- * @param ahp whether H flows
- * @param adaptiveThreshold whether o moves
- * @param homeostasis whether h moves
+ * @param ahp whether there is an after-hyperpolarization current H
+ * @param adaptiveThreshold whether the threshold offset o changes
+ * @param homeostasis whether h changes
  * @param neuromod what M acts on
- * @param detachReset whether the reset sees the spike value without its gradient
+ * @param detachReset whether the reset passes no gradient to the spike value
  * @param noise whether there is membrane noise
  * @param sigmoidModulation whether the built-in SIGMOID transforms the modulation
  */
@@ -54,7 +54,7 @@ record QlifStructure(
         boolean noise,
         boolean sigmoidModulation) {
 
-    /** The structure of {@code config}, where options that have no effect in its decision mode have one fixed value. */
+    /** The structure of {@code config}; options that have no effect in its decision mode get a fixed value. */
     static QlifStructure of(QlifConfig config) {
         Decision decision = config.decision();
         boolean qubit = decision == Decision.QUBIT;
@@ -80,22 +80,22 @@ record QlifStructure(
                 config.neuromodulation().transform() == NeuromodTransform.SIGMOID);
     }
 
-    /** Whether phi is a multiply-add of the gap, and needs no pass of its own in a forward run. */
+    /** Whether phi is a multiply-add of the gap, so that a forward run needs no pass for it. */
     boolean turnsLinearly() {
         return decision == Decision.QUBIT && angleMap == AngleMap.LINEAR;
     }
 
-    /** Whether the slope varies in time. One that doesn't is read where it is needed. */
+    /** Whether the slope varies over time. A constant slope is not stored. */
     boolean movesSlope() {
         return decision != Decision.THRESHOLD && (dynamicProbability || neuromod == NeuromodMode.PROB_SLOPE);
     }
 
-    /** Whether exp(-R) damps a p. */
+    /** Whether exp(-R) damps p. */
     boolean damps() {
         return decision != Decision.THRESHOLD && refractory;
     }
 
-    /** Whether p is damped in the pass that compares it, since nothing else reads it before. */
+    /** Whether the pass that compares p also damps it, since nothing else reads it before. */
     boolean dampsWhereItFires() {
         return damps() && readout != Readout.MULTI_QUBIT;
     }

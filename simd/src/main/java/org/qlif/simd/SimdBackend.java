@@ -16,9 +16,9 @@ import org.qlif.spi.BackendLinear;
 import org.qlif.spi.host.HostJvm;
 
 /**
- * Offers the device {@code cpu:simd}. It can't run if the incubator module {@code jdk.incubator.vector} is not resolved, so nothing here
- * may use the Vector API before that is known. The system property {@code qlif.simd} is {@code auto}, the default, or {@code off}, which
- * turns the device off.
+ * Offers the device {@code cpu:simd}. The device can't run if the incubator module {@code jdk.incubator.vector} is not resolved, so nothing
+ * here may use the Vector API before checking for it. The system property {@code qlif.simd} is {@code auto}, the default, or {@code off},
+ * which turns the device off.
  */
 public final class SimdBackend implements Backend {
     private static final Device DEVICE = Device.of("cpu:simd");
@@ -27,7 +27,7 @@ public final class SimdBackend implements Backend {
 
     private static final int PRIORITY = 20;
 
-    /** The priority if this backend is slow: below the scalar backend, which suffers less from the same causes. */
+    /** The priority if this backend is slow: below the scalar backend's, which suffers less from the same causes. */
     private static final int SLOW_PRIORITY = 9;
 
     /** For {@link java.util.ServiceLoader}. */

@@ -17,12 +17,12 @@ import org.qlif.spi.host.GradientScratch;
 import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
 
-/** Shares the tiles of a call among a crew, each member with its own {@link TileWorker}. */
+/** Shares the tiles of a call among a crew; each member has its own {@link TileWorker}. */
 final class SimdKernel implements BackendKernel {
-    /** Neuron-steps from which a call is split into tiles of less than {@link Lanes#TILE} neurons: some ten microseconds' work. */
+    /** Neuron-steps from which a call may be split into tiles of less than {@link Lanes#TILE} neurons: about ten microseconds' work. */
     private static final long WORTH_SHARING = 4096;
 
-    /** Neuron-steps below which helpers that sleep are left alone: some tenth of a millisecond's work. */
+    /** Neuron-steps below which sleeping helpers are not woken: about a tenth of a millisecond's work. */
     private static final long BRIEF = 8 * WORTH_SHARING;
 
     private final Crew crew;
@@ -176,8 +176,8 @@ final class SimdKernel implements BackendKernel {
     }
 
     /**
-     * Neurons in a tile: {@link Lanes#TILE}, or as many fewer as give every member a tile, where the run is long enough to be worth
-     * waking a helper. A power of two, so that a tile stays within a block of the tape.
+     * Neurons in a tile: {@link Lanes#TILE}, or fewer if that gives every member a tile and the call is long enough to be worth waking a
+     * helper. A power of two, so that no tile crosses a block of the tape.
      */
     private int width(Forward call, int members) {
         long elements = call.elements();
@@ -191,7 +191,7 @@ final class SimdKernel implements BackendKernel {
         return width;
     }
 
-    /** Copies floats of a tensor's memory, from {@code index} on, to a line. */
+    /** Copies floats from a tensor's memory, from {@code index} on, to a line. */
     static void fetch(MemorySegment from, long index, float[] to, int at, int lanes) {
         MemorySegment.copy(from, ValueLayout.JAVA_FLOAT, index * 4, to, at, lanes);
     }

@@ -9,17 +9,17 @@ import org.qlif.spi.host.BlockTree;
 import org.qlif.spi.host.Crew;
 
 /**
- * Shares the rows and columns of a linear layer's sums among a crew, each member with its own {@link LinearWorker}. No sum is ever split,
- * so its additions stay in order.
+ * Shares the rows and columns of a linear layer's sums among a crew; each member has its own {@link LinearWorker}. No sum is ever split, so
+ * its additions stay in order.
  */
 final class SimdLinear implements BackendLinear {
-    /** Products, counting those with 0, from which a call is split: some microseconds' work, ten if all count. */
+    /** Products, including those with 0, from which a call is split: some microseconds' work, about ten if no factor is 0. */
     private static final double WORTH_SHARING = 1_000_000;
 
-    /** Parts for each member, so that one that is held up holds up nobody. */
+    /** Parts for each member: more than one, so that the others can take work from a member that is held up. */
     private static final int PARTS = 2;
 
-    /** Rows of a part, below which columns are split. */
+    /** Minimum number of rows in a part; with fewer, columns are split instead. */
     private static final int FEWEST_ROWS = 64;
 
     private final Crew crew;
@@ -28,7 +28,7 @@ final class SimdLinear implements BackendLinear {
     private final Crew.Job weightsJob = this::weightsPart;
     private final Crew.Job inputJob = this::inputPart;
 
-    // How the job is split: parts of so many rows, and of so many columns.
+    // How the work is split: the size of a part, in rows and columns.
     private long rows;
     private int rowsPerPart;
     private long columns;
@@ -71,7 +71,7 @@ final class SimdLinear implements BackendLinear {
             long gradients = (call.gradWeights() == null ? 0 : forward.inputs()) + (call.gradBias() == null ? 0 : 1);
             long held = forward.steps() * Math.min(BlockTree.ROWS, forward.batch());
             split(gradients, held, summed, forward.outputs(), crew.size());
-            // Of all columns of a part at once, the sums of several blocks are kept.
+            // A part keeps the sums of several blocks for all of its columns.
             columnsPerPart = Math.min(columnsPerPart, LinearWorker.MOST_COLUMNS);
             run(weightsJob, call.threadBound());
             if (call.gradInput() != null) {
@@ -87,9 +87,9 @@ final class SimdLinear implements BackendLinear {
     /**
      * Splits sums into parts that keep every member busy.
      *
-     * @param held how many terms a part holds of each row at a time
+     * @param held how many terms of each row a part holds at a time
      * @param terms the number of terms
-     * @param wanted how many parts would be best
+     * @param wanted the best number of parts
      */
     private void split(long rows, long held, long terms, long columns, int wanted) {
         this.rows = rows;
@@ -99,8 +99,8 @@ final class SimdLinear implements BackendLinear {
         if ((double) rows * terms * columns < WORTH_SHARING || crew.size() == 1) {
             return;
         }
-        // As many for one member as for another. A part packs all weights that it needs, which should be little beside
-        // what it does.
+        // The same number for every member. A part packs all weights that it needs, which should be little work
+        // compared with its products.
         long rowParts = parts(Math.max(wanted, parts(rows, rowsPerPart)), crew.size()) * crew.size();
         rowsPerPart = (int) Math.min(rowsPerPart, Math.max(FEWEST_ROWS, parts(rows, rowParts)));
         if (parts(rows, rowsPerPart) < crew.size()) {
@@ -155,7 +155,7 @@ final class SimdLinear implements BackendLinear {
         long row = firstRow(part);
         long column = firstColumn(part);
         int count = rowsFrom(row);
-        // The bias comes last.
+        // The bias is the last row.
         boolean bias = backward.gradBias() != null && row + count == rows;
         workers[member].gradWeights(backward, row, bias ? count - 1 : count, bias, column, lastColumn(column));
     }

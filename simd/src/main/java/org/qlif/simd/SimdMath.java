@@ -17,8 +17,8 @@ import jdk.incubator.vector.IntVector;
  * vector width. Formulas, domains and measured errors stand there and in {@code docs/numerics.md}. The JDK's own vector functions
  * are not used: their bits depend on the vector width.
  *
- * <p>Each is small enough to be inlined; a caller keeps its own body small too, since past a fixed count of bytecodes the
- * compiler stops inlining these and their vectors become objects.
+ * <p>Each is small enough to be inlined. Callers must stay small, too: past a fixed number of bytecodes the compiler stops inlining these,
+ * and their vectors become objects.
  */
 final class SimdMath {
     private static final float ROUND = 12582912f;
@@ -34,9 +34,9 @@ final class SimdMath {
 
     private SimdMath() {}
 
-    /** x, or {@code low} where it is less, or {@code high}, which is no less than {@code low}, where it is more. */
+    /** Clamps x to {@code low} and {@code high}, where low <= high. */
     static FloatVector clamp(FloatVector x, float low, float high) {
-        // Both comparisons are of x, so that neither waits for the other.
+        // Both comparisons take x, so that neither depends on the other.
         return x.blend(low, x.compare(LT, low)).blend(high, x.compare(GT, high));
     }
 
@@ -90,7 +90,7 @@ final class SimdMath {
         return broadcast(F, 0.5f).sub(u).reinterpretAsInts().and(SIGN);
     }
 
-    /** |1/2 - u| - 1/4, of which sine and cosine of 2 pi u are taken. */
+    /** |1/2 - u| - 1/4, from which sine and cosine of 2 pi u are computed. */
     static FloatVector turnReduced(FloatVector u, IntVector sign) {
         return broadcast(F, 0.5f)
                 .sub(u)

@@ -13,8 +13,8 @@ import org.qlif.spi.host.Philox;
 /**
  * Philox4x32-10 for the elements of a tile under one key. Not thread-safe.
  *
- * <p>Of the counter only the element differs between lanes, and only the pair of steps from call to call. So the first two
- * rounds come down to three words an element, made once for a tile, and a few scalars a pair of steps; eight rounds are left.
+ * <p>Only the element part of the counter differs between lanes, and only the pair of steps between calls. So the first two rounds reduce
+ * to three words per element, computed once for a tile, and a few scalars per pair of steps; eight rounds remain.
  */
 final class SimdPhilox {
     private static final long LOW = 0xFFFFFFFFL;
@@ -22,26 +22,26 @@ final class SimdPhilox {
     private static final long FACTOR1 = Philox.M1 & LOW;
     private static final VectorMask<Integer> ODD = VectorMask.fromLong(Lanes.I, 0xAAAAAAAAAAAAAAAAL);
 
-    /** Words 0, 1 and 2 after two rounds, before the scalars of the pair of steps. */
+    /** Words 0, 1 and 2 after two rounds, without the scalars of the pair of steps. */
     private final int[] element = new int[3 * Lanes.TILE];
 
     /** The words drawn, four lines. */
     final int[] words = new int[4 * Lanes.TILE];
 
-    /** Where runs of lanes start whose elements have one high word, and that word; usually there is one run. */
+    /** Runs of lanes whose elements have the same high word: their first lanes, and that word. Usually there is one run. */
     private int[] starts = new int[2];
 
     private int[] highs = new int[2];
     private int runs;
 
-    /** The words of runs after the first; made only where there are any. */
+    /** The words of runs after the first; allocated only if there are any. */
     private int[] further;
 
     private int k0;
     private int k1;
     private int stream;
 
-    /** Prepares for the elements of a tile under {@code key}, which {@link #elements} then gives from the first lane on. */
+    /** Starts a tile under {@code key}; {@link #elements} must then set its elements, from the first lane on. */
     void start(long key, int stream) {
         k0 = (int) key;
         k1 = (int) (key >>> 32);
@@ -49,7 +49,7 @@ final class SimdPhilox {
         runs = 0;
     }
 
-    /** Lanes {@code from} to {@code to} have the elements {@code number}, {@code number + 1}, ... modulo 2^64. */
+    /** Sets the elements of lanes {@code from} to {@code to}: {@code number}, {@code number + 1}, ... modulo 2^64. */
     void elements(int from, int to, long number) {
         for (int i = from; i < to; i++) {
             long first = FACTOR0 * ((number + i - from) & LOW);
@@ -103,9 +103,9 @@ final class SimdPhilox {
     }
 
     /**
-     * Rounds 3 to 10. Written out: a loop hides from the compiler that the factors have 32 bits, and a method for a round would
-     * not be inlined eight times. Products of even and odd lanes are taken apart; the constant is masked like the word, so that
-     * the compiler sees both and multiplies 32 by 32 bits. No helper of our own is called, for none would be inlined this late.
+     * Rounds 3 to 10, unrolled: in a loop the compiler would not see that the factors have 32 bits, and a method for a round would not be
+     * inlined eight times. Even and odd lanes are multiplied separately; the constant is masked like the word, so that the compiler sees
+     * that both have 32 bits. Calls no helper of our own, since none would be inlined this late.
      */
     private static void rounds(int[] element, int[] to, int t0, int t2, int t3, int k0, int k1, int from, int lanes) {
         LongVector m0 = LongVector.broadcast(Lanes.L, FACTOR0).and(LOW);

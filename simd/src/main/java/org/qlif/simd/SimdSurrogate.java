@@ -9,8 +9,8 @@ import jdk.incubator.vector.FloatVector;
 import org.qlif.Surrogate;
 
 /**
- * The surrogate derivative of a spike: docs/model.md, section 3. A program holds its surrogate as a constant, so that the compiler knows
- * which one it calls and inlines it.
+ * The surrogate derivative of a spike: docs/model.md, section 3. A program holds its surrogate as a constant, so that the compiler can
+ * inline the call.
  */
 @FunctionalInterface
 interface SimdSurrogate {

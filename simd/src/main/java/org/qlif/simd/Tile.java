@@ -3,54 +3,56 @@ package org.qlif.simd;
 
 import org.qlif.spi.host.HostTape;
 
-/** The scratch of a tile of neurons, and where its passes find things in it; see {@link Layout}. Not thread-safe. */
+/** The scratch of a tile of neurons, and the offsets that its passes use; see {@link Layout}. Not thread-safe. */
 final class Tile {
-    /** The scratch: lines, blocks and frames. It is lent for a call; what it holds then is anyone's. */
+    /** The scratch: lines, blocks and frames. Lent for one call, with arbitrary content. */
     float[] m;
 
-    /** Spikes, 64 to a word: of the step in a forward run, of each step of the segment in a backward run. */
+    /** Spikes, 64 to a word: those of one or several steps in a forward run, of each step of the segment in a backward run. */
     final long[] bits = new long[HostTape.SEGMENT * Layout.WORDS];
 
-    /** Where the step's bits start. */
+    /** Index of the step's first word in {@link #bits}. */
     int word;
 
-    /** The steps that a pass over several does. */
+    /** The number of steps for a pass that does several. */
     int steps;
 
-    /** Where their inputs are: the array, the first step's place in it, and the floats from one step's to the next's. */
+    /** Where their inputs are: the array, the index of the first step's, and the floats from one step's to the next's. */
     float[] inputs;
 
     int firstInput;
     int inputStride;
 
-    /** Words drawn for the pair of steps. */
+    /** The words drawn for the pair of steps. */
     int[] words;
 
-    /** Where the step's frame starts. */
+    /** Offset of the step's frame. */
     int frame;
 
-    /** Where the step's input is. */
+    /** Offset of the step's input. */
     int input;
 
-    /** Where the step's M is, or goes. */
+    /** Offset of the step's M. */
     int modulation;
 
-    /** Where the external modulation is that it is made of: the array, the first step's place in it, and the floats from one step's to the next's. */
+    /** Where the external modulation is: the array, the index of the first step's, and the floats from one step's to the next's. */
     float[] externals;
 
     int firstExternal;
     int externalStride;
 
-    /** Where the upstream gradient of the step's y is. */
+    /** Offset of the upstream gradient of the step's y. */
     int gradY;
 
-    /** Where the step's normals, and its uniforms or counts of wires, are. */
+    /** Offset of the step's normals. */
     int normals;
 
+    /** Offset of the step's uniforms or counts of wires. */
     int uniforms;
 
-    /** Neurons in the tile, and the vectors that hold them. */
+    /** Neurons in the tile. */
     int lanes;
 
+    /** The vectors that hold them. */
     int vectors;
 }

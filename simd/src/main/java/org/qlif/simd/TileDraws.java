@@ -15,10 +15,10 @@ import org.qlif.Tensor;
 import org.qlif.spi.host.ElementNumbers;
 import org.qlif.spi.host.Philox;
 
-/** The numbers that a tile draws: docs/model.md, section 8. Not thread-safe. */
+/** The random numbers of a tile: docs/model.md, section 8. Not thread-safe. */
 final class TileDraws {
     private final SimdPhilox philox = new SimdPhilox();
-    /** One generator for each block of two further wires; see {@link Philox#wireKey}. */
+    /** One generator for each pair of wires after the first; see {@link Philox#wireKey}. */
     private final SimdPhilox[] blocks;
 
     private final long[] wireKeys;
@@ -35,9 +35,9 @@ final class TileDraws {
     private final Pass[] countPasses = {this::count};
 
     /**
-     * Draws for {@code tile}, with this many wires.
+     * Creates the draws of {@code tile}, with this many wires.
      *
-     * @param counted the frame's line that wires are counted against, if they are
+     * @param counted the frame's line of the probability with which wires are compared, if they are counted
      */
     TileDraws(Tile tile, int wires, int counted) {
         this.tile = tile;
@@ -58,12 +58,12 @@ final class TileDraws {
         }
     }
 
-    /** Prepares for the elements of {@code call} from {@code e} on. */
+    /** Starts the elements of {@code call} from {@code e} on. */
     void start(Forward call, long e) {
         start(call.rowIndex(), call.draws().elementOffset(), call.neurons(), e);
     }
 
-    /** Prepares for elements from {@code e} on, as {@link ElementNumbers} numbers them. */
+    /** Starts the elements from {@code e} on, numbered by {@link ElementNumbers}. */
     void start(Tensor rowIndex, long offset, long neurons, long e) {
         start();
         for (int i = 0; i < tile.lanes; ) {
@@ -73,7 +73,7 @@ final class TileDraws {
         }
     }
 
-    /** Prepares for elements that {@link #elements} gives from the first lane on. */
+    /** Starts a tile; {@link #elements} must then set its elements, from the first lane on. */
     private void start() {
         pair = -1;
         philox.start(seed, stream);
@@ -82,7 +82,7 @@ final class TileDraws {
         }
     }
 
-    /** Lanes {@code from} to {@code to} have the elements {@code number}, {@code number + 1}, ... */
+    /** Sets the elements of lanes {@code from} to {@code to}: {@code number}, {@code number + 1}, ... */
     private void elements(int from, int to, long number) {
         philox.elements(from, to, number);
         for (SimdPhilox block : blocks) {
@@ -90,7 +90,7 @@ final class TileDraws {
         }
     }
 
-    /** Makes the numbers of {@code step} ready in the tile's lines, which come with those of its pair. */
+    /** Draws the numbers of {@code step} into the tile's lines, unless they were drawn with the other step of its pair. */
     void step(long step, boolean uniforms, boolean normals) {
         if (step >>> 1 == pair) {
             return;
@@ -109,14 +109,14 @@ final class TileDraws {
         }
     }
 
-    /** Writes the decision uniforms of {@code wire} at {@code step}, which is ready, to a plain line. */
+    /** Writes the decision uniforms of {@code wire} at {@code step}, already drawn, to a plain line. */
     void uniforms(long step, int wire, int to) {
         int odd = (int) (step & 1);
         int line = wire == 0 ? odd : (wire - 1) % 2 * 2 + odd;
         unit((wire == 0 ? philox : blocks[(wire - 1) / 2]).words, line * Lanes.TILE, tile.m, to, tile.lanes);
     }
 
-    /** Counts, to line COUNT, the wires whose uniform at {@code step}, which is ready, is below p. */
+    /** Counts in line COUNT the wires whose uniform at {@code step}, already drawn, is below p. */
     void countWires(long step) {
         for (int wire = 0; wire < wires; wire++) {
             uniforms(step, wire, Layout.LENT_UNIFORM);
@@ -124,7 +124,7 @@ final class TileDraws {
         }
     }
 
-    /** Adds the wire whose uniforms are in line LENT_UNIFORM to line COUNT. */
+    /** Adds to line COUNT whether the uniforms in line LENT_UNIFORM, those of {@code wire}, are below p. */
     void countWire(int wire) {
         if (wire == 0) {
             Arrays.fill(tile.m, Layout.COUNT, Layout.COUNT + Lanes.TILE, 0f);
@@ -146,7 +146,7 @@ final class TileDraws {
         unit(tile.words, 0, tile.m, Layout.UNIFORM, 2 * Lanes.TILE);
     }
 
-    /** 24 bits of each word as a number in [0, 1). */
+    /** Converts 24 bits of each word to a number in [0, 1). */
     private static void unit(int[] words, int from, float[] to, int at, int count) {
         for (int i = 0; i < count; i += Lanes.LENGTH) {
             ((FloatVector) IntVector.fromArray(Lanes.I, words, from + i)
@@ -157,7 +157,7 @@ final class TileDraws {
         }
     }
 
-    /** The radius of each Box-Muller pair from word 2, to the line where the even step's normal will be. */
+    /** Computes the radius of each Box-Muller pair from word 2, into the line of the even step's normals. */
     private static void radius(Tile tile) {
         int[] words = tile.words;
         float[] to = tile.m;
@@ -172,7 +172,7 @@ final class TileDraws {
         }
     }
 
-    /** The normals of both steps from the radius and the turn of word 3. */
+    /** Computes the normals of both steps from the radius and from the angle in word 3. */
     private static void normals(Tile tile) {
         int[] words = tile.words;
         float[] to = tile.m;

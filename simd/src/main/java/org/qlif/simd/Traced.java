@@ -2,10 +2,10 @@
 package org.qlif.simd;
 
 /**
- * Where a quantity of the step is found.
+ * Where a traced quantity of a step is found.
  *
- * @param passes what puts it into line OUT; none for one that stands in the frame
- * @param frameLine the frame's line, unless there are passes
+ * @param passes the passes that write it to line OUT; none if it is in the frame
+ * @param frameLine its line in the frame, if there are no passes
  */
 record Traced(Pass[] passes, int frameLine) {
     static Traced frame(int line) {

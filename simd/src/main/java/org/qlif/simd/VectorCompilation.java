@@ -7,21 +7,21 @@ import java.util.regex.Pattern;
 import org.qlif.spi.host.HostJvm;
 
 /**
- * Whether this JVM compiles the Vector API to vector instructions. HotSpot's optimizing compiler does, unless an option prevents it; then
- * every vector is an object, and code is 17 to 1000 times slower than scalar code. The JVM's flags decide. If they don't tell, with another
- * compiler or with options that affect compilation, {@link VectorTrial} measures.
+ * Whether this JVM compiles the Vector API to vector instructions. HotSpot's optimizing compiler does unless an option prevents it; then
+ * every vector is an object, and vector code is 17 to 1000 times slower than scalar code. The JVM's flags usually tell. If they don't, with
+ * another compiler or with options that affect compilation, {@link VectorTrial} measures.
  */
 final class VectorCompilation {
-    /** Flags of the optimizing compiler that the Vector API needs, all of them on by default. */
+    /** Flags of the optimizing compiler that the Vector API needs, all on by default. */
     private static final List<String> NEEDED =
             List.of("EnableVectorSupport", "EnableVectorReboxing", "Inline", "InlineNatives");
 
-    /** Options with which nothing is certain, and files of options where the JVM doesn't tell what is in them. */
+    /** Options with which the flags prove nothing, and files of options whose content the JVM doesn't tell. */
     private static final Pattern UNCERTAIN = Pattern.compile(
             "@.*|-XX:(Flags|VMOptionsFile)=.*"
                     + "|-XX:\\W?\\w*(Compile(Command|Only|rDirectives)|Intrinsic|JVMCI|Graal|Inlin|Unsafe|NodeLimit|NodeCount).*");
 
-    /** Bytes in a vector below which the Vector API has none. */
+    /** The shortest vectors that the Vector API compiles, in bytes. */
     private static final int NARROWEST = 16;
 
     private VectorCompilation() {}
@@ -65,7 +65,7 @@ final class VectorCompilation {
         }
     }
 
-    /** Whether the optimizing compiler is at work, as far as flags say. */
+    /** Whether the optimizing compiler runs, as far as the flags tell. */
     private static boolean optimizes() {
         String name = System.getProperty("java.vm.name", "");
         return HostJvm.flag("TieredStopAtLevel").map(VectorCompilation::number).orElse(4L) >= 4
@@ -86,7 +86,7 @@ final class VectorCompilation {
         try {
             return Long.parseLong(text);
         } catch (NumberFormatException odd) {
-            // Flags are numbers of the JVM's own; options are what somebody typed, and the JVM has taken.
+            // An option as it was typed: the JVM accepted it, although it is not a plain number.
             return Long.MAX_VALUE;
         }
     }

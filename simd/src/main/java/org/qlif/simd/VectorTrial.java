@@ -9,28 +9,28 @@ import jdk.incubator.vector.VectorOperators;
 import org.qlif.spi.host.HostJvm;
 
 /**
- * Measures whether vector code is compiled to vector instructions, by racing it against scalar code that no compiler can vectorize.
+ * Measures whether vector code is compiled to vector instructions, by timing it against scalar code that no compiler can vectorize.
  * Compiled, it takes at most a tenth of the scalar code's time per element; with vectors as objects, at least three times as much, from the
- * first call on. So the first sample in which it is faster settles the matter, and a busy machine only delays it.
+ * first call on. So the first sample in which it is faster is proof, and a busy machine only delays it.
  */
 final class VectorTrial {
     private static final int ELEMENTS = 1024;
 
-    /** Share of the scalar code's time that shows vector instructions: in the middle between a tenth and three times. */
+    /** The share of the scalar code's time below which vector code must be compiled: the geometric middle of a tenth and three. */
     private static final double SHOWS = 0.5;
 
     /**
-     * Of this thread's work, not of the clock: on a busy machine the compilers get as little of it as this thread. They need a tenth
-     * to a fifth of that.
+     * In CPU time of this thread, not elapsed time: on a busy machine the compilers get as little of the processor as this thread does.
+     * They need a tenth to a fifth of it.
      */
     private static final long PATIENCE_NANOS = 3_000_000_000L;
 
-    /** Samples between looks at how much work was done. */
+    /** Samples between checks of the CPU time. */
     private static final int BETWEEN_LOOKS = 20;
 
     private VectorTrial() {}
 
-    /** Takes a moment where vector code is fast, and its whole patience where it is not. */
+    /** Returns almost at once if vector code is fast, and after {@link #PATIENCE_NANOS} if it is not. */
     static boolean isFast() {
         float[] from = new float[ELEMENTS];
         float[] to = new float[ELEMENTS];
@@ -79,7 +79,7 @@ final class VectorTrial {
         }
     }
 
-    /** The same for each element, and each waits for the one before it. */
+    /** The same arithmetic for each element, where each depends on the one before it. */
     private static void scalar(float[] from, float[] to) {
         float carry = 0;
         for (int i = 0; i < ELEMENTS; i++) {
