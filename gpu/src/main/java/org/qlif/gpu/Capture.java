@@ -5,7 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A running capture of this thread, and afterwards what its graph needs: the memory, kernels and tapes of the captured calls. */
+/** A running capture of this thread; afterwards, what its graph needs: the memory, kernels and tapes of the captured calls. */
 final class Capture implements UnderWay.Uses {
     private static final ThreadLocal<Capture> CURRENT = new ThreadLocal<>();
 
@@ -30,7 +30,7 @@ final class Capture implements UnderWay.Uses {
         }
     }
 
-    /** Begins on this thread. */
+    /** Begins a capture on this thread. */
     static Capture begin() {
         requireNone("a graph can't be captured");
         Capture capture = new Capture();
@@ -38,7 +38,7 @@ final class Capture implements UnderWay.Uses {
         return capture;
     }
 
-    /** Ends on this thread. */
+    /** Ends the capture on this thread. */
     void end() {
         CURRENT.remove();
         List<MemorySegment.Scope> all = new ArrayList<>();
@@ -60,7 +60,7 @@ final class Capture implements UnderWay.Uses {
         }
     }
 
-    /** Adds the memory to that of a stream on which the captured work is launched. */
+    /** Makes {@code stream}, on which the captured work was launched, keep the memory. */
     void launched(CudaStream stream) {
         for (MemorySegment.Scope scope : scopes) {
             stream.keep(scope);
@@ -78,7 +78,7 @@ final class Capture implements UnderWay.Uses {
         return false;
     }
 
-    /** Throws unless all of the memory is still there. */
+    /** Throws if any of the memory has been closed. */
     void requireAlive() {
         for (MemorySegment.Scope scope : scopes) {
             if (!scope.isAlive()) {
@@ -87,7 +87,7 @@ final class Capture implements UnderWay.Uses {
         }
     }
 
-    /** Lets kernels and tapes go, all of them even if one fails to be freed. */
+    /** Releases kernels and tapes, all of them even if freeing one fails. */
     void letGo() {
         List<RuntimeException> failures = new ArrayList<>();
         held.forEach(each -> {

@@ -9,11 +9,11 @@ import java.util.function.ToIntFunction;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
- * A hold on the primary context of a device, the one that the CUDA runtime and so every other library uses. The driver counts
- * holds; each owner of something in the context has one of its own, so that they can be closed in any order.
+ * A reference to the primary context of a device, which the CUDA runtime, and so every other library, uses. The driver counts references.
+ * Each owner of something in the context has its own, so that they can be closed in any order.
  */
 final class Context implements AutoCloseable {
-    /** Where the driver writes what was popped; nobody reads it, so all threads may share it. */
+    /** Receives the context that the driver pops. Never read, so all threads can share it. */
     private static final MemorySegment IGNORED = Arena.global().allocate(cuda_h.C_POINTER);
 
     private final int ordinal;
@@ -26,7 +26,7 @@ final class Context implements AutoCloseable {
         this.handle = handle;
     }
 
-    /** A new hold on the context of device {@code ordinal}, which is known to be there. */
+    /** A new reference to the context of device {@code ordinal}, which must exist. */
     static Context retain(int ordinal) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment out = arena.allocate(cuda_h.C_POINTER);
@@ -37,7 +37,7 @@ final class Context implements AutoCloseable {
         }
     }
 
-    /** Another hold on the same context. */
+    /** Another reference to the same context. */
     Context retain() {
         return retain(ordinal);
     }
@@ -56,17 +56,19 @@ final class Context implements AutoCloseable {
         return handle.address() == context;
     }
 
-    /** Makes it the calling thread's current context until {@link #leave()}. */
+    /** Makes this the calling thread's current context until {@link #leave()}. */
     void enter() {
         Driver.check(cuda_h.cuCtxPushCurrent_v2(handle), "cuCtxPushCurrent");
     }
 
-    /** Gives the calling thread back the context it had. Called after {@link #enter()}, in a finally, so it hides no failure. */
+    /**
+     * Restores the calling thread's previous context. Called in a finally block, so it ignores failures rather than hide an earlier one.
+     */
     void leave() {
         cuda_h.cuCtxPopCurrent_v2(IGNORED);
     }
 
-    /** Calls a function of the driver in this context. */
+    /** Calls a driver function in this context. */
     void call(String function, IntSupplier call) {
         enter();
         try {
@@ -77,14 +79,14 @@ final class Context implements AutoCloseable {
     }
 
     /**
-     * Calls a function of the driver in this context that allocates or frees memory: another thread may capture a stream in the mode that
-     * forbids it to all threads, which ends its capture unless this thread says that it knows what it does.
+     * Calls a driver function that allocates or frees memory, in this context. If another thread captures a stream in global mode, such a
+     * call would invalidate that capture, unless this thread switches to relaxed mode, as this method does.
      */
     void callBesideCaptures(String function, IntSupplier call) {
         besideCaptures(() -> Driver.check(call.getAsInt(), function));
     }
 
-    /** As {@link #callBesideCaptures}, for several calls. */
+    /** Like {@link #callBesideCaptures}, for several calls. */
     void besideCaptures(Runnable calls) {
         enter();
         try (Arena arena = Arena.ofConfined()) {
@@ -105,7 +107,7 @@ final class Context implements AutoCloseable {
         Driver.check(cuda_h.cuThreadExchangeStreamCaptureMode(mode), "cuThreadExchangeStreamCaptureMode");
     }
 
-    /** Calls a function of the driver in this context that answers with success or "not ready": whether it was success. */
+    /** Calls a driver function that returns success or "not ready", in this context. Returns whether it was success. */
     boolean isReady(String function, IntSupplier call) {
         enter();
         try {
@@ -120,12 +122,12 @@ final class Context implements AutoCloseable {
         }
     }
 
-    /** Calls a function of the driver in this context that makes something: the handle or address that it writes to its argument. */
+    /** Calls a driver function that creates something, in this context. Returns the handle or address that it writes to its argument. */
     long make(String function, ToIntFunction<MemorySegment> maker) {
         return make(function, maker, this::call);
     }
 
-    /** As {@link #make}, whatever other threads capture. */
+    /** Like {@link #make}, without invalidating captures of other threads. */
     long makeBesideCaptures(String function, ToIntFunction<MemorySegment> maker) {
         return make(function, maker, this::callBesideCaptures);
     }
@@ -140,11 +142,11 @@ final class Context implements AutoCloseable {
     }
 
     /**
-     * Makes something that has its own hold on this context, whatever other threads capture.
+     * Creates something with its own reference to this context, without invalidating captures of other threads.
      *
-     * @param function the name of the driver's function
-     * @param maker calls it, with where its result goes
-     * @param owner makes the owner of the result and of the hold
+     * @param function the name of the driver function
+     * @param maker calls it, with the memory for its result
+     * @param owner creates the owner of the result and of the reference
      */
     <T> T own(String function, ToIntFunction<MemorySegment> maker, Owner<T> owner) {
         Context hold = retain();
@@ -156,12 +158,12 @@ final class Context implements AutoCloseable {
         }
     }
 
-    /** Makes an owner of what the driver has made. */
+    /** Creates the owner of something that the driver created. */
     interface Owner<T> {
         T of(Context hold, long made);
     }
 
-    /** Lets go. */
+    /** Releases this reference. */
     @Override
     public void close() {
         Driver.check(cuda_h.cuDevicePrimaryCtxRelease_v2(device), "cuDevicePrimaryCtxRelease");

@@ -36,9 +36,9 @@ public final class CudaDevice implements AutoCloseable {
         hold.releaseAfter(this);
     }
 
-    /** All that a device owns. */
+    /** What a device owns. */
     private static final class Hold extends Resource {
-        /** So that it is not made anew for each buffer. */
+        /** Held here so that the pool isn't created again for each buffer. */
         private final DevicePool pool;
 
         Hold(Context context) {
@@ -52,7 +52,7 @@ public final class CudaDevice implements AutoCloseable {
         }
     }
 
-    /** Calls a function on the context, which stays until it returns. */
+    /** Calls a function on the context, and keeps that open until the function returns. */
     private <T> T use(Function<Context, T> function) {
         hold.enter();
         try {
@@ -73,7 +73,7 @@ public final class CudaDevice implements AutoCloseable {
             throw new IllegalArgumentException("ordinal: got " + ordinal + ", expected at least 0");
         }
         Device device = CudaBackend.cuda(ordinal);
-        // Throws with the reason if it can't run.
+        // Throws with the reason if the device can't run.
         Devices.resolve(device);
         NativeDevice info = NativeDevice.describe(ordinal);
         Context context = Context.retain(ordinal);

@@ -23,7 +23,7 @@ import org.qlif.gpu.ffi.cuda.cuda_h;
  */
 public final class CudaEvent implements AutoCloseable {
     private final Mark mark;
-    /** The stream and the amount of its work before the mark; null if that is not known. */
+    /** What the marked stream keeps, which had been used {@link #uses} times at the mark; null if unknown. */
     private @Nullable InFlight before;
 
     private long uses;
@@ -121,7 +121,7 @@ public final class CudaEvent implements AutoCloseable {
         before = null;
         uses = stream.inFlight().uses();
         mark.context().call("cuEventRecord", () -> cuda_h.cuEventRecord(mark.handle, stream.handle()));
-        // Captured work is done at some launch, not at this mark.
+        // Captured work runs when the graph is launched, not before this mark.
         before = Capture.current() == null ? stream.inFlight() : null;
     }
 
@@ -129,7 +129,7 @@ public final class CudaEvent implements AutoCloseable {
         return records;
     }
 
-    /** The mark that was the last one after {@code records} records has been passed; there may be a newer one. */
+    /** Called when the mark that was current after {@code records} records has been passed; there may be a newer one. */
     private synchronized void passed(int records) {
         if (before != null && this.records == records) {
             before.done(uses);

@@ -59,13 +59,13 @@ public final class CudaGraph implements AutoCloseable {
                 try {
                     context().besideCaptures(this::awaitLaunches);
                 } finally {
-                    // Kernels and tapes that were closed before are freed now.
+                    // Frees kernels and tapes that were closed earlier.
                     capture.letGo();
                 }
             }
         }
 
-        /** CUDA runs launches of a graph one after another, so it is enough to wait for the last one. */
+        /** Waits for the last launch, which is enough: CUDA runs launches of a graph one after another. */
         private synchronized void awaitLaunches() {
             if (launched.address() == 0) {
                 return;
@@ -77,13 +77,13 @@ public final class CudaGraph implements AutoCloseable {
             }
         }
 
-        /** Launches the graph on a stream that is in use. */
+        /** Launches the graph on an open stream. */
         synchronized void launch(MemorySegment stream) {
             if (launched.address() == 0) {
                 launched = InFlight.newEvent();
             }
             Driver.check(cuda_h.cuGraphLaunch(handle, stream), "cuGraphLaunch");
-            // In a capture, of whomever, it is only captured.
+            // If anyone captures the stream, the launch is only captured.
             if (!CudaStream.isCapturing(stream)) {
                 Driver.check(cuda_h.cuEventRecord(launched, stream), "cuEventRecord");
             }
@@ -137,7 +137,7 @@ public final class CudaGraph implements AutoCloseable {
         }
     }
 
-    /** Nothing will be launched. */
+    /** Releases what was captured after a failure. */
     private static void letGo(Capture capture, Throwable failure) {
         try {
             capture.letGo();
@@ -166,13 +166,13 @@ public final class CudaGraph implements AutoCloseable {
         return context.make("cuStreamEndCapture", out -> cuda_h.cuStreamEndCapture(handle, out));
     }
 
-    /** Ends a useless capture, so that the stream does not remain in it. */
+    /** Ends a failed capture, so that the stream does not stay in capture mode. */
     private static void abandon(Context context, MemorySegment stream, Throwable failure) {
         try {
             long graph = context.make("cuStreamEndCapture", out -> cuda_h.cuStreamEndCapture(stream, out));
             context.call("cuGraphDestroy", () -> cuda_h.cuGraphDestroy(MemorySegment.ofAddress(graph)));
         } catch (NativeException invalidated) {
-            // The capture also fails here if the failure was work that can't be captured.
+            // Ending the capture fails, too, if the failure was work that can't be captured.
             failure.addSuppressed(invalidated);
         }
     }

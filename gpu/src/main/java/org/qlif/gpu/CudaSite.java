@@ -13,16 +13,16 @@ import org.qlif.Parameters;
 import org.qlif.Tensor;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
-/** A kernel or linear layer on a GPU: its calls run on a stream, and reach the GPU's memory beside the host's. */
+/** A kernel or linear layer on a GPU: its calls run on a stream, and take memory of the GPU as well as of the host. */
 final class CudaSite implements NativeKernel.Site {
     private final Device device;
     private final Context context;
     private final CudaStaging staging;
-    /** The caller's, or null for the default stream. */
+    /** The caller's stream, or null for the default stream. */
     private volatile @Nullable CudaStream stream;
 
     private volatile boolean checksParameters;
-    /** That of the call under way, which stays open until it returns; null for the default stream. */
+    /** The stream of the running call, which keeps it open until it returns; null for the default stream. */
     private @Nullable CudaStream entered;
 
     CudaSite(Device device, int ordinal) {
@@ -79,7 +79,7 @@ final class CudaSite implements NativeKernel.Site {
         }
     }
 
-    /** What of {@code parameters} is in the GPU's memory. */
+    /** Copies those of {@code parameters} that are in the GPU's memory. */
     private Parameters copy(NeuronConfig config, Parameters parameters) {
         Parameters copies = Parameters.none(config);
         for (NeuronParameter parameter : config.parameters()) {
@@ -123,7 +123,7 @@ final class CudaSite implements NativeKernel.Site {
 
     @Override
     public void abandon(Holders called, @Nullable NativeTape tape) {
-        // Whoever waits for every call may free its memory after a failed one too.
+        // A caller whose calls are synchronous may free its memory after a failed one, too.
         if (entered == null || staging.loaded()) {
             // The failure that led here is the one to report.
             cuda_h.cuStreamSynchronize(staging.stream());
@@ -137,7 +137,7 @@ final class CudaSite implements NativeKernel.Site {
         }
     }
 
-    /** The call goes on after it has returned. */
+    /** Keeps what the call uses, since its work goes on after it has returned. */
     private void keep(CudaStream stream, Holders called, @Nullable NativeTape tape) {
         Holds holds = staging.holds();
         for (int i = 0; i < holds.count(); i++) {
@@ -171,7 +171,7 @@ final class CudaSite implements NativeKernel.Site {
         return type == CudaLinear.class ? Optional.of(type.cast(new LinearControl(linear))) : Optional.empty();
     }
 
-    /** Sets the stream of the calls of what lives as long as {@code lifetime}. */
+    /** Sets the stream of the calls of the kernel or layer with this lifetime. */
     private void stream(Lifetime lifetime, @Nullable CudaStream next) {
         lifetime.requireOpen();
         if (next != null) {

@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.Tensor;
 
 /**
- * On a GPU, its own memory is reached as it lies, and the host's is copied on the stream of the call. All methods but {@link
- * #direct} are called with the device's context current.
+ * Staging on a GPU: uses the GPU's memory directly, and copies the host's on the call's stream. All methods but {@link #direct} must be
+ * called with the device's context current.
  */
 final class CudaStaging extends Staging implements UnderWay.Uses {
     private final int ordinal;
@@ -16,18 +16,18 @@ final class CudaStaging extends Staging implements UnderWay.Uses {
     private boolean mayCapture;
     private boolean loaded;
     private boolean underWay;
-    /** Where scratch memory comes from; null until some is needed. */
+    /** The pool for scratch memory; null until some is needed. */
     private @Nullable DevicePool pool;
 
     private long scratch;
     private long size;
 
-    /** For calls on device {@code ordinal}. */
+    /** Creates the staging for calls on device {@code ordinal}. */
     CudaStaging(int ordinal) {
         this.ordinal = ordinal;
     }
 
-    /** Sets the stream of the next call, and whether it can be one that is being captured. */
+    /** Sets the stream of the next call, and whether that stream may be being captured. */
     void stream(MemorySegment handle, boolean mayCapture) {
         stream = handle;
         this.mayCapture = mayCapture;
@@ -38,7 +38,7 @@ final class CudaStaging extends Staging implements UnderWay.Uses {
         return stream;
     }
 
-    /** Whether copies of this call may be under way. */
+    /** Whether copies of this call may still be running. */
     boolean loaded() {
         return loaded;
     }
@@ -69,7 +69,7 @@ final class CudaStaging extends Staging implements UnderWay.Uses {
 
     @Override
     public boolean includes(MemorySegment.Scope scope) {
-        // The GPU copies page-locked memory after the functions that take it have returned.
+        // The GPU may still copy page-locked memory after the copying function has returned.
         return holds().includes(scope) || stages(scope);
     }
 
@@ -84,7 +84,7 @@ final class CudaStaging extends Staging implements UnderWay.Uses {
             if (pool == null) {
                 pool = DevicePool.retain(ordinal);
             }
-            // First: two of them may not fit. Calls that copy are waited for, so no earlier one still uses it.
+            // Frees the old memory first, since both may not fit. No earlier call uses it, since calls that copy wait.
             free();
             scratch = pool.allocate(bytes);
             size = bytes;

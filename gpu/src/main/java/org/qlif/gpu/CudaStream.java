@@ -137,12 +137,12 @@ public final class CudaStream implements AutoCloseable {
         return queue.handle;
     }
 
-    /** Keeps the memory reachable that the stream's work uses. */
+    /** What keeps the memory that the stream's work uses reachable. */
     InFlight inFlight() {
         return queue.inFlight;
     }
 
-    /** Keeps memory that work that has just been added uses; {@link #kept} comes after the last of it. */
+    /** Keeps memory that work just added to the stream uses; call {@link #kept} after the last of it. */
     void keep(MemorySegment.Scope scope) {
         queue.inFlight.add(scope);
         Capture capture = Capture.current();
@@ -207,7 +207,7 @@ public final class CudaStream implements AutoCloseable {
         }
     }
 
-    /** Whether work on the stream is being captured; the device's context is current. */
+    /** Whether the stream is being captured. The device's context must be current. */
     static boolean isCapturing(MemorySegment stream) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment out = arena.allocate(cuda_h.C_INT);

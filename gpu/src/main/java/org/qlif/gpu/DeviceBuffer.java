@@ -30,7 +30,7 @@ public final class DeviceBuffer implements AutoCloseable {
     private final Device device;
     private final Allocation allocation;
     private final long size;
-    /** Ends with the buffer, so that tensors of a closed buffer are refused. */
+    /** Closed with the buffer, so that tensors of a closed buffer are refused. */
     private final Arena arena = Arena.ofShared();
 
     private final MemorySegment memory;
@@ -39,7 +39,7 @@ public final class DeviceBuffer implements AutoCloseable {
         this.device = device;
         this.allocation = allocation;
         this.size = size;
-        // Reachable as long as a tensor is, even if the buffer itself is not.
+        // Reachable as long as a tensor is, even if the buffer itself no longer is.
         Object tensors = new Object();
         this.memory = MemorySegment.ofAddress(allocation.address)
                 .reinterpret(size, arena, _ -> Reference.reachabilityFence(tensors));
@@ -51,7 +51,7 @@ public final class DeviceBuffer implements AutoCloseable {
         private final DevicePool pool;
         private final long address;
 
-        /** Takes over both holds. */
+        /** Takes over both references. */
         Allocation(Context hold, DevicePool pool, long address) {
             super("buffer", hold);
             this.pool = pool;
@@ -269,7 +269,7 @@ public final class DeviceBuffer implements AutoCloseable {
         });
     }
 
-    /** Adds work on this buffer and {@code other} memory to {@code stream}, which keeps both. */
+    /** Adds work on this buffer and on {@code other} memory to {@code stream}, which keeps both. */
     private void use(CudaStream stream, MemorySegment other, Runnable work) {
         Objects.requireNonNull(stream, "stream");
         MemorySegment.Scope scope = other.scope();
@@ -293,12 +293,12 @@ public final class DeviceBuffer implements AutoCloseable {
         }
     }
 
-    /** Moves {@code bytes} bytes, those from {@code at} on, between the device and {@code chunk}. */
+    /** Moves {@code bytes} bytes from offset {@code at} on between the device and {@code chunk}. */
     private interface Move {
         void run(MemorySegment chunk, long at, long bytes);
     }
 
-    /** Native memory is copied at once; an array, which only Java can reach, in pieces through native memory. */
+    /** Copies native memory at once, and an array, which only Java can reach, in pieces through native memory. */
     private static void inChunks(MemorySegment memory, Move move) {
         long size = memory.byteSize();
         if (memory.isNative()) {

@@ -9,17 +9,17 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
- * Where memory of a device comes from: CUDA's pool, in the order of a stream that has no other work, so that neither to allocate nor to free
- * waits for any. Memory that work may still use is freed behind that work. A driver without pools, which some virtual GPUs have, waits
- * for the device when memory is freed.
+ * Allocates memory of a device from CUDA's pool, on a stream of its own without other work, so that neither allocating nor freeing waits
+ * for any. Memory that work may still use is freed behind that work. On a driver without pools, as on some virtual GPUs, freeing memory
+ * waits for the device.
  *
- * <p>All who allocate on a device share one, each with a hold on it.
+ * <p>There is one pool per device, shared and reference-counted.
  */
 final class DevicePool implements AutoCloseable {
     private static final Map<Integer, DevicePool> POOLS = new HashMap<>();
 
     private final Context context;
-    /** That of the pool's own work; null where there are no pools. */
+    /** The stream of the pool's own work; null if the driver has no pools. */
     private final @Nullable MemorySegment stream;
 
     private int holds;
@@ -41,7 +41,7 @@ final class DevicePool implements AutoCloseable {
         }
     }
 
-    /** A hold on the pool of device {@code ordinal}, which is known to be there; closed once. */
+    /** A new reference to the pool of device {@code ordinal}, which must exist. Close it exactly once. */
     static DevicePool retain(int ordinal) {
         synchronized (POOLS) {
             DevicePool pool = POOLS.get(ordinal);
@@ -65,7 +65,7 @@ final class DevicePool implements AutoCloseable {
     }
 
     /**
-     * Allocates memory for any stream to use at once.
+     * Allocates memory that any stream may use immediately.
      *
      * @return the address
      */
@@ -90,15 +90,15 @@ final class DevicePool implements AutoCloseable {
     /**
      * Frees memory.
      *
-     * @param scope that of the memory, ended, if streams may have work that uses it
+     * @param scope the memory's closed scope if streams may have work that uses it, else null
      */
     void free(long address, MemorySegment.@Nullable Scope scope) {
-        // If it can't be learned that the work is done, the memory stays: the work could write what is allocated there
-        // next.
+        // If it is unknown whether the work is done, the memory is not freed: the work could write to what is allocated
+        // there next.
         context.besideCaptures(() -> free(address, scope == null ? MemorySegment.NULL : InFlight.behind(scope)));
     }
 
-    /** Frees memory on a stream of its own, which is given up, or on that of the pool. */
+    /** Frees memory on the stream {@code behind}, which it then destroys, or if that is NULL on the pool's stream. */
     private void free(long address, MemorySegment behind) {
         MemorySegment own = stream;
         try {
@@ -124,7 +124,7 @@ final class DevicePool implements AutoCloseable {
         Driver.check(cuda_h.cuMemFree_v2(address), "cuMemFree");
     }
 
-    /** Ends the pool's own work: other streams may use what is allocated, and the device has again what is free. */
+    /** Waits for the pool's own work, so that other streams can use what was allocated, and the device gets back what was freed. */
     private void settle(MemorySegment own) {
         context.callBesideCaptures("cuStreamSynchronize", () -> cuda_h.cuStreamSynchronize(own));
     }

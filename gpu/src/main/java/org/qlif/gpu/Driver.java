@@ -13,11 +13,11 @@ import org.qlif.NativeException.Kind;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
- * The part of CUDA's driver interface that this module calls itself, for memory, streams, events and graphs. The driver is looked
- * for when it is first asked for; without it the bindings must not be touched.
+ * The part of CUDA's driver API that this module calls itself, for memory, streams, events and graphs. The driver is looked up on first
+ * use; the bindings must not be touched without it.
  */
 final class Driver {
-    /** What shows that the kernel of the operating system drives an NVIDIA GPU, the last on Windows' Linux. */
+    /** Files that exist if the operating system's kernel drives an NVIDIA GPU; the last one is that of WSL. */
     private static final List<Path> TRACES =
             List.of(Path.of("/proc/driver/nvidia/version"), Path.of("/dev/nvidiactl"), Path.of("/dev/dxg"));
 
@@ -31,7 +31,7 @@ final class Driver {
         this.gpuPresent = gpuPresent;
     }
 
-    /** The driver, looked for by the first call. Never fails: see {@link #obstacle()}. */
+    /** The driver, looked up by the first call. Never fails: see {@link #obstacle()}. */
     static synchronized Driver get() {
         if (driver == null) {
             driver = find();
@@ -69,12 +69,12 @@ final class Driver {
         return obstacle;
     }
 
-    /** Whether there is reason to think that the machine has an NVIDIA GPU. */
+    /** Whether the machine seems to have an NVIDIA GPU. */
     boolean gpuPresent() {
         return gpuPresent;
     }
 
-    /** Throws unless {@code result}, which the driver's {@code function} has returned, is success. */
+    /** Throws if {@code result}, returned by the driver's {@code function}, is an error. */
     static void check(int result, String function) {
         if (result != cuda_h.CUDA_SUCCESS()) {
             throw new NativeException(kind(result), result, result, function + ": " + text(result));

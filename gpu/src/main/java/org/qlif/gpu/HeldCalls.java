@@ -9,16 +9,16 @@ import java.lang.invoke.MethodHandle;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
 /**
- * The library's calls on lent memory (native/include/qlif_held.h), with segments that Java shall keep open until the call returns. A
- * segment whose address is only in a struct is not kept open: another thread could close its arena during the call.
+ * The library's calls on lent memory (native/include/qlif_held.h), with additional arguments: segments that Java keeps open until the call
+ * returns. Java does not keep a segment open if only a struct contains its address: another thread could close its arena during the call.
  */
 final class HeldCalls {
-    /** How many segments a call can hold, in ascending order; the first serves nearly every call. */
+    /** The numbers of segments that a call can hold, in ascending order; the first suffices for nearly every call. */
     private static final int[] SIZES = {4, 16, 32, Holds.MOST};
 
     private HeldCalls() {}
 
-    // A class each, so that only those in use are linked; constants, so that calls are compiled in place.
+    // Separate classes, so that only the sizes in use are linked; constants, so that the compiler inlines the calls.
     private static final class Four {
         static final MethodHandle FORWARD = link("forward", 4);
         static final MethodHandle BACKWARD = link("backward", 4);
@@ -47,12 +47,12 @@ final class HeldCalls {
         static final MethodHandle DRAW = link("draw", Holds.MOST);
     }
 
-    /** The sizes that {@link Holds#segments()} may have. */
+    /** The lengths that {@link Holds#segments()} may have. */
     static int[] sizes() {
         return SIZES.clone();
     }
 
-    /** A handle of type (kernel or layer, args, stream, held segments). */
+    /** A handle that takes the kernel or layer, args, the stream, and an array of held segments. */
     private static MethodHandle link(String call, int held) {
         FunctionDescriptor function =
                 FunctionDescriptor.of(qlif_h.C_INT, qlif_h.C_POINTER, qlif_h.C_POINTER, qlif_h.C_POINTER);
@@ -67,7 +67,7 @@ final class HeldCalls {
                 .asSpreader(3, MemorySegment[].class, held);
     }
 
-    /** {@code qlif_forward}: its status. */
+    /** Calls {@code qlif_forward} and returns its status. */
     static int forward(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
@@ -81,7 +81,7 @@ final class HeldCalls {
         }
     }
 
-    /** {@code qlif_backward}: its status. */
+    /** Calls {@code qlif_backward} and returns its status. */
     static int backward(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
@@ -95,7 +95,7 @@ final class HeldCalls {
         }
     }
 
-    /** {@code qlif_draw}: its status. */
+    /** Calls {@code qlif_draw} and returns its status. */
     static int draw(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
@@ -109,7 +109,7 @@ final class HeldCalls {
         }
     }
 
-    /** {@code qlif_linear_forward}, which lends memory of no more than 16 arenas: its status. */
+    /** Calls {@code qlif_linear_forward}, whose memory is from at most 16 arenas, and returns its status. */
     static int linearForward(MemorySegment linear, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
@@ -121,7 +121,7 @@ final class HeldCalls {
         }
     }
 
-    /** {@code qlif_linear_backward}, likewise. */
+    /** Calls {@code qlif_linear_backward}, whose memory is from at most 16 arenas, and returns its status. */
     static int linearBackward(MemorySegment linear, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
@@ -133,7 +133,7 @@ final class HeldCalls {
         }
     }
 
-    /** A downcall throws nothing that is checked. */
+    /** Downcalls throw no checked exceptions. */
     private static RuntimeException unchecked(Throwable failure) {
         if (failure instanceof RuntimeException runtime) {
             return runtime;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.gpu;
 
-/** Counts those who need something that was made: its owner, and each graph that holds work on it. The last to let go releases it. */
+/** A reference count: the owner of an object and each graph with work on it hold it. When the last one lets go, it is released. */
 final class Holders {
     private final Runnable release;
     private int count = 1;
@@ -10,12 +10,12 @@ final class Holders {
         this.release = release;
     }
 
-    /** One more; while there is one. */
+    /** Adds a holder; there must still be one. */
     synchronized void hold() {
         count++;
     }
 
-    /** One less; the last releases it. */
+    /** Removes a holder; the last one releases the object. */
     void letGo() {
         synchronized (this) {
             count--;

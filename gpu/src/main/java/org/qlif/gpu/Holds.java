@@ -9,9 +9,9 @@ import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
 import org.qlif.QlifVariable;
 
-/** What one call keeps open: a segment of each arena that it lends memory of. Allocates nothing after it was made. */
+/** What one call keeps open: a segment of each arena that its memory is from. Allocates only in its constructor. */
 final class Holds implements UnderWay.Uses {
-    /** Of a backward call, if each of its tensors is in an arena of its own: what both calls read, and the gradients. */
+    /** The maximum, reached by a backward call whose tensors are all in different arenas: what both calls read, and the gradients. */
     static final int MOST;
 
     static {
@@ -26,7 +26,7 @@ final class Holds implements UnderWay.Uses {
         MOST = Math.max(forward, backward);
     }
 
-    /** Of each length that a call can take, the same segments from the beginning on, then NULL. */
+    /** An array for each length that a call can take: the held segments, then NULL. */
     private final MemorySegment[][] arguments;
 
     private final MemorySegment.@Nullable Scope[] scopes = new MemorySegment.@Nullable Scope[MOST];
@@ -41,7 +41,7 @@ final class Holds implements UnderWay.Uses {
         }
     }
 
-    /** Holds the arena of native memory, once. */
+    /** Adds the arena of native memory, unless it is held already. */
     void add(MemorySegment segment) {
         MemorySegment.Scope scope = segment.scope();
         for (int i = 0; i < count; i++) {
@@ -61,7 +61,7 @@ final class Holds implements UnderWay.Uses {
         count++;
     }
 
-    /** The segments to pass, filled up with NULL to a length of {@link HeldCalls#sizes()}. */
+    /** The segments to pass, padded with NULL to a length in {@link HeldCalls#sizes()}. */
     MemorySegment[] segments() {
         int size = 0;
         while (arguments[size].length < count) {
@@ -74,7 +74,7 @@ final class Holds implements UnderWay.Uses {
         return count;
     }
 
-    /** The scope of an arena, by number. */
+    /** The scope of the held arena of this number. */
     MemorySegment.Scope scope(int index) {
         return Objects.requireNonNull(scopes[index]);
     }

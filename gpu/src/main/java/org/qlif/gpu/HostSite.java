@@ -9,7 +9,7 @@ import org.qlif.NeuronConfig;
 import org.qlif.Parameters;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
-/** A kernel or linear layer on the host: its calls are done when they return, and reach no memory but the host's. */
+/** A kernel or linear layer on the host: its calls are done when they return, and take only memory of the host. */
 final class HostSite implements NativeKernel.Site {
     private final HostStaging staging = new HostStaging();
 

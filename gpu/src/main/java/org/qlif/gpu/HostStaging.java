@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.qlif.Tensor;
 import org.qlif.spi.host.HostMemory;
 
-/** On the host, native memory is reached as it lies, and arrays are copied: the garbage collector moves them. */
+/** Staging on the host: uses native memory directly, and copies arrays, which the garbage collector may move. */
 final class HostStaging extends Staging {
     private @Nullable Arena arena;
     private MemorySegment scratch = MemorySegment.NULL;
@@ -22,7 +22,7 @@ final class HostStaging extends Staging {
     long scratch(long bytes) {
         if (bytes > scratch.byteSize()) {
             close();
-            // Native code on other threads reads it.
+            // Shared, since native code on other threads reads it.
             Arena next = Arena.ofShared();
             try {
                 scratch = HostMemory.allocate(next, bytes, "copying the arrays of a call");

@@ -10,31 +10,31 @@ import org.qlif.NativeException;
 import org.qlif.gpu.ffi.cuda.cuda_h;
 
 /**
- * Keeps reachable what the work on one stream uses, until that work is known to be done: because someone waited, or because an event
- * that is recorded after every so many new references has passed. So at most that many outlive their work unasked, besides those of
- * work that is under way. What is used again and again costs a look at a table.
+ * Keeps what the work on one stream uses reachable until that work is known to be done: because someone waited for it, or because a mark
+ * was passed, an event recorded after every {@link #INTERVAL} new references. So only about that many references outlive their work by
+ * long. An object that is used again only costs a table lookup.
  *
- * <p>Another event is recorded after every call. Whoever frees memory waits for those of the streams that keep it, and so for no stream
- * that its owner may have destroyed, none that is being captured, and no whole device.
+ * <p>A second event is recorded after every call. To free memory, wait for that event of each stream that keeps the memory. This waits
+ * neither for a stream that its owner may have destroyed, nor for one that is being captured, nor for the whole device.
  */
 final class InFlight {
-    /** How many new references come before the next mark. */
+    /** Number of new references from one mark to the next. */
     private static final int INTERVAL = 64;
 
-    /** One of each open stream. */
+    /** Those of all open streams. */
     private static final Set<InFlight> ALL = ConcurrentHashMap.newKeySet();
 
     private final Context context;
     private final MemorySegment stream;
     private final MemorySegment status = Arena.ofAuto().allocate(cuda_h.C_INT);
 
-    /** Used by work that the mark does not cover. */
+    /** Used by work after the mark. */
     private References latest = new References();
-    /** Used by work that is done when the mark is passed. */
+    /** Used only by work before the mark. */
     private References marked = new References();
 
     private MemorySegment mark = MemorySegment.NULL;
-    /** All work that uses what is kept is done when this event is, as one that was never recorded is. */
+    /** When this event is done, so is all work that uses what is kept. An event that was never recorded counts as done. */
     private final MemorySegment last;
 
     private int next = INTERVAL;
@@ -53,21 +53,21 @@ final class InFlight {
         latest.add(scope);
     }
 
-    /** Comes after all that work uses was added. */
+    /** Called after everything that the new work uses was added. */
     synchronized void added() {
         context.enter();
         try {
             if (isCapturing()) {
-                // A graph has the work, and does it some time.
+                // The work is part of a graph now, and runs when that is launched.
                 return;
             }
             Driver.check(cuda_h.cuEventRecord(last, stream), "cuEventRecord");
-            // A capture of another stream by this thread forbids it to ask for events.
+            // While this thread captures another stream, it may not query events.
             if (latest.size() < next || Capture.current() != null) {
                 return;
             }
             if (marked.size() > 0 && !isPassed(mark)) {
-                // Later.
+                // The mark can't be moved yet: try again later.
                 next = latest.size() + INTERVAL;
                 return;
             }
@@ -90,7 +90,7 @@ final class InFlight {
         return status.get(cuda_h.C_INT, 0) != cuda_h.CU_STREAM_CAPTURE_STATUS_NONE();
     }
 
-    /** An event that times nothing; the device's context is current. */
+    /** A new event, without timing. The device's context must be current. */
     static MemorySegment newEvent() {
         return make("cuEventCreate", InFlight::createEvent);
     }
@@ -116,12 +116,12 @@ final class InFlight {
         return true;
     }
 
-    /** How often something was added: what {@link #done} asks for. */
+    /** How often something was added; an argument for {@link #done}. */
     synchronized long uses() {
         return uses;
     }
 
-    /** Lets everything go if nothing was added since there were {@code uses}, all of which are done. */
+    /** Called when the first {@code uses} uses are done: releases everything, unless something was added since. */
     synchronized void done(long uses) {
         if (this.uses == uses) {
             latest.clear();
@@ -130,7 +130,7 @@ final class InFlight {
         }
     }
 
-    /** Waits for the work that something is kept for, and lets go. The device's context is current. */
+    /** Waits for all work that something is kept for, and releases it. The device's context must be current. */
     void await() {
         long before;
         synchronized (this) {
@@ -139,17 +139,17 @@ final class InFlight {
             }
             before = uses;
         }
-        // Others may ask meanwhile what is kept.
+        // Not synchronized, so that other threads can look up what is kept meanwhile.
         Driver.check(cuda_h.cuEventSynchronize(last), "cuEventSynchronize");
         done(before);
     }
 
     /**
-     * A new stream, which the caller destroys, behind all work that uses memory of {@code scope}; NULL if there is none. If no stream can
-     * be made, it waits for the work itself. No call uses the memory any more. A context is current, and captures of other threads do not
-     * matter ({@link Context#besideCaptures}).
+     * Returns a new stream that is ordered behind all work that uses memory of {@code scope}, or NULL if there is no such work. The caller
+     * destroys the stream. If none can be made, waits for the work instead. Call this when no call uses the memory any more, with a context
+     * current, within {@link Context#besideCaptures}.
      *
-     * @throws NativeException if the work may not be done
+     * @throws NativeException if the work may be unfinished
      */
     static MemorySegment behind(MemorySegment.Scope scope) {
         try {
@@ -180,7 +180,10 @@ final class InFlight {
         }
     }
 
-    /** Lets {@code follower}, which is made if it is NULL, wait for this stream's work that uses memory of {@code scope}, if there is any. */
+    /**
+     * Makes {@code follower} wait for this stream's work that uses memory of {@code scope}, if there is any. Returns {@code follower}, or a
+     * new stream if that is NULL and there is such work.
+     */
     private synchronized MemorySegment lead(MemorySegment.Scope scope, MemorySegment follower) {
         if (!(latest.contains(scope) || marked.contains(scope)) || isPassed(last)) {
             return follower;
@@ -203,7 +206,7 @@ final class InFlight {
         }
     }
 
-    /** Waits for all work that uses memory of {@code scope}; as {@link #behind}. */
+    /** Waits for all work that uses memory of {@code scope}; the conditions of {@link #behind} apply. */
     static void await(MemorySegment.Scope scope) {
         MemorySegment follower = behind(scope);
         if (follower.address() != 0) {
@@ -215,7 +218,7 @@ final class InFlight {
         }
     }
 
-    /** Gives the events up. The device's context is current. */
+    /** Destroys the events. The device's context must be current. */
     synchronized void close() {
         ALL.remove(this);
         done(uses);

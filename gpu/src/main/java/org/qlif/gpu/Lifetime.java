@@ -4,18 +4,18 @@ package org.qlif.gpu;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether something that its owner closes is still open, and how many are using it. Uses may overlap; closing waits for those that
- * have begun and refuses later ones. Allocates nothing.
+ * Whether an object is still open, and how many uses of it are running. Uses may overlap; closing waits for those that have begun and
+ * refuses later ones. Allocates nothing.
  */
 final class Lifetime {
     private final String what;
     private int uses;
     private boolean ending;
     private boolean ended;
-    /** Whose code runs within a use; null if no caller's code does. */
+    /** The thread that runs a caller's code within a use; null if there is none. */
     private @Nullable Thread caller;
 
-    /** The life of {@code what}, such as "this stream", for messages. */
+    /** @param what names the object in messages, such as "this stream" */
     Lifetime(String what) {
         this.what = what;
     }
@@ -37,7 +37,7 @@ final class Lifetime {
         }
     }
 
-    /** Says that code of a caller runs on this thread within a use, or, with null, that it has ended. */
+    /** Declares that {@code thread} runs a caller's code within a use or, with null, that it no longer does. */
     synchronized void runs(@Nullable Thread thread) {
         caller = thread;
     }
@@ -49,10 +49,10 @@ final class Lifetime {
     }
 
     /**
-     * Ends it, after waiting for the uses that have begun: true for the first to call, who releases and then calls {@link #ended}.
-     * The others wait for that.
+     * Closes this after waiting for the uses that have begun. Returns true to the first caller, which then releases the object and calls
+     * {@link #ended}. Other callers wait for that.
      *
-     * @throws IllegalStateException if the caller is within a use of its own; nothing is changed
+     * @throws IllegalStateException if called within a use on the same thread; nothing is changed
      */
     synchronized boolean end() {
         if (caller == Thread.currentThread()) {

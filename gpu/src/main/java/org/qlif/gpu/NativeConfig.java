@@ -17,8 +17,8 @@ import org.qlif.gpu.ffi.qlif.qlif_lif_config;
 import org.qlif.gpu.ffi.qlif.qlif_qlif_config;
 
 /**
- * A configuration as the library takes it, field by field as its table of options names them: constants of an enum by their numbers, and
- * the numbers that follow from others as Java derives them. The constants of the equations the library derives itself.
+ * Fills the library's configuration struct, field by field, as the library's table of options names them. Enum constants are passed by
+ * number, derived options with the values that Java derives. The library derives the constants of the equations itself.
  */
 final class NativeConfig {
     private static final NativeConfig QLIF =
@@ -30,7 +30,7 @@ final class NativeConfig {
     private final long size;
     private final List<Field> fields;
 
-    /** Where an option is in the struct: an int, or a double if {@code wide}. */
+    /** The offset of an option in the struct; it is an int, or a double if {@code wide}. */
     private record Field(ConfigOption option, long offset, boolean wide) {}
 
     private NativeConfig(int model, GroupLayout layout, NeuronConfig config) {
@@ -45,7 +45,7 @@ final class NativeConfig {
         return new Field(option, layout.byteOffset(path), layout.select(path) instanceof ValueLayout.OfDouble);
     }
 
-    /** The struct of {@code config}, which begins with a {@code qlif_config} and has no {@link #obstacles}. */
+    /** Allocates the struct of {@code config}, which must have no {@link #obstacles}. It begins with a {@code qlif_config}. */
     static MemorySegment of(NeuronConfig config, Arena arena) {
         MemorySegment struct = arena.allocate(of(config).size, Double.BYTES);
         set(struct, config);
@@ -59,7 +59,7 @@ final class NativeConfig {
         };
     }
 
-    /** Why the library can't run {@code config}: functions of the caller's, which no native code can call. */
+    /** Why the library can't run {@code config}: it can't call Java functions given by the caller. */
     static List<String> obstacles(NeuronConfig config) {
         return of(config).fields.stream()
                 .filter(field -> field.option.kind() == ConfigOption.Kind.CHOICE && field.option.number(config) < 0)
@@ -68,7 +68,7 @@ final class NativeConfig {
                 .toList();
     }
 
-    /** Fills the struct of the model of {@code config}, which has no {@link #obstacles}. */
+    /** Fills the struct for {@code config}, which must have no {@link #obstacles}. */
     static void set(MemorySegment struct, NeuronConfig config) {
         NativeConfig row = of(config);
         qlif_config.size(struct, (int) row.size);

@@ -9,15 +9,15 @@ import org.qlif.gpu.ffi.qlif.qlif_device_info;
 import org.qlif.gpu.ffi.qlif.qlif_h;
 
 /**
- * What the library says of a device.
+ * The library's description of a device.
  *
- * @param number the library's number of it
- * @param name its own name
+ * @param number the device's number in the library
+ * @param name its name
  * @param computeCapability such as 9.0
- * @param multiprocessors of a GPU; hardware threads of the host
+ * @param multiprocessors the GPU's multiprocessors, or the host's hardware threads
  * @param driverVersion the newest CUDA version that the driver knows, such as 13.0
  * @param memoryBytes the size of its memory
- * @param vectorBits the width of the vectors of the host's kernels, 0 if it isn't known
+ * @param vectorBits the vector width of the host's kernels, 0 if unknown
  */
 record NativeDevice(
         int number,
@@ -28,7 +28,7 @@ record NativeDevice(
         long memoryBytes,
         int vectorBits) {
     /**
-     * What the device of this number is.
+     * Describes the device of this number.
      *
      * @throws org.qlif.DeviceUnavailableException if it can't run here
      */
@@ -48,7 +48,7 @@ record NativeDevice(
         }
     }
 
-    /** Tells all of it. */
+    /** Adds everything to {@code info}. */
     void tell(DeviceInfo.Builder info) {
         info.memoryBytes(OptionalLong.of(memoryBytes));
         if (isHost()) {
@@ -64,7 +64,6 @@ record NativeDevice(
         }
     }
 
-    /** Whether it is no GPU. */
     private boolean isHost() {
         return number == qlif_h.QLIF_HOST();
     }

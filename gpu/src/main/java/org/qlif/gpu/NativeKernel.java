@@ -35,13 +35,13 @@ import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.Broadcast;
 
 /**
- * A kernel of the library, on the host or on a GPU: fills the argument structs from descriptions and calls. The devices differ in
- * how they reach memory, which is {@link Staging}'s affair, and in what is around a call: {@link Site}.
+ * A kernel of the library, on the host or on a GPU: fills the argument structs from descriptions and calls the library. Devices differ in
+ * how they reach memory ({@link Staging}) and in what surrounds a call ({@link Site}).
  */
 final class NativeKernel implements BackendKernel {
     private static final long POINTER = qlif_h.C_POINTER.byteSize();
 
-    /** Native code on other threads reads it, and kernels pass from thread to thread. */
+    /** Shared, since native code on other threads reads it, and kernels may move between threads. */
     private final Arena arena = Arena.ofShared();
 
     private final MemorySegment forwardArgs = arena.allocate(qlif_forward_args.layout());
@@ -51,7 +51,7 @@ final class NativeKernel implements BackendKernel {
     private final MemorySegment drawArgs = arena.allocate(qlif_draw_args.layout());
 
     private final NeuronConfig config;
-    // Arrays, since a list would be asked for an iterator at every call.
+    // Arrays, since iterating over a list would allocate an iterator at every call.
     private final StateVariable[] variables;
     private final NeuronParameter[] parameters;
     private final Trace[] traces;
@@ -63,9 +63,9 @@ final class NativeKernel implements BackendKernel {
     private final String description;
     private @Nullable Broadcast modulation;
 
-    /** Where a kernel or a linear layer runs: what has to be done around its calls. */
+    /** Where a kernel or a linear layer runs, and what has to be done around its calls. */
     interface Site extends AutoCloseable {
-        /** How the library numbers the device. */
+        /** The device's number in the library. */
         int number();
 
         Staging staging();
@@ -73,40 +73,40 @@ final class NativeKernel implements BackendKernel {
         /** Whether calls may lend memory of this device. */
         boolean reaches(Device place);
 
-        /** Comes before the first copy of a call, with what {@link #leave} undoes. */
+        /** Called before the first copy of a call; {@link #leave} undoes it. Returns the stream. */
         MemorySegment enter();
 
         /**
-         * Checks, if that was asked for, the values of parameters that no one else can read; not within a call.
+         * Checks the values of parameters in the device's memory, if that is turned on. Not called within a call.
          *
          * @throws IllegalArgumentException naming parameter, index and value
          */
         void check(NeuronConfig config, Parameters parameters);
 
         /**
-         * Waits for a call if it must be done when it returns, or else keeps what it uses.
+         * Waits for a call if it must be done when it returns; otherwise keeps what it uses.
          *
-         * @param called who needs the kernel or the layer
+         * @param called the holders of the kernel or layer
          * @param tape may be null
          */
         void finish(Holders called, @Nullable NativeTape tape);
 
-        /** Waits, after a failure, until nothing uses the caller's memory any more, or keeps it. Throws nothing. */
+        /** After a failure, waits until nothing uses the caller's memory any more, or keeps that memory. Throws nothing. */
         void abandon(Holders called, @Nullable NativeTape tape);
 
         void leave();
 
-        /** What callers can do beyond the common interface; see {@link org.qlif.Kernel#extension}. */
+        /** An interface to this device's own features; see {@link org.qlif.Kernel#extension}. */
         <T> Optional<T> extension(Class<T> type, NativeKernel kernel);
 
-        /** The same of a linear layer; see {@link org.qlif.SpikeLinear#extension}. */
+        /** The same for a linear layer; see {@link org.qlif.SpikeLinear#extension}. */
         <T> Optional<T> extension(Class<T> type, NativeLinear linear);
 
         @Override
         void close();
     }
 
-    /** A kernel on {@code site}, which it closes when it is closed or can't be opened. */
+    /** Opens a kernel on {@code site}, which is closed with the kernel, or if that can't be opened. */
     static NativeKernel open(NeuronConfig config, KernelOptions options, Site site) {
         try {
             return new NativeKernel(config, options, site);
@@ -142,13 +142,13 @@ final class NativeKernel implements BackendKernel {
         handle = opened;
     }
 
-    /** The options as the library takes them; a thread factory is none of them. */
+    /** The library's struct of options, which has no thread factory. */
     static MemorySegment struct(KernelOptions options, Arena arena) {
         MemorySegment struct = arena.allocate(qlif_kernel_options.layout());
         qlif_kernel_options.size(struct, (int) struct.byteSize());
         qlif_kernel_options.threads(struct, options.threads());
         long spin = options.spin().toNanos();
-        // 0 would be the library's default.
+        // In the library, 0 means its default.
         qlif_kernel_options.spin_nanos(struct, spin == 0 ? -1 : spin);
         return struct;
     }
@@ -273,7 +273,7 @@ final class NativeKernel implements BackendKernel {
         }
     }
 
-    /** Ends a call. {@code call} lends memory that the garbage collector may own, and that native code has used until here. */
+    /** Ends a call. Keeps {@code call} reachable until here, since native code may use memory owned by the garbage collector. */
     private void end(boolean done, @Nullable NativeTape tape, Object call) {
         try {
             if (!done) {
@@ -286,7 +286,7 @@ final class NativeKernel implements BackendKernel {
         }
     }
 
-    /** What a run reads, and the tape; {@code again}: for its backward run. */
+    /** Binds what a run reads, and the tape. {@code again} means for its backward run. */
     private void bindInputs(MemorySegment args, Forward call, boolean again) {
         qlif_forward_args.steps(args, call.steps());
         qlif_forward_args.batch(args, call.batch());
@@ -317,7 +317,7 @@ final class NativeKernel implements BackendKernel {
             bindState(args, qlif_forward_args.initial_state$offset(), initial, Use.READ);
         }
         NativeTape tape = tapeOf(call);
-        // A long, since a pointer would make a new segment of it.
+        // Set as a long, since setting a pointer would allocate a segment.
         args.set(
                 qlif_h.C_LONG,
                 qlif_forward_args.tape$offset(),
@@ -504,7 +504,7 @@ final class NativeKernel implements BackendKernel {
         }
     }
 
-    /** Whether the gradient is wanted of a modulation that varies over time and is shared. */
+    /** Whether the call wants the gradient of a modulation that varies over time and is shared. */
     private static boolean sharesVaryingModulation(Backward call) {
         Tensor gradient = call.gradModulation();
         Broadcast broadcast = Broadcast.of(gradient, null);
@@ -526,12 +526,12 @@ final class NativeKernel implements BackendKernel {
         }
     }
 
-    /** Guards calls beyond the common interface against closing. */
+    /** Guards calls of extensions against closing. */
     Lifetime lifetime() {
         return lifetime;
     }
 
-    /** Its users: the owner, and graphs. */
+    /** The holders of the kernel: its owner, and graphs. */
     Holders holders() {
         return holders;
     }
@@ -544,7 +544,7 @@ final class NativeKernel implements BackendKernel {
         try {
             Capture capture = Capture.current();
             if (capture != null) {
-                // Freed when the graph is closed; freeing it now would end the capture.
+                // Freed when the graph is closed; freeing it now would invalidate the capture.
                 capture.hold(holders);
             }
             holders.letGo();
@@ -554,8 +554,7 @@ final class NativeKernel implements BackendKernel {
     }
 
     private void release() {
-        // Each even if the one before it fails; the kernel, which may wait for work that uses the others' memory,
-        // first.
+        // All are closed even if one fails; the kernel first, since it may wait for work that uses the others' memory.
         try (arena;
                 site) {
             Status.close("qlif_kernel_close", () -> qlif_h.qlif_kernel_close(handle));

@@ -33,7 +33,7 @@ final class NativeLinear implements BackendLinear {
     private final Holders holders = new Holders(this::release);
     private final String description;
 
-    /** A layer on {@code site}, which it closes when it is closed or can't be opened. */
+    /** Opens a layer on {@code site}, which is closed with the layer, or if that can't be opened. */
     static NativeLinear open(KernelOptions options, NativeKernel.Site site) {
         try {
             return new NativeLinear(options, site);
@@ -108,7 +108,7 @@ final class NativeLinear implements BackendLinear {
         MemorySegment stream = site.enter();
         boolean done = false;
         try {
-            // What is not read is not copied.
+            // Bound only if read, so that it isn't copied in vain.
             bind(
                     staging,
                     backwardsForward,
@@ -116,7 +116,7 @@ final class NativeLinear implements BackendLinear {
                     call.gradWeights() == null ? null : forward.input(),
                     call.gradInput() == null ? null : forward.weights());
             MemorySegment args = backwardArgs;
-            // If the gradient is empty or there is only one step, sharing makes no difference.
+            // If the gradient is empty or there is only one step, shared or not makes no difference.
             qlif_linear_backward_args.grad_output_shared(args, call.gradOutputStride() == 0 ? 1 : 0);
             staging.bind(args, qlif_linear_backward_args.grad_output$offset(), call.gradOutput(), Use.READ);
             staging.bind(args, qlif_linear_backward_args.grad_weights$offset(), call.gradWeights(), Use.WRITE);
@@ -135,21 +135,21 @@ final class NativeLinear implements BackendLinear {
         }
     }
 
-    /** A forward call. */
+    /** Binds a forward call. */
     static void bind(Staging staging, MemorySegment args, LinearForward call) {
         bind(staging, args, call, call.input(), call.weights());
         staging.bind(args, qlif_linear_forward_args.bias$offset(), call.bias(), Use.READ);
         staging.bind(args, qlif_linear_forward_args.output$offset(), call.output(), Use.WRITE);
     }
 
-    /** A call whose output is kept and read again. */
+    /** Binds a call without its inputs, to read the output that it kept. */
     static void bindOutput(Staging staging, MemorySegment args, LinearForward call) {
         bind(staging, args, call, null, null);
         staging.bind(args, qlif_linear_forward_args.bias$offset(), null, Use.READ);
         staging.bind(args, qlif_linear_forward_args.output$offset(), call.output(), Use.READ);
     }
 
-    /** The shape of a call, and what both directions may read. */
+    /** Sets the shape of a call, and binds what both directions may read. */
     private static void bind(
             Staging staging, MemorySegment args, LinearForward call, @Nullable Tensor input, @Nullable Tensor weights) {
         qlif_linear_forward_args.input_type(args, number(call.input().type()));
@@ -170,7 +170,7 @@ final class NativeLinear implements BackendLinear {
         };
     }
 
-    /** Ends a call, which lends memory that the garbage collector may own, and that native code has used until here. */
+    /** Ends a call. Keeps {@code call} reachable until here, since native code may use memory owned by the garbage collector. */
     private void end(boolean done, Object call) {
         try {
             if (!done) {
@@ -183,7 +183,7 @@ final class NativeLinear implements BackendLinear {
         }
     }
 
-    /** Guards calls beyond the common interface against closing. */
+    /** Guards calls of extensions against closing. */
     Lifetime lifetime() {
         return lifetime;
     }
@@ -196,7 +196,7 @@ final class NativeLinear implements BackendLinear {
         try {
             Capture capture = Capture.current();
             if (capture != null) {
-                // Freed when the graph is closed; freeing it now would end the capture.
+                // Freed when the graph is closed; freeing it now would invalidate the capture.
                 capture.hold(holders);
             }
             holders.letGo();
@@ -206,7 +206,7 @@ final class NativeLinear implements BackendLinear {
     }
 
     private void release() {
-        // Each even if the one before it fails.
+        // All are closed even if one fails.
         try (arena;
                 site) {
             Status.close("qlif_linear_close", () -> qlif_h.qlif_linear_close(handle));

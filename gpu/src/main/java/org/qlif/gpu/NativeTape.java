@@ -12,7 +12,7 @@ final class NativeTape implements TapeStorage {
     private final @Nullable MemorySegment lent;
     private final Holders holders = new Holders(this::release);
 
-    /** @param lent the memory it is in, if a caller lends it, which is kept reachable; else null */
+    /** @param lent the caller's memory that it is in, which it keeps reachable; null if it has its own */
     NativeTape(MemorySegment handle, @Nullable MemorySegment lent) {
         this.handle = handle;
         this.lent = lent;
@@ -23,7 +23,7 @@ final class NativeTape implements TapeStorage {
         return handle;
     }
 
-    /** The caller's memory that it is in, to be kept open during calls; or null. */
+    /** The caller's memory that it is in, which calls must keep open; or null. */
     @Nullable
     MemorySegment lent() {
         return lent;
@@ -34,7 +34,7 @@ final class NativeTape implements TapeStorage {
         return qlif_h.qlif_tape_bytes(handle);
     }
 
-    /** Its users: the owner, and graphs. */
+    /** The holders of the tape: its owner, and graphs. */
     Holders holders() {
         return holders;
     }
@@ -43,7 +43,7 @@ final class NativeTape implements TapeStorage {
     public void close() {
         Capture capture = Capture.current();
         if (capture != null) {
-            // Freed when the graph is closed; freeing it now would end the capture.
+            // Freed when the graph is closed; freeing it now would invalidate the capture.
             capture.hold(holders);
         }
         holders.letGo();

@@ -29,7 +29,7 @@ public final class PinnedBuffer implements AutoCloseable {
 
     private PinnedBuffer(Allocation allocation, long size) {
         this.allocation = allocation;
-        // Reachable as long as the memory is, even if the buffer itself is not.
+        // Reachable as long as the memory is, even if the buffer itself no longer is.
         Object memory = new Object();
         this.segment = allocation.address.reinterpret(size, arena, _ -> Reference.reachabilityFence(memory));
         allocation.releaseAfter(memory);
@@ -49,7 +49,7 @@ public final class PinnedBuffer implements AutoCloseable {
             context().besideCaptures(() -> {
                 if (closed != null) {
                     UnderWay.await(closed.scope());
-                    // If it fails, the memory stays: the GPU may still write there.
+                    // If this fails, the memory is not freed: the GPU may still write to it.
                     InFlight.await(closed.scope());
                 }
                 Driver.check(cuda_h.cuMemFreeHost(address), "cuMemFreeHost");

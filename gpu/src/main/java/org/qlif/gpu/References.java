@@ -8,7 +8,7 @@ import java.util.function.Consumer;
 final class References {
     private static final int CAPACITY = 256;
 
-    /** Open addressing; at most half of it is used, and its length is a power of two. */
+    /** Open addressing, at most half full; the length is a power of two. */
     private Object[] table = new Object[CAPACITY];
 
     private int size;
@@ -33,11 +33,11 @@ final class References {
     }
 
     private static int place(Object object, int last) {
-        // Spread, since identity hash codes of neighbours may differ in few bits.
+        // Spreads hash codes, which may differ in few bits only.
         return System.identityHashCode(object) * 0x9E3779B9 >>> 8 & last;
     }
 
-    /** Where the object is, or the free place for it. */
+    /** The index of the object, or of the free slot for it. */
     private int find(Object object) {
         int last = table.length - 1;
         int i = place(object, last);
@@ -47,7 +47,7 @@ final class References {
         return i;
     }
 
-    /** Whether it was not there. */
+    /** Adds the object. Returns whether it was not there before. */
     private boolean put(Object object) {
         int i = find(object);
         if (table[i] != null) {

@@ -9,8 +9,8 @@ import java.lang.ref.Reference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an object of this package owns of a GPU: a hold on the context, and what was made in it. Uses are counted, and closing waits for
- * them. What was never closed is released when its owner has become unreachable; so nothing here may refer to the owner.
+ * What an object of this package owns on a GPU: a reference to the context, and things created in it. Closing waits for running uses. A
+ * resource that was never closed is released when its owner has become unreachable, so nothing here may refer to the owner.
  */
 abstract class Resource {
     private static final Cleaner CLEANER = Cleaner.create(work -> {
@@ -24,7 +24,7 @@ abstract class Resource {
     private final Lifetime lifetime;
     private Cleaner.@Nullable Cleanable forgotten;
 
-    /** A resource that takes over {@code hold}. */
+    /** Takes over the reference {@code hold}. */
     Resource(String what, Context hold) {
         this.what = what;
         this.context = hold;
@@ -53,26 +53,26 @@ abstract class Resource {
         lifetime.enter();
     }
 
-    /** Ends a use by {@code owner}, which is reachable until here. */
+    /** Ends a use by {@code owner}, and keeps that reachable until here. */
     final void exit(Object owner) {
         lifetime.exit();
         Reference.reachabilityFence(owner);
     }
 
     /**
-     * Frees what was made, everything even if the first of it fails. What has to be waited for is waited for.
+     * Frees everything that was created, even if freeing some of it fails. Waits where necessary.
      *
      * @param closed the arena that was closed with the owner, whose memory work may still use; null if there is none, or if the owner was
-     *     forgotten, when no work uses its memory
+     *     never closed, since then no work uses its memory
      */
     abstract void release(@Nullable Arena closed);
 
-    /** As {@link #close(Arena)}, without an arena. */
+    /** Like {@link #close(Arena)}, without an arena. */
     final void close() {
         close(null);
     }
 
-    /** Waits for uses, and releases this; later ones only wait for the first to have done so. {@code arena} is closed first. */
+    /** Closes {@code arena}, waits for running uses, and releases this. A second call only waits for the first. */
     final void close(@Nullable Arena arena) {
         if (lifetime.end()) {
             try (context) {
@@ -91,7 +91,7 @@ abstract class Resource {
 
     private void ended() {
         lifetime.ended();
-        // Has nothing to do any more, and is forgotten itself.
+        // Deregisters the cleaner, which has nothing left to do.
         if (forgotten != null) {
             forgotten.clean();
         }
@@ -104,7 +104,7 @@ abstract class Resource {
         try (context) {
             release(null);
         } catch (RuntimeException failure) {
-            // Nobody else would hear of it.
+            // There is no caller to throw to.
             Logger log = System.getLogger("org.qlif");
             log.log(Level.WARNING, "a forgotten " + what + " could not be released: " + failure.getMessage(), failure);
         } finally {
@@ -112,7 +112,7 @@ abstract class Resource {
         }
     }
 
-    /** Closes an arena, waiting for calls that use its memory: Java refuses it until they return. */
+    /** Closes an arena. Java refuses to while native calls use its memory, so this retries until they have returned. */
     private static void closeOnceUnused(Arena arena) {
         boolean interrupted = false;
         while (arena.scope().isAlive()) {

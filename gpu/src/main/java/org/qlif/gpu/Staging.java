@@ -25,10 +25,10 @@ abstract class Staging implements AutoCloseable {
         READ_AND_WRITE
     }
 
-    /** The alignment of what is staged: that of a cache line of the CPU, and of a transaction of a GPU. */
+    /** The alignment of staged memory: enough for a CPU's cache lines and a GPU's transactions. */
     private static final long ALIGNMENT = 128;
 
-    /** No second pointer to the same memory. */
+    /** Means that there is no second pointer to the same memory. */
     static final long NONE = -1;
 
     private int count;
@@ -43,10 +43,10 @@ abstract class Staging implements AutoCloseable {
     /** The memory that the device can reach directly. */
     private final Holds holds = new Holds();
 
-    /** The address at which the device can reach {@code tensor} directly, or 0 if it must be staged. The tensor has elements. */
+    /** The address at which the device can reach {@code tensor}, which is not empty, directly, or 0 if it must be staged. */
     abstract long direct(Tensor tensor);
 
-    /** The address of at least {@code bytes} bytes of scratch memory of the device. Its contents are lost if it grows. */
+    /** The address of at least {@code bytes} bytes of scratch memory on the device. Its content is lost when it grows. */
     abstract long scratch(long bytes);
 
     /** Copies {@code from} to device memory. */
@@ -59,7 +59,7 @@ abstract class Staging implements AutoCloseable {
     void bind(MemorySegment struct, long offset, long alias, @Nullable Tensor tensor, Use use) {
         long address = 0;
         if (tensor != null) {
-            // Never read or written, but not null, which would mean absent.
+            // Any address but null, which would mean absent: it is never read or written.
             address = tensor.elements() == 0 ? struct.address() : direct(tensor);
             if (address == 0) {
                 add(struct, offset, alias, tensor, use);
@@ -103,7 +103,7 @@ abstract class Staging implements AutoCloseable {
         bytes = sum(bytes, tensor.segment().byteSize());
     }
 
-    /** The start of the next one. */
+    /** The offset of the next tensor. */
     private static long sum(long bytes, long more) {
         if (more > Long.MAX_VALUE - ALIGNMENT - bytes) {
             throw new NativeException(
@@ -146,7 +146,7 @@ abstract class Staging implements AutoCloseable {
         return Objects.requireNonNull(tensors[index]);
     }
 
-    /** Copies back what the call has written. */
+    /** Copies back what the call wrote. */
     void store() {
         for (int i = 0; i < count; i++) {
             if (uses[i] != Use.READ) {
@@ -155,7 +155,7 @@ abstract class Staging implements AutoCloseable {
         }
     }
 
-    /** Keeps other memory than that of tensors open during the call. */
+    /** Keeps memory that isn't a tensor's open during the call. */
     void hold(MemorySegment segment) {
         holds.add(segment);
     }
@@ -165,7 +165,7 @@ abstract class Staging implements AutoCloseable {
         return holds;
     }
 
-    /** Forgets the call, without keeping references to the caller's memory. */
+    /** Forgets the call, including all references to the caller's memory. */
     void clear() {
         holds.clear();
         for (int i = 0; i < count; i++) {

@@ -11,7 +11,7 @@ import org.qlif.gpu.ffi.qlif.qlif_h;
 final class Status {
     private Status() {}
 
-    /** Throws unless {@code status}, which {@code function} has just returned to this thread, is success. */
+    /** Throws if {@code status}, just returned by {@code function} on this thread, is not success. */
     static void check(int status, String function) {
         if (status != qlif_h.QLIF_SUCCESS()) {
             throw failure(status, function);

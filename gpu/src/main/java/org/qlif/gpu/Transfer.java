@@ -16,7 +16,7 @@ final class Transfer implements AutoCloseable {
     private static final long HALF = 4L << 20;
 
     private final MemorySegment[] halves = {MemorySegment.NULL, MemorySegment.NULL};
-    /** Each recorded after the last copy from or to its half. */
+    /** Recorded after the last copy from or to each half. */
     private final MemorySegment[] events = {MemorySegment.NULL, MemorySegment.NULL};
 
     private int next;
@@ -74,7 +74,7 @@ final class Transfer implements AutoCloseable {
         MemorySegment.copy(halves[half], 0, to, at, Math.min(HALF, to.byteSize() - at));
     }
 
-    /** The next half, once the GPU is done with it. */
+    /** Waits until the GPU is done with the next half, and returns its number. */
     private int takeHalf() {
         int half = next;
         next ^= 1;

@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The calls that are under way, each until its work is done or a stream keeps what the work uses ({@link InFlight}). Whoever frees memory
- * ends its arena, so that no new call can use it, and waits for the calls that do.
+ * The running calls. A call ends when its work is done or a stream keeps what the work uses ({@link InFlight}). To free memory, close its
+ * arena, so that no new call can use it, then wait for the calls that do.
  */
 final class UnderWay {
     private static final List<Uses> CALLS = new ArrayList<>();
@@ -16,11 +16,11 @@ final class UnderWay {
 
     /** The memory of one call. */
     interface Uses {
-        /** Whether memory of {@code scope} is among it. It stays so until the call ends. */
+        /** Whether the call uses memory of {@code scope}. The answer must not change until the call ends. */
         boolean includes(MemorySegment.Scope scope);
     }
 
-    /** Begins a call, before it looks whether its memory is still there. */
+    /** Begins a call; must precede its check that the memory is still open. */
     static void begin(Uses call) {
         synchronized (CALLS) {
             CALLS.add(call);
@@ -34,7 +34,7 @@ final class UnderWay {
         }
     }
 
-    /** Waits for the calls that use memory of {@code scope}, which has ended. */
+    /** Waits for the calls that use memory of {@code scope}, which must be closed. */
     static void await(MemorySegment.Scope scope) {
         boolean interrupted = false;
         synchronized (CALLS) {
