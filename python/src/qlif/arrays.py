@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -92,7 +93,10 @@ def _is_elsewhere(value: Any) -> bool:
     """Whether a value says that its memory is not the host's."""
     if not hasattr(value, "__dlpack_device__"):
         return False
-    kind, _ = value.__dlpack_device__()
+    try:
+        kind, _ = value.__dlpack_device__()
+    except (BufferError, RuntimeError, TypeError, ValueError):
+        return False  # such as a deleted array; whoever asks for its memory is told why
     return int(kind) not in (_DLPACK_CPU, _DLPACK_CUDA_HOST)
 
 
@@ -126,6 +130,13 @@ def _converted(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if made.ctypes.data % dtype.itemsize != 0:
         made = made.copy()
     return made
+
+
+def _require_mutable(name: str, value: Any) -> None:
+    """Refuses arrays of JAX as results: they must not change, and DLPack as JAX speaks it doesn't say so."""
+    jax = sys.modules.get("jax")
+    if jax is not None and isinstance(value, jax.Array):
+        raise ValueError(f"{name}: got an array of JAX, which is immutable, expected an array to write to")
 
 
 def _tensor(capsule: Any) -> _DLTensor:
@@ -220,6 +231,7 @@ def lent_numbers(name: str, value: Any, device: Device, stream: int = 0) -> Arra
 
 def written_numbers(name: str, value: Any, device: Device, shape: Tuple[int, ...], stream: int = 0) -> Array:
     """As `written`, for numbers of the type that the array has."""
+    _require_mutable(name, value)
     if not device.is_host:
         array = _on_gpu(name, value, device, None, stream)
         if array.shape != shape:
@@ -247,6 +259,7 @@ def written_numbers(name: str, value: Any, device: Device, shape: Tuple[int, ...
 
 def written(name: str, value: Any, device: Device, shape: Tuple[int, ...], dtype: Any, stream: int = 0) -> Array:
     """What a call writes: an array of the caller's, of exactly this type and shape, contiguous and writable."""
+    _require_mutable(name, value)
     dtype = np.dtype(dtype)
     if not device.is_host:
         array = _on_gpu(name, value, device, dtype, stream)
