@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CUDA kernels: one thread an element, or a few, all time steps in one launch, the neuron's state in registers. They move data and know
-// no model: the arithmetic is the model's own (qlif_model.h, lif_model.h).
+// The CUDA kernels. A thread does all time steps of one or a few elements in one launch, with the neurons' state in registers. The kernels
+// move data and know no model; the arithmetic is the models' own (qlif_model.h, lif_model.h).
 //
-// Neighbouring threads are neighbouring elements, so every access to a (T, B, N) tensor is one row segment a warp. Forward threads past the
-// last element do its work again and store nothing, which keeps warps whole for the spike bits. Indices are 64 bit.
+// Neighbouring threads have neighbouring elements, so a warp's access to a (T, B, N) tensor is one segment of a row. Forward threads past the
+// last element repeat its work and store nothing, which keeps warps complete for the spike bits. Indices have 64 bits.
 //
-// A kernel that serves every call asks at every step what the call has; the usual calls have kernels that know: see Use and COMMON.
+// A kernel that serves every call has to check at every step what the call has. The usual calls have kernels of their own in which that is
+// known: see Use and COMMON.
 //
-// Written against few of CUDA's names, so that tests/emulation can run the same kernels on the host.
+// Uses few of CUDA's names, so that tests/emulation can run the same kernels on the host.
 #ifndef QLIF_CUDA_KERNELS_H
 #define QLIF_CUDA_KERNELS_H
 
@@ -24,37 +25,37 @@ namespace qlif {
 
 constexpr int FORWARD_THREADS = 64;
 
-/** Elements of a forward thread, where a call is a usual one. */
+/** Elements of a forward thread, in kernels for usual calls. */
 constexpr int FORWARD_WIDTH = 2;
 
 constexpr int BACKWARD_THREADS = 128;
 constexpr int DRAW_THREADS = 256;
 constexpr int SUM_THREADS = 256;
 
-/** Steps that the backward pass does again, keeps and walks back at a time. */
+/** Steps that the backward pass repeats, keeps and walks back at a time. */
 constexpr int GROUP = 8;
 constexpr int GROUPS = SEGMENT / GROUP;
 constexpr int HALF = GROUP / 2;
 static_assert(GROUP == 8, "the spikes of a group are a byte");
 
-/** Of a group, the steps at most whose parts wait in shared memory; and what a block may have of it without being asked for more. */
+/** Maximum number of steps of a group that are parked in shared memory; and the shared memory that a block gets by default. */
 constexpr int MOST_PARKED = 5;
 constexpr int SHARED_BYTES = 48 * 1024;
 
-/** A block of sums over rows: so many columns, each read by so many threads, so many rows at a time. */
+/** A block that sums over rows: its columns, the threads that read each column, and the rows that they read at a time. */
 constexpr int ROW_COLUMNS = 32;
 constexpr int ROW_LINES = 8;
 constexpr int ROW_TILE = 128;
 
-/** The levels of a tree of blocks: more rows fill no memory. */
+/** The levels of a tree of blocks: enough for more rows than fit any memory. */
 constexpr int TREE_LEVELS = 40;
 
-/** Values that a sum over neurons has under way. */
+/** Values that a sum over neurons loads at a time. */
 constexpr int SUM_AHEAD = 8;
 
 static_assert(ROW_TILE % BLOCK_ROWS == 0 && ROW_TILE / BLOCK_ROWS <= ROW_LINES, "a line adds a block");
 
-/** Steps whose spikes are in one word of a tape. */
+/** Steps whose spikes share a word of a tape. */
 constexpr int WORD = 32;
 
 /** A tape in device memory. */
@@ -64,7 +65,7 @@ struct CudaTapeView {
   float *checkpoints;  // (count, state variables, elements): number c is the state before step SEGMENT * (c + 1)
 };
 
-/** ForwardArgs, with its names, as far as kernels of a model read it. */
+/** The part of ForwardArgs that a model's kernels read, with the same names. */
 template <class Model>
 struct CudaArgs {
   int64_t steps;
@@ -91,7 +92,7 @@ struct CudaArgs {
   float *traces[Model::TRACES];
 };
 
-/** Number `at` of an array. ONCE: whether it is read once. */
+/** The number at index `at` of an array. ONCE: whether it is read only once. */
 template <bool ONCE>
 QLIF_DEVICE_FN float load(GivenNumbers numbers, int64_t at) {
   float x;
@@ -112,10 +113,10 @@ QLIF_DEVICE_FN void store(TakenNumbers numbers, int64_t at, float x) {
 
 QLIF_FN GivenNumbers givenOf(TakenNumbers numbers) { return GivenNumbers{numbers.data, numbers.type}; }
 
-/** Blocks of wires, each with a key of its own. */
+/** Number of blocks of wires, each with its own key. */
 constexpr int WIRE_BLOCKS = MAX_WIRES / 2 + 1;
 
-/** The key of a block of wires; the first is that of the call. */
+/** The key of a block of wires; that of the first block is the call's seed. */
 QLIF_FN uint64_t wireBlockKey(uint64_t seed, int block) { return block == 0 ? seed : wireKey(seed, (uint32_t)block); }
 
 template <class Model>
@@ -124,11 +125,11 @@ struct CudaForward {
   typename Model::Constants constants;
   CudaArgs<Model> args;
   int64_t elements;  // more than 0
-  CudaTapeView tape;  // bits is null: none
-  int32_t wires;      // uniforms a step draws
+  CudaTapeView tape;  // bits is null if there is none
+  int32_t wires;      // uniforms per step
   bool drawsUniforms;
   bool drawsNormals;
-  bool traces;  // whether any is asked for
+  bool traces;  // whether the caller wants any
   uint64_t seed;
   RoundKeys rounds;  // of the seed
 };
@@ -142,7 +143,7 @@ struct CudaBackward {
   const float *gradFinalState[Model::VARIABLES];
   TakenNumbers gradInput;
   float *gradInitialState[Model::VARIABLES];
-  float *sums;             // (PARAMETERS + 1, elements): sums over time, the last row the modulation's
+  float *sums;             // (PARAMETERS + 1, elements): sums over time; the last row is the modulation's
   float *modulationSteps;  // (T, elements), or null
 };
 
@@ -153,15 +154,15 @@ struct SumJob {
   int64_t rows;
   int64_t neurons;
   bool overNeurons;
-  float *partial;  // (groups, blocks of rows): the blocks' sums over neurons; null where there is one block
-  float *result;   // null: no job
+  float *partial;  // (groups, blocks of rows): the blocks' sums over neurons; null if there is only one block
+  float *result;   // null if there is no job
 };
 
 struct SumJobs {
   SumJob jobs[QLIF_MAX_PARAMETERS];
 };
 
-/** A neuron's parameters as they were given. */
+/** Loads a neuron's parameters as given. */
 template <class Model>
 QLIF_FN void loadParameters(float (&given)[Model::PARAMETERS], const CudaArgs<Model> &args, int64_t n) {
 #pragma unroll
@@ -170,7 +171,7 @@ QLIF_FN void loadParameters(float (&given)[Model::PARAMETERS], const CudaArgs<Mo
   }
 }
 
-/** A product of 64 bits, as one instruction. */
+/** A 64-bit product, in one instruction. */
 QLIF_DEVICE_FN int64_t multiplyWide(int32_t a, int32_t b) {
 #if defined(__CUDA_ARCH__)
   int64_t product;
@@ -194,7 +195,7 @@ QLIF_FN typename Model::State loadInitialState(const CudaArgs<Model> &args, int6
   return state;
 }
 
-/** The state whose variables stand `stride` apart. */
+/** Loads a state whose variables are `stride` apart. */
 template <class Model>
 QLIF_FN typename Model::State loadState(const float *from, int64_t stride) {
   typename Model::State state;
@@ -212,14 +213,14 @@ QLIF_FN void storeState(const State &state, float *const *to, int64_t element) {
   State::each(state, [&](Variable variable, float x) { to[variable.number][element] = x; });
 }
 
-/** Under which number element (b, n) draws, modulo 2^64. */
+/** The number with which element (b, n) draws, modulo 2^64. */
 template <class Model>
 QLIF_FN uint64_t elementNumber(const CudaArgs<Model> &args, int64_t b, int64_t n) {
   return args.row_index != nullptr ? args.row_index[b] * (uint64_t)args.neurons + (uint64_t)n
                                    : (uint64_t)(args.element_offset + (b * args.neurons + n));
 }
 
-/** Where in the stream a call begins, and under which key it draws: as its arguments say, which cost no register. */
+/** Where in the stream a call begins, and the key with which it draws. Both are read from the arguments, which takes no registers. */
 template <class Model>
 struct GivenOrigin {
   const CudaForward<Model> &call;
@@ -232,19 +233,19 @@ struct GivenOrigin {
   QLIF_FN Key wireKey(int block) const { return Key{wireBlockKey(call.seed, block)}; }
 };
 
-/** The same where the key may be in the device's memory. It is read once; its words of the rounds are made at each draw. */
+/** The same if the key may be in the device's memory. The key is read once; its round keys are computed at each draw. */
 struct ReadOrigin {
   int64_t first;
   uint32_t streamNumber;
   Key key;
-  const uint64_t *wires;  // null: not asked for
+  const uint64_t *wires;  // null if not needed
 
   template <class Model>
   QLIF_FN ReadOrigin(const CudaForward<Model> &call, const uint64_t *wires)
       : first(call.args.first_step), streamNumber(call.args.stream), key{call.seed}, wires(wires) {
     if (call.args.key != nullptr) {
       const qlif_draw_key read = *call.args.key;
-      // Where the counter of the draws ends.
+      // The range of the draws' step counter.
       constexpr uint64_t STEPS = (uint64_t)1 << 33;
       first = (int64_t)(((uint64_t)read.first_step + (uint64_t)first) & (STEPS - 1));
       streamNumber += read.stream;
@@ -258,7 +259,7 @@ struct ReadOrigin {
   QLIF_FN Key wireKey(int block) const { return Key{wires[block]}; }
 };
 
-/** All threads of a block: the keys of blocks of wires. */
+/** Computes the keys of blocks of wires; all threads of a block call this together. */
 template <class Model>
 QLIF_DEVICE_FN void shareWires(uint64_t (&wires)[WIRE_BLOCKS], const CudaForward<Model> &call) {
   const uint64_t seed = call.args.key != nullptr ? call.args.key->seed : call.seed;
@@ -269,12 +270,12 @@ QLIF_DEVICE_FN void shareWires(uint64_t (&wires)[WIRE_BLOCKS], const CudaForward
   __syncthreads();
 }
 
-/** The numbers that are drawn for two steps of an element: one call of the generator. */
+/** The numbers drawn for two steps of an element, by one call of the generator. */
 struct Draws {
   float evenUniform, oddUniform;
   float evenNormal, oddNormal;
 
-  /** Makes the numbers of a step, and of the other of its pair, ready. */
+  /** Draws the numbers of a step and of the other step of its pair. */
   template <class Origin>
   QLIF_FN void at(const Origin &origin, int64_t step, bool normals, uint64_t number) {
     const Words words = philox(number, (uint64_t)step, origin.stream(), origin.keys());
@@ -290,7 +291,7 @@ struct Draws {
   QLIF_FN float normalAt(bool odd) const { return odd ? oddNormal : evenNormal; }
 };
 
-/** The uniforms of one step of one element, drawn or given; asked for wire by wire, in order. */
+/** The uniforms of one step of one element, drawn or given; read wire by wire, in order. */
 template <class Model, class Origin>
 struct StepUniforms {
   const CudaForward<Model> &call;
@@ -321,7 +322,7 @@ struct StepUniforms {
   }
 };
 
-/** M from the external modulation, where one is given. */
+/** Sets M from the external modulation, if there is one. */
 template <class Model, class Neuron>
 QLIF_FN void modulate(Neuron &neuron, typename Model::Step &x, const CudaForward<Model> &call, int64_t t, int64_t offset) {
   if constexpr (Model::MODULATED) {
@@ -343,8 +344,8 @@ QLIF_FN void writeTraces(const Neuron &neuron, const typename Model::Step &x, fl
 // ---------------------------------------------------------------- forward
 
 /**
- * What of a call is known when its kernel is compiled: nothing, or that it draws its own numbers and has no modulation, no traces and no
- * outputs but those named.
+ * What is known about a call when its kernel is compiled: nothing (ANY), or that it draws its own numbers and has no modulation, no traces
+ * and no outputs but those named.
  */
 enum class Use { ANY, BYTES, VALUES, TAPED_BYTES, TAPED_VALUES };
 constexpr int USES = 5;
@@ -356,9 +357,9 @@ QLIF_FN constexpr bool drawsAny(Options on) {
 }
 
 /**
- * The elements of a forward thread on their way through the steps. They are FORWARD_THREADS apart: an access is a row segment a warp.
- * TYPE: of the input, of spike values and of the tape's V', unless ANY.
- * KEYED: the key may be in the device's memory, which is no question where a step draws nothing, nor in a kernel of any call.
+ * A forward thread: takes its elements through the steps. They are FORWARD_THREADS apart, so that a warp accesses one segment of a row.
+ * TYPE: the type of the input, of spike values and of the tape's V', unless ANY.
+ * KEYED: whether the key may be in the device's memory. Irrelevant if a step draws nothing; a kernel for any call always allows for it.
  */
 template <class Model, class S, int TYPE, Use USE, bool KEYED>
 struct ForwardThread {
@@ -374,24 +375,24 @@ struct ForwardThread {
 
   using Origin = std::conditional_t<ANY || KEYED || !drawsAny(S::possible()), ReadOrigin, GivenOrigin<Model>>;
 
-  /** Of numbers as they are read and written; where ANY, they are float32 once they are read. */
+  /** The type of numbers as they are read and written. If ANY, they are converted to float32 when they are read. */
   using Type = typename TypeOf<ANY ? QLIF_TYPE_F32 : TYPE>::Type;
   using Word = typename Type::Word;
 
   const CudaForward<Model> &call;
   const CudaArgs<Model> &args;
   const Origin origin;
-  const int64_t first;  // the element that the first lane counts as, past the last one too
+  const int64_t first;  // the nominal element of the first lane, which may be past the last one
   Neuron neurons[FORWARD_WIDTH];
   bool active[WIDTH];      // whether there is such an element
   int64_t element[WIDTH];  // the element, or the last one
   int64_t modulationOffset[WIDTH];
-  uint64_t number[WIDTH];  // under which it draws, where ANY
+  uint64_t number[WIDTH];  // with which the element draws, if ANY
   Draws draws[WIDTH];
   uint32_t word[WIDTH];    // the spikes since the tape's last word, the latest in the lowest bit
-  Word input[2][WIDTH];    // of the next step and the one after it: widened late, since to use what is loaded is to wait for it
+  Word input[2][WIDTH];    // of the next two steps: widened late, since using a loaded value waits for it
   GivenNumbers nextInput;  // of the step after those
-  // Of the next step and the first lane; V' and values unless ANY.
+  // For the first lane at the next step; V' and values unless ANY.
   int64_t index;           // in (T, elements)
   Word *voltage;
   uint8_t *byte;
@@ -421,10 +422,10 @@ struct ForwardThread {
     fetch(1, args.steps > 1);
   }
 
-  /** An array as it is given, whose type is known unless ANY. */
+  /** The array, with its type known at compile time unless ANY. */
   QLIF_DEVICE_FN static GivenNumbers known(GivenNumbers numbers) { return ANY ? numbers : GivenNumbers{numbers.data, TYPE}; }
 
-  /** The place so many numbers further on. */
+  /** The address `count` numbers further on. */
   QLIF_DEVICE_FN static const void *further(GivenNumbers numbers, int64_t count) {
     return (const char *)numbers.data + count * sizeOfType(known(numbers).type);
   }
@@ -435,10 +436,10 @@ struct ForwardThread {
   QLIF_DEVICE_FN bool drawsUniforms() const { return ANY ? call.drawsUniforms : on().drawsUniforms(); }
   QLIF_DEVICE_FN bool drawsNormals() const { return ANY ? call.drawsNormals : on().drawsNormals(); }
 
-  /** Under which number a lane draws, which stands for this element. */
+  /** The number with which lane `i`, nominally this element, draws. */
   QLIF_DEVICE_FN uint64_t numberOf(int i, int64_t element) const { return ANY ? number[i] : (uint64_t)(args.element_offset + element); }
 
-  /** The input of the next step that has not been fetched, if there is one. */
+  /** Loads the input of the next step not loaded yet, if there is one. */
   QLIF_DEVICE_FN void fetch(int slot, bool is) {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
@@ -453,7 +454,7 @@ struct ForwardThread {
     nextInput.data = further(nextInput, call.elements);
   }
 
-  /** Makes the numbers of a step, and of the odd one after it, ready. */
+  /** Draws the numbers of a step and of the odd one after it. */
   QLIF_DEVICE_FN void draw(int64_t step) {
     if (drawsUniforms() || drawsNormals()) {
 #pragma unroll
@@ -545,7 +546,7 @@ struct ForwardThread {
     }
   }
 
-  /** Puts the state before step t on the tape. */
+  /** Stores the state before step t on the tape. */
   QLIF_DEVICE_FN void keepState(int64_t t) {
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
@@ -556,7 +557,7 @@ struct ForwardThread {
     }
   }
 
-  /** Puts the spikes of the steps before t that are in no word yet on the tape. */
+  /** Stores the spikes of those steps before t that are not on the tape yet. */
   QLIF_DEVICE_FN void keepWord(int64_t t) {
     const int64_t row = (t - 1) / WORD;
 #pragma unroll
@@ -567,7 +568,7 @@ struct ForwardThread {
     }
   }
 
-  /** Steps t to t + count, between which nothing but steps happens. */
+  /** Does steps t to t + count, between which nothing else happens. */
   QLIF_DEVICE_FN void stretch(int64_t t, int count) {
     int readable = (int)(args.steps - t < 2 * SEGMENT ? args.steps - t : 2 * SEGMENT);
     bool odd = ((origin.firstStep() + t) & 1) != 0;
@@ -642,7 +643,7 @@ struct ForwardThread {
   }
 };
 
-/** As forwardBlocks, for a kernel of any call: where the compiler, left alone, takes so few registers that it spills. */
+/** forwardBlocks() for Use::ANY: set where the compiler's own choice would be so few registers that it spills. */
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
 constexpr int ANY_BLOCKS = 12;
 #elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
@@ -652,8 +653,8 @@ constexpr int ANY_BLOCKS = 0;
 #endif
 
 /**
- * Blocks that a multiprocessor is to hold, which says how many registers a thread may have; 0 leaves it to the compiler. With a tape it would
- * spill to hold 12.
+ * Minimum number of blocks per multiprocessor, which limits the registers of a thread; 0 leaves the choice to the compiler. With a tape, 12
+ * would spill.
  */
 constexpr int forwardBlocks(Use use) {
   return use == Use::TAPED_BYTES || use == Use::TAPED_VALUES ? 10 : use == Use::ANY ? ANY_BLOCKS : 0;
@@ -664,7 +665,7 @@ __global__ void __launch_bounds__(FORWARD_THREADS, forwardBlocks(USE)) forwardKe
   using Thread = ForwardThread<Model, S, TYPE, USE, KEYED>;
   const int64_t first = (int64_t)blockIdx.x * (FORWARD_THREADS * Thread::WIDTH) + threadIdx.x;
   if constexpr (S::FIXED) {
-    // One wire, whose key is that of the call.
+    // There is only one wire; its key is the call's.
     Thread thread(call, S(call.options), first, nullptr);
     thread.run();
   } else {
@@ -677,22 +678,22 @@ __global__ void __launch_bounds__(FORWARD_THREADS, forwardBlocks(USE)) forwardKe
 
 // ---------------------------------------------------------------- backward
 
-// A segment of SEGMENT steps goes in two levels. First its steps are done again from the tape's checkpoint, and the state before every
-// GROUP-th is saved in shared memory. Then, from the last group to the first, the group's steps are done once more, keeping what the
-// adjoint needs, and walked back. With the tape's V' and spikes the first level reads little but spikes, since no state but V depends on
+// A segment of SEGMENT steps is processed in two levels. First, its steps are repeated from the tape's checkpoint, and the state before every
+// group of GROUP steps is saved in shared memory. Then, from the last group to the first, the group's steps are repeated once more, keeping
+// what the adjoint needs, and walked back. If the tape has V' and spikes, the first level reads little but spikes, since only V depends on
 // the input.
 //
-// Groups begin with the segment, and the last may be partial. What happens every 64 steps happens within one, unless the call's first step
+// Groups are aligned with the segment, and the last may be partial. Flushes, every 64 steps, fall within a group unless the call's first step
 // is a multiple of GROUP.
 
-/** What doing a group again reads of the caller's memory and the tape, as it is there: to widen what is loaded is to wait for it. */
+/** What repeating a group reads from the caller's memory and the tape, not widened yet: widening a loaded value waits for it. */
 template <class Word>
 struct Rows {
   Word input[GROUP];
   Word voltage[GROUP];
 };
 
-/** Of a state, the variables that a step changes, which are saved; each in a line of its own. */
+/** The variables of a state that a step changes, which are saved, each in its own line. */
 template <class Model, class S>
 struct SavedState {
   QLIF_FN static constexpr bool has(int variable) { return Model::State::changes(S::possible(), variable); }
@@ -709,9 +710,9 @@ struct SavedState {
 };
 
 /**
- * An element on its way back through the steps. COMMON: all arrays are of the one TYPE, there is a gradient of the spike values and none of
- * the potentials, that of the input is asked for, there is no modulation, and nothing is drawn again. Then a group is unrolled, and its rows
- * are read while the one after it is walked back.
+ * A backward thread: takes its element back through the steps. COMMON: all arrays have the same TYPE, there is a gradient of the spike values
+ * and none of the potentials, the caller wants the input's, there is no modulation, and nothing is drawn again. Then groups are unrolled, and
+ * the rows of a group are loaded while the group after it is walked back.
  */
 template <class Model, class S, int TYPE, bool VOLTAGE, bool COMMON>
 struct BackwardThread {
@@ -722,20 +723,21 @@ struct BackwardThread {
   using Kept = typename Model::Kept;
   using Saved = SavedState<Model, S>;
 
-  // Where COMMON.
+  // Used if COMMON.
   using Type = typename TypeOf<TYPE>::Type;
   using Word = typename Type::Word;
 
-  // A step of many options keeps more than registers hold: the first of a group are parked in shared memory, as far as there is room.
+  // With many options, a step keeps more than fits in registers: the first steps of a group are parked in shared memory, as far as there is
+  // room.
   static constexpr bool PARKS = COMMON && VOLTAGE;
   static constexpr int SAVED = COMMON ? GROUPS - 1 : GROUPS;
   static constexpr int LINE = BACKWARD_THREADS * sizeof(float);
   static constexpr int ROOM = (SHARED_BYTES - GROUPS * BACKWARD_THREADS - SAVED * Saved::LINES * LINE) / (Model::KEPT * LINE);
   static constexpr int PARKED = !PARKS ? 0 : ROOM < MOST_PARKED ? ROOM : MOST_PARKED;
 
-  /** What a block has in shared memory. Each thread reads and writes its own column only. */
+  /** A block's shared memory. Each thread reads and writes only its own column. */
   struct Shared {
-    uint8_t spikes[GROUPS][BACKWARD_THREADS];  // of the segment, a group's first in the highest bit
+    uint8_t spikes[GROUPS][BACKWARD_THREADS];  // of the segment; a group's first step in the highest bit
     float saved[SAVED][Saved::LINES][BACKWARD_THREADS];
     float parked[PARKS ? PARKED : 1][PARKS ? Model::KEPT : 1][PARKS ? BACKWARD_THREADS : 1];
   };
@@ -746,11 +748,11 @@ struct BackwardThread {
   const ReadOrigin origin;
   const int64_t elements;
   const int64_t element;
-  const int32_t stride;  // bytes from a row to the next, where COMMON says that 31 bits hold them
+  const int32_t stride;  // bytes from a row to the next; valid if COMMON, which implies that they fit 31 bits
   Shared &shared;
   const int column;
   int64_t modulationOffset;
-  uint64_t number;  // under which it draws
+  uint64_t number;  // with which the element draws
   Neuron neuron;
   State adj;
   Parameters grad;
@@ -774,29 +776,32 @@ struct BackwardThread {
     });
   }
 
-  /** As if it were another in each thread, which threadIdx.y, always 0, makes the compiler believe: see after(). */
+  /** Adds threadIdx.y, which is always 0, so that the compiler can't tell that the stride is the same in all threads: see after(). */
   QLIF_DEVICE_FN static int32_t strideOf(int64_t elements) { return (int32_t)(elements * sizeof(Word)) + (int32_t)threadIdx.y; }
 
   QLIF_DEVICE_FN typename Model::Options on() const { return neuron.on(); }
 
-  /** This element's value of step t among (T, elements) values. */
+  /** This element's value at step t among (T, elements) values. */
   template <class T>
   QLIF_DEVICE_FN T *at(T *values, int64_t t) const {
     return values + t * elements + element;
   }
 
-  /** An array of which the type is known in a common call. */
+  /** The array, with its type known at compile time if COMMON. */
   template <class Numbers>
   QLIF_DEVICE_FN static Numbers known(Numbers numbers) {
     return COMMON ? Numbers{numbers.data, TYPE} : numbers;
   }
 
-  /** The number of this element's value of step t among (T, elements) values. */
+  /** The index of this element's value at step t among (T, elements) values. */
   QLIF_DEVICE_FN int64_t numberAt(int64_t t) const { return t * elements + element; }
 
   QLIF_DEVICE_FN float inputAt(int64_t t) const { return load<false>(known(args.input), numberAt(t)); }
 
-  /** The value so many steps of `stride` bytes after one: one multiply-add, where the compiler would make a chain of additions of it. */
+  /**
+   * The value `count` times `stride` bytes after `value`: one multiply-add, which the compiler would otherwise turn into a chain of
+   * additions.
+   */
   template <class T>
   QLIF_DEVICE_FN static T *after(T *value, int count, int32_t stride) {
     return (T *)((char *)value + multiplyWide(count, stride));
@@ -804,7 +809,7 @@ struct BackwardThread {
 
   // ---------------------------------------------------------------- single steps
 
-  /** Does step t again. fresh: the one before it was not done. */
+  /** Repeats step t. fresh: whether the step before it was not repeated. */
   QLIF_DEVICE_FN void again(Step &x, int64_t t, float input, float voltage, bool fresh, bool fired) {
     if (!COMMON) {
       modulate(neuron, x, forward, t, modulationOffset);
@@ -824,7 +829,7 @@ struct BackwardThread {
     neuron.replay(x, fired);
   }
 
-  /** Walks step t back, and gives the gradient of its input. */
+  /** Walks step t back. Returns the gradient of its input. */
   QLIF_DEVICE_FN float back(int64_t t, const Kept &kept, float vPre, float input, float gradY, bool fired) {
     Step x;
     if (!COMMON) {
@@ -888,21 +893,21 @@ struct BackwardThread {
     return kept;
   }
 
-  // ---------------------------------------------------------------- whole groups, where COMMON
+  // ---------------------------------------------------------------- whole groups, if COMMON
 
-  /** Where the rows of a group are read: those of its steps are so many bytes apart, which is 0 where there is no group. */
+  /** Where to read the rows of a group, and the bytes between those of two steps: 0 if there is no group. */
   struct Source {
-    int64_t offset;  // in bytes, of this element at the first step among (T, elements) values
+    int64_t offset;  // of this element's value at the first step among (T, elements) values, in bytes
     int32_t stride;
   };
 
-  /** Of step t. */
+  /** The offset of step t. */
   QLIF_DEVICE_FN int64_t offsetOf(int64_t t) const { return (t * elements + element) * (int64_t)sizeof(Word); }
 
-  /** From the first step of a group to that of the next. */
+  /** Bytes from the first step of a group to that of the next. */
   QLIF_DEVICE_FN int64_t groupBytes() const { return multiplyWide(GROUP, stride); }
 
-  /** The group there, or none: then that of `other` is read, since a condition would cost more. */
+  /** The group at `offset` if `is`. If there is none, `other` is read instead, since a condition would cost more. */
   QLIF_DEVICE_FN Source sourceAt(int64_t offset, bool is, int64_t other) const {
     return Source{is ? offset : other, is ? stride : 0};
   }
@@ -913,7 +918,7 @@ struct BackwardThread {
     return (T *)((uintptr_t)values + (uintptr_t)offset);
   }
 
-  // A wait for one load is a wait for all that were begun since, so loads come in batches.
+  // Waiting for one load also waits for all loads issued since, so loads are issued in batches.
 
   template <int STEPS>
   QLIF_DEVICE_FN void fetchForward(Rows<Word> &rows, const Source &from) const {
@@ -929,8 +934,8 @@ struct BackwardThread {
   }
 
   /**
-   * Of a group that is done again only for the state after it: V' where there is one, else the input. The compiler leaves out what of V' no
-   * state needs.
+   * Loads the rows of a group that is repeated only for the state after it: V' if the tape has it, else the input. The compiler drops loads
+   * of V' that no state depends on.
    */
   QLIF_DEVICE_FN void fetchReplay(Word (&row)[GROUP], const Source &from) const {
     const Word *values = moved((const Word *)(VOLTAGE ? forward.tape.voltages.data : args.input.data), from.offset);
@@ -949,7 +954,7 @@ struct BackwardThread {
     }
   }
 
-  /** Does a group again. Meanwhile its row becomes that of the next. */
+  /** Repeats a group, and replaces its row by the next group's meanwhile. */
   QLIF_DEVICE_FN void replayGroup(Word (&row)[GROUP], uint32_t fired, const Source &following) {
     Word next[GROUP];
     fetchReplay(next, following);
@@ -965,10 +970,10 @@ struct BackwardThread {
     }
   }
 
-  /** Walks a group of STEPS steps back. Meanwhile its rows become those of the group before. */
+  /** Walks a group of STEPS steps back, and replaces its rows by those of the group before it meanwhile. */
   template <int STEPS>
   QLIF_DEVICE_FN void walkGroup(int64_t offset, Rows<Word> &rows, Word (&gradY)[GROUP], uint32_t fired, const Source &before) {
-    // In registers stays as much as of a whole group.
+    // As many steps stay in registers as in a whole group.
     constexpr int parkedHere = PARKED - (GROUP - STEPS);
     Kept kept[STEPS];
     float vPre[STEPS];
@@ -994,7 +999,7 @@ struct BackwardThread {
       const float gradient =
           back(0, kept[slot], vPre[slot], Type::widen(rows.input[slot]), Type::widen(gradY[slot]), spike(fired, slot));
       *after(gradInput, slot, stride) = Type::narrow(gradient);
-      // When more than half of what is kept is used up, there is room for it.
+      // Once half of what was kept has been used, there are registers for these.
       if (slot == STEPS / 2 - 1) {
         fetchForward<GROUP>(next, before);
         fetchGradients<GROUP>(nextGradY, before);
@@ -1019,7 +1024,7 @@ struct BackwardThread {
 
   QLIF_DEVICE_FN float voltageAt(int64_t t) const { return VOLTAGE ? load<false>(known(givenOf(forward.tape.voltages)), numberAt(t)) : 0.0f; }
 
-  /** Does a group that begins with step t again. Before slot `flushed` states are flushed. */
+  /** Repeats a group that begins with step t. States are flushed before slot `flushed`. */
   QLIF_DEVICE_FN void replaySteps(int64_t t, int flushed, uint32_t fired) {
 #pragma unroll 1
     for (int slot = 0; slot < GROUP; slot++) {
@@ -1031,9 +1036,9 @@ struct BackwardThread {
     }
   }
 
-  /** Walks a group of so many steps that begins with step t back. */
+  /** Walks a group of `count` steps that begins with step t back. */
   QLIF_DEVICE_FN void walkSteps(int64_t t, int count, int flushed, uint32_t fired) {
-    // Of a type of its own: the compiler would take this array and walkGroup's for one, and leave those in memory, too.
+    // A separate type: otherwise the compiler would merge this array with walkGroup's, and keep that in memory, too.
     struct Again {
       Kept kept;
       float vPre;
@@ -1065,7 +1070,7 @@ struct BackwardThread {
 
   // ---------------------------------------------------------------- segments
 
-  /** The slot of a group before which states are flushed, past the group if there is none. first: of the segment, its step in a period. */
+  /** The slot of a group before which states are flushed, or one past the group. first: the segment's first step within a flush period. */
   QLIF_DEVICE_FN static int flushedIn(int group, int first) {
     const int step = (first + group * GROUP) % FLUSH_PERIOD;
     return step == 0 ? 0 : FLUSH_PERIOD - step;
@@ -1085,7 +1090,7 @@ struct BackwardThread {
                                     forward.tape.checkpoints + (begin / SEGMENT - 1) * Model::VARIABLES * elements + element, elements);
   }
 
-  /** first: of the segment, its step in a period. */
+  /** first: the segment's first step within a flush period. */
   QLIF_DEVICE_FN void segmentBySteps(int64_t begin, int length, int first) {
     beginSegment(begin, length);
     const int last = (length - 1) / GROUP;
@@ -1103,13 +1108,13 @@ struct BackwardThread {
     }
   }
 
-  /** The same where states are flushed before one of the segment's groups and not within any. */
+  /** The same if states are flushed only between groups. flushed: the group before which they are. */
   QLIF_DEVICE_FN void segmentByGroups(int64_t begin, int length, int flushed) {
     const int whole = length / GROUP;
     const int rest = length % GROUP;
     const int replayed = rest > 0 ? whole : whole - 1;
     const int64_t groupBytes = multiplyWide(GROUP, stride);
-    int64_t offset = offsetOf(begin);  // of the group
+    int64_t offset = offsetOf(begin);  // of the current group
     Word row[GROUP];
     Rows<Word> rows;
     Word gradY[GROUP];
@@ -1143,7 +1148,7 @@ struct BackwardThread {
         flushState(neuron.state);
       }
       if (PARKS) {
-        // The code is longer than the instruction cache: warps that go through it together share what is read of it.
+        // The code doesn't fit the instruction cache. Warps that run through it together share what is fetched.
         __syncthreads();
       }
       walkGroup<GROUP>(offset, rows, gradY, spikesOf(group), sourceAt(offset - groupBytes, group > 0, offset));
@@ -1154,7 +1159,7 @@ struct BackwardThread {
     }
   }
 
-  /** Walks the steps of a segment that fill no group back. Afterwards the rows are those of the group before. */
+  /** Walks the last, partial group of a segment back. Afterwards the rows are those of the group before it. */
   QLIF_DEVICE_FN void walkRest(
       int64_t t, int count, bool flushes, uint32_t fired, Rows<Word> &rows, Word (&gradY)[GROUP], const Source &before) {
     if (flushes) {
@@ -1179,7 +1184,7 @@ struct BackwardThread {
     const int first = (int)(origin.firstStep() % FLUSH_PERIOD);
     static_assert(SEGMENT % FLUSH_PERIOD == 0, "all segments begin at the same step of a period");
     int length = (int)((args.steps - 1) % SEGMENT) + 1;
-    // Narrow, since registers are few.
+    // 32 bits, to save registers.
 #pragma unroll 1
     for (int segment = (int)((args.steps - 1) / SEGMENT); segment >= 0; segment--) {
       const int64_t begin = (int64_t)segment * SEGMENT;
@@ -1198,13 +1203,13 @@ struct BackwardThread {
       call.sums[Model::PARAMETERS * elements + element] = modulationSum;
     }
     if (call.gradInitialState[0] != nullptr) {
-      // What carries no gradient has an adjoint of 0.
+      // Variables that carry no gradient have an adjoint of 0.
       storeState(adj, call.gradInitialState, element);
     }
   }
 };
 
-/** Blocks that a multiprocessor is to hold, which says how many registers a thread may have: 128, or 96 where steps are short. */
+/** Minimum number of blocks per multiprocessor, which limits a thread to 128 registers, or to 96 if steps are short. */
 constexpr int backwardBlocks(bool voltage, bool common) { return !common ? 1 : voltage ? 4 : 5; }
 
 template <class Model, class S, int TYPE, bool VOLTAGE, bool COMMON>
@@ -1221,7 +1226,7 @@ __global__ void __launch_bounds__(BACKWARD_THREADS, backwardBlocks(VOLTAGE, COMM
 
 // ---------------------------------------------------------------- sums, in the fixed order of docs/numerics.md
 
-/** The sum of so many values, `stride` apart, one after another; SUM_AHEAD of them are under way at a time. */
+/** The sum of `count` values, `stride` apart, in order. Loads SUM_AHEAD values at a time. */
 QLIF_DEVICE_FN double addInOrder(const float *values, int64_t count, int64_t stride) {
   double sum = 0;
 #pragma unroll 1
@@ -1231,7 +1236,7 @@ QLIF_DEVICE_FN double addInOrder(const float *values, int64_t count, int64_t str
     for (int i = 0; i < SUM_AHEAD; i++) {
       ahead[i] = done + i < count ? __ldg(values + (done + i) * stride) : 0.0f;
     }
-    // A sum that began with +0 is never -0, so that adding a 0 past the last value changes nothing.
+    // A sum that starts with +0 is never -0, so adding zeros past the last value changes nothing.
 #pragma unroll
     for (int i = 0; i < SUM_AHEAD; i++) {
       sum += (double)ahead[i];
@@ -1241,13 +1246,13 @@ QLIF_DEVICE_FN double addInOrder(const float *values, int64_t count, int64_t str
 }
 
 /**
- * Over the rows of the batch, for each neuron: one column of a block a group and neuron, in grid y a job. All threads read, so that a tile
- * of rows is under way at once; the first of a column add a block of rows each, and the first of all adds the blocks.
+ * Sums over the rows of the batch, for each neuron. A column of a thread block has one group and neuron; grid y is the job. All threads load,
+ * so that a tile of rows is in flight at once; the first threads of a column each add a block of rows, and the very first adds the blocks.
  */
 static __global__ void __launch_bounds__(ROW_COLUMNS *ROW_LINES) sumRowsKernel(const __grid_constant__ SumJobs jobs) {
   __shared__ float tile[ROW_TILE][ROW_COLUMNS];
   __shared__ float blocks[ROW_TILE / BLOCK_ROWS][ROW_COLUMNS];
-  // The sum of the last subtree of 2^level blocks.
+  // By level, the sum of the latest subtree of 2^level blocks.
   __shared__ float subtrees[TREE_LEVELS][ROW_COLUMNS];
   const SumJob &job = jobs.jobs[blockIdx.y];
   if (job.result == nullptr || job.overNeurons) {
@@ -1276,7 +1281,7 @@ static __global__ void __launch_bounds__(ROW_COLUMNS *ROW_LINES) sumRowsKernel(c
     __syncthreads();
     if (line * BLOCK_ROWS < count) {
       double sum = 0;
-      // Past the last row are zeros, which change no sum that began with +0.
+      // Rows past the last one are zeros, which don't change a sum that starts with +0.
 #pragma unroll 16
       for (int row = 0; row < BLOCK_ROWS; row++) {
         sum += (double)tile[line * BLOCK_ROWS + row][column];
@@ -1287,7 +1292,7 @@ static __global__ void __launch_bounds__(ROW_COLUMNS *ROW_LINES) sumRowsKernel(c
     if (line > 0) {
       continue;
     }
-    // A binary counter of subtrees.
+    // Works like a binary counter: the bits of `added` tell which subtrees exist.
     for (int block = 0; block * BLOCK_ROWS < count; block++) {
       float sum = blocks[block][column];
       int level = 0;
@@ -1313,8 +1318,8 @@ static __global__ void __launch_bounds__(ROW_COLUMNS *ROW_LINES) sumRowsKernel(c
 }
 
 /**
- * Over the rows of a block and over neurons: a block of threads each, in grid y a job. Thread i adds neurons i, i + 256, ..., each of them
- * over the rows, and then the threads by halving.
+ * Sums over the rows of a block and over neurons, with a thread block for each block of rows; grid y is the job. Thread i adds neurons i, i +
+ * 256, ..., each over the rows; then the threads' sums are added by halving.
  */
 static __global__ void __launch_bounds__(SUM_THREADS) sumNeuronsKernel(const __grid_constant__ SumJobs jobs) {
   __shared__ double lanes[SUM_THREADS];
@@ -1350,7 +1355,10 @@ static __global__ void __launch_bounds__(SUM_THREADS) sumNeuronsKernel(const __g
   }
 }
 
-/** Over the blocks of a group: a block of threads each, in grid y a job. Neighbours add up in place, then neighbours of those. */
+/**
+ * Sums over the blocks of a group, with a thread block for each group; grid y is the job. Adds neighbours in place, then those sums'
+ * neighbours.
+ */
 static __global__ void __launch_bounds__(SUM_THREADS) sumBlocksKernel(const __grid_constant__ SumJobs jobs) {
   const SumJob &job = jobs.jobs[blockIdx.y];
   const int64_t group = blockIdx.x;
@@ -1381,7 +1389,7 @@ struct CudaDraw {
   uint64_t wires[WIRE_BLOCKS];  // keys
 };
 
-/** One thread an element and pair of steps. */
+/** A thread for each element and pair of steps. */
 static __global__ void __launch_bounds__(DRAW_THREADS) drawKernel(const __grid_constant__ CudaDraw call) {
   const DrawArgs &args = call.args;
   const int64_t index = (int64_t)blockIdx.x * DRAW_THREADS + threadIdx.x;

@@ -1,41 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host's kernels: blocks of LANES elements, all steps of one or a few before the next. What moves data knows no model. Every loop over
-// lanes is one that the compiler turns into vector code; the arithmetic in it is the model's own (qlif_model.h, lif_model.h).
+// The host's kernels. Elements are grouped into blocks of LANES; a thread takes one or a few blocks through all steps before it starts the
+// next. This code moves data and knows no model; the arithmetic is the models' own (qlif_model.h, lif_model.h). The compiler must be able to
+// vectorize every loop over lanes.
 //
-// Compiled once for each instruction set, with QLIF_PROGRAM naming the result. Nothing here may have a copy that another object shares:
-// all functions are inlined or static.
+// Compiled once for each instruction set, with QLIF_PROGRAM naming the result. The linker must not share any function between these objects,
+// so all functions here are inlined or static.
 #include "host_kernels.h"
 #include "lane_words.h"
 #include "narrow.h"
 
-// A loop over the lanes, no two of which touch the same memory. Not "omp simd": that makes an array of a neuron that lives for one lane.
+// A loop over the lanes, which are independent. Not "omp simd", which would turn a neuron that is local to the loop into an array.
 #define QLIF_LANES _Pragma("GCC ivdep") for (int i = 0; i < LANES; i++)
 
 namespace qlif {
 namespace {
 
-/** The most steps that a block does at once. */
+/** Maximum number of steps that a block does at once. */
 constexpr int MAX_RUN = 2;
 
-/** How blocks go through time. */
+/** How blocks advance through time. */
 template <class S>
 struct Pace {
-  // Without draws a step is a dozen instructions, and time goes into memory: into lines of the state, stored and loaded again, and into
-  // rows of the caller's tensors, each on pages of its own. So a few blocks side by side go through time together, which makes their
-  // part of a row long enough for the processor to read ahead in it, and two steps at once, the state in registers between them.
+  // Without draws, a step is a dozen instructions, and memory is the bottleneck: storing and reloading the state, and the caller's rows,
+  // which are on different pages. So a few adjacent blocks advance together, which makes their part of a row long enough for the hardware
+  // prefetcher, and they do two steps at once, with the state in registers in between.
   static constexpr bool SHORT = S::FIXED && !S::possible().drawsUniforms() && !S::possible().drawsNormals();
   static constexpr int BLOCKS = SHORT ? 8 : 1;
   static constexpr int RUN = SHORT ? MAX_RUN : 1;
-  /** How many steps before a row is used it is asked for; those of blocks side by side would not stay in the cache for long. */
+  /** How many steps ahead rows are prefetched: few if blocks advance together, since the rows would be evicted before use. */
   static constexpr int AHEAD = SHORT ? 2 : 8;
-  /** How many steps' M is found at once: blocks side by side share the lines of it. */
+  /** How many steps' M is computed at once: only one if blocks advance together, since they share its lines. */
   static constexpr int MODULATED = SHORT ? 1 : 4;
 };
 
-/** The same of the backward pass, where one block goes at a time. */
+/** The same for the backward pass, in which blocks don't advance together. */
 constexpr int AHEAD_BACK = 8;
 
-/** What one thread works with for any model: lines of one value a lane. */
+/** A thread's memory that is the same for every model: lines with one value per lane. */
 struct alignas(64) HostLines {
   float input[MAX_RUN][LANES];
   float external[LANES];
@@ -64,10 +65,10 @@ struct alignas(64) HostLines {
   int64_t pair;
 };
 
-/** How an external modulation reaches the lanes of a block: one value for all, a line of them, or each from a place of its own. */
+/** How the external modulation is laid out for a block: one value for all lanes, consecutive values, or any offset for each lane. */
 enum class Spread { ONE, LINE, EACH };
 
-/** What a block of one model takes from step to step: a line for each of its numbers. */
+/** What a block of one model carries from step to step, a line for each number. */
 template <class Model>
 struct alignas(64) BlockLines {
   float state[Model::VARIABLES][LANES];
@@ -77,14 +78,14 @@ struct alignas(64) BlockLines {
   int64_t modulationOffset[LANES];
 };
 
-/** What one thread works with for one model and variant. */
+/** A thread's memory for one model and variant. */
 template <class Model, class S>
 struct alignas(64) HostWorker : HostLines {
   BlockLines<Model> blocks[Pace<S>::BLOCKS];
   float traced[Model::TRACES][LANES];
   float adjoints[Model::VARIABLES][LANES];
   float gradients[Model::PARAMETERS][LANES];
-  // The backward pass: one line a step of a segment.
+  // For the backward pass, a line for each step of a segment.
   float kept[SEGMENT][Model::KEPT][LANES];
   float keptVPre[SEGMENT][LANES];
   float modulation[SEGMENT][LANES];
@@ -92,7 +93,7 @@ struct alignas(64) HostWorker : HostLines {
 
 // ---------------------------------------------------------------- numbers of any type
 
-/** The float32 numbers of `count` numbers from number `at` on. */
+/** Converts `count` numbers from index `at` on to float32. */
 void widen(float *to, GivenNumbers from, int64_t at, int count) {
   byType(from.type, [&](auto type) QLIF_INLINED {
     using Type = decltype(type);
@@ -107,7 +108,7 @@ void widen(float *to, GivenNumbers from, int64_t at, int count) {
   });
 }
 
-/** Rounds float32 numbers to those from number `at` on. */
+/** Rounds `count` float32 numbers to the type of `to`, from index `at` on. */
 void narrow(TakenNumbers to, int64_t at, const float *from, int count) {
   byType(to.type, [&](auto type) QLIF_INLINED {
     using Type = decltype(type);
@@ -124,7 +125,7 @@ void narrow(TakenNumbers to, int64_t at, const float *from, int count) {
 
 // ---------------------------------------------------------------- draws
 
-/** The numbers of lanes' elements, as the generator's counter takes them. */
+/** Sets the number of a lane's element, as the words of the generator's counter. */
 void setElement(HostLines &w, int lane, uint64_t number) {
   w.elementLow[lane] = (uint32_t)number;
   w.elementHigh[lane] = (uint32_t)(number >> 32);
@@ -161,7 +162,7 @@ void keepUniforms(HostLines &w, int wire) {
   }
 }
 
-/** The normals of a pair of steps, from w.words. Apart, since compilers merge a sine and a cosine of one angle into one call. */
+/** The normals of a pair of steps, from w.words. In separate loops, since compilers merge sine and cosine of the same angle into one call. */
 void keepNormals(HostLines &w) {
   for (int odd = 0; odd < 2; odd++) {
     float *line = w.noise[odd];
@@ -216,13 +217,13 @@ struct Block {
   const int64_t first;
   const int width;
 
-  /** place: the block's among those that go through time together. */
+  /** place: the block's index among those that advance together. */
   Block(const HostForward &call, int64_t block, int place, void *worker)
       : call(call), args(call.args), constants(Model::constantsOf(call.config)), w(*(HostWorker<Model, S> *)worker),
         lines(w.blocks[Pace::BLOCKS == 1 ? 0 : place]), on(Model::optionsOf(call.config)), block(block), first(block * LANES),
         width((int)(call.elements - first < LANES ? call.elements - first : LANES)) {}
 
-  /** The lanes that are elements. */
+  /** Copies the lanes that are elements. */
   void copy(float *to, const float *from) const {
     if (width == LANES) {
       memcpy(to, from, LANES * sizeof(float));
@@ -231,7 +232,7 @@ struct Block {
     }
   }
 
-  // Between lines and a neuron's registers.
+  // Copying between lines and a neuron's registers.
 
   template <class Members>
   QLIF_FN static void load(Members &members, const float (*lines)[LANES], int i) {
@@ -247,7 +248,7 @@ struct Block {
     State::each(state, [&](Variable variable, float &x) QLIF_INLINED { x = lines.state[variable.number][i]; });
   }
 
-  /** What a step changes. */
+  /** Stores the variables that a step changes. */
   QLIF_FN void storeState(const State &state, int i) const {
     State::each(state, [&](Variable variable, float x) QLIF_INLINED {
       if (State::changes(S::possible(), variable.number)) {
@@ -256,7 +257,7 @@ struct Block {
     });
   }
 
-  /** The adjoints; 0 where there is no gradient. */
+  /** Loads the adjoints; those of variables without gradient are 0. */
   QLIF_FN void loadAdjoints(State &adjoints, int i) const {
     State::each(adjoints, [&](Variable variable, float &x) QLIF_INLINED {
       x = variable.carriesGradient ? w.adjoints[variable.number][i] : 0.0f;
@@ -271,7 +272,7 @@ struct Block {
     });
   }
 
-  /** Does something with each state variable whose adjoint goes from step to step. */
+  /** Calls `visit` with each state variable that carries a gradient. */
   template <class Visit>
   static void eachCarrier(Visit visit) {
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
@@ -281,7 +282,7 @@ struct Block {
     }
   }
 
-  /** LANES values from number `at` on, in place where there are as many, of float32; zeros behind those that are elements. */
+  /** LANES values from index `at` on: in place if all are elements and float32, else in `room`, with zeros after the last element. */
   const float *line(GivenNumbers numbers, int64_t at, float *room) const {
     if (width == LANES && numbers.type == QLIF_TYPE_F32) {
       return (const float *)numbers.data + at;
@@ -293,10 +294,10 @@ struct Block {
     return room;
   }
 
-  /** The same of a row of float32. */
+  /** The same for a row of float32. */
   const float *line(const float *row, float *room) const { return line(GivenNumbers{row, QLIF_TYPE_F32}, first, room); }
 
-  /** Asks for a later step's line: its row is far away from this step's, where no hardware looks ahead. */
+  /** Prefetches a later step's line. The hardware doesn't, since that step's row is far away from this one's. */
   template <int WRITE = 0, class T>
   void ahead(const T *tensor, int64_t t, int64_t stride, int64_t from) const {
     if (tensor != nullptr && t >= 0 && t < args.steps) {
@@ -312,7 +313,7 @@ struct Block {
     ahead<WRITE>(tensor, t, stride, first);
   }
 
-  /** The same of numbers of any type: GivenNumbers or TakenNumbers. */
+  /** The same for numbers of any type: GivenNumbers or TakenNumbers. */
   template <int WRITE = 0, class Numbers>
   void aheadOf(Numbers numbers, int64_t t, int64_t stride, int64_t from) const {
     byType(numbers.type, [&](auto type) QLIF_INLINED {
@@ -322,7 +323,7 @@ struct Block {
 
   void inputAhead(int64_t t) const { aheadOf(call.input.values, t, call.input.stride, first - call.input.first); }
 
-  /** The number of the step's first input. */
+  /** The index of the step's first input. */
   int64_t inputAt(int64_t t) const { return t * call.input.stride + first - call.input.first; }
 
   const float *inputLine(int64_t t, float *room) const { return line(call.input.values, inputAt(t), room); }
@@ -339,7 +340,7 @@ struct Block {
     }
   }
 
-  // ---------------------------------------------------------------- what a block begins with
+  // ---------------------------------------------------------------- start of a block
 
   void start() {
     const Constants k = constants;
@@ -392,7 +393,7 @@ struct Block {
     return modulation.stride_n == 1 && follows && width == LANES ? Spread::LINE : Spread::EACH;
   }
 
-  /** Values of one a neuron, from neuron n on. Lanes past the last element repeat the last one's; what they compute goes nowhere. */
+  /** Gathers per-neuron values from neuron n on. Lanes past the last element repeat its value; their results are discarded. */
   void gather(float *to, const float *from, int64_t n) const {
     for (int i = 0; i < width;) {
       const int count = (int)(args.neurons - n < width - i ? args.neurons - n : width - i);
@@ -426,7 +427,7 @@ struct Block {
     return call.tape.checkpoints + (block * call.tape.count + number) * (Model::VARIABLES * LANES);
   }
 
-  /** Where V' of a step and those after it goes: to the tape, or to a room, from which keepVoltages() takes it there. */
+  /** Where steps from t on write V': directly to the tape, or to a buffer from which keepVoltages() converts it. */
   float *tapeVoltages(int64_t t) {
     return call.tape.voltages.type == QLIF_TYPE_F32 ? (float *)call.tape.voltages.data + tapedAt(t) : w.vPre[0];
   }
@@ -437,7 +438,7 @@ struct Block {
     }
   }
 
-  /** V' of a step, of the tape or as line `slot`. */
+  /** V' of a step: on the tape itself, or converted into line `slot`. */
   const float *tapedVoltages(int64_t t, int slot) {
     const TakenNumbers &voltages = call.tape.voltages;
     if (voltages.type == QLIF_TYPE_F32) {
@@ -453,7 +454,7 @@ struct Block {
 
   // ---------------------------------------------------------------- draws
 
-  /** Makes a step's numbers ready. */
+  /** Draws a step's numbers, unless they were drawn with the other step of its pair. */
   void draw(int64_t step, bool uniforms, bool normals) {
     if (step >> 1 != w.pair) {
       w.pair = step >> 1;
@@ -472,7 +473,7 @@ struct Block {
     }
   }
 
-  /** Whether M is another at each step. */
+  /** Whether M varies over time. */
   bool modulationVaries() const { return args.modulation.data != nullptr && args.modulation.stride_t != 0; }
 
   void modulationAhead(int64_t t) const {
@@ -482,8 +483,9 @@ struct Block {
   }
 
   /**
-   * M for step t, where a modulation is given; once a segment if it is the same at each step. Line `slot` is the step's, the next ones those
-   * of the `left` steps from t on: M of a few is found at once, since one transform waits for its own terms most of the time.
+   * Sets M for step t if a modulation is given; only once per segment if it does not vary over time. Line `slot` is the step's; the lines
+   * after it are for the following of the `left` steps from t on. M of a few steps is computed at once, since the latency of a single
+   * transform would dominate.
    */
   void modulate(int64_t t, int slot, int64_t left) {
     if constexpr (Model::MODULATED) {
@@ -525,7 +527,7 @@ struct Block {
     return neuron.state.m;
   }
 
-  /** M from the line of its step. */
+  /** Copies M from its step's line to the state. */
   void recallModulation(int slot) {
     if constexpr (Model::MODULATED) {
       if (modulationVaries()) {
@@ -537,13 +539,13 @@ struct Block {
   /** The step's normals, drawn or given; null if the configuration has none. */
   const float *noise(int64_t t) {
     if (!on().drawsNormals()) {
-      // Read in any case where options are not known: a load that may not be done takes a branch.
+      // Must be readable if options are unknown, since a conditional load would need a branch.
       return S::FIXED ? nullptr : w.turn;
     }
     return args.normals != nullptr ? lineAt(args.normals, t, w.turn) : w.noise[(args.first_step + t) & 1];
   }
 
-  /** The step's uniforms of wire 0, those of further wires at multiples of the stride, drawn or given. */
+  /** The step's uniforms, drawn or given, of wire 0; those of further wires follow at multiples of the stride. */
   const float *uniforms(int64_t t, int64_t &stride) {
     stride = LANES;
     if (!on().drawsUniforms()) {
@@ -584,16 +586,16 @@ struct Block {
     return Rows<const float>{w.input[0], LANES};
   }
 
-  /** Where the spikes of a run go as bytes: to the caller, or to lines that others are made from. */
+  /** Where a run writes its spikes as bytes: to the caller's memory, or to lines from which other outputs are made. */
   Rows<uint8_t> bytes(int64_t t) {
     return args.spikes_u8 != nullptr && width == LANES ? Rows<uint8_t>{args.spikes_u8 + t * call.elements + first, call.elements}
                                                        : Rows<uint8_t>{w.fired[0], LANES};
   }
 
   /**
-   * STEPS steps. vPre: where V' goes, if KEEPS, LANES numbers a step. TRACED: whether what only traces show is kept. Spikes go to
-   * `fired` where steps are short, else to w.spike: a compiler that finds bytes in a loop does as many lanes at once as there
-   * are bytes in a vector, and a long step has not the registers for that.
+   * Does STEPS steps. If KEEPS, writes V' to vPre, LANES numbers a step. TRACED: whether to keep what only traces need. Spikes go to `fired`
+   * if steps are short, else to w.spike: if a loop contains bytes, compilers process as many lanes at once as a vector has bytes, and a long
+   * step would run out of registers.
    */
   template <int STEPS, bool TRACED, bool KEEPS>
   void advance(Rows<const float> input, const float *noise, const float *uniforms, int64_t stride, float *vPre, Rows<uint8_t> fired) {
@@ -607,7 +609,7 @@ struct Block {
     });
   }
 
-  /** Calls visit with the options, as far as they are known where decisions differ. COUNTS: also where spikes are counted over wires. */
+  /** Calls `visit` with options of which those that differ between decisions are known. COUNTS: including whether wires are counted. */
   template <bool COUNTS, class Visit>
   QLIF_FN void byDecision(Visit visit) const {
     if constexpr (S::FIXED) {
@@ -618,8 +620,8 @@ struct Block {
   }
 
   /**
-   * The options of a lane. Those that are not known are the same in each, but the compiler must not see that: it makes blends of
-   * conditions that differ between lanes, and leaves a loop alone in which some of the others are nested.
+   * The options of a lane. Unknown options are the same for all lanes, but the compiler must not see that: it turns conditions that differ
+   * between lanes into blends, whereas it does not vectorize a loop with nested uniform conditions.
    */
   template <class Known>
   QLIF_FN Known optionsOf(int i) const {
@@ -690,7 +692,9 @@ struct Block {
     });
   }
 
-  /** A step whose decision counts spikes over wires, their number known only now: loops of their own, since a loop in a loop over lanes stays scalar. */
+  /**
+   * A step that counts spikes over wires. The wires have loops of their own, since a loop over lanes with a loop inside is not vectorized.
+   */
   template <bool TRACED, class Known>
   void advanceByCount(const float *input, const float *noise, const float *uniforms, int64_t stride, float *vPre) {
     const Constants k = constants;
@@ -741,13 +745,13 @@ struct Block {
                     : advance<STEPS, false, true>(input, noise, uniforms, stride, vPre, fired);
   }
 
-  /** The spikes of a step as bits. */
+  /** Packs the spikes of a step into bits. */
   uint64_t pack(const uint8_t *fired) const {
     uint64_t word = Pace::SHORT ? spikeBits(fired) : spikeBits(w.spike);
     return width == LANES ? word : word & (((uint64_t)1 << width) - 1);
   }
 
-  /** Bits of a tape as w.spike. */
+  /** Unpacks bits of a tape to w.spike. */
   void unpack(uint64_t word) {
     uint32_t low = (uint32_t)word;
     uint32_t high = (uint32_t)(word >> 32);
@@ -759,14 +763,14 @@ struct Block {
 
   // ---------------------------------------------------------------- forward
 
-  /** What a forward call asks of each step. */
+  /** What a forward call needs of each step. */
   struct Asked {
     bool drawsUniforms;
     bool drawsNormals;
     bool taped;
     bool packs;
     bool traced;
-    /** Whether more than the input is read before each step, or more than the spike after it. */
+    /** Whether each step needs more than its input, or gives more than its spike. */
     bool ofEachState;
 
     explicit Asked(const HostForward &call) : taped(call.tape.bits != nullptr) {
@@ -784,7 +788,7 @@ struct Block {
     }
   };
 
-  /** How many steps from t on can be done at once: what happens before a step ends a run. */
+  /** How many steps from t on can be done at once: anything that has to happen before a step ends a run. */
   static int runFrom(const HostForward &call, const Asked &asked, int64_t t) {
     static_assert(Pace::RUN <= 2, "only the step after t is looked at");
     if (Pace::RUN == 1 || asked.ofEachState || t + 1 == call.args.steps) {
@@ -793,7 +797,7 @@ struct Block {
     return (t + 1) % SEGMENT == 0 || (call.args.first_step + t + 1) % FLUSH_PERIOD == 0 ? 1 : Pace::RUN;
   }
 
-  /** Steps t to t + STEPS - 1. */
+  /** Does steps t to t + STEPS - 1. */
   template <int STEPS>
   void run(const Asked &asked, int64_t t) {
     const int64_t step = args.first_step + t;
@@ -835,7 +839,7 @@ struct Block {
     }
   }
 
-  /** fired: the step's spikes as bytes, or where those go if the caller asks for them. */
+  /** fired: the step's spikes as bytes, or memory for them if the caller asks for them. */
   void writeOutputs(const Asked &asked, int64_t t, uint8_t *fired) {
     if (asked.packs) {
       const uint64_t word = pack(fired);
@@ -876,8 +880,8 @@ struct Block {
   // ---------------------------------------------------------------- backward
 
   /**
-   * A step again: the state after it, and what the backward step needs of it as line `slot`. KNOWN: V' is given, else it
-   * comes of the input and the noise.
+   * Repeats a step: computes the state after it, and writes what the backward step needs to line `slot`. KNOWN: V' is given; else it is
+   * computed from the input and the noise.
    */
   template <bool KNOWN>
   void replay(int slot, const float *input, const float *vPre, const float *noise) {
@@ -908,7 +912,7 @@ struct Block {
       }
       neuron.replay(x, w.spike[i] != 0.0f);
       storeState(neuron.state, i);
-      // What an option that is off leaves unused is left unwritten, if that is known.
+      // Skips what is unused because an option is known to be off.
       const Kept now = Kept::of(x);
       Kept::each(on(), now, [&](int line, bool needed, float value) QLIF_INLINED {
         if (!S::FIXED || needed) {
@@ -921,11 +925,11 @@ struct Block {
     }
   }
 
-  /** The adjoint of a step that replay() kept as line `slot`. */
+  /** The adjoint of a step that replay() kept in line `slot`. */
   void retreat(int slot, const float *vPre, const float *input, const float *gradY, const float *gradV) {
     byDecision<false>([&](auto known) QLIF_INLINED {
       using Known = decltype(known);
-      // One loop for each surrogate, since a compiler leaves a loop with a switch in it as it is.
+      // A loop for each surrogate, since compilers don't vectorize a loop that contains a switch.
       if constexpr (Known::possible().needsSurrogate()) {
         switch (constants.surrogate) {
 #define QLIF_CASE(name)         \
@@ -1058,7 +1062,7 @@ struct Block {
     storeGradients(backward);
   }
 
-  /** A line of an upstream gradient, zeros where there is none. */
+  /** A line of an upstream gradient, or zeros if there is none. */
   const float *upstream(GivenNumbers numbers, int64_t row, float *room) const {
     if (numbers.data == nullptr) {
       memset(room, 0, LANES * sizeof(float));
@@ -1090,28 +1094,28 @@ struct Block {
     }
     if constexpr (Model::MODULATED) {
       if (args.modulation.data != nullptr && !backward.wantsModulation && args.steps > 0) {
-        // A modulation that is given sets M before anything reads it.
+        // If a modulation is given, it overwrites the initial M before anything reads it.
         memset(w.adjoints[Model::MODULATION], 0, sizeof w.adjoints[Model::MODULATION]);
       }
     }
-    // What carries no gradient has an adjoint of 0.
+    // Variables that carry no gradient have an adjoint of 0.
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
       copy(backward.args.grad_initial_state[variable] + first, w.adjoints[variable]);
     }
   }
 };
 
-/** Does something with each of the blocks first to first + count - 1. */
+/** Calls `visit` with each of the blocks first to first + count - 1. */
 template <class Model, class S, class Visit>
 QLIF_FN void eachBlock(const HostForward &call, int64_t first, int count, void *worker, Visit visit) {
-  // One block is no loop, so that the compiler knows where its lines are.
+  // If blocks don't advance together there is no loop, so that the compiler knows the address of the lines.
   for (int place = 0; place < (Pace<S>::BLOCKS == 1 ? 1 : count); place++) {
     Block<Model, S> block(call, first + place, place, worker);
     visit(block);
   }
 }
 
-/** All steps of blocks that go through time together. */
+/** Does all steps of blocks that advance together. */
 template <class Model, class S>
 void forwardBlocks(const HostForward &call, int64_t first, int count, void *worker) {
   using Block = qlif::Block<Model, S>;
@@ -1169,7 +1173,7 @@ void drawBlock(const HostDraw &call, int64_t block, void *worker) {
 bool areWithin(const float *values, int64_t count, BitRange range) {
   uint32_t largest = 0;
   for (int64_t i = 0; i < count; i++) {
-    // What is below the range wraps around to beyond it.
+    // Values below the range wrap around to above it.
     uint32_t above = (bitsOf(values[i]) & range.mask) - range.low;
     largest = above > largest ? above : largest;
   }
