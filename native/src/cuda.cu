@@ -25,8 +25,8 @@ bool isCapturing(cudaStream_t stream) {
 }
 
 /**
- * The end of the last call on a kernel, for whoever frees what it uses to wait for: to wait for the device would end a capture that another
- * thread has under way on it. The device is entered for every method.
+ * The end of the last call on a kernel, to wait for before what the call uses is freed. Waiting for the device would invalidate a capture by
+ * another thread. The device must be entered for every method.
  */
 class LastCall {
  public:
@@ -44,7 +44,7 @@ class LastCall {
 
   void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "recording the end of a call"); }
 
-  /** Waits for it; at once if there was none. */
+  /** Waits for it; returns at once if there was none. */
   cudaError_t wait() {
     RelaxedCapture relaxed;
     return cudaEventSynchronize(event_);
@@ -54,7 +54,7 @@ class LastCall {
   cudaEvent_t event_ = nullptr;
 };
 
-/** Where things stand on a tape, in bytes; the spikes come first. */
+/** Offsets in a tape's memory, in bytes; the spikes come first. */
 struct TapeLayout {
   uint64_t checkpoints;
   uint64_t voltages;
@@ -79,10 +79,10 @@ class CudaTape final : public TapeStorage {
     memory_ = (char *)allocate(layout.bytes, "allocating a tape");
   }
 
-  /** In memory of the caller's: no device is touched. */
+  /** A tape in the caller's memory: touches no device. */
   CudaTape(void *memory, int mode, const TapeLayout &layout) : mode_(mode), layout_(layout), memory_((char *)memory) {}
 
-  // Where a tape could not be handed out.
+  // Releases a tape that could not be handed out.
   ~CudaTape() override {
     try {
       release();
@@ -99,10 +99,10 @@ class CudaTape final : public TapeStorage {
 
   uint64_t bytes() const override { return layout_.bytes; }
 
-  /** Whether its memory is freed with it, for which what uses it is waited for. */
+  /** Whether the tape owns its memory, and so frees it, once the work that uses it is done. */
   bool isOwn() const { return context_.has_value(); }
 
-  /** A call uses it. Calls on a tape come after one another, so the last one is all there is to wait for. */
+  /** Notes that a call uses the tape. Calls on a tape run one after another, so it is enough to wait for the last one. */
   void usedBy(const std::shared_ptr<LastCall> &call) { lastCall_ = call; }
 
   void release() override {
@@ -119,7 +119,7 @@ class CudaTape final : public TapeStorage {
     OnDevice on(*context_);
     RelaxedCapture relaxed;
     cudaError_t waited = lastCall_ == nullptr ? cudaSuccess : lastCall_->wait();
-    // A kernel may be closed by now: its event goes with the tape.
+    // The kernel may be closed by now; then its event is destroyed here.
     lastCall_.reset();
     void *memory = memory_;
     memory_ = nullptr;
@@ -137,8 +137,8 @@ class CudaTape final : public TapeStorage {
 // ---------------------------------------------------------------- kernels
 
 /**
- * The kernels that run a configuration. The usual ones by type: forward by whether the key is in the device's memory and by use, backward by
- * what a tape keeps; null where there is none.
+ * The kernels that run a configuration. Those for usual calls are indexed by type, then forward ones by whether the key is in the device's
+ * memory and by use, backward ones by whether the tape has V'; null if there is none.
  */
 template <class Model>
 struct Program {
@@ -149,7 +149,7 @@ struct Program {
   Kernel<CudaBackward<Model>> backward[TYPES][2];
 };
 
-/** Kernels of any call. */
+/** Kernels for any call. */
 template <class Model, class Forward, class Backward = Forward>
 Program<Model> plainProgram(const char *name) {
   return Program<Model>{forwardKernel<Model, Forward, QLIF_TYPE_F32, Use::ANY, false>,
@@ -162,7 +162,7 @@ void addUse(Program<Model> &program) {
   program.forward[TYPE][1][(int)USE] = forwardKernel<Model, S, TYPE, USE, drawsAny(S::possible())>;
 }
 
-/** With kernels of usual forward calls. */
+/** Adds kernels for usual forward calls. */
 template <class Model, class S>
 void addUses(Program<Model> &program) {
   addUse<Model, S, QLIF_TYPE_F32, Use::BYTES>(program);
@@ -171,7 +171,7 @@ void addUses(Program<Model> &program) {
   addUse<Model, S, QLIF_TYPE_F32, Use::TAPED_VALUES>(program);
 }
 
-/** With kernels of usual calls of 16 bits, which are for spike values; Known: the options and the surrogate. */
+/** Adds kernels for usual calls with 16-bit numbers, all for spike values. Known: the options and the surrogate. */
 template <class Model, class S, class Known, int TYPE>
 void addNarrow(Program<Model> &program) {
   addUse<Model, S, TYPE, Use::VALUES>(program);
@@ -179,7 +179,7 @@ void addNarrow(Program<Model> &program) {
   program.backward[TYPE][0] = backwardKernel<Model, Known, TYPE, false, true>;
 }
 
-/** With kernels of usual calls where nothing is drawn: steps are short there, so that types and the surrogate matter. */
+/** Adds kernels for usual calls that draw nothing: their steps are short, so types and the surrogate matter. */
 template <class Model, class S, class Known>
 void addShort(Program<Model> &program) {
   program.backward[QLIF_TYPE_F32][0] = backwardKernel<Model, Known, QLIF_TYPE_F32, false, true>;
@@ -187,19 +187,19 @@ void addShort(Program<Model> &program) {
   addNarrow<Model, S, Known, QLIF_TYPE_BF16>(program);
 }
 
-/** The kernels of QLIF options that are known. */
+/** The kernels for known QLIF options. */
 template <class S>
 Program<QlifModel> qlifProgram(const char *name) {
   Program<QlifModel> program = plainProgram<QlifModel, S>(name);
   addUses<QlifModel, S>(program);
   if constexpr (S::possible().drawsNormals()) {
-    // Where there is noise, a tape as Java's library chooses it keeps V'.
+    // With noise, the Java library chooses a tape that keeps V'.
     program.backward[QLIF_TYPE_F32][1] = backwardKernel<QlifModel, S, QLIF_TYPE_F32, true, true>;
   }
   return program;
 }
 
-/** A program for each surrogate, which is no question for a step then. */
+/** A program for each surrogate, so that steps need not check which one it is. */
 template <class Program, class Make>
 Program bySurrogate(int surrogate, Make make) {
   switch (surrogate) {
@@ -209,7 +209,7 @@ Program bySurrogate(int surrogate, Make make) {
     SURROGATE_TABLE(QLIF_CASE)
 #undef QLIF_CASE
   }
-  // A configuration with another one is refused.
+  // Configurations with any other surrogate are refused.
   __builtin_unreachable();
 }
 
@@ -238,7 +238,7 @@ Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
 }
 
 Program<LifModel> programOf(const LifModel &, const ModelConfig &config) {
-  // A step forward knows no surrogate.
+  // Forward steps use no surrogate.
   using S = Fixed<LifOptions, 0>;
   return bySurrogate<Program<LifModel>>(config.lif.surrogate, [](auto surrogate) {
     using Known = Fixed<LifOptions, 0, decltype(surrogate)::value>;
@@ -249,7 +249,7 @@ Program<LifModel> programOf(const LifModel &, const ModelConfig &config) {
   });
 }
 
-/** The use that a forward call makes of a kernel, all whose arrays are of the input's type unless it is ANY. */
+/** The Use of a forward call; all its arrays have the input's type unless it is ANY. */
 template <class Model>
 Use useOf(const CudaForward<Model> &call) {
   const CudaArgs<Model> &args = call.args;
@@ -311,11 +311,11 @@ class CudaKernel final : public DeviceKernel {
     load(sumBlocksKernel);
     load(drawKernel);
     loadLinear();
-    // Last, since it must be destroyed on the device.
+    // Last, since it must be destroyed with the device entered.
     lastCall_ = std::make_shared<LastCall>();
   }
 
-  // Where a kernel could not be handed out.
+  // Releases a kernel that could not be handed out.
   ~CudaKernel() override {
     try {
       release();
@@ -344,7 +344,7 @@ class CudaKernel final : public DeviceKernel {
     Forward forward = forwardOf(call);
     bool capturing = isCapturing(stream);
     Current current(call, forward.args, stream);
-    // Spikes as bits take whole words.
+    // Spike bits fill whole words.
     const int64_t words = wordsOf(call.elements) * 64;
     const Kernel<Forward> usual = program_.forward[forward.args.input.type][call.args.key != nullptr][(int)useOf(forward)];
     unsigned grid = usual == nullptr ? blocks(words, FORWARD_THREADS) : blocks(call.elements, FORWARD_THREADS * FORWARD_WIDTH);
@@ -360,7 +360,7 @@ class CudaKernel final : public DeviceKernel {
     constexpr int PARAMETERS = Model::PARAMETERS;
     const int64_t elements = call.forward.elements;
     const ModulationSum &modulation = call.modulation;
-    // What can be refused is, before anything is launched.
+    // Everything that can be refused is refused before anything is launched.
     unsigned grid = blocks(elements, BACKWARD_THREADS);
     Layout layout(args.steps, args.batch, args.neurons, modulation.keepsSteps());
     bool capturing = isCapturing(stream);
@@ -495,7 +495,7 @@ class CudaKernel final : public DeviceKernel {
     }
   }
 
-  /** The input of a call, where a linear layer makes it: in its output, or in memory of the call's. */
+  /** The input of a call that a linear layer computes: in the layer's output, or in memory allocated for the call. */
   class Current {
    public:
     Current(const ForwardCall &call, CudaArgs<Model> &args, cudaStream_t stream) {
@@ -521,7 +521,7 @@ class CudaKernel final : public DeviceKernel {
     std::optional<StreamMemory> memory_;
   };
 
-  /** Where things stand in scratch memory, in bytes; the sums over time come first. */
+  /** Offsets in scratch memory, in bytes; the sums over time come first. */
   struct Layout {
     uint64_t steps;
     uint64_t partial;
@@ -540,7 +540,7 @@ class CudaKernel final : public DeviceKernel {
     }
   };
 
-  /** x 0: nothing to launch. */
+  /** The grids of the sums' kernels; x is 0 if there is nothing to launch. */
   struct SumGrid {
     dim3 rows;
     dim3 neurons;
@@ -640,7 +640,7 @@ class CudaKernel final : public DeviceKernel {
     return forward;
   }
 
-  /** Remembers the end of a call, unless it is captured: what a graph does, and when, can't be known. */
+  /** Records the end of a call, unless it is captured, since nobody knows when a graph will run. */
   void called(cudaStream_t stream, bool capturing, TapeStorage *storage, const Scratch &scratch) {
     if (capturing) {
       return;
@@ -653,7 +653,7 @@ class CudaKernel final : public DeviceKernel {
     if (scratch.memory == nullptr) {
       tape->usedBy(lastCall_);
     } else {
-      // The kernel's next call may be on another stream.
+      // A separate event, since the kernel's next call may be on another stream.
       auto call = std::make_shared<LastCall>();
       call->record(stream);
       tape->usedBy(call);
@@ -669,7 +669,7 @@ class CudaKernel final : public DeviceKernel {
     return scratch_;
   }
 
-  /** Makes scratch memory as large as a call needs it. */
+  /** Makes sure that scratch memory is large enough for a call. */
   void makeRoom(uint64_t bytes, bool capturing) {
     if (capturing) {
       if (bytes > scratchBytes_) {
@@ -688,7 +688,7 @@ class CudaKernel final : public DeviceKernel {
     if (scratch_ != nullptr) {
       char *old = scratch_;
       if (captured_) {
-        // A graph holds its address and may be launched again at any time.
+        // A graph has its address and may be launched at any time.
         retired_.push_back(old);
         captured_ = false;
         scratch_ = nullptr;
@@ -709,7 +709,7 @@ class CudaKernel final : public DeviceKernel {
   const Program<Model> program_;
   char *scratch_ = nullptr;
   uint64_t scratchBytes_ = 0;
-  // Whether a graph may hold the address of the scratch memory.
+  // Whether a graph may have the address of the scratch memory.
   bool captured_ = false;
   std::vector<void *> retired_;
 };
@@ -730,7 +730,7 @@ void describeCuda(int device, qlif_device_info &info) {
   check(cudaGetDeviceProperties(&properties, device), "asking for a device's properties");
   int driver = 0;
   check(cudaDriverGetVersion(&driver), "asking for the driver's version");
-  // What the library holds machine code for, or PTX. GPUs that are a part of a Tegra run no machine code of other GPUs of their generation.
+  // Generations for which the library has machine code or PTX. GPUs in a Tegra don't run the machine code of other GPUs of their generation.
   const int major = properties.major;
   const int minor = properties.minor;
   const bool tegra = (major == 8 && minor == 7) || (major == 10 && minor == 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What cuda.cu and cuda_linear.cu have in common: errors, contexts, memory and launches.
+// Shared by cuda.cu and cuda_linear.cu: errors, contexts, memory and launches.
 #ifndef QLIF_CUDA_CALLS_H
 #define QLIF_CUDA_CALLS_H
 
@@ -12,12 +12,12 @@
 
 namespace qlif {
 
-// Named, where another file has none: nvcc makes the name of one without of the source's folder, and two builds should be the same.
+// Not an anonymous namespace: nvcc derives the name of one from the source's folder, but builds should be reproducible.
 namespace cuda {
 
 // ---------------------------------------------------------------- errors
 
-/** Whether no further call can succeed in this process. */
+/** Whether no later call can succeed in this process. */
 inline bool isSticky(cudaError_t error) {
   switch (error) {
     case cudaErrorECCUncorrectable:
@@ -73,10 +73,10 @@ inline qlif_status statusOf(cudaError_t error) {
   }
 }
 
-/** The runtime remembers a failed call's error for the next that asks, which would take it for its own. */
+/** Clears the runtime's last error, which the next check would otherwise take for its own. */
 inline void forgetError() { cudaGetLastError(); }
 
-/** Throws unless a CUDA call succeeded. doing: what was going on, such as "launching the forward kernel". */
+/** Throws if a CUDA call failed. doing: what was going on, such as "launching the forward kernel". */
 inline void check(cudaError_t error, const char *doing) {
   if (error == cudaSuccess) {
     return;
@@ -94,10 +94,10 @@ inline void check(cudaError_t error, const char *doing) {
 
 // ---------------------------------------------------------------- contexts
 
-/** The driver numbers errors as the runtime does. */
+/** The driver has the runtime's error numbers. */
 inline void check(CUresult error, const char *doing) { check((cudaError_t)error, doing); }
 
-/** Finds a function of the driver as it was in CUDA 12. */
+/** Looks up a driver function, in its version of CUDA 12. */
 template <class Function>
 void find(Function &function, const char *name) {
   void *found = nullptr;
@@ -110,8 +110,8 @@ void find(Function &function, const char *name) {
 }
 
 /**
- * What is asked of the driver itself: with the runtime alone a thread's current context can't be told from none, nor be given back if it
- * is not a primary one.
+ * Driver functions, needed because the runtime can't tell whether a thread has a current context, and can't restore one that is not a primary
+ * context.
  */
 struct Driver {
   PFN_cuDeviceGet_v2000 deviceGet;
@@ -121,7 +121,7 @@ struct Driver {
   PFN_cuCtxPopCurrent_v4000 contextPop;
 
   static const Driver &get() {
-    // Looked for again if it failed.
+    // Tried again if it failed.
     static const Driver driver;
     return driver;
   }
@@ -136,7 +136,7 @@ struct Driver {
   }
 };
 
-/** A hold on the primary context of a device, the one that the runtime uses. The driver counts holds. */
+/** A reference to the primary context of a device, which the runtime uses. The driver counts references. */
 class Context {
  public:
   explicit Context(int ordinal) : ordinal_(ordinal) {
@@ -155,7 +155,7 @@ class Context {
   int ordinal() const { return ordinal_; }
   CUcontext handle() const { return handle_; }
 
-  /** Lets go; the destructor does too, without a word of failure. */
+  /** Releases the reference. So does the destructor, which ignores failures. */
   void release() {
     handle_ = nullptr;
     check(Driver::get().primaryContextRelease(device_), "releasing the device's primary context");
@@ -167,7 +167,7 @@ class Context {
   CUcontext handle_ = nullptr;
 };
 
-/** Makes a context the current one of the calling thread for as long as this lives; the thread then has again what it had, or none. */
+/** Makes a context the calling thread's current one while this lives; then restores the previous one, or none. */
 class OnDevice {
  public:
   explicit OnDevice(const Context &context) {
@@ -181,7 +181,7 @@ class OnDevice {
   OnDevice &operator=(const OnDevice &) = delete;
 };
 
-/** Lets the calling thread load, allocate, wait and free while another one captures a graph; what is captured there is not touched. */
+/** Lets the calling thread load, allocate, wait and free while another one captures a graph, without invalidating that capture. */
 class RelaxedCapture {
  public:
   RelaxedCapture() { check(cudaThreadExchangeStreamCaptureMode(&mode_), "setting the capture mode"); }
@@ -199,11 +199,11 @@ class RelaxedCapture {
 
 // ---------------------------------------------------------------- memory and launches
 
-/** A stream that has nothing but memory to see to, so that waiting for it is waiting for no work. */
+/** A stream that only allocates and frees memory, so that waiting for it does not wait for other work. */
 class MemoryStream {
  public:
   MemoryStream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream for memory"); }
-  /** What the stream has got is done all the same. */
+  /** Work already on the stream is still done. */
   ~MemoryStream() {
     if (cudaStreamDestroy(stream_) != cudaSuccess) {
       forgetError();
@@ -218,7 +218,7 @@ class MemoryStream {
   cudaStream_t stream_ = nullptr;
 };
 
-/** Whether the current device has pools of memory, from which memory goes back without a wait for the whole device: cudaFree waits. */
+/** Whether the current device has memory pools, which free without waiting for the whole device, as cudaFree does. */
 inline bool hasPools() {
   int device = 0;
   check(cudaGetDevice(&device), "asking for the current device");
@@ -227,7 +227,7 @@ inline bool hasPools() {
   return has != 0;
 }
 
-/** Memory of the current device, for any stream. */
+/** Allocates memory of the current device, for any stream. */
 inline void *allocate(uint64_t bytes, const char *doing) {
   if (bytes == 0) {
     return nullptr;
@@ -248,7 +248,7 @@ inline void *allocate(uint64_t bytes, const char *doing) {
   return memory;
 }
 
-/** Gives back memory of allocate() that no work uses any more. */
+/** Frees memory from allocate() that no work uses any more. */
 inline void deallocate(void *memory, const char *doing) {
   if (memory == nullptr) {
     return;
@@ -262,7 +262,7 @@ inline void deallocate(void *memory, const char *doing) {
   check(cudaFreeAsync(memory, stream.get()), doing);
 }
 
-/** Memory of a call, there for as long as its work takes on the stream; a call that is captured may have it, too. */
+/** Memory of a call, which exists until its work on the stream is done. Captured calls may have it, too. */
 class StreamMemory {
  public:
   StreamMemory(uint64_t bytes, cudaStream_t stream, const char *doing) : stream_(stream) {
@@ -275,7 +275,7 @@ class StreamMemory {
     try {
       release();
     } catch (const Failure &) {
-      // Another failure is on its way.
+      // Another failure is already being thrown.
     }
   }
   StreamMemory(const StreamMemory &) = delete;
@@ -283,7 +283,7 @@ class StreamMemory {
 
   float *floats() const { return (float *)memory_; }
 
-  /** Gives it back, after what the stream has got by now. */
+  /** Frees it behind the work that is on the stream by now. */
   void release() {
     void *memory = memory_;
     memory_ = nullptr;
@@ -301,7 +301,7 @@ class StreamMemory {
 template <class Argument>
 using Kernel = void (*)(Argument);
 
-/** Blocks of so many threads for so many elements of work, as the grid's x. */
+/** The grid's x: blocks of `threads` threads for `work` elements. */
 inline unsigned blocks(int64_t work, int threads) {
   int64_t count = work / threads + (work % threads != 0);
   if (count > INT32_MAX) {
@@ -311,7 +311,7 @@ inline unsigned blocks(int64_t work, int threads) {
   return (unsigned)count;
 }
 
-/** Makes the driver load a kernel now: it would at the first launch otherwise, which a capture does not allow. */
+/** Makes the driver load a kernel now. Otherwise it would do so at the first launch, which fails during a capture. */
 template <class Argument>
 void load(void (*kernel)(Argument)) {
   if (kernel == nullptr) {
@@ -335,9 +335,9 @@ inline void requireDevice(int device) {
   }
 }
 
-/** The forward kernels of the linear layer; on the device. */
+/** Loads the linear layer's forward kernels. The device must be entered. */
 void loadLinear();
-/** Adds the forward run of a linear layer to a stream, if there is anything to do; on the device. */
+/** Adds the forward run of a linear layer to a stream, if there is anything to do. The device must be entered. */
 void enqueueLinear(const LinearArgs &args, cudaStream_t stream);
 
 }  // namespace cuda

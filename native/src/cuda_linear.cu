@@ -11,11 +11,11 @@
 namespace qlif {
 namespace cuda {
 
-/** Blocks of rows whose sums are in memory at once, and bytes of it; the latter where even one takes more. */
+/** Blocks of rows whose sums are in memory at once, and the memory for them, unless a single block needs more. */
 constexpr int64_t GROUP_BLOCKS = 32;
 constexpr int64_t GROUP_BYTES = 64 << 20;
 
-/** The grid's y, for columns that so many threads share. */
+/** The grid's y for `count` columns, `each` to a block. */
 unsigned columns(const char *name, int64_t count, int each) {
   constexpr int64_t MOST = 65535;
   if (count > MOST * each) {
@@ -100,7 +100,7 @@ class CudaLinear final : public LinearDevice {
     }
   }
 
-  /** Gradients of weights and bias: a group of blocks of rows at a time. */
+  /** The gradients of weights and bias, a group of blocks of rows at a time. */
   static void weights(const LinearArgs &args, cudaStream_t stream) {
     LinearBlocks job{args, 0, args.gradWeights != nullptr ? args.inputs : 0, args.gradWeights, args.gradBias, 0};
     const int64_t rows = job.rows + (args.gradBias != nullptr ? 1 : 0);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CUDA kernels of the linear layer, with the bits of docs/numerics.md: each sum is one thread's, in the order of its definition.
+// The CUDA kernels of the linear layer, with the bits of docs/numerics.md: each sum is computed by one thread, in the order of its
+// definition.
 //
-// A warp has LINEAR_WIDTH columns of outputs a lane, 32 apart, so that a row of weights or gradients is read whole. Which inputs count
-// is the same for all its lanes: it lists them first, and then adds a row for each, without a question.
+// Each lane of a warp has LINEAR_WIDTH columns of outputs, 32 apart, so that rows of weights or gradients are read whole. All lanes have the
+// same nonzero inputs: the warp lists them first, then adds a row for each, without branches.
 #ifndef QLIF_CUDA_LINEAR_H
 #define QLIF_CUDA_LINEAR_H
 
@@ -20,7 +21,7 @@ constexpr int LINEAR_THREADS = LINEAR_WARPS * LANES;
 constexpr int LINEAR_WIDTH = 4;
 constexpr int LINEAR_COLUMNS = LINEAR_WIDTH * LANES;
 
-/** Inputs that are listed at a time, and words of them that are under way; rows of weights that are. */
+/** Inputs that are listed at a time, words of them that are loaded at a time, and rows of weights that are. */
 constexpr int LINEAR_LIST = 512;
 constexpr int LINEAR_FETCH = 4;
 constexpr int LINEAR_AHEAD = 4;
@@ -31,7 +32,7 @@ constexpr int LINEAR_ROWS = LINEAR_WARPS * LINEAR_SUMS;
 
 static_assert(LINEAR_ROWS == LANES && BLOCK_ROWS == LANES, "a lane has an input, a word a block of rows");
 
-/** Of the input's gradients: rows, and inputs, of a block of threads; outputs that it has at a time; rows, and inputs, of a thread. */
+/** For the input's gradient: the rows, and inputs, of a thread block; the outputs it loads at a time; the rows, and inputs, of a thread. */
 constexpr int TILE = 64;
 constexpr int TILE_DEPTH = 8;
 constexpr int TILE_SIDE = 8;
@@ -55,7 +56,7 @@ QLIF_DEVICE_FN float linearInput(const LinearArgs &args, int64_t t, int64_t elem
   }
 }
 
-/** One term; a spike counts as 1, so that its product is the other factor. */
+/** Adds one term. A spike is 1, so its product is the other factor. */
 template <int INPUT>
 QLIF_DEVICE_FN float addTerm(float sum, float x, float other) {
   return INPUT == QLIF_INPUT_F32 ? fma(x, other, sum) : sum + other;
@@ -63,14 +64,16 @@ QLIF_DEVICE_FN float addTerm(float sum, float x, float other) {
 
 // ---------------------------------------------------------------- forward
 
-/** The inputs of a row that count, in order; of numbers also what they are. */
+/** The nonzero inputs of a row, in order; for numbers also their values. */
 template <int INPUT>
 struct LinearList {
   uint16_t numbers[LINEAR_LIST];
   float values[INPUT == QLIF_INPUT_F32 ? LINEAR_LIST : 1];
 };
 
-/** Adds the terms of a list. weights: the row of the list's number 0, at the lane's column; offsets: from there to each of its columns. */
+/**
+ * Adds the terms of a list. weights: the row for number 0 of the list, at the lane's first column; offsets: from there to its other columns.
+ */
 template <int INPUT>
 QLIF_DEVICE_FN void addListed(float (&sums)[LINEAR_WIDTH], const LinearList<INPUT> &list, int count, const float *weights,
     int64_t outputs, const int (&offsets)[LINEAR_WIDTH]) {
@@ -106,7 +109,7 @@ QLIF_DEVICE_FN void addListed(float (&sums)[LINEAR_WIDTH], const LinearList<INPU
   }
 }
 
-/** A warp a row and LINEAR_COLUMNS outputs. */
+/** A warp for each row and LINEAR_COLUMNS outputs. */
 template <int INPUT>
 __global__ void __launch_bounds__(LINEAR_THREADS) linearForwardKernel(const __grid_constant__ LinearArgs args) {
   __shared__ LinearList<INPUT> lists[LINEAR_WARPS];
@@ -119,7 +122,7 @@ __global__ void __launch_bounds__(LINEAR_THREADS) linearForwardKernel(const __gr
   const int64_t t = row / args.batch;
   const int64_t first = (row - t * args.batch) * args.inputs;
   const int64_t column = (int64_t)blockIdx.y * LINEAR_COLUMNS + lane;
-  // Past the last output the last one's weights are read, and nothing is written.
+  // Past the last output, the last one's weights are read and nothing is written.
   const bool whole = (int64_t)(blockIdx.y + 1) * LINEAR_COLUMNS <= args.outputs;
   int offsets[LINEAR_WIDTH];
   float sums[LINEAR_WIDTH];
@@ -178,22 +181,25 @@ __global__ void __launch_bounds__(LINEAR_THREADS) linearForwardKernel(const __gr
 struct LinearBlocks {
   LinearArgs args;
   int64_t firstBlock;
-  int64_t rows;    // of weights: K, or 0
-  float *weights;  // the first block's (rows, M)
-  float *bias;     // the first block's (M); null: not wanted
-  int64_t stride;  // from one block's to the next's
+  int64_t rows;    // rows of weights: K, or 0
+  float *weights;  // the first block's, (rows, M)
+  float *bias;     // the first block's, (M); null if not wanted
+  int64_t stride;  // from one block's sums to the next one's
 };
 
-/** Blocks that a multiprocessor is to hold, which says how many registers a thread may have. With 4, where bits lie takes too many. */
+/** Minimum number of blocks per multiprocessor, which limits the registers of a thread. Addressing bits takes too many for 4. */
 constexpr int weightsBlocks(int input) { return input == QLIF_INPUT_BIT ? 3 : 4; }
 
-/** A block of rows of the batch in the grid's z; LINEAR_ROWS rows of weights, after the last of which comes the bias; LINEAR_COLUMNS outputs. */
+/**
+ * A thread block sums LINEAR_ROWS rows of weights, the last of which is followed by the bias, in LINEAR_COLUMNS outputs, over one block of
+ * rows of the batch, which is the grid's z.
+ */
 template <int INPUT>
 __global__ void __launch_bounds__(LINEAR_THREADS, weightsBlocks(INPUT)) linearWeightsKernel(const __grid_constant__ LinearBlocks job) {
   constexpr bool UNIT = INPUT != QLIF_INPUT_F32;
   __shared__ float gradients[BLOCK_ROWS][LINEAR_COLUMNS];
   __shared__ float values[UNIT ? 1 : BLOCK_ROWS][LANES];
-  // Of each input the rows where it counts, as far as a warp has read them.
+  // For each input, the rows in which it is nonzero, among those that each warp reads.
   __shared__ uint32_t counting[LINEAR_WARPS][LANES];
   const LinearArgs &args = job.args;
   const int lane = (int)threadIdx.x % LANES;
@@ -205,7 +211,7 @@ __global__ void __launch_bounds__(LINEAR_THREADS, weightsBlocks(INPUT)) linearWe
   const bool isBias = k == job.rows && job.bias != nullptr;
   float x[LINEAR_SUMS];
   float g[LINEAR_SUMS][LINEAR_WIDTH];
-  // Of the rows that a warp reads, so many are there.
+  // The number of rows that this warp reads.
   const int64_t firstRow = b + warp * LINEAR_SUMS;
   const int there = args.batch - firstRow < LINEAR_SUMS ? (int)(args.batch - firstRow) : LINEAR_SUMS;
   const int64_t step = args.gradOutputShared ? 0 : args.batch * args.outputs;
@@ -280,14 +286,14 @@ __global__ void __launch_bounds__(LINEAR_THREADS, weightsBlocks(INPUT)) linearWe
   }
 }
 
-/** The sums of a group of blocks, on their way into a sum over all. Groups are of 2^n blocks, but for the last. */
+/** The sums of a group of blocks, to be added to the sum over all blocks. Groups have 2^n blocks, except the last one. */
 struct LinearTree {
   float *blocks;  // (count, size)
-  int64_t size;   // values of a block: the weights', then the bias's
+  int64_t size;   // values in a block: the weights', then the bias's
   int64_t count;
-  int64_t group;  // its number
+  int64_t group;  // the group's number
   bool last;
-  float *subtrees;  // (levels, size): the sums of the last 2^level groups
+  float *subtrees;  // (levels, size): the sums of the latest 2^level groups
   float *weights;
   int64_t weightsSize;
   float *bias;
@@ -307,7 +313,7 @@ static __global__ void __launch_bounds__(TREE_THREADS) linearTreeKernel(const __
     }
   }
   float sum = blocks[0];
-  // A binary counter of groups; at the end, all that it holds.
+  // Works like a binary counter of groups; with the last group, adds everything that it holds.
   int level = 0;
 #pragma unroll 1
   for (; job.last ? job.group >> level != 0 : (job.group >> level & 1) != 0; level++) {
@@ -326,9 +332,11 @@ static __global__ void __launch_bounds__(TREE_THREADS) linearTreeKernel(const __
 
 // ---------------------------------------------------------------- gradient of the input
 
-/** TILE rows and TILE inputs. Where all steps share the gradient, rows are those of a step, and all steps are written. */
+/**
+ * A thread block for TILE rows and TILE inputs. If all steps share the gradient, the rows are those of one step, and all steps are written.
+ */
 static __global__ void __launch_bounds__(TILE_THREADS, 6) linearInputKernel(const __grid_constant__ LinearArgs args) {
-  // Lines of whole 16 bytes; the padding shares out what a warp stores among the banks.
+  // Lines are multiples of 16 bytes; the padding spreads a warp's stores over the banks.
   alignas(16) __shared__ float gradients[TILE_DEPTH][TILE + 4];
   alignas(16) __shared__ float weights[TILE_DEPTH][TILE + 4];
   constexpr int SIDE = TILE / TILE_SIDE;
@@ -338,7 +346,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 6) linearInputKernel(cons
   const int64_t firstInput = (int64_t)blockIdx.y * TILE;
   const int across = (int)threadIdx.x % SIDE;
   const int down = (int)threadIdx.x / SIDE;
-  // What a thread fetches: of every TILE_STRIDE-th line one output. Past the last row or input it fetches that of the last.
+  // A thread loads one output of every TILE_STRIDE-th line. Past the last row or input it loads that of the last one.
   constexpr int TILE_STRIDE = TILE_THREADS / TILE_DEPTH;
   const int depth = (int)threadIdx.x % TILE_DEPTH;
   const int line = (int)threadIdx.x / TILE_DEPTH;
@@ -364,7 +372,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 6) linearInputKernel(cons
 #pragma unroll
     for (int i = 0; i < TILE_SIDE; i++) {
       g[i] = gradients[m][down * TILE_SIDE + i];
-      // Halves far apart, so that a warp reads each bank once.
+      // The two halves are far apart, so that a warp reads each bank once.
       w[i] = weights[m][i / HALF_SIDE * (TILE / 2) + across * HALF_SIDE + i % HALF_SIDE];
     }
 #pragma unroll
@@ -393,7 +401,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 6) linearInputKernel(cons
         add(i);
       }
     } else {
-      // A term of zeros would make +0 of a sum that is -0.
+      // Not padded with zeros, since adding one would turn a sum of -0 into +0.
 #pragma unroll 1
       for (int i = 0; i < (int)(args.outputs - m); i++) {
         add(i);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the C interface (api.cpp) asks of a device: the host (host.cpp) or CUDA (cuda.cu). Arguments are checked when they come here.
+// What the C interface (api.cpp) needs from a device: the host (host.cpp) or CUDA (cuda.cu). Arguments have been checked before.
 #ifndef QLIF_DEVICE_H
 #define QLIF_DEVICE_H
 
@@ -14,14 +14,14 @@
 
 namespace qlif {
 
-/** What the library throws inside; the C interface turns it into a status and a text. */
+/** Thrown inside the library; the C interface turns it into a status and a text. */
 struct Failure {
   qlif_status status;
   int32_t cudaError;
   char text[768];
 };
 
-/** Throws a Failure with a printf-like text. */
+/** Throws a Failure with a text formatted as by printf. */
 [[noreturn]] void fail(qlif_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** A tape's memory. */
@@ -29,27 +29,27 @@ class TapeStorage {
  public:
   virtual ~TapeStorage() = default;
   virtual uint64_t bytes() const = 0;
-  /** Waits for work in flight and frees the memory; called once, before the destructor. */
+  /** Waits for work in flight and frees the memory. Called once, before the destructor. */
   virtual void release() = 0;
 };
 
 struct ForwardCall {
   ForwardArgs args;
   int64_t elements;
-  TapeStorage *tape;  // null: none
+  TapeStorage *tape;  // null if there is none
   Scratch scratch;
-  std::optional<LinearArgs> linear;  // what makes the input, which is null then
+  std::optional<LinearArgs> linear;  // computes the input, which is null then
 };
 
-/** How the modulation's gradient is added up. */
+/** How the modulation's gradient is summed. */
 struct ModulationSum {
-  float *result;     // null: not wanted
-  bool overTime;     // the modulation is one for all steps
+  float *result;     // null if not wanted
+  bool overTime;     // the modulation is the same at all steps
   bool overBatch;
   bool overNeurons;
-  bool direct;       // one value a neuron-step: nothing is summed
+  bool direct;       // the gradient has a value for each neuron-step: nothing is summed
 
-  /** Whether a value for every neuron-step is kept until they are summed. */
+  /** Whether a value for every neuron-step is stored before they are summed. */
   bool keepsSteps() const { return result != nullptr && !overTime && !direct; }
 };
 
@@ -64,42 +64,42 @@ struct BackwardCall {
   }
 };
 
-/** A part of a result that takes no arithmetic. */
+/** A part of a result that needs no arithmetic. */
 struct Piece {
   void *to;
-  const void *from;  // null: zeros
+  const void *from;  // null for zeros
   size_t bytes;      // more than 0
 };
 
-/** A kernel on one device; one call at a time. What it is asked to run has at least one neuron-step, but for forward(). */
+/** A kernel on one device; one call at a time. Except for forward(), calls have at least one neuron-step. */
 class DeviceKernel {
  public:
   virtual ~DeviceKernel() = default;
   virtual void describe(char *text, size_t length) = 0;
-  /** Refuses parameters that no neuron can have, where the calling thread can read them. */
+  /** Refuses illegal parameters, if the calling thread can read them. */
   virtual void requireParameters(const ForwardArgs &) {}
   virtual void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) = 0;
-  /** Has at least one element; without a step, the state is handed on. */
+  /** The call has at least one element; without steps, passes the state on. */
   virtual void forward(const ForwardCall &call, void *stream) = 0;
   virtual void backward(const BackwardCall &call, void *stream) = 0;
   virtual void draw(const DrawArgs &args, void *stream) = 0;
   virtual void put(const Piece *pieces, int count, void *stream) = 0;
-  /** type: of the V' that a tape keeps. */
+  /** type: that of the V' on the tape. */
   virtual uint64_t tapeBytes(int mode, int32_t type, int64_t steps, int64_t elements) = 0;
   virtual std::unique_ptr<TapeStorage> newTape(int mode, int32_t type, int64_t steps, int64_t elements) = 0;
-  /** A tape in memory of the caller's; touches no device. */
+  /** A tape in the caller's memory; touches no device. */
   virtual std::unique_ptr<TapeStorage> lentTape(int mode, int32_t type, int64_t steps, int64_t elements, void *memory) = 0;
-  /** What backward calls of a shape need at most, and what one needs; forward calls need nothing. */
+  /** What backward calls of a shape need at most, and what a particular one needs; forward calls need nothing. */
   virtual uint64_t scratchBytes(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) = 0;
   virtual uint64_t backwardScratch(const BackwardCall &call) = 0;
-  /** Waits for work in flight and frees what the kernel holds; called once, before the destructor. */
+  /** Waits for work in flight and frees what the kernel holds. Called once, before the destructor. */
   virtual void release() = 0;
 };
 
-/** What a configuration is turned into when a kernel is opened. Of the models' own parts, only that of `model` is set. */
+/** A configuration as kernels need it, made when a kernel is opened. Of the models' own parts, only that of `model` is set. */
 struct ModelConfig {
   int32_t model;     // QLIF_MODEL_
-  int32_t uniforms;  // that a step draws
+  int32_t uniforms;  // drawn per step
   bool normals;      // whether a step draws one
   QlifOptions options;   // QLIF
   QlifConstants constants;
@@ -107,7 +107,7 @@ struct ModelConfig {
 
   const Model &table() const { return MODELS[model]; }
 
-  /** Whether its kernels compute the same. */
+  /** Whether kernels of both configurations compute the same. */
   bool operator==(const ModelConfig &other) const {
     return model == other.model && uniforms == other.uniforms && normals == other.normals && options.bits == other.options.bits &&
            memcmp(&constants, &other.constants, sizeof constants) == 0 && memcmp(&lif, &other.lif, sizeof lif) == 0;
@@ -125,14 +125,14 @@ union AnyConfig {
 
 qlif_qlif_config qlifDefaults();
 qlif_lif_config lifDefaults();
-/** A setting of the QLIF model by its name, or a failure. */
+/** The QLIF preset of this name; fails if there is none. */
 qlif_qlif_config qlifPreset(const char *name);
 /** A model's default configuration. */
 AnyConfig defaultsOf(int32_t model);
 
-/** Refuses, by name and value, what no configuration has. Called in a FloatEnvironment, as the next one. */
+/** Refuses an illegal configuration, naming the option and its value. Must be called in a FloatEnvironment, like the next one. */
 ModelConfig modelConfigOf(const AnyConfig &config);
-/** Where a parameter, of a number that there is, starts. */
+/** The start value of a parameter, whose number must be valid. */
 float parameterDefault(const AnyConfig &config, int32_t parameter);
 
 /** The float32 numbers that kernels compute with, by name. */

@@ -45,7 +45,7 @@ struct Handled {
 /** The open objects. */
 struct Registry {
   std::mutex mutex;
-  uint64_t last = 0;  // how many handles were ever given out
+  uint64_t last = 0;  // the number of handles given out so far
   std::unordered_map<uint64_t, Handled *> open;
 
   static Registry &get() {
@@ -105,7 +105,7 @@ class Held {
   Held(const Held &) = delete;
   Held &operator=(const Held &) = delete;
 
-  /** Ends the handle; the object is the caller's to delete. */
+  /** Invalidates the handle. The caller must delete the object. */
   std::unique_ptr<Object> take() {
     Registry &registry = Registry::get();
     std::lock_guard<std::mutex> lock(registry.mutex);
@@ -123,7 +123,7 @@ class Held {
   Object *object_ = nullptr;
 };
 
-/** The handle of a new object, which is open from here on. */
+/** Registers a new object, which is then open, and returns its handle. */
 template <class Object>
 typename Object::Handle opened(std::unique_ptr<Object> object) {
   Registry &registry = Registry::get();
@@ -135,7 +135,7 @@ typename Object::Handle opened(std::unique_ptr<Object> object) {
   return (typename Object::Handle)(uintptr_t)number;
 }
 
-/** Frees what an object holds even if waiting for its work fails; that failure is thrown on. Nothing happens if a call holds it. */
+/** Frees what an object holds even if waiting for its work fails, and rethrows that failure. Refuses if a call holds the object. */
 template <class Object, class Release>
 void closeObject(const char *name, typename Object::Handle handle, Release release) {
   if (handle == nullptr) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The linear layer's kernels on the host: docs/numerics.md, "The linear layer", says what they compute, in which order.
 //
-// A product of few columns and many rows at a time, so that what is read again and again stays in the first cache: a panel of the right
-// matrix's columns, a block of its rows, copied to be contiguous. The left matrix is mostly zeros: the places of its other elements are
-// listed once for each row and block, and what stands there in the panel is added up. Where most elements are no zeros, all are taken. The
-// forward product and the weights' gradient are the same routine: one has the input on its left and the weights on its right, the other
-// the input transposed and the output's gradient.
+// A matrix product in pieces of few columns and many rows, so that what is read repeatedly stays in the first-level cache: a block of rows of
+// a panel of the right matrix's columns, copied to be contiguous. The left matrix is mostly zeros: the places of its nonzero elements are
+// listed once for each row and block, and the panel's rows at these places are added up. If most elements are nonzero, all are taken instead.
+// The forward product and the weights' gradient use the same routine: the former with the input on the left and the weights on the right, the
+// latter with the transposed input and the output's gradient.
 //
-// Compiled once for each instruction set, with QLIF_PROGRAM naming the result. Nothing here may have a copy that another object shares.
+// Compiled once for each instruction set, with QLIF_PROGRAM naming the result. The linker must not share any function between these objects.
 #include "linear_kernels.h"
 
 #include <string.h>
@@ -25,7 +25,7 @@ namespace {
 
 QLIF_FN uint64_t lowest(int bits) { return bits < 64 ? ((uint64_t)1 << bits) - 1 : ~(uint64_t)0; }
 
-/** Of up to 64 values, a bit each: whether it counts, as all but 0 do, NaN among them; and whether it counts as 1. */
+/** A bit for each of up to 64 values: whether it counts, as all but 0 do, including NaN; and whether it counts as 1. */
 struct Mask {
   uint64_t counts;
   uint64_t ones;
@@ -56,7 +56,7 @@ struct Vector {
   QLIF_FN bool hasZeroOrNaN() const { return _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_EQ_UQ) != 0; }
 };
 
-/** The next of up to 64 values, from value i on; how many they are. */
+/** Sets the bits of the next of up to 64 values, from value i on. Returns how many they were. */
 QLIF_FN int look(const float *values, int i, int count, Mask &mask) {
   const __m512 x =
       count - i < 16 ? _mm512_maskz_loadu_ps((__mmask16)lowest(count - i), values + i) : _mm512_loadu_ps(values + i);
@@ -161,7 +161,7 @@ QLIF_FN int look(const T *values, int i, int, Mask &mask) {
 
 // ---------------------------------------------------------------- sizes
 
-/** Vectors side by side in a panel: as many sums are under way as hide an addition's latency. */
+/** Vectors in the width of a panel: enough independent sums to hide an addition's latency. */
 #if defined(__AVX512F__)
 constexpr int PANEL_VECTORS = 4;
 #else
@@ -169,16 +169,16 @@ constexpr int PANEL_VECTORS = 8;
 #endif
 constexpr int PANEL = PANEL_VECTORS * Vector::LANES;
 
-/** Rows of the right matrix that are worked through at once: with their panel, 28 KB. */
+/** Rows of the right matrix in a block: a panel of them is 28 KB. */
 constexpr int INNER = 28672 / (PANEL * (int)sizeof(float));
 
-/** Rows of the right matrix for which places are listed at once, in which blocks of both instruction sets divide. */
+/** Rows of the right matrix for which places are listed at a time; a multiple of the block size of both instruction sets. */
 constexpr int CHUNK = 1120;
 
-/** Words of a row's masks. One more than needed, so that rows do not all fall on the same lines of the cache. */
+/** Words of a row's mask: one more than needed, so that rows don't all map to the same cache lines. */
 constexpr int MASK_WORDS = (CHUNK + 63) / 64 + 1;
 
-/** Rows and, at most, vectors of a dense product whose sums are in registers at once. */
+/** Rows, and maximum number of vectors, of a dense product whose sums are in registers at once. */
 #if defined(__AVX512F__)
 constexpr int DENSE_ROWS = 4;
 constexpr int DENSE_VECTORS = 4;
@@ -187,7 +187,7 @@ constexpr int DENSE_ROWS = 6;
 constexpr int DENSE_VECTORS = 2;
 #endif
 
-/** From which share of elements that count on it is faster to take all, in percent, measured: where they are 1, and where they are numbers. */
+/** The share of nonzero elements, in percent, above which taking all is faster: if all are 1, and for other numbers. Measured. */
 #if defined(__AVX512F__)
 constexpr int DENSE_SPIKES = 65;
 constexpr int DENSE_NUMBERS = 52;
@@ -196,10 +196,10 @@ constexpr int DENSE_SPIKES = 90;
 constexpr int DENSE_NUMBERS = 76;
 #endif
 
-/** Rows of the left matrix whose sums are under way at once: their panel stays in the second cache. */
+/** Rows of the left matrix summed at a time: their sums in a panel stay in the second-level cache. */
 constexpr int64_t TILE = 256;
 
-/** Rows of a forward call up to which copying the weights would take longer than adding them up. */
+/** Rows of a forward call up to which copying the weights would take longer than adding them. */
 constexpr int64_t FEW = 12;
 
 static_assert(CHUNK % INNER == 0 && INNER * PANEL * sizeof(float) < 65536, "a place fits 16 bits");
@@ -208,7 +208,7 @@ static_assert(PANEL_VECTORS % DENSE_VECTORS == 0, "a panel is a number of them")
 
 // ---------------------------------------------------------------- the left matrix
 
-/** Bit i: bit `at` + i of words, of which there are `count`; what is past them is anything. */
+/** The 64 bits from bit `at` on of `count` words; bits past the last word are arbitrary. */
 QLIF_FN uint64_t bitsAt(const uint64_t *words, int64_t count, int64_t at) {
   const int64_t word = at / 64;
   const int shift = (int)(at % 64);
@@ -230,8 +230,8 @@ QLIF_FN Mask maskOf(const T *values, int count) {
 
 /** A row of the input. */
 struct Line {
-  const void *values;  // its first; of bits, its step's first word
-  int64_t bit;         // where it begins in its step
+  const void *values;  // its first value; for bits, its step's first word
+  int64_t bit;         // for bits, where it begins in its step
 
   const float *floats() const { return (const float *)values; }
 };
@@ -239,7 +239,7 @@ struct Line {
 /** The input, row by row. */
 struct Input {
   const LinearArgs &args;
-  int64_t words;  // of a step's bits
+  int64_t words;  // in a step's bits
 
   explicit Input(const LinearArgs &args) : args(args), words((args.batch * args.inputs + 63) / 64) {}
 
@@ -251,7 +251,7 @@ struct Input {
     return Line{(const char *)args.input + (t * args.batch + b) * args.inputs * size, 0};
   }
 
-  /** Bit i: whether element k + i of a row counts, for the next `count` of up to 64. plain: cleared if one is neither 0 nor 1. */
+  /** Bit i tells whether element k + i of a row counts, for up to 64 elements. Clears `plain` if one is neither 0 nor 1. */
   QLIF_FN uint64_t bits(const Line &line, int64_t k, int count, bool &plain) const {
     switch (args.inputType) {
       case QLIF_INPUT_BIT:
@@ -269,7 +269,7 @@ struct Input {
 
 // ---------------------------------------------------------------- terms
 
-/** Hands out memory that begins at a cache line. */
+/** Hands out memory aligned to cache lines. */
 struct Room {
   char *at;
 
@@ -281,7 +281,7 @@ struct Room {
   }
 };
 
-/** Which bits of a byte are set, in ascending order, as offsets in a block; zeros behind them. */
+/** For each byte, the offsets in a block of its set bits, in ascending order, followed by zeros. */
 struct PlacesOfByte {
   alignas(16) uint16_t offsets[256][8];
 
@@ -300,9 +300,9 @@ struct PlacesOfByte {
 constexpr PlacesOfByte PLACES_OF_BYTE;
 
 /**
- * Lists the places of a row's elements that count in a block of the inner dimension, from column `from` to `to`; returns the list's end.
- * Eight at a time, whatever they are: eight places are stored, and the next eight go over those that are too many. To look for one set bit
- * after another would take a mispredicted branch for each word.
+ * Lists the places of a row's nonzero elements in a block, columns `from` to `to`. Returns the list's end. Works on eight elements at a time:
+ * eight places are stored, and the next store overwrites the surplus. Searching for set bits one by one would cost a mispredicted branch per
+ * word.
  */
 QLIF_FN uint16_t *listBlock(const uint64_t *mask, int from, int to, uint16_t *offsets) {
   for (int at = from; at < to; at += 8) {
@@ -316,20 +316,20 @@ QLIF_FN uint16_t *listBlock(const uint64_t *mask, int from, int to, uint16_t *of
   return offsets;
 }
 
-/** Which column of its block a place is. */
+/** The column of its block that a place stands for. */
 QLIF_FN int columnOf(uint16_t offset) { return offset / (PANEL * (int)sizeof(float)); }
 
-/** Up to CHUNK columns of the left matrix, of which only the elements that count are wanted. */
+/** Up to CHUNK columns of the left matrix, of which only the nonzero elements matter. */
 struct Terms {
   uint64_t *masks;    // (rows, MASK_WORDS): whether an element counts
-  uint32_t *starts;   // (blocks, rows) and the end: where a list begins
+  uint32_t *starts;   // (blocks, rows) and the end: where each list begins
   uint16_t *offsets;  // of the right matrix's row in its block, in bytes
-  float *values;      // the elements of the lists, or (rows, CHUNK) all of them; null: all are 1
+  float *values;      // the listed elements, or (rows, CHUNK) all elements; null if all are 1
   int rows;
   int inner;
-  bool plain;  // all that count are 1
-  bool all;    // all count
-  bool dense;  // whether all are taken
+  bool plain;  // all nonzero elements are 1
+  bool all;    // no element is 0
+  bool dense;  // all elements are taken
 
   static size_t maskWords(size_t rows) { return (rows + 63) / 64 * 64 * MASK_WORDS; }
 
@@ -342,7 +342,7 @@ struct Terms {
   uint64_t *mask(int row) { return masks + row * MASK_WORDS; }
   const uint64_t *mask(int row) const { return masks + row * MASK_WORDS; }
 
-  /** Once the masks are made. */
+  /** Decides whether to take all elements. Called once the masks are set. */
   void chooseWay(int rows, int inner, bool plain) {
     this->rows = rows;
     this->inner = inner;
@@ -358,7 +358,7 @@ struct Terms {
     dense = 100 * set > (plain ? DENSE_SPIKES : DENSE_NUMBERS) * count;
   }
 
-  /** Makes the lists. number(row, column): an element. */
+  /** Makes the lists. number(row, column) returns an element. */
   template <class Number>
   void list(Number number) {
     uint16_t *end = offsets;
@@ -389,7 +389,7 @@ Terms termsIn(Room &room, int64_t rows, bool withValues) {
 
 // ---------------------------------------------------------------- sums
 
-/** Adds to a row's sums what a list that is not empty names in a block of the right matrix. */
+/** Adds the rows of a block of the right matrix that a list names, which must not be empty, to a row's sums. */
 template <int VECTORS, bool VALUES>
 QLIF_FN void addListed(const uint16_t *offset, const uint16_t *end, const float *value, const float *right, float *sums) {
   Vector sum[VECTORS];
@@ -419,7 +419,7 @@ QLIF_FN void addListed(const uint16_t *offset, const uint16_t *end, const float 
   }
 }
 
-/** Adds to the sums of rows what their lists name in a block of the right matrix. */
+/** Adds the rows of a block of the right matrix that their lists name to the sums of all rows. */
 template <int VECTORS, bool VALUES>
 void addBlock(const Terms &terms, int block, const float *right, float *sums) {
   const uint32_t *starts = terms.starts + (int64_t)block * terms.rows;
@@ -432,7 +432,7 @@ void addBlock(const Terms &terms, int block, const float *right, float *sums) {
   }
 }
 
-/** Calls with the number of vectors as a constant, of those there is code for: 1, 2, 4, a whole panel. */
+/** Calls `call` with the number of vectors as a constant: 1, 2, 4 or a whole panel. */
 template <class Call>
 QLIF_FN void withVectors(int vectors, Call call) {
   switch (vectors) {
@@ -448,7 +448,9 @@ QLIF_FN void withVectors(int vectors, Call call) {
   }
 }
 
-/** Adds a dense product to the sums of DENSE_ROWS rows: `count` columns of the left matrix, from left[row] on, and as many rows of a block. */
+/**
+ * Adds a dense product to the sums of DENSE_ROWS rows: `count` columns of the left matrix, from left[row] on, and as many rows of a block.
+ */
 template <int VECTORS>
 void addDense(const float *const (&left)[DENSE_ROWS], int count, const float *right, float *sums) {
   Vector sum[DENSE_ROWS][VECTORS];
@@ -484,13 +486,15 @@ void addDense(const float *const (&left)[DENSE_ROWS], int count, const float *ri
   }
 }
 
-/** Adds a dense product to the sums of rows, behind which there are DENSE_ROWS more. left(row): `count` numbers of a row. */
+/**
+ * Adds a dense product to the sums of rows, after which there must be room for DENSE_ROWS more. left(row) returns `count` numbers of a row.
+ */
 template <class Left>
 void addDense(int vectors, int rows, int count, const float *right, float *sums, Left left) {
   for (int row = 0; row < rows; row += DENSE_ROWS) {
     const float *lefts[DENSE_ROWS];
     for (int r = 0; r < DENSE_ROWS; r++) {
-      // Past the last row is the last one again.
+      // Repeats the last row past the end.
       lefts[r] = left(row + r < rows ? row + r : rows - 1);
     }
     for (int v = 0; v < vectors; v += DENSE_VECTORS) {
@@ -515,7 +519,7 @@ int vectorsOf(int64_t columns, int64_t column) {
 
 int widthOf(int64_t columns, int64_t column) { return columns - column < PANEL ? (int)(columns - column) : PANEL; }
 
-// As memset and memcpy, but known to be whole vectors: for those the compiler takes string instructions or a call.
+// Like memset and memcpy, but for whole vectors. For those the compiler would use string instructions or calls.
 
 QLIF_FN void clearPanel(float *to) {
 #pragma GCC unroll 8
@@ -531,7 +535,7 @@ QLIF_FN void copyPanel(float *to, const float *from) {
   }
 }
 
-/** Copies the part of a row that is in a panel. */
+/** Copies a panel's part of a row. */
 QLIF_FN void copyPart(float *to, const float *from, int width) {
   if (width == PANEL) {
     copyPanel(to, from);
@@ -540,7 +544,7 @@ QLIF_FN void copyPart(float *to, const float *from, int width) {
   }
 }
 
-/** Copies part of a row into a panel's, zeros behind it. */
+/** Copies part of a row into a panel's row, followed by zeros. */
 QLIF_FN void copyRow(float *to, const float *from, int width) {
   if (width == PANEL) {
     copyPanel(to, from);
@@ -550,7 +554,7 @@ QLIF_FN void copyRow(float *to, const float *from, int width) {
   }
 }
 
-/** Whether one of a row's first `width` sums is 0 or NaN. */
+/** Whether any of a row's first `width` sums is 0 or NaN. */
 bool isDoubtful(const float *sums, int width) {
   int i = 0;
   for (; i + Vector::LANES <= width; i += Vector::LANES) {
@@ -567,12 +571,12 @@ bool isDoubtful(const float *sums, int width) {
 }
 
 /**
- * Sums again those rows whose sums are 0 or NaN, of the terms that count alone. begin(row): what a row of sums was before; pack(at): makes a
- * block of the right matrix, returns how many rows it has.
+ * Sums rows whose sums are 0 or NaN again, from their nonzero terms only. begin(row) resets a row of sums; pack(at) copies a block of the
+ * right matrix and returns how many rows it has.
  */
 template <class Begin, class Pack, class Numbers>
 void sumDoubtful(const Terms &terms, int vectors, int width, const float *block, float *sums, Begin begin, Pack pack, Numbers numbers) {
-  // Where lists would begin, of which there are none.
+  // Reuses the memory for the lists' starts, since there are no lists.
   uint32_t *const doubtful = terms.starts;
   int count = 0;
   for (int row = 0; row < terms.rows; row++) {
@@ -606,12 +610,13 @@ void sumDoubtful(const Terms &terms, int vectors, int width, const float *block,
 }
 
 /**
- * Adds the product of terms and as many rows of the right matrix to rows of sums, behind which there are DENSE_ROWS more. right(i): a row of
- * that matrix; numbers(row, i): the left one's from column i on, if they are not plain; before(row): what a row of sums is so far, or null
- * for zeros; put(row, column, width, values): takes part of one.
+ * Adds the product of `terms` and as many rows of the right matrix to rows of sums, after which there must be room for DENSE_ROWS more.
+ * right(i) returns a row of that matrix; numbers(row, i) the left matrix's row from column i on, if it is not plain; before(row) a row of
+ * previous sums, or null for zeros; put(row, column, width, values) takes part of a row of sums.
  *
- * The dense way takes elements of 0, too. They change a sum only if what they are multiplied with is not finite, which makes it NaN, or where
- * -0 becomes +0, which any later term but a zero makes good. So the rows whose sums then are NaN or 0 are summed again, properly.
+ * The dense product includes elements of 0. Such a term changes a sum in two cases only: if the other factor is not finite, the sum becomes
+ * NaN; and it may turn -0 into +0, which makes no difference once a nonzero term follows. So rows whose sums come out as NaN or 0 are summed
+ * again from their nonzero terms.
  */
 template <class Right, class Numbers, class Before, class Put>
 void addProduct(const Terms &terms, int64_t columns, float *block, float *sums, Right right, Numbers numbers, Before before, Put put) {
@@ -679,7 +684,7 @@ size_t forwardBytes(const LinearJob &job) {
   return Terms::bytes(rows, mayHaveValues(job.args)) + (INNER + rows + DENSE_ROWS) * PANEL * sizeof(float) + rows * sizeof(Line) + 3 * 64;
 }
 
-/** Few rows: the weights are added where they are. */
+/** For few rows: adds the weights without copying them first. */
 void forwardRow(const LinearArgs &args, const Input &input, const Line &line, float *output, Room room) {
   uint32_t *const places = room.take<uint32_t>(CHUNK);
   float *const values = room.take<float>(CHUNK);
@@ -776,7 +781,7 @@ void forward(const LinearJob &job, int64_t part, void *worker) {
 
 // ---------------------------------------------------------------- the gradients of weights and bias
 
-/** Rows of the weights, whose sums for all columns are under way at once, log2 of the blocks of rows times. */
+/** Maximum number of rows of the weights in a part. A part keeps log2(blocks of the batch) sums of all their columns. */
 int64_t weightRows(const LinearArgs &args) {
   constexpr int64_t FLOATS = 1 << 18;
   const int64_t rows = args.outputs == 0 ? TILE : FLOATS / args.outputs;
@@ -790,7 +795,7 @@ size_t weightsBytes(const LinearJob &job) {
          CHUNK * (sizeof(Line) + sizeof(float *)) + width * (size_t)BlockTree::room(blocksOf(job.args.batch)) * sizeof(float) + 5 * 64;
 }
 
-/** Turns a square of bits around: bit i of word j becomes bit j of word i. */
+/** Transposes a square of bits: bit i of word j becomes bit j of word i. */
 void transpose(uint64_t (&words)[64]) {
   uint64_t mask = 0x00000000ffffffffu;
   for (int half = 32; half > 0; half /= 2, mask ^= mask << half) {
@@ -802,7 +807,7 @@ void transpose(uint64_t (&words)[64]) {
   }
 }
 
-/** Turns numbers of the input around, square by square, so that both sides stay in the cache; the bias's row, if there is one, is ones. */
+/** Transposes numbers of the input, square by square, so that both sides stay in the cache; the bias's row, if there is one, is ones. */
 void transpose(const Line *lines, int64_t first, int spikes, int rows, int inner, float *to) {
   constexpr int SIDE = 16;
   for (int row = 0; row < spikes; row += SIDE) {
@@ -826,7 +831,7 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
   const Input input(args);
   const int64_t first = job.parts.first(part);
   const int rows = (int)(job.parts.first(part + 1) - first);
-  // The last row is the bias's, for which every row of the batch counts.
+  // The last row is the bias's, to which every row of the batch contributes.
   const int64_t ofWeights = args.gradWeights == nullptr ? 0 : args.inputs;
   const int spikes = (int)(ofWeights - first < rows ? (ofWeights > first ? ofWeights - first : 0) : rows);
   const int64_t width = (int64_t)rows * args.outputs;
@@ -879,7 +884,7 @@ void weights(const LinearJob &job, int64_t part, void *worker) {
           [&](int row, int at) { return terms.values + row * CHUNK + at; },
           [&](int row) { return t == 0 ? nullptr : (const float *)total + row * args.outputs; },
           [&](int row, int64_t column, int width, float *values) {
-            // What is at hand is added to what was before it, sooner than fetched again.
+            // Adds the earlier subtrees now, while these sums are in the cache.
             const int64_t at = row * args.outputs + column;
             if (t + steps == args.steps) {
               tree.complete(values, at, width);
@@ -917,7 +922,7 @@ void gradientOfInput(const LinearJob &job, int64_t part, void *worker) {
     memset(sums, 0, (size_t)(rows + DENSE_ROWS) * PANEL * sizeof(float));
     for (int64_t from = 0; from < args.outputs; from += INNER) {
       const int count = (int)(args.outputs - from < INNER ? args.outputs - from : INNER);
-      // The weights' columns as rows; what is past the last column is made something of, too, which goes nowhere.
+      // The weights' columns become rows. Rows past the last column get arbitrary values, whose results are discarded.
       for (int k = 0; k < vectors * Vector::LANES; k++) {
         const float *line = args.weights + (column + (k < width ? k : 0)) * args.outputs + from;
         for (int m = 0; m < count; m++) {
