@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a GPU can do at most, measured: bytes copied, and instructions of a kind issued. Prints JSON; floors are computed from it.
+// Measures a GPU's peak rates: bytes copied, and instructions issued, by kind. Prints JSON, from which lower bounds are computed.
 //
-//   ceilings [DEVICE]     a CUDA device's number, 0 unless named
+//   ceilings [DEVICE]     the number of a CUDA device, 0 by default
 //
-// Rates of instructions are thread instructions a second, from full multiprocessors, with chains that do not wait for each other; and warp
-// instructions a clock and scheduler, from a multiprocessor's own clock. Each loop is of one kind of instruction, 128 of them, and
-// the loop's own three are not counted. "mixed" is what any program may hope for: multiply-adds and logic, which go to different
-// units, so that only the scheduler limits them. It is the issue rate.
+// Instruction rates are given as thread instructions per second, with full multiprocessors and independent chains, and as warp instructions
+// per clock and scheduler, by the multiprocessor's own clock. Each loop has 128 instructions of one kind; the loop's own three are not
+// counted. "mixed" is the issue rate, the best that any program can reach: multiply-adds and logic, which go to different units, so that only
+// the scheduler limits them.
 //
-// The instructions stand in assembly, for the compiler must not do less than what is counted; the operands change so that the assembler
-// can't merge neighbours.
+// The instructions are in assembly so that the compiler can't remove any; the operands change so that the assembler can't merge neighbours.
 #include <cuda_runtime.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,9 +21,9 @@ namespace {
 
 constexpr int THREADS = 256;
 constexpr int CHAINS = 8;
-constexpr int UNROLLED = 16;  // times CHAINS instructions a loop
+constexpr int UNROLLED = 16;  // times CHAINS instructions per loop
 constexpr int LOOPS = 2048;
-constexpr int SCHEDULERS = 4;  // of a multiprocessor, since compute capability 5.0
+constexpr int SCHEDULERS = 4;  // per multiprocessor, since compute capability 5.0
 constexpr int REPEATS = 9;
 
 void check(cudaError_t error, const char *doing) {
@@ -45,10 +44,10 @@ __device__ __forceinline__ void instruction(int i, float (&x)[CHAINS], uint32_t 
   if constexpr (KIND == FMA) {
     asm volatile("fma.rn.f32 %0, %0, %1, %2;" : "+f"(x[i]) : "f"(a), "f"(b));
   } else if constexpr (KIND == LOGIC) {
-    // Not linear, of three chains: nothing to simplify.
+    // Nonlinear in three chains, so that it can't be simplified.
     asm volatile("lop3.b32 %0, %0, %1, %2, 0x2d;" : "+r"(w[i]) : "r"(w[(i + 1) % CHAINS]), "r"(w[(i + 3) % CHAINS]));
   } else if constexpr (KIND == WIDE) {
-    // The high half of one product is a factor of the next: a low half would let the assembler take products together.
+    // The high half of a product is a factor of the next one; with the low half, the assembler could combine products.
     asm volatile("{ .reg .u32 low, high; mov.b64 {low, high}, %0; mul.wide.u32 %0, high, %1; }" : "+l"(d[i]) : "r"(m));
   } else if constexpr (KIND == SPECIAL) {
     asm volatile("ex2.approx.ftz.f32 %0, %0;" : "+f"(x[i]));
@@ -75,7 +74,7 @@ __global__ void __launch_bounds__(THREADS) issue(float a, float b, uint32_t m, u
     for (int k = 0; k < UNROLLED; k++) {
 #pragma unroll
       for (int i = 0; i < CHAINS; i++) {
-        // Mixed: three multiply-adds to one of logic keeps either unit below its own limit.
+        // Three multiply-adds to one logic instruction keep both units below their limits.
         if (KIND == MIXED && i % 4 == 3) {
           instruction<LOGIC>(i, x, w, d, a, b, m);
         } else {
@@ -90,7 +89,7 @@ __global__ void __launch_bounds__(THREADS) issue(float a, float b, uint32_t m, u
   for (int i = 0; i < CHAINS; i++) {
     all ^= __float_as_uint(x[i]) ^ w[i] ^ (uint32_t)d[i];
   }
-  // Read by nobody, but the compiler can't know.
+  // Never true, but the compiler can't know that.
   if (all == 0x12345678u) {
     *sink = all;
   }
@@ -109,7 +108,7 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-/** Milliseconds of a piece of work on the default stream: the median of REPEATS, after one that does not count. */
+/** Milliseconds that work on the default stream takes: the median of REPEATS runs, after one for warm-up. */
 template <class Work>
 double milliseconds(Work work) {
   cudaEvent_t begin, end;
@@ -165,7 +164,7 @@ __global__ void __launch_bounds__(THREADS) copy(const float4 *__restrict__ from,
 
 struct Copy {
   size_t bytes;  // of the array that is copied
-  double kernel;  // bytes read and written a second
+  double kernel;  // bytes read and written per second
   double driver;
 };
 
@@ -188,7 +187,7 @@ Copy copyOf(size_t bytes, const cudaDeviceProp &device) {
   return result;
 }
 
-/** The name between quotation marks: those of devices hold no others. */
+/** Prints the name in quotation marks; device names contain none. */
 void print(const char *name, const Rate &rate, const char *end) {
   printf("    \"%s\": {\"per_second\": %.6g, \"per_clock_and_scheduler\": %.4f}%s\n", name, rate.perSecond, rate.perClockAndScheduler, end);
 }
@@ -221,7 +220,7 @@ int main(int argc, char **argv) {
   }
   double best = 0;
   for (const Copy &each : copies) {
-    // Beyond the cache: sizes of a few times its own are served from it in part.
+    // Well beyond the cache, which still serves part of arrays a few times its size.
     if (each.bytes >= 4 * (size_t)device.l2CacheSize) {
       best = std::max({best, each.kernel, each.driver});
     }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A step's arithmetic and memory accesses in straight lines, to be counted by native/operations: what a step takes at least, as compiled
+// A step's arithmetic and memory accesses as straight-line code, to be counted by native/operations: the least that a step takes, as compiled
 // for a GPU, without the bookkeeping of a kernel that serves every call. Never run.
 //
-// The stride from step to step is a constant here, which leaves no arithmetic of addresses: a kernel for all shapes has some.
+// The stride between steps is a constant here, so that there is no address arithmetic, of which a kernel for all shapes has some.
 //
-// Each kernel does PAIRS pairs of steps. What two kernels of different PAIRS differ by is what so many pairs take; what surrounds the
-// steps cancels out.
+// Each kernel does PAIRS pairs of steps. The difference between two kernels is what the additional pairs take; everything around the steps
+// cancels out.
 //
-// Backward: the steps are done again once, in registers, from the state before the first, and walked back.
+// The backward kernels repeat the steps once, in registers, from the state before the first one, and walk them back.
 #include "../src/models.h"
 
 using namespace qlif;
@@ -34,7 +34,7 @@ struct Call {
   uint32_t pair;
 };
 
-/** With the surrogate known: a step does only one of them. */
+/** With a known surrogate, since a step computes only one of them. */
 template <class Model>
 __device__ __forceinline__ typename Model::Constants constantsOf(const Call<Model> &call) {
   typename Model::Constants constants = call.constants;
@@ -132,7 +132,7 @@ __device__ __forceinline__ void backwardSteps(const Call<Model> &call) {
     index += ELEMENTS;
     half += ELEMENTS / 32;
   }
-  // What carries an adjoint, and then the parameters.
+  // The adjoints, then the parameters' gradients.
   typename Model::State adj;
   int carriers = 0;
   Model::State::each(adj, [&](Variable variable, float &x) { x = variable.carriesGradient ? call.sums[carriers++] : 0.0f; });

@@ -96,12 +96,12 @@ AnyConfig readConfig(const qlif_config *given) {
 }
 
 ModelConfig checked(const AnyConfig &config) {
-  // Denormals are distinguished from 0 here.
+  // The checks tell denormals from 0.
   FloatEnvironment environment;
   return modelConfigOf(config);
 }
 
-/** The type of a large array. */
+/** Checks the type of a large array. */
 void requireType(const char *name, int32_t type) { requireRange(name, type, QLIF_TYPE_F32, QLIF_TYPE_BF16); }
 
 void requireNumbers(const char *name, const void *pointer, int32_t type) { requireAligned(name, pointer, (size_t)sizeOfType(type)); }
@@ -121,7 +121,7 @@ void requireNumberedTensor(const char *name, int number, const float *pointer) {
   }
 }
 
-/** B * N. It and T * B * N must not overflow; that a lent array can be addressed is checked with the array. */
+/** Returns B * N. Neither it nor T * B * N may overflow; whether an array can be addressed is checked with the array. */
 int64_t requireShape(int64_t steps, int64_t batch, int64_t neurons) {
   requireNotNegative("steps", steps);
   requireNotNegative("batch", batch);
@@ -147,7 +147,7 @@ void requireOffset(int64_t elementOffset, int64_t elements) {
   }
 }
 
-/** The entries of an argument struct's array beyond the model's own count. */
+/** Checks the entries of an argument struct's array beyond those that the model uses. */
 template <class Pointer, size_t LENGTH>
 void requireEmpty(const char *name, Pointer const (&arrays)[LENGTH], const Model &model, int count) {
   for (int i = count; i < (int)LENGTH; i++) {
@@ -157,7 +157,7 @@ void requireEmpty(const char *name, Pointer const (&arrays)[LENGTH], const Model
   }
 }
 
-/** All arrays of a state, or none. */
+/** Requires all arrays of a state, or none. */
 template <class Pointer>
 void requireState(const char *name, Pointer const (&state)[QLIF_MAX_STATE_VARIABLES], const Model &model, int64_t elements) {
   if (state[0] != nullptr) {
@@ -193,7 +193,7 @@ void requireStream(const OpenKernel &kernel, void *stream) {
   }
 }
 
-/** A stride of the modulation. Along a dimension of extent 1 it is equivalent to 0, and becomes 0. */
+/** Checks a stride of the modulation. Along a dimension of extent 1, any stride is equivalent to 0, and is set to 0. */
 void requireStride(const char *name, int64_t &stride, int64_t extent, bool read) {
   requireNotNegative(name, stride);
   if (extent == 1) {
@@ -205,7 +205,7 @@ void requireStride(const char *name, int64_t &stride, int64_t extent, bool read)
   }
 }
 
-/** The draws of a call, and its steps. */
+/** Checks the draws of a call, and its steps. */
 void requireDraws(const OpenKernel &kernel, const qlif_forward_args &given, ForwardArgs &args, int64_t elements) {
   requireSteps("first_step", given.first_step, given.steps);
   if (given.key != nullptr) {
@@ -291,7 +291,7 @@ void within(const char *field, Checks checks) {
   }
 }
 
-/** The linear layer that computes a call's input, or in a backward call has computed and kept it. */
+/** Checks the linear layer that computes a call's input or, in a backward call, has computed and stored it. */
 void takeLinear(const qlif_forward_args &args, bool backward, ForwardCall &call) {
   if (args.input != nullptr) {
     fail(QLIF_INVALID_ARGUMENT, "linear: given beside an input, expected one of the two");
@@ -350,7 +350,7 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   requireEmpty("parameters", args.parameters, model, model.parameters.count);
   qlif_broadcast &modulation = call.args.modulation;
   if (modulation.data == nullptr) {
-    // No code after this reads the given strides.
+    // Makes sure that no later code reads the given strides.
     modulation = qlif_broadcast{};
   } else if (!model.modulation) {
     fail(QLIF_INVALID_ARGUMENT, "modulation: given, expected NULL: the %s model takes none", model.name);
@@ -375,7 +375,7 @@ ForwardCall forwardCallOf(const OpenKernel &kernel, const qlif_forward_args &arg
   return call;
 }
 
-/** The values of parameters, if the host can read them; a call without elements needs none. */
+/** Checks the values of parameters, if the host can read them; a call without elements needs none. */
 void requireParameters(const OpenKernel &kernel, const ForwardCall &call) {
   if (call.elements > 0) {
     kernel.kernel->requireParameters(call.args);
@@ -436,7 +436,7 @@ ModulationSum modulationSumOf(const ForwardCall &call, float *result) {
   return sum;
 }
 
-/** Memory that the caller lends. */
+/** Checks memory that the caller lends. */
 void requireLent(const char *name, const void *memory, const char *bytesName, uint64_t bytes, uint64_t needed) {
   requireAligned(name, memory, QLIF_ALIGNMENT);
   if (bytes < needed) {
@@ -489,7 +489,7 @@ bool doesNothing(const ForwardCall &call) {
   return call.elements == 0 || (call.args.steps == 0 && call.args.final_state[0] == nullptr);
 }
 
-/** What a backward call without a neuron-step writes: the given gradients of the state, and zeros. */
+/** Writes the results of a backward call without neuron-steps: the given gradients of the state, and zeros. */
 void putRests(const OpenKernel &kernel, const BackwardCall &call, void *stream) {
   const ForwardArgs &forward = call.forward.args;
   const Model &model = kernel.model();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The arguments of a call as devices take them: checked, and read to their end.
+// The arguments of a call as devices take them: checked and complete.
 #ifndef QLIF_ARGUMENTS_H
 #define QLIF_ARGUMENTS_H
 
@@ -17,7 +17,7 @@ struct TakenNumbers {
   int32_t type;
 };
 
-/** qlif_forward_args, with its names. */
+/** qlif_forward_args, with the same names. */
 struct ForwardArgs {
   int64_t steps;
   int64_t batch;
@@ -27,16 +27,16 @@ struct ForwardArgs {
   int64_t element_offset;
   uint32_t stream;
   uint32_t per_neuron_parameters;
-  const qlif_draw_key *key;  // null on the host, where it is read before
-  const uint64_t *row_index;  // null where nothing is drawn
+  const qlif_draw_key *key;  // null on the host, where it has been read already
+  const uint64_t *row_index;  // null if nothing is drawn
   GivenNumbers input;
   const float *parameters[QLIF_MAX_PARAMETERS];
-  // Strides are 0 where the modulation is absent or has one value.
+  // Strides are 0 if the modulation is absent or has one value.
   qlif_broadcast modulation;
   const float *uniforms;
   const float *normals;
   const float *initial_state[QLIF_MAX_STATE_VARIABLES];
-  bool initial_state_shared;  // N values each instead of B * N
+  bool initial_state_shared;  // arrays have N values instead of B * N
   float *final_state[QLIF_MAX_STATE_VARIABLES];
   float *spikes_f32;
   uint8_t *spikes_u8;
@@ -46,7 +46,7 @@ struct ForwardArgs {
   float *traces[QLIF_MAX_TRACES];
 };
 
-/** qlif_backward_args, with its names, but for the forward call. */
+/** qlif_backward_args, with the same names, except for the forward call. */
 struct BackwardArgs {
   GivenNumbers grad_spike_values;
   int64_t grad_spike_values_stride;  // numbers from one step to the next: B * N, or 0 if all share one gradient
@@ -58,7 +58,7 @@ struct BackwardArgs {
   float *grad_initial_state[QLIF_MAX_STATE_VARIABLES];
 };
 
-/** qlif_draw_args, with its names. */
+/** qlif_draw_args, with the same names. */
 struct DrawArgs {
   uint32_t stream;
   uint64_t seed;
@@ -67,8 +67,8 @@ struct DrawArgs {
   int64_t steps;
   int64_t wires;
   int64_t elements;
-  int64_t neurons;            // not looked at without row_index
-  const uint64_t *row_index;  // null: the elements follow each other
+  int64_t neurons;            // ignored without row_index
+  const uint64_t *row_index;  // null if the elements are consecutive
   float *uniforms;
   float *normals;
 };
@@ -82,10 +82,10 @@ struct LinearArgs {
   int32_t inputType;  // QLIF_INPUT_
   const void *input;
   const float *weights;
-  const float *bias;  // null: none
+  const float *bias;  // null if there is none
   float *output;
-  // Of a forward call: which rows of a step are wanted, in which columns, and the floats from a step of `output` to the next and from a row
-  // to the next. It begins with the first of them.
+  // Of a forward call: the rows of a step, and the columns, to compute, and the floats between steps and between rows of `output`, which
+  // begins with the first of them.
   int64_t row;
   int64_t rows;
   int64_t column;
@@ -100,9 +100,9 @@ struct LinearArgs {
   float *gradInput;
 };
 
-/** Memory of the caller's that a call works in. */
+/** Scratch memory given by the caller. */
 struct Scratch {
-  void *memory;  // null: the kernel's own
+  void *memory;  // null for the kernel's own
 };
 
 }  // namespace qlif

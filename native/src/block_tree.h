@@ -14,13 +14,13 @@ constexpr int BLOCK_ROWS = 32;
 
 QLIF_FN int64_t blocksOf(int64_t rows) { return rows / BLOCK_ROWS + (rows % BLOCK_ROWS != 0); }
 
-// Compiled for several instruction sets: nothing here may have a copy that two objects share.
+// Compiled for several instruction sets: the linker must not share any function between these objects.
 namespace {
 
-/** Adds blocks of `width` floats as they come, in memory for the sums of subtrees: one of each size, a power of two, that has been whole. */
+/** Adds blocks of `width` floats one after another. Needs memory for the sum of the latest complete subtree of each size, a power of two. */
 class BlockTree {
  public:
-  /** How many blocks of memory a tree of so many takes. */
+  /** The memory, in blocks, that a tree of `blocks` blocks needs. */
   static int room(int64_t blocks) {
     int room = 1;
     for (; blocks > 1; blocks /= 2) {
@@ -31,18 +31,21 @@ class BlockTree {
 
   BlockTree(float *memory, int64_t width) : sums_(memory), width_(width) {}
 
-  /** Where the next block is to be written, for add() or added(). */
+  /** Where to write the next block, before add() or added(). */
   float *next() const { return subtree(level()); }
 
-  /** Adds the next block, as it is written at next(). */
+  /** Adds the next block, which was written at next(). */
   void add() {
     complete(next(), 0, width_);
     added();
   }
 
-  /** Part of the next block, from element `from` on: adds what its subtree has before it. All parts done and written at next(): added(). */
+  /**
+   * Completes a part of the next block, from element `from` on, by adding its subtree's earlier sums. When all parts are at next(), call
+   * added().
+   */
   void complete(float *part, int64_t from, int64_t count) const {
-    // A binary counter: a subtree is added to the one before it if the two are halves of a larger one.
+    // Works like a binary counter: adds a subtree to the one before it if the two are halves of a larger one.
     for (int i = 0; i < level(); i++) {
       addTo(part, subtree(i) + from, count);
     }
@@ -50,7 +53,7 @@ class BlockTree {
 
   void added() { end_++; }
 
-  /** The sum of all blocks, zeros if there are none; nothing can be added to it. */
+  /** The sum of all blocks; zeros if there are none. No block may be added afterwards. */
   const float *sum() const {
     if (end_ == 0) {
       for (int64_t i = 0; i < width_; i++) {
@@ -72,7 +75,7 @@ class BlockTree {
   }
 
  private:
-  /** The next block completes a subtree of 2^level blocks. */
+  /** The level of the subtree, of 2^level blocks, that the next block completes. */
   int level() const {
     int level = 0;
     while (end_ >> level & 1) {
@@ -92,7 +95,7 @@ class BlockTree {
 
   float *const sums_;
   const int64_t width_;
-  int64_t end_ = 0;  // of the blocks
+  int64_t end_ = 0;  // the number of blocks added
 };
 
 }  // namespace

@@ -21,7 +21,7 @@ const char *textOf(Number value, char (&text)[LENGTH]) {
   if (value != value) {
     return "nan";
   }
-  // From as many digits as the whole part has: 100, not 1e+02.
+  // At least as many digits as the integer part has: 100, not 1e+02.
   int whole = 1;
   for (double rest = value < 0 ? -value : value; rest >= 10 && whole < 7; rest /= 10) {
     whole++;
@@ -32,7 +32,7 @@ const char *textOf(Number value, char (&text)[LENGTH]) {
       break;
     }
   }
-  // The process may have a locale with another one.
+  // The process's locale may have a decimal comma.
   if (char *comma = strchr(text, ',')) {
     *comma = '.';
   }
@@ -45,7 +45,7 @@ inline void requireRange(const char *name, int64_t value, int64_t low, int64_t h
   }
 }
 
-/** a * b, none of them negative. */
+/** a * b, neither of them negative; fails if it overflows. */
 inline int64_t product(const char *name, int64_t a, int64_t b) {
   int64_t product;
   if (__builtin_mul_overflow(a, b, &product)) {
@@ -54,7 +54,7 @@ inline int64_t product(const char *name, int64_t a, int64_t b) {
   return product;
 }
 
-/** a + b, none of them negative. */
+/** a + b, neither of them negative; fails if it overflows. */
 inline int64_t sum(const char *name, int64_t a, int64_t b) {
   int64_t sum;
   if (__builtin_add_overflow(a, b, &sum)) {

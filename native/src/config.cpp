@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configurations: their legal values, and the constants that kernels use. The ranges are those of QlifConfig and LifConfig in Java, the
-// constants those of QlifConstants and LifConstants, to the bit.
+// Configurations: their legal values, and the constants that kernels use. Ranges are the same as in Java's QlifConfig and LifConfig;
+// constants have the same bits as in QlifConstants and LifConstants.
 #include "checks.h"
 #include "exponential.h"
 
@@ -112,7 +112,7 @@ double dtOf(const AnyConfig &config) {
   failModel(config.header.model);
 }
 
-/** Checks each option's range. awaits: options that are yet to be derived pass. */
+/** Checks each option's range. awaits: whether to skip options that are still to be derived. */
 void requireOptions(const AnyConfig &config, bool awaits) {
   const Model &model = MODELS[config.header.model];
   for (int32_t i = 0; i < model.options.count; i++) {
@@ -125,7 +125,7 @@ void requireOptions(const AnyConfig &config, bool awaits) {
   }
 }
 
-/** A number that is replaced by another one if it is NaN. */
+/** `value`, or `otherwise` if it is NaN. */
 double given(double value, double otherwise) { return value != value ? otherwise : value; }
 
 void derive(qlif_qlif_config &c) {
@@ -156,7 +156,7 @@ void requireRelations(const qlif_lif_config &c) {
   requireSurrogate(c.surrogate, c.surrogate_alpha);
 }
 
-/** A configuration with its derived options filled in; fails unless it is legal. */
+/** Fills in the derived options of a configuration; fails if it is illegal. */
 AnyConfig whole(AnyConfig config) {
   requireOptions(config, true);
   switch (config.header.model) {

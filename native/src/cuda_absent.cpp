@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// In the place of cuda.cu and cuda_linear.cu where the library is built without a CUDA compiler.
+// Replaces cuda.cu and cuda_linear.cu if the library is built without a CUDA compiler.
 #include "device.h"
 #include "linear.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The calls of qlif_held.h: those of qlif.h, with arguments that are there only to be passed.
+// The calls of qlif_held.h: those of qlif.h, with additional arguments that are ignored.
 #include "qlif_held.h"
 
 extern "C" {

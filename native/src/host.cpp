@@ -19,12 +19,12 @@
 namespace qlif {
 namespace {
 
-/** Values of parameters that a thread checks at a time. */
+/** Parameter values that a thread checks at a time. */
 constexpr int64_t CHECKED = 16384;
 
-/** What a tape holds, one after another; all of it aligned as its values are. */
+/** Offsets in a tape's memory; everything is naturally aligned. */
 struct TapeLayout {
-  int64_t count;  // of checkpoints
+  int64_t count;  // the number of checkpoints
   uint64_t checkpoints;
   uint64_t bits;
   uint64_t bytes;
@@ -93,7 +93,7 @@ class GradientSums {
         const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
         sumBlock(values + n, b, rows, neurons, width);
         for (int i = 0; i < width; i++) {
-          // A chunk starts at a multiple of the lanes.
+          // Works because a chunk starts at a multiple of LANES.
           lanes_[i % LANES] += sums_[i];
         }
       }
@@ -124,7 +124,7 @@ class GradientSums {
     }
   }
 
-  /** Sums of a block's rows, from row `first` on. */
+  /** Sums the rows of a block, which begins with row `first`. */
   void sumBlock(const float *values, int64_t first, int64_t rows, int64_t stride, int width) {
     for (int i = 0; i < width; i++) {
       sums_[i] = 0;
@@ -139,7 +139,7 @@ class GradientSums {
 
   double sums_[CHUNK];
   double lanes_[LANES];
-  // For any number of blocks; only what a call reaches is ever touched.
+  // Enough for any number of blocks; only what a call needs is ever touched.
   float trees_[64 * CHUNK];
 };
 
@@ -160,36 +160,36 @@ HostProgram programOf(const ModelConfig &config) { return hostProgramBaseline(co
 /** a / b, rounded up. */
 int64_t quotientUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/** Bytes, up to where the next cache line begins. */
+/** `bytes`, rounded up to whole cache lines. */
 size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /**
- * The input current that a linear layer makes: that of the blocks of a part, all of their steps, before the neurons of the part take it up.
- * The layer copies its weights for each part, so a part has as many of its rows, one for each step, as the layer takes at a time.
+ * The input current computed by a linear layer: for all steps of the blocks of a part, before the neurons of the part start. The layer copies
+ * its weights for each part, so a part covers as many of its rows (one for each step) as the layer takes at a time.
  */
 class Current {
  public:
   Current(const LinearProgram &program, const LinearArgs &args) : program_(program), args_(args) {}
 
-  /** The most blocks of a part. */
+  /** Maximum number of blocks in a part. */
   int64_t blocks() const {
     const int64_t rows = program_.inputRows / (args_.steps > 0 ? args_.steps : 1);
     return rows == 0 || args_.outputs * rows < LANES ? 1 : args_.outputs * rows / LANES;
   }
 
-  /** Bytes for a part of so many blocks. */
+  /** The memory that a part of `blocks` blocks needs, in bytes. */
   uint64_t bytes(int64_t blocks) const {
     const char *name = "the input current of some neurons";
     const uint64_t values = (uint64_t)product(name, product(name, blocks, LANES * (int64_t)sizeof(float)), args_.steps);
     return values + program_.forwardBytes(LinearJob{args_, LinearParts{program_.inputRows, 1}});
   }
 
-  /** Makes it for elements `first` to `end`; memory: bytes() of it. */
+  /** Computes the current of elements `first` to `end`. memory: bytes() bytes. */
   HostInput make(int64_t first, int64_t end, void *memory) const {
     const int64_t stride = quotientUp(end - first, LANES) * LANES;
     float *const values = (float *)memory;
     void *const worker = values + stride * args_.steps;
-    // The end of a row of the batch, whole rows, the start of one.
+    // The end of a row of the batch, whole rows, and the start of a row.
     for (int64_t e = first; args_.steps > 0 && e < end;) {
       LinearArgs part = args_;
       part.row = e / args_.outputs;
@@ -220,7 +220,7 @@ class Current {
 
 constexpr uint32_t LARGEST_FINITE = 0x7f7fffff;
 
-/** The bits of the least positive float for which a question is answered with yes, as it is for all greater finite ones. */
+/** The bits of the least positive float for which `question` is true. It must be true for all greater finite ones, too. */
 template <class Question>
 uint32_t leastBits(Question question) {
   uint32_t low = 1;
@@ -245,7 +245,7 @@ BitRange legalBits(int32_t range, float dt) {
     case QLIF_RANGE_TIME_CONSTANT:
       return BitRange{0xffffffff, leastBits([&](float tau) { return bitsOf(divide(dt, tau)) <= LARGEST_FINITE; }), LARGEST_FINITE};
     case QLIF_RANGE_RATE:
-      // The least float of all is legal with any dt.
+      // The least positive float is legal with any dt.
       return BitRange{0xffffffff, 1, dt * fromBits(LARGEST_FINITE) <= 1.0f ? LARGEST_FINITE : leastBits([&](float rate) {
         return dt * rate > 1.0f;
       }) - 1};
@@ -280,7 +280,7 @@ float dtOf(const ModelConfig &config) {
   failModel(config.model);
 }
 
-// Calls of less than so many times the work that is left to one thread anyway do not wake helpers that sleep: they take about 0.1 ms.
+// A call whose work is less than this many times HostProgram::alone, about 0.1 ms, doesn't wake sleeping helpers.
 constexpr int64_t BRIEF = 8;
 
 class HostKernel final : public DeviceKernel {
@@ -321,7 +321,7 @@ class HostKernel final : public DeviceKernel {
 
   void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
     makeRoom(steps, batch * neurons, modulationSteps);
-    // Whether the team will be free or not.
+    // Needed even if the team turns out to be busy.
     Muster(crew_, 1).reserve(program_.workerBytes);
     Muster(crew_, crew_.size()).reserve(program_.workerBytes);
   }
@@ -421,10 +421,10 @@ class HostKernel final : public DeviceKernel {
     const Call &call;
     const Muster &muster;
     const int64_t elements;
-    const int64_t atOnce;  // blocks in a part, but for the last
-    const std::optional<Current> &current;  // none: the input is there
+    const int64_t atOnce;  // blocks in a part; the last part may have fewer
+    const std::optional<Current> &current;  // absent if the call gives the input
 
-    /** The blocks of a part; kernel(call, first, count, worker) does a few of them. */
+    /** Runs the blocks of a part; kernel(call, first, count, worker) does a few of them. */
     template <class Kernel>
     void run(int member, int64_t part, Kernel kernel) {
       const int64_t first = part * atOnce;
@@ -457,7 +457,7 @@ class HostKernel final : public DeviceKernel {
     return args.per_neuron_parameters >> parameter & 1 ? args.neurons : 1;
   }
 
-  /** Says which value it is that was found not to be legal. */
+  /** Throws for the first illegal value. */
   void refuseParameters(const ForwardArgs &args) const {
     FloatEnvironment environment;
     for (int parameter = 0; parameter < parameters_; parameter++) {
@@ -475,7 +475,7 @@ class HostKernel final : public DeviceKernel {
     }
   }
 
-  /** most: how many blocks a part may have; linear: what makes the input, if it is not there. */
+  /** most: how many blocks a part may have; linear: computes the input, if the call doesn't give it. */
   template <class Call>
   void share(
       Team::Job job, const Call &call, int64_t elements, int64_t steps, int64_t most, const std::optional<LinearArgs> &linear) {
@@ -488,7 +488,7 @@ class HostKernel final : public DeviceKernel {
     }
     const int64_t work = elements * (steps > 0 ? steps : 1);
     Muster muster(crew_, work < program_.alone ? 1 : blocks, !linear && work < BRIEF * program_.alone);
-    // As many parts for each member, where there are blocks enough.
+    // The same number of parts for each member, if there are enough blocks.
     const int64_t turns = quotientUp(blocks, (int64_t)muster.members() * most);
     const int64_t atOnce = blocks == 0 ? 1 : quotientUp(blocks, turns * muster.members());
     muster.reserve(lines(program_.workerBytes) + (current ? current->bytes(atOnce) : 0));
@@ -518,7 +518,7 @@ class HostKernel final : public DeviceKernel {
   const int parameters_;
   const HostProgram program_;
   const LinearProgram linear_;
-  BitRange legal_[QLIF_MAX_PARAMETERS];  // of the values of each parameter
+  BitRange legal_[QLIF_MAX_PARAMETERS];  // the legal values of each parameter
   Memory scratch_;
   std::unique_ptr<GradientSums> sums_;
   Crew crew_;

@@ -7,12 +7,12 @@
 
 namespace qlif {
 
-/** Elements that are taken through time together: those of one word of spike bits, so that no two threads share a word. */
+/** Elements in a block, which advances through time together: those of one word of spike bits, so that no two threads share a word. */
 constexpr int LANES = 64;
 
 /**
- * A tape in host memory, block by block (a block is LANES elements, the last one padded): what a thread reads and writes is one
- * stream, while a row of a tensor starts on another page at every step.
+ * A tape in host memory, block by block (a block is LANES elements; the last one is padded). So a thread accesses contiguous memory, whereas
+ * the rows of a tensor are on a different page at every step.
  */
 struct HostTapeView {
   TakenNumbers voltages;  // (blocks, T, LANES), V'; null in COMPACT mode
@@ -21,8 +21,10 @@ struct HostTapeView {
   int64_t count;
 };
 
-/** Sums over time for each element, (parameters + 1, elements), the last row the modulation's; and, where it is wanted, the
- * modulation's gradient at every step, (T, elements), else null. */
+/**
+ * Sums over time for each element, (parameters + 1, elements), of which the last row is the modulation's; and the modulation's gradient at
+ * every step, (T, elements), or null if not wanted.
+ */
 struct HostSums {
   float *sums;
   float *modulationSteps;
@@ -38,23 +40,23 @@ struct HostInput {
 struct HostForward {
   const ModelConfig &config;
   ForwardArgs args;
-  HostInput input;  // in place of that of args
+  HostInput input;  // used instead of that of args
   int64_t elements;
-  HostTapeView tape;  // bits is null: none
+  HostTapeView tape;  // bits is null if there is none
 };
 
 struct HostBackward {
   HostForward forward;
   BackwardArgs args;
   HostSums sums;
-  bool wantsModulation;  // whether the modulation's gradient is asked for
+  bool wantsModulation;  // whether the caller wants the modulation's gradient
 };
 
 struct HostDraw {
   DrawArgs args;
 };
 
-/** Under which number element (b, n) of a call draws, modulo 2^64. */
+/** The number with which element (b, n) of a call draws, modulo 2^64. */
 inline uint64_t elementNumber(const ForwardArgs &args, int64_t b, int64_t n) {
   return args.row_index != nullptr ? args.row_index[b] * (uint64_t)args.neurons + (uint64_t)n
                                    : (uint64_t)args.element_offset + (uint64_t)b * (uint64_t)args.neurons + (uint64_t)n;
@@ -67,7 +69,7 @@ inline uint64_t elementNumber(const DrawArgs &args, int64_t element) {
   return args.row_index[element / args.neurons] * (uint64_t)args.neurons + (uint64_t)(element % args.neurons);
 }
 
-/** Floats whose bits, as far as the mask goes, are numbers from low to high. */
+/** The floats whose masked bits are from low to high. */
 struct BitRange {
   uint32_t mask;
   uint32_t low;
@@ -75,15 +77,15 @@ struct BitRange {
 };
 
 struct HostProgram {
-  /** Bytes that each thread works with: `worker` is aligned to a cache line. */
+  /** Bytes of memory that each thread needs as `worker`, which is aligned to a cache line. */
   size_t workerBytes;
-  /** The most blocks of LANES elements that forward and backward do in one call. */
+  /** Maximum number of blocks that forward and backward do in one call. */
   int blocks;
-  /** Work, in neuron-steps, below which waking a helper costs more than it saves: some microseconds'. */
+  /** Neuron-steps below which waking a helper costs more than it saves: some microseconds' work. */
   int64_t alone;
   void (*forward)(const HostForward &call, int64_t first, int count, void *worker);
   void (*backward)(const HostBackward &call, int64_t first, int count, void *worker);
-  /** One block. */
+  /** Does one block. */
   void (*draw)(const HostDraw &call, int64_t block, void *worker);
   bool (*areWithin)(const float *values, int64_t count, BitRange range);
 };

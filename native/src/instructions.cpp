@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which instructions the host's CPU has, and so which of the compiled kernels run.
+// Which instructions the host's CPU has, and thus which of the compiled kernels run.
 #include "instructions.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ namespace qlif {
 
 namespace {
 
-/** Whether a CPU has all of these features; writes the names of those that it lacks. */
+/** Whether the CPU has all of these features. Writes the names of missing ones. */
 bool hasAll(const std::pair<const char *, bool> *features, int count, char *missing, size_t length) {
   size_t end = 0;
   missing[0] = 0;
@@ -30,7 +30,7 @@ bool hasAll(const std::pair<const char *, bool> *features, int count, char *miss
 
 const char *instructionSet() {
   __builtin_cpu_init();
-  // All that the compiler may use of each level, past what every x86-64 has.
+  // Everything that the compiler may use at each level, beyond what every x86-64 has.
   const std::pair<const char *, bool> v3[] = {
       {"SSE4.2", __builtin_cpu_supports("sse4.2")},
       {"POPCNT", __builtin_cpu_supports("popcnt")},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the functions of the C interface have in common: statuses and texts, structs that grow, checks that calls of several kinds need.
+// Shared by the functions of the C interface: statuses and texts, structs that grow, and checks that several kinds of calls need.
 #ifndef QLIF_INTERFACE_H
 #define QLIF_INTERFACE_H
 
@@ -18,10 +18,10 @@
 
 namespace qlif {
 
-/** What qlif_last_error and qlif_last_cuda_error tell from here on; gives the status. */
+/** Sets what qlif_last_error and qlif_last_cuda_error return. Returns the status. */
 qlif_status remember(qlif_status status, int32_t cudaError, const char *text) noexcept;
 
-/** Runs a function of the interface: no exception leaves the library. */
+/** Runs a function of the interface, so that no exception leaves the library. */
 template <class Body>
 inline qlif_status guarded(Body body) noexcept {
   try {
@@ -48,7 +48,7 @@ inline void requireGiven(const char *name, const void *pointer) {
   }
 }
 
-/** Whether a caller can have meant it; see qlif.h on how structs grow. */
+/** Refuses a struct size that is certainly a mistake; see qlif.h on how structs grow. */
 inline void requireSize(const char *name, uint32_t size, size_t known) {
   constexpr size_t GROWTH = 4096;
   if (size % 8 != 0 || size == 0 || size > known + GROWTH) {
@@ -56,7 +56,7 @@ inline void requireSize(const char *name, uint32_t size, size_t known) {
   }
 }
 
-/** Takes over what a caller's struct has; the rest of the copy stays. */
+/** Copies as much as a caller's struct has; the rest of the copy stays unchanged. */
 inline void readBytes(const char *name, const void *given, uint32_t size, void *copy, size_t known) {
   requireSize(name, size, known);
   memcpy(copy, given, size < known ? size : known);
@@ -75,7 +75,7 @@ Struct readStruct(const char *name, const Struct *given) {
   return copy;
 }
 
-/** Fills in what a caller's struct has room for. */
+/** Writes as much as a caller's struct has room for. */
 inline void writeBytes(void *to, uint32_t size, const void *filled, size_t known) {
   memcpy(to, filled, size < known ? size : known);
   if (size > known) {
@@ -89,7 +89,7 @@ inline void writeInfo(Info *to, Info filled) {
   writeBytes(to, filled.size, &filled, sizeof filled);
 }
 
-/** How a kernel is to run; given: null for nothing that is asked for. */
+/** Checks a kernel's options and fills in defaults. given: null for the defaults. */
 inline qlif_kernel_options optionsOf(const qlif_kernel_options *given) {
   constexpr int64_t MOST_SPIN_NANOS = 1000000000;
   const qlif_kernel_options options = given == nullptr ? qlif_kernel_options{} : readStruct("qlif_kernel_options", given);
@@ -130,10 +130,10 @@ inline void requireAligned(const char *name, const void *pointer, size_t alignme
   }
 }
 
-/** A tensor that may be absent. */
+/** Checks a tensor that may be absent. */
 inline void requireTensor(const char *name, const void *pointer) { requireAligned(name, pointer, alignof(float)); }
 
-/** A tensor of so many elements that must be there, unless it has none. */
+/** Checks a tensor of `elements` elements, which must be present unless it has none. */
 inline void requireTensor(const char *name, const void *pointer, int64_t elements) {
   if (elements > 0) {
     requireGiven(name, pointer);
@@ -141,14 +141,14 @@ inline void requireTensor(const char *name, const void *pointer, int64_t element
   requireTensor(name, pointer);
 }
 
-/** No stream on the host. */
+/** Refuses a stream on the host. */
 inline void requireNoStream(const void *stream) {
   if (stream != nullptr) {
     fail(QLIF_INVALID_ARGUMENT, "stream: got %p, expected NULL on the host", stream);
   }
 }
 
-/** Room for a text with its closing 0. */
+/** Checks that there is room for a text, including its terminating 0. */
 inline void requireText(const char *text, size_t length) {
   requireGiven("text", text);
   if (length == 0) {

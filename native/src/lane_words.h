@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What compilers do not find by themselves. 32-bit words of several lanes at once, for the generator: the instruction that multiplies 32
-// bits to 64, which is what most of its time goes to. Bits of comparisons.
+// Instructions that compilers do not find by themselves: for 32-bit words of several lanes, the multiplication of 32 by 32 bits to 64, on
+// which the generator spends most of its time; and packing comparisons into bits.
 #ifndef QLIF_LANE_WORDS_H
 #define QLIF_LANE_WORDS_H
 
@@ -42,7 +42,7 @@ QLIF_FN void laneStore(uint32_t *to, LaneVector even, LaneVector odd) {
 
 #if defined(__AVX2__)
 
-/** Lanes of even and of odd number apart, a word in the low half of 64 bits; the high half is anything. */
+/** Even and odd lanes separately, each word in the low half of 64 bits; the high half is arbitrary. */
 struct LaneWords {
   static constexpr int COUNT = sizeof(LaneVector) / 4;
 
@@ -88,7 +88,7 @@ QLIF_FN void multiply(uint32_t factor, LaneWords x, LaneWords &high, LaneWords &
 
 #endif
 
-/** Bit i of the result: whether number i of 64 is not 0. */
+/** Bit i of the result tells whether number i of 64 is not 0. */
 QLIF_FN uint64_t spikeBits(const float *spike) {
   uint64_t bits = 0;
 #if defined(__AVX512F__)
@@ -108,7 +108,7 @@ QLIF_FN uint64_t spikeBits(const float *spike) {
   return bits;
 }
 
-/** The same of bytes, each 0 or 1. */
+/** The same for bytes, each 0 or 1. */
 QLIF_FN uint64_t spikeBits(const uint8_t *fired) {
 #if defined(__AVX512BW__)
   const __m512i bytes = _mm512_loadu_si512(fired);

@@ -10,7 +10,7 @@
 
 namespace qlif {
 
-/** There are none but the surrogate: nothing is drawn. */
+/** LIF has no options but the surrogate, and draws nothing. */
 struct LifOptions {
   uint32_t bits;
 
@@ -63,7 +63,7 @@ struct LifModel {
     float delta;
     bool fired;
     float spike;  // z
-    float y;      // z, too
+    float y;      // also z
   };
 
 #define LIF_KEPT_TABLE(X) \
@@ -77,13 +77,13 @@ struct LifModel {
         rateOf(k, given[QLIF_LIF_PARAM_TAU_SYN_INV]), rateOf(k, given[QLIF_LIF_PARAM_TAU_MEM_INV]), given[QLIF_LIF_PARAM_V_TH]};
   }
 
-  /** NaN if it is not legal, which only the host checks before a call. */
+  /** NaN if the parameter is illegal, which is checked before a call only if the host can read it. */
   QLIF_FN static float rateOf(const Constants &k, float inverse) {
     const float rate = k.dt * inverse;
     return inverse > 0.0f && rate <= 1.0f ? rate : fromBits(0x7fc00000u);
   }
 
-  /** From the gradients of what steps use to those of what was given. */
+  /** Turns the gradients of the values that steps use into those of the parameters. */
   QLIF_FN static void settleGradients(const Constants &k, const Parameters &, const float (&)[PARAMETERS], Parameters &grad) {
     grad.synRate = k.dt * grad.synRate;
     grad.memRate = k.dt * grad.memRate;
@@ -100,7 +100,7 @@ struct LifModel {
 
     // ---------------------------------------------------------------- forward
 
-    /** From the input to V'. */
+    /** Computes V' from the input. */
     QLIF_FN void integrate(Step &x, float current) const {
       x.iIn = state.i + current;
       x.drive = (k.vLeak - state.v) + x.iIn;
@@ -122,14 +122,14 @@ struct LifModel {
       x.y = x.spike;
     }
 
-    /** From the spike to the state after the step. */
+    /** Computes the state after the step from the spike. */
     QLIF_FN void settle(Step &x, bool fired) {
       spike(x, fired);
       state.i = fma(-parameters.synRate, x.iIn, x.iIn);
       state.v = fired ? k.vReset : x.vPre;
     }
 
-    /** What is traced of a step; the state is that after it. */
+    /** Visits a step's traces, given the state after it. */
     template <class Visit>
     QLIF_FN void eachTrace(const Step &x, Visit visit) const {
       int number = 0;
@@ -140,10 +140,10 @@ struct LifModel {
 
     // ---------------------------------------------------------------- backward
 
-    /** A step again, its V' and spike known, from its state before to that after. */
+    /** Repeats a step whose V' and spike are known: computes the state after it from the state before it. */
     QLIF_FN void replay(Step &x, bool fired) { settle(x, fired); }
 
-    /** The rest of a step from what its replay kept; of x, vPre is there. */
+    /** Computes the rest of a step from what its replay kept. x.vPre must be set. */
     QLIF_FN void restore(Step &x, const Kept &kept, float, bool fired) const {
       Kept::give(kept, x);
       decide(x);
@@ -151,7 +151,7 @@ struct LifModel {
     }
 
     /**
-     * Turns the adjoints of the state after a step into those of the state before it, adds to the parameters' gradients and gives the
+     * Turns the adjoints of the state after a step into those of the state before it, adds to the parameters' gradients, and returns the
      * gradient of the input. Reads what the step computed.
      */
     QLIF_FN float backward(const Step &x, float gradY, float gradV, State &adj, Parameters &grad) const {

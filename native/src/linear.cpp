@@ -11,17 +11,17 @@
 namespace qlif {
 namespace {
 
-/** Multiply-adds, as if no input were 0, below which waking a helper costs more than it saves. */
+/** Multiply-adds, including those with inputs of 0, below which waking a helper costs more than it saves. */
 constexpr int64_t ALONE = 1 << 20;
 
-/** Parts of at most `most` rows, as many for each member where there are rows enough. */
+/** Parts of at most `most` rows, the same number for each member if there are enough rows. */
 LinearParts partsOf(int64_t rows, int64_t most, int members) {
   int64_t count = rows / most + (rows % most != 0);
   count = (count + members - 1) / members * members;
   return LinearParts{rows, count < rows ? count : rows};
 }
 
-/** Without overflow: whether a * b * c is below a limit; none is negative. */
+/** Whether a * b * c, none of them negative, is below a limit; can't overflow. */
 bool isBelow(int64_t limit, int64_t a, int64_t b, int64_t c) {
   return a == 0 || b == 0 || c == 0 || (a < limit && b < limit && c < limit && (double)a * (double)b * (double)c < (double)limit);
 }

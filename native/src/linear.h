@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The linear layer: what the C interface (linear_api.cpp) asks of a device, the host (linear.cpp) or CUDA (cuda_linear.cu).
+// The linear layer: what the C interface (linear_api.cpp) needs from a device, the host (linear.cpp) or CUDA (cuda_linear.cu).
 #ifndef QLIF_LINEAR_H
 #define QLIF_LINEAR_H
 
@@ -9,7 +9,7 @@
 
 namespace qlif {
 
-/** Checks the shape of a call, and that each array is one that can be addressed. */
+/** Checks the shape of a call, and that each array can be addressed. */
 LinearArgs linearArgsOf(const qlif_linear_forward_args &given);
 /** Refuses a forward call whose input, weights or bias can't be read. */
 void requireLinearInputs(const LinearArgs &args);
@@ -17,7 +17,7 @@ void requireLinearInputs(const LinearArgs &args);
 /** The kernels for this processor. */
 LinearProgram linearProgramOfHost();
 
-/** What calls of one linear layer work with on a device; one call at a time. */
+/** A linear layer on a device; one call at a time. */
 class LinearDevice {
  public:
   virtual ~LinearDevice() = default;

@@ -22,7 +22,7 @@ struct OpenLinear : Handled {
   }
 };
 
-/** The input, if there is any and it is read. */
+/** Checks the input, if there is any and it is read. */
 void requireInput(const LinearArgs &args, bool read) {
   const size_t alignment = args.inputType == QLIF_INPUT_BIT ? alignof(uint64_t) : args.inputType == QLIF_INPUT_U8 ? 1 : alignof(float);
   if (read && args.steps * args.batch * args.inputs > 0) {

@@ -9,7 +9,7 @@
 
 namespace qlif {
 
-/** How a job's rows are shared out: part i is rows first(i) to first(i + 1) - 1, as even as can be. */
+/** How a job's rows are split, as evenly as possible: part i is rows first(i) to first(i + 1) - 1. */
 struct LinearParts {
   int64_t rows;
   int64_t count;
@@ -17,7 +17,7 @@ struct LinearParts {
   int64_t first(int64_t part) const { return part * (rows / count) + (part < rows % count ? part : rows % count); }
 };
 
-/** One of the products of a call, in parts for threads to do; it has a row at least. */
+/** One of the products of a call, with at least one row, in parts for threads. */
 struct LinearJob {
   const LinearArgs &args;
   LinearParts parts;
@@ -27,18 +27,18 @@ struct LinearJob {
 };
 
 struct LinearProgram {
-  /** The most rows that a part of a job may have: of the input, of the weights. */
+  /** Maximum number of rows in a part: of the input, and of the weights. */
   int64_t inputRows;
   int64_t (*weightRows)(const LinearArgs &args);
-  /** Bytes that each thread works with, aligned to a cache line. */
+  /** Bytes of memory that each thread needs, aligned to a cache line. */
   size_t (*forwardBytes)(const LinearJob &job);
   size_t (*weightsBytes)(const LinearJob &job);
   size_t (*inputBytes)(const LinearJob &job);
-  /** Rows are those of the input. */
+  /** The rows are those of the input. */
   void (*forward)(const LinearJob &job, int64_t part, void *worker);
-  /** Rows are those of the weights, and one more for the bias. */
+  /** The rows are those of the weights, and one more for the bias. */
   void (*weights)(const LinearJob &job, int64_t part, void *worker);
-  /** Rows are those of the input, of the first step alone where all steps share the gradient. */
+  /** The rows are those of the input; only those of the first step if all steps share the gradient. */
   void (*input)(const LinearJob &job, int64_t part, void *worker);
 };
 

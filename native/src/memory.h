@@ -10,7 +10,7 @@
 
 namespace qlif {
 
-/** Memory aligned to a cache line, not touched before it is used. */
+/** Memory aligned to a cache line, not touched before its first use. */
 class Memory {
  public:
   Memory() = default;
@@ -39,7 +39,7 @@ class Memory {
     return *this;
   }
 
-  /** Makes it at least this large; what it held is lost then. */
+  /** Makes it at least this large. If it grows, its content is lost. */
   void reserve(uint64_t bytes) {
     if (bytes_ < bytes) {
       *this = Memory(bytes);

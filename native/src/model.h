@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernels of all models share: the source of options, the length of a segment, when decaying values become +0, and how structs are
-// made from a model's tables (tables.h).
+// Shared by the kernels of all models: where options come from, the length of a segment, when decaying values become +0, and macros that make
+// structs from a model's tables (tables.h).
 //
-// A model is a struct that kernels take as a template's argument (qlif_model.h, lif_model.h). It has the tables' structs, State,
-// Parameters, Kept, and Step; and Neuron<S>, the arithmetic of one neuron, with S, Fixed or Dynamic, for where its options come from.
+// A model is a struct that kernels take as a template argument (qlif_model.h, lif_model.h). It has the structs State, Parameters, Kept and
+// Step, and Neuron<S>, the arithmetic of one neuron, where S (Fixed, Dynamic or Partial) tells where options come from.
 #ifndef QLIF_MODEL_H
 #define QLIF_MODEL_H
 
@@ -27,8 +27,7 @@ constexpr float FLUSH_ADJOINT = 0x1p-100f;
 QLIF_FN float flush(float x, float limit) { return magnitude(x) < limit ? 0.0f : x; }
 
 /**
- * Options of a model that are known when the kernel is compiled: an option that is off costs no instruction. SURROGATE: -1 if it is not
- * known.
+ * Options that are known when the kernel is compiled, so that an option that is off costs no instruction. SURROGATE: -1 if unknown.
  */
 template <class Options, uint32_t BITS, int SURROGATE = -1>
 struct Fixed {
@@ -55,7 +54,7 @@ struct Dynamic {
   QLIF_FN static constexpr Options possible() { return Options{~0u}; }
 };
 
-/** Options of which some are known when the kernel is compiled: those in MASK are BITS. The rest is read at run time. */
+/** Options some of which are known when the kernel is compiled: those in MASK have the value BITS. The rest are read at run time. */
 template <class Options, uint32_t MASK, uint32_t BITS, int SURROGATE = -1>
 struct Partial {
   static constexpr bool FIXED = false;
@@ -76,7 +75,7 @@ struct Variable {
   bool flushed;
 };
 
-/** Of a table of variables: the state, which is the adjoints' type too; and whether a step changes a variable. */
+/** From a table of variables: the state, which is also the type of the adjoints, and whether a step changes a variable. */
 #define QLIF_MEMBER_ROW(name, symbol, initial, gradient, flushed, member, changes) float member;
 #define QLIF_VISIT_ROW(name, symbol, initial, gradient, flushed, member, changes) \
   visit(Variable{number++, initial, gradient, flushed}, state.member);
@@ -99,7 +98,7 @@ struct Variable {
     }                                                                                 \
   }
 
-/** Of a table of parameters: those of a neuron as its steps use them, which is their gradients' type too. */
+/** From a table of parameters: those of a neuron as its steps use them, which is also the type of their gradients. */
 #define QLIF_PARAMETER_MEMBER_ROW(name, symbol, range, member) float member;
 #define QLIF_PARAMETER_VISIT_ROW(name, symbol, range, member) visit(number++, parameters.member);
 #define QLIF_PARAMETERS_STRUCT(TABLE)                     \
@@ -112,7 +111,7 @@ struct Variable {
     }                                                     \
   }
 
-/** Of a table of X(member, needed): what the backward pass keeps of a step from its replay, as far as the options `on` need it. */
+/** From a table of X(member, needed): what the backward pass keeps of a step from its replay, if the options `on` need it. */
 #define QLIF_KEPT_MEMBER_ROW(member, needed) float member;
 #define QLIF_KEPT_VISIT_ROW(member, needed) visit(number++, needed, kept.member);
 #define QLIF_KEPT_COPY_ROW(member, needed) x.member,
@@ -138,7 +137,7 @@ struct Trace {
 
 #define QLIF_TRACE_STEP_ROW(name, symbol, reading) visit(Trace{number++, false}, reading);
 
-/** Before a step at which decaying values become +0. */
+/** Sets small state values to +0. Called before every step whose index is a multiple of FLUSH_PERIOD. */
 template <class State>
 QLIF_FN void flushState(State &state) {
   State::each(state, [&](Variable variable, float &x) QLIF_INLINED {
@@ -148,7 +147,7 @@ QLIF_FN void flushState(State &state) {
   });
 }
 
-/** When the start of such a step is reached on the way back. */
+/** Sets small adjoints to +0. Called when the backward pass reaches the start of such a step. */
 template <class State>
 QLIF_FN void flushAdjoints(State &adjoints) {
   State::each(adjoints, [&](Variable variable, float &x) QLIF_INLINED {

@@ -8,7 +8,7 @@
 
 namespace qlif {
 
-/** QLIF's compiled kernels, some of them the host's alone. */
+/** QLIF's compiled kernels, some of which only the host has. */
 enum class Variant { DEFAULT, SNAPSHOT_15, SNAPSHOT_24, PLAIN_LIF, TANH, MULTI_QUBIT, GENERIC };
 
 inline Variant variantOf(QlifOptions options) {

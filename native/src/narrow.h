@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The types of large arrays, QLIF_TYPE_: what is read becomes float32 before anything is computed, and results are rounded last. Which
-// value becomes which: docs/numerics.md.
+// The types of large arrays, QLIF_TYPE_: values are converted to float32 when they are read, and results are rounded last. docs/numerics.md
+// defines the conversions.
 #ifndef QLIF_NARROW_H
 #define QLIF_NARROW_H
 
@@ -27,7 +27,7 @@ struct F16 {
 #else
     const uint32_t sign = (uint32_t)(word & 0x8000) << 16;
     const uint32_t rest = (uint32_t)(word & 0x7fff) << 13;
-    // The exponent's bias is 112 less than a float's: a product, which makes what is subnormal normal, too. Infinities and NaN have none.
+    // The exponent's bias is 112 less than a float's. Multiplying by 2^112 also normalizes subnormals. Infinities and NaN are handled below.
     const uint32_t finite = bitsOf(fromBits(rest) * 0x1p112f);
     return fromBits(sign | (rest < 0x7c00u << 13 ? finite : rest | 0x7f800000u));
 #endif
@@ -41,9 +41,9 @@ struct F16 {
 #else
     const uint32_t sign = bitsOf(x) >> 16 & 0x8000;
     const uint32_t rest = bitsOf(x) & 0x7fffffffu;
-    // Subnormal: a sum with 1/2 ends at the last place of these, and rounds there. What is no such number must not be added.
+    // Subnormals: the last place of a sum with 1/2 is that of these, so the addition rounds them. Other numbers must not be added.
     const uint32_t small = bitsOf(fromBits(rest < 0x38800000u ? rest : 0) + 0.5f) - 0x3f000000u;
-    // To the nearest, ties to the even one. A carry goes into the exponent, and from the greatest one makes an infinity.
+    // Rounds to nearest, ties to even. A carry goes into the exponent, and turns the largest one into infinity.
     const uint32_t normal = (rest - (112u << 23) + 0xfffu + (rest >> 13 & 1)) >> 13;
     const uint32_t finite = rest < 0x38800000u ? small : normal;
     const uint32_t beyond = rest > 0x7f800000u ? 0x7e00u : 0x7c00u;
@@ -66,7 +66,7 @@ struct Bf16 {
   }
 };
 
-/** The types that there are, and each by its number. */
+/** The number of types, and each type by its number. */
 constexpr int TYPES = 3;
 
 template <int TYPE>
@@ -84,7 +84,7 @@ struct TypeOf<QLIF_TYPE_BF16> {
   using Type = Bf16;
 };
 
-/** Calls visit with a type that there is. */
+/** Calls visit with the type of this number, which must exist. */
 template <class Visit>
 QLIF_FN void byType(int32_t type, Visit visit) {
   switch (type) {

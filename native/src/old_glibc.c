@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the C++ runtime that is linked in would ask of a glibc newer than 2.28: old-glibc.cmake. Both stay inside the library. */
+/* Symbols newer than glibc 2.28 that the statically linked C++ runtime needs; see old-glibc.cmake. Both stay inside the library. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
 #include <stddef.h>
 
-/* Since 2.32: whether there is only one thread, so that atomic operations may be left out. They never are. */
+/* New in 2.32: whether there is only one thread, so that atomic operations can be avoided. Here they never are. */
 char __libc_single_threaded = 0;
 
 #ifdef DLFO_EH_SEGMENT_TYPE
-/* Since 2.35: finds the unwinding table of the code at an address, for exceptions. dl_iterate_phdr has all that it tells. */
+/* New in 2.35: finds the unwinding table of the code at an address, for exceptions. dl_iterate_phdr has the same information. */
 struct search {
   ElfW(Addr) address;
   struct dl_find_object *found;

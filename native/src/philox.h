@@ -10,7 +10,7 @@ namespace qlif {
 
 constexpr int PHILOX_ROUNDS = 10;
 
-/** The words of a counter; of a vector of counters where Word is a vector. */
+/** The words of a counter, or of a vector of counters if Word is a vector. */
 template <class Word>
 struct WordsOf {
   Word w0, w1, w2, w3;
@@ -30,7 +30,7 @@ QLIF_FN void multiply(uint32_t factor, uint32_t x, uint32_t &high, uint32_t &low
 #endif
 }
 
-/** A key, whose low word is the first key word; the words of a round by its number. */
+/** A key; its low word is the first key word. Computes the words of a round from its number. */
 struct Key {
   uint64_t words;
 
@@ -38,7 +38,7 @@ struct Key {
   QLIF_FN uint32_t high(int round) const { return (uint32_t)(words >> 32) + (uint32_t)round * 0xBB67AE85u; }
 };
 
-/** The same, made ahead. */
+/** The same, precomputed. */
 struct RoundKeys {
   uint32_t lows[PHILOX_ROUNDS];
   uint32_t highs[PHILOX_ROUNDS];
@@ -82,7 +82,7 @@ QLIF_FN Words philox(uint64_t element, uint64_t step, uint32_t stream, const Key
   return philox<uint32_t>((uint32_t)element, (uint32_t)(element >> 32), (uint32_t)(step >> 1), stream, keys);
 }
 
-/** In [0, 1): 24 bits of a word. Words are converted as signed numbers, which is one instruction everywhere; 24 bits are positive. */
+/** In [0, 1): 24 bits of a word. Converted as a signed number, which is one instruction everywhere; 24 bits are never negative. */
 QLIF_FN float uniform(uint32_t word) { return (float)(int32_t)(word >> 8) * 0x1p-24f; }
 
 /** In (0, 1]: the first number of a Box-Muller pair. */
@@ -108,7 +108,7 @@ QLIF_FN float wireUniform(Words block, int wire, bool odd) {
   return uniform(second ? (odd ? block.w3 : block.w2) : (odd ? block.w1 : block.w0));
 }
 
-/** The block that a wire's words are in. */
+/** The block with a wire's words. */
 QLIF_FN int wireBlock(int wire) { return (wire + 1) / 2; }
 
 }  // namespace qlif

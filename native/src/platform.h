@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What differs between the compilers that see the arithmetic: the host's, and CUDA's for the device.
+// Differences between the compilers of the arithmetic: the host's, and CUDA's for the device.
 //
-// The arithmetic needs: binary32, round to nearest even, denormals kept, a fused multiply-add exactly where fma() stands. So the host
-// is compiled with -ffp-contract=off and without -ffast-math, the device with --fmad=false and nvcc's defaults of IEEE division,
-// square root and denormals.
+// The arithmetic needs binary32, rounding to nearest even, denormals, and a fused multiply-add exactly where the source has fma(). So the
+// host is compiled with -ffp-contract=off and without -ffast-math, and the device with --fmad=false and nvcc's defaults for division, square
+// root and denormals.
 #ifndef QLIF_PLATFORM_H
 #define QLIF_PLATFORM_H
 
@@ -14,14 +14,14 @@
 #error "QLIF's bits need IEEE arithmetic: compile without -ffast-math and --use_fast_math"
 #endif
 
-// Everything here is inlined always: two objects compiled for different instruction sets must not share a copy of a function.
+// Everything here is always inlined: objects compiled for different instruction sets must not share a copy of a function.
 #if defined(__CUDACC__)
 #define QLIF_FN __host__ __device__ __forceinline__
 #else
 #define QLIF_FN inline __attribute__((always_inline))
 #endif
 
-// Behind the parameters of a lambda that must be inlined; the device's compiler inlines all.
+// Goes after the parameters of a lambda that must be inlined; the device's compiler inlines all of them.
 #if defined(__CUDACC__)
 #define QLIF_INLINED
 #else
@@ -46,12 +46,14 @@ QLIF_FN float divide(float a, float b) {
 #endif
 }
 
-/** Of 0, or of a number from 2^-60 to 2^60: there what CUDA makes of a square root, without its question whether the fast way will do. */
+/**
+ * The square root of 0 or of a number from 2^-60 to 2^60. On the device, what CUDA makes of a square root, without its check of the range.
+ */
 QLIF_FN float squareRootInRange(float x) {
 #if defined(__CUDA_ARCH__)
   float reciprocal;
   asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(reciprocal) : "f"(x));
-  reciprocal = fminf(reciprocal, 0x1p60f);  // of 0 it is infinite
+  reciprocal = fminf(reciprocal, 0x1p60f);  // infinite for 0
   const float root = __fmul_rn(x, reciprocal);
   return __fmaf_rn(__fmaf_rn(-root, root, x), __fmul_rn(reciprocal, 0.5f), root);
 #else
@@ -79,7 +81,7 @@ QLIF_FN float fromBits(uint32_t bits) {
 #endif
 }
 
-/** x, no less than low and no more than high, or NaN. A bound may be 0 only where x is never -0, which the device would make +0. */
+/** Clamps x to low and high; NaN stays NaN. A bound may be 0 only if x is never -0, which the device would turn into +0. */
 QLIF_FN float clampBetween(float x, float low, float high) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   float raised, result;

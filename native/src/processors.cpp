@@ -15,7 +15,7 @@ namespace qlif {
 
 namespace {
 
-/** The first number or two of a file; false if it is not there or begins otherwise, as with "max". */
+/** Reads the first number or two of a file. Returns false if there is no file or it doesn't begin with numbers, such as "max". */
 bool readNumbers(const std::string &path, long long &first, long long *second) {
   FILE *file = fopen(path.c_str(), "r");
   if (file == nullptr) {
@@ -26,7 +26,7 @@ bool readNumbers(const std::string &path, long long &first, long long *second) {
   return found == 0;
 }
 
-/** What one group allows: microseconds of a period, in cpu.max of cgroup v2, in two files of v1. */
+/** Reads a group's quota and period in microseconds: from cpu.max in cgroup v2, from two files in v1. */
 bool readQuota(const std::string &group, bool second, long long &quota, long long &period) {
   return second ? readNumbers(group + "/cpu.max", quota, &period)
                 : readNumbers(group + "/cpu.cfs_quota_us", quota, nullptr) && readNumbers(group + "/cpu.cfs_period_us", period, nullptr);
@@ -53,7 +53,7 @@ int quotaOf(const char *membership, const char *mounts) {
   }
   long long least = 0;
   char line[4096];
-  // A line for each hierarchy: its number, its controllers, the group; cgroup v2 has number 0 and names no controller.
+  // A line for each hierarchy: its number, controllers and group. cgroup v2 has number 0 and no controllers.
   while (fgets(line, sizeof line, file) != nullptr) {
     line[strcspn(line, "\n")] = 0;
     const char *names = strchr(line, ':');
@@ -67,7 +67,7 @@ int quotaOf(const char *membership, const char *mounts) {
       continue;
     }
     const std::string top = second ? mounts : std::string(mounts) + "/cpu";
-    // From the group up to the top. In a container the top may be the container's own group, and the path lead nowhere.
+    // From the group up to the top. In a container, the top may be the container's own group, and the path may not exist.
     std::string group(path + 1);
     for (;;) {
       long long quota = 0;
@@ -90,7 +90,7 @@ int quotaOf(const char *membership, const char *mounts) {
 int processors() {
   int count = (int)std::thread::hardware_concurrency();
 #if defined(__linux__)
-  // Older C libraries count those that are online.
+  // In older C libraries, hardware_concurrency() counts all processors that are online.
   cpu_set_t usable;
   if (sched_getaffinity(0, sizeof usable, &usable) == 0) {
     count = CPU_COUNT(&usable);

@@ -5,15 +5,14 @@
 
 namespace qlif {
 
-/** Those that it may be scheduled on, or fewer where a cgroup's quota allows less time: what containers are limited by. At least 1. */
+/** Those it may be scheduled on, or fewer if a cgroup's quota, by which containers are limited, allows less time. At least 1. */
 int processors();
 
 /**
- * The processors' worth of time that a cgroup's quota and those of the groups around it leave, rounded up; 0 for no limit, and where it
- * can't be told.
+ * The number of processors that the quotas of a cgroup and of its parents allow, rounded up; 0 if there is no limit or it is unknown.
  *
- * @param membership the file that names the process's groups, /proc/self/cgroup
- * @param mounts the folder of the groups, /sys/fs/cgroup
+ * @param membership the file that names the process's groups: /proc/self/cgroup
+ * @param mounts the folder of the groups: /sys/fs/cgroup
  */
 int quotaOf(const char *membership, const char *mounts);
 

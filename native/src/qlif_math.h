@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementary functions in single precision: the operations of the Java library's ScalarMath, in its order, with its names. That file
-// gives formulas, domains and measured error bounds.
+// Elementary functions in single precision: the same operations as in the Java library's ScalarMath, in the same order, with the same names.
+// That class has formulas, domains and measured error bounds.
 //
-// Straight-line code of correctly rounded operations, compare-and-select and 32-bit integer operations, so every compiler and device
-// gives the same bits. Rounding to an integer is adding and subtracting 1.5 * 2^23, or that plus 127 where the low bits of the sum
-// are then a biased exponent. Selections are written so that a NaN passes through.
+// Straight-line code of correctly rounded operations, compare-and-select and 32-bit integer operations, so every compiler and device gives
+// the same bits. Rounding to an integer means adding and subtracting 1.5 * 2^23, or that plus 127 if the low bits of the sum are to be a
+// biased exponent. Selections let NaN pass through.
 #ifndef QLIF_MATH_H
 #define QLIF_MATH_H
 

@@ -48,7 +48,7 @@ struct QlifOptions {
   };
 
   static constexpr QlifOptions of(QlifChoices choices) {
-    // Options that the decision makes irrelevant have their default, so that equal kernels have equal words.
+    // Options that the decision makes irrelevant get their defaults, so that equal kernels have equal words.
     constexpr QlifChoices DEFAULTS{};
     if (choices.decision != QLIF_DECISION_SIGMOID) {
       choices.sampling = DEFAULTS.sampling;
@@ -97,12 +97,12 @@ struct QlifOptions {
 // The configurations that have kernels of their own.
 constexpr QlifOptions DEFAULT_OPTIONS = QlifOptions::of({});
 
-/** The presets with QUBIT decisions: 2025-08-15, whose trace that advances twice a step only needs other constants, and 2025-08-24. */
+/** The presets with QUBIT decisions: 2025-08-15, whose trace that advances twice per step only needs different constants, and 2025-08-24. */
 constexpr QlifOptions SNAPSHOT_15_OPTIONS = QlifOptions::of({.homeostasisEnabled = false});
 constexpr QlifOptions SNAPSHOT_24_OPTIONS = QlifOptions::of({.spikeValue = QLIF_SPIKE_VALUE_EXPECTED, .angleMap = QLIF_ANGLE_TANH,
     .dynamicProbability = false, .refractory = false, .homeostasisEnabled = false, .detachReset = false});
 
-/** Switches of the default configuration that make a step much longer. */
+/** Changes to the default configuration that make a step much longer. */
 constexpr QlifOptions TANH_OPTIONS = QlifOptions::of({.angleMap = QLIF_ANGLE_TANH});
 constexpr QlifOptions MULTI_QUBIT_OPTIONS = QlifOptions::of({.readout = QLIF_READOUT_MULTI_QUBIT});
 
@@ -117,7 +117,7 @@ struct QlifConstants {
       ceiling, expectedAbove, surrogateScale, resetFraction, vReset, refractoryDecay, rJump, ahpDecay, ahpJump, ahpMax, adaptationDecay,
       spikeIncrease, depressionRate, recoveryRate, rateStep, homeostasisLr, targetRate;
   int32_t minCount;
-  int32_t wires; /* uniforms a step draws */
+  int32_t wires; /* uniforms per step */
   int32_t surrogate;
   int32_t neuromodTransform;
 };
@@ -138,11 +138,13 @@ struct QlifModel {
   static constexpr int PARAMETERS = QLIF_PARAMETERS;
   static constexpr int TRACES = QLIF_TRACES;
 
-  /** Whether a step takes an external modulation, and draws: what only such a model must have is not asked of others. */
+  /**
+   * Whether steps take an external modulation, and whether they draw. Models for which these are false need not have the members for that.
+   */
   static constexpr bool MODULATED = true;
   static constexpr bool DRAWS = true;
 
-  /** The state variables that are the outputs of this name, and M. */
+  /** The state variables that are the voltages and spike values of a call, and M. */
   static constexpr int VOLTAGE = QLIF_STATE_MEMBRANE;
   static constexpr int SPIKE_VALUE = QLIF_STATE_SPIKE_VALUE;
   static constexpr int MODULATION = QLIF_STATE_MODULATION;
@@ -160,14 +162,14 @@ struct QlifModel {
   }
 
   /**
-   * Calls visit with options of which those are known that decide between long computations. What is left is then a choice of single
-   * values, which takes no branch. COUNTS: whether it matters that spikes are counted over wires. MASK, BITS: what else is known.
+   * Calls visit with options of which those that choose between long computations are known. The others only choose single values, which
+   * takes no branch. COUNTS: whether it matters that spikes are counted over wires. MASK, BITS: what else is known.
    */
   template <bool COUNTS, uint32_t MASK = 0, uint32_t BITS = 0, class Visit>
   QLIF_FN static void byDecision(Options on, Visit visit) {
     constexpr uint32_t DECISION = Options::mask(Options::FIRST_decision, Options::LAST_decision);
     constexpr uint32_t ANGLE = Options::mask(Options::FIRST_angleMap, Options::LAST_angleMap);
-    // The bit is set in no other readout.
+    // No other readout has this bit set.
     constexpr uint32_t MULTI = (uint32_t)QLIF_READOUT_MULTI_QUBIT << Options::FIRST_readout;
     constexpr uint32_t TANH = (uint32_t)QLIF_ANGLE_TANH << Options::FIRST_angleMap;
     constexpr uint32_t SIGMOID = (uint32_t)QLIF_DECISION_SIGMOID << Options::FIRST_decision;
@@ -212,7 +214,7 @@ struct QlifModel {
   struct Step {
     float input;            // I
     float m;                // M at the step
-    float modulationSlope;  // dM/dm, where an external modulation was given
+    float modulationSlope;  // dM/dm, if an external modulation was given
     float efficiency;       // S before the step
     float refractory;       // R before the step
     float gain;             // g
@@ -248,7 +250,7 @@ struct QlifModel {
         given[QLIF_PARAM_Q_BIAS] - k.quantumLeak};
   }
 
-  /** From the gradients of what steps use to those of what was given. */
+  /** Turns the gradients of the values that steps use into those of the parameters. */
   QLIF_FN static void settleGradients(const Constants &, const Parameters &parameters, const float (&given)[PARAMETERS], Parameters &grad) {
     grad.leak = grad.leak * divide(-parameters.leak, given[QLIF_PARAM_TAU]);
   }
@@ -264,16 +266,16 @@ struct QlifModel {
 
     // ---------------------------------------------------------------- forward
 
-    /** M from the external modulation. */
+    /** Computes M from the external modulation. */
     QLIF_FN void modulate(Step &x, float external) {
       state.m = k.neuromodTransform == QLIF_TRANSFORM_SIGMOID ? sigmoid(external) : external;
       x.modulationSlope = modulationSlope();
     }
 
-    /** dM/dm at the M that such a modulation gave. */
+    /** dM/dm, at an M computed by modulate(). */
     QLIF_FN float modulationSlope() const { return k.neuromodTransform == QLIF_TRANSFORM_SIGMOID ? state.m * (1.0f - state.m) : 1.0f; }
 
-    /** From the input to V', without the noise. */
+    /** Computes V' from the input, without the noise. */
     QLIF_FN void integrate(Step &x, float current) {
       x.input = current;
       x.m = state.m;
@@ -300,7 +302,7 @@ struct QlifModel {
 
     QLIF_FN void addNoise(Step &x, float xi) { x.vPre = fma(k.sigma, xi, x.vPre); }
 
-    /** From V' to the probability p; in THRESHOLD mode only the gap and D. */
+    /** Computes the probability p from V'; in THRESHOLD mode only the gap and D. */
     QLIF_FN void decide(Step &x) {
       gap(x);
       probability(x);
@@ -327,7 +329,7 @@ struct QlifModel {
       return on().useAdaptiveThreshold() ? clampBetween(rawBase, k.minThreshold, k.maxThreshold) : rawBase;
     }
 
-    /** From the gap to p; reads of the step alone. */
+    /** Computes p from the gap; reads only the step. */
     QLIF_FN void probability(Step &x) const {
       if (on().decision() == QLIF_DECISION_THRESHOLD) {
         x.slope = 0.0f;
@@ -348,9 +350,9 @@ struct QlifModel {
       } else {
         x.rawP = sigmoid(sigmoidSlope(x) * x.delta);
       }
-      // Never -0 before, so a floor of 0 changes nothing.
+      // rawP is never -0, so a floor of 0 changes nothing.
       x.p = clampBetween(x.rawP, k.floor, k.ceiling);
-      // Always set; otherwise a loop over lanes would carry it from lane to lane.
+      // Always set, so that a loop over lanes doesn't carry it from lane to lane.
       x.damping = 1.0f;
       if (on().refractory()) {
         x.damping = decay(x.refractory);
@@ -363,23 +365,23 @@ struct QlifModel {
       return on().decision() == QLIF_DECISION_QUBIT ? parameters.alpha : on().dynamicProbability() ? k.baseAlpha : 1.0f;
     }
 
-    /** That times 1 + kappa M in PROB_SLOPE mode; before the division by 1 + D. */
+    /** slopeFactor(), times 1 + kappa M in PROB_SLOPE mode; before the division by 1 + D. */
     QLIF_FN float slopeNumerator(float m) const {
       float numerator = slopeFactor();
       return on().neuromodMode() == QLIF_NEUROMOD_PROB_SLOPE ? numerator * fma(k.kappa, m, 1.0f) : numerator;
     }
 
-    /** a of the SIGMOID, clamped only where the spike history moves it. */
+    /** a of the SIGMOID, clamped only if the spike history changes it. */
     QLIF_FN float sigmoidSlope(const Step &x) const {
       return on().dynamicProbability() ? clamp(x.slope, k.minAlpha, k.maxAlpha) : x.slope;
     }
 
-    /** The slope that is traced. */
+    /** The slope as it is traced. */
     QLIF_FN float tracedSlope(const Step &x) const {
       return on().decision() == QLIF_DECISION_SIGMOID ? sigmoidSlope(x) : x.slope;
     }
 
-    /** Whether the decision is a spike. uniform(wire) is the step's number for a wire; it is only called if the decision draws. */
+    /** Whether the decision is a spike. uniform(wire) returns the step's uniform of a wire; called only if the decision draws. */
     template <class Uniform>
     QLIF_FN bool fires(const Step &x, Uniform uniform) const {
       if (on().decision() == QLIF_DECISION_THRESHOLD) {
@@ -398,7 +400,7 @@ struct QlifModel {
       return (on().readout() == QLIF_READOUT_EXPECTATION ? k.expectedAbove : uniform(0)) < x.p;
     }
 
-    /** The spike, its value and, in THRESHOLD mode, p. */
+    /** Sets the spike, its value and, in THRESHOLD mode, p. */
     QLIF_FN void spike(Step &x, bool fired) const {
       x.spike = fired ? 1.0f : 0.0f;
       if (on().decision() == QLIF_DECISION_THRESHOLD) {
@@ -407,7 +409,7 @@ struct QlifModel {
       x.y = on().spikeValue() == QLIF_SPIKE_VALUE_EXPECTED ? x.p : x.spike;
     }
 
-    /** From the spike to the state after the step. */
+    /** Computes the state after the step from the spike. */
     QLIF_FN void settle(Step &x, bool fired) {
       spike(x, fired);
       state.y = x.y;
@@ -440,7 +442,7 @@ struct QlifModel {
     /** y - (1 - y)(Theta - V_th). */
     QLIF_FN float thresholdMove(const Step &x) const { return fma(x.y - 1.0f, x.base - parameters.vTh, x.y); }
 
-    /** What is traced of a step; the state is that after it. */
+    /** Visits a step's traces, given the state after it. */
     template <class Visit>
     QLIF_FN void eachTrace(const Step &x, Visit visit) const {
       int number = 0;
@@ -451,7 +453,9 @@ struct QlifModel {
 
     // ---------------------------------------------------------------- backward
 
-    /** A step again, its V' and spike known, from its state before to that after; p only where the state needs it. */
+    /**
+     * Repeats a step whose V' and spike are known: computes the state after it from the state before it, and p only if the state needs it.
+     */
     QLIF_FN void replay(Step &x, bool fired) {
       gap(x);
       if (on().stateNeedsProbability()) {
@@ -460,7 +464,7 @@ struct QlifModel {
       settle(x, fired);
     }
 
-    /** The rest of a step from what its replay kept; of x, vPre and what modulate() sets are there, and state.m is the step's. */
+    /** Computes the rest of a step from what its replay kept. x.vPre and what modulate() sets must be set, and state.m must be the step's. */
     QLIF_FN void restore(Step &x, const Kept &kept, float current, bool fired) const {
       x.input = current;
       x.m = state.m;
@@ -472,7 +476,7 @@ struct QlifModel {
     }
 
     /**
-     * Turns the adjoints of the state after a step into those of the state before it, adds to the parameters' gradients and gives the
+     * Turns the adjoints of the state after a step into those of the state before it, adds to the parameters' gradients, and returns the
      * gradient of the input. Reads what the step computed.
      */
     QLIF_FN float backward(const Step &x, float gradY, float gradV, State &adj, Parameters &grad) const {
@@ -542,7 +546,7 @@ struct QlifModel {
       return gradInput;
     }
 
-    /** From the adjoint of y to that of the gap, on the way to alpha, beta, R, D and M. */
+    /** Computes the gap's adjoint from that of y, and adds to those of alpha, beta, R, D and M. */
     QLIF_FN float decisionBackward(const Step &x, float bY, State &adj, Parameters &grad) const {
       if (on().decision() == QLIF_DECISION_THRESHOLD) {
         return bY * surrogate(on.surrogate(k.surrogate), k.surrogateScale, x.delta);
@@ -588,7 +592,7 @@ struct QlifModel {
       return bDelta;
     }
 
-    /** The gradient of the external modulation at the step, which takes M's adjoint with it. */
+    /** The gradient of the external modulation at the step. Resets M's adjoint. */
     QLIF_FN static float modulationBackward(const Step &x, State &adj) {
       float gradient = adj.m * x.modulationSlope;
       adj.m = 0.0f;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The derivatives that stand in for that of a spike, for every model.
+// The surrogate derivatives of a spike, for all models.
 #ifndef QLIF_SURROGATE_H
 #define QLIF_SURROGATE_H
 
@@ -8,7 +8,7 @@
 
 namespace qlif {
 
-/** At a gap to the threshold; scale is a, or -1 / (2 a^2) for GAUSSIAN. */
+/** The derivative at a gap to the threshold; scale is a, or -1 / (2 a^2) for GAUSSIAN. */
 QLIF_FN float surrogate(int surrogate, float scale, float gap) {
   const float x = magnitude(gap);
   switch (surrogate) {
@@ -27,7 +27,7 @@ QLIF_FN float surrogate(int surrogate, float scale, float gap) {
       return divide(1.0f, fma(q, q, 1.0f));
     }
   }
-  // A configuration with another one is refused.
+  // Configurations with any other surrogate are refused.
   __builtin_unreachable();
 }
 

@@ -9,8 +9,8 @@
 
 #include "model.h"
 
-// X(name, symbol, initial value, carries gradient, flushed, member, changes). name: the constant of qlif.h, without its prefix. member:
-// its name in the arithmetic. changes: whether a step changes it, with the options `on`.
+// X(name, symbol, initial value, carries gradient, flushed, member, changes). name: the constant in qlif.h, without its prefix. member: the
+// name in the arithmetic. changes: whether a step changes it, given the options `on`.
 #define QLIF_STATE_TABLE(X)                                                                     \
   X(MEMBRANE, "v", 0.0f, true, true, v, true)                                                   \
   X(ADAPTATION, "adaptation", 0.0f, true, true, a, on.useAdaptation())                          \
@@ -28,7 +28,7 @@
   X(MEMBRANE, "v", 0.0f, true, true, v, true) \
   X(CURRENT, "i", 0.0f, true, true, i, true)
 
-// X(name, symbol, range, member). range: QLIF_RANGE_, without its prefix. member: what the arithmetic makes of it.
+// X(name, symbol, range, member). range: QLIF_RANGE_, without its prefix. member: the value that the arithmetic derives from it.
 #define QLIF_PARAMETER_TABLE(X)              \
   X(V_TH, "v_th", FINITE, vTh)               \
   X(TAU, "tau", TIME_CONSTANT, leak)         \
@@ -41,8 +41,7 @@
   X(TAU_MEM_INV, "tau_mem_inv", RATE, memRate) \
   X(V_TH, "v_th", FINITE, vTh)
 
-// X(name, symbol, reading): a quantity of the step x. V(name, symbol, variable, member): a
-// state variable, as it is after the step.
+// X(name, symbol, reading): a quantity of the step x. V(name, symbol, variable, member): a state variable after the step.
 #define QLIF_TRACE_TABLE(X, V)                                   \
   X(PROBABILITY, "p", x.p)                                       \
   X(DELTA, "delta", x.delta)                                     \
@@ -62,8 +61,8 @@
   X(DELTA, "delta", x.delta)  \
   V(CURRENT, "i", CURRENT, i)
 
-// X(name, symbol, default, values). name: the field's. symbol: in the equations of docs/model.md. default: NaN for an option that is
-// derived from others.
+// X(name, symbol, default, values). name: the field's name. symbol: the one in docs/model.md. default: NaN for an option that is derived from
+// others.
 #define QLIF_CONFIG_TABLE(X)                                                                   \
   X(detach_reset, "", 1, boolean())                                                            \
   X(stochastic, "", 1, boolean())                                                              \
@@ -152,7 +151,7 @@ struct ParameterRow {
 struct TraceRow {
   int32_t number;
   const char *symbol;
-  int32_t variable;  // -1: a quantity of the step
+  int32_t variable;  // -1 for a quantity of the step
 };
 
 #define QLIF_ROW(name, symbol, initial, gradient, flushed, ...) {QLIF_STATE_##name, symbol, initial, gradient, flushed},
@@ -180,7 +179,7 @@ constexpr TraceRow LIF_TRACE_ROWS[] = {LIF_TRACE_TABLE(LIF_ROW, LIF_VARIABLE_ROW
 #undef LIF_ROW
 #undef LIF_VARIABLE_ROW
 
-/** Rows of a table, which stand in the order of their numbers. */
+/** Rows of a table, ordered by number. */
 template <class Row>
 struct Table {
   const Row *rows;
@@ -199,7 +198,7 @@ struct Table {
 
 // ---------------------------------------------------------------- options
 
-/** The surrogates, for each of which some kernels are compiled. */
+/** The surrogates. Some kernels are compiled for each of them. */
 #define SURROGATE_TABLE(X) X(HEAVISIDE) X(FAST_SIGMOID) X(GAUSSIAN) X(ARCTAN)
 
 struct ChoiceRow {
@@ -208,7 +207,7 @@ struct ChoiceRow {
 };
 
 struct Enumeration {
-  const char *prefix;  // of its constants in qlif.h
+  const char *prefix;  // prefix of its constants in qlif.h
   Table<ChoiceRow> choices;
 };
 
@@ -243,9 +242,9 @@ struct Values {
   double high;
   bool lowOpen;
   bool highOpen;
-  const Enumeration *enumeration;  // null: none
-  int32_t parameter;               // that starts there; -1: none
-  bool derived;                    // of others, where it is NaN
+  const Enumeration *enumeration;  // null if it is none
+  int32_t parameter;               // the parameter whose start value it is, or -1
+  bool derived;                    // derived from other options if NaN
 };
 
 constexpr double PI = 0x1.921fb54442d18p+1;
@@ -276,7 +275,7 @@ constexpr Values interval(const char *open, double low, double high, const char 
   return {QLIF_KIND_REAL, QLIF_RANGE_INTERVAL, low, high, *open == '(', *close == ')', nullptr, -1, false};
 }
 
-/** Where a parameter starts. */
+/** The start value of a parameter. */
 constexpr Values start(int32_t parameter, int32_t range) {
   Values values = real(range);
   values.parameter = parameter;
@@ -298,7 +297,7 @@ struct OptionRow {
   Values values;
 };
 
-/** Numbers rows in their order. */
+/** Numbers rows consecutively. */
 template <size_t COUNT>
 struct OptionRows {
   OptionRow rows[COUNT];
@@ -334,7 +333,7 @@ struct Model {
   bool modulation;  // whether it takes an external modulation
 };
 
-/** By QLIF_MODEL_. */
+/** The models, indexed by QLIF_MODEL_. */
 constexpr Model MODELS[] = {
     {"QLIF", "qlif_qlif_config", sizeof(qlif_qlif_config), QLIF_VARIABLES, QLIF_PARAMETER_ROWS, QLIF_TRACE_ROWS, QLIF_OPTIONS.rows, true},
     {"LIF", "qlif_lif_config", sizeof(qlif_lif_config), LIF_VARIABLES, LIF_PARAMETER_ROWS, LIF_TRACE_ROWS, LIF_OPTIONS.rows, false},
@@ -353,7 +352,7 @@ static_assert(MODELS[QLIF_MODEL_LIF].parameters.count == QLIF_LIF_PARAMETERS, "e
 static_assert(MODELS[QLIF_MODEL_LIF].traces.count == QLIF_LIF_TRACES, "each trace has a row");
 static_assert(fits(MODELS[QLIF_MODEL_QLIF]) && fits(MODELS[QLIF_MODEL_LIF]), "argument structs have room for each model");
 
-/** Whether the options match the struct: their types are those of their kinds, one after another, each at its natural alignment. */
+/** Whether the options match the struct: their types are those of their kinds, in order, each naturally aligned. */
 constexpr bool coversConfig(const Model &model) {
   size_t end = sizeof(qlif_config);
   for (int32_t i = 0; i < model.options.count; i++) {
@@ -368,7 +367,7 @@ constexpr bool coversConfig(const Model &model) {
 }
 static_assert(coversConfig(MODELS[QLIF_MODEL_QLIF]) && coversConfig(MODELS[QLIF_MODEL_LIF]), "each field has a row");
 
-/** Whether each parameter starts from an option of its own, with its range, which is one that the host checks parameters by. */
+/** Whether each parameter has an option for its start value, with the same range, one that the host can check parameters against. */
 constexpr bool startsParameters(const Model &model) {
   int32_t starts = 0;
   for (int32_t i = 0; i < model.options.count; i++) {

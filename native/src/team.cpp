@@ -12,10 +12,10 @@ namespace qlif {
 
 namespace {
 
-// How long the calling thread looks for helpers to be done before it sleeps: as long as it may take to be woken.
+// How long the calling thread spins until helpers are done before it sleeps: about as long as waking it may take.
 constexpr int64_t LOOK_NANOS = 50'000;
 
-// Reading the clock takes longer than a check.
+// Checks between two readings of the clock, which take longer.
 constexpr int LOOKS_A_CLOCK = 32;
 
 constexpr int PARTS_BITS = 52;
@@ -29,7 +29,7 @@ inline void pause() {
 #endif
 }
 
-/** No signal for the threads that are started while this lives, but for a thread's own faults: the process's threads see to signals. */
+/** While this lives, new threads start with all signals but their own faults blocked: handling signals is up to the process's own threads. */
 class SignalsBlocked {
  public:
   SignalsBlocked() {
@@ -48,23 +48,23 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-/** Gives the calling thread the name of a helper, as debuggers and top show it. */
+/** Names the calling thread as a helper, for debuggers and top. */
 void nameHelper([[maybe_unused]] int member) {
 #if defined(__linux__)
-  // The system takes 15 characters.
+  // The system allows 15 characters.
   char name[16];
   snprintf(name, sizeof name, "qlif-helper-%d", member);
   pthread_setname_np(pthread_self(), name);
 #endif
 }
 
-/** The team while there is one. Never destroyed: kernels may be open when the process ends. */
+/** The team, if there is one. Never destroyed, since kernels may be open when the process exits. */
 struct Shared {
   std::mutex mutex;
   std::weak_ptr<Team> team;
 
   Shared() {
-    // A child has none of its parent's helpers, and so needs a team of its own.
+    // A child process has none of its parent's helpers, so it needs its own team.
     pthread_atfork([] { get().mutex.lock(); }, [] { get().mutex.unlock(); },
         [] {
           get().team.reset();
@@ -108,7 +108,7 @@ void Team::grow(int size) {
 
 Team::~Team() {
   if (getpid() != process_) {
-    // A child's copy of its parent's team: there are no such threads here, and what stood for them can't be destroyed.
+    // A child process's copy of its parent's team: the threads don't exist here, and their objects can't be destroyed.
     for (int i = 0; i < count_; i++) {
       helpers_[i]->scratch = Memory();
       (void)helpers_[i].release();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads that share out the parts of one job at a time, and the memory they work in.
+// Threads that share the parts of one job at a time, and their scratch memory.
 #ifndef QLIF_TEAM_H
 #define QLIF_TEAM_H
 
@@ -15,13 +15,13 @@
 
 namespace qlif {
 
-/** The most threads that share a call. */
+/** Maximum number of threads that share a call. */
 constexpr int MOST_THREADS = 1024;
 
 /**
- * The team of all kernels in the process: whoever has a job takes it, if it is free, and is its member 0; helpers look a while for the next
- * job and then sleep. It lives as long as any kernel on the host, and grows to what the largest needs. docs/architecture.md tells of its
- * twin in Java.
+ * The team of all kernels in the process. A thread with a job takes the team if it is free, and is member 0; helpers spin for a while until
+ * the next job, then sleep. The team lives as long as any kernel on the host, and grows to the size of the largest. Java's class Team is the
+ * same.
  */
 class Team {
  public:
@@ -40,24 +40,25 @@ class Team {
   bool take() { return !taken_.load(std::memory_order_relaxed) && !taken_.exchange(true, std::memory_order_acquire); }
   void release() { taken_.store(false, std::memory_order_release); }
 
-  /** What a member works in; what it holds is anyone's. For who has taken the team. */
+  /** A member's scratch memory, with arbitrary content. Call it only while you have the team. */
   Memory &scratch(int member) { return member == 0 ? scratch_ : helpers_[member - 1]->scratch; }
 
   /**
-   * Whether helpers are to share a job of some tens of microseconds, which begins: if they are awake, or if such jobs follow each other so
-   * closely that they stay awake for the next. Waking one takes a system call, and on virtual processors it comes up to 40 microseconds later.
+   * Called at the beginning of a job of some tens of microseconds: whether helpers should share it. They should if they are awake, or if such
+   * jobs follow each other so closely that they would stay awake for the next. Waking one takes a system call, and on virtual processors it
+   * arrives up to 40 microseconds later.
    */
   bool helpsBriefJob(int members, int64_t spinNanos) {
     const bool soon = nanos() - briefJobEnded_.load(std::memory_order_relaxed) < spinNanos;
-    // A forward and a backward pass may come together and then nothing for a while.
+    // Two in a row don't count yet: a forward and a backward pass may come together, with nothing after them for a while.
     const int succession = soon ? std::min(briefSuccession_.load(std::memory_order_relaxed) + 1, 2) : 0;
     briefSuccession_.store(succession, std::memory_order_relaxed);
-    // They fall asleep one as soon as another, unless a job needed only the first ones.
+    // Looking at the last one is enough: helpers fall asleep at about the same time, unless a job needed only the first ones.
     return helpers_[members - 2]->asleep.load(std::memory_order_relaxed) == 0 || succession == 2;
   }
   void endBriefJob() { briefJobEnded_.store(nanos(), std::memory_order_relaxed); }
 
-  /** Runs parts 0 to parts - 1 and returns when all are done. members: how many may share them. For who has taken the team. */
+  /** Runs parts 0 to parts - 1 and returns when all are done. members: how many may share them. Call it only while you have the team. */
   void run(Job job, void *context, int64_t parts, int members, int64_t spinNanos);
 
  private:
@@ -79,10 +80,11 @@ class Team {
     }
   }
 
-  // The number of parts not yet begun and, in higher bits, how many members may take one. Both are in one word, since a helper that is late
-  // for a job must not take a part of the next one if that has fewer members.
+  // The number of parts not yet begun and, in the higher bits, how many members may take one. Both are in one word so that a helper that is
+  // late for a job can't take a part of the next one if that has fewer members.
   alignas(64) std::atomic<uint64_t> tickets_{0};
-  // Helpers that may be at work. Raised before a part is taken, so that 0 after the last part was taken means that all are done.
+  // The number of helpers that may be working. Incremented before a part is taken, so that 0 after the last part was taken means that all are
+  // done.
   alignas(64) std::atomic<int32_t> busy_{0};
   alignas(64) std::atomic<uint32_t> jobs_{0};
   std::atomic<bool> closed_{false};
@@ -94,7 +96,7 @@ class Team {
   int64_t parts_ = 0;
   alignas(64) std::atomic<bool> taken_{false};
   Memory scratch_;
-  // Members 1 and up: what a kernel's own members stand in does not move when the team grows for another.
+  // Members 1 and up. The array doesn't move when the team grows, since other kernels may be using their members.
   std::unique_ptr<Helper> helpers_[MOST_THREADS - 1];
   int count_ = 0;
   const pid_t process_ = getpid();
@@ -108,7 +110,7 @@ class Crew {
   /** The maximum number of threads that share a call, including the calling one. */
   int size() const { return size_; }
 
-  /** Gives the team up; the last to do so ends its threads. */
+  /** Releases the team; the last crew to do so ends its threads. */
   void release() {
     team_.reset();
     scratch_ = Memory();
@@ -120,16 +122,16 @@ class Crew {
   std::shared_ptr<Team> team_;
   const int size_;
   const int64_t spinNanos_;
-  Memory scratch_;  // of the calling thread when it is alone
+  Memory scratch_;  // of the calling thread if it works alone
 };
 
 /**
- * The members that share a call, for as long as this lives: the calling thread alone if it wants no more, or if the team is at work for
- * another kernel, for which it does not wait.
+ * The members that share a call, while this lives: only the calling thread if it wants no others, or if the team is busy with another kernel,
+ * for which this does not wait.
  */
 class Muster {
  public:
-  /** most: how many members may have a part. brief: whether the job takes one thread less than about a tenth of a millisecond. */
+  /** most: how many members may take a part. brief: whether the job takes one thread less than about a tenth of a millisecond. */
   Muster(Crew &crew, int64_t most, bool brief = false) : crew_(crew) {
     const int wanted = most < crew.size_ ? (int)most : crew.size_;
     brief_ = brief && wanted > 1;
@@ -148,7 +150,7 @@ class Muster {
 
   int members() const { return members_; }
 
-  /** Makes room for each member to work in. Throws a Failure if there is none. */
+  /** Makes sure that each member has this much scratch memory. Throws a Failure if memory runs out. */
   void reserve(uint64_t bytes) {
     for (int member = 0; member < members_; member++) {
       memory(member).reserve(bytes);
@@ -176,7 +178,7 @@ class Muster {
   bool brief_;
 };
 
-/** IEEE arithmetic as the library needs it, whatever the calling thread had set, for as long as this lives. */
+/** While this lives, the calling thread has the IEEE arithmetic that the library needs, whatever it had set before. */
 class FloatEnvironment {
  public:
   FloatEnvironment();

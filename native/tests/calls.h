@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a call can be asked for beside its plain inputs, on a device whose memory is the process's: row indices, shared gradients, memory
- * of the caller's, keys in memory, and the LIF model.
+ * Calls with more than plain inputs, on a device that uses the process's memory: row indices, shared gradients, memory given by the caller,
+ * keys in memory, and the LIF model.
  */
 #ifndef QLIF_TESTS_CALLS_H
 #define QLIF_TESTS_CALLS_H
@@ -10,7 +10,7 @@
 
 #include "scenario.h"
 
-/* One with neuron-steps. */
+/* A scenario with at least one neuron-step. */
 static scenario busy_scenario(int64_t budget) {
   while (1) {
     scenario s = random_scenario(budget);
@@ -25,7 +25,7 @@ static uint64_t *random_rows(int64_t batch) {
   return rows;
 }
 
-/* Rows that follow each other by index are those that do so by offset; forward and backward. */
+/* Row indices that are consecutive give the same results as an offset, forward and backward. */
 static void test_consecutive_rows(int device, int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario plain = busy_scenario(20000);
@@ -39,7 +39,7 @@ static void test_consecutive_rows(int device, int rounds) {
     run_on(&plain, device, 1);
     run_on(&indexed, device, 2);
     same_results(&plain, &indexed);
-    /* What the forward call alone does. */
+    /* The forward call alone. */
     run_forward_on(&indexed, device, 1);
     same_results(&plain, &indexed);
     free_outputs(&indexed);
@@ -48,7 +48,7 @@ static void test_consecutive_rows(int device, int rounds) {
   }
 }
 
-/* A row draws what its index says, wherever it stands; the element's number wraps around at 2^64. */
+/* A row's draws depend on its index, not on its position; the element's number wraps around at 2^64. */
 static void test_shuffled_rows(int device, int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario s = busy_scenario(20000);
@@ -63,7 +63,7 @@ static void test_shuffled_rows(int device, int rounds) {
     for (int64_t b = 0; b < whole.batch; b++) {
       qlif_forward_args a = whole;
       uint64_t row = rows[b];
-      /* A number apart by a multiple of 2^64 is the same. */
+      /* Numbers that differ by a multiple of 2^64 are equal. */
       int64_t n = whole.neurons;
       if ((n & (n - 1)) == 0 && n > 1) row += (uint64_t)1 << (64 - __builtin_ctzll((uint64_t)n));
       a.row_index = &row;
@@ -103,7 +103,7 @@ static void test_shuffled_rows(int device, int rounds) {
   }
 }
 
-/* The numbers of rows, lent, are those that are drawn for them. */
+/* Draws written by qlif_draw for row indices, and then lent, give the same results as drawing. */
 static void test_rows_of_draws(int device, int rounds) {
   for (int i = 0; i < rounds; i++) {
     int64_t batch = random_int(1, 5);
@@ -164,7 +164,7 @@ static void test_rows_of_draws(int device, int rounds) {
   }
 }
 
-/* One gradient of the spike values for all steps is that gradient at each step. */
+/* A gradient of the spike values shared by all steps gives the same results as a copy of it at each step. */
 static void test_shared_gradients(int device, int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario expanded = i % 2 == 0 ? busy_scenario(20000) : usual_scenario(20000);
@@ -188,7 +188,7 @@ static void test_shared_gradients(int device, int rounds) {
   }
 }
 
-/* A state of one row for all rows is that row in each of them. */
+/* A state shared by all rows gives the same results as a copy of it in each row. */
 static void test_shared_state(int device, int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario expanded = i % 2 == 0 ? busy_scenario(20000) : usual_scenario(20000);
@@ -220,7 +220,7 @@ static void test_shared_state(int device, int rounds) {
   }
 }
 
-/* A tape and scratch of the caller's give the bits of the library's own; a tape may be copied and read again. */
+/* The caller's tape and scratch memory give the same bits as the library's own; a tape may be copied and read more than once. */
 static void test_lent_memory(int device, int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario own = busy_scenario(20000);
@@ -268,7 +268,7 @@ static void test_lent_memory(int device, int rounds) {
     CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&mine), NULL));
     same_results(&own, &mine);
 
-    /* The tape goes elsewhere, and to another kernel; it is read twice. */
+    /* The tape is copied, given to another kernel, and read twice. */
     lent b = lend(tape_bytes);
     memcpy(b.memory, a.memory, (size_t)tape_bytes);
     CHECK_OK(qlif_tape_close(tape));
@@ -282,7 +282,7 @@ static void test_lent_memory(int device, int rounds) {
       next.args.scratch = NULL;
       next.args.scratch_bytes = 0;
       CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&next), NULL));
-      /* The outputs of the forward call are not touched. */
+      /* A backward call does not touch the forward call's outputs. */
       same_bytes("grad_input", own.args.grad_input, next.args.grad_input, rows_of(&own), 4);
       for (int p = 0; p < QLIF_PARAMETERS; p++) {
         same_bytes("grad_parameters", own.args.grad_parameters[p], next.args.grad_parameters[p], parameter_length(&own, p), 4);
@@ -292,7 +292,7 @@ static void test_lent_memory(int device, int rounds) {
     CHECK_OK(qlif_tape_close(tape));
     take_back(&b);
     take_back(&scratch);
-    /* One of nothing takes no memory. */
+    /* A tape of an empty call needs no memory. */
     CHECK_OK(qlif_tape_bytes_for(kernel, 0, 0, 0, 5, 5, &tape_bytes));
     CHECK(tape_bytes == 0);
     CHECK_OK(qlif_tape_open_in(kernel, 0, 0, 0, 5, 5, NULL, 0, 0, &tape));
@@ -303,7 +303,7 @@ static void test_lent_memory(int device, int rounds) {
   }
 }
 
-/* A key in memory stands for its values, to which the call's step and stream are added; it is read anew at each call. */
+/* A key in memory is equivalent to its values plus the call's step and stream; every call reads it again. */
 static void test_keys(int device, int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario plain = i % 2 == 0 ? busy_scenario(20000) : usual_scenario(20000);
@@ -313,7 +313,7 @@ static void test_keys(int device, int rounds) {
     f->key = &key;
     uint64_t seed = f->seed;
     f->seed = 0;
-    /* Of the step and the stream, any part in either. */
+    /* Any part of step and stream is in the key, the rest in the call. */
     int64_t step = random_int(0, 2) == 0 ? 0 : random_int(0, 1) ? f->first_step : f->first_step / 2;
     uint32_t stream = random_int(0, 1) ? 7 : f->stream;
     key.seed = seed;
@@ -325,7 +325,7 @@ static void test_keys(int device, int rounds) {
     run_on(&keyed, device, 2);
     same_results(&plain, &keyed);
 
-    /* Another key, at the same place: what a graph that is launched again finds. */
+    /* Another key at the same address, as a graph finds when it is launched again. */
     qlif_kernel *kernel;
     qlif_tape *tape;
     CHECK_OK(open_kernel(device, &keyed.config.header, 1, &kernel));
@@ -515,11 +515,11 @@ static void test_lif(int device, int rounds) {
     LIF_REFUSED("final_state[2]", a.final_state[2] = a.final_state[0]);
     LIF_REFUSED("final_state: array 1 is NULL", a.final_state[1] = NULL);
     LIF_REFUSED("initial_state[31]", a.initial_state[31] = a.final_state[0]; a.initial_state[0] = a.initial_state[1] = a.final_state[0]);
-    /* What no number of a draw is needed for is not read. */
+    /* The LIF model draws nothing, so row indices and keys are not read. */
     uint64_t nothing = 1;
     f->row_index = &nothing;
     CHECK_OK(qlif_forward(kernel, f, NULL));
-    /* A tape of the other model. */
+    /* A tape of the QLIF model. */
     qlif_qlif_config qlif = default_config();
     qlif_kernel *other;
     qlif_tape *tape;

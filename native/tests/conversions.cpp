@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every number of 16 bits, and what lies between two of them, against the conversions of types.h.
+// Compares the conversions with those of types.h, for every 16-bit number and for floats between two of them.
 #include <math.h>
 #include <stdio.h>
 
@@ -17,7 +17,7 @@ int failures = 0;
 
 template <class Type>
 void narrows(const char *name, int32_t type, const std::vector<float> &values) {
-  // A loop as the kernels have it.
+  // A loop like those in the kernels.
   std::vector<uint16_t> words(values.size());
   for (size_t i = 0; i < values.size(); i++) {
     words[i] = Type::narrow(values[i]);
@@ -45,7 +45,7 @@ void check(const char *name, int32_t type) {
     }
   }
   narrows<Type>(name, type, values);
-  // The tie between two neighbours, of which the last is infinity, and the floats on both sides of it.
+  // The midpoint between two neighbours, the last of which is infinity, and the floats on both sides of it.
   std::vector<float> between;
   for (int word = 0; word < 0x8000 && !isinf(values[word]); word++) {
     const double next = isinf(values[word + 1]) ? 2.0 * values[word] - values[word - 1] : values[word + 1];
@@ -61,7 +61,7 @@ void check(const char *name, int32_t type) {
     between.push_back(value);
     between.push_back(-value);
   }
-  // Any bits.
+  // Arbitrary bits.
   uint32_t bits = 1;
   for (int i = 0; i < 2000000; i++) {
     bits = bits * 1664525u + 1013904223u;

@@ -7,7 +7,7 @@
 #include "calls.h"
 #include "scenario.h"
 
-/* Of the emulation; see emulation/cuda_runtime.h. */
+/* The emulation's functions; see emulation/cuda_runtime.h. */
 void qlif_emulation_fail(const char *call, int error);
 void qlif_emulation_capture(int capturing);
 int qlif_emulation_launch(void);
@@ -34,7 +34,7 @@ static void test_kernels(int rounds) {
     run_on(&host, QLIF_HOST, 1);
     run_on(&cuda, 0, 1);
     same_results(&host, &cuda);
-    /* Everything is written once more, and what a backward call writes stays. */
+    /* A second forward call writes everything again, and leaves the backward call's results alone. */
     run_forward_on(&cuda, 0, 1);
     same_results(&host, &cuda);
     free_outputs(&cuda);
@@ -43,8 +43,7 @@ static void test_kernels(int rounds) {
   CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
 }
 
-/* A graph of a forward and a backward call, launched again and again, draws what its key says at each launch: the bits of a call that is
- * given these numbers itself. */
+/* A graph of a forward and a backward call draws according to its key at each launch, and so gives the bits of a call with these values. */
 static void test_graphs(int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario plain = i % 2 == 0 ? busy_scenario(6000) : usual_scenario(6000);
@@ -70,7 +69,7 @@ static void test_graphs(int rounds) {
     CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&graph), NULL));
     qlif_emulation_capture(0);
     for (int launch = 0; launch < 3; launch++) {
-      /* One of seed, step and stream, or all. */
+      /* Changes seed, step or stream, or all of them. */
       if (launch != 1) key.seed = random_bits();
       if (launch != 2) key.stream = (uint32_t)random_bits();
       if (launch > 0) key.first_step = random_int(0, 1) ? 64 * random_int(0, 9) : ((int64_t)1 << 32) + random_int(0, 99);
@@ -128,7 +127,7 @@ static void test_draws(int rounds) {
   }
 }
 
-/* The primary context is held by each kernel and tape, and no thread is left in it. */
+/* Each kernel and tape has a reference to the primary context, and no call leaves a thread in it. */
 static void test_contexts(void) {
   qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
@@ -159,7 +158,7 @@ static void test_contexts(void) {
   CHECK(qlif_emulation_memory() == 0 && qlif_emulation_holds() == 0);
 }
 
-/* Tapes and scratch memory come and go without a wait for the whole device, where it has pools of memory. */
+/* If the device has memory pools, allocating and freeing tapes and scratch memory does not wait for the whole device. */
 static void test_memory(int rounds) {
   for (int i = 0; i < rounds; i++) {
     const int pools = i % 4 != 3;
@@ -222,7 +221,7 @@ static void test_errors(void) {
   EXPECT(QLIF_OUT_OF_MEMORY, "scratch", qlif_backward(kernel, BACKWARD_OF(&s), NULL));
   CHECK_OK(qlif_backward(kernel, BACKWARD_OF(&s), NULL));
 
-  /* Calls that are captured into a graph: no allocation, and what the graph holds stays. */
+  /* Captured calls allocate nothing, and the memory that the graph uses stays. */
   CHECK_OK(qlif_kernel_close(kernel));
   CHECK_OK(open_kernel(0, &s.config.header, 1, &kernel));
   uint64_t before = qlif_emulation_memory();
@@ -240,7 +239,7 @@ static void test_errors(void) {
   CHECK_OK(qlif_kernel_reserve(kernel, f->steps * 3, f->batch * 2, f->neurons * 2, 1));
   CHECK(qlif_emulation_memory() >= reserved + 2 * (reserved - before));
 
-  /* Closing reports a failure of the work before it, and frees all the same; the tape outlives the kernel whose call it waits for. */
+  /* Closing reports a failure of earlier work, and frees the memory anyway; a tape may outlive the kernel whose call it waits for. */
   qlif_emulation_fail("cudaEventSynchronize", 700);
   EXPECT(QLIF_DEVICE_FAULT, "waiting", qlif_kernel_close(kernel));
   qlif_emulation_fail("cudaEventSynchronize", 700);
@@ -250,7 +249,7 @@ static void test_errors(void) {
   free_scenario(&s);
 }
 
-/* Which GPUs run the library: those of a generation run the code of its first, but for a Tegra's. */
+/* Which GPUs the library supports: those of a generation run the code of the generation's first one, except in a Tegra. */
 static void test_capabilities(void) {
   const int runs[][2] = {{7, 5}, {8, 0}, {8, 6}, {8, 9}, {9, 0}, {10, 0}, {10, 3}, {12, 0}, {12, 1}, {13, 0}};
   const int refused[][2] = {{7, 2}, {8, 7}, {10, 1}, {11, 0}};
@@ -273,7 +272,7 @@ static void test_capabilities(void) {
   qlif_emulation_capability(9, 0);
 }
 
-/* Whether a stream is being captured is asked before anything is launched on it: what can't be told is not half done. */
+/* A call asks whether the stream is being captured before it launches anything, so that nothing is half done if that fails. */
 static void test_asks_first(void) {
   enum { STEPS = 2, ELEMENTS = 3 };
   qlif_qlif_config config = default_config();
@@ -296,7 +295,7 @@ static void test_asks_first(void) {
   CHECK_OK(qlif_kernel_close(kernel));
 }
 
-/* Results that take no arithmetic are written on the stream, without scratch memory; shapes of nothing are done at once. */
+/* Results that need no arithmetic are written on the stream, without scratch memory; empty calls return immediately. */
 static void test_empty_calls(void) {
   const int64_t shapes[][3] = {{1, 0, (int64_t)1 << 33}, {(int64_t)1 << 33, (int64_t)1 << 50, 0}, {0, (int64_t)1 << 31, (int64_t)1 << 31}};
   qlif_qlif_config config = default_config();
@@ -348,7 +347,7 @@ static void test_empty_calls(void) {
   alarm(0);
 }
 
-/* Tapes keep to their device; parameters in a device's memory are not looked at. */
+/* Tapes can't be used on another device; parameters in a device's memory are not checked. */
 static void test_what_is_the_devices(void) {
   scenario s;
   do {

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Structs that grow: what a caller gets who was built for an older qlif.h, whose structs are shorter, or for a newer one, whose structs are
- * longer than the library's. Every struct is tried at every function that takes it, in a block of exactly its size.
+ * Structs that grow: callers built with an older qlif.h, whose structs are shorter than the library's, or with a newer one, whose structs are
+ * longer. Tries every struct with every function that takes it, in a block of exactly its size.
  */
 #include "scenario.h"
 
-/* The most that a struct may be longer. */
+/* How much longer a struct may be. */
 enum { GROWTH = 4096 };
 
 /* A call whose tape holds it, and its kernel. */
 static scenario s;
 static qlif_kernel *kernel;
 
-/* A hash of the memory that the last call could write, its struct apart. */
+/* A hash of the memory that the last call could write, except its struct. */
 static uint64_t written;
 
-/* A struct of so many bytes, in a block of its own. */
+/* A struct of `size` bytes, in its own block. */
 static void *block_of(const void *from, size_t known, size_t size) {
   char *block = calloc(1, size);
   CHECK(block != NULL);
@@ -26,7 +26,7 @@ static void *block_of(const void *from, size_t known, size_t size) {
 
 typedef qlif_status function(void *given);
 
-/* What a call gives, says and writes. */
+/* What a call returns, reports and writes. */
 typedef struct outcome {
   qlif_status status;
   uint64_t written;
@@ -43,13 +43,13 @@ static outcome outcome_of(function *call, void *given) {
   return o;
 }
 
-/* Refuses a call with such a text. */
+/* Checks that a call is refused with this text. */
 static void refuse(const char *text, function *call, void *given) {
   outcome o = outcome_of(call, given);
   INVALID(text, o.status);
 }
 
-/* A size that no caller can mean. */
+/* Checks that impossible sizes are refused. */
 static void refuse_sizes(const char *name, function *call, const void *good, size_t known) {
   const size_t sizes[] = {0, 4, known - 1, known + 4, known + GROWTH + 8, UINT32_MAX};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -62,7 +62,7 @@ static void refuse_sizes(const char *name, function *call, const void *good, siz
   }
 }
 
-/* A struct that is read. absent: what an older caller means by what it does not have; NULL for zeros. */
+/* Checks a struct that the library reads. absent: the values that fields missing in an older caller's struct stand for; NULL for zeros. */
 static void reads(const char *name, function *call, const void *good, size_t known, const void *absent) {
   CHECK(known % 8 == 0);
   refuse_sizes(name, call, good, known);
@@ -95,7 +95,7 @@ static void reads(const char *name, function *call, const void *good, size_t kno
     char *longer = block_of(good, known, size);
     outcome got = outcome_of(call, longer);
     CHECK(memcmp(&got, &expected, sizeof got) == 0);
-    /* A field that the library does not know. */
+    /* Fields that the library does not know. */
     const size_t places[] = {known, known + 7, size - 8, size - 1};
     for (size_t k = 0; k < 4; k++) {
       char text[200];
@@ -109,7 +109,7 @@ static void reads(const char *name, function *call, const void *good, size_t kno
   }
 }
 
-/* A struct that is written: as much as there is room for, and zeros past what the library knows. */
+/* Checks a struct that the library writes: as much as there is room for, with zeros beyond what the library knows. */
 static void writes(const char *name, function *call, size_t known) {
   CHECK(known % 8 == 0);
   char *full = calloc(1, known);
@@ -171,7 +171,7 @@ static qlif_status starts_of(void *given) {
   return status;
 }
 
-/* Opens a kernel and, if it is the QLIF model's, runs a call, which shows what its options are. */
+/* Opens a kernel and, for the QLIF model, runs a call, whose results depend on all options. */
 static qlif_status open_with(void *given) {
   qlif_kernel *opened = NULL;
   each_output(&s, poison, NULL);
@@ -188,7 +188,7 @@ static qlif_status open_with(void *given) {
   return status;
 }
 
-/* Makes every option another one than by default. */
+/* Changes every option from its default. */
 static void change_all(qlif_config *config) {
   qlif_option_info option = {.size = sizeof option};
   for (int32_t i = 0; qlif_option(config->model, i, &option) == QLIF_SUCCESS; i++) {
@@ -221,7 +221,7 @@ static void test_configs(void) {
 
 /* ---------------------------------------------------------------- arguments */
 
-/* Runs a call with memory that is poisoned, and hashes it. */
+/* Poisons a call's memory, runs the call, and hashes the memory. */
 #define RUN(expression)                     \
   each_output(&s, poison, NULL);            \
   qlif_status status = expression;          \

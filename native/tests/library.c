@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a caller of the C interface may rely on, on the host and, as far as there is no memory of its own to hand over, on CUDA.
+ * What callers of the C interface can rely on, on the host and, where that needs no device memory, on CUDA.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -63,7 +63,7 @@ static void test_devices(void) {
   CHECK_OK(qlif_kernel_close(kernel));
 }
 
-/* An option by its name; there must be one. */
+/* The option of this name, which must exist. */
 static qlif_option_info option_named(int32_t model, const char *name) {
   qlif_option_info option = {.size = sizeof option};
   for (int32_t i = 0; qlif_option(model, i, &option) == QLIF_SUCCESS; i++) {
@@ -73,7 +73,7 @@ static qlif_option_info option_named(int32_t model, const char *name) {
   exit(1);
 }
 
-/* Whether a number is legal by what the table says; dt: the configuration's, as large as 1. */
+/* Whether a number is legal according to the table; dt: the configuration's, about 1. */
 static int is_in_range(const qlif_option_info *option, double value, double dt) {
   int positive = (float)value > 0 && isfinite((float)value);
   switch (option->range) {
@@ -156,7 +156,7 @@ static void test_config_refusals(void) {
   REFUSED("model: got 2,", open_kernel(QLIF_HOST, &config.header, 1, &kernel));
   config.header.model = -1;
   REFUSED("model: got -1,", open_kernel(QLIF_HOST, &config.header, 1, &kernel));
-  /* A whole struct of the other model: its size tells. */
+  /* A struct of the LIF model, recognized by its size. */
   config.header.model = QLIF_MODEL_LIF;
   REFUSED("size", open_kernel(QLIF_HOST, &config.header, 1, &kernel));
   REFUSED("config", qlif_qlif_defaults(NULL, sizeof config));
@@ -181,7 +181,7 @@ static void test_config_refusals(void) {
   CHECK(kernel == NULL);
 }
 
-/* The least double that is > 0 in float32, the largest one that is finite there, and those just outside. */
+/* The least double that is > 0 when rounded to float32, the largest one that stays finite, and those just outside. */
 #define LEAST nextafter(0x1p-150, 1), 0x1p-150
 #define MOST nextafter(0x1.ffffffp127, 0), 0x1.ffffffp127
 #define LOWEST -nextafter(0x1.ffffffp127, 0), -0x1.ffffffp127
@@ -198,21 +198,21 @@ static void try_number(const qlif_config *config, size_t size, const char *name,
   } c;
   qlif_kernel *kernel = NULL;
   memcpy(&c, config, size);
-  /* What is derived of NaN is left to be. */
+  /* NaN is legal for derived options. */
   if (value != value && c.header.model == QLIF_MODEL_QLIF && DERIVED(offset)) return;
   if (legal && c.header.model == QLIF_MODEL_QLIF) {
-    /* The other one of a pair that must be in order, or fit. */
+    /* Adjusts the other option of a pair that must be in order or match. */
     if (offset == offsetof(qlif_qlif_config, min_threshold)) c.qlif.max_threshold = nextafter(0x1.ffffffp127, 0);
     if (offset == offsetof(qlif_qlif_config, max_threshold)) c.qlif.min_threshold = nextafter(0x1p-150, 1);
     if (offset == offsetof(qlif_qlif_config, min_alpha)) c.qlif.max_alpha = nextafter(0x1.ffffffp127, 0);
     if (offset == offsetof(qlif_qlif_config, max_alpha)) c.qlif.min_alpha = nextafter(0x1p-150, 1);
     if (offset == offsetof(qlif_qlif_config, homeostasis_tau) || offset == offsetof(qlif_qlif_config, tau)) c.qlif.dt = 1e-30;
-    /* The calibration derives what is not finite in float32 of these. */
+    /* From these, the calibration would derive values that are not finite in float32. */
     if (offset == offsetof(qlif_qlif_config, initial_slope) || offset == offsetof(qlif_qlif_config, initial_probability)) {
       c.qlif.q_scale = c.qlif.q_bias = 1;
     }
     if (offset == offsetof(qlif_qlif_config, quantum_leak)) c.qlif.q_bias = 1;
-    /* Equal bounds are none of a threshold. */
+    /* The bounds of the threshold must differ. */
     if (offset == offsetof(qlif_qlif_config, min_threshold) && value > 1) value = nextafter(value, 0);
     if (offset == offsetof(qlif_qlif_config, max_threshold) && value < 1) value = nextafter(value, 1);
   }
@@ -253,7 +253,7 @@ static void try_numbers(const qlif_config *config, size_t size, const number *nu
   }
 }
 
-/* Each number at its bounds and just outside of them. */
+/* Tries each number at its bounds and just outside. */
 static void test_config_numbers(void) {
 #define NUMBER(name) #name, offsetof(qlif_qlif_config, name)
 #define FINITE LOWEST, MOST
@@ -344,7 +344,7 @@ static void test_config_numbers(void) {
   }
 }
 
-/* The tables hold together, and number and size are checked. */
+/* The tables are consistent; model numbers and struct sizes are checked. */
 static void test_models(void) {
   qlif_model_info model = {.size = sizeof model};
   REFUSED("info", qlif_model(0, NULL));
@@ -394,7 +394,7 @@ static void test_models(void) {
   CHECK(strcmp(qlif_constant_name(QLIF_MODEL_QLIF, 19), "refractory_decay") == 0 && values[19] == (float)exp(-1.0 / 6));
 }
 
-/* The options are all that a configuration has, in its order, and what they say of its defaults is so. */
+/* The table of options has all fields of a configuration, in order, with their true defaults. */
 static void test_options(void) {
   static const char *const known[] = {"QLIF_DECISION_", "QLIF_SAMPLING_", "QLIF_SPIKE_VALUE_", "QLIF_ANGLE_", "QLIF_READOUT_",
                                       "QLIF_SURROGATE_", "QLIF_NEUROMOD_", "QLIF_TRANSFORM_"};
@@ -675,7 +675,7 @@ static void test_other_refusals(void) {
   close_fixture(&x);
 }
 
-/* Handles are told from each other, whatever they are. */
+/* Wrong handles of any kind are recognized. */
 static void test_handles(void) {
   qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
@@ -730,7 +730,7 @@ static void test_handles(void) {
     REFUSED(why, qlif_backward(kernel, &backward, NULL));
     CHECK(qlif_tape_bytes(wrong) == 0 && strstr(qlif_last_error(), why) != NULL);
   }
-  /* What no one gave out: addresses, numbers ahead of the last one, of no kind. */
+  /* Handles that were never given out: addresses, numbers after the last one, and of no kind. */
   uintptr_t garbage[] = {(uintptr_t)&config, (uintptr_t)&config + 1, 1, 2, 3, (uintptr_t)kernel + 4, (uintptr_t)kernel - 1, UINTPTR_MAX};
   for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
     REFUSED("kernel: got 0x", qlif_kernel_close((qlif_kernel *)garbage[i]));
@@ -739,7 +739,7 @@ static void test_handles(void) {
   }
   REFUSED("kernel: got NULL", qlif_kernel_reserve(NULL, 1, 1, 1, 0));
 
-  /* A handle that is closed stays so, whatever is opened after it. */
+  /* A closed handle stays closed, whatever is opened later. */
   qlif_kernel *closed = kernel;
   CHECK_OK(qlif_kernel_close(closed));
   for (int i = 0; i < 1000; i++) {
@@ -755,14 +755,14 @@ static void test_handles(void) {
   }
 }
 
-/* A tape is for kernels of its own configuration, of any of them. */
+/* A tape can be used by any kernel with the same configuration, and by no other. */
 static void test_tapes_of_other_kernels(void) {
   fixture x = open_fixture();
   call good = call_of(&x.s);
   good.forward.tape = x.tape;
   CHECK_OK(qlif_forward(x.kernel, &good.forward, NULL));
   const size_t numbers = offsetof(qlif_qlif_config, v_reset);
-  /* Options that each decision has. */
+  /* Options that matter for each decision. */
 #define AT(name) offsetof(qlif_qlif_config, name)
   const size_t effective[] = {AT(detach_reset),   AT(stochastic),     AT(decision),
                               AT(surrogate),      AT(refractory),     AT(dynamic_probability),
@@ -791,20 +791,20 @@ static void test_tapes_of_other_kernels(void) {
     CHECK_OK(qlif_constants(&config.header, others));
     differs = differs || memcmp(mine, others, sizeof mine) != 0;
     if (!differs) {
-      /* Where parameters start and what the decision leaves out is no matter. */
+      /* Start values of parameters, and options that the decision ignores, may differ. */
       CHECK_OK(qlif_kernel_close(other));
       continue;
     }
     refused++;
     call a = good;
-    /* What the other one needs to get as far as the tape. */
+    /* Makes the call acceptable to the other kernel, except for the tape. */
     a.forward.normals = NULL;
     REFUSED("tape: got one of another configuration", qlif_forward(other, &a.forward, NULL));
     REFUSED("tape: got one of another configuration", qlif_backward(other, BACKWARD_OF(&a), NULL));
     CHECK_OK(qlif_kernel_close(other));
   }
   CHECK(refused > 20);
-  /* Nothing was written to the tape, which goes from kernel to kernel, also where parameters start elsewhere. */
+  /* Nothing was written to the tape, and other kernels can use it, even if their parameters have other start values. */
   x.s.config.v_th += 1;
   CHECK_OK(qlif_kernel_close(x.kernel));
   CHECK_OK(open_kernel(QLIF_HOST, &x.s.config.header, 3, &x.kernel));
@@ -824,7 +824,7 @@ static float least_tau(float dt) {
   return tau;
 }
 
-/* What no neuron can have is refused before anything is written; what is odd but has a meaning runs. */
+/* Illegal parameters are refused before anything is written; unusual but legal ones are accepted. */
 static void test_parameters(void) {
   static const char *const names[] = {"parameters[0] (v_th)", "parameters[1] (tau)", "parameters[2] (eta)", "parameters[3] (q_scale)",
                                       "parameters[4] (q_bias)"};
@@ -854,7 +854,7 @@ static void test_parameters(void) {
       snprintf(where, sizeof where, "at index %lld, expected", (long long)index);
       for (int i = 0; i < many; i++) {
         *value = i < 4 ? never[i] : never_tau[i - 4];
-        /* The largest of them have no dt below. */
+        /* Legal after all, with this dt. */
         if (*value > 0 && isfinite((float)s.config.dt / *value)) continue;
         REFUSED(names[parameter], qlif_forward(kernel, f, NULL));
         CHECK(strstr(qlif_last_error(), where) != NULL);
@@ -870,7 +870,7 @@ static void test_parameters(void) {
       REFUSED(names[parameter], qlif_backward(kernel, BACKWARD_OF(&s), NULL));
       CHECK(strstr(qlif_last_error(), "got nan") != NULL);
       for (int64_t e = 0; e < rows_of(&s) * 4; e++) CHECK(((unsigned char *)s.args.grad_input)[e] == 0xa5);
-      /* And the tape keeps what it holds. */
+      /* The tape keeps its content. */
       REFUSED(names[parameter], qlif_forward(kernel, f, NULL));
       *value = saved;
     }
@@ -890,7 +890,7 @@ static void test_parameters(void) {
     free_scenario(&s);
   }
 
-  /* Enough of them that threads share the check; the first that is wrong is named. */
+  /* So many that threads share the check; the message names the first illegal one. */
   const int64_t many = 100003;
   qlif_qlif_config config = default_config();
   qlif_kernel *kernel;
@@ -917,7 +917,7 @@ static void test_parameters(void) {
   CHECK_OK(qlif_kernel_close(kernel));
 }
 
-/* A NaN in the input or in a given state stays in its neuron. */
+/* NaN in the input or in a given state does not spread to other neurons. */
 static void test_nan_stays(int rounds) {
   for (int round = 0; round < rounds; round++) {
     scenario plain = random_scenario(20000);
@@ -946,7 +946,7 @@ static void test_nan_stays(int rounds) {
   }
 }
 
-/* Calls that have nothing to do, of shapes that would take for ever, and what they write nevertheless. */
+/* Calls with nothing to do, even of huge shapes, return immediately; some still write results. */
 static void test_empty_calls(void) {
   const int64_t one = 1;
   const struct {
@@ -986,7 +986,7 @@ static void test_empty_calls(void) {
           f->modulation.stride_t = (modulated - 1) & 1 ? 3 : 0;
           f->modulation.stride_b = (modulated - 1) & 2 ? 5 : 0;
           f->modulation.stride_n = (modulated - 1) & 4 ? 1 : 0;
-          /* A gradient of none or one value, for want of memory. */
+          /* Only gradients of at most one value, for lack of memory. */
           __int128 values = (__int128)(f->modulation.stride_t == 0 || f->steps == 1 ? 1 : f->steps) *
                             (f->modulation.stride_b == 0 || f->batch == 1 ? 1 : f->batch) *
                             (f->modulation.stride_n == 0 || f->neurons == 1 ? 1 : f->neurons);
@@ -1006,7 +1006,7 @@ static void test_empty_calls(void) {
         CHECK_OK(qlif_tape_close(tape));
       }
     }
-    /* Results that no memory holds. */
+    /* Results larger than any memory. */
     qlif_tape *tape;
     float dummy[1] = {1};
     call a;
@@ -1049,7 +1049,7 @@ static void test_empty_calls(void) {
   alarm(0);
 }
 
-/* Two threads on one kernel: each call succeeds or is told that the kernel is busy. */
+/* Two threads call the same kernel: each call succeeds or fails because the kernel is busy. */
 static qlif_kernel *shared_kernel;
 static int busy_seen;
 
@@ -1087,7 +1087,7 @@ static void test_contention(void) {
   printf("calls that found the kernel busy: %d of 900\n", busy_seen);
 }
 
-/* Kernels that run at the same time, with options of their own: one has the team, the others are alone, and all give the same bits. */
+/* Kernels with different options run at the same time. One has the team, the others work alone, and all give the same bits. */
 static void *run_kernels(void *given) {
   const scenario *like = given;
   for (int i = 0; i < 30; i++) {
@@ -1121,7 +1121,7 @@ static void test_kernels_at_the_same_time(int rounds) {
   }
 }
 
-/* How many helpers the library has: threads of this name, since an emulator of the processor has threads of its own. */
+/* The number of the library's helpers, counted by name, since a processor emulator has threads, too. */
 static int helper_count(void) {
   DIR *tasks = opendir("/proc/self/task");
   CHECK(tasks != NULL);
@@ -1138,18 +1138,18 @@ static int helper_count(void) {
   return helpers;
 }
 
-/* A thread that has been joined may be listed a moment longer. */
+/* Threads may be listed for a moment after they have been joined. */
 static void await_no_helpers(void) {
   while (helper_count() > 0) usleep(1000);
 }
 
-/* There are so many helpers; one that has just begun gives itself its name. */
+/* Waits until there are this many helpers, since a new thread takes a moment to set its name. */
 static void check_helpers(int expected) {
   while (helper_count() < expected) usleep(1000);
   CHECK(helper_count() == expected);
 }
 
-/* Kernels share their helpers, which end with the last kernel. */
+/* Kernels share helpers, which end when the last kernel is closed. */
 static void test_team(void) {
   const qlif_qlif_config config = default_config();
   await_no_helpers();
@@ -1168,7 +1168,7 @@ static void test_team(void) {
   CHECK_OK(qlif_kernel_close(kernels[0]));
 }
 
-/* How often the helper, which is the only one, has slept. */
+/* How often the only helper has slept. */
 static long long sleeps_of_helper(void) {
   DIR *tasks = opendir("/proc/self/task");
   CHECK(tasks != NULL);
@@ -1230,7 +1230,7 @@ static void test_brief_calls(void) {
   free(output);
 }
 
-/* A child of a process that has a team makes one of its own, and may close what it was left. ThreadSanitizer forbids that. */
+/* A child of a process with a team makes its own team, and may close what it inherited. ThreadSanitizer does not allow that. */
 static void test_fork(void) {
 #if defined(QLIF_CPU_EMULATED)
   puts("not tested: fork, since qemu ends a forked child that starts a thread");
@@ -1268,7 +1268,7 @@ static long resident_kilobytes(void) {
   return pages * 4;
 }
 
-/* One thread calls while another one closes: what is refused meanwhile changes nothing and can be tried again, until nothing is left. */
+/* One thread calls while another one closes. Refused calls change nothing and can be repeated until everything is closed. */
 typedef struct closing {
   scenario s;
   qlif_kernel *kernel;
@@ -1280,7 +1280,7 @@ static void *call_until_closed(void *given) {
     qlif_status status = qlif_forward(c->kernel, &c->s.forward, NULL);
     if (status == QLIF_SUCCESS) status = qlif_backward(c->kernel, BACKWARD_OF(&c->s), NULL);
     if (status == QLIF_SUCCESS || status == QLIF_BUSY) {
-      /* The other thread has a chance in between. */
+      /* Gives the other thread a chance. */
       usleep(100);
       continue;
     }
@@ -1308,10 +1308,10 @@ static void test_closing_during_calls(int rounds) {
     f->tape = tape;
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, call_until_closed, &c) == 0);
-    /* Until the other thread is seen in a call. */
+    /* Waits until the other thread is in a call. */
     char text[100];
     while (qlif_kernel_describe(c.kernel, text, sizeof text) == QLIF_SUCCESS) sched_yield();
-    /* Either may go first. */
+    /* In either order. */
     for (int kind = i % 2, closed = 0; closed < 2; kind = 1 - kind, closed++) {
       while (1) {
         qlif_status status = kind == 0 ? qlif_kernel_close(c.kernel) : qlif_tape_close(tape);
@@ -1376,7 +1376,7 @@ static void test_threads(int rounds) {
   }
 }
 
-/* The numbers that qlif_draw writes, lent, give what drawing them gives. */
+/* Numbers written by qlif_draw, and then lent, give the same results as drawing. */
 static void test_lent_draws(int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario drawn = random_scenario(20000);
@@ -1404,7 +1404,7 @@ static void test_lent_draws(int rounds) {
   }
 }
 
-/* Rows and steps one after the other, state handed on, give what one call gives. */
+/* Splitting a call by rows or steps, passing the state on, gives the same results. */
 static void test_splits(int rounds) {
   for (int i = 0; i < rounds; i++) {
     scenario s = random_scenario(20000);
@@ -1472,7 +1472,7 @@ static void test_splits(int rounds) {
   }
 }
 
-/* A caller that has denormals flushed, or another rounding, gets the same bits and keeps its settings. */
+/* Callers that flush denormals or use another rounding mode get the same bits and keep their settings. */
 static void test_float_environment(void) {
 #if defined(__x86_64__)
   const unsigned odd = 0xffc0; /* flush to zero, denormals are zero, round toward zero */

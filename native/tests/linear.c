@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The linear layer of the C interface: its bits, by the definition written down again, and in front of neurons; refusals, handles, empty
- * calls, threads. With DEVICE 0, its bits on the emulated CUDA device, and graphs.
+ * The linear layer of the C interface: its bits, compared with a second implementation of the definition, also in front of neurons; refusals,
+ * handles, empty calls, threads. With DEVICE 0: its bits on the emulated CUDA device, and graphs.
  */
 #include <pthread.h>
 
@@ -11,11 +11,11 @@
 #define DEVICE QLIF_HOST
 #endif
 
-/* A call, forward and backward, with memory that ends where it should. */
+/* A forward and a backward call, with memory of exactly the right size. */
 typedef struct layer {
   qlif_linear_forward_args forward;
   qlif_linear_backward_args backward;
-  float *x; /* the input as numbers */
+  float *x; /* the input as floats */
 } layer;
 
 static int64_t words_of(int64_t bits) { return bits / 64 + (bits % 64 != 0); }
@@ -37,7 +37,7 @@ static void poison_outputs(layer *l) {
   if (l->backward.grad_input != NULL) memset(l->backward.grad_input, 0xa5, (size_t)input_count(l) * sizeof(float));
 }
 
-/* share: of elements that are not 0, in percent; plain: whether those are 1. */
+/* share: of nonzero elements, in percent; plain: whether these are 1. */
 static layer layer_of(int64_t steps, int64_t batch, int64_t inputs, int64_t outputs, int32_t type, int share, int plain) {
   layer l;
   memset(&l, 0, sizeof l);
@@ -52,12 +52,12 @@ static layer layer_of(int64_t steps, int64_t batch, int64_t inputs, int64_t outp
   l.x = floats(count);
   uint8_t *bytes = malloc((size_t)(count > 0 ? count : 1));
   uint64_t *bits = calloc((size_t)(steps * words > 0 ? steps * words : 1), sizeof(uint64_t));
-  /* Bits past a step's last element are anything. */
+  /* Bits past a step's last element are arbitrary. */
   memset(bits, 0xff, (size_t)(steps * words) * sizeof(uint64_t));
   for (int64_t i = 0; i < count; i++) {
     const int counts = random_int(0, 99) < share;
     l.x[i] = !counts ? 0 : plain || type != QLIF_INPUT_F32 ? 1 : random_int(0, 60) == 0 ? NAN : random_float(-2, 2);
-    /* A zero with a sign is a zero. */
+    /* -0 counts as 0. */
     if (l.x[i] == 0 && type == QLIF_INPUT_F32 && random_int(0, 3) == 0) l.x[i] = -0.0f;
     bytes[i] = counts ? (uint8_t)random_int(1, 255) : 0;
     const int64_t t = i / (batch * inputs);
@@ -129,7 +129,7 @@ static float sum_of_blocks(const float *blocks, int64_t first, int64_t last) {
   return sum_of_blocks(blocks, first, first + split) + sum_of_blocks(blocks, first + split, last);
 }
 
-/* The gradient of the weights of input k for output m; of the bias, if k is -1. */
+/* The gradient of the weight from input k to output m, or of the bias if k is -1. */
 static float summed(const layer *l, int64_t k, int64_t m) {
   const qlif_linear_forward_args *f = &l->forward;
   const int64_t count = (f->batch + 31) / 32;
@@ -179,7 +179,7 @@ static void expect_definition(const layer *l) {
 }
 
 static void test_bits(int rounds) {
-  /* Around what a vector, a panel, a block and a list have; K first. */
+  /* Around the sizes of a vector, a panel, a block and a list. First K. */
   static const int64_t inputs[] = {0, 1, 2, 63, 64, 65, 112, 113, 130, 257, 1121, 1300};
   static const int64_t outputs[] = {0, 1, 7, 8, 9, 16, 17, 31, 33, 64, 65, 130, 150};
   static const int64_t batches[] = {0, 1, 2, 12, 13, 31, 32, 33, 64, 70, 129, 1025, 2200};
@@ -194,7 +194,7 @@ static void test_bits(int rounds) {
     qlif_linear *linear = open_linear(random_int(1, 3));
     run(&l, linear);
     expect_definition(&l);
-    /* And again, in memory that has been used. */
+    /* Again, in scratch memory that has been used. */
     poison_outputs(&l);
     run(&l, linear);
     expect_definition(&l);
@@ -205,8 +205,8 @@ static void test_bits(int rounds) {
 }
 
 /*
- * A weight or gradient that is no number reaches the sums that it feeds, and no other, and a zero that nothing is added to keeps its sign:
- * where few elements count and where most do, which are summed in another way.
+ * A weight or gradient of NaN reaches the sums that it contributes to, and no other; a zero to which nothing is added keeps its sign. With
+ * few nonzero elements and with many, which are summed differently.
  */
 static void test_odd_numbers(void) {
   static const float odd[] = {NAN, INFINITY, -INFINITY, -0.0f, 0};
@@ -215,7 +215,7 @@ static void test_odd_numbers(void) {
     float *weights = (float *)l.forward.weights;
     for (int64_t j = 0; j < weight_count(&l); j++) {
       if (random_int(0, 299) == 0) weights[j] = odd[random_int(0, 4)];
-      /* Sums that stay 0 or become it. */
+      /* Sums that stay or become 0. */
       if (j % l.forward.outputs % 7 == 3) weights[j] = random_int(0, 1) ? -0.0f : 0x1p-149f * (float)random_int(-1, 1);
     }
     float *gradient = (float *)l.backward.grad_output;
@@ -235,7 +235,7 @@ static void test_odd_numbers(void) {
   }
 }
 
-/* Extents of 0, whatever the others are: no memory is needed but for what is written. */
+/* With an extent of 0, whatever the others are, only results need memory. */
 static void test_empty_calls(void) {
   qlif_linear *linear = open_linear(2);
   const int64_t huge = (int64_t)1 << 58;
@@ -272,7 +272,7 @@ static void test_empty_calls(void) {
   CHECK_OK(qlif_linear_close(linear));
 }
 
-/* A kernel that makes its input: the bits of the two calls, whether the current is kept or not. */
+/* A kernel whose input a linear layer computes gives the bits of two separate calls, whether the current is stored or not. */
 static void test_neurons(int rounds) {
   for (int round = 0; round < rounds; round++) {
     scenario apart = random_scenario(20000);
@@ -311,7 +311,7 @@ int qlif_emulation_launch(void);
 uint64_t qlif_emulation_memory(void);
 int qlif_emulation_holds(void);
 
-/* What is captured is done again with whatever memory then holds; the call's own memory is the graph's. */
+/* A graph repeats its calls with what memory contains at the launch; memory allocated for a call belongs to the graph. */
 static void test_graphs(void) {
   for (int i = 0; i < 6; i++) {
     layer l = layer_of(3, i < 3 ? 70 : 20, 40, 30, i % 3, 30, 1);
@@ -330,7 +330,7 @@ static void test_graphs(void) {
   }
 }
 
-/* A failure tells what was going on, and leaves no memory behind. */
+/* A failure reports what was going on, and leaks no memory. */
 static void test_failures(void) {
   qlif_linear *linear = NULL;
   FAILS(QLIF_UNAVAILABLE, "device: got 1, but there are 1 CUDA devices", qlif_linear_open(1, NULL, &linear));
@@ -350,7 +350,7 @@ static void test_failures(void) {
   CHECK(qlif_emulation_memory() == 0);
   run(&l, linear);
   expect_definition(&l);
-  /* More columns than a grid has rows of blocks. */
+  /* More columns than a grid can have. */
   l.forward.outputs = (int64_t)1 << 24;
   INVALID("outputs: got 16777216, expected at most 8388480", qlif_linear_forward(linear, &l.forward, NULL));
   CHECK_OK(qlif_linear_close(linear));
@@ -372,7 +372,7 @@ int main(void) {
 
 #else
 
-/* Large enough for helpers to be woken; the number of threads and the type of the input change nothing. */
+/* Large enough that helpers are woken; the number of threads and the type of the input make no difference. */
 static void test_threads(void) {
   layer l = layer_of(9, 140, 200, 300, QLIF_INPUT_F32, 20, 1);
   l.backward.grad_output_shared = 0;
@@ -471,7 +471,7 @@ static void test_refusals(void) {
   REFUSED("grad_input: got", grad_input, (float *)((char *)whole.grad_input + 1));
   INVALID("stream: got", qlif_linear_backward(linear, &whole, &odd));
   INVALID("args: got NULL", qlif_linear_backward(linear, NULL, NULL));
-  /* Of the forward call, what is not read may be missing. */
+  /* Inputs of the forward call that are not read may be absent. */
   f = good;
   f.output = NULL;
   f.input = NULL;
@@ -484,7 +484,7 @@ static void test_refusals(void) {
   INVALID("weights: got NULL", qlif_linear_backward(linear, &b, NULL));
   b.grad_input = NULL;
   CHECK_OK(qlif_linear_backward(linear, &b, NULL));
-  /* Nothing is asked for. */
+  /* No gradient is wanted. */
   b.grad_bias = NULL;
   b.grad_output = NULL;
   CHECK_OK(qlif_linear_backward(linear, &b, NULL));
@@ -493,7 +493,7 @@ static void test_refusals(void) {
   free_layer(&l);
 }
 
-/* What a kernel checks of the layer that makes its input, of which a backward call reads what it must. */
+/* What a kernel checks in the layer that computes its input; a backward call reads less of it. */
 static void test_refusals_of_neurons(void) {
   scenario s = random_scenario(2000);
   while (rows_of(&s) == 0) {
@@ -577,7 +577,7 @@ static void test_handles(void) {
   free_layer(&l);
 }
 
-/* ---------------------------------------------------------------- threads that call at the same time */
+/* ---------------------------------------------------------------- concurrent calls */
 
 static void *call_often(void *given) {
   layer *l = given;
@@ -591,7 +591,7 @@ static void *call_often(void *given) {
   return NULL;
 }
 
-/* Each has its own layer; the team is one of them's at a time. */
+/* Each thread has its own layer; only one of them has the team at a time. */
 static void test_at_the_same_time(void) {
   layer layers[3];
   pthread_t threads[3];

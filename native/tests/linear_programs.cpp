@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The linear layer's kernels for one instruction set against those for the other, below the C interface, bit for bit. tests/linear.c holds
-// those that the library takes here against the definition.
+// Compares the linear layer's kernels for both instruction sets, below the C interface, bit for bit. tests/linear.c compares those that the
+// library uses here with the definition.
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ std::vector<float> floats(int64_t count) {
 
 using Run = void (*)(const LinearJob &job, int64_t part, void *worker);
 
-/** Does a job in parts of a program's size. */
+/** Does a job in parts of the program's size. */
 void runParts(const LinearArgs &args, int64_t rows, int64_t most, size_t (*bytes)(const LinearJob &), Run run) {
   const LinearJob job{args, LinearParts{rows, (rows + most - 1) / most}};
   const size_t length = bytes(job) + 64;
@@ -60,7 +60,7 @@ std::vector<float> results(const LinearProgram &program, LinearArgs args) {
   return all;
 }
 
-/** NaN's payload is anything. */
+/** Ignores the payload of NaN. */
 bool same(float a, float b) { return memcmp(&a, &b, sizeof a) == 0 || (std::isnan(a) && std::isnan(b)); }
 
 }  // namespace

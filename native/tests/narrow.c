@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Arrays of 16 bits: a call gives the bits of the float32 call whose inputs they are, rounded where it writes. DEVICE: which; what is expected
- * is always the host's.
+ * Arrays of 16-bit numbers: a call gives the bits of a float32 call with the same inputs, rounded when they are written. DEVICE: the device
+ * under test; expected results are always the host's.
  */
 #include "scenario.h"
 #include "types.h"
@@ -12,7 +12,7 @@
 
 static int size_of(int32_t type) { return type == QLIF_TYPE_F32 ? 4 : 2; }
 
-/* The numbers as an array of a type, and they themselves as that array has them; NULL of NULL. */
+/* Converts numbers to an array of the type, and rounds the numbers themselves accordingly. NULL for NULL. */
 static void *narrowed(int32_t type, float *values, int64_t count) {
   if (values == NULL) return NULL;
   if (type == QLIF_TYPE_F32) return memcpy(floats(count), values, (size_t)count * 4);
@@ -30,7 +30,7 @@ static void same_numbers(const char *what, int32_t type, const void *array, floa
   free(words);
 }
 
-/* The V' on a host's tape, which come first, as a tape of another type would have kept them. */
+/* Rounds the V' on a host tape, which come first, as a tape of the type would have stored them. */
 static void round_tape(const scenario *s, int32_t type, void *memory) {
   float *values = memory;
   int64_t count = s->mode == QLIF_TAPE_VOLTAGE && rows_of(s) > 0 ? (elements_of(s) + 63) / 64 * 64 * s->forward.steps : 0;
@@ -62,7 +62,7 @@ static void run_narrow(scenario *s, int32_t tape_type, int threads) {
   CHECK_OK(open_kernel(DEVICE, &s->config.header, threads, &kernel));
   CHECK_OK(qlif_tape_bytes_for(kernel, s->mode, tape_type, f->steps, f->batch, f->neurons, &bytes));
   CHECK_OK(qlif_tape_bytes_for(kernel, s->mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &wide));
-  /* Two bytes less for each V', but for those that fill up a row or the array. */
+  /* Two bytes less for each V', apart from padding. */
   const int64_t saved = tape_type == QLIF_TYPE_F32 || s->mode == QLIF_TAPE_COMPACT ? 0 : rows_of(s) * 2;
   const int64_t over = (int64_t)wide - (int64_t)bytes - saved;
   CHECK(saved == 0 ? wide == bytes : over > -256 && over < 256 + f->steps * 128);
@@ -84,7 +84,7 @@ static void test_calls(int rounds) {
     const int64_t rows = rows_of(&wide);
     qlif_forward_args *f = &narrow.forward;
     qlif_backward_args *b = &narrow.args;
-    /* Some GPU kernels are for arrays of one type. */
+    /* Sometimes the same type for all arrays, for which there are GPU kernels. */
     const int32_t one = i % 4 == 1 ? random_int(0, 2) : -1;
     f->input_type = one >= 0 ? one : random_int(0, 2);
     f->spike_value_type = one >= 0 ? one : random_int(0, 2);
@@ -93,7 +93,7 @@ static void test_calls(int rounds) {
     const int32_t tape_type = one >= 0 ? one : random_int(0, 2);
     f->input = narrowed(f->input_type, (float *)wide.forward.input, rows);
     b->grad_spike_values = narrowed(b->grad_type, (float *)wide.args.grad_spike_values, rows);
-    /* Exactly as much memory as there must be. */
+    /* Exactly as much memory as required. */
     free(f->spike_values);
     f->spike_values = wide.forward.spike_values == NULL ? NULL : poisoned(rows, (size_t)size_of(f->spike_value_type));
     free(b->grad_input);
@@ -102,7 +102,7 @@ static void test_calls(int rounds) {
     run_narrow(&narrow, tape_type, 1 + i % 3);
     same_numbers("spike_values", f->spike_value_type, f->spike_values, wide.forward.spike_values, wide.forward.spike_values == NULL ? 0 : rows);
     same_numbers("grad_input", b->grad_input_type, b->grad_input, wide.args.grad_input, rows);
-    /* All else is the same. */
+    /* Everything else must be equal. */
     free(wide.forward.spike_values);
     free(wide.args.grad_input);
     wide.forward.spike_values = wide.args.grad_input = NULL;
@@ -119,7 +119,7 @@ static void test_calls(int rounds) {
   }
 }
 
-/* The models that draw nothing, for which there are GPU kernels of each type; whole groups of steps and partial ones, and blocks of lanes. */
+/* Models that draw nothing, for which there are GPU kernels for each type; whole and partial groups of steps and blocks of lanes. */
 static void test_short(int rounds) {
   qlif_lif_config lif;
   qlif_qlif_config plain = plain_config();
@@ -180,7 +180,7 @@ static void test_short(int rounds) {
   }
 }
 
-/* Inputs of which float32 has no equal among finite numbers, and the smallest and largest that there are. */
+/* Every 16-bit number as an input, including infinities, NaN and subnormals. */
 static void test_odd_inputs(void) {
   qlif_qlif_config config = plain_config();
   for (int32_t type = QLIF_TYPE_F16; type <= QLIF_TYPE_BF16; type++) {
@@ -212,7 +212,7 @@ static void test_odd_inputs(void) {
   }
 }
 
-/* Beside a linear layer the current is float32, and y and its gradient of 16 bits may be none the less. */
+/* With a linear layer the current is float32, while y and its gradient may have 16 bits. */
 static void test_linear(void) {
   qlif_qlif_config config = plain_config();
   qlif_kernel *kernel;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processors that a process may use: quotas of cgroups, version 1 and 2, from files of this test's own; the processors that it is bound to.
+// The number of processors that a process may use: quotas of cgroup v1 and v2, from files that this test writes, and the process's affinity.
 #include "../src/processors.h"
 
 #include <stdio.h>

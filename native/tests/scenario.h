@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls with random options, shapes and numbers, for the tests in this folder. Everything comes from one seed.
+ * Calls with random options, shapes and numbers, for the tests in this folder, all from one seed.
  */
 #ifndef QLIF_TESTS_SCENARIO_H
 #define QLIF_TESTS_SCENARIO_H
@@ -34,7 +34,7 @@
 
 #define INVALID(word, expression) FAILS(QLIF_INVALID_ARGUMENT, word, expression)
 
-/* A kernel with so many threads. */
+/* Opens a kernel with this number of threads. */
 static inline qlif_status open_kernel(int32_t device, const qlif_config *config, int32_t threads, qlif_kernel **kernel) {
   const qlif_kernel_options options = {.size = sizeof options, .threads = threads};
   return qlif_kernel_open(device, config, &options, kernel);
@@ -75,7 +75,7 @@ static qlif_qlif_config snapshot_config(int later) {
   return c;
 }
 
-/* One of the configurations that have kernels of their own. */
+/* One of the configurations with their own kernels. */
 static qlif_qlif_config known_config(void) {
   switch (random_int(0, 3)) {
     case 0:
@@ -89,7 +89,7 @@ static qlif_qlif_config known_config(void) {
   }
 }
 
-/* Every third is one of those. */
+/* One in three is one of those. */
 static qlif_qlif_config random_config(void) {
   if (random_int(0, 2) == 0) return known_config();
   qlif_qlif_config c = default_config();
@@ -125,7 +125,7 @@ static inline int config_wires(const qlif_qlif_config *c) {
   return c->readout == QLIF_READOUT_MULTI_QUBIT ? c->quantum_wires : 1;
 }
 
-/* A block of floats of its own, so that a sanitizer sees the first byte outside; NULL for none. */
+/* A separately allocated block of floats, so that a sanitizer notices the first byte outside; NULL for none. */
 static float *floats(int64_t count) { return malloc((size_t)(count > 0 ? count : 1) * sizeof(float)); }
 
 static float *random_floats(int64_t count, float low, float high) {
@@ -134,7 +134,7 @@ static float *random_floats(int64_t count, float low, float high) {
   return values;
 }
 
-/* A call with everything that goes in and everything that comes out, or one as most are: spikes as bytes or their values. */
+/* A call with all inputs and outputs, or a usual one, with spikes as bytes or spike values only. */
 enum { ALL_OUTPUTS, SPIKE_BYTES, SPIKE_VALUES };
 
 typedef struct call {
@@ -142,7 +142,7 @@ typedef struct call {
   qlif_backward_args args;
 } call;
 
-/* The arguments of a backward call, of a scenario or a call, for qlif_backward. */
+/* The arguments for qlif_backward, from a scenario or a call. */
 #define BACKWARD_OF(c) ((c)->args.forward = &(c)->forward, &(c)->args)
 
 typedef struct scenario {
@@ -168,7 +168,7 @@ static int64_t parameter_length(const scenario *s, int i) {
   return s->forward.per_neuron_parameters >> i & 1 ? s->forward.neurons : 1;
 }
 
-/* Outputs, of bytes that no call writes by chance. */
+/* Memory for outputs, filled with bytes that no call writes by chance. */
 static void *poisoned(int64_t count, size_t size) {
   size_t bytes = (size_t)(count > 0 ? count : 1) * size;
   void *memory = malloc(bytes);
@@ -209,7 +209,7 @@ static void free_outputs(scenario *s) {
   for (int i = 0; i < QLIF_STATE_VARIABLES; i++) free(s->args.grad_initial_state[i]);
 }
 
-/* Goes through all memory that a call writes. */
+/* Visits all memory that a call writes. */
 static inline void each_output(const scenario *s, void (*visit)(void *context, void *memory, size_t bytes), void *context) {
   const qlif_forward_args *f = &s->forward;
   size_t rows = (size_t)rows_of(s);
@@ -253,7 +253,7 @@ static scenario random_scenario(int64_t budget) {
   f->size = sizeof *f;
   do {
     f->steps = times[random_int(random_int(0, 7) > 0, 12)];
-    /* Now and then several blocks of 32 rows. */
+    /* Sometimes several blocks of 32 rows. */
     f->batch = random_int(0, 5) > 0 ? random_int(random_int(0, 7) > 0, 5) : random_int(30, 300);
     f->neurons = extents[random_int(random_int(0, 7) > 0, 12)];
   } while (rows_of(&s) > budget);
@@ -280,7 +280,7 @@ static scenario random_scenario(int64_t budget) {
     f->modulation.stride_b = b == 1 ? 0 : n;
     f->modulation.stride_t = t == 1 ? 0 : b * n;
   } else if (random_int(0, 1)) {
-    /* No one may look at the strides of what is not there. */
+    /* Strides of an absent modulation must be ignored. */
     f->modulation.stride_t = f->modulation.stride_b = f->modulation.stride_n = random_int(0, 1) ? INT64_MAX : INT64_MIN;
   }
   if (random_int(0, 1)) {
@@ -297,7 +297,7 @@ static scenario random_scenario(int64_t budget) {
 
 static void free_scenario(scenario *s);
 
-/* A call for which there are kernels that know what it has, most of the time: a few steps more or less leave it to the others. */
+/* Usually a call for which there are special GPU kernels; sometimes the number of steps prevents that. */
 static inline scenario usual_scenario(int64_t budget) {
   scenario s = random_scenario(budget);
   while (s.modulated || s.args.grad_spike_values == NULL) {
@@ -331,7 +331,7 @@ static void free_scenario(scenario *s) {
   free_outputs(s);
 }
 
-/* Runs forward alone, without a tape, on a device whose memory is the process's. */
+/* Runs only forward, without a tape, on a device that uses the process's memory. */
 static inline void run_forward_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
   CHECK_OK(open_kernel(device, &s->config.header, threads, &kernel));
@@ -339,7 +339,7 @@ static inline void run_forward_on(scenario *s, int device, int threads) {
   CHECK_OK(qlif_kernel_close(kernel));
 }
 
-/* Runs forward and backward, everything asked for, on a device whose memory is the process's. */
+/* Runs forward and backward with all results, on a device that uses the process's memory. */
 static inline void run_on(scenario *s, int device, int threads) {
   qlif_kernel *kernel;
   qlif_tape *tape;
@@ -373,7 +373,7 @@ static void same_bytes(const char *what, const void *a, const void *b, int64_t c
   }
 }
 
-/* Compares all that two runs wrote. No NaN comes of these scenarios, so bytes are compared. */
+/* Compares everything that two runs wrote, byte by byte, since these scenarios produce no NaN. */
 static inline void same_results(const scenario *a, const scenario *b) {
   const qlif_forward_args *x = &a->forward;
   const qlif_forward_args *y = &b->forward;
@@ -398,7 +398,7 @@ static inline void same_results(const scenario *a, const scenario *b) {
   }
 }
 
-/* Memory of exactly so many bytes, aligned as it must be and no better, between canaries. */
+/* Memory of exactly this size, with the required alignment and no more, between canaries. */
 typedef struct lent {
   char *block;
   char *memory;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The types of 16 bits as the tests understand them, in float64 and step by step: docs/numerics.md.
+ * The tests' own conversions of 16-bit types, step by step in float64: docs/numerics.md.
  */
 #ifndef QLIF_TESTS_TYPES_H
 #define QLIF_TESTS_TYPES_H
@@ -11,7 +11,7 @@
 
 #include "qlif.h"
 
-/* Bits of the fraction, and the least exponent of a normal number. */
+/* The bits of the fraction, and the least exponent of a normal number. */
 static inline int fraction_bits(int32_t type) { return type == QLIF_TYPE_F16 ? 10 : 7; }
 static inline int least_exponent(int32_t type) { return type == QLIF_TYPE_F16 ? -14 : -126; }
 
@@ -26,7 +26,7 @@ static inline double wide_of(int32_t type, uint16_t word) {
   return word & 0x8000 ? -value : value;
 }
 
-/* The nearest word, ties to even; of no number 0x7fff. */
+/* The nearest word, ties to even; 0x7fff for NaN. */
 static inline uint16_t narrow_of(int32_t type, double value) {
   const int bits = fraction_bits(type);
   const uint16_t sign = signbit(value) ? 0x8000 : 0;
@@ -36,7 +36,7 @@ static inline uint16_t narrow_of(int32_t type, double value) {
   if (value == 0) return sign;
   frexp(value, &exponent);
   exponent = exponent - 1 < least_exponent(type) ? least_exponent(type) : exponent - 1;
-  /* In units of the last place; one that is rounded up to the next power of two has the next exponent. */
+  /* In units of the last place. If rounding reaches the next power of two, the exponent grows. */
   if (isinf(value)) return (uint16_t)(sign | (0x7fff >> bits << bits));
   const double units = nearbyint(ldexp(value, bits - exponent));
   const double whole = ldexp((double)(exponent - least_exponent(type)), bits) + units;

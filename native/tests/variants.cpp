@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The compiled kernels against each other, below the C interface: on the host and on the emulated CUDA device, those that know their options
-// against those that read them, and LIF's against its equations written down again. Bit for bit.
+// Compares compiled kernels bit for bit, below the C interface, on the host and on the emulated CUDA device: those that know their options
+// with those that read them, and LIF's with a second implementation of its equations.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ struct Inputs {
   int64_t elements() const { return batch * neurons; }
 };
 
-/** usual: a call as most are. single: of one row, each neuron with parameters of its own. */
+/** usual: a call like most. single: one row, with per-neuron parameters. */
 Inputs randomInputs(const ModelConfig &config, bool usual, bool single = false) {
   const Model &model = config.table();
   Inputs in{};
@@ -116,10 +116,10 @@ struct Results {
   std::vector<float> gradInput, gradModulation, gradParameters[QLIF_MAX_PARAMETERS], gradInitial[QLIF_MAX_STATE_VARIABLES];
 };
 
-/** What surrounds a call. */
+/** How to run a call. */
 struct Way {
   bool keyed;  // the key is in the device's memory
-  bool lent;   // tape and scratch memory are the caller's
+  bool lent;   // the caller gives tape and scratch memory
 };
 
 Results run(DeviceKernel &kernel, const Model &model, const Inputs &in, Way way) {
@@ -216,7 +216,7 @@ Results run(DeviceKernel &kernel, const Model &model, const Inputs &in, Way way)
 
 template <class T>
 void same(const char *what, const char *name, const std::vector<T> &a, const std::vector<T> &b) {
-  // Of nothing, data() may be null, which memcmp must not be given.
+  // data() of an empty vector may be null, which memcmp does not accept.
   if (a.size() != b.size() || (!a.empty() && memcmp(a.data(), b.data(), a.size() * sizeof(T)) != 0)) {
     size_t i = 0;
     while (i < a.size() && i < b.size() && memcmp(&a[i], &b[i], sizeof(T)) == 0) {
@@ -250,7 +250,7 @@ void same(const char *what, const Results &a, const Results &b) {
   same(what, "gradients of the initial state", a.gradInitial, b.gradInitial);
 }
 
-// ---------------------------------------------------------------- LIF's equations, once more
+// ---------------------------------------------------------------- LIF's equations, a second time
 
 float surrogateAt(const LifConstants &k, float delta) {
   const float x = fabsf(delta);
@@ -268,7 +268,7 @@ float surrogateAt(const LifConstants &k, float delta) {
   return qlif::exp(a * (x * x));
 }
 
-/** All outputs of a call whose parameters are one a neuron, of one row. */
+/** All outputs of a call with one row and per-neuron parameters. */
 Results lifByHand(const LifConstants &k, const Inputs &in) {
   Results out;
   const size_t rows = (size_t)(in.steps * in.neurons);
@@ -402,7 +402,7 @@ void testQlif(const char *name, qlif_qlif_config given, Variant variant, int rou
   any.qlif = given;
   const ModelConfig config = modelConfigOf(any);
   ModelConfig generic = config;
-  // A bit that no option reads.
+  // Sets a bit that no option reads, so that no compiled kernel matches.
   generic.options.bits |= 1u << 31;
   if (variantOf(config.options) != variant || variantOf(generic.options) != Variant::GENERIC) {
     fprintf(stderr, "%s: is not run by its own kernels, or the generic ones are not to be had\n", name);

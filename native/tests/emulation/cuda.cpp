@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated device; see cuda_runtime.h beside this. Launches are one at a time.
+// The emulated device; see cuda_runtime.h in this folder. Launches run one at a time.
 #include <stdio.h>
 #include <stdlib.h>
 #include <ucontext.h>
@@ -50,7 +50,7 @@ std::mutex stateMutex;
 std::map<std::string, int> failures;
 std::map<void *, size_t> memory;
 std::set<cudaEvent_t> events;
-// Those that were created, which no capture is of.
+// Streams that were created here.
 std::set<cudaStream_t> streams;
 uintptr_t streamsCreated;
 bool pools = true;
@@ -60,11 +60,11 @@ int holds;
 bool capturing;
 int capabilityMajor = 9;
 int capabilityMinor = 0;
-// What the last capture recorded, and the memory that it allocated.
+// The work recorded by the last capture, and the memory that it allocated.
 std::vector<std::function<void()>> graph;
 std::vector<void *> ofGraph;
 cudaError_t lastError = cudaSuccess;
-// Of the calling thread, how many contexts deep it is in the one there is.
+// How many times the calling thread has entered the only context.
 thread_local int entered;
 thread_local cudaStreamCaptureMode captureMode = cudaStreamCaptureModeGlobal;
 
@@ -85,7 +85,7 @@ void waitFor(Wait wait) {
   swapcontext(&thread.context, &scheduler);
 }
 
-/** Runs a thread until it waits or is over. */
+/** Runs a thread until it waits or ends. */
 void resume(int index) {
   current = index;
   threadIdx = dim3((unsigned)index, 0, 0);
@@ -183,10 +183,10 @@ void requireRelaxed() {
   }
 }
 
-/** One that was created here has an odd number, which no address of a stream that the driver created is. */
+/** Streams created here have odd numbers, unlike addresses of streams that the driver created. */
 bool isCreatedHere(cudaStream_t stream) { return ((uintptr_t)stream & 1) != 0; }
 
-/** The legacy stream, one of the driver's, or one that was created here and not destroyed. */
+/** Requires the legacy stream, one of the driver's, or one that was created here and not destroyed. */
 void requireStream(cudaStream_t stream) {
   std::lock_guard<std::mutex> lock(stateMutex);
   if (isCreatedHere(stream) && streams.count(stream) == 0) {
@@ -283,7 +283,7 @@ void runGrid(const Launch &launch, dim3 grid, dim3 block) {
   }
 }
 
-/** Does a piece of work; a graph that is being captured holds it, too. */
+/** Does a piece of work, and records it if a graph is being captured. */
 void enqueue(std::function<void()> work) {
   work();
   std::lock_guard<std::mutex> lock(stateMutex);
@@ -302,7 +302,7 @@ cudaError_t emulateLaunch(void (*thread)(void *, void *), void *kernel, const vo
   if (grid.x == 0 || grid.y == 0 || grid.y > 65535 || grid.z == 0 || grid.z > 65535 || block.x == 0 || block.x > 1024) {
     return cudaErrorInvalidValue;
   }
-  // A launch takes its argument along.
+  // A launch copies its argument.
   std::vector<uint64_t> copy((bytes + 7) / 8);
   memcpy(copy.data(), argument, bytes);
   enqueue([=]() mutable { runGrid(Launch{thread, kernel, copy.data()}, grid, block); });
@@ -388,7 +388,7 @@ cudaError_t cudaGetDriverEntryPointByVersion(
       {"cuCtxPopCurrent", (void *)contextPop},
   };
   auto found = functions.find(symbol);
-  // As a driver that lacks one answers.
+  // Reported as by a driver that lacks the function.
   bool absent = failing("cudaGetDriverEntryPointByVersion") != cudaSuccess || found == functions.end();
   *function = absent ? nullptr : found->second;
   *result = absent ? cudaDriverEntryPointSymbolNotFound : cudaDriverEntryPointSuccess;
@@ -560,7 +560,7 @@ cudaError_t cudaFreeAsync(void *from, cudaStream_t stream) {
   {
     std::lock_guard<std::mutex> lock(stateMutex);
     if (capturing && streams.count(stream) == 0) {
-      // It is the graph's, which does with it again whatever it did.
+      // The memory belongs to the graph, whose launches use it again.
       auto found = memory.find(from);
       memoryInUse -= found->second;
       memory.erase(found);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// As much of CUDA's header of this name, and of cuda.h, as src/cuda.cu uses; see cuda_runtime.h beside this.
+// The part of CUDA's header of this name, and of cuda.h, that src/cuda.cu uses; see cuda_runtime.h in this folder.
 #ifndef QLIF_TESTS_EMULATION_CUDA_TYPEDEFS_H
 #define QLIF_TESTS_EMULATION_CUDA_TYPEDEFS_H
 

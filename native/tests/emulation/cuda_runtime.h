@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// As much of CUDA's runtime and language as src/cuda.cu and src/cuda_linear.cu use, on the host: a device whose memory is the process's own and whose launches
-// run the kernels' true code, thread by thread, before they return. In the place of CUDA's header of this name, so that the kernels'
-// indexing, and the code around them, can be tested where there is no device.
+// Emulates the part of CUDA's runtime and language that src/cuda.cu and src/cuda_linear.cu use: a device that uses the process's memory, and
+// whose launches run the kernels' real code, thread by thread, before they return. Replaces CUDA's header of this name, so that the kernels'
+// indexing, and the code around them, can be tested without a device.
 //
-// The threads of a block are coroutines. They run until they meet at a ballot or a barrier; a ballot that not all lanes of a warp reach,
-// or a barrier that not all threads reach, ends the process. Blocks run last to first, since no order may be relied on.
+// The threads of a block are coroutines. They run until they meet at a ballot or a barrier. A ballot that not all lanes of a warp reach, or a
+// barrier that not all threads reach, ends the process. Blocks run in reverse order, since code must not rely on any order.
 #ifndef QLIF_TESTS_EMULATION_CUDA_RUNTIME_H
 #define QLIF_TESTS_EMULATION_CUDA_RUNTIME_H
 
@@ -24,7 +24,7 @@ struct dim3 {
   dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
 
-/** Of the running thread. */
+/** Those of the running thread. */
 extern dim3 threadIdx;
 extern dim3 blockIdx;
 
@@ -47,7 +47,7 @@ T __ldcs(const T *address) {
   return *address;
 }
 
-// The errors that src/cuda.cu tells apart, with CUDA's numbers.
+// The errors that src/cuda.cu distinguishes, with CUDA's numbers.
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
@@ -118,23 +118,23 @@ typedef struct CUstream_st *cudaStream_t;
 typedef struct CUevent_st *cudaEvent_t;
 constexpr unsigned cudaEventDisableTiming = 2;
 
-// What a test can ask of the emulation.
+// The emulation's interface for tests.
 extern "C" {
-/** The next call of this name, such as "cudaMalloc", gives this error. */
+/** Makes the next call of this name, such as "cudaMalloc", fail with this error. */
 __attribute__((visibility("default"))) void qlif_emulation_fail(const char *call, int error);
-/** Whether every stream is being captured from now on, into a new graph. What is captured is done at once, too. */
+/** Sets whether every stream is being captured from now on, into a new graph. Captured work also runs immediately. */
 __attribute__((visibility("default"))) void qlif_emulation_capture(int capturing);
-/** Launches the graph that was captured last; how many pieces of work it holds. */
+/** Launches the graph that was captured last. Returns the number of pieces of work in it. */
 __attribute__((visibility("default"))) int qlif_emulation_launch(void);
-/** Whether the device has pools of memory from now on. */
+/** Sets whether the device has memory pools from now on. */
 __attribute__((visibility("default"))) void qlif_emulation_pools(int supported);
-/** How often a call has waited for the whole device. */
+/** How many calls have waited for the whole device. */
 __attribute__((visibility("default"))) int qlif_emulation_device_waits(void);
 /** Bytes of device memory in use. */
 __attribute__((visibility("default"))) uint64_t qlif_emulation_memory(void);
-/** The device's compute capability from now on. */
+/** Sets the device's compute capability from now on. */
 __attribute__((visibility("default"))) void qlif_emulation_capability(int major, int minor);
-/** Holds on the primary context. */
+/** The number of references to the primary context. */
 __attribute__((visibility("default"))) int qlif_emulation_holds(void);
 }
 
@@ -167,7 +167,7 @@ enum cudaMemcpyKind { cudaMemcpyDeviceToDevice = 3 };
 cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
 
-/** Ends the process if the calling thread has no context: the true runtime would make one that stays. */
+/** Ends the process if the calling thread has no context: the real runtime would create one that stays. */
 void emulateContext();
 
 template <class T>
@@ -182,7 +182,7 @@ cudaError_t emulateLaunch(
 
 template <class Argument>
 cudaError_t cudaLaunchKernel(void (*kernel)(Argument), dim3 grid, dim3 block, void **arguments, size_t, cudaStream_t) {
-  // Every thread gets a copy of its own, which is more than CUDA gives.
+  // Every thread gets its own copy, unlike in CUDA.
   return emulateLaunch([](void *erased, void *argument) { ((void (*)(Argument))erased)(*(Argument *)argument); }, (void *)kernel,
       arguments[0], sizeof(Argument), grid, block);
 }
