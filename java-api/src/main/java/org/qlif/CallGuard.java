@@ -28,7 +28,7 @@ final class CallGuard {
 
     /**
      * @param what the object in messages, such as "this kernel"
-     * @param advice what a caller should do who met another call
+     * @param advice what to do if another call is running, for messages
      */
     CallGuard(String what, String advice) {
         this.what = what;

@@ -71,10 +71,10 @@ public enum DType {
     private static short upperHalf(float value) {
         int bits = Float.floatToRawIntBits(value);
         if (Float.isNaN(value)) {
-            // Quiet: rounded up, one could become an infinity or 0.
+            // Sets the quiet bit, since rounding a NaN could make it an infinity or 0.
             return (short) (bits >>> 16 | 0x40);
         }
-        // A carry goes into the exponent, and from the greatest one makes an infinity.
+        // A carry goes into the exponent, and turns the largest one into infinity.
         return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
     }
 

@@ -41,7 +41,7 @@ enum KnownBackend {
         this.names = Pattern.compile(names);
     }
 
-    /** Its class. */
+    /** The name of its class. */
     String className() {
         return className;
     }

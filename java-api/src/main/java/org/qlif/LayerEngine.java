@@ -174,7 +174,7 @@ final class LayerEngine implements AutoCloseable {
     private final Statistics statistics;
     /** Whether each forward call leaves them as its run does: docs/model.md, section 5. */
     private final boolean movesStatistics;
-    /** Those of the last run; the statistics themselves if runs move them. */
+    /** The means of the last run; the statistics themselves if runs move them. */
     private final Statistics means;
 
     private final CallGuard guard =
@@ -518,7 +518,7 @@ final class LayerEngine implements AutoCloseable {
                 .add("episode", episode);
     }
 
-    /** Ends a description with what is longest, and whether the layer is open. */
+    /** Finishes a description with its longest parts, and whether the layer is open. */
     String finish(Description description) {
         return description
                 .add(config.toString())

@@ -12,7 +12,7 @@ package org.qlif;
 public enum LifParameter implements NeuronParameter {
     /** tau_syn_inv, the inverse of the synaptic time constant; above 0, and at most 1 when multiplied by dt. */
     TAU_SYN_INV("tau_syn_inv"),
-    /** tau_mem_inv, the inverse of the membrane's time constant; above 0, and at most 1 when multiplied by dt. */
+    /** tau_mem_inv, the inverse of the membrane time constant; above 0, and at most 1 when multiplied by dt. */
     TAU_MEM_INV("tau_mem_inv"),
     /** V_th, the threshold. */
     V_TH("v_th");

@@ -20,7 +20,7 @@ final class Ordinals {
         return ordinal;
     }
 
-    /** With its type where it has one of our own: two models have parameters of the same name. */
+    /** The item's name, with its type if that is one of ours, since two models have parameters of the same name. */
     private static String named(@Nullable Object item) {
         return item instanceof Enum<?> constant
                 ? constant.getDeclaringClass().getSimpleName() + "." + constant.name()

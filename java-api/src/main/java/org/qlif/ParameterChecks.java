@@ -11,7 +11,7 @@ import java.lang.foreign.ValueLayout;
 final class ParameterChecks {
     private static final int CHUNK = 1024;
 
-    /** The exponent of infinities and NaNs, and what carries it alone into the sign. */
+    /** The exponent of infinities and NaNs, and a number that carries into the sign bit when added to it, but not to a smaller exponent. */
     private static final int EXPONENT = 0x7F800000;
 
     private static final int CARRY = 0x00800000;
@@ -55,8 +55,7 @@ final class ParameterChecks {
         return faults;
     }
 
-    // Each is an OR over copied bits, which the compiler vectorizes wherever the values are; it doesn't do so for a
-    // minimum or maximum.
+    // Each method ORs bits of copied values, which the compiler vectorizes; it doesn't vectorize a minimum or maximum.
 
     private int notFinite(int count) {
         int faults = 0;

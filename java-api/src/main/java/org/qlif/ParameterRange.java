@@ -15,7 +15,7 @@ package org.qlif;
  * @param expected the range in words, for messages
  */
 public record ParameterRange(float least, float most, String expected) {
-    /** The most steps that a useful time constant takes. */
+    /** The largest useful time constant, in steps. */
     static final float SLOWEST = 1e6f;
 
     /** Every finite number. */

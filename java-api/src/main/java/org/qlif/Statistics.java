@@ -114,7 +114,7 @@ public final class Statistics {
             Forward.requireState("state", state, config, state.batch(), neurons);
             requireRoom("state", state.batch());
             for (int i = 0; i < variables.size(); i++) {
-                // All are asked before the first is added.
+                // Makes sure that all are accessible before the first is added.
                 state.get(variables.get(i)).segment();
             }
             for (int i = 0; i < variables.size(); i++) {
@@ -364,7 +364,7 @@ public final class Statistics {
         copyFrom("source", source);
     }
 
-    /** Copies what the argument {@code name} has. */
+    /** Copies {@code source}, the argument {@code name}. */
     void copyFrom(String name, Statistics source) {
         if (!source.variables.equals(variables) || source.neurons != neurons) {
             throw new IllegalArgumentException(name + ": got " + source + ", expected those of " + neurons

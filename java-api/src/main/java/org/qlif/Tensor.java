@@ -276,7 +276,7 @@ public final class Tensor {
     public float getFloat(long index) {
         requireNumbers();
         requireHost();
-        // The segment would multiply first, and 2^62 * 4 is 0.
+        // The segment itself would multiply first, and 2^62 * 4 overflows to 0.
         Objects.checkIndex(index, elements);
         return type.get(segment, index);
     }

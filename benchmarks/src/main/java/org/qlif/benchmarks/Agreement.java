@@ -5,33 +5,33 @@ import java.util.Map;
 import org.qlif.NeuronParameter;
 
 /**
- * Checks that a contender computes what the others do, before it is timed. The reference is our scalar kernel, on a small shape with
+ * Checks that a contender computes the same as the others, before it is timed. The reference is our scalar kernel, on a small shape with
  * awkward extents; contenders that agree with it agree with each other.
  */
 final class Agreement {
-    /** Few steps, so that a rounding error has no time to become another spike. */
+    /** Few steps, so that rounding errors don't have time to change a spike. */
     private static final Shape SMALL = new Shape(11, 3, 67);
 
-    /** Enough neuron-steps, of the default QLIF some 800 spikes, to compare firing rates where the draws differ. */
+    /** Enough neuron-steps to compare firing rates if the draws differ: some 800 spikes of the default QLIF. */
     private static final Shape RATES = new Shape(20, 8, 128);
 
-    /** Potentials are of the order of 1 and go through 11 steps of some ten float32 roundings of 6e-8 each. */
+    /** Potentials are about 1, and go through 11 steps with some ten float32 roundings of 6e-8 each. */
     private static final float VOLTAGE_TOLERANCE = 2e-5f;
 
-    /** Of the largest gradient: the backward pass doubles the roundings and sums over the batch and the steps. */
+    /** Relative to the largest gradient: the backward pass doubles the number of roundings, and sums over the batch and the steps. */
     private static final float GRADIENT_TOLERANCE = 2e-4f;
 
-    /** Where draws are the same but for rounding: a spike in a thousand may fall the other way and take its neuron along. */
+    /** If draws are equal up to rounding: a spike in a thousand may differ, and change its neuron's later steps. */
     private static final double MISMATCHES = 0.01;
 
-    /** Where draws differ: six standard deviations of a count of 800 spikes. */
+    /** If draws differ: six standard deviations of a count of 800 spikes. */
     private static final double RATE_TOLERANCE = 0.2;
 
     private Agreement() {}
 
     /**
-     * Throws unless {@code kind} agrees on {@code model}: the same spikes and, within rounding, potentials and gradients from lent draws; from its
-     * own draws the same spikes but for rounding, or where it has a generator of its own, the same firing rate.
+     * Throws unless {@code kind} agrees on {@code model}: from given draws, the same spikes and, within rounding, the same potentials and
+     * gradients; from its own draws, the same spikes up to rounding, or the same firing rate if it has a different generator.
      */
     static void require(ContenderKind kind, Model model, int threads, Pass pass) {
         requireSameAnswer(kind, model, threads, pass);

@@ -15,8 +15,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * The entry: {@code compare}, {@code linear}, {@code all}, or a pattern of benchmarks with JMH's options, such as {@code BackendBenchmark -p
- * shape=20x128x512 -prof gc}, whose scores are then shown as neuron-steps a second too.
+ * The main class: {@code compare}, {@code linear}, {@code all}, or a pattern of benchmarks with JMH's options, such as {@code
+ * BackendBenchmark -p shape=20x128x512 -prof gc}, whose scores are then also shown as neuron-steps per second.
  */
 @Command(
         name = "benchmark",
@@ -36,7 +36,7 @@ public final class Benchmarks {
 
     /** Runs what the arguments say. */
     public static void main(String[] args) throws IOException {
-        // The plot needs no screen.
+        // Plots without a screen.
         System.setProperty("java.awt.headless", "true");
         StandardOutput output = StandardOutput.install();
         int exitCode = 1;

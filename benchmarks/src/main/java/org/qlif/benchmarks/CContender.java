@@ -11,7 +11,7 @@ import java.lang.invoke.MethodHandle;
 import org.qlif.DType;
 import org.qlif.Tensor;
 
-/** What the C contenders have in common: memory aligned as C likes it, and the way there. */
+/** The base of the C contenders: aligned memory, and calls of their functions. */
 abstract class CContender implements Contender {
     private final Arena arena = Arena.ofShared();
     private final Shape shape;
@@ -22,7 +22,7 @@ abstract class CContender implements Contender {
         spikes = zeros(DType.U8, shape.neuronSteps()).segment();
     }
 
-    /** A contender of what {@code workload} runs, with elementary functions of its own if it needs any. */
+    /** A contender for {@code workload}, with its own elementary functions if it needs any. */
     static Contender of(Workload workload, int threads, Pass pass) {
         return CLifContender.Variant.of(workload.config())
                 .<Contender>map(variant -> new CLifContender(variant, workload, threads, pass))
@@ -34,7 +34,7 @@ abstract class CContender implements Contender {
         return Linker.nativeLinker().downcallHandle(library.findOrThrow(name), type);
     }
 
-    /** Rethrows what the call of a C function threw, which can only be of Java's making. */
+    /** Rethrows what the call of a C function threw, which can only be an error in Java. */
     static AssertionError rethrow(Throwable thrown) {
         switch (thrown) {
             case RuntimeException known -> throw known;
@@ -55,7 +55,7 @@ abstract class CContender implements Contender {
         return Storage.ALIGNED.allocate(arena, type, length);
     }
 
-    /** Where the spikes of a run go. */
+    /** The memory for the spikes of a run. */
     final MemorySegment spikeBytes() {
         return spikes;
     }

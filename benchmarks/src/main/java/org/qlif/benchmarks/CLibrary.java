@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** Compiles a C contender for the processor it runs on, and loads it. The compiler is {@code gcc}, or what {@code CC} says. */
+/** Compiles a C contender for this processor, and loads it. The compiler is {@code gcc}, or the value of {@code CC}. */
 final class CLibrary {
     private static final List<String> OPTIMISE = List.of("-O3", "-march=native", "-ffast-math", "-fopenmp");
 
@@ -68,7 +68,7 @@ final class CLibrary {
     private static List<String> optimise() {
         List<String> options = new ArrayList<>(OPTIMISE);
         if (System.getProperty("os.arch").equals("amd64")) {
-            // Some processors' tuning stops at 256 bits though they have 512, which is faster here.
+            // gcc's tuning for some processors uses only 256 bits of 512, which would be slower here.
             options.add("-mprefer-vector-width=512");
         }
         return options;
@@ -79,7 +79,7 @@ final class CLibrary {
         return chosen == null || chosen.isBlank() ? "gcc" : chosen;
     }
 
-    /** Runs a command and returns what it printed. */
+    /** Runs a command and returns its output. */
     private static String execute(List<String> command) {
         try {
             Process process =

@@ -96,7 +96,7 @@ final class CLifContender extends CContender {
     private final List<MemorySegment> parameters;
     private final Training training;
 
-    /** What only a training run has. */
+    /** The memory that only training runs need. */
     private record Training(
             MethodHandle backward,
             MemorySegment checkpoints,
@@ -200,7 +200,7 @@ final class CLifContender extends CContender {
             return new Answer(spikes(), voltages.toFloatArray(), null, Map.of());
         }
         Map<NeuronParameter, float[]> gradients = new LinkedHashMap<>();
-        // The model's other parameters have no part in what the neuron does.
+        // The model's other parameters don't affect the neuron.
         variant.config.parameters().forEach(parameter -> gradients.put(parameter, new float[shape().neurons()]));
         for (int i = 0; i < parameters.size(); i++) {
             if (variant.parameters.get(i) != null) {

@@ -10,7 +10,7 @@ import java.lang.invoke.MethodHandle;
 import java.util.List;
 import org.qlif.DType;
 
-/** {@code linear_contender.c}: lists of set inputs over panels of weights, the same way as ours. */
+/** {@code linear_contender.c}: lists of set inputs over panels of weights, the same method as ours. */
 final class CLinearContender implements LinearContender {
     private static final String SOURCE = "linear_contender.c";
 

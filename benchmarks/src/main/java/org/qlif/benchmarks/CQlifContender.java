@@ -13,7 +13,7 @@ import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
 import org.qlif.Tensor;
 
-/** {@code qlif_contender.c}, which knows the default QLIF, forward. */
+/** {@code qlif_contender.c}: only the default QLIF, only forward. */
 final class CQlifContender extends CContender {
     private static final String SOURCE = "qlif_contender.c";
 

@@ -12,12 +12,12 @@ import jdk.incubator.vector.FloatVector;
  * @param operations whole-vector multiply-adds a nanosecond, as {@link CeilingBenchmark#fma} measures them
  */
 record Ceiling(double operations) {
-    /** Vector operations of a step of the default configuration, counted in docs/performance.md: forward, and with its backward pass. */
+    /** Vector operations in a step of the default configuration, counted in docs/performance.md: forward, and with the backward pass. */
     private static final int FORWARD_OPERATIONS = 170;
 
     private static final int TRAIN_OPERATIONS = 331;
 
-    /** Millions of neuron-steps a second and thread. */
+    /** Millions of neuron-steps per second and thread. */
     double millionsPerSecond(Pass pass) {
         int counted = pass == Pass.FORWARD ? FORWARD_OPERATIONS : TRAIN_OPERATIONS;
         return operations * 1e3 * FloatVector.SPECIES_PREFERRED.length() / counted;

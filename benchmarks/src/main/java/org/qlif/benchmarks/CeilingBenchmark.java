@@ -17,11 +17,10 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 /**
- * How near is the machine's ceiling? The peak rates of one thread of this JVM, in operations per nanosecond: vector operations
- * of the two kinds that the kernels consist of, and bytes copied, all in one stream or row by row as a kernel fetches them.
+ * How near is the machine's ceiling? The peak rates of one thread of this JVM, in operations per nanosecond: vector operations of the two
+ * kinds that kernels consist of, and bytes copied, either in one stream or row by row as a kernel loads them.
  */
-// Each thread has memory of its own, or several would wait for each other's cache lines: -t 2 says what two can do at
-// once.
+// Each thread has its own memory, since several would compete for cache lines: -t 2 measures two threads at once.
 @State(Scope.Thread)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -30,15 +29,15 @@ public class CeilingBenchmark extends NeuronBenchmark {
     private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
     private static final int TURNS = 1024;
 
-    /** Independent chains: more than latency times ports of any present processor. */
+    /** Independent chains: more than latency times ports of any current processor. */
     private static final int CHAINS = 10;
 
-    /** A multiplication and an exclusive or for each of the chains. */
+    /** A multiplication and an exclusive or for each chain. */
     private static final int MIXED = 2 * CHAINS;
 
     private static final int COPIED = 64 << 20;
 
-    /** Bytes of a row, which is what a tile reads of a step, and of a step. */
+    /** Bytes in a row, which a tile reads for each step, and in a step. */
     private static final int ROW = 1024;
 
     private static final int STEP = 1 << 20;

@@ -64,7 +64,7 @@ final class Compare implements Callable<Integer> {
         }
         Comparison comparison = new Comparison(scores);
         SpeedPlot.write(comparison, report.picture());
-        // The operations that it counts are the default QLIF's.
+        // The ceiling counts the default QLIF's operations.
         boolean counted = model == Model.QLIF && able.contains(ContenderKind.SIMD);
         report.write(
                 "Million neuron-steps a second, more is better; a neuron-step is one (t, b, n). " + model.description(),

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 
-/** The scores of a run of {@link ContenderBenchmark}, looked up by what was varied. */
+/** The scores of a run of {@link ContenderBenchmark}, by the varied parameters. */
 final class Comparison {
     private record Key(ContenderKind kind, Shape shape, Pass pass, int threads) {}
 
@@ -47,26 +47,26 @@ final class Comparison {
                 .toList();
     }
 
-    /** Who was timed in {@code pass}. */
+    /** The contenders timed in {@code pass}. */
     List<ContenderKind> contenders(Pass pass) {
         return Arrays.stream(ContenderKind.values())
                 .filter(kind -> scores.keySet().stream().anyMatch(key -> key.pass == pass && key.kind == kind))
                 .toList();
     }
 
-    /** Millions of neuron-steps a second, or NaN if that was not timed. */
+    /** Millions of neuron-steps per second, or NaN if this was not timed. */
     double millionsPerSecond(ContenderKind kind, Shape shape, Pass pass, int threads) {
         Score score = scores.get(new Key(kind, shape, pass, threads));
         return score == null ? Double.NaN : score.millionsPerSecond();
     }
 
-    /** How far iterations lay from that, as a share of it: half their range; NaN if it was not timed. */
+    /** The spread of the iterations: half their range, relative to the speed; NaN if this was not timed. */
     double spread(ContenderKind kind, Shape shape, Pass pass, int threads) {
         Score score = scores.get(new Key(kind, shape, pass, threads));
         return score == null ? Double.NaN : score.spread();
     }
 
-    /** A Markdown table of each pass. */
+    /** A Markdown table for each pass. */
     String markdown() {
         StringBuilder text = new StringBuilder();
         for (Pass pass : passes()) {

@@ -9,17 +9,17 @@ interface Contender extends AutoCloseable {
     /** A description for people to read. */
     String description();
 
-    /** The call that is timed, with draws of its own. Returns something that depends on it. */
+    /** The timed call, with its own draws. Returns something that depends on the result. */
     Object run();
 
     /** The spikes of the last {@link #run}, {@code (T, B, N)}; not timed. */
     byte[] spikes();
 
     /**
-     * Runs once with lent draws and hands over all that can be compared; not timed.
+     * Runs once with given draws, and returns everything that can be compared; not timed.
      *
-     * @param uniforms {@code (T, B, N)}, or null where the configuration draws none
-     * @param normals {@code (T, B, N)}, or null where the configuration draws none
+     * @param uniforms {@code (T, B, N)}, or null if the configuration draws none
+     * @param normals {@code (T, B, N)}, or null if the configuration draws none
      */
     Answer answer(float[] uniforms, float[] normals);
 

@@ -24,7 +24,7 @@ public enum ContenderKind implements Able {
             return new KernelContender("cpu:scalar", workload, threads, pass, Storage.HEAP);
         }
     },
-    /** Our kernel in C++, on memory that it reaches as it lies. */
+    /** Our kernel in C++, on native memory, which it uses without copies. */
     NATIVE("QLIF cpu:native (the GPU's library on the CPU)", every(), every(), true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
@@ -53,7 +53,7 @@ public enum ContenderKind implements Able {
             return TorchContender.obstacle();
         }
     },
-    /** C written to win, with elementary functions of its own. */
+    /** C tuned for speed, with its own elementary functions. */
     C("C, gcc -O3 -march=native -ffast-math, OpenMP", every(), EnumSet.of(Model.LIF, Model.PLAIN_LIF), true) {
         @Override
         Contender open(Workload workload, int threads, Pass pass) {
@@ -114,7 +114,7 @@ public enum ContenderKind implements Able {
         };
     }
 
-    /** Whether its own draws are those of docs/model.md, so that it fires where our kernels do. */
+    /** Whether its own draws follow docs/model.md, so that it spikes at the same neuron-steps as our kernels. */
     boolean drawsAsSpecified() {
         return drawsAsSpecified;
     }

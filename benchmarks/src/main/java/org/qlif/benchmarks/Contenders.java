@@ -15,7 +15,7 @@ final class Contenders {
         return ContenderBenchmark.class.getSimpleName() + "\\." + (pass == Pass.FORWARD ? "forward" : "train") + "$";
     }
 
-    /** {@code values} as JMH takes a parameter's. */
+    /** {@code values} as JMH takes those of a parameter. */
     static String[] texts(List<?> values) {
         return values.stream().map(Object::toString).toArray(String[]::new);
     }

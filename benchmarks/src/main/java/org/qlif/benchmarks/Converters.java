@@ -18,7 +18,7 @@ final class Converters {
                     return count;
                 }
             } catch (NumberFormatException notANumber) {
-                // Said below, with what was expected.
+                // Reported below, with what was expected.
             }
             throw new TypeConversionException("got '" + text + "', expected a whole number of at least 1");
         }

@@ -37,8 +37,8 @@ import org.qlif.djl.QlifTrainer;
 
 /**
  * What does a block in DJL cost, forward and backward, over the calls of the kernel that it makes? The graph around it is an input that has
- * a gradient, and a weighted sum of the spikes as loss; {@link #engine} is that graph with an operation of the engine's in the block's place, and so
- * what the engine takes by itself. Both kernels have their homeostasis' means carried from call to call.
+ * a gradient, and a weighted sum of the spikes as loss; {@link #engine} is that graph with an operation of the engine's in the block's
+ * place, and so what the engine takes by itself. Both kernels have their homeostasis' means carried from call to call.
  */
 public class DjlBlockBenchmark extends NeuronBenchmark {
     /** The neurons. */
@@ -189,7 +189,7 @@ public class DjlBlockBenchmark extends NeuronBenchmark {
         return gradient(true);
     }
 
-    /** A step; what the gradients of the input are, if it is the first. */
+    /** Runs a step. Returns the gradients of the input, if it is the first step. */
     private float[] gradient(boolean withBlock) {
         try (NDManager step = manager.newSubManager()) {
             NDArray leaf = input.stopGradient();

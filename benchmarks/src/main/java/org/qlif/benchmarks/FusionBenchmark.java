@@ -23,16 +23,16 @@ import org.qlif.Tensor;
  * The same bits, from two calls and from one. One thread; tensors off the Java heap, so that no way copies arrays.
  */
 public class FusionBenchmark extends NeuronBenchmark {
-    /** How many of a hundred inputs are set. */
+    /** The percentage of set inputs. */
     private static final int SHARE = 13;
 
     /** How the current is computed. */
     public enum Way {
-        /** The linear layer's call writes it, the kernel's reads it. */
+        /** The linear layer's call writes it, and the kernel's call reads it. */
         APART,
-        /** The kernel makes it and keeps it nowhere. */
+        /** The kernel computes it and does not store it. */
         FUSED,
-        /** The kernel makes it and writes it, too, for a backward run to read. */
+        /** The kernel computes it and stores it for a backward run. */
         KEPT
     }
 

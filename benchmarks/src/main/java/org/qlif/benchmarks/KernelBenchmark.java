@@ -13,7 +13,7 @@ public abstract class KernelBenchmark extends NeuronBenchmark {
     /** For the subclasses. */
     protected KernelBenchmark() {}
 
-    /** The run that the parameters ask for. */
+    /** Opens the run that the parameters describe. */
     abstract KernelRun prepare();
 
     /** Opens the kernel. */

@@ -76,10 +76,10 @@ final class KernelContender implements Contender {
     }
 
     /**
-     * Draws to lend.
+     * Draws for other contenders.
      *
-     * @param uniforms null where there are none
-     * @param normals null where there are none
+     * @param uniforms null if there are none
+     * @param normals null if there are none
      */
     record Draws(float[] uniforms, float[] normals) {}
 }

@@ -15,8 +15,8 @@ import org.qlif.Tape;
 import org.qlif.Tensor;
 
 /**
- * One of our kernels with all that a run reads and writes: per-neuron parameters, own draws, spikes out as bytes; in training
- * also the gradients of the input and of all parameters.
+ * One of our kernels with everything that a run reads and writes: per-neuron parameters, its own draws, spikes as bytes; in training also
+ * the gradients of the input and of all parameters.
  */
 final class KernelRun implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
@@ -66,7 +66,7 @@ final class KernelRun implements AutoCloseable {
         return kernel.device() + ": " + kernel.description();
     }
 
-    /** The call that is timed. Returns what it wrote, so that nothing can be thought unused. */
+    /** The timed call. Returns what it wrote, so that the compiler can't drop anything as unused. */
     Tensor run() {
         kernel.forward(forward);
         if (backward == null) {
@@ -80,7 +80,7 @@ final class KernelRun implements AutoCloseable {
         return kernel;
     }
 
-    /** The forward run, to lend it more or to look at what it wrote. */
+    /** The forward run, to give it more tensors or to read what it wrote. */
     Forward forward() {
         return forward;
     }

@@ -11,7 +11,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Times the linear layer over the share of set inputs and draws where a dense product becomes faster. */
+/** Times the linear layer over the share of set inputs, and plots where a dense product becomes faster. */
 @Command(
         name = "linear",
         sortOptions = false,

@@ -25,7 +25,7 @@ final class LinearComparison {
     private static final int WIDTH = 900;
     private static final int HEIGHT = 480;
 
-    /** As in the plots of neurons, as far as they are the same. */
+    /** The same colours as in the plots of neurons, for contenders that occur in both. */
     private static final Map<LinearContenderKind, Color> COLOURS = Map.of(
             LinearContenderKind.SIMD, new Color(0x1B5E9E),
             LinearContenderKind.NATIVE, new Color(0x2E8B57),

@@ -6,7 +6,7 @@ interface LinearContender extends AutoCloseable {
     /** A description for people to read. */
     String description();
 
-    /** Does it once. */
+    /** Computes it once. */
     Object run();
 
     /** What the last run computed. */

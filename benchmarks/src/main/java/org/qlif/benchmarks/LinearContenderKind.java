@@ -31,7 +31,7 @@ public enum LinearContenderKind implements Able {
             }
         }
     },
-    /** C written to win. */
+    /** C tuned for speed. */
     C("C, gcc -O3 -march=native -ffast-math, OpenMP") {
         @Override
         LinearContender open(LinearWorkload workload, LinearWork work, int threads) {

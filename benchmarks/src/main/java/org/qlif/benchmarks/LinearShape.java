@@ -34,7 +34,7 @@ record LinearShape(int steps, int batch, int inputs, int outputs) {
                 return new LinearShape(extents[0], extents[1], extents[2], extents[3]);
             }
         } catch (NumberFormatException notNumbers) {
-            // Said below, with what was expected.
+            // Reported below, with what was expected.
         }
         throw refused(text);
     }

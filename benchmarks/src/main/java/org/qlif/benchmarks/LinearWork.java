@@ -14,7 +14,7 @@ public enum LinearWork {
         this.title = title;
     }
 
-    /** For people. */
+    /** The title in tables and plots. */
     String title() {
         return title;
     }

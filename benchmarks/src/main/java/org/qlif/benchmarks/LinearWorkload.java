@@ -4,11 +4,11 @@ package org.qlif.benchmarks;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
-/** What a linear layer's contenders read: the same numbers for the same arguments. */
+/** The input of a linear layer's contenders: the same numbers for the same arguments. */
 final class LinearWorkload {
     private static final long SEED = 20261127;
 
-    /** Numbers of a result that are looked at. */
+    /** The number of elements of a result that are checked. */
     private static final int LOOKS = 500;
 
     private final LinearShape shape;
@@ -20,7 +20,7 @@ final class LinearWorkload {
     private final float[] gradOutput;
 
     /**
-     * @param share how many of a hundred inputs are set
+     * @param share the percentage of set inputs
      */
     LinearWorkload(LinearShape shape, int share) {
         this.shape = shape;
@@ -79,7 +79,7 @@ final class LinearWorkload {
 
     /**
      * Throws unless the checked elements of {@code result} are right: within the error that a float32 sum of these terms can have in any
-     * order, their number times 2^-24 times the sum of their magnitudes.
+     * order, which is their number times 2^-24 times the sum of their magnitudes.
      */
     void require(String who, LinearWork work, float[] result) {
         RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(SEED + 1);

@@ -29,7 +29,7 @@ final class MarkdownBlock {
         return end;
     }
 
-    /** Throws unless {@code file} has the markers and can be written: asked before a long run whose result is to go there. */
+    /** Throws unless {@code file} has the markers and can be written; called before a long run whose result goes there. */
     OutputFile prepare(Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new NoSuchFileException(file.toString(), null, "no such file");

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** A table in Markdown, padded so that it reads as text too. The first column is aligned left, the others right. */
+/** A table in Markdown, padded so that it is readable as plain text, too. The first column is aligned left, the others right. */
 final class MarkdownTable {
     private final List<List<String>> rows = new ArrayList<>();
 
@@ -22,7 +22,7 @@ final class MarkdownTable {
         return this;
     }
 
-    /** A number to three significant digits, or none. */
+    /** A number with three significant digits, or a dash for NaN. */
     static String number(double value) {
         if (Double.isNaN(value)) {
             return "–";

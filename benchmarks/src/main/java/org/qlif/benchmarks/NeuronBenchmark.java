@@ -12,9 +12,9 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * How the benchmarks are run unless the command line says otherwise. The score is the time of a call; {@link Score} knows how
- * many neuron-steps that is from the parameter {@value #SHAPE}. A heap of fixed size keeps its resizing out of the scores. The
- * warm-up is long because Vector API code is a hundred times slower until it is compiled.
+ * How benchmarks are run unless the command line says otherwise. The score is the time of a call; {@link Score} computes its neuron-steps
+ * from the parameter {@value #SHAPE}. The heap's size is fixed, so that resizing doesn't affect scores. The warm-up is long because Vector
+ * API code is a hundred times slower until it is compiled.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -37,7 +37,7 @@ public abstract class NeuronBenchmark {
     /** For the subclasses. */
     protected NeuronBenchmark() {}
 
-    /** Says once a fork what really runs. */
+    /** Prints what really runs, once per fork. */
     static void announce(String description) {
         System.out.println("# Runs: " + description);
     }

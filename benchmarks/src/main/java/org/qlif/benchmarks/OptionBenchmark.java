@@ -43,7 +43,7 @@ public class OptionBenchmark extends KernelBenchmark {
         SIGMOID(builder -> builder.decision(Decision.SIGMOID)),
         /** The classic deterministic neuron, with its noise. */
         THRESHOLD(builder -> builder.decision(Decision.THRESHOLD)),
-        /** Four qubits a neuron-step. */
+        /** Four qubits per neuron-step. */
         MULTI_QUBIT(builder -> builder.qubit(qubit -> qubit.withReadout(Readout.MULTI_QUBIT))),
         /** The limit of many qubits. */
         EXPECTATION(builder -> builder.qubit(qubit -> qubit.withReadout(Readout.EXPECTATION))),

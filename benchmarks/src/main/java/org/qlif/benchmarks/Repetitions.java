@@ -5,7 +5,7 @@ import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import picocli.CommandLine.Option;
 
-/** How often a command of ours measures: as {@link NeuronBenchmark} says, unless these options do. */
+/** How often our commands measure: as set in {@link NeuronBenchmark}, unless these options are given. */
 final class Repetitions {
     @Option(names = "--quick", description = "One fork and short iterations: shows that all works, proves nothing.")
     private boolean quick;

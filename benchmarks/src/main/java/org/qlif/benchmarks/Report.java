@@ -20,7 +20,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** What commands that compare contenders have in common: how they measure, and where table and plot go. */
+/** Shared by commands that compare contenders: how they measure, and where they write the table and the plot. */
 final class Report {
     @Option(names = "--help", usageHelp = true, description = "Shows this.")
     private boolean help;
@@ -62,7 +62,7 @@ final class Report {
 
     private OutputFile picture;
 
-    /** Throws if what is called {@code name} could not be written: asked before a long run. */
+    /** Throws if the block {@code name} could not be written; called before a long run. */
     void prepare(String name) throws IOException {
         block = new MarkdownBlock(name);
         text = file == null ? null : block.prepare(file);
@@ -83,7 +83,7 @@ final class Report {
         return Files.isDirectory(docs) ? docs : file.resolveSibling("");
     }
 
-    /** What to measure with: a parameter of the benchmarks. */
+    /** The numbers of threads to measure with: a parameter of the benchmarks. */
     String[] threads() {
         return Contenders.texts(threads);
     }
@@ -93,18 +93,18 @@ final class Report {
         return new Runner(repetitions.apply(options).shouldFailOnError(true).build()).run();
     }
 
-    /** Where the plot goes. */
+    /** The file for the plot. */
     OutputFile picture() {
         return picture;
     }
 
     /**
-     * Writes or prints what was measured, with the machine and the command.
+     * Writes or prints the results, with the machine and the command.
      *
      * @param introduction what the numbers are
-     * @param table them, in Markdown
-     * @param remark what else is to be said of them, or an empty text
-     * @param title the plot's
+     * @param table the numbers, in Markdown
+     * @param remark a remark on them; may be empty
+     * @param title the plot's title
      */
     void write(String introduction, String table, String remark, String title) throws IOException {
         Path from = (file == null ? Path.of("") : file.resolveSibling("")).toAbsolutePath();

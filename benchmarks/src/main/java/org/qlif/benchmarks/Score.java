@@ -15,13 +15,13 @@ import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.util.Statistics;
 
 /**
- * A JMH result as neuron-steps a second.
+ * A JMH result as neuron-steps per second.
  *
  * @param benchmark class and method, such as {@code BackendBenchmark.call}
  * @param parameters the benchmark's parameters, by name
- * @param microseconds the time of a call: the median of the iterations of all forks, which a disturbed one does not move
+ * @param microseconds the time of a call: the median of the iterations of all forks, which a disturbed one hardly affects
  * @param error half the width of the mean's 99.9 % confidence interval, as a share of the mean; NaN from a single iteration
- * @param spread half the way from the least to the greatest iteration, as a share of the median
+ * @param spread half the range of the iterations, relative to the median
  * @param allocated the bytes that a call allocates, or NaN without the gc profiler
  */
 record Score(
@@ -33,7 +33,7 @@ record Score(
         double allocated) {
     private static final String ALLOCATION = "gc.alloc.rate.norm";
 
-    /** Those results that are times of calls with a known number of neuron-steps. */
+    /** The scores of those results that are times of calls with a known number of neuron-steps. */
     static List<Score> of(Collection<RunResult> results) {
         List<Score> scores = new ArrayList<>();
         for (RunResult result : results) {
@@ -69,12 +69,12 @@ record Score(
         return parameters.get(name);
     }
 
-    /** Millions of neuron-steps a second. */
+    /** Millions of neuron-steps per second. */
     double millionsPerSecond() {
         return Shape.parse(parameter(NeuronBenchmark.SHAPE)).neuronSteps() / microseconds;
     }
 
-    /** Nanoseconds a neuron-step. */
+    /** Nanoseconds per neuron-step. */
     double nanosecondsPerNeuronStep() {
         return 1e3 / millionsPerSecond();
     }

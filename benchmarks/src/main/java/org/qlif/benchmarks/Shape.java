@@ -33,7 +33,7 @@ record Shape(int steps, int batch, int neurons) {
                 return new Shape(extents[0], extents[1], extents[2]);
             }
         } catch (NumberFormatException notNumbers) {
-            // Said below, with what was expected.
+            // Reported below, with what was expected.
         }
         throw new IllegalArgumentException(
                 "shape: got '" + text + "', expected TxBxN of positive whole numbers, such as 20x128x512");

@@ -21,7 +21,7 @@ public class SilenceBenchmark extends KernelBenchmark {
         BUSY
     }
 
-    /** What starts above zero and decays. */
+    /** The variables that start above zero and decay. */
     private static final List<QlifVariable> DECAYING = List.of(
             QlifVariable.MEMBRANE,
             QlifVariable.ADAPTATION,

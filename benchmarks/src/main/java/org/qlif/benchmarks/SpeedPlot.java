@@ -21,20 +21,20 @@ import org.qlif.io.OutputFile;
 import org.qlif.training.Pictures;
 
 /**
- * Dots of neuron-steps a second, with bars for the spread of the iterations, a column for each shape. The axis is logarithmic, so that equal distances are equal
- * ratios: the contenders lie three orders of magnitude apart.
+ * Dots of neuron-steps per second, with bars for the spread of the iterations, in a column for each shape. The axis is logarithmic, so that
+ * equal distances are equal ratios: contenders are up to three orders of magnitude apart.
  */
 final class SpeedPlot {
     private static final int WIDTH = 900;
     private static final int HEIGHT = 400;
     private static final int LEGEND_HEIGHT = 90;
 
-    /** How far apart the dots of a shape's neighbouring contenders are; shapes are 1 apart. */
+    /** The distance between the dots of neighbouring contenders; shapes are 1 apart. */
     private static final double STEP = 0.1;
 
     private static final int MARKER_SIZE = 10;
 
-    /** A bar is not drawn longer than this share of the speed, since it must end above 0. */
+    /** The maximum length of a bar, relative to the speed: it must end above 0. */
     private static final double LONGEST_BAR = 0.9;
 
     /** Each contender has the same colour in every plot; colours also differ in lightness. */
@@ -49,9 +49,9 @@ final class SpeedPlot {
     private SpeedPlot() {}
 
     /**
-     * Dots of one pass and number of threads.
+     * The dots of one pass and number of threads.
      *
-     * @param kinds who has a place beside each shape, and a line of the legend
+     * @param kinds the contenders, each with a place beside each shape and a line in the legend
      * @param legend whether to explain the dots below
      */
     static XYChart chart(Comparison comparison, List<ContenderKind> kinds, Pass pass, int threads, boolean legend) {
@@ -95,7 +95,7 @@ final class SpeedPlot {
         styler.setYAxisTickLabelsFormattingFunction(SpeedPlot::tick);
         styler.setXAxisMin(-0.5);
         styler.setXAxisMax(shapes.size() - 0.5);
-        // Wide enough that ticks are a whole number apart, narrow enough that each shape has one.
+        // Wide enough that the distance of ticks is an integer, narrow enough that each shape has one.
         styler.setXAxisTickMarkSpacingHint(3 * WIDTH / (4 * shapes.size()));
         styler.setXAxisTickLabelsFormattingFunction(place -> shape(shapes, place));
         styler.setPlotBorderVisible(false);
@@ -108,7 +108,7 @@ final class SpeedPlot {
         styler.setLegendBorderColor(Color.WHITE);
     }
 
-    /** A shape's name at its place. Between two as many blanks as nowhere else: XChart wants all labels to differ. */
+    /** A shape's name at its place. In between, a different number of blanks each time, since XChart wants all labels to differ. */
     private static String shape(List<Shape> shapes, double place) {
         int index = (int) Math.round(place);
         if (Math.abs(place - index) > STEP / 2 || index < 0 || index >= shapes.size()) {
@@ -123,7 +123,7 @@ final class SpeedPlot {
                 .toArray();
     }
 
-    /** Ticks are at powers of ten, near enough. */
+    /** The label of a tick, which is a power of ten up to rounding. */
     private static String tick(double value) {
         return new BigDecimal(value)
                 .round(new MathContext(2))
@@ -131,7 +131,7 @@ final class SpeedPlot {
                 .toPlainString();
     }
 
-    /** Writes forward and training below each other, with the most threads and one legend, as PNG. */
+    /** Writes a PNG with training below forward, both with the maximum number of threads, and one legend. */
     static void write(Comparison comparison, OutputFile file) throws IOException {
         int threads = comparison.threads().getLast();
         List<Pass> passes = comparison.passes();

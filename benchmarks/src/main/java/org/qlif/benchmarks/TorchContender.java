@@ -22,9 +22,9 @@ import org.qlif.QlifParameter;
 import org.qlif.training.djl.TorchFolder;
 
 /**
- * The default configuration composed of DJL's tensor operations on PyTorch, eager, in a loop over time: what a JVM user would
- * write without a kernel. Draws come from the engine's own generators, a step at a time so that they stay in the cache, and
- * gradients from its autograd.
+ * The default configuration, composed of DJL's tensor operations on PyTorch, eager, in a loop over time: what a JVM user would write
+ * without a kernel. Draws come from the engine's own generators, a step at a time so that they stay in the cache; gradients from its
+ * autograd.
  */
 final class TorchContender implements Contender {
     private final Workload workload;
@@ -128,10 +128,10 @@ final class TorchContender implements Contender {
         }
     }
 
-    /** What a run used and left, in the caller's scope. The leaves hold the gradients after training. */
+    /** The arrays of a run, in the caller's scope. The leaves have the gradients after training. */
     private record Result(Unrolled unrolled, NDArray input, Map<QlifParameter, NDArray> parameters) {}
 
-    /** Runs with the lent draws, or its own where null, and sets {@link #spikes}. */
+    /** Runs with the given draws, or its own if null, and sets {@link #spikes}. */
     private Result compute(NDArray uniforms, NDArray normals, boolean keepPotentials) {
         Result result;
         if (pass == Pass.FORWARD) {
@@ -165,8 +165,8 @@ final class TorchContender implements Contender {
     }
 
     /**
-     * A number as an array that lasts. DJL takes numbers, too, but makes an array of each over Java's memory and forgets it, while
-     * autograd goes on reading that memory: once it is collected, gradients are garbage.
+     * A number as an array that stays reachable. DJL accepts numbers, too, but wraps each into an array over Java's memory and forgets it,
+     * while autograd still reads that memory: once it is collected, gradients are garbage.
      */
     private NDArray number(double value) {
         return numbers.computeIfAbsent((float) value, v -> {
@@ -202,16 +202,16 @@ final class TorchContender implements Contender {
         private NDArray homeostasis = manager.zeros(row);
         private NDArray y = manager.zeros(row);
 
-        // What each step leaves.
+        // The results of each step.
         private final NDList fired = new NDList();
         private final NDList spikeValues = new NDList();
         private final NDList potentials = new NDList();
         private final boolean keepPotentials;
 
-        /** Everything it makes belongs to the caller's scope. */
+        /** All arrays that this creates belong to the caller's scope. */
         Unrolled(NDArray input, Map<QlifParameter, NDArray> parameters, boolean keepPotentials) {
             this.keepPotentials = keepPotentials;
-            // A split has a cheap gradient; that of an index writes a whole (T, B, N) for each step.
+            // The gradient of a split is cheap; that of an index writes a whole (T, B, N) array for each step.
             inputs = input.split(workload.shape().steps());
             vTh = parameters.get(QlifParameter.V_TH);
             leak = number(config.dt()).div(parameters.get(QlifParameter.TAU));
@@ -228,7 +228,7 @@ final class TorchContender implements Contender {
             for (int t = 0; t < inputs.size(); t++) {
                 NDList before = new NDList(v, a, s, r, h, d, o, rate, homeostasis, y);
                 NDList lasting;
-                // What a step makes is released with it: autograd holds what it needs itself.
+                // Releases a step's arrays; autograd keeps what it needs.
                 try (NDScope scope = new NDScope()) {
                     scope.suppressNotUsedWarning();
                     NDArray spike = step(

@@ -7,7 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 
-/** PyTorch's matrix product through DJL, of the input as 0 and 1: dense, or as compressed sparse rows. */
+/** PyTorch's matrix product through DJL, with the input as 0 and 1: dense, or as compressed sparse rows. */
 final class TorchLinearContender implements LinearContender {
     private final NDManager manager;
     private final boolean sparse;
@@ -32,7 +32,7 @@ final class TorchLinearContender implements LinearContender {
         bias = forward ? manager.create(workload.bias()) : null;
     }
 
-    /** DJL itself makes sparse tensors by coordinates alone, which PyTorch multiplies more slowly. */
+    /** DJL itself only creates sparse tensors in coordinate format, which PyTorch multiplies more slowly. */
     private NDArray compressedRows(NDArray left) {
         return TorchScript.function(manager, "torch.to_sparse_csr(x)")
                 .forward(new ParameterStore(manager, false), new NDList(left), false)

@@ -59,7 +59,7 @@ final class TorchScript {
         return bytes.toByteArray();
     }
 
-    /** A character is a byte. */
+    /** Each character is one byte. */
     private static void add(ZipOutputStream archive, String name, String content) throws IOException {
         archive.putNextEntry(new ZipEntry("operation/" + name));
         archive.write(content.getBytes(StandardCharsets.ISO_8859_1));

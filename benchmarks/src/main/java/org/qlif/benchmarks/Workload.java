@@ -8,7 +8,7 @@ import org.qlif.NeuronParameter;
 import org.qlif.QlifConfig;
 
 /**
- * What every contender of a run is given: the same for the same configuration and shape.
+ * The input of all contenders of a run: the same for the same configuration and shape.
  *
  * @param config the configuration
  * @param shape the shape
@@ -22,12 +22,12 @@ record Workload(NeuronConfig config, Shape shape, float[] input, float[] upstrea
     /** The stream of the kernels' draws. */
     static final int STREAM = 7;
 
-    /** Input of the model's mean and standard deviation 1, which makes a few percent of the neuron-steps fire, or a few more. */
+    /** Input with the model's mean and standard deviation 1, with which some percent of the neuron-steps are spikes. */
     static Workload of(Model model, Shape shape) {
         return busy(model.config(), model.inputMean(), shape);
     }
 
-    /** The same for {@code config}, with the mean that makes a default QLIF fire. */
+    /** The same for {@code config}, with the mean with which a default QLIF spikes. */
     static Workload busy(QlifConfig config, Shape shape) {
         return busy(config, Model.QLIF.inputMean(), shape);
     }

@@ -36,7 +36,7 @@ public final class Main {
                 new PrintWriter(System.out, true), new PrintWriter(System.err, true), TIMING, Main::progress, debug);
         int exitCode = cli.run(arguments);
         drainStderr();
-        // Even if something has swallowed it in the meantime.
+        // Fails even if something has swallowed the exception in the meantime.
         System.exit(exitCode == 0 && output.failure() != null ? Cli.FAILED : exitCode);
     }
 

@@ -279,7 +279,7 @@ final class RunCommand implements Callable<Integer> {
         return new Results(arrays, facts);
     }
 
-    /** The index of the greatest output in each row, the first one of equal ones. */
+    /** The index of the greatest output in each row; of equal ones, the first. */
     private static int[] classes(float[] outputs, int rows, int width) {
         int[] classes = new int[rows];
         for (int row = 0; row < rows; row++) {

@@ -22,24 +22,24 @@ final class SetOption {
                             + " several times.")
     private List<String> settings = List.of();
 
-    /** What was given. */
+    /** The given settings. */
     List<String> settings() {
         return settings;
     }
 
     /**
-     * {@code config} with what was given.
+     * {@code config} with the given settings.
      *
-     * @throws ParameterException if it has no such option, or not such a value
+     * @throws ParameterException if it has no such option, or the value is illegal
      */
     NeuronConfig applied(NeuronConfig config) {
         return applied(() -> config.with(settings));
     }
 
     /**
-     * What {@code config} makes of what was given.
+     * The result of {@code config}, which applies the given settings.
      *
-     * @throws ParameterException if it refuses
+     * @throws ParameterException if it refuses them
      */
     NeuronConfig applied(Supplier<NeuronConfig> config) {
         try {

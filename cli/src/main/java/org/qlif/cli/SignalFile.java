@@ -109,8 +109,8 @@ final class SignalFile {
     }
 
     /**
-     * A table of text: a line for each step and a column for each neuron, with or without a line of names above; or a line for each step and
-     * neuron, with the columns that {@link TraceFile} or the live page writes. A first column named "t" or "time" is not a neuron.
+     * A table of text: a line for each step and a column for each neuron, with or without a line of names above; or a line for each step
+     * and neuron, with the columns that {@link TraceFile} or the live page writes. A first column named "t" or "time" is not a neuron.
      */
     private static final class Csv {
         private final Path file;
@@ -167,7 +167,7 @@ final class SignalFile {
             return table(reader, second, timed ? 1 : 0);
         }
 
-        /** Otherwise a line of numbers with a typing error would be taken for names, and its step be lost. */
+        /** Throws unless these are names: otherwise a line of numbers with a typo would be taken for names, and its step lost. */
         private void requireNames(List<String> fields) throws FileFormatException {
             boolean numbers = fields.stream().anyMatch(Csv::isNumber);
             for (int i = 0; i < fields.size(); i++) {
@@ -222,7 +222,7 @@ final class SignalFile {
                 requireFields(fields, names.size());
                 if (neuronColumn >= 0) {
                     float neuron = number(fields, neuronColumn);
-                    // The first 0 after others tells how many there are.
+                    // The first 0 after other numbers tells how many neurons there are.
                     neurons = neurons == 0 && count > 0 && neuron == 0 ? count : neurons;
                     int expected = neurons == 0 ? count : count % neurons;
                     if (neuron != expected) {
@@ -282,7 +282,7 @@ final class SignalFile {
 
         /** Whether this text, which is not a number, was not meant to be one. */
         private static boolean isName(String text) {
-            // Letters that look like digits are taken for them where there is a point, too: O.5 for 0.5.
+            // With a decimal point, letters that look like digits are taken for digits: O.5 for 0.5.
             String digits = text.replace('O', '0').replace('o', '0').replace('l', '1');
             return !text.isEmpty() && !text.matches("[-+.]*[0-9].*") && !(text.contains(".") && isNumber(digits));
         }

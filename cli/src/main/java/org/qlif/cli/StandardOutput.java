@@ -110,7 +110,7 @@ public final class StandardOutput extends OutputStream {
         private static final int REVENTS_OFFSET = 6;
 
         private final MethodHandle poll;
-        /** One struct pollfd: the descriptor, no events, and what the call answers. */
+        /** One struct pollfd: the descriptor, no requested events, and the returned ones. */
         private final MemorySegment request = Arena.global().allocate(8, 4);
 
         private Peer(MethodHandle poll) {

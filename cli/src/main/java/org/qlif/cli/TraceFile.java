@@ -156,7 +156,7 @@ final class TraceFile {
         out.flush();
     }
 
-    /** The shortest that reads back as the same number; whole numbers, as spikes are, without a fraction. */
+    /** The shortest text that reads back as the same number; whole numbers, such as spikes, have no fraction. */
     static String text(float value) {
         if (Float.isNaN(value)) {
             return "nan";

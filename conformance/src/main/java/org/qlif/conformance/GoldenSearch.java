@@ -62,7 +62,7 @@ final class GoldenSearch {
 
     private void add(Path path) {
         if (path.toString().isEmpty()) {
-            // Java takes an empty path for the current folder, which was not named.
+            // To Java, an empty path is the current folder, which is hardly what was meant.
             miss(path, true, "got an empty path, expected a file or folder");
             return;
         }

@@ -33,7 +33,7 @@ final class NeuronCall extends Recording {
 
         private final Statistics statistics;
         private @Nullable MemorySegment tape;
-        /** Of all rows. */
+        /** The initial state of all rows. */
         private final State start;
 
         private @Nullable State end;

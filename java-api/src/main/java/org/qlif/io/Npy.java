@@ -300,7 +300,7 @@ public final class Npy {
         return elements;
     }
 
-    /** The places, in C order, of elements that come in C or Fortran order. */
+    /** The indices in C order of elements that are stored in C or Fortran order. */
     private static final class Walk {
         private final long[] shape;
         private final boolean fortran;

@@ -8,7 +8,7 @@ import org.qlif.spi.host.Philox;
  */
 final class ElementDraws {
     private final Philox philox = new Philox();
-    /** One generator for each block of two further wires. */
+    /** One generator for each pair of wires after the first. */
     private final Philox[] wires;
 
     private final long[] wireKeys;
@@ -39,7 +39,7 @@ final class ElementDraws {
         pair = -1;
     }
 
-    /** Makes the words of {@code step} ready. */
+    /** Draws the words of {@code step}, unless they were drawn with the other step of its pair. */
     private void prepare(long step) {
         if (step >>> 1 != pair) {
             pair = step >>> 1;

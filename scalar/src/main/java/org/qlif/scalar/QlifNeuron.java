@@ -64,7 +64,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         float input;
         /** M at the step. */
         float m;
-        /** m, where an external modulation was given. */
+        /** m, if an external modulation was given. */
         float external;
         /** S before the step. */
         float efficiency;
@@ -152,7 +152,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         x.vPre = Math.fma(k.sigma(), xi, x.vPre);
     }
 
-    /** To the probability p; in THRESHOLD mode only the gap and D. */
+    /** Computes the probability p; in THRESHOLD mode only the gap and D. */
     @Override
     void decide(Step x) {
         x.rawBase = vTh + state[O];
@@ -201,14 +201,14 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         }
     }
 
-    /** What the slope of p is made from, before the modulation and the division by 1 + D: alpha, or that of the SIGMOID. */
+    /** The factor of p's slope before modulation and the division by 1 + D: alpha, or the SIGMOID slope. */
     private float slopeFactor() {
         return config.decision() == Decision.QUBIT
                 ? alpha
                 : config.dynamicProbability().enabled() ? k.baseAlpha() : 1f;
     }
 
-    /** a of the SIGMOID, clamped only where the spike history moves it. */
+    /** a of the SIGMOID, clamped only if the spike history changes it. */
     private float sigmoidSlope(Step x) {
         return config.dynamicProbability().enabled() ? clamp(x.slope, k.minAlpha(), k.maxAlpha()) : x.slope;
     }
@@ -278,7 +278,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         }
     }
 
-    /** docs/model.md, section 4, before the clamp. */
+    /** The threshold after the step, before the clamp: docs/model.md, section 4. */
     private float movedThreshold(Step x) {
         return Math.fma(eta, thresholdMove(x), x.base);
     }
@@ -381,7 +381,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
         return x.gain * bGained;
     }
 
-    /** From the adjoint of y to that of the gap, on the way to alpha, beta, R, D and M. */
+    /** Computes the gap's adjoint from that of y, and adds to those of alpha, beta, R, D and M. */
     private float decisionBackward(Step x, float bY) {
         if (config.decision() == Decision.THRESHOLD) {
             return bY * ScalarSurrogate.derivative(config.surrogate(), k.surrogateScale(), x.delta);
@@ -431,7 +431,7 @@ final class QlifNeuron extends ScalarNeuron<QlifNeuron.Step> {
     @Override
     float modulationBackward(Step x) {
         float bM = adjoint[M];
-        // The step's M came from outside, not from the state before it.
+        // The step's M comes from the external modulation, not from the state before it.
         adjoint[M] = 0f;
         return bM * config.neuromodulation().transform().derivative(x.external, x.m);
     }

@@ -8,9 +8,9 @@ import org.qlif.LinearForward;
 import org.qlif.Tensor;
 import org.qlif.spi.host.HostTape;
 
-/** The input current that a linear layer makes for a part of the elements, some thousand steps at a time. Not thread-safe. */
+/** The input current that a linear layer computes for a part of the elements, some thousand steps at a time. Not thread-safe. */
 final class ScalarCurrent {
-    /** Steps that are made at a time. */
+    /** Steps that are computed at a time. */
     private static final int STEPS = 64 * HostTape.SEGMENT;
 
     private final int part;
@@ -20,20 +20,20 @@ final class ScalarCurrent {
     private long elements;
     private boolean keeps;
 
-    /** The first element and the first step of what is there. */
+    /** The first element and the first step of the computed current. */
     private long first;
 
     private long from;
 
-    /** For {@code part} elements at a time. */
+    /** @param part the number of elements at a time */
     ScalarCurrent(int part) {
         this.part = part;
     }
 
     /**
-     * Takes up a call.
+     * Starts a call.
      *
-     * @param keeps whether the layer's output is written, too, if it is lent
+     * @param keeps whether to write the layer's output as well, if the call has memory for it
      */
     void bind(LinearForward call, boolean keeps) {
         this.call = call;

@@ -31,13 +31,13 @@ import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
 
 /**
- * Runs a {@link ScalarNeuron} over elements and steps: one element through all steps, then the next. The neuron does what belongs to a
- * model; this class moves the numbers.
+ * Runs a {@link ScalarNeuron} over elements and steps: one element through all steps, then the next. The neuron has the model's arithmetic;
+ * this class moves the data.
  *
  * @param <S> what a step of the model computes
  */
 final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
-    /** Elements a part of the work takes: those of one word of spike bits, so that no two threads share a word. */
+    /** Elements in a part of the work: those of one word of spike bits, so that no two threads share a word. */
     private static final int PART = 64;
 
     private final NeuronConfig config;
@@ -89,7 +89,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
         run(forwardJob, call, call.linear() != null, HostWork.parts(call, PART));
     }
 
-    /** @param makes whether the call's linear layer makes the input current, which else is there */
+    /** @param makes whether the call's linear layer computes the input current; if not, the call gives it */
     private void run(Crew.Job job, Forward call, boolean makes, long parts) {
         int members = crew.muster(parts, false, call.threadBound());
         try {
@@ -165,7 +165,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
         scratch.close();
     }
 
-    /** Into a tensor of any type of numbers. */
+    /** Writes to a tensor of any type of numbers. */
     private static void put(Tensor tensor, long index, float value) {
         tensor.type().set(tensor.segment(), index, value);
     }
@@ -178,7 +178,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
         return segment.getAtIndex(ValueLayout.JAVA_FLOAT, index);
     }
 
-    /** Of a tensor of any type of numbers. */
+    /** Reads from a tensor of any type of numbers; 0 if it is null. */
     private static float getOrZero(Tensor tensor, long index) {
         return tensor == null ? 0f : tensor.type().get(tensor.segment(), index);
     }
@@ -187,7 +187,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
         return get(tensor.segment(), tensor.elements() == 1 ? 0 : n);
     }
 
-    /** What one member of the team works with. */
+    /** The work and memory of one thread. */
     private final class Worker {
         private final ScalarNeuron<S> neuron;
         private final StepDraws draws = new StepDraws(config);
@@ -231,7 +231,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
             }
         }
 
-        /** Bits are set one by one, so the rest of their words must be 0. */
+        /** Clears the spike bits, since bits are then set one by one. */
         private void clearBits(long part) {
             HostTape tape = tape();
             Tensor bits = call.spikes(DType.BIT);
@@ -273,7 +273,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
             storeState(e);
         }
 
-        /** A step up to its decision; where a tape kept potentials, V' comes from there and needs no noise. */
+        /** Does a step up to its decision. If the tape has potentials, V' comes from there and needs no noise. */
         private void advance(S x, long t, long e, HostTape replayed) {
             if ((firstStep + t) % Denormals.PERIOD == 0) {
                 neuron.flushState();

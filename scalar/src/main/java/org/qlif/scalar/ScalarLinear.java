@@ -136,7 +136,7 @@ final class ScalarLinear implements BackendLinear {
         };
     }
 
-    /** Each step's bits begin with a word. */
+    /** Reads a bit; each step's bits begin with a new word. */
     private static boolean bit(LinearForward call, long row, long k) {
         long stepBits = call.batch() * call.inputs();
         long index = row % call.batch() * call.inputs() + k;

@@ -8,8 +8,8 @@ package org.qlif.scalar;
  * subtract, multiply, divide), float compare-and-select, and 32-bit integer add, subtract, shift,
  * and, xor. There are no tables, branches, loops or doubles, so a lanewise port (Vector API) and a
  * C or CUDA port give the same bits, provided that the port uses a fused multiply-add exactly where
- * {@code Math.fma} stands, does not contract any other expression, rounds to nearest even, and does
- * not flush denormals.
+ * this class uses {@code Math.fma}, does not contract any other expression, rounds to nearest even,
+ * and does not flush denormals.
  *
  * <p>Rounding to an integer is done by adding and subtracting 1.5 * 2^23 (12582912f), or
  * 1.5 * 2^23 + 127 where the low bits of the sum are then used as a biased exponent.
@@ -282,8 +282,8 @@ final class ScalarMath {
      * 1 are one fma, then one division.
      *
      * <p>Domain: the input is clamped to [-87.33, 87.33]. Max error: 2.5 ulp on [-80, 80]
-     * (1.5 ulp for x > 0), 9e-8 absolute. Results lie in [1.18e-38, 1]: never denormal, and exactly 1 from about x = 17.3 on. sigmoid(0) = 1/2. NaN gives
-     * NaN; -inf gives 1.18e-38, +inf gives 1.
+     * (1.5 ulp for x > 0), 9e-8 absolute. Results lie in [1.18e-38, 1]: never denormal, and exactly 1 from about x = 17.3 on. sigmoid(0) =
+     * 1/2. NaN gives NaN; -inf gives 1.18e-38, +inf gives 1.
      *
      * <p>16 operations and 1 division: 4 clamp, 4 reduction, 6 fma, 1 shift, 1 fma.
      */

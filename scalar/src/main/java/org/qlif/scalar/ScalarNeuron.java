@@ -13,8 +13,8 @@ import org.qlif.spi.host.Denormals;
  * operations are fused multiply-adds, and in which order terms are added, is part of the definition: every backend does the same and gets
  * the same bits.
  *
- * <p>{@link ScalarKernel} calls {@link #modulate}, {@link #integrate}, {@link #addNoise} and {@link #decide} for each step, then
- * {@link #fires} or, when the step is done again for the backward pass, the tape; then {@link #settle}.
+ * <p>For each step, {@link ScalarKernel} calls {@link #modulate}, {@link #integrate}, {@link #addNoise} and {@link #decide}; then {@link
+ * #fires} or, when it repeats a step for the backward pass, reads the spike from the tape; then {@link #settle}.
  *
  * @param <S> what a step computes
  */
@@ -42,7 +42,7 @@ abstract class ScalarNeuron<S extends ScalarStep> {
         }
     }
 
-    /** Makes an object for the values of a step. */
+    /** Creates an object for the values of a step. */
     abstract S newStep();
 
     /** Sets the parameters' values, by ordinal. */
@@ -53,7 +53,7 @@ abstract class ScalarNeuron<S extends ScalarStep> {
         throw new UnsupportedOperationException("this model takes no modulation");
     }
 
-    /** From the input to the potential before the reset, without the noise. */
+    /** Computes the potential before the reset from the input, without the noise. */
     abstract void integrate(S x, float input);
 
     /** Adds membrane noise, given a standard normal. Only called for a model that draws normals. */
@@ -61,13 +61,13 @@ abstract class ScalarNeuron<S extends ScalarStep> {
         throw new UnsupportedOperationException("this model has no noise");
     }
 
-    /** From the potential before the reset to all that the decision reads. */
+    /** Computes what the decision reads from the potential before the reset. */
     abstract void decide(S x);
 
-    /** The decision. */
+    /** Whether the decision is a spike. */
     abstract boolean fires(S x, StepDraws draws);
 
-    /** From the spike to the state after the step. */
+    /** Computes the state after the step from the spike. */
     abstract void settle(S x, boolean fired);
 
     /** The membrane potential. */
@@ -103,7 +103,7 @@ abstract class ScalarNeuron<S extends ScalarStep> {
         adjoint[variable] = carriesGradient[variable] ? value : 0f;
     }
 
-    /** docs/model.md, section 10: before a step whose absolute index is a multiple of {@link Denormals#PERIOD}. */
+    /** Sets small values to 0 before a step whose absolute index is a multiple of {@link Denormals#PERIOD}: docs/model.md, section 10. */
     final void flushState() {
         for (int i = 0; i < state.length; i++) {
             if (flushed[i]) {
@@ -112,7 +112,7 @@ abstract class ScalarNeuron<S extends ScalarStep> {
         }
     }
 
-    /** docs/model.md, section 10: when the backward pass reaches the start of such a step. */
+    /** Sets small adjoints to 0 when the backward pass reaches the start of such a step: docs/model.md, section 10. */
     final void flushAdjoints() {
         for (int i = 0; i < adjoint.length; i++) {
             adjoint[i] = flush(adjoint[i], Denormals.ADJOINT);

@@ -7,14 +7,14 @@ import org.qlif.NeuronConfig;
 import org.qlif.Tensor;
 import org.qlif.spi.host.ElementNumbers;
 
-/** The random numbers of one neuron-step: lent by the call, or drawn. Not thread-safe. */
+/** The random numbers of one neuron-step: given by the call, or drawn. Not thread-safe. */
 final class StepDraws {
     private final int wires;
     private final ElementDraws draws;
     private Forward call;
     private long elements;
     private long element;
-    /** The step, counted from the start of the run and from that of the stream. */
+    /** The step, counted from the start of the run, and below from that of the stream. */
     private long runStep;
 
     private long streamStep;
@@ -32,7 +32,7 @@ final class StepDraws {
         }
     }
 
-    /** Goes to element {@code e = b * N + n} of the call. */
+    /** Moves to element {@code e = b * N + n} of the call. */
     void element(long e) {
         element = e;
         if (call.draws() != null) {
@@ -40,7 +40,7 @@ final class StepDraws {
         }
     }
 
-    /** Goes to step {@code t} of the run. */
+    /** Moves to step {@code t} of the run. */
     void step(long t) {
         runStep = t;
         streamStep = call.firstStep() + t;

@@ -26,7 +26,7 @@ final class ChartStyle {
     static final Font AXIS_FONT = new Font(Font.SANS_SERIF, Font.BOLD, 15);
     private static final Font LABEL_FONT = new Font(Font.SANS_SERIF, Font.PLAIN, 14);
 
-    /** Of the title and the numbers of a y axis. */
+    /** The width of a y axis's title and numbers. */
     private static final int LEFT_WIDTH = 90;
 
     private ChartStyle() {}

@@ -44,7 +44,7 @@ record IdxFile(Path file, int[] shape, byte[] elements) {
     /** Reads the first of the usual spellings of {@code name} that is in {@code folder}, such as {@code train-images-idx3-ubyte}. */
     static IdxFile find(Path folder, String name, int dimensions) throws IdxException {
         if (folder.toString().isEmpty()) {
-            // Java takes an empty path for the current folder, which was not named.
+            // To Java, an empty path is the current folder, which is hardly what was meant.
             throw new IdxException(folder, "got an empty path, expected a folder with the four IDX files");
         }
         if (!Files.isDirectory(folder)) {

@@ -21,7 +21,7 @@ import org.qlif.network.Trainer;
 
 /** The network kit, on the JDK alone. */
 final class KitEngine implements TrainingEngine {
-    /** Where the neurons are in the network. */
+    /** The index of the neurons' layer in the network. */
     private static final int NEURONS = 1;
 
     @Override

@@ -170,7 +170,7 @@ public final class BlockTree {
         return sums[0];
     }
 
-    /** A binary counter: a subtree is added to the one before it if the two are halves of a larger one. */
+    /** Works like a binary counter: adds a subtree to the one before it if the two are halves of a larger one. */
     private void push(int level) {
         levels[count++] = level;
         end += 1L << level;

@@ -14,9 +14,9 @@ public final class DoubleMath {
         if (x < -746.0) {
             return 0.0;
         }
-        // Rounds to the nearest whole number by adding a number whose last place is 1.
+        // Rounds to the nearest integer by adding a number whose last bit is worth 1.
         double k = x * 0x1.71547652b82fep+0 + 0x1.8p+52 - 0x1.8p+52;
-        // The first part of ln 2 has 32 digits, so that k times it is exact, and so is the difference.
+        // The first part of ln 2 has 32 bits, so that k times it is exact, and so is the difference.
         double r = Math.fma(-k, 0x1.62e42feep-1, x);
         r = Math.fma(-k, 0x1.a39ef35793c76p-33, r);
         // 1/13! to 1/2!

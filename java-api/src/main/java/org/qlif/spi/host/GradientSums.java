@@ -99,7 +99,7 @@ public final class GradientSums {
                 0);
     }
 
-    /** Sums of the block's rows, from row {@code first} on, to {@link #sums}. */
+    /** Sums the rows of a block, which begins with row {@code first}, to {@link #sums}. */
     private void sumBlock(MemorySegment values, long index, long first, long rows, long stride, int width) {
         Arrays.fill(sums, 0, width, 0);
         long end = Math.min(rows, first + BlockTree.ROWS);

@@ -135,16 +135,18 @@ final class Team {
     }
 
     /**
-     * Whether helpers are to share a job of some tens of microseconds, which begins: if they are awake, or if such jobs follow each other so
-     * closely that they stay awake for the next. Waking one takes a system call, and on virtual processors it comes up to 40 microseconds
-     * later.
+     * Called at the beginning of a job of some tens of microseconds: whether helpers should share it. They should if they are awake, or if
+     * such jobs follow each other so closely that they would stay awake for the next. Waking one takes a system call, and on virtual
+     * processors it arrives up to 40 microseconds later.
      */
     boolean helpsBriefJob(int members, long spinNanos) {
         boolean soon = System.nanoTime() - briefJobEnded < spinNanos;
-        // A forward and a backward pass may come together and then nothing for a while.
+        // Two in a row don't count yet: a forward and a backward pass may come together, with nothing after them for a
+        // while.
         int succession = soon ? Math.min(briefSuccession + 1, 2) : 0;
         briefSuccession = succession;
-        // They fall asleep one as soon as another, unless a job needed only the first ones.
+        // Looking at the last one is enough: helpers fall asleep at about the same time, unless a job needed only the
+        // first ones.
         return !helpers[members - 2].parked || succession == 2;
     }
 
@@ -152,12 +154,12 @@ final class Team {
         briefJobEnded = System.nanoTime();
     }
 
-    /** Lets the team go. */
+    /** Ends {@link #take}. */
     void release() {
         taken.setRelease(false);
     }
 
-    /** The scratch of {@code member}, at least this long; its contents are undefined. Only for the thread that has taken the team. */
+    /** The scratch of {@code member}, at least this long, with arbitrary content. Only for the thread that has taken the team. */
     float[] scratch(int member, int floats) {
         if (member == 0) {
             scratch = HostMemory.atLeast(floats, scratch);
@@ -168,7 +170,7 @@ final class Team {
         return helper.scratch;
     }
 
-    /** Scratch for a caller without helpers, at least this long, until {@link #giveBack}; its contents are undefined. */
+    /** Scratch for a caller without helpers, at least this long, with arbitrary content, until {@link #giveBack}. */
     float[] borrow(int floats) {
         float[] given = NONE;
         for (int i = 0; i < SPARE && given.length == 0; i++) {
