@@ -352,7 +352,7 @@ static_assert(MODELS[QLIF_MODEL_LIF].parameters.count == QLIF_LIF_PARAMETERS, "e
 static_assert(MODELS[QLIF_MODEL_LIF].traces.count == QLIF_LIF_TRACES, "each trace has a row");
 static_assert(fits(MODELS[QLIF_MODEL_QLIF]) && fits(MODELS[QLIF_MODEL_LIF]), "argument structs have room for each model");
 
-/** Whether the options match the struct: their types are those of their kinds, in order, each naturally aligned. */
+/** Whether the options match the struct: their types are those of their kinds, in order, each naturally aligned. A last integer is padded. */
 constexpr bool coversConfig(const Model &model) {
   size_t end = sizeof(qlif_config);
   for (int32_t i = 0; i < model.options.count; i++) {
@@ -363,7 +363,7 @@ constexpr bool coversConfig(const Model &model) {
     }
     end = row.offset + size;
   }
-  return end == model.configSize;
+  return (end + sizeof(double) - 1) / sizeof(double) * sizeof(double) == model.configSize;
 }
 static_assert(coversConfig(MODELS[QLIF_MODEL_QLIF]) && coversConfig(MODELS[QLIF_MODEL_LIF]), "each field has a row");
 

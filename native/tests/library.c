@@ -73,6 +73,19 @@ static qlif_option_info option_named(int32_t model, const char *name) {
   exit(1);
 }
 
+/* Fails if an option of a model is not among rows that begin with its name. real: whether the rows are the options that are real numbers. */
+static void require_listed(int32_t model, int real, const void *rows, size_t count, size_t size) {
+  qlif_option_info option = {.size = sizeof option};
+  for (int32_t i = 0; qlif_option(model, i, &option) == QLIF_SUCCESS; i++) {
+    size_t row = 0;
+    while (row < count && strcmp(*(const char *const *)((const char *)rows + row * size), option.name) != 0) row++;
+    if (row == count && (option.kind == QLIF_KIND_REAL) == real) {
+      fprintf(stderr, "%s: the option '%s' has no row in the test of legal values\n", __FILE__, option.name);
+      exit(1);
+    }
+  }
+}
+
 /* Whether a number is legal according to the table; dt: the configuration's, about 1. */
 static int is_in_range(const qlif_option_info *option, double value, double dt) {
   int positive = (float)value > 0 && isfinite((float)value);
@@ -121,7 +134,7 @@ static void test_config_refusals(void) {
       {OPTION(neuromod_mode), 0, 3},
       {OPTION(neuromod_transform), 0, 1},
   };
-  CHECK(sizeof(qlif_config) + sizeof fields / sizeof fields[0] * sizeof(int32_t) == offsetof(qlif_qlif_config, v_reset));
+  require_listed(QLIF_MODEL_QLIF, 0, fields, sizeof fields / sizeof fields[0], sizeof fields[0]);
   qlif_kernel *kernel = NULL;
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
     qlif_option_info option = option_named(QLIF_MODEL_QLIF, fields[i].name);
@@ -301,7 +314,7 @@ static void test_config_numbers(void) {
       {NUMBER(initial_slope), FINITE},
   };
   qlif_qlif_config config = default_config();
-  CHECK(sizeof numbers / sizeof numbers[0] * sizeof(double) == sizeof config - offsetof(qlif_qlif_config, v_reset));
+  require_listed(QLIF_MODEL_QLIF, 1, numbers, sizeof numbers / sizeof numbers[0], sizeof numbers[0]);
   try_numbers(&config.header, sizeof config, numbers, sizeof numbers / sizeof numbers[0]);
 
 #define LIF_NUMBER(name) #name, offsetof(qlif_lif_config, name)
@@ -316,7 +329,7 @@ static void test_config_numbers(void) {
   };
   qlif_lif_config lif;
   CHECK_OK(qlif_lif_defaults(&lif, sizeof lif));
-  CHECK(sizeof lifs_numbers / sizeof lifs_numbers[0] * sizeof(double) == sizeof lif - offsetof(qlif_lif_config, dt));
+  require_listed(QLIF_MODEL_LIF, 1, lifs_numbers, sizeof lifs_numbers / sizeof lifs_numbers[0], sizeof lifs_numbers[0]);
   try_numbers(&lif.header, sizeof lif, lifs_numbers, sizeof lifs_numbers / sizeof lifs_numbers[0]);
 
   config.min_threshold = 2.5;
@@ -446,7 +459,8 @@ static void test_options(void) {
       }
       CHECK(qlif_choice_name(m, i, -1) == NULL && qlif_choice_name(m, i, option.choices) == NULL);
     }
-    CHECK(end == model.config_size && parameters == model.parameters && enumerations == (m == QLIF_MODEL_QLIF ? 8 : 1));
+    CHECK((end + 7) / 8 * 8 == model.config_size && parameters == model.parameters);
+    CHECK(enumerations == (m == QLIF_MODEL_QLIF ? 8 : 1));
     REFUSED("number: got -1", qlif_option(m, -1, &option));
     REFUSED("number", qlif_option(m, model.options, &option));
     REFUSED("info", qlif_option(m, 0, NULL));
@@ -761,21 +775,19 @@ static void test_tapes_of_other_kernels(void) {
   call good = call_of(&x.s);
   good.forward.tape = x.tape;
   CHECK_OK(qlif_forward(x.kernel, &good.forward, NULL));
-  const size_t numbers = offsetof(qlif_qlif_config, v_reset);
-  /* Options that matter for each decision. */
+  /* Options that only matter for some decisions; of real numbers, the constants tell. */
 #define AT(name) offsetof(qlif_qlif_config, name)
-  const size_t effective[] = {AT(detach_reset),   AT(stochastic),     AT(decision),
-                              AT(surrogate),      AT(refractory),     AT(dynamic_probability),
-                              AT(use_adaptation), AT(use_depression), AT(use_ahp),
-                              AT(neuromod_mode),  AT(homeostasis_enabled), AT(use_adaptive_threshold),
-                              AT(neuromod_transform)};
+  const size_t conditional[] = {AT(sampling), AT(spike_value), AT(angle_map), AT(readout), AT(quantum_wires)};
   int refused = 0;
-  for (size_t offset = sizeof(qlif_config); offset < sizeof(qlif_qlif_config); offset += offset < numbers ? 4 : 8) {
+  qlif_option_info option = {.size = sizeof option};
+  for (int32_t number = 0; qlif_option(QLIF_MODEL_QLIF, number, &option) == QLIF_SUCCESS; number++) {
     qlif_qlif_config config = x.s.config;
+    const size_t offset = (size_t)option.offset;
     void *field = (char *)&config + offset;
-    if (offset < numbers) {
-      int32_t *option = field;
-      *option += *option == 1 ? 1 : -1;
+    if (option.kind == QLIF_KIND_BOOLEAN) {
+      *(int32_t *)field ^= 1;
+    } else if (option.kind != QLIF_KIND_REAL) {
+      *(int32_t *)field += *(int32_t *)field == 1 ? 1 : -1;
     } else {
       *(double *)field *= 0.875;
     }
@@ -783,8 +795,8 @@ static void test_tapes_of_other_kernels(void) {
     if (memcmp(&config, &x.s.config, sizeof config) == 0 || open_kernel(QLIF_HOST, &config.header, 1, &other) != QLIF_SUCCESS) {
       continue;
     }
-    int differs = 0;
-    for (size_t i = 0; i < sizeof effective / sizeof effective[0]; i++) differs = differs || offset == effective[i];
+    int differs = option.kind != QLIF_KIND_REAL;
+    for (size_t i = 0; i < sizeof conditional / sizeof conditional[0]; i++) differs = differs && offset != conditional[i];
     float mine[64] = {0};
     float others[64] = {0};
     CHECK_OK(qlif_constants(&x.s.config.header, mine));
@@ -1492,6 +1504,27 @@ static void test_float_environment(void) {
 #endif
 }
 
+/* random_config() varies every option that isn't a real number, so that the tests that use it reach them all. */
+static void test_random_configs(void) {
+  enum { CONFIGS = 300 };
+  static qlif_qlif_config configs[CONFIGS];
+  for (int i = 0; i < CONFIGS; i++) configs[i] = random_config();
+  qlif_option_info option = {.size = sizeof option};
+  for (int32_t number = 0; qlif_option(QLIF_MODEL_QLIF, number, &option) == QLIF_SUCCESS; number++) {
+    if (option.kind == QLIF_KIND_REAL) continue;
+    int distinct = 0;
+    for (int32_t value = (int32_t)option.low; value <= (int32_t)option.high; value++) {
+      int there = 0;
+      for (int i = 0; i < CONFIGS; i++) there |= *(const int32_t *)((const char *)&configs[i] + option.offset) == value;
+      distinct += there;
+    }
+    if (distinct < (option.choices > 2 ? option.choices : 2)) {
+      fprintf(stderr, "scenario.h: random_config() sets the option '%s' to %d of its values\n", option.name, distinct);
+      exit(1);
+    }
+  }
+}
+
 int main(void) {
   test_versions();
   test_devices();
@@ -1526,6 +1559,7 @@ int main(void) {
   test_lif(QLIF_HOST, 40);
   test_float_environment();
   test_many_kernels();
+  test_random_configs();
   puts("all passed");
   return 0;
 }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def golden() -> Path:
 
 
 def random_options(seed: int) -> dict:
-    """Options of QlifConfig, each at a value of its own in about half of all cases."""
+    """Random values for all options of QlifConfig; test_config.py checks that none is missing."""
     chance = random.Random(seed)
 
     def pick(*values):
@@ -58,4 +59,33 @@ def random_options(seed: int) -> dict:
         "homeostasis_enabled",
     ):
         options[name] = chance.random() < 0.6
+    options.update(
+        dt=pick(1.0, 0.5),
+        v_reset=pick(0.0, -0.2),
+        theta_max=pick(math.pi / 2 - 0.005, 1.2),
+        quantum_leak=pick(0.1, 0.35),
+        surrogate_alpha=pick(1.0, 0.5),
+        base_alpha=pick(2.0, 4.0),
+        min_alpha=pick(0.05, 0.5),
+        max_alpha=pick(5.0, 1.0),
+        dsp_decay=pick(None, 0.5),
+        dsp_jump=pick(1.0, 0.3),
+        tau_adapt=pick(20.0, 5.0),
+        tau_ref=pick(6.0, 2.0),
+        r_jump=pick(1.0, 0.4),
+        adaptation_decay=pick(0.9, 0.5),
+        spike_increase=pick(0.5, 0.1),
+        recovery_rate=pick(0.05, 0.3),
+        tau_ahp=pick(120.0, 5.0),
+        ahp_jump=pick(0.3, 1.1),
+        ahp_max=pick(2.0, 0.7),
+        min_threshold=pick(0.5, 0.9),
+        max_threshold=pick(2.0, 1.1),
+        homeostasis_target_rate=pick(0.12, 0.5),
+        v_th=pick(1.0, 0.8),
+        eta=pick(0.1, 0.05),
+        q_scale=pick(None, 1.0),
+        q_bias=pick(None, 0.5),
+        initial_slope=pick(0.1, 0.2),
+    )
     return options

@@ -44,6 +44,15 @@ def test_round_trips(seed):
         assert getattr(config, name) == value
 
 
+def test_random_options_vary_every_option():
+    configs = [QlifConfig(**random_options(seed)) for seed in range(100)]
+    for name, option in QlifConfig._model().options.items():
+        values = {getattr(config, name) for config in configs}
+        missing = [choice for choice in option.choices if choice not in values]
+        assert len(values) > 1, f"random_options in conftest.py never changes {name}"
+        assert not missing, f"random_options in conftest.py never sets {name} to one of {missing}"
+
+
 def test_what_java_writes_is_read():
     text = " QLIF homeostasis_enabled=false  dsp_decay=derived\ttau=1.5E1 "
     assert QlifConfig.parse(text) == QlifConfig(homeostasis_enabled=False, tau=15)

@@ -284,7 +284,7 @@ abstract class OptionContract {
         Arrays.setAll(configs, _ -> model.random(random, device));
         for (ConfigOption option : optionsOfARun(model.defaults())) {
             assertThat(Arrays.stream(configs).map(option::text).distinct())
-                    .as(option.name())
+                    .as("values of %s in random configurations", option.name())
                     .hasSizeGreaterThanOrEqualTo(Math.max(2, option.choices().size()));
         }
     }

@@ -15,12 +15,14 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.qlif.ConfigOption;
 import org.qlif.DType;
 import org.qlif.LifConfig;
 import org.qlif.LifParameter;
 import org.qlif.LifTrace;
 import org.qlif.LifVariable;
 import org.qlif.NeuromodTransform;
+import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
 import org.qlif.QlifTrace;
@@ -85,10 +87,10 @@ class BindingsTest {
         }
     }
 
-    /** Every field of a struct comes from the configuration: set to what no default is, none may stay 0. */
+    /** Every field of a struct comes from the configuration: with flags on and other values that aren't 0, none may stay 0. */
     @Test
     void configurationsFillTheWholeStruct() {
-        QlifConfig config = QlifConfig.builder()
+        NeuronConfig config = withFlagsOn(QlifConfig.builder()
                 .decision(QlifConfig.Decision.THRESHOLD)
                 .sigmoid(sigmoid -> sigmoid.withSampling(QlifConfig.Sampling.ROUND))
                 .spikeValue(QlifConfig.SpikeValue.EXPECTED)
@@ -98,7 +100,7 @@ class BindingsTest {
                 .neuromodulation(m -> m.withMode(QlifConfig.NeuromodMode.OFF).withTransform(NeuromodTransform.IDENTITY))
                 .probabilityFloor(0.01)
                 .reset(reset -> reset.withPotential(-0.1))
-                .build();
+                .build());
         LifConfig lif = LifConfig.builder()
                 .surrogate(Surrogate.ARCTAN)
                 .vLeak(0.1)
@@ -117,6 +119,13 @@ class BindingsTest {
             assertThat(qlif_lif_config.surrogate(struct)).isEqualTo(qlif_h.QLIF_SURROGATE_ARCTAN());
             requireFilled(struct, qlif_lif_config.layout());
         }
+    }
+
+    private static NeuronConfig withFlagsOn(NeuronConfig config) {
+        return config.with(config.options().stream()
+                .filter(option -> option.kind() == ConfigOption.Kind.FLAG)
+                .map(option -> option.name() + "=true")
+                .toList());
     }
 
     private static void requireFilled(MemorySegment struct, GroupLayout layout) {
