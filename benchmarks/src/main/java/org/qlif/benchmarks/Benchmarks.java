@@ -15,19 +15,19 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * The main class: {@code compare}, {@code linear}, {@code all}, or a pattern of benchmarks with JMH's options, such as {@code
+ * The main class: {@code compare}, {@code turns}, {@code linear}, {@code djl}, {@code all}, or a pattern of benchmarks with JMH's options, such as {@code
  * BackendBenchmark -p shape=20x128x512 -prof gc}, whose scores are then also shown as neuron-steps per second.
  */
 @Command(
         name = "benchmark",
-        subcommands = {Compare.class, Linear.class, All.class},
+        subcommands = {Compare.class, CompareByTurns.class, Linear.class, Djl.class, All.class},
         description = {
             "Times QLIF. Takes one of the commands below, or a pattern of benchmarks with JMH's options, such as",
             "  benchmark BackendBenchmark -p shape=20x128x512 -p pass=FORWARD -prof gc",
             "-l lists the benchmarks, -lp also their parameters; -prof gc counts the bytes that a call allocates."
         })
 public final class Benchmarks {
-    private static final List<String> OWN = List.of("compare", "linear", "all", "--help");
+    private static final List<String> OWN = List.of("compare", "turns", "linear", "djl", "all", "--help");
 
     @Option(names = "--help", usageHelp = true, description = "Shows this.")
     private boolean help;
