@@ -32,6 +32,9 @@ public class CeilingBenchmark extends NeuronBenchmark {
     /** Independent chains: more than latency times ports of any current processor. */
     private static final int CHAINS = 10;
 
+    /** The multiply-adds of a call of {@link #fma}. */
+    static final int MULTIPLY_ADDS = TURNS * CHAINS;
+
     /** A multiplication and an exclusive or for each chain. */
     private static final int MIXED = 2 * CHAINS;
 
@@ -50,16 +53,21 @@ public class CeilingBenchmark extends NeuronBenchmark {
     /** Fills what is read. */
     @Setup
     public void prepare() {
-        factor = 0.999f;
-        multiplier = 0xD2511F53;
+        prepareOperations();
         from = new byte[COPIED];
         to = new byte[COPIED];
         announce(F + ", " + I);
     }
 
+    /** What {@link #fma} and {@link #multiplyXor} need. */
+    void prepareOperations() {
+        factor = 0.999f;
+        multiplier = 0xD2511F53;
+    }
+
     /** Fused multiply-adds of whole vectors. */
     @Benchmark
-    @OperationsPerInvocation(TURNS * CHAINS)
+    @OperationsPerInvocation(MULTIPLY_ADDS)
     public float fma() {
         FloatVector m = FloatVector.broadcast(F, factor);
         FloatVector c = FloatVector.broadcast(F, 1f - factor);

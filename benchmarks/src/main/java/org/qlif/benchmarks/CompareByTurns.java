@@ -54,6 +54,9 @@ final class CompareByTurns implements Callable<Integer> {
     @Mixin
     private Turns turns;
 
+    /** The title of the row of {@link CeilingContender}, which counts the default QLIF's operations. */
+    private static final String CEILING = "Ceiling: multiply-adds for every operation";
+
     @Override
     public Integer call() {
         List<ContenderKind> its = Able.of(contenders).stream()
@@ -65,39 +68,46 @@ final class CompareByTurns implements Callable<Integer> {
         }
         List<String> header = new ArrayList<>(List.of("median; fastest tenth"));
         shapes.forEach(shape -> header.add(shape.inBrackets()));
-        Map<ContenderKind, List<String>> rows = new LinkedHashMap<>();
-        its.forEach(kind -> rows.put(kind, new ArrayList<>(List.of(kind.title()))));
+        Map<String, List<String>> rows = new LinkedHashMap<>();
+        its.forEach(kind -> rows.put(kind.title(), new ArrayList<>()));
+        if (model == Model.QLIF) {
+            rows.put(CEILING, new ArrayList<>());
+        }
         for (Shape shape : shapes) {
-            Map<String, Turns.Times> times = time(its, Workload.of(model, shape));
-            for (ContenderKind kind : its) {
-                Turns.Times taken = times.get(kind.name());
-                rows.get(kind).add(speed(shape, taken.median()) + "; " + speed(shape, taken.fastest()));
-            }
+            time(its, Workload.of(model, shape), rows);
         }
         MarkdownTable table = new MarkdownTable(header);
-        rows.values().forEach(table::row);
+        rows.forEach((title, cells) -> {
+            cells.addFirst(title);
+            table.row(cells);
+        });
         System.out.println("Million neuron-steps a second, " + model + ", " + pass + ", " + turns.threads()
                 + " threads; " + turns.machine() + ".\n");
         System.out.println(table);
         return 0;
     }
 
-    private Map<String, Turns.Times> time(List<ContenderKind> its, Workload workload) {
+    /** Adds a cell to each row. */
+    private void time(List<ContenderKind> its, Workload workload, Map<String, List<String>> rows) {
         List<Contender> open = new ArrayList<>();
-        try {
+        try (CeilingContender ceiling = new CeilingContender(turns.threads())) {
             Map<String, Runnable> calls = new LinkedHashMap<>();
             for (ContenderKind kind : its) {
                 Contender contender = kind.open(workload, turns.threads(), pass);
                 open.add(contender);
-                calls.put(kind.name(), contender::run);
+                calls.put(kind.title(), contender::run);
             }
-            return turns.time(calls);
+            if (rows.containsKey(CEILING)) {
+                calls.put(CEILING, ceiling::run);
+            }
+            int neuronSteps = workload.shape().neuronSteps();
+            turns.time(calls)
+                    .forEach((title, times) -> rows.get(title)
+                            .add(times.shown(milliseconds -> title.equals(CEILING)
+                                    ? ceiling.millionsPerSecond(pass, milliseconds)
+                                    : neuronSteps / milliseconds / 1e3)));
         } finally {
             open.forEach(Contender::close);
         }
-    }
-
-    private static String speed(Shape shape, double milliseconds) {
-        return MarkdownTable.number(shape.neuronSteps() / milliseconds / 1e3);
     }
 }

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.DoubleUnaryOperator;
 import org.qlif.benchmarks.DjlBlockBenchmark.Neurons;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -55,9 +56,9 @@ final class Djl implements Callable<Integer> {
             Turns.Times apart = times.get("apart");
             table.row(List.of(
                     each.name(),
-                    text(block),
-                    text(apart),
-                    text(times.get("engine")),
+                    block.shown(DoubleUnaryOperator.identity()),
+                    apart.shown(DoubleUnaryOperator.identity()),
+                    times.get("engine").shown(DoubleUnaryOperator.identity()),
                     over(block.median(), apart.median()) + "; " + over(block.fastest(), apart.fastest())));
         }
         System.out.println("Forward and backward at " + shape.inBrackets() + ", " + turns.threads()
@@ -82,10 +83,6 @@ final class Djl implements Callable<Integer> {
         } finally {
             benchmark.close();
         }
-    }
-
-    private static String text(Turns.Times times) {
-        return MarkdownTable.number(times.median()) + "; " + MarkdownTable.number(times.fastest());
     }
 
     private static String over(double time, double least) {

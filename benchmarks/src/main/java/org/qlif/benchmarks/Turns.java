@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.DoubleUnaryOperator;
 import picocli.CommandLine.Option;
 
 /**
@@ -17,7 +18,13 @@ import picocli.CommandLine.Option;
 final class Turns {
     /** What a contender's calls took, in milliseconds: the median, and what the fastest tenth of them stayed below. */
     record Times(int calls, double median, double fastest) {
-        /** A copy of {@code all}, sorted, decides. */
+        /** Both times of {@code number}, as a cell of a table. */
+        String shown(DoubleUnaryOperator number) {
+            return MarkdownTable.number(number.applyAsDouble(median)) + "; "
+                    + MarkdownTable.number(number.applyAsDouble(fastest));
+        }
+
+        /** Of calls that took {@code all}. */
         static Times of(List<Double> all) {
             List<Double> sorted = new ArrayList<>(all);
             Collections.sort(sorted);
@@ -46,7 +53,7 @@ final class Turns {
             converter = Converters.Positive.class,
             paramLabel = "COUNT",
             description =
-                    "Seconds of turns for each row of the table, after as many to warm up. Default: ${DEFAULT-VALUE}",
+                    "Seconds of turns for each shape or configuration, after as many to warm up. Default: ${DEFAULT-VALUE}",
             defaultValue = "15")
     private int seconds;
 
