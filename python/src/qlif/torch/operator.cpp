@@ -190,6 +190,9 @@ struct Idle {
   qlif_kernel *kernel;
 };
 
+/** How long a kernel's helpers spin for the next call: longer than PyTorch takes between a forward and a backward call, some 50 microseconds. */
+constexpr int64_t SPIN_NANOS = 100'000;
+
 /** More idle kernels than this, such as after a search through many configurations, are closed, those first that were used longest ago. */
 constexpr size_t KEPT = 64;
 
@@ -237,6 +240,7 @@ class Lease {
       qlif_kernel_options options{};
       options.size = sizeof options;
       options.threads = purpose_->threads;
+      options.spin_nanos = SPIN_NANOS;
       check(library.qlif_kernel_open(number, purpose_->config.header(), &options, &kernel_));
     }
   }
