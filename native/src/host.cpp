@@ -7,7 +7,6 @@
 #include <atomic>
 #include <new>
 
-#include "block_tree.h"
 #include "checks.h"
 #include "host_kernels.h"
 #include "instructions.h"
@@ -61,86 +60,6 @@ class HostTape final : public TapeStorage {
   const TapeLayout layout_;
   Memory own_;
   char *const memory_;
-};
-
-/** The fixed order in which gradients of shared values are summed: docs/numerics.md. */
-class GradientSums {
- public:
-  /** Sums (batch, neurons) values over batch, or neurons, or both. */
-  void sum(const float *values, int64_t batch, int64_t neurons, bool overBatch, bool overNeurons, float *result) {
-    int64_t groups = overBatch ? 1 : batch;
-    int64_t rows = overBatch ? batch : 1;
-    for (int64_t group = 0; group < groups; group++) {
-      if (overNeurons) {
-        result[group] = sumOverNeurons(values + group * neurons, rows, neurons);
-      } else {
-        sumEachNeuron(values + group * neurons, rows, neurons, result + group * neurons);
-      }
-    }
-  }
-
- private:
-  static constexpr int LANES = 256;
-  static constexpr int CHUNK = 1024;
-
-  float sumOverNeurons(const float *values, int64_t rows, int64_t neurons) {
-    BlockTree blocks(trees_, 1);
-    for (int64_t b = 0; b < rows; b += BLOCK_ROWS) {
-      for (double &lane : lanes_) {
-        lane = 0;
-      }
-      for (int64_t n = 0; n < neurons; n += CHUNK) {
-        const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
-        sumBlock(values + n, b, rows, neurons, width);
-        for (int i = 0; i < width; i++) {
-          // Works because a chunk starts at a multiple of LANES.
-          lanes_[i % LANES] += sums_[i];
-        }
-      }
-      for (int half = LANES / 2; half > 0; half /= 2) {
-        for (int i = 0; i < half; i++) {
-          lanes_[i] += lanes_[i + half];
-        }
-      }
-      blocks.next()[0] = (float)lanes_[0];
-      blocks.add();
-    }
-    return blocks.sum()[0];
-  }
-
-  void sumEachNeuron(const float *values, int64_t rows, int64_t neurons, float *result) {
-    for (int64_t n = 0; n < neurons; n += CHUNK) {
-      const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
-      BlockTree blocks(trees_, width);
-      for (int64_t b = 0; b < rows; b += BLOCK_ROWS) {
-        sumBlock(values + n, b, rows, neurons, width);
-        float *block = blocks.next();
-        for (int i = 0; i < width; i++) {
-          block[i] = (float)sums_[i];
-        }
-        blocks.add();
-      }
-      memcpy(result + n, blocks.sum(), (size_t)width * sizeof(float));
-    }
-  }
-
-  /** Sums the rows of a block, which begins with row `first`. */
-  void sumBlock(const float *values, int64_t first, int64_t rows, int64_t stride, int width) {
-    for (int i = 0; i < width; i++) {
-      sums_[i] = 0;
-    }
-    const int64_t end = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;
-    for (int64_t b = first; b < end; b++) {
-      for (int i = 0; i < width; i++) {
-        sums_[i] += values[b * stride + i];
-      }
-    }
-  }
-
-  double sums_[CHUNK];
-  double lanes_[LANES];
-  // Enough for any number of blocks; only what a call needs is ever touched.
-  float trees_[64 * CHUNK];
 };
 
 #if defined(__x86_64__)
@@ -287,7 +206,7 @@ class HostKernel final : public DeviceKernel {
  public:
   HostKernel(const ModelConfig &config, int threads, int64_t spinNanos)
       : config_(config), parameters_(config.table().parameters.count), program_(programOf(config)), linear_(linearProgramOfHost()),
-        sums_(new GradientSums), crew_(threads, spinNanos) {
+        crew_(threads, spinNanos) {
     for (int parameter = 0; parameter < parameters_; parameter++) {
       legal_[parameter] = legalBits(config.table().parameters[parameter].range, dtOf(config));
     }
@@ -351,22 +270,7 @@ class HostKernel final : public DeviceKernel {
       job.run(member, part, job.kernel.program_.backward);
     }, backward, elements, args.steps, program_.blocks, call.forward.linear);
 
-    FloatEnvironment environment;
-    for (int parameter = 0; parameter < parameters_; parameter++) {
-      if (call.args.grad_parameters[parameter] != nullptr) {
-        sums_->sum(sums + parameter * elements, args.batch, args.neurons, true, call.sumsOverNeurons(parameter),
-            call.args.grad_parameters[parameter]);
-      }
-    }
-    const ModulationSum &modulation = call.modulation;
-    if (modulation.result == nullptr || modulation.direct) {
-      return;
-    }
-    int64_t extent = (modulation.overBatch ? 1 : args.batch) * (modulation.overNeurons ? 1 : args.neurons);
-    for (int64_t t = 0; t < (modulation.overTime ? 1 : args.steps); t++) {
-      sums_->sum(modulation.overTime ? sums + parameters_ * elements : steps + t * elements, args.batch, args.neurons,
-          modulation.overBatch, modulation.overNeurons, modulation.result + t * extent);
-    }
+    addUp(call, sums, steps);
   }
 
   void put(const Piece *pieces, int count, void *) override {
@@ -412,6 +316,7 @@ class HostKernel final : public DeviceKernel {
   void release() override {
     crew_.release();
     scratch_ = Memory();
+    modulation_ = Memory();
   }
 
  private:
@@ -446,6 +351,52 @@ class HostKernel final : public DeviceKernel {
 
   static HostInput &inputOf(HostForward &call) { return call.input; }
   static HostInput &inputOf(HostBackward &call) { return call.forward.input; }
+
+  /** Adds up what the blocks wrote: the gradients of parameters, and of the modulation at each step. */
+  void addUp(const BackwardCall &call, const float *sums, const float *steps) {
+    const ForwardArgs &args = call.forward.args;
+    const ModulationSum &modulation = call.modulation;
+    const bool ofModulation = modulation.result != nullptr && !modulation.direct;
+    const int64_t parts = parameters_ + (!ofModulation ? 0 : modulation.overTime ? 1 : args.steps);
+    Muster muster(crew_, parts * call.forward.elements < BRIEF * program_.alone ? 1 : parts);
+    muster.reserve(program_.workerBytes);
+    FloatEnvironment environment;
+    Sums context{*this, call, sums, steps, muster};
+    muster.run([](void *context, int member, int64_t part) {
+      ((Sums *)context)->add(part, member);
+    }, &context, parts);
+  }
+
+  struct Sums {
+    const HostKernel &kernel;
+    const BackwardCall &call;
+    const float *sums;
+    const float *steps;
+    const Muster &muster;
+
+    void add(int64_t part, int member) const {
+      const ForwardArgs &args = call.forward.args;
+      const int64_t elements = call.forward.elements;
+      const int64_t parameters = kernel.parameters_;
+      HostSum sum{sums + part * elements, args.batch, args.neurons, true, false};
+      float *result;
+      if (part < parameters) {
+        sum.overNeurons = call.sumsOverNeurons((int)part);
+        result = call.args.grad_parameters[part];
+      } else {
+        const ModulationSum &modulation = call.modulation;
+        const int64_t extent = (modulation.overBatch ? 1 : args.batch) * (modulation.overNeurons ? 1 : args.neurons);
+        const int64_t t = part - parameters;
+        sum.values = modulation.overTime ? sum.values : steps + t * elements;
+        sum.overBatch = modulation.overBatch;
+        sum.overNeurons = modulation.overNeurons;
+        result = modulation.result + t * extent;
+      }
+      if (result != nullptr) {
+        kernel.program_.sum(sum, result, muster.scratch(member));
+      }
+    }
+  };
 
   struct ParameterCheck {
     const HostKernel &kernel;
@@ -496,9 +447,46 @@ class HostKernel final : public DeviceKernel {
     muster.run(job, &context, quotientUp(blocks, atOnce));
   }
 
-  HostForward forwardOf(const ForwardCall &call) const {
+  HostForward forwardOf(const ForwardCall &call) {
     HostTapeView tape = call.tape == nullptr ? HostTapeView{} : ((HostTape *)call.tape)->view();
-    return HostForward{config_, call.args, HostInput{call.args.input, call.elements, 0}, call.elements, tape};
+    HostForward forward{config_, call.args, HostInput{call.args.input, call.elements, 0}, call.elements, tape, false};
+    const ForwardArgs &args = call.args;
+    const qlif_broadcast &modulation = args.modulation;
+    if (modulation.data != nullptr && modulation.stride_t != 0
+        && ((modulation.stride_b == 0 && args.batch > 1) || (modulation.stride_n == 0 && args.neurons > 1))) {
+      forward.args.modulation = modulate(modulation, args);
+      forward.modulated = true;
+    }
+    return forward;
+  }
+
+  /** Computes M of a modulation that several neurons share at each step, so that it is not computed again for each of them. */
+  qlif_broadcast modulate(const qlif_broadcast &given, const ForwardArgs &args) {
+    struct Rows {
+      const HostKernel &kernel;
+      const qlif_broadcast &given;
+      int64_t batch;
+      int64_t neurons;
+      float *m;
+    };
+    Rows rows{*this, given, given.stride_b == 0 ? 1 : args.batch, given.stride_n == 0 ? 1 : args.neurons, nullptr};
+    const int64_t row = rows.batch * rows.neurons;
+    const int64_t values = product("the modulation", args.steps, row);
+    modulation_.reserve((uint64_t)product("the modulation", values, sizeof(float)));
+    rows.m = modulation_.as<float>();
+    FloatEnvironment environment;
+    const Muster muster(crew_, values < program_.alone ? 1 : args.steps);
+    muster.run([](void *context, int, int64_t t) {
+      const Rows &rows = *(const Rows *)context;
+      float *m = rows.m + t * rows.batch * rows.neurons;
+      for (int64_t b = 0; b < rows.batch; b++) {
+        for (int64_t n = 0; n < rows.neurons; n++) {
+          m[b * rows.neurons + n] = rows.given.data[t * rows.given.stride_t + b * rows.given.stride_b + n * rows.given.stride_n];
+        }
+      }
+      rows.kernel.program_.modulate(rows.kernel.config_, m, m, rows.batch * rows.neurons);
+    }, &rows, args.steps);
+    return qlif_broadcast{rows.m, row, rows.batch == 1 ? 0 : rows.neurons, rows.neurons == 1 ? 0 : 1};
   }
 
   uint64_t scratchBytes(int64_t steps, int64_t elements, bool modulationSteps) const {
@@ -520,7 +508,7 @@ class HostKernel final : public DeviceKernel {
   const LinearProgram linear_;
   BitRange legal_[QLIF_MAX_PARAMETERS];  // the legal values of each parameter
   Memory scratch_;
-  std::unique_ptr<GradientSums> sums_;
+  Memory modulation_;  // M of a call, if neurons share it
   Crew crew_;
 };
 

@@ -6,6 +6,7 @@
 // Compiled once for each instruction set, with QLIF_PROGRAM naming the result. The linker must not share any function between these objects,
 // so all functions here are inlined or static.
 #include "host_kernels.h"
+#include "block_tree.h"
 #include "lane_words.h"
 #include "narrow.h"
 
@@ -29,7 +30,7 @@ struct Pace {
   static constexpr int RUN = SHORT ? MAX_RUN : 1;
   /** How many steps ahead rows are prefetched: few if blocks advance together, since the rows would be evicted before use. */
   static constexpr int AHEAD = SHORT ? 2 : 8;
-  /** How many steps' M is computed at once: only one if blocks advance together, since they share its lines. */
+  /** How many steps' M is computed at once if it differs between lanes: only one if blocks advance together, since they share its lines. */
   static constexpr int MODULATED = SHORT ? 1 : 4;
 };
 
@@ -195,6 +196,20 @@ void drawPair(HostLines &w, int64_t step, uint32_t stream, uint64_t seed, int wi
   }
 }
 
+/** Computes M from an external modulation; m may be external. Not inlined, since a transform is long and several places need it. */
+template <class Model>
+[[gnu::noinline]] void modulateMany(const ModelConfig &config, const float *external, float *m, int64_t count) {
+  const typename Model::Constants k = Model::constantsOf(config);
+  const Fixed<typename Model::Options, 0> on(typename Model::Options{});
+#pragma GCC ivdep
+  for (int64_t i = 0; i < count; i++) {
+    typename Model::template Neuron<Fixed<typename Model::Options, 0>> neuron(on, k);
+    typename Model::Step x;
+    neuron.modulate(x, external[i]);
+    m[i] = neuron.state.m;
+  }
+}
+
 /** One block's part of a call. */
 template <class Model, class S>
 struct Block {
@@ -244,8 +259,12 @@ struct Block {
     Members::each(members, [&](int number, float x) QLIF_INLINED { lines[number][i] = x; });
   }
 
-  QLIF_FN void loadState(State &state, int i) const {
+  /** modulation: M of the step, which may be elsewhere than in the state. */
+  QLIF_FN void loadState(State &state, const float *modulation, int i) const {
     State::each(state, [&](Variable variable, float &x) QLIF_INLINED { x = lines.state[variable.number][i]; });
+    if constexpr (Model::MODULATED) {
+      state.m = modulation[i];
+    }
   }
 
   /** Stores the variables that a step changes. */
@@ -483,56 +502,71 @@ struct Block {
   }
 
   /**
-   * Sets M for step t if a modulation is given; only once per segment if it does not vary over time. Line `slot` is the step's; the lines
-   * after it are for the following of the `left` steps from t on. M of a few steps is computed at once, since the latency of a single
-   * transform would dominate.
+   * Returns M of step t. Where a modulation is given, computes it first; only once per segment if it does not vary over time. Line `slot` is
+   * the step's; the lines after it are for the following of the `left` steps from t on. M of a few steps is computed at once, since the
+   * latency of a single transform would dominate.
    */
-  void modulate(int64_t t, int slot, int64_t left) {
+  const float *modulate(int64_t t, int slot, int64_t left) {
     if constexpr (Model::MODULATED) {
-      if (modulationVaries()) {
-        if (slot % Pace::MODULATED == 0) {
-          for (int i = 0; i < (left < Pace::MODULATED ? left : Pace::MODULATED); i++) {
-            transform(t + i, w.modulation[slot + i]);
-          }
+      if (!modulationVaries()) {
+        if (args.modulation.data != nullptr && t % SEGMENT == 0) {
+          transform(t, lines.state[Model::MODULATION], 1);
         }
-        recallModulation(slot);
-      } else if (args.modulation.data != nullptr && t % SEGMENT == 0) {
-        transform(t, lines.state[Model::MODULATION]);
+      } else if (!hasLinesOfModulation() && slot % Pace::MODULATED == 0) {
+        transform(t, w.modulation[slot], (int)(left < Pace::MODULATED ? left : Pace::MODULATED));
       }
     }
+    return modulationOf(t, slot);
   }
 
-  void transform(int64_t t, float *line) {
-    const float *row = args.modulation.data + t * args.modulation.stride_t;
-    if (lines.modulation == Spread::ONE) {
-      const float m = modulated(row[lines.modulationOffset[0]]);
-      QLIF_LANES { line[i] = m; }
-      return;
-    }
-    const float *external = row + lines.modulationOffset[0];
-    if (lines.modulation == Spread::EACH) {
-      for (int i = 0; i < LANES; i++) {
-        w.external[i] = row[lines.modulationOffset[i]];
-      }
-      external = w.external;
-    }
-    QLIF_LANES { line[i] = modulated(external[i]); }
-  }
+  /** Whether the modulation in args is M itself, and is at each step one value for all lanes or a line. */
+  bool hasLinesOfModulation() const { return call.modulated && lines.modulation != Spread::EACH; }
 
-  QLIF_FN float modulated(float external) const {
-    const Constants k = constants;
-    Neuron<S> neuron(on, k);
-    Step x;
-    neuron.modulate(x, external);
-    return neuron.state.m;
-  }
-
-  /** Copies M from its step's line to the state. */
-  void recallModulation(int slot) {
+  /** Returns M of a step for which modulate() was called. */
+  const float *modulationOf(int64_t t, int slot) {
     if constexpr (Model::MODULATED) {
-      if (modulationVaries()) {
-        memcpy(lines.state[Model::MODULATION], w.modulation[slot], LANES * sizeof(float));
+      if (!modulationVaries()) {
+        return lines.state[Model::MODULATION];
       }
+      if (!hasLinesOfModulation()) {
+        return w.modulation[slot];
+      }
+      const float *row = modulationRow(t) + lines.modulationOffset[0];
+      if (lines.modulation == Spread::LINE) {
+        return row;
+      }
+      const float m = *row;
+      QLIF_LANES { w.external[i] = m; }
+      return w.external;
+    } else {
+      return nullptr;
+    }
+  }
+
+  const float *modulationRow(int64_t t) const { return args.modulation.data + t * args.modulation.stride_t; }
+
+  /** Computes M of `steps` steps from t on, a line for each. */
+  void transform(int64_t t, float *line, int steps) {
+    for (int step = 0; step < steps; step++) {
+      const float *row = modulationRow(t + step);
+      float *to = line + step * LANES;
+      if (lines.modulation == Spread::LINE) {
+        modulateMany<Model>(call.config, row + lines.modulationOffset[0], to, LANES);
+        continue;
+      }
+      for (int i = 0; i < LANES; i++) {
+        to[i] = row[lines.modulationOffset[i]];
+      }
+      if (!call.modulated) {
+        modulateMany<Model>(call.config, to, to, LANES);
+      }
+    }
+  }
+
+  /** Copies a step's M to the state, for what reads the state after the step. */
+  void keepModulation(const float *modulation) {
+    if constexpr (Model::MODULATED) {
+      memcpy(lines.state[Model::MODULATION], modulation, LANES * sizeof(float));
     }
   }
 
@@ -598,13 +632,14 @@ struct Block {
    * step would run out of registers.
    */
   template <int STEPS, bool TRACED, bool KEEPS>
-  void advance(Rows<const float> input, const float *noise, const float *uniforms, int64_t stride, float *vPre, Rows<uint8_t> fired) {
+  void advance(Rows<const float> input, const float *modulation, const float *noise, const float *uniforms, int64_t stride, float *vPre,
+      Rows<uint8_t> fired) {
     byDecision<true>([&](auto known) QLIF_INLINED {
       using Known = decltype(known);
       if constexpr (countsWires<Known>()) {
-        advanceByCount<TRACED, Known>(input.first, noise, uniforms, stride, KEEPS ? vPre : w.vPre[0]);
+        advanceByCount<TRACED, Known>(input.first, modulation, noise, uniforms, stride, KEEPS ? vPre : w.vPre[0]);
       } else {
-        advance<STEPS, TRACED, KEEPS, Known>(input, noise, uniforms, stride, vPre, fired);
+        advance<STEPS, TRACED, KEEPS, Known>(input, modulation, noise, uniforms, stride, vPre, fired);
       }
     });
   }
@@ -642,13 +677,14 @@ struct Block {
   }
 
   template <int STEPS, bool TRACED, bool KEEPS, class Known>
-  void advance(Rows<const float> input, const float *noise, const float *uniforms, int64_t stride, float *vPre, Rows<uint8_t> fired) {
+  void advance(Rows<const float> input, const float *modulation, const float *noise, const float *uniforms, int64_t stride, float *vPre,
+      Rows<uint8_t> fired) {
     static_assert(STEPS == 1 || Pace::SHORT);
     const Constants k = constants;
     QLIF_LANES {
       Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
-      loadState(neuron.state, i);
+      loadState(neuron.state, modulation, i);
 #pragma GCC unroll 2
       for (int step = 0; step < STEPS; step++) {
         Step x;
@@ -696,12 +732,13 @@ struct Block {
    * A step that counts spikes over wires. The wires have loops of their own, since a loop over lanes with a loop inside is not vectorized.
    */
   template <bool TRACED, class Known>
-  void advanceByCount(const float *input, const float *noise, const float *uniforms, int64_t stride, float *vPre) {
+  void advanceByCount(
+      const float *input, const float *modulation, const float *noise, const float *uniforms, int64_t stride, float *vPre) {
     const Constants k = constants;
     QLIF_LANES {
       Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
-      loadState(neuron.state, i);
+      loadState(neuron.state, modulation, i);
       Step x;
       rise(neuron, x, input[i], noise, i);
       vPre[i] = x.vPre;
@@ -720,7 +757,7 @@ struct Block {
     QLIF_LANES {
       Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
-      loadState(neuron.state, i);
+      loadState(neuron.state, modulation, i);
       Step x;
       x.vPre = vPre[i];
       x.p = w.chance[i];
@@ -732,17 +769,17 @@ struct Block {
   }
 
   template <int STEPS>
-  void advance(bool traced, Rows<const float> input, const float *noise, const float *uniforms, int64_t stride, float *vPre,
-      Rows<uint8_t> fired) {
+  void advance(bool traced, Rows<const float> input, const float *modulation, const float *noise, const float *uniforms, int64_t stride,
+      float *vPre, Rows<uint8_t> fired) {
     if constexpr (STEPS == 1) {
       if (traced) {
-        vPre == nullptr ? advance<STEPS, true, false>(input, noise, uniforms, stride, vPre, fired)
-                        : advance<STEPS, true, true>(input, noise, uniforms, stride, vPre, fired);
+        vPre == nullptr ? advance<STEPS, true, false>(input, modulation, noise, uniforms, stride, vPre, fired)
+                        : advance<STEPS, true, true>(input, modulation, noise, uniforms, stride, vPre, fired);
         return;
       }
     }
-    vPre == nullptr ? advance<STEPS, false, false>(input, noise, uniforms, stride, vPre, fired)
-                    : advance<STEPS, false, true>(input, noise, uniforms, stride, vPre, fired);
+    vPre == nullptr ? advance<STEPS, false, false>(input, modulation, noise, uniforms, stride, vPre, fired)
+                    : advance<STEPS, false, true>(input, modulation, noise, uniforms, stride, vPre, fired);
   }
 
   /** Packs the spikes of a step into bits. */
@@ -817,12 +854,15 @@ struct Block {
     if (asked.drawsUniforms || asked.drawsNormals) {
       draw(step, asked.drawsUniforms, asked.drawsNormals);
     }
-    modulate(t, (int)(t % Pace::MODULATED), args.steps - t);
+    const float *modulation = modulate(t, (int)(t % Pace::MODULATED), args.steps - t);
     int64_t stride;
     const float *numbers = uniforms(t, stride);
     float *vPre = asked.taped && call.tape.voltages.data != nullptr ? tapeVoltages(t) : nullptr;
     const Rows<uint8_t> fired = bytes(t);
-    advance<STEPS>(asked.traced, inputs<STEPS>(t), noise(t), numbers, stride, vPre, fired);
+    advance<STEPS>(asked.traced, inputs<STEPS>(t), modulation, noise(t), numbers, stride, vPre, fired);
+    if (modulationVaries() && (asked.traced || (t + 1) % SEGMENT == 0 || t + 1 == args.steps)) {
+      keepModulation(modulation);
+    }
     if (vPre != nullptr) {
       keepVoltages(t, STEPS);
     }
@@ -884,23 +924,23 @@ struct Block {
    * computed from the input and the noise.
    */
   template <bool KNOWN>
-  void replay(int slot, const float *input, const float *vPre, const float *noise) {
+  void replay(int slot, const float *modulation, const float *input, const float *vPre, const float *noise) {
     if constexpr (S::FIXED) {
-      replay<KNOWN>(on, slot, input, vPre, noise);
+      replay<KNOWN>(on, slot, modulation, input, vPre, noise);
     } else {
-      Model::byReplay(on(), [&](auto known) QLIF_INLINED { replay<KNOWN>(known, slot, input, vPre, noise); });
+      Model::byReplay(on(), [&](auto known) QLIF_INLINED { replay<KNOWN>(known, slot, modulation, input, vPre, noise); });
     }
   }
 
   template <bool KNOWN, class Known>
-  void replay(Known, int slot, const float *input, const float *vPre, const float *noise) {
+  void replay(Known, int slot, const float *modulation, const float *input, const float *vPre, const float *noise) {
     const Constants k = constants;
     float(*kept)[LANES] = w.kept[slot];
     float *keptVPre = w.keptVPre[slot];
     QLIF_LANES {
       Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
-      loadState(neuron.state, i);
+      loadState(neuron.state, modulation, i);
       Step x;
       neuron.integrate(x, input[i]);
       if constexpr (KNOWN) {
@@ -926,7 +966,7 @@ struct Block {
   }
 
   /** The adjoint of a step that replay() kept in line `slot`. */
-  void retreat(int slot, const float *vPre, const float *input, const float *gradY, const float *gradV) {
+  void retreat(int slot, const float *modulation, const float *vPre, const float *input, const float *gradY, const float *gradV) {
     byDecision<false>([&](auto known) QLIF_INLINED {
       using Known = decltype(known);
       // A loop for each surrogate, since compilers don't vectorize a loop that contains a switch.
@@ -934,26 +974,26 @@ struct Block {
         switch (constants.surrogate) {
 #define QLIF_CASE(name)         \
   case QLIF_SURROGATE_##name: \
-    return retreat<typename Known::template With<QLIF_SURROGATE_##name>>(slot, vPre, input, gradY, gradV);
+    return retreat<typename Known::template With<QLIF_SURROGATE_##name>>(slot, modulation, vPre, input, gradY, gradV);
           SURROGATE_TABLE(QLIF_CASE)
 #undef QLIF_CASE
         }
         __builtin_unreachable();
       } else {
-        retreat<Known>(slot, vPre, input, gradY, gradV);
+        retreat<Known>(slot, modulation, vPre, input, gradY, gradV);
       }
     });
   }
 
   template <class Known>
-  void retreat(int slot, const float *vPre, const float *input, const float *gradY, const float *gradV) {
+  void retreat(int slot, const float *modulation, const float *vPre, const float *input, const float *gradY, const float *gradV) {
     const Constants k = constants;
     const float(*kept)[LANES] = w.kept[slot];
     QLIF_LANES {
       Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
       if constexpr (Model::MODULATED) {
-        neuron.state.m = lines.state[Model::MODULATION][i];
+        neuron.state.m = modulation[i];
       }
       Step x;
       x.vPre = vPre[i];
@@ -970,24 +1010,29 @@ struct Block {
     }
   }
 
-  /** The gradient of the external modulation at step t. */
-  void modulationBackward(int64_t t, float *steps) {
+  /** Writes the gradient of the external modulation to row t of `steps`, or adds it to the sum over time if steps is null. */
+  void modulationBackward(int64_t t, const float *modulation, float *steps) {
+    if (steps == nullptr) {
+      modulationBackward(modulation, [&](int i, float gradient) QLIF_INLINED { w.modulationSum[i] += gradient; });
+      return;
+    }
+    modulationBackward(modulation, [&](int i, float gradient) QLIF_INLINED { w.gradModulation[i] = gradient; });
+    put(steps, t, w.gradModulation);
+  }
+
+  template <class Take>
+  void modulationBackward(const float *modulation, Take take) {
     if constexpr (Model::MODULATED) {
       const Constants k = constants;
       QLIF_LANES {
         Neuron<S> neuron(on, k);
-        neuron.state.m = lines.state[Model::MODULATION][i];
+        neuron.state.m = modulation[i];
         Step x;
         x.modulationSlope = neuron.modulationSlope();
         State adj;
         adj.m = w.adjoints[Model::MODULATION][i];
-        const float gradient = Neuron<S>::modulationBackward(x, adj);
+        take(i, Neuron<S>::modulationBackward(x, adj));
         w.adjoints[Model::MODULATION][i] = adj.m;
-        w.gradModulation[i] = gradient;
-        w.modulationSum[i] += gradient;
-      }
-      if (steps != nullptr) {
-        put(steps, t, w.gradModulation);
       }
     }
   }
@@ -1026,30 +1071,31 @@ struct Block {
         if (drawsNormals) {
           draw(step, false, true);
         }
-        modulate(t, slot, length - slot);
+        const float *modulation = modulate(t, slot, length - slot);
         unpack(*tapeBits(t));
         const float *input = inputLine(t, w.input[0]);
         if (keepsVoltages) {
-          replay<true>(slot, input, tapedVoltages(t, slot), nullptr);
+          replay<true>(slot, modulation, input, tapedVoltages(t, slot), nullptr);
         } else {
-          replay<false>(slot, input, nullptr, noise(t));
+          replay<false>(slot, modulation, input, nullptr, noise(t));
         }
       }
       for (int slot = length - 1; slot >= 0; slot--) {
         int64_t t = begin + slot;
-        recallModulation(slot);
+        const float *modulation = modulationOf(t, slot);
         aheadOf(wanted.grad_spike_values, t - AHEAD_BACK, wanted.grad_spike_values_stride, first);
         ahead(wanted.grad_voltages, t - AHEAD_BACK, call.elements);
         aheadOf<1>(wanted.grad_input, t - AHEAD_BACK, call.elements, first);
+        ahead<1>(backward.sums.modulationSteps, t - AHEAD_BACK, call.elements);
         unpack(*tapeBits(t));
-        retreat(slot, keepsVoltages && call.tape.voltages.type == QLIF_TYPE_F32 ? tapedVoltages(t, slot) : w.keptVPre[slot],
+        retreat(slot, modulation, keepsVoltages && call.tape.voltages.type == QLIF_TYPE_F32 ? tapedVoltages(t, slot) : w.keptVPre[slot],
             inputLine(t, w.input[0]), upstream(wanted.grad_spike_values, t * wanted.grad_spike_values_stride, w.gradY),
             upstream(GivenNumbers{wanted.grad_voltages, QLIF_TYPE_F32}, t * call.elements, w.gradV));
         if (wanted.grad_input.data != nullptr) {
           put(wanted.grad_input, t, w.gradInput);
         }
         if (backward.wantsModulation) {
-          modulationBackward(t, backward.sums.modulationSteps);
+          modulationBackward(t, modulation, backward.sums.modulationSteps);
         }
         if ((args.first_step + t) % FLUSH_PERIOD == 0) {
           eachCarrier([&](int variable) {
@@ -1170,6 +1216,91 @@ void drawBlock(const HostDraw &call, int64_t block, void *worker) {
   }
 }
 
+/** The fixed order in which gradients of shared values are summed: docs/numerics.md. */
+class GradientSums {
+ public:
+  void sum(const HostSum &sum, float *result) {
+    const int64_t groups = sum.overBatch ? 1 : sum.batch;
+    const int64_t rows = sum.overBatch ? sum.batch : 1;
+    for (int64_t group = 0; group < groups; group++) {
+      if (sum.overNeurons) {
+        result[group] = sumOverNeurons(sum.values + group * sum.neurons, rows, sum.neurons);
+      } else {
+        sumEachNeuron(sum.values + group * sum.neurons, rows, sum.neurons, result + group * sum.neurons);
+      }
+    }
+  }
+
+ private:
+  static constexpr int PARTIAL = 256;
+  static constexpr int CHUNK = 1024;
+
+  float sumOverNeurons(const float *values, int64_t rows, int64_t neurons) {
+    BlockTree blocks(trees_, 1);
+    for (int64_t b = 0; b < rows; b += BLOCK_ROWS) {
+      for (double &lane : lanes_) {
+        lane = 0;
+      }
+      for (int64_t n = 0; n < neurons; n += CHUNK) {
+        const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
+        sumBlock(values + n, b, rows, neurons, width);
+        // Works because a chunk starts at a multiple of PARTIAL.
+        for (int from = 0; from < width; from += PARTIAL) {
+          const int count = width - from < PARTIAL ? width - from : PARTIAL;
+          for (int i = 0; i < count; i++) {
+            lanes_[i] += sums_[from + i];
+          }
+        }
+      }
+      for (int half = PARTIAL / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) {
+          lanes_[i] += lanes_[i + half];
+        }
+      }
+      blocks.next()[0] = (float)lanes_[0];
+      blocks.add();
+    }
+    return blocks.sum()[0];
+  }
+
+  void sumEachNeuron(const float *values, int64_t rows, int64_t neurons, float *result) {
+    for (int64_t n = 0; n < neurons; n += CHUNK) {
+      const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
+      BlockTree blocks(trees_, width);
+      for (int64_t b = 0; b < rows; b += BLOCK_ROWS) {
+        sumBlock(values + n, b, rows, neurons, width);
+        float *block = blocks.next();
+        for (int i = 0; i < width; i++) {
+          block[i] = (float)sums_[i];
+        }
+        blocks.add();
+      }
+      memcpy(result + n, blocks.sum(), (size_t)width * sizeof(float));
+    }
+  }
+
+  /** Sums the rows of a block, which begins with row `first`. */
+  void sumBlock(const float *values, int64_t first, int64_t rows, int64_t stride, int width) {
+    for (int i = 0; i < width; i++) {
+      // Not the value itself, which may be -0.
+      sums_[i] = 0.0 + values[first * stride + i];
+    }
+    const int64_t end = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;
+    for (int64_t b = first + 1; b < end; b++) {
+      for (int i = 0; i < width; i++) {
+        sums_[i] += values[b * stride + i];
+      }
+    }
+  }
+
+  double sums_[CHUNK];
+  double lanes_[PARTIAL];
+  // Enough for any number of blocks; only what a call needs is ever touched.
+  float trees_[64 * CHUNK];
+};
+
+void sum(const HostSum &sum, float *result, void *worker) { ((GradientSums *)worker)->sum(sum, result); }
+
 bool areWithin(const float *values, int64_t count, BitRange range) {
   uint32_t largest = 0;
   for (int64_t i = 0; i < count; i++) {
@@ -1180,10 +1311,20 @@ bool areWithin(const float *values, int64_t count, BitRange range) {
   return largest <= range.high - range.low;
 }
 
+template <class Model>
+constexpr auto modulation() -> decltype(HostProgram::modulate) {
+  if constexpr (Model::MODULATED) {
+    return modulateMany<Model>;
+  } else {
+    return nullptr;
+  }
+}
+
 template <class Model, class S>
 HostProgram program() {
   return HostProgram{
-      sizeof(HostWorker<Model, S>), Pace<S>::BLOCKS, Pace<S>::SHORT ? 16384 : 4096, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, areWithin};
+      sizeof(HostWorker<Model, S>) > sizeof(GradientSums) ? sizeof(HostWorker<Model, S>) : sizeof(GradientSums), Pace<S>::BLOCKS,
+      Pace<S>::SHORT ? 16384 : 4096, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, modulation<Model>(), sum, areWithin};
 }
 
 HostProgram qlifProgram(Variant variant) {

@@ -43,6 +43,7 @@ struct HostForward {
   HostInput input;  // used instead of that of args
   int64_t elements;
   HostTapeView tape;  // bits is null if there is none
+  bool modulated;     // whether the modulation in args is M itself, already transformed
 };
 
 struct HostBackward {
@@ -54,6 +55,15 @@ struct HostBackward {
 
 struct HostDraw {
   DrawArgs args;
+};
+
+/** (batch, neurons) values to be summed over the batch, over neurons, or both. */
+struct HostSum {
+  const float *values;
+  int64_t batch;
+  int64_t neurons;
+  bool overBatch;
+  bool overNeurons;
 };
 
 /** The number with which element (b, n) of a call draws, modulo 2^64. */
@@ -87,6 +97,10 @@ struct HostProgram {
   void (*backward)(const HostBackward &call, int64_t first, int count, void *worker);
   /** Does one block. */
   void (*draw)(const HostDraw &call, int64_t block, void *worker);
+  /** Computes M from an external modulation; m may be external. Null if the model takes no modulation. */
+  void (*modulate)(const ModelConfig &config, const float *external, float *m, int64_t count);
+  /** Sums in the order of docs/numerics.md. */
+  void (*sum)(const HostSum &sum, float *result, void *worker);
   bool (*areWithin)(const float *values, int64_t count, BitRange range);
 };
 
