@@ -32,6 +32,8 @@ QLIF_FN float flush(float x, float limit) { return magnitude(x) < limit ? 0.0f :
 template <class Options, uint32_t BITS, int SURROGATE = -1>
 struct Fixed {
   static constexpr bool FIXED = true;
+  /** Whether loops over lanes make blends of options that are read at run time. */
+  static constexpr bool BLENDED = false;
   template <int KNOWN>
   using With = Fixed<Options, BITS, KNOWN>;
   QLIF_FN constexpr explicit Fixed(Options) {}
@@ -45,6 +47,7 @@ struct Fixed {
 template <class Options>
 struct Dynamic {
   static constexpr bool FIXED = false;
+  static constexpr bool BLENDED = false;
   template <int KNOWN>
   using With = Dynamic;
   Options options;
@@ -58,6 +61,7 @@ struct Dynamic {
 template <class Options, uint32_t MASK, uint32_t BITS, int SURROGATE = -1>
 struct Partial {
   static constexpr bool FIXED = false;
+  static constexpr bool BLENDED = true;
   template <int KNOWN>
   using With = Partial<Options, MASK, BITS, KNOWN>;
   Options options;

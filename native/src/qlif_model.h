@@ -352,10 +352,12 @@ struct QlifModel {
       }
       // rawP is never -0, so a floor of 0 changes nothing.
       x.p = clampBetween(x.rawP, k.floor, k.ceiling);
-      // Always set, so that a loop over lanes doesn't carry it from lane to lane.
+      // Always set, so that a loop over lanes doesn't carry it from lane to lane. Exactly 1 if the option is off. Where such a loop blends
+      // options, it is computed in any case: a compiler could otherwise compute it from the bound of R and drop it, and e^-87 * p is denormal,
+      // which is slow.
       x.damping = 1.0f;
-      if (on().refractory()) {
-        x.damping = decay(x.refractory);
+      if (S::BLENDED || on().refractory()) {
+        x.damping = decay(on().refractory() ? x.refractory : 0.0f);
         x.p = x.p * x.damping;
       }
     }
