@@ -3,6 +3,7 @@ package org.qlif;
 
 import java.util.Objects;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The name of a device: {@code auto} for the best one, a kind such as {@code cpu} for the best of that kind, or a
@@ -51,6 +52,18 @@ public record Device(String text) {
     public String kind() {
         int colon = text.indexOf(':');
         return colon < 0 ? text : text.substring(0, colon);
+    }
+
+    // Written out, since linking the generated methods takes a new process several milliseconds.
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Device that && text.equals(that.text);
+    }
+
+    @Override
+    public int hashCode() {
+        return text.hashCode();
     }
 
     @Override

@@ -2,7 +2,6 @@
 package org.qlif;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.Iterator;
@@ -15,9 +14,8 @@ import java.util.Optional;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.BiFunction;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -62,24 +60,50 @@ public final class Devices {
         }
     }
 
-    /**
-     * What a device is to run.
-     *
-     * @param what it is, in messages
-     * @param asked asks a backend what keeps its device from running it
-     */
-    private record Task(String what, BiFunction<Backend, Device, List<String>> asked) {
+    /** What a device is to run. */
+    private interface Task {
+        /** What it is, in messages. */
+        String what();
+
+        /** What keeps a device of {@code backend} from running it, in the backend's words. */
+        List<String> asked(Backend backend, Device device);
+
         /** Why {@code candidate}, which can run here, can't run this. */
-        List<String> obstacles(Choice candidate) {
+        default List<String> obstacles(Choice candidate) {
             Backend backend = candidate.requireBackend();
             try {
-                return asked.apply(backend, candidate.device()).stream()
-                        .map(DeviceInfo::line)
-                        .toList();
+                List<String> obstacles = asked(backend, candidate.device());
+                return obstacles.isEmpty() ? obstacles : DeviceInfo.lines(obstacles);
             } catch (RuntimeException | LinkageError failure) {
                 return List.of(
                         DeviceInfo.line(backend.getClass().getName() + " can't say whether it runs this: " + failure));
             }
+        }
+    }
+
+    /** A kernel of a configuration. */
+    private record KernelTask(NeuronConfig config, KernelOptions options) implements Task {
+        @Override
+        public String what() {
+            return "this configuration with these options";
+        }
+
+        @Override
+        public List<String> asked(Backend backend, Device device) {
+            return backend.obstacles(config, options, device);
+        }
+    }
+
+    /** A linear layer. */
+    private record LinearTask(KernelOptions options) implements Task {
+        @Override
+        public String what() {
+            return "a SpikeLinear";
+        }
+
+        @Override
+        public List<String> asked(Backend backend, Device device) {
+            return backend.linearObstacles(options, device);
         }
     }
 
@@ -100,7 +124,7 @@ public final class Devices {
      * @throws DeviceUnavailableException if no backend is installed
      */
     public static List<DeviceInfo> list() {
-        return candidates(_ -> true).stream().map(Choice::info).toList();
+        return candidates(installation().backends()).stream().map(Choice::info).toList();
     }
 
     /**
@@ -132,30 +156,29 @@ public final class Devices {
      * @throws DeviceUnavailableException as {@link #resolve}
      */
     static Choice choose(Device device, NeuronConfig config, KernelOptions options) {
-        return choose(
-                device,
-                matching(device),
-                new Task(
-                        "this configuration with these options",
-                        (backend, candidate) -> backend.obstacles(config, options, candidate)));
+        return choose(device, matching(device), new KernelTask(config, options));
     }
 
     /**
      * The best device for the first calls of a kernel on {@code taken}, among those that {@code asked} can mean: of the same kind, and with
-     * code that is compiled ahead of time or soon.
+     * code that is compiled ahead of time or soon. Null if there is none.
+     *
+     * @param atOnce only among devices that are known to run, without a search for others
      */
-    static Optional<Choice> starter(Device asked, Choice taken, NeuronConfig config, KernelOptions options) {
-        Task task = new Task("", (backend, candidate) -> backend.obstacles(config, options, candidate));
-        return matching(asked).stream()
-                .filter(candidate -> candidate.available()
-                        && candidate.info().cautions().isEmpty()
-                        && candidate.device().kind().equals(taken.device().kind())
-                        && candidate
-                                .requireBackend()
-                                .compiledWhileRunning(config)
-                                .isEmpty()
-                        && task.obstacles(candidate).isEmpty())
-                .findFirst();
+    static @Nullable Choice starter(
+            Device asked, Choice taken, NeuronConfig config, KernelOptions options, boolean atOnce) {
+        Task task = new KernelTask(config, options);
+        for (Choice candidate : matching(asked)) {
+            if (!(atOnce && candidate.info().isUnknown())
+                    && candidate.available()
+                    && candidate.info().cautions().isEmpty()
+                    && candidate.device().kind().equals(taken.device().kind())
+                    && candidate.requireBackend().compiledWhileRunning(config).isEmpty()
+                    && task.obstacles(candidate).isEmpty()) {
+                return candidate;
+            }
+        }
+        return null;
     }
 
     /**
@@ -165,10 +188,7 @@ public final class Devices {
      * @throws DeviceUnavailableException as {@link #resolve}
      */
     static Choice chooseLinear(Device device, KernelOptions options) {
-        return choose(
-                device,
-                matching(device),
-                new Task("a SpikeLinear", (backend, candidate) -> backend.linearObstacles(options, candidate)));
+        return choose(device, matching(device), new LinearTask(options));
     }
 
     private static Choice choose(Device device, List<Choice> matching, @Nullable Task task) {
@@ -198,11 +218,20 @@ public final class Devices {
 
     /** The devices that {@code device} can mean, best first. */
     private static List<Choice> matching(Device device) {
-        Predicate<Backend> concerned = backend -> backend.concerns(device);
-        installation().backends().stream().filter(concerned).forEach(backend -> backend.requireKnownSettings(device));
-        return candidates(concerned).stream()
-                .filter(candidate -> matches(device, candidate.device()))
-                .toList();
+        List<Backend> concerned = new ArrayList<>();
+        for (Backend backend : installation().backends()) {
+            if (backend.concerns(device)) {
+                backend.requireKnownSettings(device);
+                concerned.add(backend);
+            }
+        }
+        List<Choice> matching = new ArrayList<>();
+        for (Choice candidate : candidates(concerned)) {
+            if (matches(device, candidate.device())) {
+                matching.add(candidate);
+            }
+        }
+        return matching;
     }
 
     /** The exception for a name that no device here has. */
@@ -237,27 +266,43 @@ public final class Devices {
                 + lost);
     }
 
-    /** The devices of the backends that {@code asked} accepts, best first: the order of the automatic choice. */
-    private static synchronized List<Choice> candidates(Predicate<Backend> asked) {
+    /** The devices of {@code backends}, and those that are lost, best first: the order of the automatic choice. */
+    private static synchronized List<Choice> candidates(List<Backend> backends) {
         List<Choice> found = new ArrayList<>();
-        for (Backend backend : installation().backends()) {
-            if (asked.test(backend)) {
-                offered(backend).forEach(info -> found.add(new Choice(backend, info)));
+        for (Backend backend : backends) {
+            for (DeviceInfo info : offered(backend)) {
+                add(found, new Choice(backend, info));
             }
         }
-        installation().lost().forEach(info -> found.add(new Choice(null, info)));
-        found.sort(Comparator.comparing(
-                        (Choice candidate) -> !candidate.info().cautions().isEmpty())
-                .thenComparing(candidate -> candidate.info().priority(), Comparator.reverseOrder()));
-        // One device for each name, even if two backends offer it.
-        Map<Device, Choice> distinct = new LinkedHashMap<>();
-        for (Choice candidate : found) {
-            distinct.merge(
-                    candidate.device(),
-                    candidate,
-                    (first, next) -> first.info().available() || !next.info().available() ? first : next);
+        for (DeviceInfo info : installation().lost()) {
+            add(found, new Choice(null, info));
         }
-        return List.copyOf(distinct.values());
+        found.sort(Devices::compare);
+        return found;
+    }
+
+    /** Adds {@code next}, unless there is a device of this name that is at least as good: one for each name, even if two backends offer it. */
+    private static void add(List<Choice> found, Choice next) {
+        for (int i = 0; i < found.size(); i++) {
+            Choice other = found.get(i);
+            if (other.device().equals(next.device())) {
+                boolean better = other.available() == next.available() ? compare(next, other) < 0 : next.available();
+                if (better) {
+                    found.set(i, next);
+                }
+                return;
+            }
+        }
+        found.add(next);
+    }
+
+    /** Devices with cautions come last; among others, priority decides. */
+    private static int compare(Choice one, Choice other) {
+        boolean slow = !one.info().cautions().isEmpty();
+        boolean otherSlow = !other.info().cautions().isEmpty();
+        return slow == otherSlow
+                ? Integer.compare(other.info().priority(), one.info().priority())
+                : Boolean.compare(slow, otherSlow);
     }
 
     /** The devices of {@code backend}: kept once they are known; a backend that throws is asked again. */
@@ -296,11 +341,14 @@ public final class Devices {
 
     /** A misspelt system property would go unnoticed. Names with a further dot belong to tools and tests. */
     private static void warnOfUnknownProperties() {
-        System.getProperties().stringPropertyNames().stream()
-                .filter(name -> name.matches("qlif\\.[^.]*") && !KnownBackend.PROPERTIES.contains(name))
-                .sorted()
-                .forEach(name -> warnOnce("system property " + name + " has no effect: the known ones are "
-                        + String.join(", ", KnownBackend.PROPERTIES)));
+        for (String name : new TreeSet<>(System.getProperties().stringPropertyNames())) {
+            if (name.startsWith("qlif.")
+                    && name.indexOf('.', "qlif.".length()) < 0
+                    && !KnownBackend.PROPERTIES.contains(name)) {
+                warnOnce("system property " + name + " has no effect: the known ones are "
+                        + String.join(", ", KnownBackend.PROPERTIES));
+            }
+        }
     }
 
     private static void load(List<Backend> backends, List<DeviceInfo> lost) {
@@ -333,14 +381,12 @@ public final class Devices {
 
     /** Adds the devices of our own backends that are on the path but not registered, as happens in merged jars. */
     private static void addUnregistered(List<Backend> backends, List<DeviceInfo> lost) {
-        Set<String> loaded =
-                backends.stream().map(backend -> backend.getClass().getName()).collect(Collectors.toSet());
-        Set<Device> told = lost.stream().map(DeviceInfo::device).collect(Collectors.toSet());
-        List<KnownBackend> unregistered = Stream.of(KnownBackend.values())
-                .filter(known -> !loaded.contains(known.className())
-                        && known.devices().stream().noneMatch(told::contains)
-                        && known.isThere())
-                .toList();
+        List<KnownBackend> unregistered = new ArrayList<>();
+        for (KnownBackend known : KnownBackend.values()) {
+            if (!isAmong(backends, known) && !isAmong(lost, known.devices()) && known.isThere()) {
+                unregistered.add(known);
+            }
+        }
         if (unregistered.isEmpty()) {
             return;
         }
@@ -350,6 +396,24 @@ public final class Devices {
         for (KnownBackend known : unregistered) {
             lost.addAll(lost(known.devices(), KnownBackend.unregistered(List.of(known))));
         }
+    }
+
+    private static boolean isAmong(List<Backend> backends, KnownBackend known) {
+        for (Backend backend : backends) {
+            if (backend.getClass().getName().equals(known.className())) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean isAmong(List<DeviceInfo> infos, List<Device> devices) {
+        for (DeviceInfo info : infos) {
+            if (devices.contains(info.device())) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** The devices of the backend of this class, as far as they are known without loading it. */
@@ -395,13 +459,16 @@ public final class Devices {
         if (asked.equals(taken.device())) {
             return;
         }
-        List<Choice> before = matching.subList(0, matching.indexOf(taken));
-        // Most machines have no GPU; that is not worth a log message at every start.
-        List<Choice> passedOver = matching.stream()
-                .filter(candidate -> before.contains(candidate)
-                        || candidate.available() && !candidate.info().cautions().isEmpty())
-                .filter(candidate -> candidate.info().present())
-                .toList();
+        List<Choice> passedOver = new ArrayList<>();
+        boolean before = true;
+        for (Choice candidate : matching) {
+            before &= candidate != taken;
+            boolean slow = !candidate.info().cautions().isEmpty() && candidate.available();
+            // Most machines have no GPU; that is not worth a log message at every start.
+            if ((before || slow) && candidate.info().present()) {
+                passedOver.add(candidate);
+            }
+        }
         String outcome = taken.device()
                 + (passedOver.isEmpty()
                         ? ""

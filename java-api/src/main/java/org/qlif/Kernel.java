@@ -77,10 +77,11 @@ public final class Kernel implements AutoCloseable {
      * A kernel of {@code config} on {@code device}. If the name leaves a choice, as {@code auto} and {@code cpu} do, the kernel runs on the best
      * device that can run the configuration; each outcome is logged once (INFO, logger {@code org.qlif}), and {@link #device()} returns it.
      *
-     * <p>If {@code cpu:simd} is chosen, the JVM still has to compile its code. Until then, another device of the CPU runs the kernel's
-     * plain calls, with the same bits, while a background thread warms up the code on data of its own; {@code cpu:simd} takes over once it
-     * has been the faster one. A plain call is a forward run without tape, modulation, lent draws, linear layer or traces, of at most 2^22
-     * neuron-steps. To run all calls on one device, ask for it by its full name, or set a thread factory.
+     * <p>If {@code cpu:simd} is chosen, the JVM still has to compile its code. Until then, other devices of the CPU run the kernel's plain
+     * calls, with the same bits: small ones {@code cpu:scalar}, then {@code cpu:native}, once a background thread has loaded it. That thread
+     * also warms up the code, on data of its own; {@code cpu:simd} takes over once it has been the faster one. A plain call is a forward run
+     * without tape, modulation, lent draws, linear layer or traces, of at most 2^22 neuron-steps. To run all calls on one device, ask for
+     * it by its full name, or set a thread factory.
      *
      * @throws IllegalArgumentException if no installed backend knows the device, or none that the name can mean can run the configuration
      *     with these options
@@ -91,8 +92,7 @@ public final class Kernel implements AutoCloseable {
         Objects.requireNonNull(config, "config");
         Objects.requireNonNull(options, "options");
         Devices.Choice choice = Devices.choose(Objects.requireNonNull(device, "device"), config, options);
-        BackendKernel kernel = choice.requireBackend().open(config, choice.device(), options);
-        return new Kernel(config, choice.device(), Relay.around(kernel, device, choice, config, options));
+        return new Kernel(config, choice.device(), Relay.open(config, device, choice, options));
     }
 
     /** A kernel on the device of {@code choice} and no other. */
@@ -297,12 +297,12 @@ public final class Kernel implements AutoCloseable {
      * devices except {@code cpu:simd}. All arithmetic is float32 in any case.
      */
     public boolean takes(DType type) {
-        return backend.takes(Objects.requireNonNull(type, "type"));
+        return type == DType.F32 || backend.takes(Objects.requireNonNull(type, "type"));
     }
 
     /** Throws unless this kernel takes the type of {@code tensor}, which may be null. */
     void requireTaken(String name, @Nullable Tensor tensor) {
-        if (tensor != null && !backend.takes(tensor.type())) {
+        if (tensor != null && !takes(tensor.type())) {
             throw new IllegalArgumentException(name + ": got " + tensor + ", expected F32: " + takers());
         }
     }
@@ -311,7 +311,7 @@ public final class Kernel implements AutoCloseable {
         if (!DType.NUMBERS.contains(Objects.requireNonNull(type, "type"))) {
             throw new IllegalArgumentException("type: got " + type + ", expected one of " + DType.NUMBERS);
         }
-        if (!backend.takes(type)) {
+        if (!takes(type)) {
             throw new IllegalArgumentException("type: got " + type + ", expected F32: " + takers());
         }
     }

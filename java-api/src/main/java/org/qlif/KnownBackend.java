@@ -4,7 +4,6 @@ package org.qlif;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.qlif.spi.Backend;
 
@@ -13,10 +12,10 @@ import org.qlif.spi.Backend;
  * found.
  */
 enum KnownBackend {
-    SIMD("simd.SimdBackend", "qlif-simd", List.of("cpu:simd"), "cpu(:simd)?"),
-    SCALAR("scalar.ScalarBackend", "qlif-scalar", List.of("cpu:scalar"), "cpu(:scalar)?"),
-    NATIVE("gpu.NativeBackend", "qlif-native", List.of("cpu:native"), "cpu:native"),
-    CUDA("gpu.CudaBackend", "qlif-native", List.of("cuda:0"), "cuda(:\\d+)?");
+    SIMD("simd.SimdBackend", "qlif-simd", Device.of("cpu:simd"), "cpu(:simd)?"),
+    SCALAR("scalar.ScalarBackend", "qlif-scalar", Device.of("cpu:scalar"), "cpu(:scalar)?"),
+    NATIVE("gpu.NativeBackend", "qlif-native", Device.of("cpu:native"), "cpu:native"),
+    CUDA("gpu.CudaBackend", "qlif-native", Device.of("cuda:0"), "cuda(:\\d+)?");
 
     /** The system properties that they read. */
     static final List<String> PROPERTIES = List.of("qlif.cuda", "qlif.library", "qlif.simd");
@@ -24,21 +23,21 @@ enum KnownBackend {
     private final String className;
     private final String artifact;
     private final List<Device> devices;
-    private final Pattern names;
+    private final String names;
 
     /**
      * A backend.
      *
      * @param nameInPackage the class's name below this package, so that it stays right if packages are renamed
      * @param artifact what to depend on
-     * @param devices the devices it offers on any machine
-     * @param names the names by which its devices are asked for
+     * @param device the device it offers on any machine
+     * @param names the names by which its devices are asked for, a regular expression
      */
-    KnownBackend(String nameInPackage, String artifact, List<String> devices, String names) {
+    KnownBackend(String nameInPackage, String artifact, Device device, String names) {
         this.className = KnownBackend.class.getPackageName() + "." + nameInPackage;
         this.artifact = artifact;
-        this.devices = devices.stream().map(Device::of).toList();
-        this.names = Pattern.compile(names);
+        this.devices = List.of(device);
+        this.names = names;
     }
 
     /** The name of its class. */
@@ -61,7 +60,7 @@ enum KnownBackend {
     /** What to add to get {@code device}, if it is a device of one of these backends. */
     static Optional<String> remedy(Device device) {
         return Arrays.stream(values())
-                .filter(known -> known.names.matcher(device.text()).matches())
+                .filter(known -> device.text().matches(known.names))
                 .findFirst()
                 .map(known -> "'" + device + "' comes with the artifact " + known.artifact
                         + (known == NATIVE || known == CUDA

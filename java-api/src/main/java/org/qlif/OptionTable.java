@@ -9,39 +9,48 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Set;
-import java.util.function.BiConsumer;
-import java.util.function.Function;
-import java.util.function.ObjDoubleConsumer;
-import java.util.function.ObjIntConsumer;
-import java.util.function.Predicate;
-import java.util.function.ToDoubleFunction;
-import java.util.function.ToIntFunction;
 import java.util.regex.Pattern;
 import org.qlif.spi.Printable;
 
 /**
- * The options of a model, one row each: its name in text, its range, how to get it from a configuration and set it in a builder. This class
- * does what concerns all options alike.
+ * The options of a model, one row each: its name in text and its range. This class does what all options have in common. A subclass lists
+ * the rows, and gets and sets each value by name, in switches: with two lambdas for each row, linking them takes a new process four times as
+ * long as the rest of its first configuration.
  *
  * @param <C> the model's configuration
  * @param <B> its builder
  */
-final class OptionTable<C extends NeuronConfig, B> {
+abstract class OptionTable<C extends NeuronConfig, B> {
     private static final Pattern WHOLE = Pattern.compile("[+-]?[0-9]{1,9}");
     private static final Pattern NUMBER =
             Pattern.compile("[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?|NaN|[+-]?Infinity");
 
     private final Class<C> type;
-    private final Function<C, B> toBuilder;
-    private final Function<B, C> build;
     private final Map<String, Row> rows = new LinkedHashMap<>();
     private final List<Row> given = new ArrayList<>();
     private final List<Row> derived = new ArrayList<>();
 
-    OptionTable(Class<C> type, Function<C, B> toBuilder, Function<B, C> build) {
+    OptionTable(Class<C> type) {
         this.type = type;
-        this.toBuilder = toBuilder;
-        this.build = build;
+    }
+
+    abstract B toBuilder(C config);
+
+    abstract C build(B builder);
+
+    /** The value of an option: a Boolean, an Integer, a Double or a constant; of a number that is derived, the derived one. */
+    abstract Object get(C config, String option);
+
+    /** A number that is optional, as it was given. */
+    OptionalDouble given(C config, String option) {
+        throw unknown(option);
+    }
+
+    /** Sets an option to a value as {@link #get} returns it, or of a number that is optional, as {@link #given} does. */
+    abstract void set(B builder, String option, Object value);
+
+    static AssertionError unknown(String option) {
+        return new AssertionError("a row without a value: " + option);
     }
 
     /** A row; it knows {@code C} and {@code B}, which readers of the table don't. */
@@ -64,93 +73,81 @@ final class OptionTable<C extends NeuronConfig, B> {
 
         abstract double value(C config);
 
-        /** Throws if {@code text} is not a value of this kind; the configuration checks its range. */
-        abstract void set(B builder, String text);
+        /** The value that {@code text} names. Throws if it is none of this kind; the configuration checks its range. */
+        abstract Object parsed(String text);
 
         @Override
         void check(NeuronConfig config) {}
     }
 
-    OptionTable<C, B> flag(String name, Predicate<C> get, BiConsumer<B, Boolean> set) {
-        return add(new Row(name, ConfigOption.Kind.FLAG, "true or false", List.of()) {
+    final void flag(String name) {
+        add(new Row(name, ConfigOption.Kind.FLAG, "true or false", List.of()) {
             @Override
             String read(C config) {
-                return Boolean.toString(get.test(config));
+                return get(config, name).toString();
             }
 
             @Override
             double value(C config) {
-                return get.test(config) ? 1 : 0;
+                return (boolean) get(config, name) ? 1 : 0;
             }
 
             @Override
-            void set(B builder, String text) {
-                set.accept(
-                        builder,
-                        switch (text) {
-                            case "true" -> true;
-                            case "false" -> false;
-                            default -> throw refusal(quoted(text));
-                        });
+            Object parsed(String text) {
+                return switch (text) {
+                    case "true" -> true;
+                    case "false" -> false;
+                    default -> throw refusal(quoted(text));
+                };
             }
         });
     }
 
-    OptionTable<C, B> whole(String name, int low, int high, ToIntFunction<C> get, ObjIntConsumer<B> set) {
+    final void whole(String name, int low, int high) {
         Range range = Range.wholeWithin(low, high);
-        return add(new Row(name, ConfigOption.Kind.WHOLE, range.expected(), List.of()) {
+        add(new Row(name, ConfigOption.Kind.WHOLE, range.expected(), List.of()) {
             @Override
             String read(C config) {
-                return Integer.toString(get.applyAsInt(config));
+                return get(config, name).toString();
             }
 
             @Override
             double value(C config) {
-                return get.applyAsInt(config);
+                return (int) get(config, name);
             }
 
             @Override
-            void set(B builder, String text) {
+            Object parsed(String text) {
                 if (!WHOLE.matcher(text).matches()) {
                     throw refusal(quoted(text));
                 }
-                set.accept(builder, Integer.parseInt(text));
+                return Integer.parseInt(text);
             }
 
             @Override
             void check(NeuronConfig config) {
-                range.require(name, get.applyAsInt(own(config)));
+                range.require(name, (int) get(own(config), name));
             }
         });
     }
 
-    OptionTable<C, B> number(String name, Range range, ToDoubleFunction<C> get, ObjDoubleConsumer<B> set) {
-        return add(new NumberRow(name, range, get) {
+    final void number(String name, Range range) {
+        add(new NumberRow(name, range) {
             @Override
             String read(C config) {
                 return Double.toString(value(config));
             }
 
             @Override
-            void set(B builder, String text) {
-                set.accept(builder, parsed(text));
+            Object parsed(String text) {
+                return number(text);
             }
         });
     }
 
-    /**
-     * A number that is optional.
-     *
-     * @param given the number that was given
-     * @param get the number that holds
-     */
-    OptionTable<C, B> derivable(
-            String name,
-            Range range,
-            Function<C, OptionalDouble> given,
-            ToDoubleFunction<C> get,
-            BiConsumer<B, OptionalDouble> set) {
-        return add(new NumberRow(name, range, get) {
+    /** A number that is optional: {@link #given} tells the one that was given. */
+    final void derivable(String name, Range range) {
+        add(new NumberRow(name, range) {
             @Override
             public boolean derivable() {
                 return true;
@@ -158,30 +155,28 @@ final class OptionTable<C extends NeuronConfig, B> {
 
             @Override
             String read(C config) {
-                OptionalDouble number = given.apply(config);
+                OptionalDouble number = given(config, name);
                 return number.isPresent() ? Double.toString(number.getAsDouble()) : DERIVED;
             }
 
             @Override
-            void set(B builder, String text) {
-                set.accept(builder, text.equals(DERIVED) ? OptionalDouble.empty() : OptionalDouble.of(parsed(text)));
+            Object parsed(String text) {
+                return text.equals(DERIVED) ? OptionalDouble.empty() : OptionalDouble.of(number(text));
             }
         });
     }
 
     private abstract class NumberRow extends Row {
         private final Range range;
-        private final ToDoubleFunction<C> get;
 
-        NumberRow(String name, Range range, ToDoubleFunction<C> get) {
+        NumberRow(String name, Range range) {
             super(name, Kind.NUMBER, range.expected(), List.of());
             this.range = range;
-            this.get = get;
         }
 
         @Override
         final double value(C config) {
-            return get.applyAsDouble(config);
+            return (double) get(config, name());
         }
 
         @Override
@@ -189,7 +184,7 @@ final class OptionTable<C extends NeuronConfig, B> {
             range.require(name(), value(own(config)));
         }
 
-        final double parsed(String text) {
+        final double number(String text) {
             if (!NUMBER.matcher(text).matches()) {
                 throw refusal(quoted(text));
             }
@@ -197,33 +192,31 @@ final class OptionTable<C extends NeuronConfig, B> {
         }
     }
 
-    <E extends Enum<E>> OptionTable<C, B> choice(
-            String name, Class<E> constants, Function<C, E> get, BiConsumer<B, E> set) {
-        return choice(name, List.of(constants.getEnumConstants()), get, set);
-    }
-
     /** @param constants the values that have a name, which is what they print */
-    <E> OptionTable<C, B> choice(String name, List<? extends E> constants, Function<C, E> get, BiConsumer<B, E> set) {
-        List<String> names = constants.stream().map(Object::toString).toList();
-        return add(new Row(name, ConfigOption.Kind.CHOICE, "one of " + String.join(", ", names), names) {
+    final void choice(String name, List<?> constants) {
+        List<String> names = new ArrayList<>();
+        for (Object constant : constants) {
+            names.add(constant.toString());
+        }
+        add(new Row(name, ConfigOption.Kind.CHOICE, "one of " + String.join(", ", names), names) {
             @Override
             String read(C config) {
-                int number = constants.indexOf(get.apply(config));
+                int number = constants.indexOf(get(config, name));
                 return number < 0 ? CUSTOM : names.get(number);
             }
 
             @Override
             double value(C config) {
-                return constants.indexOf(get.apply(config));
+                return constants.indexOf(get(config, name));
             }
 
             @Override
-            void set(B builder, String text) {
+            Object parsed(String text) {
                 int number = names.indexOf(text);
                 if (number < 0) {
                     throw refusal(text.equals(CUSTOM) ? CUSTOM_GOT : quoted(text));
                 }
-                set.accept(builder, constants.get(number));
+                return constants.get(number);
             }
         });
     }
@@ -233,13 +226,12 @@ final class OptionTable<C extends NeuronConfig, B> {
 
     private static final String CUSTOM_GOT = CUSTOM + " (a function of the caller's, which text can't hold)";
 
-    private OptionTable<C, B> add(Row row) {
+    private void add(Row row) {
         rows.put(row.name(), row);
         (row.derivable() ? derived : given).add(row);
-        return this;
     }
 
-    List<ConfigOption> options() {
+    final List<ConfigOption> options() {
         return List.copyOf(rows.values());
     }
 
@@ -252,7 +244,7 @@ final class OptionTable<C extends NeuronConfig, B> {
     }
 
     /** Throws unless each value is in its range; derived options come last, so that those they are derived from are named first. */
-    void check(C config) {
+    final void check(C config) {
         for (Row row : given) {
             row.check(config);
         }
@@ -262,7 +254,7 @@ final class OptionTable<C extends NeuronConfig, B> {
     }
 
     /** The text form: the model's name, and what differs from {@code defaults}, in the order of the table. */
-    String text(C config, C defaults) {
+    final String text(C config, C defaults) {
         StringBuilder text = new StringBuilder(config.model());
         for (Row row : rows.values()) {
             String value = row.read(config);
@@ -274,7 +266,7 @@ final class OptionTable<C extends NeuronConfig, B> {
     }
 
     /** Reads the text form. */
-    C parse(String model, String text, C defaults) {
+    final C parse(String model, String text, C defaults) {
         String[] words = text.strip().split("\\s+");
         if (!words[0].equals(model)) {
             throw Range.refusal("model", quoted(words[0]), model);
@@ -283,8 +275,8 @@ final class OptionTable<C extends NeuronConfig, B> {
     }
 
     /** {@code config} with {@code settings}, {@code NAME=VALUE} each, applied; checked once all of them are. */
-    C with(C config, List<String> settings) {
-        B builder = toBuilder.apply(config);
+    final C with(C config, List<String> settings) {
+        B builder = toBuilder(config);
         Set<String> seen = new HashSet<>();
         for (String setting : settings) {
             int equals = setting.indexOf('=');
@@ -299,9 +291,9 @@ final class OptionTable<C extends NeuronConfig, B> {
             if (!seen.add(name)) {
                 throw Range.refusal(name, "it twice", "it once");
             }
-            row.set(builder, setting.substring(equals + 1));
+            set(builder, name, row.parsed(setting.substring(equals + 1)));
         }
-        return build.apply(builder);
+        return build(builder);
     }
 
     private String firstSetting(C config) {

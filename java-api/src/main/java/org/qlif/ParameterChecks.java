@@ -22,8 +22,10 @@ final class ParameterChecks {
 
     ParameterChecks(NeuronConfig config) {
         this.config = config;
-        this.ranges = config.parameters().stream().map(config::parameterRange).toArray(ParameterRange[]::new);
-        for (ParameterRange range : ranges) {
+        this.ranges = new ParameterRange[config.parameters().size()];
+        for (int i = 0; i < ranges.length; i++) {
+            ParameterRange range = config.parameterRange(config.parameters().get(i));
+            ranges[i] = range;
             if (!range.isFinite() && range.least() <= 0) {
                 throw new IllegalArgumentException(
                         "range: got " + range + ", expected all finite numbers or positive ones");

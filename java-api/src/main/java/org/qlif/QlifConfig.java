@@ -772,18 +772,21 @@ public record QlifConfig(
 
     /** The decay of D in a step: the one that was set, or exp(-dt / tau_adapt). */
     public double dspDecay() {
-        return dynamicProbability.decay.orElseGet(() -> Math.exp(-dt / dynamicProbability.tauAdapt));
+        OptionalDouble decay = dynamicProbability.decay;
+        return decay.isPresent() ? decay.getAsDouble() : Math.exp(-dt / dynamicProbability.tauAdapt);
     }
 
     /** Where the qubit scale alpha starts: the one that was set, or the calibrated one, docs/model.md, section 7. */
     public double qScale() {
         double gain = qubit.angleMap == AngleMap.TANH ? qubit.thetaMax : 1;
-        return start.qScale.orElseGet(() -> 2 * start.initialSlope / Math.sin(calibratedAngle()) / gain);
+        return start.qScale.isPresent()
+                ? start.qScale.getAsDouble()
+                : 2 * start.initialSlope / Math.sin(calibratedAngle()) / gain;
     }
 
     /** Where the qubit bias beta starts: the one that was set, or the calibrated one, docs/model.md, section 7. */
     public double qBias() {
-        return start.qBias.orElseGet(() -> calibratedAngle() + qubit.leak);
+        return start.qBias.isPresent() ? start.qBias.getAsDouble() : calibratedAngle() + qubit.leak;
     }
 
     private double calibratedAngle() {

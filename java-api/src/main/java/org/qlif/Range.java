@@ -1,46 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif;
 
-import java.util.function.DoublePredicate;
+/** The legal values of a number. "Finite" and "positive" refer to float32, in which the kernels compute. */
+final class Range {
+    static final Range FINITE = new Range(Kind.FINITE, 0, false, 0, false, "a finite number");
 
-/**
- * The legal values of a number. "Finite" and "positive" refer to float32, in which the kernels compute.
- *
- * @param contains whether a value is in the range
- * @param expected the range in words, for messages
- */
-record Range(DoublePredicate contains, String expected) {
-    static final Range FINITE = new Range(value -> Float.isFinite((float) value), "a finite number");
+    static final Range POSITIVE = new Range(Kind.POSITIVE, 0, false, 0, false, "a finite number > 0");
 
-    static final Range POSITIVE =
-            new Range(value -> (float) value > 0 && Float.isFinite((float) value), "a finite number > 0");
+    static final Range NON_NEGATIVE = new Range(Kind.NON_NEGATIVE, 0, false, 0, false, "a finite number >= 0");
 
-    static final Range NON_NEGATIVE =
-            new Range(value -> value >= 0 && Float.isFinite((float) value), "a finite number >= 0");
+    private enum Kind {
+        FINITE,
+        POSITIVE,
+        NON_NEGATIVE,
+        BOUNDED
+    }
+
+    private final Kind kind;
+    private final double low;
+    private final boolean lowIncluded;
+    private final double high;
+    private final boolean highIncluded;
+    private final String expected;
+
+    private Range(Kind kind, double low, boolean lowIncluded, double high, boolean highIncluded, String expected) {
+        this.kind = kind;
+        this.low = low;
+        this.lowIncluded = lowIncluded;
+        this.high = high;
+        this.highIncluded = highIncluded;
+        this.expected = expected;
+    }
 
     static Range within(double low, boolean lowIncluded, double high, boolean highIncluded) {
-        return new Range(
-                value -> (lowIncluded ? value >= low : value > low) && (highIncluded ? value <= high : value < high),
-                "a number in " + (lowIncluded ? "[" : "(") + low + ", " + high + (highIncluded ? "]" : ")"));
+        String expected = "a number in " + (lowIncluded ? "[" : "(") + low + ", " + high + (highIncluded ? "]" : ")");
+        return new Range(Kind.BOUNDED, low, lowIncluded, high, highIncluded, expected);
     }
 
     static Range wholeWithin(int low, int high) {
-        return new Range(value -> value >= low && value <= high, "a whole number in [" + low + ", " + high + "]");
+        return new Range(Kind.BOUNDED, low, true, high, true, "a whole number in [" + low + ", " + high + "]");
+    }
+
+    /** The range in words, for messages. */
+    String expected() {
+        return expected;
+    }
+
+    private boolean contains(double value) {
+        return switch (kind) {
+            case FINITE -> Float.isFinite((float) value);
+            case POSITIVE -> (float) value > 0 && Float.isFinite((float) value);
+            case NON_NEGATIVE -> value >= 0 && Float.isFinite((float) value);
+            case BOUNDED -> (lowIncluded ? value >= low : value > low) && (highIncluded ? value <= high : value < high);
+        };
     }
 
     /** Throws unless {@code value} is in the range. */
     void require(String name, double value) {
-        if (!contains.test(value)) {
+        if (!contains(value)) {
             float single = (float) value;
             boolean changes = single == 0 ? value != 0 : Float.isInfinite(single) && Double.isFinite(value);
-            boolean tells = this == FINITE || this == POSITIVE || this == NON_NEGATIVE;
+            boolean tells = kind != Kind.BOUNDED;
             throw refusal(name, value, expected + (changes && tells ? "; in float32 it is " + single : ""));
         }
     }
 
     /** Throws unless {@code value} is in the range; the message gives it as a whole number. */
     void require(String name, int value) {
-        if (!contains.test(value)) {
+        if (!contains(value)) {
             throw refusal(name, value, expected);
         }
     }

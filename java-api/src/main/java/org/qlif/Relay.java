@@ -2,15 +2,21 @@
 package org.qlif;
 
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.qlif.WarmUp.Progress;
 import org.qlif.spi.Backend;
 import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 
 /**
- * A kernel whose code the JVM compiles while it runs, with another kernel that runs its first calls: in a new process these would take a
- * second, since vector code is interpreted at first. Both return the same bits. The other kernel hands over at the first call after {@link
- * WarmUp} has measured that this one is faster.
+ * A kernel whose code the JVM compiles while it runs, with another kernel that runs its first calls: in a new process these would take
+ * seconds, since vector code is interpreted at first. Both return the same bits. The other kernel hands over at the first call after {@link
+ * WarmUp} has measured that this one is faster. This one is opened only when it is needed, since loading its classes takes longer than most
+ * first calls.
+ *
+ * <p>Small calls go to a device that is known to run, in practice {@code cpu:scalar}, until {@link WarmUp} has loaded a better one, {@code
+ * cpu:native}, in the background: loading the library takes longer than such a call.
  *
  * <p>Only plain calls go to the other kernel: forward runs of a moderate size, without a tape, that lend only input, parameters, state and
  * draws. Other calls need code that the warm-up does not run, or a tape that only the kernel that recorded it can read.
@@ -19,73 +25,93 @@ final class Relay implements BackendKernel {
     /** The neuron-steps of a call that takes long enough for the JVM to compile its code. */
     private static final long LARGE = 1 << 22;
 
-    private final BackendKernel compiled;
-    private final Device compiledDevice;
-    private final Device firstDevice;
-    private final WarmUp warmUp;
-    private final Runnable begin;
+    /** The neuron-steps of a call up to which scalar code takes less time than loading the native library. */
+    private static final long SMALL = 1 << 16;
+
+    private final NeuronConfig config;
+    private final KernelOptions options;
+    private final Device asked;
+    private final Devices.Choice taken;
+    private final Object code;
     private final Trace[] traces;
 
-    /** The kernel that runs the first calls; null once they are over. */
-    private @Nullable BackendKernel first;
+    /** The device of the next. */
+    private volatile Devices.Choice starter;
 
-    private boolean begun;
+    /** The kernel that runs the first calls; null before the first of them and after the last. */
+    private volatile @Nullable BackendKernel first;
+
+    /** Whether the first calls are over. */
+    private volatile boolean over;
+
+    /** Whether the best device for the first calls has been looked for. */
+    private boolean settled;
+
+    /** Null until it is needed. Guarded by this, as is the next, since a kernel may be asked what it is during a call. */
+    private @Nullable BackendKernel compiled;
+
+    private boolean closed;
+
+    /** Null before the first call. */
+    private @Nullable AtomicReference<Progress> progress;
+
     private volatile Device device;
 
     private Relay(
             NeuronConfig config,
-            BackendKernel compiled,
-            Device compiledDevice,
-            BackendKernel first,
-            Device firstDevice,
-            WarmUp warmUp,
-            Runnable begin) {
-        this.compiled = compiled;
-        this.compiledDevice = compiledDevice;
-        this.first = first;
-        this.firstDevice = firstDevice;
-        this.warmUp = warmUp;
-        this.begin = begin;
-        traces = config.traces().toArray(Trace[]::new);
-        device = compiledDevice;
+            Device asked,
+            Devices.Choice taken,
+            KernelOptions options,
+            Devices.Choice starter,
+            Object code) {
+        this.config = config;
+        this.options = options;
+        this.asked = asked;
+        this.taken = taken;
+        this.starter = starter;
+        this.code = code;
+        traces = config.traces().toArray(new Trace[0]);
+        device = taken.device();
     }
 
     /**
-     * Returns {@code kernel}, on the device {@code taken} of those that {@code asked} can mean, with another kernel for its first calls if
-     * they would be slow and there is such a kernel.
+     * Returns a kernel on the device {@code taken} of those that {@code asked} can mean, with another kernel for its first calls if they
+     * would be slow and there is such a kernel.
      */
-    static BackendKernel around(
-            BackendKernel kernel, Device asked, Devices.Choice taken, NeuronConfig config, KernelOptions options) {
+    static BackendKernel open(NeuronConfig config, Device asked, Devices.Choice taken, KernelOptions options) {
         Backend backend = taken.requireBackend();
-        Optional<Object> code = backend.compiledWhileRunning(config);
         // A caller with a thread factory expects exactly its own threads.
-        if (code.isEmpty()
-                || asked.equals(taken.device())
-                || options.threadFactory().isPresent()) {
-            return kernel;
+        if (!asked.equals(taken.device()) && options.threadFactory().isEmpty()) {
+            Object code = backend.compiledWhileRunning(config).orElse(null);
+            if (code != null && !WarmUp.isDone(code)) {
+                try {
+                    Devices.Choice starter = Devices.starter(asked, taken, config, options, true);
+                    if (starter == null) {
+                        starter = Devices.starter(asked, taken, config, options, false);
+                    }
+                    if (starter != null) {
+                        return new Relay(config, asked, taken, options, starter, code);
+                    }
+                } catch (RuntimeException | LinkageError failure) {
+                    // Then without one.
+                }
+            }
         }
-        WarmUp warmUp = WarmUp.of(code.get());
-        Optional<Devices.Choice> other =
-                warmUp.isDone() ? Optional.empty() : Devices.starter(asked, taken, config, options);
-        if (other.isEmpty()) {
-            return kernel;
+        return backend.open(config, taken.device(), options);
+    }
+
+    private BackendKernel open(Devices.Choice choice) {
+        return choice.requireBackend().open(config, choice.device(), options);
+    }
+
+    private synchronized BackendKernel compiled() {
+        if (compiled == null) {
+            if (closed) {
+                throw new IllegalStateException("this kernel is closed");
+            }
+            compiled = open(taken);
         }
-        Devices.Choice starter = other.get();
-        try {
-            return new Relay(
-                    config,
-                    kernel,
-                    taken.device(),
-                    starter.requireBackend().open(config, starter.device(), options),
-                    starter.device(),
-                    warmUp,
-                    () -> warmUp.begin(
-                            config,
-                            alone -> Kernel.open(config, starter, alone),
-                            alone -> Kernel.open(config, taken, alone)));
-        } catch (RuntimeException | LinkageError failure) {
-            return kernel;
-        }
+        return compiled;
     }
 
     /** The device of the last call; before the first call, that of later calls. */
@@ -95,53 +121,102 @@ final class Relay implements BackendKernel {
 
     @Override
     public String description() {
-        BackendKernel starter = first;
-        return starter == null || device.equals(compiledDevice) ? compiled.description() : starter.description();
+        BackendKernel starting = first;
+        if (starting != null && device.equals(starter.device())) {
+            return starting.description();
+        }
+        synchronized (this) {
+            return compiled == null ? taken.info().description() : compiled.description();
+        }
     }
 
     @Override
     public boolean reaches(Device place) {
-        return compiled.reaches(place);
+        return compiled().reaches(place);
     }
 
     @Override
     public <T> Optional<T> extension(Class<T> type) {
-        return compiled.extension(type);
+        return compiled().extension(type);
     }
 
     @Override
     public void check(Parameters parameters) {
-        compiled.check(parameters);
+        // Before the first call none is open, and on the CPU there is nothing to check.
+        BackendKernel starting = first;
+        if (starting != null) {
+            starting.check(parameters);
+        } else if (over) {
+            compiled().check(parameters);
+        }
     }
 
     @Override
     public boolean takesLinear() {
-        return compiled.takesLinear();
+        return compiled().takesLinear();
     }
 
     @Override
     public boolean takes(DType type) {
-        return compiled.takes(type);
+        return compiled().takes(type);
     }
 
     @Override
     public void forward(Forward call) {
-        BackendKernel starter = first;
-        if (starter != null && warmUp.isDone()) {
-            first = null;
-            starter.close();
-            starter = null;
+        if (!over && progress != null && progress.get() == Progress.FASTER) {
+            // Opened before the other is closed: if it fails, nothing has changed.
+            compiled();
+            over = true;
+            replaceFirst(null);
         }
-        if (starter != null && isPlain(call)) {
-            if (!begun) {
-                begun = true;
-                begin.run();
+        if (over || !isPlain(call)) {
+            device = taken.device();
+            compiled().forward(call);
+            return;
+        }
+        BackendKernel starting = first(call);
+        device = starter.device();
+        starting.forward(call);
+        if (progress == null) {
+            // After the call, which needs the processors.
+            progress = WarmUp.begin(code, config, asked, taken);
+        }
+    }
+
+    /** The kernel for {@code call}, one of the first. */
+    private BackendKernel first(Forward call) {
+        boolean loaded = progress != null && progress.get() == Progress.LOADED;
+        if (!settled && (loaded || call.steps() * call.elements() > SMALL)) {
+            settled = true;
+            settle();
+        }
+        BackendKernel starting = first;
+        if (starting == null) {
+            starting = open(starter);
+            first = starting;
+        }
+        return starting;
+    }
+
+    /** Goes over to the best device for the first calls. */
+    private void settle() {
+        try {
+            Devices.Choice best = Devices.starter(asked, taken, config, options, false);
+            if (best != null && !best.device().equals(starter.device())) {
+                BackendKernel opened = open(best);
+                starter = best;
+                replaceFirst(opened);
             }
-            device = firstDevice;
-            starter.forward(call);
-        } else {
-            device = compiledDevice;
-            compiled.forward(call);
+        } catch (RuntimeException | LinkageError failure) {
+            // Then they stay where they are.
+        }
+    }
+
+    private void replaceFirst(@Nullable BackendKernel next) {
+        BackendKernel replaced = first;
+        first = next;
+        if (replaced != null) {
+            replaced.close();
         }
     }
 
@@ -164,8 +239,8 @@ final class Relay implements BackendKernel {
 
     @Override
     public void backward(Backward call) {
-        device = compiledDevice;
-        compiled.backward(call);
+        device = taken.device();
+        compiled().backward(call);
     }
 
     @Override
@@ -175,33 +250,40 @@ final class Relay implements BackendKernel {
             @Nullable Tensor rowIndex,
             @Nullable Tensor uniforms,
             @Nullable Tensor normals) {
-        compiled.draw(stream, firstStep, rowIndex, uniforms, normals);
+        compiled().draw(stream, firstStep, rowIndex, uniforms, normals);
     }
 
     @Override
     public long tapeBytes(Tape.Mode mode, DType type, long steps, long batch, long neurons) {
-        return compiled.tapeBytes(mode, type, steps, batch, neurons);
+        return compiled().tapeBytes(mode, type, steps, batch, neurons);
     }
 
     @Override
     public TapeStorage newTape(
             Tape.Mode mode, DType type, long steps, long batch, long neurons, @Nullable Tensor memory) {
-        return compiled.newTape(mode, type, steps, batch, neurons, memory);
+        return compiled().newTape(mode, type, steps, batch, neurons, memory);
     }
 
     @Override
     public long scratchBytes(Backward call) {
-        return compiled.scratchBytes(call);
+        return compiled().scratchBytes(call);
     }
 
     @Override
     public void close() {
+        BackendKernel opened;
+        synchronized (this) {
+            closed = true;
+            opened = compiled;
+        }
         try {
-            compiled.close();
+            if (opened != null) {
+                opened.close();
+            }
         } finally {
-            BackendKernel starter = first;
-            if (starter != null) {
-                starter.close();
+            BackendKernel starting = first;
+            if (starting != null) {
+                starting.close();
             }
         }
     }

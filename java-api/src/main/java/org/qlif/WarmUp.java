@@ -7,14 +7,13 @@ import java.util.Random;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Function;
+import java.util.concurrent.atomic.AtomicReference;
 import org.qlif.spi.host.HostJvm;
 
 /**
  * Warms up code that the JVM compiles while it runs: runs a kernel with this code and the kernel for the first calls in turn, on data of
  * its own, until the former is faster. There is one instance for each code in the process, whatever the number of kernels. It only refers
- * to kernels that it opens and closes itself. Thread-safe.
+ * to kernels that it opens and closes itself.
  */
 final class WarmUp {
     /** How many are remembered, the latest ones: as many as a backend may keep compiled. */
@@ -29,9 +28,7 @@ final class WarmUp {
      */
     private static final long PATIENCE_NANOS = 10_000_000_000L;
 
-    /** One daemon thread for all, which ends when there is nothing to do. */
-    private static final ThreadPoolExecutor THREAD = thread();
-
+    /** Guarded by itself. */
     private static final Map<Object, WarmUp> KNOWN = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
@@ -41,13 +38,17 @@ final class WarmUp {
         }
     };
 
-    private final AtomicBoolean begun = new AtomicBoolean();
+    /** Whether any code in this process has become faster. Until then, there is nothing to look up. */
+    private static volatile boolean someDone;
+
+    private boolean tried;
     private volatile boolean done;
 
     private WarmUp() {}
 
-    private static ThreadPoolExecutor thread() {
-        ThreadPoolExecutor executor = new ThreadPoolExecutor(
+    /** One daemon thread for all, which ends when there is nothing to do. A separate class, so that it is created only when needed. */
+    private static final class Background {
+        static final ThreadPoolExecutor THREAD = new ThreadPoolExecutor(
                 1,
                 1,
                 1,
@@ -58,46 +59,88 @@ final class WarmUp {
                         .daemon()
                         .priority(Thread.MIN_PRIORITY)
                         .factory());
-        executor.allowCoreThreadTimeOut(true);
-        return executor;
+
+        static {
+            THREAD.allowCoreThreadTimeOut(true);
+        }
     }
 
-    /** The instance for {@code code}, a value of {@link org.qlif.spi.Backend#compiledWhileRunning}. */
-    static WarmUp of(Object code) {
+    private static WarmUp of(Object code) {
         synchronized (KNOWN) {
             return KNOWN.computeIfAbsent(code, _ -> new WarmUp());
         }
     }
 
-    /** Whether the code has become faster. */
-    boolean isDone() {
-        return done;
+    /** Whether {@code code}, a value of {@link org.qlif.spi.Backend#compiledWhileRunning}, has become faster. */
+    static boolean isDone(Object code) {
+        return someDone && of(code).done;
     }
 
-    /** Begins in the background, unless it has begun. */
-    void begin(NeuronConfig config, Function<KernelOptions, Kernel> first, Function<KernelOptions, Kernel> compiled) {
-        if (begun.compareAndSet(false, true)) {
-            THREAD.execute(() -> run(config, first, compiled));
+    /** How far the background has come for one kernel. */
+    enum Progress {
+        /** It has begun. */
+        BEGUN,
+        /** The best device for the first calls has been found and loaded. */
+        LOADED,
+        /** The code is faster. */
+        FASTER
+    }
+
+    /**
+     * Begins in the background, unless that has happened before, to race {@code taken}, which runs {@code code}, against the best device for
+     * the first calls among those that {@code asked} can mean.
+     *
+     * @return how far it has come, from then on
+     */
+    static AtomicReference<Progress> begin(Object code, NeuronConfig config, Device asked, Devices.Choice taken) {
+        AtomicReference<Progress> progress = new AtomicReference<>(Progress.BEGUN);
+        // The lookup is in the background, too: linking the hash functions of a code takes longer than a call.
+        Background.THREAD.execute(() -> {
+            WarmUp warmUp = of(code);
+            if (!warmUp.tried) {
+                warmUp.tried = true;
+                warmUp.run(config, asked, taken, progress);
+            }
+            progress.set(warmUp.done ? Progress.FASTER : Progress.LOADED);
+        });
+        return progress;
+    }
+
+    private void run(NeuronConfig config, Device asked, Devices.Choice taken, AtomicReference<Progress> progress) {
+        KernelOptions alone = KernelOptions.defaults().withThreads(1);
+        try {
+            Devices.Choice first = Devices.starter(asked, taken, config, alone, false);
+            if (first != null) {
+                run(config, first, taken, progress);
+            }
+        } catch (RuntimeException | LinkageError | OutOfMemoryError failure) {
+            // Calls stay where they are; asking for the device by name reports the failure.
         }
     }
 
     private void run(
-            NeuronConfig config, Function<KernelOptions, Kernel> first, Function<KernelOptions, Kernel> compiled) {
+            NeuronConfig config, Devices.Choice first, Devices.Choice taken, AtomicReference<Progress> progress) {
         KernelOptions alone = KernelOptions.defaults().withThreads(1);
-        try (Kernel one = first.apply(alone);
-                Kernel other = compiled.apply(alone)) {
+        try (Kernel one = Kernel.open(config, first, alone)) {
             Forward call = call(config);
-            long least = Long.MAX_VALUE;
-            long start = HostJvm.workNanos();
-            while (HostJvm.workNanos() - start < PATIENCE_NANOS) {
-                least = Math.min(least, time(one, call));
-                if (time(other, call) < least) {
-                    done = true;
-                    return;
-                }
+            one.forward(call);
+            progress.set(Progress.LOADED);
+            try (Kernel other = Kernel.open(config, taken, alone)) {
+                race(one, other, call);
             }
-        } catch (RuntimeException | LinkageError | OutOfMemoryError failure) {
-            // Calls stay where they are; asking for the device by name reports the failure.
+        }
+    }
+
+    private void race(Kernel one, Kernel other, Forward call) {
+        long least = Long.MAX_VALUE;
+        long start = HostJvm.workNanos();
+        while (HostJvm.workNanos() - start < PATIENCE_NANOS) {
+            least = Math.min(least, time(one, call));
+            if (time(other, call) < least) {
+                done = true;
+                someDone = true;
+                return;
+            }
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -68,7 +69,7 @@ public final class HostJvm {
 
     /** Whether flag {@code name} is known to have this value. */
     public static boolean is(String name, String value) {
-        return flag(name).filter(value::equals).isPresent();
+        return value.equals(flag(name).orElse(null));
     }
 
     /** The value of the JVM's flag of this name; empty if it doesn't exist or can't be read. */
@@ -82,13 +83,27 @@ public final class HostJvm {
 
     /** The value of a flag on the command line; the last one counts. */
     private static Optional<String> givenFlag(String name) {
-        return options().stream()
-                .map(FLAG::matcher)
-                .filter(flag -> flag.matches() && name.equals(flag.group(1) == null ? flag.group(3) : flag.group(2)))
-                .map(flag -> flag.group(1) == null
-                        ? flag.group(4)
-                        : Boolean.toString(flag.group(1).equals("+")))
-                .reduce((_, last) -> last);
+        Optional<String> value = Optional.empty();
+        for (String option : options()) {
+            Matcher flag = FLAG.matcher(option);
+            if (flag.matches() && name.equals(flag.group(1) == null ? flag.group(3) : flag.group(2))) {
+                value = Optional.of(
+                        flag.group(1) == null
+                                ? flag.group(4)
+                                : Boolean.toString(flag.group(1).equals("+")));
+            }
+        }
+        return value;
+    }
+
+    /** Whether an option on Java's command line matches {@code pattern}. */
+    public static boolean isGiven(Pattern pattern) {
+        for (String option : options()) {
+            if (pattern.matcher(option).matches()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** The options on Java's command line that match {@code pattern}, in parentheses; empty if there are none. */
@@ -157,10 +172,8 @@ public final class HostJvm {
     }
 
     private static boolean tellsFlags() {
-        return ModuleLayer.boot()
-                .findModule("jdk.management")
-                .filter(HostJvm.class.getModule()::canRead)
-                .isPresent();
+        Module management = ModuleLayer.boot().findModule("jdk.management").orElse(null);
+        return management != null && HostJvm.class.getModule().canRead(management);
     }
 
     private static boolean fuses() {
@@ -168,7 +181,7 @@ public final class HostJvm {
             return false;
         }
         Optional<String> flag = tellsFlags() ? Management.flag("UseFMA") : Optional.empty();
-        return flag.map("true"::equals).orElseGet(HostJvm::fusesFast);
+        return flag.isPresent() ? flag.get().equals("true") : fusesFast();
     }
 
     /**
