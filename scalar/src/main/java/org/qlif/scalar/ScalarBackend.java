@@ -31,11 +31,15 @@ public final class ScalarBackend implements Backend {
     @Override
     public List<DeviceInfo> devices() {
         return List.of(DeviceInfo.builder(DEVICE, PRIORITY)
-                .description("plain Java on " + System.getProperty("os.arch"))
                 .cautions(HostJvm.cautions())
-                .threads(Runtime.getRuntime().availableProcessors())
-                .memoryBytes(HostJvm.memoryBytes())
+                .more(ScalarBackend::describe)
                 .build());
+    }
+
+    private static void describe(DeviceInfo.Builder info) {
+        info.description("plain Java on " + System.getProperty("os.arch"))
+                .threads(Runtime.getRuntime().availableProcessors())
+                .memoryBytes(HostJvm.memoryBytes());
     }
 
     @Override

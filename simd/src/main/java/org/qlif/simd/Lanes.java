@@ -20,8 +20,4 @@ final class Lanes {
     static final int TILE = 256;
 
     private Lanes() {}
-
-    static String describe() {
-        return "Vector API, " + F.vectorBitSize() + "-bit " + System.getProperty("os.arch");
-    }
 }

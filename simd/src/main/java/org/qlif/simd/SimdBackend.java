@@ -40,22 +40,27 @@ public final class SimdBackend implements Backend {
 
     @Override
     public void requireKnownSettings(Device asked) {
-        refusal().ifPresent(refusal -> {
+        String refusal = refusal();
+        if (refusal != null) {
             throw new IllegalArgumentException(refusal);
-        });
+        }
     }
 
-    private static Optional<String> refusal() {
+    /** Why the setting is none; null if it is one. */
+    private static String refusal() {
         String setting = System.getProperty(PROPERTY, "auto");
         return setting.equals("auto") || setting.equals("off")
-                ? Optional.empty()
-                : Optional.of("system property " + PROPERTY + ": got '" + setting + "', expected 'auto' or 'off'");
+                ? null
+                : "system property " + PROPERTY + ": got '" + setting + "', expected 'auto' or 'off'";
     }
 
     @Override
     public List<DeviceInfo> devices() {
         List<String> obstacles = new ArrayList<>();
-        refusal().ifPresent(obstacles::add);
+        String refusal = refusal();
+        if (refusal != null) {
+            obstacles.add(refusal);
+        }
         if (System.getProperty(PROPERTY, "auto").equals("off")) {
             obstacles.add("turned off by -D" + PROPERTY + "=off; drop that to use it");
         }
@@ -68,12 +73,16 @@ public final class SimdBackend implements Backend {
         }
         List<String> cautions = VectorCompilation.cautions();
         return List.of(DeviceInfo.builder(DEVICE, cautions.isEmpty() ? PRIORITY : SLOW_PRIORITY)
-                .description(Lanes.describe())
                 .cautions(cautions)
-                .vectorBits(Lanes.F.vectorBitSize())
-                .threads(Runtime.getRuntime().availableProcessors())
-                .memoryBytes(HostJvm.memoryBytes())
+                .more(SimdBackend::describe)
                 .build());
+    }
+
+    private static void describe(DeviceInfo.Builder info) {
+        info.description(VectorWidth.describe())
+                .vectorBits(VectorWidth.BITS)
+                .threads(Runtime.getRuntime().availableProcessors())
+                .memoryBytes(HostJvm.memoryBytes());
     }
 
     @Override

@@ -52,7 +52,7 @@ final class SimdKernel implements BackendKernel {
 
     @Override
     public String description() {
-        return Lanes.describe() + ", " + crew.description();
+        return VectorWidth.describe() + ", " + crew.description();
     }
 
     @Override

@@ -48,7 +48,7 @@ final class SimdLinear implements BackendLinear {
 
     @Override
     public String description() {
-        return Lanes.describe() + ", " + crew.description();
+        return VectorWidth.describe() + ", " + crew.description();
     }
 
     @Override

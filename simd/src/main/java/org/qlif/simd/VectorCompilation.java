@@ -3,6 +3,7 @@ package org.qlif.simd;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.qlif.spi.host.HostJvm;
 
@@ -45,15 +46,17 @@ final class VectorCompilation {
                     "this JVM compiles before code has run (-Xcomp), too early to make good vector code; start Java"
                             + " without that");
         }
-        List<String> off =
-                NEEDED.stream().filter(flag -> HostJvm.is(flag, "false")).toList();
+        List<String> off = new ArrayList<>();
+        for (String flag : NEEDED) {
+            if (HostJvm.is(flag, "false")) {
+                off.add(flag);
+            }
+        }
         if (!off.isEmpty()) {
             cautions.add("this JVM does not make vector instructions of the Vector API (-XX:-"
                     + String.join(" -XX:-", off) + "); start Java without that");
         }
-        long widest =
-                HostJvm.flag("MaxVectorSize").map(VectorCompilation::number).orElse((long) NARROWEST);
-        if (widest < NARROWEST) {
+        if (number("MaxVectorSize", NARROWEST) < NARROWEST) {
             cautions.add("this JVM has no vectors of " + NARROWEST + " bytes" + HostJvm.given("-XX:MaxVectorSize=.*")
                     + "; start Java without such an option if the CPU has them");
         }
@@ -68,7 +71,7 @@ final class VectorCompilation {
     /** Whether the optimizing compiler runs, as far as the flags tell. */
     private static boolean optimizes() {
         String name = System.getProperty("java.vm.name", "");
-        return HostJvm.flag("TieredStopAtLevel").map(VectorCompilation::number).orElse(4L) >= 4
+        return number("TieredStopAtLevel", 4) >= 4
                 && !HostJvm.is("CompilationMode", "quick-only")
                 && !HostJvm.mode().contains("emulated-client")
                 && !name.contains("Client")
@@ -79,12 +82,14 @@ final class VectorCompilation {
         return !System.getProperty("java.vm.name", "").contains("Server VM")
                 || System.getProperty("java.vm.version", "").contains("jvmci")
                 || HostJvm.is("UseJVMCICompiler", "true")
-                || HostJvm.options().stream().anyMatch(UNCERTAIN.asMatchPredicate());
+                || HostJvm.isGiven(UNCERTAIN);
     }
 
-    private static long number(String text) {
+    /** The value of the JVM's flag of this name, or {@code otherwise} if it isn't known. */
+    private static long number(String flag, long otherwise) {
+        Optional<String> value = HostJvm.flag(flag);
         try {
-            return Long.parseLong(text);
+            return value.isPresent() ? Long.parseLong(value.get()) : otherwise;
         } catch (NumberFormatException odd) {
             // An option as it was typed: the JVM accepted it, although it is not a plain number.
             return Long.MAX_VALUE;
