@@ -43,9 +43,10 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void requireKnownSettings(Device asked) {
-        refusal().ifPresent(refusal -> {
-            throw new IllegalArgumentException(refusal);
-        });
+        Optional<String> refusal = refusal();
+        if (refusal.isPresent()) {
+            throw new IllegalArgumentException(refusal.get());
+        }
     }
 
     private static Optional<String> refusal() {
@@ -84,26 +85,43 @@ public final class CudaBackend implements Backend {
     }
 
     private static List<DeviceInfo> lookForGpus() {
+        Driver driver = Driver.get();
+        String noDriver = driver.obstacle();
+        if (noDriver != null) {
+            // Then none can run. What else there is to say takes long: the library must be loaded.
+            return List.of(DeviceInfo.builder(cuda(0), PRIORITY)
+                    .obstacles(List.of(noDriver))
+                    .present(driver.gpuPresent())
+                    .obstacles(CudaBackend::withoutDriver)
+                    .build());
+        }
         List<String> obstacles = new ArrayList<>();
         String library = NativeLibrary.get().obstacle();
         if (library != null) {
             obstacles.add(library);
         }
-        String driver = Driver.get().obstacle();
-        if (driver != null) {
-            obstacles.add(driver);
+        int count = library == null ? count(obstacles, false) : 0;
+        if (!obstacles.isEmpty()) {
+            return List.of(absentGpu(obstacles, driver.gpuPresent()));
         }
+        List<DeviceInfo> devices = new ArrayList<>();
+        for (int ordinal = 0; ordinal < count; ordinal++) {
+            devices.add(gpu(ordinal));
+        }
+        return devices;
+    }
+
+    private static List<String> withoutDriver() {
+        List<String> obstacles = new ArrayList<>();
+        String library = NativeLibrary.get().obstacle();
+        if (library != null) {
+            obstacles.add(library);
+        }
+        obstacles.add(Driver.get().obstacle());
         if (library == null) {
-            int count = count(obstacles, driver != null);
-            if (obstacles.isEmpty()) {
-                List<DeviceInfo> devices = new ArrayList<>();
-                for (int ordinal = 0; ordinal < count; ordinal++) {
-                    devices.add(gpu(ordinal));
-                }
-                return devices;
-            }
+            count(obstacles, true);
         }
-        return List.of(absentGpu(obstacles, Driver.get().gpuPresent()));
+        return obstacles;
     }
 
     /** The number of GPUs that the library finds. If there are none, adds an obstacle, unless that only repeats that there is no driver. */

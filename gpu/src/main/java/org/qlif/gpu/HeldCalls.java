@@ -19,6 +19,9 @@ final class HeldCalls {
     private HeldCalls() {}
 
     // Separate classes, so that only the sizes in use are linked; constants, so that the compiler inlines the calls.
+    // Four
+    // segments are passed one by one: linking a handle that takes an array would take most of a new process's first
+    // call.
     private static final class Four {
         static final MethodHandle FORWARD = link("forward", 4);
         static final MethodHandle BACKWARD = link("backward", 4);
@@ -28,23 +31,23 @@ final class HeldCalls {
     }
 
     private static final class Sixteen {
-        static final MethodHandle FORWARD = link("forward", 16);
-        static final MethodHandle BACKWARD = link("backward", 16);
-        static final MethodHandle DRAW = link("draw", 16);
-        static final MethodHandle LINEAR_FORWARD = link("linear_forward", 16);
-        static final MethodHandle LINEAR_BACKWARD = link("linear_backward", 16);
+        static final MethodHandle FORWARD = spread("forward", 16);
+        static final MethodHandle BACKWARD = spread("backward", 16);
+        static final MethodHandle DRAW = spread("draw", 16);
+        static final MethodHandle LINEAR_FORWARD = spread("linear_forward", 16);
+        static final MethodHandle LINEAR_BACKWARD = spread("linear_backward", 16);
     }
 
     private static final class ThirtyTwo {
-        static final MethodHandle FORWARD = link("forward", 32);
-        static final MethodHandle BACKWARD = link("backward", 32);
-        static final MethodHandle DRAW = link("draw", 32);
+        static final MethodHandle FORWARD = spread("forward", 32);
+        static final MethodHandle BACKWARD = spread("backward", 32);
+        static final MethodHandle DRAW = spread("draw", 32);
     }
 
     private static final class Most {
-        static final MethodHandle FORWARD = link("forward", Holds.MOST);
-        static final MethodHandle BACKWARD = link("backward", Holds.MOST);
-        static final MethodHandle DRAW = link("draw", Holds.MOST);
+        static final MethodHandle FORWARD = spread("forward", Holds.MOST);
+        static final MethodHandle BACKWARD = spread("backward", Holds.MOST);
+        static final MethodHandle DRAW = spread("draw", Holds.MOST);
     }
 
     /** The lengths that {@link Holds#segments()} may have. */
@@ -63,15 +66,19 @@ final class HeldCalls {
                 .downcallHandle(
                         SymbolLookup.loaderLookup().findOrThrow("qlif_held_" + call),
                         function,
-                        Linker.Option.firstVariadicArg(3))
-                .asSpreader(3, MemorySegment[].class, held);
+                        Linker.Option.firstVariadicArg(3));
+    }
+
+    /** The same, which takes the held segments as an array. */
+    private static MethodHandle spread(String call, int held) {
+        return link(call, held).asSpreader(3, MemorySegment[].class, held);
     }
 
     /** Calls {@code qlif_forward} and returns its status. */
     static int forward(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
-                case 4 -> (int) Four.FORWARD.invokeExact(kernel, args, stream, held);
+                case 4 -> (int) Four.FORWARD.invokeExact(kernel, args, stream, held[0], held[1], held[2], held[3]);
                 case 16 -> (int) Sixteen.FORWARD.invokeExact(kernel, args, stream, held);
                 case 32 -> (int) ThirtyTwo.FORWARD.invokeExact(kernel, args, stream, held);
                 default -> (int) Most.FORWARD.invokeExact(kernel, args, stream, held);
@@ -85,7 +92,7 @@ final class HeldCalls {
     static int backward(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
-                case 4 -> (int) Four.BACKWARD.invokeExact(kernel, args, stream, held);
+                case 4 -> (int) Four.BACKWARD.invokeExact(kernel, args, stream, held[0], held[1], held[2], held[3]);
                 case 16 -> (int) Sixteen.BACKWARD.invokeExact(kernel, args, stream, held);
                 case 32 -> (int) ThirtyTwo.BACKWARD.invokeExact(kernel, args, stream, held);
                 default -> (int) Most.BACKWARD.invokeExact(kernel, args, stream, held);
@@ -99,7 +106,7 @@ final class HeldCalls {
     static int draw(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
-                case 4 -> (int) Four.DRAW.invokeExact(kernel, args, stream, held);
+                case 4 -> (int) Four.DRAW.invokeExact(kernel, args, stream, held[0], held[1], held[2], held[3]);
                 case 16 -> (int) Sixteen.DRAW.invokeExact(kernel, args, stream, held);
                 case 32 -> (int) ThirtyTwo.DRAW.invokeExact(kernel, args, stream, held);
                 default -> (int) Most.DRAW.invokeExact(kernel, args, stream, held);
@@ -113,7 +120,8 @@ final class HeldCalls {
     static int linearForward(MemorySegment linear, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
-                case 4 -> (int) Four.LINEAR_FORWARD.invokeExact(linear, args, stream, held);
+                case 4 ->
+                    (int) Four.LINEAR_FORWARD.invokeExact(linear, args, stream, held[0], held[1], held[2], held[3]);
                 default -> (int) Sixteen.LINEAR_FORWARD.invokeExact(linear, args, stream, held);
             };
         } catch (Throwable failure) {
@@ -125,7 +133,8 @@ final class HeldCalls {
     static int linearBackward(MemorySegment linear, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
         try {
             return switch (held.length) {
-                case 4 -> (int) Four.LINEAR_BACKWARD.invokeExact(linear, args, stream, held);
+                case 4 ->
+                    (int) Four.LINEAR_BACKWARD.invokeExact(linear, args, stream, held[0], held[1], held[2], held[3]);
                 default -> (int) Sixteen.LINEAR_BACKWARD.invokeExact(linear, args, stream, held);
             };
         } catch (Throwable failure) {

@@ -31,19 +31,30 @@ public final class NativeBackend implements Backend {
 
     @Override
     public List<DeviceInfo> devices() {
-        DeviceInfo.Builder info = DeviceInfo.builder(DEVICE, PRIORITY);
+        return List.of(DeviceInfo.builder(DEVICE, PRIORITY)
+                .obstacles(NativeBackend::search)
+                .more(NativeBackend::describe)
+                .build());
+    }
+
+    private static List<String> search() {
         String obstacle = NativeLibrary.get().obstacle();
         if (obstacle == null) {
             try {
-                NativeDevice.describe(qlif_h.QLIF_HOST()).tell(info);
+                NativeDevice.describe(qlif_h.QLIF_HOST());
             } catch (DeviceUnavailableException | NativeException reason) {
                 obstacle = reason.getMessage();
             } catch (RuntimeException | LinkageError failure) {
                 obstacle = "the native library can't be asked: " + failure;
             }
         }
-        return List.of(
-                info.obstacles(obstacle == null ? List.of() : List.of(obstacle)).build());
+        return obstacle == null ? List.of() : List.of(obstacle);
+    }
+
+    private static void describe(DeviceInfo.Builder info) {
+        if (search().isEmpty()) {
+            NativeDevice.describe(qlif_h.QLIF_HOST()).tell(info);
+        }
     }
 
     @Override

@@ -6,6 +6,7 @@ import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import org.qlif.ConfigOption;
 import org.qlif.LifConfig;
@@ -21,10 +22,16 @@ import org.qlif.gpu.ffi.qlif.qlif_qlif_config;
  * number, derived options with the values that Java derives. The library derives the constants of the equations itself.
  */
 final class NativeConfig {
-    private static final NativeConfig QLIF =
-            new NativeConfig(qlif_h.QLIF_MODEL_QLIF(), qlif_qlif_config.layout(), QlifConfig.defaults());
-    private static final NativeConfig LIF =
-            new NativeConfig(qlif_h.QLIF_MODEL_LIF(), qlif_lif_config.layout(), LifConfig.defaults());
+    // Separate classes, so that a new process creates only the one it uses.
+    private static final class Qlif {
+        static final NativeConfig ROW =
+                new NativeConfig(qlif_h.QLIF_MODEL_QLIF(), qlif_qlif_config.layout(), QlifConfig.defaults());
+    }
+
+    private static final class Lif {
+        static final NativeConfig ROW =
+                new NativeConfig(qlif_h.QLIF_MODEL_LIF(), qlif_lif_config.layout(), LifConfig.defaults());
+    }
 
     private final int model;
     private final long size;
@@ -36,8 +43,10 @@ final class NativeConfig {
     private NativeConfig(int model, GroupLayout layout, NeuronConfig config) {
         this.model = model;
         this.size = layout.byteSize();
-        this.fields =
-                config.options().stream().map(option -> field(layout, option)).toList();
+        this.fields = new ArrayList<>();
+        for (ConfigOption option : config.options()) {
+            fields.add(field(layout, option));
+        }
     }
 
     private static Field field(GroupLayout layout, ConfigOption option) {
@@ -54,18 +63,22 @@ final class NativeConfig {
 
     private static NativeConfig of(NeuronConfig config) {
         return switch (config) {
-            case QlifConfig _ -> QLIF;
-            case LifConfig _ -> LIF;
+            case QlifConfig _ -> Qlif.ROW;
+            case LifConfig _ -> Lif.ROW;
         };
     }
 
     /** Why the library can't run {@code config}: it can't call Java functions given by the caller. */
     static List<String> obstacles(NeuronConfig config) {
-        return of(config).fields.stream()
-                .filter(field -> field.option.kind() == ConfigOption.Kind.CHOICE && field.option.number(config) < 0)
-                .map(field -> field.option.name() + ": got a function of the caller's, expected "
-                        + field.option.expected() + ", since this device can't call Java")
-                .toList();
+        List<String> obstacles = new ArrayList<>();
+        for (Field field : of(config).fields) {
+            ConfigOption option = field.option;
+            if (option.kind() == ConfigOption.Kind.CHOICE && option.number(config) < 0) {
+                obstacles.add(option.name() + ": got a function of the caller's, expected " + option.expected()
+                        + ", since this device can't call Java");
+            }
+        }
+        return obstacles;
     }
 
     /** Fills the struct for {@code config}, which must have no {@link #obstacles}. */

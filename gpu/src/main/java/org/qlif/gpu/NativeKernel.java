@@ -118,9 +118,9 @@ final class NativeKernel implements BackendKernel {
 
     private NativeKernel(NeuronConfig config, KernelOptions options, Site site) {
         this.config = config;
-        this.variables = config.stateVariables().toArray(StateVariable[]::new);
-        this.parameters = config.parameters().toArray(NeuronParameter[]::new);
-        this.traces = config.traces().toArray(Trace[]::new);
+        this.variables = config.stateVariables().toArray(new StateVariable[0]);
+        this.parameters = config.parameters().toArray(new NeuronParameter[0]);
+        this.traces = config.traces().toArray(new Trace[0]);
         this.site = site;
         this.staging = site.staging();
         MemorySegment opened = MemorySegment.NULL;
@@ -130,7 +130,7 @@ final class NativeKernel implements BackendKernel {
             Status.check(
                     qlif_h.qlif_kernel_open(site.number(), NativeConfig.of(config, arena), struct(options, arena), out),
                     "qlif_kernel_open");
-            opened = out.get(qlif_h.C_POINTER, 0);
+            opened = NativeLibrary.handle(out);
             MemorySegment text = arena.allocate(512);
             Status.check(qlif_h.qlif_kernel_describe(opened, text, text.byteSize()), "qlif_kernel_describe");
             description = text.getString(0);
@@ -446,7 +446,7 @@ final class NativeKernel implements BackendKernel {
                 Status.check(
                         qlif_h.qlif_tape_open(handle, number(mode), number(type), steps, batch, neurons, out),
                         "qlif_tape_open");
-                return new NativeTape(out.get(qlif_h.C_POINTER, 0), null);
+                return new NativeTape(NativeLibrary.handle(out), null);
             }
             long bytes = tapeBytes(mode, type, steps, batch, neurons);
             Status.check(
@@ -462,7 +462,7 @@ final class NativeKernel implements BackendKernel {
                             0,
                             out),
                     "qlif_tape_open_in");
-            return new NativeTape(out.get(qlif_h.C_POINTER, 0), memory.memory());
+            return new NativeTape(NativeLibrary.handle(out), memory.memory());
         }
     }
 

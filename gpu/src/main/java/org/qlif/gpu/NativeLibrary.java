@@ -11,9 +11,11 @@ import java.lang.module.ModuleReader;
 import java.lang.module.ModuleReference;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.List;
@@ -46,10 +48,19 @@ final class NativeLibrary {
     /** Its name in the manifest of the classifier jar. */
     private static final String MODULE = "org.qlif.gpu.linux_" + ARCHITECTURE;
 
+    /** Names that are tried for the folder to unpack to. */
+    private static final int ATTEMPTS = 1000;
+
     /** The character that the JVM uses for a byte of a file name that its encoding doesn't have. */
     private static final char UNKNOWN = '\uFFFD';
 
     private static @Nullable NativeLibrary library;
+
+    /** Held while a copy of the library is on the disk: the end of the process waits for it. */
+    private static final Object COPYING = new Object();
+
+    /** Guarded by {@link #COPYING}. */
+    private static boolean ending;
 
     private final @Nullable String obstacle;
 
@@ -91,6 +102,11 @@ final class NativeLibrary {
     /** The library's own version. */
     String version() {
         return text(qlif_h.qlif_version());
+    }
+
+    /** The pointer that the library has written to {@code out}. Read as a number: a handle for pointers takes a new process milliseconds to create. */
+    static MemorySegment handle(MemorySegment out) {
+        return MemorySegment.ofAddress(out.get(qlif_h.C_LONG, 0));
     }
 
     /** The text that a {@code char *} of the library points to. */
@@ -205,15 +221,46 @@ final class NativeLibrary {
 
     /** Unpacks the library to a folder that only this user can enter, loads it and removes it. */
     private static void loadCopy(InputStream original, String description) throws Unloadable {
+        Thread end = new Thread(NativeLibrary::end, "qlif-end");
+        try {
+            Runtime.getRuntime().addShutdownHook(end);
+        } catch (IllegalStateException late) {
+            throw new Unloadable("the process is ending");
+        }
+        try {
+            synchronized (COPYING) {
+                if (ending) {
+                    throw new Unloadable("the process is ending");
+                }
+                loadFromCopy(original, description);
+            }
+        } finally {
+            remove(end);
+        }
+    }
+
+    private static void remove(Thread hook) {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException late) {
+            // It runs, or has run.
+        }
+    }
+
+    /** Waits until the copy is removed, and prevents another one. */
+    private static void end() {
+        synchronized (COPYING) {
+            ending = true;
+        }
+    }
+
+    private static void loadFromCopy(InputStream original, String description) throws Unloadable {
         Path folder = null;
         Path file = null;
         try {
             // Checked here, where an exception says what is wrong with it.
             Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
-            folder = Files.createTempDirectory(
-                    temporary,
-                    "qlif",
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            folder = newFolder(temporary);
             file = folder.resolve(FILE);
             Files.copy(original, file);
             load(
@@ -226,6 +273,25 @@ final class NativeLibrary {
         } finally {
             delete(file);
             delete(folder);
+        }
+    }
+
+    /**
+     * Creates a folder that only this user can enter. Its name need not be secret: if it is taken, the next name is tried. {@link
+     * Files#createTempDirectory} would load the classes for secure random numbers, which takes longer than copying the library.
+     */
+    private static Path newFolder(Path parent) throws IOException {
+        FileAttribute<?> mine = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+        long name = System.nanoTime();
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return Files.createDirectory(parent.resolve("qlif" + Long.toUnsignedString(name, 36)), mine);
+            } catch (FileAlreadyExistsException taken) {
+                if (attempt == ATTEMPTS) {
+                    throw taken;
+                }
+                name++;
+            }
         }
     }
 
@@ -291,7 +357,7 @@ final class NativeLibrary {
                 status = qlif_h.qlif_kernel_open(qlif_h.QLIF_HOST(), config, options, kernel);
             }
             if (status == qlif_h.QLIF_SUCCESS()) {
-                status = qlif_h.qlif_kernel_close(kernel.get(qlif_h.C_POINTER, 0));
+                status = qlif_h.qlif_kernel_close(handle(kernel));
             }
             if (status == qlif_h.QLIF_INVALID_ARGUMENT()) {
                 throw new Unloadable(source + " does not fit this jar: " + text(qlif_h.qlif_last_error())

@@ -56,7 +56,7 @@ final class NativeLinear implements BackendLinear {
             Status.check(
                     qlif_h.qlif_linear_open(site.number(), NativeKernel.struct(options, arena), out),
                     "qlif_linear_open");
-            opened = out.get(qlif_h.C_POINTER, 0);
+            opened = NativeLibrary.handle(out);
             MemorySegment text = arena.allocate(512);
             Status.check(qlif_h.qlif_linear_describe(opened, text, text.byteSize()), "qlif_linear_describe");
             description = text.getString(0);

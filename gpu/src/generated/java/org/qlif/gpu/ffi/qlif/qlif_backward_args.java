@@ -426,27 +426,6 @@ public class qlif_backward_args {
     public static long[] grad_final_state$dimensions() {
         return grad_final_state$DIMS;
     }
-    private static final VarHandle grad_final_state$ELEM_HANDLE = grad_final_state$LAYOUT.varHandle(sequenceElement());
-
-    /**
-     * Indexed getter for field:
-     * {@snippet lang=c :
-     * const float *grad_final_state[32]
-     * }
-     */
-    public static MemorySegment grad_final_state(MemorySegment struct, long index0) {
-        return (MemorySegment)grad_final_state$ELEM_HANDLE.get(struct, grad_final_state$OFFSET, index0);
-    }
-
-    /**
-     * Indexed setter for field:
-     * {@snippet lang=c :
-     * const float *grad_final_state[32]
-     * }
-     */
-    public static void grad_final_state(MemorySegment struct, long index0, MemorySegment fieldValue) {
-        grad_final_state$ELEM_HANDLE.set(struct, grad_final_state$OFFSET, index0, fieldValue);
-    }
 
     private static final AddressLayout grad_input$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("grad_input"));
 
@@ -591,27 +570,6 @@ public class qlif_backward_args {
     public static long[] grad_parameters$dimensions() {
         return grad_parameters$DIMS;
     }
-    private static final VarHandle grad_parameters$ELEM_HANDLE = grad_parameters$LAYOUT.varHandle(sequenceElement());
-
-    /**
-     * Indexed getter for field:
-     * {@snippet lang=c :
-     * float *grad_parameters[16]
-     * }
-     */
-    public static MemorySegment grad_parameters(MemorySegment struct, long index0) {
-        return (MemorySegment)grad_parameters$ELEM_HANDLE.get(struct, grad_parameters$OFFSET, index0);
-    }
-
-    /**
-     * Indexed setter for field:
-     * {@snippet lang=c :
-     * float *grad_parameters[16]
-     * }
-     */
-    public static void grad_parameters(MemorySegment struct, long index0, MemorySegment fieldValue) {
-        grad_parameters$ELEM_HANDLE.set(struct, grad_parameters$OFFSET, index0, fieldValue);
-    }
 
     private static final SequenceLayout grad_initial_state$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("grad_initial_state"));
 
@@ -667,27 +625,6 @@ public class qlif_backward_args {
      */
     public static long[] grad_initial_state$dimensions() {
         return grad_initial_state$DIMS;
-    }
-    private static final VarHandle grad_initial_state$ELEM_HANDLE = grad_initial_state$LAYOUT.varHandle(sequenceElement());
-
-    /**
-     * Indexed getter for field:
-     * {@snippet lang=c :
-     * float *grad_initial_state[32]
-     * }
-     */
-    public static MemorySegment grad_initial_state(MemorySegment struct, long index0) {
-        return (MemorySegment)grad_initial_state$ELEM_HANDLE.get(struct, grad_initial_state$OFFSET, index0);
-    }
-
-    /**
-     * Indexed setter for field:
-     * {@snippet lang=c :
-     * float *grad_initial_state[32]
-     * }
-     */
-    public static void grad_initial_state(MemorySegment struct, long index0, MemorySegment fieldValue) {
-        grad_initial_state$ELEM_HANDLE.set(struct, grad_initial_state$OFFSET, index0, fieldValue);
     }
 
     private static final AddressLayout scratch$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("scratch"));

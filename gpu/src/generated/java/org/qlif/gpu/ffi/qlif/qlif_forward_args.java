@@ -816,27 +816,6 @@ public class qlif_forward_args {
     public static long[] parameters$dimensions() {
         return parameters$DIMS;
     }
-    private static final VarHandle parameters$ELEM_HANDLE = parameters$LAYOUT.varHandle(sequenceElement());
-
-    /**
-     * Indexed getter for field:
-     * {@snippet lang=c :
-     * const float *parameters[16]
-     * }
-     */
-    public static MemorySegment parameters(MemorySegment struct, long index0) {
-        return (MemorySegment)parameters$ELEM_HANDLE.get(struct, parameters$OFFSET, index0);
-    }
-
-    /**
-     * Indexed setter for field:
-     * {@snippet lang=c :
-     * const float *parameters[16]
-     * }
-     */
-    public static void parameters(MemorySegment struct, long index0, MemorySegment fieldValue) {
-        parameters$ELEM_HANDLE.set(struct, parameters$OFFSET, index0, fieldValue);
-    }
 
     private static final GroupLayout modulation$LAYOUT = (GroupLayout)$LAYOUT.select(groupElement("modulation"));
 
@@ -1025,27 +1004,6 @@ public class qlif_forward_args {
     public static long[] initial_state$dimensions() {
         return initial_state$DIMS;
     }
-    private static final VarHandle initial_state$ELEM_HANDLE = initial_state$LAYOUT.varHandle(sequenceElement());
-
-    /**
-     * Indexed getter for field:
-     * {@snippet lang=c :
-     * const float *initial_state[32]
-     * }
-     */
-    public static MemorySegment initial_state(MemorySegment struct, long index0) {
-        return (MemorySegment)initial_state$ELEM_HANDLE.get(struct, initial_state$OFFSET, index0);
-    }
-
-    /**
-     * Indexed setter for field:
-     * {@snippet lang=c :
-     * const float *initial_state[32]
-     * }
-     */
-    public static void initial_state(MemorySegment struct, long index0, MemorySegment fieldValue) {
-        initial_state$ELEM_HANDLE.set(struct, initial_state$OFFSET, index0, fieldValue);
-    }
 
     private static final SequenceLayout final_state$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("final_state"));
 
@@ -1101,27 +1059,6 @@ public class qlif_forward_args {
      */
     public static long[] final_state$dimensions() {
         return final_state$DIMS;
-    }
-    private static final VarHandle final_state$ELEM_HANDLE = final_state$LAYOUT.varHandle(sequenceElement());
-
-    /**
-     * Indexed getter for field:
-     * {@snippet lang=c :
-     * float *final_state[32]
-     * }
-     */
-    public static MemorySegment final_state(MemorySegment struct, long index0) {
-        return (MemorySegment)final_state$ELEM_HANDLE.get(struct, final_state$OFFSET, index0);
-    }
-
-    /**
-     * Indexed setter for field:
-     * {@snippet lang=c :
-     * float *final_state[32]
-     * }
-     */
-    public static void final_state(MemorySegment struct, long index0, MemorySegment fieldValue) {
-        final_state$ELEM_HANDLE.set(struct, final_state$OFFSET, index0, fieldValue);
     }
 
     private static final AddressLayout spikes_f32$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("spikes_f32"));
@@ -1398,27 +1335,6 @@ public class qlif_forward_args {
      */
     public static long[] traces$dimensions() {
         return traces$DIMS;
-    }
-    private static final VarHandle traces$ELEM_HANDLE = traces$LAYOUT.varHandle(sequenceElement());
-
-    /**
-     * Indexed getter for field:
-     * {@snippet lang=c :
-     * float *traces[32]
-     * }
-     */
-    public static MemorySegment traces(MemorySegment struct, long index0) {
-        return (MemorySegment)traces$ELEM_HANDLE.get(struct, traces$OFFSET, index0);
-    }
-
-    /**
-     * Indexed setter for field:
-     * {@snippet lang=c :
-     * float *traces[32]
-     * }
-     */
-    public static void traces(MemorySegment struct, long index0, MemorySegment fieldValue) {
-        traces$ELEM_HANDLE.set(struct, traces$OFFSET, index0, fieldValue);
     }
 
     private static final AddressLayout tape$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("tape"));

@@ -21,8 +21,7 @@ public class qlif_h extends qlif_h$shared {
 
     static final Arena LIBRARY_ARENA = Arena.ofAuto();
 
-    static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
-            .or(Linker.nativeLinker().defaultLookup());
+    static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup();
 
     private static final int QLIF_ABI_VERSION = (int)3L;
     /**
