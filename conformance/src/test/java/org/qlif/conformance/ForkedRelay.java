@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.conformance;
 
-import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import org.qlif.DType;
@@ -16,19 +15,25 @@ import org.qlif.Tape;
 import org.qlif.Tensor;
 
 /**
- * In a process in which nothing is compiled: calls a kernel on a device until it runs on {@code cpu:simd}, at most some minutes long, and
- * compares each call with {@code cpu:scalar}. Then what must run there at once, and a kernel that is closed before. Prints what came.
+ * In a process in which nothing is compiled: calls a kernel on a device, given as the first argument, until it runs on another one, the
+ * second, at most some minutes long, and compares each call with {@code cpu:scalar}. The third argument is the number of rows. Then what
+ * must run on {@code cpu:simd} at once, and a kernel that is closed before. Prints what came.
  */
 final class ForkedRelay {
-    private static final long[] SHAPE = {20, 2, 257};
+    private static final long STEPS = 20;
+    private static final long NEURONS = 257;
     private static final long PATIENCE_NANOS = 180_000_000_000L;
+
+    private static long rows;
 
     private ForkedRelay() {}
 
     public static void main(String[] arguments) {
         String device = arguments[0];
-        System.out.println("QLIF -> " + devices(QlifConfig.defaults(), device));
-        System.out.println("LIF -> " + devices(LifConfig.defaults(), device));
+        String last = arguments[1];
+        rows = Long.parseLong(arguments[2]);
+        System.out.println("QLIF -> " + devices(QlifConfig.defaults(), device, last));
+        System.out.println("LIF -> " + devices(LifConfig.defaults(), device, last));
         // Of structures that nothing has run yet.
         QlifConfig other = QlifConfig.builder().ahp(QlifConfig.Ahp::off).build();
         System.out.println("modulated -> " + modulated(other, device));
@@ -42,7 +47,7 @@ final class ForkedRelay {
     }
 
     /** Where calls ran, in order; each gave what {@code cpu:scalar} gives. */
-    private static Set<String> devices(NeuronConfig config, String device) {
+    private static Set<String> devices(NeuronConfig config, String device, String last) {
         Forward expected = call(config);
         try (Kernel scalar = Kernel.open(config, "cpu:scalar")) {
             scalar.forward(expected);
@@ -56,7 +61,7 @@ final class ForkedRelay {
                 ran.add(kernel.device().text());
                 requireSame(expected.spikes(DType.U8), call.spikes(DType.U8));
                 requireSame(expected.voltages(), call.voltages());
-            } while (!ran.contains("cpu:simd") && System.nanoTime() - start < PATIENCE_NANOS);
+            } while (!ran.contains(last) && System.nanoTime() - start < PATIENCE_NANOS);
         }
         return ran;
     }
@@ -76,7 +81,7 @@ final class ForkedRelay {
 
     private static String taped(NeuronConfig config, String device) {
         try (Kernel kernel = Kernel.open(config, device);
-                Tape tape = kernel.newTape(Tape.Mode.COMPACT, SHAPE[0], SHAPE[1], SHAPE[2])) {
+                Tape tape = kernel.newTape(Tape.Mode.COMPACT, STEPS, rows, NEURONS)) {
             kernel.forward(call(config).tape(tape));
             return kernel.device().text();
         }
@@ -97,15 +102,16 @@ final class ForkedRelay {
     }
 
     private static Forward call(NeuronConfig config) {
-        float[] input = new float[(int) Arrays.stream(SHAPE).reduce(1, Math::multiplyExact)];
+        long[] shape = {STEPS, rows, NEURONS};
+        float[] input = new float[(int) (STEPS * rows * NEURONS)];
         for (int i = 0; i < input.length; i++) {
             input[i] = i * 7919 % 1000 / 400f;
         }
         return new Forward()
-                .input(Tensor.of(input, SHAPE))
+                .input(Tensor.of(input, shape))
                 .parameters(Parameters.shared(config))
                 .draws(new DrawStream(42, 7))
-                .spikes(Tensor.zeros(DType.U8, SHAPE))
-                .voltages(Tensor.zeros(DType.F32, SHAPE));
+                .spikes(Tensor.zeros(DType.U8, shape))
+                .voltages(Tensor.zeros(DType.F32, shape));
     }
 }
