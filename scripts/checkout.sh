@@ -79,7 +79,8 @@ qlif_build_anew() {
     why=" again, since sources have changed"
   fi
   echo "$program: building$why" >&2
-  rm -f "$target/built"
+  # The archive of ./qlif belongs to the old jars.
+  rm -f "$target/built" "$target"/*.jsa "$target"/*.jsa.*
   if [ -f "$state/build.started" ]; then
     # The last build was killed, and may have left an incomplete file that Maven would not replace.
     rm -rf "$root"/*/target/{classes,lib,maven-archiver,maven-status,generated-sources,*.jar}

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -43,6 +44,46 @@ class QlifScriptTest {
         assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "ran\n", FIRST_BUILD));
         assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "ran\n", ""));
         assertThat(checkout.builds()).isEqualTo(1);
+    }
+
+    /** A Java that notes in a file when it makes an archive of classes, and says when it uses one. */
+    private void archivingJava(String made) throws IOException {
+        checkout.java("""
+                for argument; do
+                  case $argument in
+                    -XX:ArchiveClassesAtExit=*) echo called >>archives; printf %%s '%s' >"${argument#*=}"; echo noise; exit ;;
+                    -XX:SharedArchiveFile=*) echo archived ;;
+                  esac
+                done
+                echo ran
+                """.formatted(made));
+    }
+
+    private long archives() throws IOException {
+        return Files.readAllLines(folder.resolve("stub/archives")).size();
+    }
+
+    @Test
+    void archivesClassesOnceForEachBuild() throws Exception {
+        archivingJava("classes");
+        assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "archived\nran\n", FIRST_BUILD));
+        assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "archived\nran\n", ""));
+        assertThat(archives()).isEqualTo(1);
+        checkout.write("cli/src/main/Some.java", "two");
+        assertThat(checkout.qlif().out()).isEqualTo("archived\nran\n");
+        assertThat(archives()).isEqualTo(2);
+        try (Stream<Path> files = Files.list(checkout.root.resolve("cli/target"))) {
+            assertThat(files.map(file -> file.getFileName().toString()).filter(name -> name.contains("jsa")))
+                    .containsExactly("qlif.jsa");
+        }
+    }
+
+    @Test
+    void runsWhereClassesCantBeArchived() throws Exception {
+        archivingJava("");
+        assertThat(checkout.qlif().out()).isEqualTo("ran\n");
+        assertThat(checkout.qlif().out()).isEqualTo("ran\n");
+        assertThat(archives()).as("tried once").isEqualTo(1);
     }
 
     @Test
