@@ -19,7 +19,8 @@ def golden() -> Path:
 
 
 def random_options(seed: int) -> dict:
-    """Random values for all options of QlifConfig; test_config.py checks that none is missing."""
+    """Random values for all options of QlifConfig; test_config.py checks that none is missing. New options go to the
+    end, so that the others keep their values."""
     chance = random.Random(seed)
 
     def pick(*values):
