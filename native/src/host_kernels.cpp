@@ -522,11 +522,20 @@ struct Block {
   /** Whether the modulation in args is M itself, and is at each step one value for all lanes or a line. */
   bool hasLinesOfModulation() const { return call.modulated && lines.modulation != Spread::EACH; }
 
+  /** The state's line of M; null if the model has none. */
+  const float *modulationInState() const {
+    if constexpr (Model::MODULATED) {
+      return lines.state[Model::MODULATION];
+    } else {
+      return nullptr;
+    }
+  }
+
   /** Returns M of a step for which modulate() was called. */
   const float *modulationOf(int64_t t, int slot) {
     if constexpr (Model::MODULATED) {
       if (!modulationVaries()) {
-        return lines.state[Model::MODULATION];
+        return modulationInState();
       }
       if (!hasLinesOfModulation()) {
         return w.modulation[slot];
@@ -854,13 +863,14 @@ struct Block {
     if (asked.drawsUniforms || asked.drawsNormals) {
       draw(step, asked.drawsUniforms, asked.drawsNormals);
     }
-    const float *modulation = modulate(t, (int)(t % Pace::MODULATED), args.steps - t);
+    // Of several steps, none has a modulation (runFrom).
+    const float *modulation = STEPS > 1 ? modulationInState() : modulate(t, (int)(t % Pace::MODULATED), args.steps - t);
     int64_t stride;
     const float *numbers = uniforms(t, stride);
     float *vPre = asked.taped && call.tape.voltages.data != nullptr ? tapeVoltages(t) : nullptr;
     const Rows<uint8_t> fired = bytes(t);
     advance<STEPS>(asked.traced, inputs<STEPS>(t), modulation, noise(t), numbers, stride, vPre, fired);
-    if (modulationVaries() && (asked.traced || (t + 1) % SEGMENT == 0 || t + 1 == args.steps)) {
+    if (STEPS == 1 && modulationVaries() && (asked.traced || (t + 1) % SEGMENT == 0 || t + 1 == args.steps)) {
       keepModulation(modulation);
     }
     if (vPre != nullptr) {
