@@ -126,7 +126,9 @@ final class Relay implements BackendKernel {
             return starting.description();
         }
         synchronized (this) {
-            return compiled == null ? taken.info().description() : compiled.description();
+            return closed && compiled == null
+                    ? taken.info().description()
+                    : compiled().description();
         }
     }
 
