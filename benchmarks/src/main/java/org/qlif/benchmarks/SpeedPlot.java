@@ -26,8 +26,14 @@ import org.qlif.training.Pictures;
  */
 final class SpeedPlot {
     private static final int WIDTH = 900;
-    private static final int HEIGHT = 400;
+    private static final int HEIGHT = 450;
     private static final int LEGEND_HEIGHT = 90;
+
+    /**
+     * XChart gives the logarithmic axis no ticks if the other axis' are to be farther apart than it is long, which is the height without
+     * title and labels.
+     */
+    private static final int WIDEST_TICKS = 340;
 
     /** The distance between the dots of neighbouring contenders; shapes are 1 apart. */
     private static final double STEP = 0.1;
@@ -95,8 +101,9 @@ final class SpeedPlot {
         styler.setYAxisTickLabelsFormattingFunction(SpeedPlot::tick);
         styler.setXAxisMin(-0.5);
         styler.setXAxisMax(shapes.size() - 0.5);
-        // Wide enough that the distance of ticks is an integer, narrow enough that each shape has one.
-        styler.setXAxisTickMarkSpacingHint(3 * WIDTH / (4 * shapes.size()));
+        // Narrow enough that each shape has a tick. With a hint larger than its height, XChart leaves the logarithmic
+        // axis without ticks.
+        styler.setXAxisTickMarkSpacingHint(Math.min(3 * WIDTH / (4 * shapes.size()), HEIGHT / 2));
         styler.setXAxisTickLabelsFormattingFunction(place -> shape(shapes, place));
         styler.setPlotBorderVisible(false);
         styler.setPlotGridVerticalLinesVisible(false);

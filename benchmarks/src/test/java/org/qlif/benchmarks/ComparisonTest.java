@@ -7,11 +7,19 @@ import static org.assertj.core.api.Assertions.within;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
 import org.qlif.training.Pictures;
@@ -94,6 +102,38 @@ class ComparisonTest {
         assertThat(c.getXData()[0]).isGreaterThan(simd.getXData()[0]).isLessThan(simd.getXData()[1]);
         assertThat(chart.getStyler().getYAxisMin()).isEqualTo(100);
         assertThat(chart.getStyler().isLegendVisible()).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4})
+    void theAxesOfThePlotHaveLabels(int shapes) {
+        System.setProperty("java.awt.headless", "true");
+        List<Score> scores = new ArrayList<>();
+        for (int i = 1; i <= shapes; i++) {
+            scores.add(score("forward", ContenderKind.SIMD, new Shape(i, 1, 64), 2, 1000 * i));
+        }
+        XYChart chart = SpeedPlot.chart(new Comparison(scores), List.of(ContenderKind.SIMD), Pass.FORWARD, 2, true);
+        Set<Double> speeds = labelled(
+                chart.getStyler().getYAxisTickLabelsFormattingFunction(),
+                chart.getStyler()::setYAxisTickLabelsFormattingFunction);
+        Set<Double> places = labelled(
+                chart.getStyler().getXAxisTickLabelsFormattingFunction(),
+                chart.getStyler()::setXAxisTickLabelsFormattingFunction);
+        BitmapEncoder.getBufferedImage(chart);
+        assertThat(speeds).hasSizeGreaterThan(1);
+        for (double shape = 0; shape < shapes; shape++) {
+            assertThat(places).contains(shape);
+        }
+    }
+
+    /** Where an axis has labels, once it is drawn. */
+    private static Set<Double> labelled(Function<Double, String> labels, Consumer<Function<Double, String>> setter) {
+        Set<Double> places = new HashSet<>();
+        setter.accept(place -> {
+            places.add(place);
+            return labels.apply(place);
+        });
+        return places;
     }
 
     @Test
