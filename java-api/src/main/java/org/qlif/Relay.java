@@ -187,7 +187,8 @@ final class Relay implements BackendKernel {
 
     /** The kernel for {@code call}, one of the first. */
     private BackendKernel first(Forward call) {
-        boolean loaded = progress != null && progress.get() == Progress.LOADED;
+        // Another kernel's first calls may have had it loaded, while this one waits for its turn in the background.
+        boolean loaded = WarmUp.isLoaded() || progress != null && progress.get() == Progress.LOADED;
         if (!settled && (loaded || call.steps() * call.elements() > SMALL)) {
             settled = true;
             settle();

@@ -41,6 +41,9 @@ final class WarmUp {
     /** Whether any code in this process has become faster. Until then, there is nothing to look up. */
     private static volatile boolean someDone;
 
+    /** Whether the best device for the first calls of some code has been found and loaded. */
+    private static volatile boolean someLoaded;
+
     private boolean tried;
     private volatile boolean done;
 
@@ -74,6 +77,11 @@ final class WarmUp {
     /** Whether {@code code}, a value of {@link org.qlif.spi.Backend#compiledWhileRunning}, has become faster. */
     static boolean isDone(Object code) {
         return someDone && of(code).done;
+    }
+
+    /** Whether the best device for first calls is loaded, so that finding it again takes little time. */
+    static boolean isLoaded() {
+        return someLoaded;
     }
 
     /** How far the background has come for one kernel. */
@@ -124,6 +132,7 @@ final class WarmUp {
         try (Kernel one = Kernel.open(config, first, alone)) {
             Forward call = call(config);
             one.forward(call);
+            someLoaded = true;
             progress.set(Progress.LOADED);
             try (Kernel other = Kernel.open(config, taken, alone)) {
                 race(one, other, call);

@@ -87,6 +87,24 @@ class QlifScriptTest {
     }
 
     @Test
+    void endsIfInterruptedWhileClassesAreArchived() throws Exception {
+        checkout.java("""
+                for argument; do
+                  case $argument in
+                    -XX:ArchiveClassesAtExit=*) echo part >"${argument#*=}"; exit 130 ;;
+                  esac
+                done
+                echo ran
+                """);
+        Invocation interrupted = checkout.qlif();
+        assertThat(interrupted.exitCode()).isEqualTo(130);
+        assertThat(interrupted.out()).isEmpty();
+        try (Stream<Path> files = Files.list(checkout.root.resolve("cli/target"))) {
+            assertThat(files.map(file -> file.getFileName().toString())).noneMatch(name -> name.contains("jsa"));
+        }
+    }
+
+    @Test
     void contentCountsAndTimesDoNot() throws Exception {
         checkout.qlif();
         Path source = checkout.root.resolve("cli/src/main/Some.java");

@@ -32,8 +32,14 @@ final class ForkedRelay {
         String device = arguments[0];
         String last = arguments[1];
         rows = Long.parseLong(arguments[2]);
+        QlifConfig early =
+                QlifConfig.builder().homeostasis(QlifConfig.Homeostasis::off).build();
+        Kernel opened = Kernel.open(early, device);
         System.out.println("QLIF -> " + devices(QlifConfig.defaults(), device, last));
         System.out.println("LIF -> " + devices(LifConfig.defaults(), device, last));
+        opened.forward(call(early));
+        System.out.println("opened before -> " + opened.device().text());
+        opened.close();
         // Of structures that nothing has run yet.
         QlifConfig other = QlifConfig.builder().ahp(QlifConfig.Ahp::off).build();
         System.out.println("modulated -> " + modulated(other, device));

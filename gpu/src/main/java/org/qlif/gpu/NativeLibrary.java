@@ -59,9 +59,6 @@ final class NativeLibrary {
     /** Held while a copy of the library is on the disk: the end of the process waits for it. */
     private static final Object COPYING = new Object();
 
-    /** Guarded by {@link #COPYING}. */
-    private static boolean ending;
-
     private final @Nullable String obstacle;
 
     private NativeLibrary(@Nullable String obstacle) {
@@ -221,17 +218,14 @@ final class NativeLibrary {
 
     /** Unpacks the library to a folder that only this user can enter, loads it and removes it. */
     private static void loadCopy(InputStream original, String description) throws Unloadable {
-        Thread end = new Thread(NativeLibrary::end, "qlif-end");
+        Thread end = new Thread(NativeLibrary::awaitCopy, "qlif-end");
         try {
             Runtime.getRuntime().addShutdownHook(end);
         } catch (IllegalStateException late) {
-            throw new Unloadable("the process is ending");
+            // The process is ending already, and something that runs at its end needs the library.
         }
         try {
             synchronized (COPYING) {
-                if (ending) {
-                    throw new Unloadable("the process is ending");
-                }
                 loadFromCopy(original, description);
             }
         } finally {
@@ -247,10 +241,10 @@ final class NativeLibrary {
         }
     }
 
-    /** Waits until the copy is removed, and prevents another one. */
-    private static void end() {
+    /** Waits until the copy that is being loaded, if any, is removed. */
+    private static void awaitCopy() {
         synchronized (COPYING) {
-            ending = true;
+            // Only waits.
         }
     }
 
