@@ -663,7 +663,7 @@ QLIF_API qlif_status qlif_kernel_reserve(
 QLIF_API qlif_status qlif_scratch_bytes(
     qlif_kernel *kernel, int64_t steps, int64_t batch, int64_t neurons, int32_t modulation_steps, uint64_t *bytes);
 
-/* Runs all steps forward. */
+/* Runs all steps forward. On the host, the first call with more modulation values than before allocates memory, as does a backward call. */
 QLIF_API qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *args, void *stream);
 
 /* Runs the backward pass of the forward call that the tape records. The first call of a larger shape than before waits for the kernel's calls
