@@ -19,22 +19,8 @@ import picocli.CommandLine.Option;
         description =
                 "Compares our kernels with tensor operations on PyTorch and with C, and writes a table and a plot.")
 final class Compare implements Callable<Integer> {
-    @Option(
-            names = "--model",
-            converter = Converters.Models.class,
-            paramLabel = "NAME",
-            description = "The model: one of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}",
-            defaultValue = "qlif")
-    private Model model;
-
-    @Option(
-            names = "--shapes",
-            converter = Converters.Extents.class,
-            split = ",",
-            paramLabel = "TxBxN",
-            description = "Shapes, separated by commas. Default: ${DEFAULT-VALUE}",
-            defaultValue = "20x128x512,40x128x256,100x32x4096,100x1x128")
-    private List<Shape> shapes;
+    @Mixin
+    private Cases cases;
 
     @Option(
             names = "--contenders",
@@ -48,6 +34,7 @@ final class Compare implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, RunnerException {
+        Model model = cases.model();
         report.prepare(model == Model.QLIF ? "performance" : "performance-" + model);
         List<ContenderKind> able = Able.of(contenders);
         List<Score> scores = new ArrayList<>();
@@ -77,9 +64,9 @@ final class Compare implements Callable<Integer> {
     private List<Score> run(Pass pass, List<ContenderKind> its) throws RunnerException {
         return Score.of(report.run(new OptionsBuilder()
                 .include(Contenders.method(pass))
-                .param(Contenders.MODEL, model.name())
+                .param(Contenders.MODEL, cases.model().name())
                 .param("contender", Contenders.texts(its))
-                .param(NeuronBenchmark.SHAPE, Contenders.texts(shapes))
+                .param(NeuronBenchmark.SHAPE, Contenders.texts(cases.shapes()))
                 .param("threads", report.threads())));
     }
 

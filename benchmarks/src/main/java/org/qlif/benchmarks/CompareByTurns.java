@@ -19,13 +19,11 @@ import picocli.CommandLine.Option;
                     + "million neuron-steps a second: from the median of the calls, and from the fastest tenth."
         })
 final class CompareByTurns implements Callable<Integer> {
-    @Option(
-            names = "--model",
-            converter = Converters.Models.class,
-            paramLabel = "NAME",
-            description = "The model: one of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}",
-            defaultValue = "qlif")
-    private Model model;
+    /** The title of the row of {@link CeilingContender}, which counts the default QLIF's operations. */
+    private static final String CEILING = "Ceiling: multiply-adds for every operation";
+
+    @Mixin
+    private Cases cases;
 
     @Option(
             names = "--pass",
@@ -33,15 +31,6 @@ final class CompareByTurns implements Callable<Integer> {
             description = "What is timed: one of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}",
             defaultValue = "FORWARD")
     private Pass pass;
-
-    @Option(
-            names = "--shapes",
-            converter = Converters.Extents.class,
-            split = ",",
-            paramLabel = "TxBxN",
-            description = "Shapes, separated by commas. Default: ${DEFAULT-VALUE}",
-            defaultValue = "20x128x512,100x32x4096,100x1x128")
-    private List<Shape> shapes;
 
     @Option(
             names = "--contenders",
@@ -54,11 +43,10 @@ final class CompareByTurns implements Callable<Integer> {
     @Mixin
     private Turns turns;
 
-    /** The title of the row of {@link CeilingContender}, which counts the default QLIF's operations. */
-    private static final String CEILING = "Ceiling: multiply-adds for every operation";
-
     @Override
     public Integer call() {
+        Model model = cases.model();
+        List<Shape> shapes = cases.shapes();
         List<ContenderKind> its = Able.of(contenders).stream()
                 .filter(kind -> kind.can(model, pass == Pass.TRAIN_COMPACT ? Pass.TRAIN : pass))
                 .toList();
