@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <new>
 
@@ -467,25 +468,36 @@ class HostKernel final : public DeviceKernel {
       const qlif_broadcast &given;
       int64_t batch;
       int64_t neurons;
+      int64_t steps;
+      int64_t together;  // steps in a part; the last part may have fewer
       float *m;
     };
-    Rows rows{*this, given, given.stride_b == 0 ? 1 : args.batch, given.stride_n == 0 ? 1 : args.neurons, nullptr};
+    Rows rows{*this, given, given.stride_b == 0 ? 1 : args.batch, given.stride_n == 0 ? 1 : args.neurons, args.steps, 1, nullptr};
     const int64_t row = rows.batch * rows.neurons;
+    // A part is worth the look of a member for it, even if a step has one value.
+    rows.together = std::max<int64_t>(1, program_.alone / std::max<int64_t>(1, row));
+    const int64_t parts = (args.steps + rows.together - 1) / rows.together;
     const int64_t values = product("the modulation", args.steps, row);
     modulation_.reserve((uint64_t)product("the modulation", values, sizeof(float)));
     rows.m = modulation_.as<float>();
     FloatEnvironment environment;
-    const Muster muster(crew_, values < program_.alone ? 1 : args.steps);
-    muster.run([](void *context, int, int64_t t) {
+    const Muster muster(crew_, std::max<int64_t>(1, parts));
+    muster.run([](void *context, int, int64_t part) {
       const Rows &rows = *(const Rows *)context;
-      float *m = rows.m + t * rows.batch * rows.neurons;
-      for (int64_t b = 0; b < rows.batch; b++) {
-        for (int64_t n = 0; n < rows.neurons; n++) {
-          m[b * rows.neurons + n] = rows.given.data[t * rows.given.stride_t + b * rows.given.stride_b + n * rows.given.stride_n];
+      const int64_t row = rows.batch * rows.neurons;
+      const int64_t first = part * rows.together;
+      const int64_t end = std::min(rows.steps, first + rows.together);
+      float *m = rows.m + first * row;
+      for (int64_t t = first; t < end; t++) {
+        for (int64_t b = 0; b < rows.batch; b++) {
+          for (int64_t n = 0; n < rows.neurons; n++) {
+            *m++ = rows.given.data[t * rows.given.stride_t + b * rows.given.stride_b + n * rows.given.stride_n];
+          }
         }
       }
-      rows.kernel.program_.modulate(rows.kernel.config_, m, m, rows.batch * rows.neurons);
-    }, &rows, args.steps);
+      m = rows.m + first * row;
+      rows.kernel.program_.modulate(rows.kernel.config_, m, m, (end - first) * row);
+    }, &rows, parts);
     return qlif_broadcast{rows.m, row, rows.batch == 1 ? 0 : rows.neurons, rows.neurons == 1 ? 0 : 1};
   }
 
