@@ -4,6 +4,7 @@ package org.qlif;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -28,6 +29,9 @@ final class WarmUp {
      */
     private static final long PATIENCE_NANOS = 10_000_000_000L;
 
+    /** How long the end of the process waits at most for the work in the background, which takes less. */
+    private static final long END_SECONDS = 5;
+
     /** Guarded by itself. */
     private static final Map<Object, WarmUp> KNOWN = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
@@ -43,6 +47,9 @@ final class WarmUp {
 
     /** Whether the best device for the first calls of some code has been found and loaded. */
     private static volatile boolean someLoaded;
+
+    /** Whether the process is ending and waits for the work in the background. */
+    private static volatile boolean ending;
 
     private boolean tried;
     private volatile boolean done;
@@ -103,22 +110,65 @@ final class WarmUp {
     static AtomicReference<Progress> begin(Object code, NeuronConfig config, Device asked, Devices.Choice taken) {
         AtomicReference<Progress> progress = new AtomicReference<>(Progress.BEGUN);
         // The lookup is in the background, too: linking the hash functions of a code takes longer than a call.
-        Background.THREAD.execute(() -> {
+        Background.THREAD.execute(() -> untilTheEnd(() -> {
             WarmUp warmUp = of(code);
             if (!warmUp.tried) {
                 warmUp.tried = true;
                 warmUp.run(config, asked, taken, progress);
             }
             progress.set(warmUp.done ? Progress.FASTER : Progress.LOADED);
-        });
+        }));
         return progress;
+    }
+
+    /**
+     * Does {@code work}. A JVM that writes an archive of its classes at the end of the process crashes if another thread links classes
+     * meanwhile (JDK 25), so there the end waits for the work, which stops early when {@link #ending} is set. Elsewhere it doesn't wait.
+     */
+    private static void untilTheEnd(Runnable work) {
+        CountDownLatch over = new CountDownLatch(1);
+        Thread end = new Thread(() -> end(over), "qlif-end");
+        try {
+            Runtime.getRuntime().addShutdownHook(end);
+        } catch (IllegalStateException late) {
+            return;
+        }
+        try {
+            // Asking takes some classes, too.
+            if (!HostJvm.archivesClasses()) {
+                remove(end);
+            }
+            if (!ending) {
+                work.run();
+            }
+        } finally {
+            over.countDown();
+            remove(end);
+        }
+    }
+
+    private static void end(CountDownLatch over) {
+        ending = true;
+        try {
+            over.await(END_SECONDS, TimeUnit.SECONDS);
+        } catch (InterruptedException hurry) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void remove(Thread hook) {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException late) {
+            // It runs, or has run.
+        }
     }
 
     private void run(NeuronConfig config, Device asked, Devices.Choice taken, AtomicReference<Progress> progress) {
         KernelOptions alone = KernelOptions.defaults().withThreads(1);
         try {
             Devices.Choice first = Devices.starter(asked, taken, config, alone, false);
-            if (first != null) {
+            if (first != null && !ending) {
                 run(config, first, taken, progress);
             }
         } catch (RuntimeException | LinkageError | OutOfMemoryError failure) {
@@ -134,6 +184,9 @@ final class WarmUp {
             one.forward(call);
             someLoaded = true;
             progress.set(Progress.LOADED);
+            if (ending) {
+                return;
+            }
             try (Kernel other = Kernel.open(config, taken, alone)) {
                 race(one, other, call);
             }
@@ -143,7 +196,7 @@ final class WarmUp {
     private void race(Kernel one, Kernel other, Forward call) {
         long least = Long.MAX_VALUE;
         long start = HostJvm.workNanos();
-        while (HostJvm.workNanos() - start < PATIENCE_NANOS) {
+        while (!ending && HostJvm.workNanos() - start < PATIENCE_NANOS) {
             least = Math.min(least, time(one, call));
             if (time(other, call) < least) {
                 done = true;

@@ -19,6 +19,8 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What docs/packaging.md says: its files are those of this module, and its commands run on what the build has packed. */
 class PackagesTest {
@@ -174,6 +176,20 @@ class PackagesTest {
                             "org.qlif.gpu.NativeBackend");
             assertThat(jar.getEntry("META-INF/LICENSE")).isNotNull();
             assertThat(jar.getEntry("module-info.class")).isNull();
+        }
+    }
+
+    /** The JVM of JDK 25 crashes if another thread links classes while it writes the archive, as the warm-up of vector code would. */
+    @ParameterizedTest
+    @ValueSource(strings = {"-XX:ArchiveClassesAtExit=", "-XX:+AutoCreateSharedArchive -XX:SharedArchiveFile="})
+    void endsWithAnArchiveOfClasses(String option) throws Exception {
+        for (int i = 0; i < 5; i++) {
+            Path archive = folder.resolve("classes" + i + ".jsa");
+            Files.deleteIfExists(archive);
+            Run run = run("java --add-modules jdk.incubator.vector %s%s -jar target/spikes-all.jar"
+                    .formatted(option, archive));
+            assertThat(run.device()).isEqualTo("cpu:simd");
+            assertThat(archive).isNotEmptyFile();
         }
     }
 

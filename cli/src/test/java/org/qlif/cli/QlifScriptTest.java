@@ -86,6 +86,22 @@ class QlifScriptTest {
         assertThat(archives()).as("tried once").isEqualTo(1);
     }
 
+    /** The JVM can crash while it writes, and leave a part. */
+    @Test
+    void runsAfterACrashWhileClassesAreArchived() throws Exception {
+        checkout.java("""
+                for argument; do
+                  case $argument in
+                    -XX:ArchiveClassesAtExit=*) echo part >"${argument#*=}"; exit 134 ;;
+                    -XX:SharedArchiveFile=*) echo archived ;;
+                  esac
+                done
+                echo ran
+                """);
+        assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "ran\n", FIRST_BUILD));
+        assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "ran\n", ""));
+    }
+
     @Test
     void endsIfInterruptedWhileClassesAreArchived() throws Exception {
         checkout.java("""

@@ -72,6 +72,12 @@ public final class HostJvm {
         return value.equals(flag(name).orElse(null));
     }
 
+    /** Whether the JVM is known to write an archive of its classes at the end of the process. */
+    public static boolean archivesClasses() {
+        return is("AutoCreateSharedArchive", "true")
+                || flag("ArchiveClassesAtExit").filter(file -> !file.isEmpty()).isPresent();
+    }
+
     /** The value of the JVM's flag of this name; empty if it doesn't exist or can't be read. */
     public static Optional<String> flag(String name) {
         Optional<String> value = Optional.empty();
