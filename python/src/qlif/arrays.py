@@ -190,8 +190,9 @@ def _on_gpu(name: str, value: Any, device: Device, dtype: Optional[np.dtype], st
         legal = number is not None
     else:
         number = native.TYPE_F32
-        boolean = dtype == np.uint8 and kind == "b"
-        legal = tensor.dtype.bits == 8 * dtype.itemsize and (kind == dtype.kind or boolean)
+        # Booleans have the bits of 0 and 1; indices are never negative.
+        same_bits = (kind, dtype) in (("b", np.uint8), ("i", np.uint64))
+        legal = tensor.dtype.bits == 8 * dtype.itemsize and (kind == dtype.kind or same_bits)
     if tensor.dtype.lanes != 1 or not legal:
         raise ValueError(f"{name}: got {_described(got, shape)}, expected {dtype or 'float32, float16 or bfloat16'}")
     return _whole(name, tensor, capsule, value, device, number)

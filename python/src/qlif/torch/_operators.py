@@ -263,9 +263,6 @@ def _arguments(model, input, parameters, modulation, state, draws, row_index, un
         raise ValueError(f"state: got the shape {tuple(state.shape)}, expected {whole}, or {one} for all rows")
     if _is_shared(state, input):
         state = state[:, 0]
-    rows = (
-        None if row_index is None else row_index.view(torch.uint64) if input.device.type != "cpu" else _lent(row_index)
-    )
     return {
         "input": _lent(input),
         "parameters": {symbol: _lent(each) for symbol, each in zip(table.parameters, parameters)},
@@ -275,7 +272,7 @@ def _arguments(model, input, parameters, modulation, state, draws, row_index, un
         "stream": stream % 2**32,
         "first_step": first_step,
         "element_offset": 0 if row_index is not None else element_offset,
-        "row_index": rows,
+        "row_index": _lent(row_index),
         "uniforms": _lent(uniforms),
         "normals": _lent(normals),
     }
