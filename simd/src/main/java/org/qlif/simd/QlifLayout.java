@@ -6,7 +6,7 @@ import org.qlif.QlifVariable;
 
 /** Offsets of the QLIF model's lines; see {@link ModelLayout}. */
 final class QlifLayout {
-    static final ModelLayout LINES = new ModelLayout(QlifVariable.values(), QlifParameter.values(), 1, 6, 2);
+    static final ModelLayout LINES = new ModelLayout(QlifVariable.values(), QlifParameter.values(), 1, 5, 2);
 
     // The block of state and parameters.
     static final int STRIDE = LINES.stride();
@@ -52,7 +52,6 @@ final class QlifLayout {
     static final int B_V_PRE = LINES.ownAdjoint(2);
     static final int B_BASE = LINES.ownAdjoint(3);
     static final int B_DELTA = LINES.ownAdjoint(4);
-    static final int B_SLOPE = LINES.ownAdjoint(5);
 
     // Plain lines.
 

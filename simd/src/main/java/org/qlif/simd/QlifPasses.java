@@ -42,17 +42,15 @@ interface QlifPasses extends Program {
     @Override
     default Pass[] rise() {
         QlifStructure structure = structure();
-        Pass[] upToTheSlope = Pass.concat(
-                passes("integrate"),
-                structure.dynamicProbability() || structure.movesSlope() ? passes("decide") : NONE);
+        Pass[] first = passes("integrate");
         if (structure.decision() == Decision.THRESHOLD) {
-            return upToTheSlope;
+            return first;
         }
-        return Pass.concat(
-                upToTheSlope,
-                turn(),
-                passes("chance"),
-                structure.refractory() && !structure.dampsWhereItFires() ? passes("damp") : NONE);
+        Pass[] upToTheAngle = Pass.concat(first, turn());
+        if (structure.findsChanceWhereItFires()) {
+            return upToTheAngle;
+        }
+        return Pass.concat(upToTheAngle, passes("chance"), structure.refractory() ? passes("damp") : NONE);
     }
 
     @Override
@@ -80,11 +78,10 @@ interface QlifPasses extends Program {
     default Pass[] backward() {
         QlifStructure structure = structure();
         Pass[] first = passes("settleBackward");
+        Pass[] last = passes("integrateBackward");
         if (structure.decision() == Decision.THRESHOLD) {
-            return Pass.concat(first, passes("decideBackward", "integrateBackward"));
+            return Pass.concat(first, passes("thresholdBackward"), last);
         }
-        Pass[] last =
-                structure.movesSlope() ? passes("decideBackward", "integrateBackward") : passes("integrateBackward");
         Pass[] turnAgain = structure.expected() ? NONE : turn();
         return Pass.concat(first, turnAgain, passes("chanceBackward", "turnBackward"), last);
     }
@@ -96,11 +93,15 @@ interface QlifPasses extends Program {
     @Override
     default Traced traced(Trace trace) {
         return switch ((QlifTrace) trace) {
-            case PROBABILITY ->
-                structure().decision() == Decision.THRESHOLD
-                        ? Traced.by(Block::unpack)
+            case PROBABILITY -> {
+                if (structure().decision() == Decision.THRESHOLD) {
+                    yield Traced.by(Block::unpack);
+                }
+                yield structure().findsChanceWhereItFires()
+                        ? Traced.by(passes("traceProbability"))
                         : Traced.frame(QlifLayout.FRAME_P);
-            case DELTA -> Traced.frame(QlifLayout.FRAME_DELTA);
+            }
+            case DELTA -> Traced.by(passes("traceGap"));
             case THRESHOLD -> Traced.by(passes("traceThreshold"));
             case SLOPE -> Traced.by(passes("traceSlope"));
             case ADAPTATION,

@@ -32,6 +32,9 @@ final class QlifProgram implements QlifPasses {
     /** Whether a replay comes by p, so that the backward step finds in the frame what it would have to compute again. */
     private static final boolean RECORDS_P = RECORDS && C.expected();
 
+    /** Whether the gap is stored; else a forward run only needs the angle that follows from it. */
+    private static final boolean STORES_GAP = RECORDS || C == null || !C.turnsLinearly();
+
     private static final boolean KEEPS_V_PRE = MADE_FOR != null && MADE_FOR.mode() == Mode.REPLAY_VOLTAGES;
 
     private static final SimdSurrogate SURROGATE = C == null ? null : SimdSurrogate.of(C.surrogate());
@@ -106,7 +109,7 @@ final class QlifProgram implements QlifPasses {
         return fromArray(F, m, at).fma(broadcast(F, k.kappa()), broadcast(F, 1f));
     }
 
-    /** From the input to V', Theta and the gap. */
+    /** From the input to V', Theta and the gap; in a forward run also to the slope, or the angle if it is linear. */
     void integrate(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
@@ -134,17 +137,64 @@ final class QlifProgram implements QlifPasses {
                 vPre.intoArray(m, j + QlifLayout.FRAME_V_PRE);
             }
             FloatVector rawBase = rawBase(m, i);
-            vPre.sub(theta(m, i, modulations + v * Lanes.LENGTH, base(rawBase)))
-                    .intoArray(m, j + QlifLayout.FRAME_DELTA);
-            if (C.adaptiveThreshold()) {
-                rawBase.intoArray(m, j + QlifLayout.FRAME_RAW_BASE);
+            FloatVector delta = vPre.sub(theta(m, i, modulations + v * Lanes.LENGTH, base(rawBase)));
+            if (STORES_GAP) {
+                delta.intoArray(m, j + QlifLayout.FRAME_DELTA);
             }
             if (RECORDS) {
+                if (C.adaptiveThreshold()) {
+                    rawBase.intoArray(m, j + QlifLayout.FRAME_RAW_BASE);
+                }
                 if (C.depression()) {
                     fromArray(F, m, i + QlifLayout.S).intoArray(m, j + QlifLayout.FRAME_EFFICIENCY);
                 }
                 drive.intoArray(m, j + QlifLayout.FRAME_DRIVE);
+            } else {
+                decide(m, v, j, modulations + v * Lanes.LENGTH, delta);
             }
+        }
+    }
+
+    /** In a backward run, what {@link #integrate} does besides in a forward run, and exp(-R). Left out where there is none of them. */
+    void decide(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int modulations = tile.modulation;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int j = at + v * Lanes.LENGTH;
+            if (C.damps()) {
+                SimdMath.decay(fromArray(F, m, v * QlifLayout.STRIDE + QlifLayout.REFRACTORY))
+                        .intoArray(m, j + QlifLayout.FRAME_DAMPING);
+            }
+            decide(m, v, j, modulations + v * Lanes.LENGTH, null);
+        }
+    }
+
+    /** D, the slope's quotient, and the angle if it is linear. */
+    private void decide(float[] m, int v, int j, int modulation, FloatVector delta) {
+        int i = v * QlifLayout.STRIDE;
+        if (C.dynamicProbability()) {
+            fromArray(F, m, i + QlifLayout.D)
+                    .fma(
+                            broadcast(F, k.dspDecay()),
+                            fromArray(F, m, i + QlifLayout.Y).mul(k.dspJump()))
+                    .intoArray(m, i + QlifLayout.D);
+        }
+        FloatVector slope = null;
+        if (C.movesSlope()) {
+            FloatVector divisor = divisor(m, i);
+            slope = slope(m, i, modulation, divisor);
+            if (STORES_GAP) {
+                slope.intoArray(m, j + QlifLayout.FRAME_SLOPE);
+            }
+            if (RECORDS && C.dynamicProbability()) {
+                divisor.intoArray(m, j + QlifLayout.FRAME_DIVISOR);
+            }
+        }
+        if (!STORES_GAP) {
+            linearAngle(m, i, C.movesSlope() ? slope : slopeFactor(m, i), delta)
+                    .intoArray(m, QlifLayout.ANGLE + v * Lanes.LENGTH);
         }
     }
 
@@ -178,6 +228,18 @@ final class QlifProgram implements QlifPasses {
                 : theta;
     }
 
+    /** The gap, to line OUT; after {@link #integrate}. */
+    void traceGap(Tile tile) {
+        float[] m = tile.m;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int i = v * QlifLayout.STRIDE;
+            fromArray(F, m, tile.frame + v * Lanes.LENGTH + QlifLayout.FRAME_V_PRE)
+                    .sub(theta(m, i, tile.modulation + v * Lanes.LENGTH, base(rawBase(m, i))))
+                    .intoArray(m, Layout.OUT + v * Lanes.LENGTH);
+        }
+    }
+
     /** theta, to line OUT; after {@link #integrate}. */
     void traceThreshold(Tile tile) {
         float[] m = tile.m;
@@ -189,42 +251,7 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    /** D, and the slope's quotient; in a backward run also exp(-R). Left out where there is none of them. */
-    void decide(Tile tile) {
-        float[] m = tile.m;
-        int at = tile.frame;
-        int modulations = tile.modulation;
-        int vectors = tile.vectors;
-        for (int v = 0; v < vectors; v++) {
-            int i = v * QlifLayout.STRIDE;
-            int j = at + v * Lanes.LENGTH;
-            if (RECORDS && C.damps()) {
-                SimdMath.decay(fromArray(F, m, i + QlifLayout.REFRACTORY)).intoArray(m, j + QlifLayout.FRAME_DAMPING);
-            }
-            if (C.dynamicProbability()) {
-                fromArray(F, m, i + QlifLayout.D)
-                        .fma(
-                                broadcast(F, k.dspDecay()),
-                                fromArray(F, m, i + QlifLayout.Y).mul(k.dspJump()))
-                        .intoArray(m, i + QlifLayout.D);
-            }
-            if (C.movesSlope()) {
-                FloatVector divisor = divisor(m, i);
-                FloatVector slope = slope(m, i, modulations + v * Lanes.LENGTH, divisor);
-                if (!RECORDS && C.turnsLinearly()) {
-                    FloatVector delta = fromArray(F, m, j + QlifLayout.FRAME_DELTA);
-                    linearAngle(m, i, slope, delta).intoArray(m, QlifLayout.ANGLE + v * Lanes.LENGTH);
-                } else {
-                    slope.intoArray(m, j + QlifLayout.FRAME_SLOPE);
-                }
-                if (RECORDS && C.dynamicProbability()) {
-                    divisor.intoArray(m, j + QlifLayout.FRAME_DIVISOR);
-                }
-            }
-        }
-    }
-
-    /** phi, or the SIGMOID's argument, unless it is a linear angle: that is done where it is read. */
+    /** phi, or the SIGMOID's argument, unless it is a linear angle. */
     void turn(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
@@ -263,7 +290,7 @@ final class QlifProgram implements QlifPasses {
 
     /** phi, or the SIGMOID's argument, of vector {@code v}. */
     private FloatVector angle(float[] m, int v, int j) {
-        return C.turnsLinearly() && (RECORDS || !C.movesSlope())
+        return C.turnsLinearly() && RECORDS
                 ? linearAngle(
                         m, v * QlifLayout.STRIDE, slopeOfStep(m, v, j), fromArray(F, m, j + QlifLayout.FRAME_DELTA))
                 : fromArray(F, m, QlifLayout.ANGLE + v * Lanes.LENGTH);
@@ -331,7 +358,7 @@ final class QlifProgram implements QlifPasses {
         return C.clampsProbability() ? SimdMath.clamp(p, k.floor(), k.ceiling()) : p;
     }
 
-    /** The slope as it is traced, to line OUT; after {@link #decide}. */
+    /** The slope as it is traced, to line OUT; after {@link #integrate}. */
     void traceSlope(Tile tile) {
         float[] m = tile.m;
         int vectors = tile.vectors;
@@ -366,7 +393,25 @@ final class QlifProgram implements QlifPasses {
         return fromArray(F, m, j + QlifLayout.FRAME_P).mul(damping);
     }
 
-    /** The spikes' bits; damps p first where nothing else reads it. */
+    /** The damped p as it is traced, to line OUT; after {@link #decideSpikes}. */
+    void traceProbability(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            probability(m, v, at + v * Lanes.LENGTH).intoArray(m, Layout.OUT + v * Lanes.LENGTH);
+        }
+    }
+
+    /** p, damped. */
+    private FloatVector probability(float[] m, int v, int j) {
+        FloatVector p = clampProbability(rawProbability(m, v, j));
+        return C.refractory()
+                ? p.mul(SimdMath.decay(fromArray(F, m, v * QlifLayout.STRIDE + QlifLayout.REFRACTORY)))
+                : p;
+    }
+
+    /** The spikes' bits; computes p first where nothing else reads it. */
     void decideSpikes(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
@@ -376,28 +421,28 @@ final class QlifProgram implements QlifPasses {
         for (int v = 0; v < vectors; v++) {
             int lane = v * Lanes.LENGTH;
             int j = at + lane;
-            if (C.dampsWhereItFires()) {
-                dampedProbability(m, v * QlifLayout.STRIDE, j).intoArray(m, j + QlifLayout.FRAME_P);
-            }
-            VectorMask<Float> fired = fired(m, j, uniforms + lane);
+            VectorMask<Float> fired = fired(m, v, j, uniforms + lane);
             long word = (lane & 63) == 0 ? 0 : bits[lane >>> 6];
             bits[lane >>> 6] = word | fired.toLong() << (lane & 63);
         }
     }
 
-    private VectorMask<Float> fired(float[] m, int j, int lane) {
+    private VectorMask<Float> fired(float[] m, int v, int j, int lane) {
         if (C.decision() == Decision.THRESHOLD) {
             return fromArray(F, m, j + QlifLayout.FRAME_DELTA).compare(GE, 0f);
         }
-        FloatVector p = fromArray(F, m, j + QlifLayout.FRAME_P);
+        if (C.readout() == Readout.MULTI_QUBIT) {
+            return fromArray(F, m, lane).compare(GE, (float) k.minCount());
+        }
+        FloatVector p = probability(m, v, j);
+        if (C.expected()) {
+            p.intoArray(m, j + QlifLayout.FRAME_P);
+        }
         if (C.decision() == Decision.SIGMOID && C.rounds()) {
             return p.compare(GT, 0.5f);
         }
         if (C.readout() == Readout.EXPECTATION) {
             return p.compare(GT, k.expectedAbove());
-        }
-        if (C.readout() == Readout.MULTI_QUBIT) {
-            return fromArray(F, m, lane).compare(GE, (float) k.minCount());
         }
         return fromArray(F, m, lane).compare(LT, p);
     }
@@ -443,7 +488,7 @@ final class QlifProgram implements QlifPasses {
             }
             if (C.adaptiveThreshold()) {
                 FloatVector vTh = fromArray(F, m, i + QlifLayout.V_TH);
-                FloatVector base = base(fromArray(F, m, j + QlifLayout.FRAME_RAW_BASE));
+                FloatVector base = base(RECORDS ? fromArray(F, m, j + QlifLayout.FRAME_RAW_BASE) : rawBase(m, i));
                 SimdMath.clamp(
                                 movedThreshold(m, i, base, thresholdMove(y, base, vTh)),
                                 k.minThreshold(),
@@ -569,10 +614,25 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    /** The adjoint of {@link #turn}. */
+    /** The adjoint of a threshold's decision. */
+    void thresholdBackward(Tile tile) {
+        float[] m = tile.m;
+        int at = tile.frame;
+        int vectors = tile.vectors;
+        for (int v = 0; v < vectors; v++) {
+            int b = v * QlifLayout.ADJOINT_STRIDE;
+            FloatVector delta = fromArray(F, m, at + v * Lanes.LENGTH + QlifLayout.FRAME_DELTA);
+            fromArray(F, m, b + QlifLayout.B_Y)
+                    .mul(SURROGATE.derivative(delta, k.surrogateScale()))
+                    .intoArray(m, b + QlifLayout.B_DELTA);
+        }
+    }
+
+    /** The adjoint of {@link #turn} and {@link #decide}. */
     void turnBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
+        int modulations = tile.modulation;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int b = v * QlifLayout.ADJOINT_STRIDE;
@@ -592,34 +652,7 @@ final class QlifProgram implements QlifPasses {
             } else {
                 bX.mul(sigmoidSlope(slope)).intoArray(m, b + QlifLayout.B_DELTA);
             }
-            FloatVector bSlope = bX.mul(fromArray(F, m, j + QlifLayout.FRAME_DELTA));
-            if (C.movesSlope()) {
-                bSlope.intoArray(m, b + QlifLayout.B_SLOPE);
-            } else if (C.decision() == Decision.QUBIT) {
-                bSlope.add(fromArray(F, m, b + QlifLayout.GRAD_ALPHA)).intoArray(m, b + QlifLayout.GRAD_ALPHA);
-            }
-        }
-    }
-
-    /** The adjoint of {@link #decide}, or of a threshold's decision; a slope that never moves is {@link #turnBackward}'s. */
-    void decideBackward(Tile tile) {
-        float[] m = tile.m;
-        int at = tile.frame;
-        int modulations = tile.modulation;
-        int vectors = tile.vectors;
-        for (int v = 0; v < vectors; v++) {
-            int i = v * QlifLayout.STRIDE;
-            int b = v * QlifLayout.ADJOINT_STRIDE;
-            int j = at + v * Lanes.LENGTH;
-            if (C.decision() == Decision.THRESHOLD) {
-                FloatVector delta = fromArray(F, m, j + QlifLayout.FRAME_DELTA);
-                fromArray(F, m, b + QlifLayout.B_Y)
-                        .mul(SURROGATE.derivative(delta, k.surrogateScale()))
-                        .intoArray(m, b + QlifLayout.B_DELTA);
-                continue;
-            }
-            FloatVector slope = fromArray(F, m, j + QlifLayout.FRAME_SLOPE);
-            FloatVector bNumerator = fromArray(F, m, b + QlifLayout.B_SLOPE);
+            FloatVector bNumerator = bX.mul(fromArray(F, m, j + QlifLayout.FRAME_DELTA));
             if (C.decision() == Decision.SIGMOID && C.dynamicProbability()) {
                 bNumerator = within(bNumerator, slope, k.minAlpha(), k.maxAlpha());
             }
@@ -639,7 +672,9 @@ final class QlifProgram implements QlifPasses {
             }
             if (C.neuromod() == NeuromodMode.PROB_SLOPE) {
                 bNumerator
-                        .fma(slopeFactor(m, i).mul(k.kappa()), fromArray(F, m, b + QlifLayout.ADJ_M))
+                        .fma(
+                                slopeFactor(m, v * QlifLayout.STRIDE).mul(k.kappa()),
+                                fromArray(F, m, b + QlifLayout.ADJ_M))
                         .intoArray(m, b + QlifLayout.ADJ_M);
             }
         }

@@ -95,8 +95,8 @@ record QlifStructure(
         return decision != Decision.THRESHOLD && refractory;
     }
 
-    /** Whether the pass that compares p also damps it, since nothing else reads it before. */
-    boolean dampsWhereItFires() {
-        return damps() && readout != Readout.MULTI_QUBIT;
+    /** Whether the pass that compares p also computes it, since nothing else reads it before. */
+    boolean findsChanceWhereItFires() {
+        return decision != Decision.THRESHOLD && readout != Readout.MULTI_QUBIT;
     }
 }

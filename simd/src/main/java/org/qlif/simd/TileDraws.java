@@ -113,7 +113,10 @@ final class TileDraws {
     void uniforms(long step, int wire, int to) {
         int odd = (int) (step & 1);
         int line = wire == 0 ? odd : (wire - 1) % 2 * 2 + odd;
-        unit((wire == 0 ? philox : blocks[(wire - 1) / 2]).words, line * Lanes.TILE, tile.m, to, tile.lanes);
+        int[] words = (wire == 0 ? philox : blocks[(wire - 1) / 2]).words;
+        for (int i = 0; i < tile.lanes; i += Lanes.LENGTH) {
+            unit(words, line * Lanes.TILE + i).intoArray(tile.m, to + i);
+        }
     }
 
     /** Counts in line COUNT the wires whose uniform at {@code step}, already drawn, is below p. */
@@ -143,18 +146,21 @@ final class TileDraws {
     }
 
     private static void uniforms(Tile tile) {
-        unit(tile.words, 0, tile.m, Layout.UNIFORM, 2 * Lanes.TILE);
+        int[] words = tile.words;
+        float[] to = tile.m;
+        int lanes = tile.lanes;
+        for (int i = 0; i < lanes; i += Lanes.LENGTH) {
+            unit(words, i).intoArray(to, Layout.UNIFORM + i);
+            unit(words, i + Lanes.TILE).intoArray(to, Layout.UNIFORM + Lanes.TILE + i);
+        }
     }
 
-    /** Converts 24 bits of each word to a number in [0, 1). */
-    private static void unit(int[] words, int from, float[] to, int at, int count) {
-        for (int i = 0; i < count; i += Lanes.LENGTH) {
-            ((FloatVector) IntVector.fromArray(Lanes.I, words, from + i)
-                            .lanewise(LSHR, 8)
-                            .convert(I2F, 0))
-                    .mul(Philox.UNIT)
-                    .intoArray(to, at + i);
-        }
+    /** The words from {@code at} on, 24 bits of each, as numbers in [0, 1). */
+    private static FloatVector unit(int[] words, int at) {
+        return ((FloatVector) IntVector.fromArray(Lanes.I, words, at)
+                        .lanewise(LSHR, 8)
+                        .convert(I2F, 0))
+                .mul(Philox.UNIT);
     }
 
     /** Computes the radius of each Box-Muller pair from word 2, into the line of the even step's normals. */
@@ -178,10 +184,7 @@ final class TileDraws {
         float[] to = tile.m;
         int lanes = tile.lanes;
         for (int i = 0; i < lanes; i += Lanes.LENGTH) {
-            FloatVector turn = ((FloatVector) IntVector.fromArray(Lanes.I, words, i + 3 * Lanes.TILE)
-                            .lanewise(LSHR, 8)
-                            .convert(I2F, 0))
-                    .mul(Philox.UNIT);
+            FloatVector turn = unit(words, i + 3 * Lanes.TILE);
             IntVector sign = SimdMath.turnSign(turn);
             FloatVector reduced = SimdMath.turnReduced(turn, sign);
             FloatVector cos = SimdMath.cosOfTurn(reduced);
