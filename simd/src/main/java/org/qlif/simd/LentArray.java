@@ -37,6 +37,24 @@ final class LentArray {
         return array;
     }
 
+    /** Copies floats from the tensor's element {@code index} on to a line. */
+    void fetch(long index, float[] to, int at, int lanes) {
+        if (array instanceof float[] floats) {
+            System.arraycopy(floats, index(index), to, at, lanes);
+        } else {
+            SimdKernel.fetch(segment, index, to, at, lanes);
+        }
+    }
+
+    /** Copies a line to the tensor, from element {@code index} on. */
+    void store(float[] from, int at, long index, int lanes) {
+        if (array instanceof float[] floats) {
+            System.arraycopy(from, at, floats, index(index), lanes);
+        } else {
+            SimdKernel.store(from, at, segment, index, lanes);
+        }
+    }
+
     /** The index in the array of the tensor's element {@code index}. */
     int index(long index) {
         return first + (int) index;

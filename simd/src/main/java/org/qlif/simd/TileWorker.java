@@ -55,6 +55,8 @@ final class TileWorker {
     private final LentArray modulationArray = new LentArray();
     private final LentArray inputArray = new LentArray();
     private final LentArray spikeArray = new LentArray();
+    private final LentArray gradYArray = new LentArray();
+    private final LentArray gradInputArray = new LentArray();
     private final byte[] bytes = new byte[Lanes.TILE];
     private final Common run;
     private final Pass[] rise;
@@ -241,6 +243,8 @@ final class TileWorker {
         this.scratch = scratch;
         modulationGradient = modulation != null && call.gradModulation() != null;
         gradYStride = call.gradSpikeValuesStride();
+        gradYArray.of(call.gradSpikeValues(), float[].class, Float.BYTES);
+        gradInputArray.of(call.gradInput(), float[].class, Float.BYTES);
         drawsUniforms = false;
         drawsNormals &= !tape.keepsVoltages();
         if (tape.keepsVoltages()) {
@@ -383,7 +387,7 @@ final class TileWorker {
     private void stageInputs(long t, long end) {
         for (long i = t; i < end; i++) {
             int row = Layout.ROWS + (int) (i - t) * Lanes.TILE;
-            fetch(call.current().segment(), i * elements + e, tile.m, row, lanes);
+            inputArray.fetch(i * elements + e, tile.m, row, lanes);
         }
     }
 
@@ -787,7 +791,7 @@ final class TileWorker {
             if (makes) {
                 System.arraycopy(tile.m, current.index(first + i), tile.m, frame + Layout.FRAME_INPUT, lanes);
             } else {
-                fetch(call.current().segment(), index, tile.m, frame + Layout.FRAME_INPUT, lanes);
+                inputArray.fetch(index, tile.m, frame + Layout.FRAME_INPUT, lanes);
             }
             if (tape.keepsVoltages()) {
                 fetch(tape.voltages(), tape.voltageIndex(first + i, e), tile.m, frame + Layout.FRAME_V_PRE, lanes);
@@ -800,11 +804,11 @@ final class TileWorker {
         int slot = (int) (t % Layout.STAGED);
         tile.gradY = Layout.ROWS + slot * Lanes.TILE;
         if (slot == Layout.STAGED - 1 || t == steps - 1) {
-            Tensor gradients = backwardCall.gradSpikeValues();
+            boolean given = backwardCall.gradSpikeValues() != null;
             for (int i = slot; i >= 0; i--) {
                 int row = Layout.ROWS + i * Lanes.TILE;
-                if (gradients != null) {
-                    fetch(gradients.segment(), (t - slot + i) * gradYStride + e, tile.m, row, lanes);
+                if (given) {
+                    gradYArray.fetch((t - slot + i) * gradYStride + e, tile.m, row, lanes);
                 } else {
                     Arrays.fill(tile.m, row, row + Lanes.TILE, 0f);
                 }
@@ -832,7 +836,7 @@ final class TileWorker {
         stageGradients(t);
         Pass.all(replay.backward, tile);
         if (backwardCall.gradInput() != null) {
-            store(tile.m, Layout.OUT, backwardCall.gradInput().segment(), index, lanes);
+            gradInputArray.store(tile.m, Layout.OUT, index, lanes);
         }
         if (modulationGradient) {
             Pass.all(replay.modulateBackward, tile);
