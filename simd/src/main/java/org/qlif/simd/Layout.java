@@ -68,7 +68,7 @@ final class Layout {
 
     // The start of every model's frame; offsets are relative to the frame.
 
-    /** Line of a frame: the input, in a backward run. */
+    /** Line of a frame: the input, in a backward run that does not read it in place. */
     static final int FRAME_INPUT = 0 * Lanes.TILE;
 
     /** Line of a frame: the potential before the reset. */

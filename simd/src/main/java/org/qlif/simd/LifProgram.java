@@ -49,8 +49,8 @@ final class LifProgram implements LifPasses {
     // ---------------------------------------------------------------- forward
 
     /** i' = i + I. */
-    private static FloatVector current(float[] m, int i, int input) {
-        return fromArray(F, m, i + LifLayout.I).add(fromArray(F, m, input));
+    private static FloatVector current(float[] m, int i, FloatVector input) {
+        return fromArray(F, m, i + LifLayout.I).add(input);
     }
 
     /** (V_leak - V) + i'. */
@@ -81,13 +81,14 @@ final class LifProgram implements LifPasses {
     void step(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
-        int inputs = tile.input;
+        float[] inputs = tile.inputs;
+        int input = tile.input;
         long[] bits = tile.bits;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * LifLayout.STRIDE;
             int lane = v * Lanes.LENGTH;
-            FloatVector current = current(m, i, inputs + lane);
+            FloatVector current = current(m, i, fromArray(F, inputs, input + lane));
             FloatVector potential = fromArray(F, m, i + LifLayout.V);
             FloatVector vPre = drive(potential, current).fma(fromArray(F, m, i + LifLayout.MEM_RATE), potential);
             vPre.intoArray(m, at + lane + LifLayout.FRAME_V_PRE);
@@ -105,7 +106,7 @@ final class LifProgram implements LifPasses {
     void steps(Tile tile) {
         float[] m = tile.m;
         float[] inputs = tile.inputs;
-        int firstInput = tile.firstInput;
+        int firstInput = tile.input;
         int inputStride = tile.inputStride;
         int steps = tile.steps;
         long[] bits = tile.bits;
@@ -162,14 +163,17 @@ final class LifProgram implements LifPasses {
     /** Repeats a step from its spikes' bits, and stores in the frame what its adjoint reads. */
     void stepAgain(Tile tile) {
         float[] m = tile.m;
+        float[] inputs = tile.inputs;
+        int input = tile.input;
         int at = tile.frame;
         long[] bits = tile.bits;
         int word = tile.word;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * LifLayout.STRIDE;
-            int j = at + v * Lanes.LENGTH;
-            FloatVector current = current(m, i, j + LifLayout.FRAME_INPUT);
+            int lane = v * Lanes.LENGTH;
+            int j = at + lane;
+            FloatVector current = current(m, i, fromArray(F, inputs, input + lane));
             FloatVector potential = fromArray(F, m, i + LifLayout.V);
             FloatVector drive = drive(potential, current);
             FloatVector vPre = drive.fma(fromArray(F, m, i + LifLayout.MEM_RATE), potential);
@@ -180,11 +184,14 @@ final class LifProgram implements LifPasses {
         }
     }
 
-    /** The adjoint of {@link #step}; the input's gradient goes to line OUT. */
+    /** The adjoint of {@link #step}. */
     void stepBackward(Tile tile) {
         float[] m = tile.m;
+        float[] gradYs = tile.gradYs;
+        float[] gradInputs = tile.gradInputs;
         int at = tile.frame;
         int gradY = tile.gradY;
+        int gradInput = tile.gradInput;
         long[] bits = tile.bits;
         int word = tile.word;
         int vectors = tile.vectors;
@@ -195,7 +202,7 @@ final class LifProgram implements LifPasses {
             int j = at + lane;
             FloatVector vPre = fromArray(F, m, j + LifLayout.FRAME_V_PRE);
             FloatVector bV = fromArray(F, m, b + LifLayout.ADJ_V).add(fromArray(F, m, Layout.GRAD_V_OUT + lane));
-            FloatVector bY = bV.fma(broadcast(F, k.vReset()).sub(vPre), fromArray(F, m, gradY + lane));
+            FloatVector bY = bV.fma(broadcast(F, k.vReset()).sub(vPre), fromArray(F, gradYs, gradY + lane));
             FloatVector bDelta = bY.mul(SURROGATE.derivative(delta(m, i, vPre), k.surrogateScale()));
             FloatVector bVPre = bV.blend(0f, Block.fired(bits, word, v)).add(bDelta);
             fromArray(F, m, b + LifLayout.GRAD_V_TH).sub(bDelta).intoArray(m, b + LifLayout.GRAD_V_TH);
@@ -211,7 +218,7 @@ final class LifProgram implements LifPasses {
                     .add(bDrive);
             bVPre.sub(bDrive).intoArray(m, b + LifLayout.ADJ_V);
             bI.intoArray(m, b + LifLayout.ADJ_I);
-            bI.intoArray(m, Layout.OUT + lane);
+            bI.intoArray(gradInputs, gradInput + lane);
         }
     }
 }

@@ -59,7 +59,7 @@ interface Program {
     /** Repeats a step whose spikes are in the tile's bits. */
     Pass[] replay();
 
-    /** A backward step: writes the input's gradient to line OUT. */
+    /** A backward step. */
     Pass[] backward();
 
     /** Where a traced quantity is found between the passes of {@link #fire} and of {@link #settle}. */

@@ -113,14 +113,15 @@ final class QlifProgram implements QlifPasses {
     void integrate(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
-        int inputs = tile.input;
+        float[] inputs = tile.inputs;
+        int in = tile.input;
         int normals = tile.normals;
         int modulations = tile.modulation;
         int vectors = tile.vectors;
         for (int v = 0; v < vectors; v++) {
             int i = v * QlifLayout.STRIDE;
             int j = at + v * Lanes.LENGTH;
-            FloatVector input = fromArray(F, m, inputs + v * Lanes.LENGTH);
+            FloatVector input = fromArray(F, inputs, in + v * Lanes.LENGTH);
             if (C.neuromod() == NeuromodMode.GAIN) {
                 input = modulation(m, modulations + v * Lanes.LENGTH).mul(input);
             }
@@ -522,6 +523,7 @@ final class QlifProgram implements QlifPasses {
     /** The adjoint of {@link #settle(Tile)}. */
     void settleBackward(Tile tile) {
         float[] m = tile.m;
+        float[] gradYs = tile.gradYs;
         int at = tile.frame;
         int gradY = tile.gradY;
         long[] bits = tile.bits;
@@ -533,7 +535,7 @@ final class QlifProgram implements QlifPasses {
             int j = at + v * Lanes.LENGTH;
             FloatVector bV =
                     fromArray(F, m, b + QlifLayout.ADJ_V).add(fromArray(F, m, Layout.GRAD_V_OUT + v * Lanes.LENGTH));
-            FloatVector bY = fromArray(F, m, b + QlifLayout.ADJ_Y).add(fromArray(F, m, gradY + v * Lanes.LENGTH));
+            FloatVector bY = fromArray(F, m, b + QlifLayout.ADJ_Y).add(fromArray(F, gradYs, gradY + v * Lanes.LENGTH));
             FloatVector y = C.expected() ? fromArray(F, m, j + QlifLayout.FRAME_P) : Block.spike(bits, word, v);
             if (C.adaptiveThreshold()) {
                 FloatVector vTh = fromArray(F, m, i + QlifLayout.V_TH);
@@ -680,9 +682,13 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    /** The adjoint of {@link #integrate}; the input's gradient goes to line OUT. */
+    /** The adjoint of {@link #integrate}. */
     void integrateBackward(Tile tile) {
         float[] m = tile.m;
+        float[] inputs = tile.inputs;
+        float[] gradInputs = tile.gradInputs;
+        int in = tile.input;
+        int out = tile.gradInput;
         int at = tile.frame;
         int modulations = tile.modulation;
         int vectors = tile.vectors;
@@ -707,7 +713,7 @@ final class QlifProgram implements QlifPasses {
                     .intoArray(m, b + QlifLayout.GRAD_LEAK);
             FloatVector bIEff = fromArray(F, m, i + QlifLayout.LEAK).mul(bVPre);
             bVPre.sub(bIEff).intoArray(m, b + QlifLayout.ADJ_V);
-            FloatVector input = fromArray(F, m, j + QlifLayout.FRAME_INPUT);
+            FloatVector input = fromArray(F, inputs, in + v * Lanes.LENGTH);
             FloatVector bInput = C.depression() ? bIEff.mul(fromArray(F, m, j + QlifLayout.FRAME_EFFICIENCY)) : bIEff;
             FloatVector gained = input;
             if (C.neuromod() == NeuromodMode.GAIN) {
@@ -716,7 +722,7 @@ final class QlifProgram implements QlifPasses {
                 gained = gain.mul(input);
                 bInput = gain.mul(bInput);
             }
-            bInput.intoArray(m, Layout.OUT + v * Lanes.LENGTH);
+            bInput.intoArray(gradInputs, out + v * Lanes.LENGTH);
             if (C.depression()) {
                 bIEff.fma(gained, fromArray(F, m, b + QlifLayout.ADJ_S)).intoArray(m, b + QlifLayout.ADJ_S);
             }

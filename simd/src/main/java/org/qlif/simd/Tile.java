@@ -17,10 +17,10 @@ final class Tile {
     /** The number of steps for a pass that does several. */
     int steps;
 
-    /** Where their inputs are: the array, the index of the first step's, and the floats from one step's to the next's. */
+    /** Where the step's input is, or the inputs of several steps: the array, the first one's index, the floats from one to the next. */
     float[] inputs;
 
-    int firstInput;
+    int input;
     int inputStride;
 
     /** The words drawn for the pair of steps. */
@@ -28,9 +28,6 @@ final class Tile {
 
     /** Offset of the step's frame. */
     int frame;
-
-    /** Offset of the step's input. */
-    int input;
 
     /** Offset of the step's M. */
     int modulation;
@@ -41,8 +38,15 @@ final class Tile {
     int firstExternal;
     int externalStride;
 
-    /** Offset of the upstream gradient of the step's y. */
+    /** Where the upstream gradient of the step's y is. */
+    float[] gradYs;
+
     int gradY;
+
+    /** Where the gradient of the step's input goes. */
+    float[] gradInputs;
+
+    int gradInput;
 
     /** Offset of the step's normals. */
     int normals;

@@ -30,6 +30,12 @@ import org.qlif.spi.host.HostTape;
  * own; not thread-safe.
  */
 final class TileWorker {
+    /**
+     * Neuron-steps up to which a call's arrays stay in the caches, so that passes read and write them in place. Beyond that, the
+     * rows of several steps are copied together, so that their cache misses overlap.
+     */
+    private static final long IN_PLACE = 1 << 18;
+
     private final SimdModel model;
     private final ModelLayout layout;
     private final int stride;
@@ -90,6 +96,15 @@ final class TileWorker {
     private long neurons;
     private long firstStep;
     private long gradYStride;
+
+    /** Whether the call is small enough to read and write the caller's arrays in place. */
+    private boolean small;
+
+    /** Whether passes read the current tile's inputs in place. */
+    private boolean inputsInPlace;
+
+    private boolean gradYsInPlace;
+    private boolean gradInputsInPlace;
     private Broadcast modulation;
     /** Index of the tile's first element in the modulation, at step 0. */
     private long modulationOffset;
@@ -217,6 +232,7 @@ final class TileWorker {
         steps = call.steps();
         elements = call.elements();
         neurons = call.neurons();
+        small = steps * elements <= IN_PLACE;
         firstStep = call.firstStep();
         modulation = Broadcast.of(call.modulation(), modulation);
         modulationVaries = modulation != null && modulation.strideT() != 0;
@@ -289,7 +305,7 @@ final class TileWorker {
             if (together) {
                 steps(t, end);
             } else {
-                if (!makes) {
+                if (!makes && !inputsInPlace) {
                     stageInputs(t, end);
                 }
                 if (modulationVaries) {
@@ -297,7 +313,7 @@ final class TileWorker {
                     modulate(run, t, end);
                 }
                 for (long i = t; i < end; i++) {
-                    tile.input = makes ? current.index(i) : Layout.ROWS + (int) (i - t) * Lanes.TILE;
+                    findInput(i, makes ? current.index(i) : Layout.ROWS + (int) (i - t) * Lanes.TILE);
                     step(i);
                 }
             }
@@ -345,6 +361,7 @@ final class TileWorker {
         lanes = (int) Math.min(width, elements - e);
         tile.lanes = lanes;
         tile.vectors = (lanes + Lanes.LENGTH - 1) / Lanes.LENGTH;
+        inputsInPlace = !makes && inPlace(inputArray);
         for (NeuronParameter parameter : parameters) {
             parameter(parameter);
             Pass.all(program.derive[parameter.ordinal()], tile);
@@ -383,6 +400,22 @@ final class TileWorker {
         }
     }
 
+    /** Whether passes reach the current tile's rows of {@code array} in place. */
+    private boolean inPlace(LentArray array) {
+        return small && array.isThere() && (lanes & 63) == 0;
+    }
+
+    /** Tells the passes where the input of step {@code t} is: in the caller's array, or in the scratch at {@code staged}. */
+    private void findInput(long t, int staged) {
+        if (inputsInPlace) {
+            tile.inputs = (float[]) inputArray.array();
+            tile.input = inputArray.index(t * elements + e);
+        } else {
+            tile.inputs = tile.m;
+            tile.input = staged;
+        }
+    }
+
     /** Loads the inputs of steps {@code t} to {@code end} of a forward run. */
     private void stageInputs(long t, long end) {
         for (long i = t; i < end; i++) {
@@ -395,16 +428,16 @@ final class TileWorker {
     private void findInputs(long t, long end) {
         if (makes) {
             tile.inputs = tile.m;
-            tile.firstInput = current.index(t);
+            tile.input = current.index(t);
             tile.inputStride = current.stride();
         } else if (inputArray.isThere() && (lanes & 63) == 0) {
             tile.inputs = (float[]) inputArray.array();
-            tile.firstInput = inputArray.index(t * elements + e);
+            tile.input = inputArray.index(t * elements + e);
             tile.inputStride = (int) elements;
         } else {
             stageInputs(t, end);
             tile.inputs = tile.m;
-            tile.firstInput = Layout.ROWS;
+            tile.input = Layout.ROWS;
             tile.inputStride = Lanes.TILE;
         }
     }
@@ -730,6 +763,8 @@ final class TileWorker {
 
     void backward(long tileIndex) {
         start(tileIndex, replay.common);
+        gradYsInPlace = inPlace(gradYArray);
+        gradInputsInPlace = inPlace(gradInputArray);
         loadAdjoints();
         for (NeuronParameter parameter : parameters) {
             Block.fill(tile, adjointStride, layout.sum(parameter), 0f);
@@ -790,7 +825,7 @@ final class TileWorker {
             long index = (first + i) * elements + e;
             if (makes) {
                 System.arraycopy(tile.m, current.index(first + i), tile.m, frame + Layout.FRAME_INPUT, lanes);
-            } else {
+            } else if (!inputsInPlace) {
                 inputArray.fetch(index, tile.m, frame + Layout.FRAME_INPUT, lanes);
             }
             if (tape.keepsVoltages()) {
@@ -799,8 +834,14 @@ final class TileWorker {
         }
     }
 
-    /** Makes sure that the upstream gradient of y at step {@code t} is in the scratch; called for steps in descending order. */
-    private void stageGradients(long t) {
+    /** Tells the passes where the upstream gradient of y at step {@code t} is; called for steps in descending order. */
+    private void findGradients(long t) {
+        if (gradYsInPlace) {
+            tile.gradYs = (float[]) gradYArray.array();
+            tile.gradY = gradYArray.index(t * gradYStride + e);
+            return;
+        }
+        tile.gradYs = tile.m;
         int slot = (int) (t % Layout.STAGED);
         tile.gradY = Layout.ROWS + slot * Lanes.TILE;
         if (slot == Layout.STAGED - 1 || t == steps - 1) {
@@ -819,7 +860,7 @@ final class TileWorker {
     /** Repeats step {@code t} from the tape, into the tile's frame. */
     private void replay(long t) {
         prepare(t);
-        tile.input = tile.frame + Layout.FRAME_INPUT;
+        findInput(t, tile.frame + Layout.FRAME_INPUT);
         loadBits(tape.bits(), tape.wordIndex(t, e));
         Pass.all(replay.step, tile);
     }
@@ -833,9 +874,17 @@ final class TileWorker {
         if (backwardCall.gradVoltages() != null) {
             fetch(backwardCall.gradVoltages().segment(), index, tile.m, Layout.GRAD_V_OUT, lanes);
         }
-        stageGradients(t);
+        findInput(t, tile.frame + Layout.FRAME_INPUT);
+        findGradients(t);
+        if (gradInputsInPlace) {
+            tile.gradInputs = (float[]) gradInputArray.array();
+            tile.gradInput = gradInputArray.index(index);
+        } else {
+            tile.gradInputs = tile.m;
+            tile.gradInput = Layout.OUT;
+        }
         Pass.all(replay.backward, tile);
-        if (backwardCall.gradInput() != null) {
+        if (backwardCall.gradInput() != null && !gradInputsInPlace) {
             gradInputArray.store(tile.m, Layout.OUT, index, lanes);
         }
         if (modulationGradient) {
