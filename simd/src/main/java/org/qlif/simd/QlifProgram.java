@@ -460,6 +460,19 @@ final class QlifProgram implements QlifPasses {
             int j = at + v * Lanes.LENGTH;
             FloatVector spike = Block.spike(bits, word, v);
             FloatVector y = C.expected() ? fromArray(F, m, j + QlifLayout.FRAME_P) : spike;
+            if (C.adaptiveThreshold()) {
+                FloatVector vTh = fromArray(F, m, i + QlifLayout.V_TH);
+                FloatVector base = base(
+                        RECORDS
+                                ? fromArray(F, m, j + QlifLayout.FRAME_RAW_BASE)
+                                : vTh.add(fromArray(F, m, i + QlifLayout.O)));
+                SimdMath.clamp(
+                                movedThreshold(m, i, base, thresholdMove(y, base, vTh)),
+                                k.minThreshold(),
+                                k.maxThreshold())
+                        .sub(vTh)
+                        .intoArray(m, i + QlifLayout.O);
+            }
             y.intoArray(m, i + QlifLayout.Y);
             FloatVector vPre = fromArray(F, m, j + QlifLayout.FRAME_V_PRE);
             y.mul(k.resetFraction())
@@ -486,16 +499,6 @@ final class QlifProgram implements QlifPasses {
                                 y.fma(broadcast(F, -k.depressionRate()), broadcast(F, 1f)),
                                 s.fma(broadcast(F, -k.recoveryRate()), broadcast(F, k.recoveryRate())))
                         .intoArray(m, i + QlifLayout.S);
-            }
-            if (C.adaptiveThreshold()) {
-                FloatVector vTh = fromArray(F, m, i + QlifLayout.V_TH);
-                FloatVector base = base(RECORDS ? fromArray(F, m, j + QlifLayout.FRAME_RAW_BASE) : rawBase(m, i));
-                SimdMath.clamp(
-                                movedThreshold(m, i, base, thresholdMove(y, base, vTh)),
-                                k.minThreshold(),
-                                k.maxThreshold())
-                        .sub(vTh)
-                        .intoArray(m, i + QlifLayout.O);
             }
             if (C.homeostasis()) {
                 FloatVector rate = fromArray(F, m, i + QlifLayout.RATE);
@@ -640,6 +643,9 @@ final class QlifProgram implements QlifPasses {
             int b = v * QlifLayout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
             FloatVector slope = slopeOfStep(m, v, j);
+            boolean modulated = C.neuromod() == NeuromodMode.PROB_SLOPE;
+            FloatVector gain = modulated ? modulation(m, modulations + v * Lanes.LENGTH) : null;
+            FloatVector factor = modulated ? slopeFactor(m, v * QlifLayout.STRIDE) : null;
             FloatVector bX = fromArray(F, m, b + QlifLayout.B_Y);
             if (C.decision() == Decision.QUBIT) {
                 FloatVector phase =
@@ -667,16 +673,12 @@ final class QlifProgram implements QlifPasses {
             }
             if (C.decision() == Decision.QUBIT) {
                 FloatVector gradAlpha = fromArray(F, m, b + QlifLayout.GRAD_ALPHA);
-                gradAlpha = C.neuromod() == NeuromodMode.PROB_SLOPE
-                        ? bNumerator.fma(modulation(m, modulations + v * Lanes.LENGTH), gradAlpha)
-                        : bNumerator.add(gradAlpha);
+                gradAlpha = modulated ? bNumerator.fma(gain, gradAlpha) : bNumerator.add(gradAlpha);
                 gradAlpha.intoArray(m, b + QlifLayout.GRAD_ALPHA);
             }
-            if (C.neuromod() == NeuromodMode.PROB_SLOPE) {
+            if (modulated) {
                 bNumerator
-                        .fma(
-                                slopeFactor(m, v * QlifLayout.STRIDE).mul(k.kappa()),
-                                fromArray(F, m, b + QlifLayout.ADJ_M))
+                        .fma(factor.mul(k.kappa()), fromArray(F, m, b + QlifLayout.ADJ_M))
                         .intoArray(m, b + QlifLayout.ADJ_M);
             }
         }
