@@ -83,7 +83,7 @@ interface QlifPasses extends Program {
             return Pass.concat(first, passes("thresholdBackward"), last);
         }
         Pass[] turnAgain = structure.expected() ? NONE : turn();
-        return Pass.concat(first, turnAgain, passes("chanceBackward", "turnBackward"), last);
+        return Pass.concat(first, turnAgain, passes("chanceBackward"), last);
     }
 
     private Pass[] turn() {

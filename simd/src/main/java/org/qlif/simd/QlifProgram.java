@@ -586,37 +586,11 @@ final class QlifProgram implements QlifPasses {
 
     /** {@code value} where {@code x} is within the bounds, else 0. */
     private static FloatVector within(FloatVector value, FloatVector x, float low, float high) {
-        return broadcast(F, 0f).blend(value, x.compare(GE, low).and(x.compare(LE, high)));
+        return broadcast(F, 0f).blend(value, within(x, low, high));
     }
 
-    /** The adjoint of {@link #chance} and {@link #damp}. */
-    void chanceBackward(Tile tile) {
-        float[] m = tile.m;
-        int at = tile.frame;
-        int vectors = tile.vectors;
-        for (int v = 0; v < vectors; v++) {
-            int b = v * QlifLayout.ADJOINT_STRIDE;
-            int j = at + v * Lanes.LENGTH;
-            FloatVector rawP = RECORDS_P ? fromArray(F, m, j + QlifLayout.FRAME_RAW_P) : rawProbability(m, v, j);
-            FloatVector bP = fromArray(F, m, b + QlifLayout.B_Y);
-            if (C.refractory()) {
-                FloatVector damping = fromArray(F, m, j + QlifLayout.FRAME_DAMPING);
-                FloatVector p = RECORDS_P
-                        ? fromArray(F, m, j + QlifLayout.FRAME_P)
-                        : clampProbability(rawP).mul(damping);
-                bP.neg()
-                        .fma(p, fromArray(F, m, b + QlifLayout.ADJ_REFRACTORY))
-                        .intoArray(m, b + QlifLayout.ADJ_REFRACTORY);
-                bP = bP.mul(damping);
-            }
-            if (C.clampsProbability()) {
-                bP = within(bP, rawP, k.floor(), k.ceiling());
-            }
-            if (C.decision() == Decision.SIGMOID) {
-                bP = bP.mul(rawP.mul(broadcast(F, 1f).sub(rawP)));
-            }
-            bP.intoArray(m, b + QlifLayout.B_Y);
-        }
+    private static VectorMask<Float> within(FloatVector x, float low, float high) {
+        return x.compare(GE, low).and(x.compare(LE, high));
     }
 
     /** The adjoint of a threshold's decision. */
@@ -633,8 +607,8 @@ final class QlifProgram implements QlifPasses {
         }
     }
 
-    /** The adjoint of {@link #turn} and {@link #decide}. */
-    void turnBackward(Tile tile) {
+    /** The adjoint of {@link #decide}, {@link #turn}, {@link #chance} and {@link #damp}. */
+    void chanceBackward(Tile tile) {
         float[] m = tile.m;
         int at = tile.frame;
         int modulations = tile.modulation;
@@ -642,15 +616,35 @@ final class QlifProgram implements QlifPasses {
         for (int v = 0; v < vectors; v++) {
             int b = v * QlifLayout.ADJOINT_STRIDE;
             int j = at + v * Lanes.LENGTH;
-            FloatVector slope = slopeOfStep(m, v, j);
+            boolean qubit = C.decision() == Decision.QUBIT;
             boolean modulated = C.neuromod() == NeuromodMode.PROB_SLOPE;
+            FloatVector slope = slopeOfStep(m, v, j);
             FloatVector gain = modulated ? modulation(m, modulations + v * Lanes.LENGTH) : null;
             FloatVector factor = modulated ? slopeFactor(m, v * QlifLayout.STRIDE) : null;
-            FloatVector bX = fromArray(F, m, b + QlifLayout.B_Y);
-            if (C.decision() == Decision.QUBIT) {
-                FloatVector phase =
-                        RECORDS_P ? fromArray(F, m, j + QlifLayout.FRAME_PHASE) : SimdMath.reducePhase(angle(m, v, j));
-                bX = bX.mul(SimdMath.halfSinOfPhase(phase));
+            FloatVector phase = qubit ? phase(m, v, j) : null;
+            FloatVector rawP = RECORDS_P
+                    ? fromArray(F, m, j + QlifLayout.FRAME_RAW_P)
+                    : qubit ? SimdMath.versinOfPhase(phase) : SimdMath.sigmoid(angle(m, v, j));
+            VectorMask<Float> unclamped = C.clampsProbability() ? within(rawP, k.floor(), k.ceiling()) : null;
+            FloatVector p = RECORDS_P ? fromArray(F, m, j + QlifLayout.FRAME_P) : clampProbability(rawP);
+            FloatVector turned = qubit ? SimdMath.halfSinOfPhase(phase) : sigmoidSlope(slope);
+            boolean bounded = !qubit && C.dynamicProbability();
+            VectorMask<Float> between = bounded ? within(slope, k.minAlpha(), k.maxAlpha()) : null;
+
+            FloatVector bP = fromArray(F, m, b + QlifLayout.B_Y);
+            if (C.refractory()) {
+                FloatVector damping = fromArray(F, m, j + QlifLayout.FRAME_DAMPING);
+                bP.neg()
+                        .fma(RECORDS_P ? p : p.mul(damping), fromArray(F, m, b + QlifLayout.ADJ_REFRACTORY))
+                        .intoArray(m, b + QlifLayout.ADJ_REFRACTORY);
+                bP = bP.mul(damping);
+            }
+            if (C.clampsProbability()) {
+                bP = broadcast(F, 0f).blend(bP, unclamped);
+            }
+            FloatVector bX;
+            if (qubit) {
+                bX = bP.mul(turned);
                 fromArray(F, m, b + QlifLayout.GRAD_BIAS).add(bX).intoArray(m, b + QlifLayout.GRAD_BIAS);
                 if (C.angleMap() == AngleMap.TANH) {
                     FloatVector tanh = fromArray(F, m, tanhLine(v, j));
@@ -658,11 +652,12 @@ final class QlifProgram implements QlifPasses {
                 }
                 bX.mul(slope).intoArray(m, b + QlifLayout.B_DELTA);
             } else {
-                bX.mul(sigmoidSlope(slope)).intoArray(m, b + QlifLayout.B_DELTA);
+                bX = bP.mul(rawP.mul(broadcast(F, 1f).sub(rawP)));
+                bX.mul(turned).intoArray(m, b + QlifLayout.B_DELTA);
             }
             FloatVector bNumerator = bX.mul(fromArray(F, m, j + QlifLayout.FRAME_DELTA));
-            if (C.decision() == Decision.SIGMOID && C.dynamicProbability()) {
-                bNumerator = within(bNumerator, slope, k.minAlpha(), k.maxAlpha());
+            if (bounded) {
+                bNumerator = broadcast(F, 0f).blend(bNumerator, between);
             }
             if (C.dynamicProbability()) {
                 FloatVector divisor = fromArray(F, m, j + QlifLayout.FRAME_DIVISOR);
@@ -671,7 +666,7 @@ final class QlifProgram implements QlifPasses {
                         .blend(bNumerator.mul(slope).neg(), divisor.compare(GT, QlifConstants.MIN_SLOPE_DIVISOR));
                 fromArray(F, m, b + QlifLayout.ADJ_D).add(bDivisor).intoArray(m, b + QlifLayout.ADJ_D);
             }
-            if (C.decision() == Decision.QUBIT) {
+            if (qubit) {
                 FloatVector gradAlpha = fromArray(F, m, b + QlifLayout.GRAD_ALPHA);
                 gradAlpha = modulated ? bNumerator.fma(gain, gradAlpha) : bNumerator.add(gradAlpha);
                 gradAlpha.intoArray(m, b + QlifLayout.GRAD_ALPHA);
@@ -682,6 +677,10 @@ final class QlifProgram implements QlifPasses {
                         .intoArray(m, b + QlifLayout.ADJ_M);
             }
         }
+    }
+
+    private FloatVector phase(float[] m, int v, int j) {
+        return RECORDS_P ? fromArray(F, m, j + QlifLayout.FRAME_PHASE) : SimdMath.reducePhase(angle(m, v, j));
     }
 
     /** The adjoint of {@link #integrate}. */
