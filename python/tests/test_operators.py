@@ -232,6 +232,8 @@ def test_no_second_derivative_and_no_forward_mode():
         dual = torch.autograd.forward_ad.make_dual(current(0), current(1))
         with pytest.raises(NotImplementedError, match="reverse mode only"):
             call(config, dual, parameters)
+    with pytest.raises(RuntimeError, match="functorch"):
+        torch.func.grad(lambda input: call(config, input, parameters)[1].sum())(current(0))
 
 
 def test_strides_and_batches_of_none():

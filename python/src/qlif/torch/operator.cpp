@@ -22,11 +22,13 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/EmptyTensor.h>
+#include <ATen/FuncTorchTLS.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/functions/utils.h>
 #include <torch/library.h>
 
 #include "qlif.h"
@@ -38,6 +40,7 @@ using at::TensorList;
 using OptionalTensor = std::optional<Tensor>;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
+using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
 
 // ---------------------------------------------------------------- the library
@@ -730,7 +733,6 @@ std::vector<Tensor> runBackward(const OptionalTensor &gradSpikeValues, const Opt
 // ---------------------------------------------------------------- autograd
 
 OptionalTensor given(const Tensor &tensor) { return tensor.defined() ? OptionalTensor(tensor) : std::nullopt; }
-Tensor orUndefined(const OptionalTensor &tensor) { return tensor.has_value() ? *tensor : Tensor(); }
 
 const auto &runOperator() {
   static const auto op = c10::Dispatcher::singleton()
@@ -809,61 +811,69 @@ std::vector<Tensor> runBackwardAutograd(const OptionalTensor &gradSpikeValues, c
       rowIndex, uniforms, normals, tape, config, wanted, dtype);
 }
 
-class Run : public Function<Run> {
- public:
-  static variable_list forward(AutogradContext *context, const Tensor &input, TensorList parameters,
-      const OptionalTensor &modulation, const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex,
-      const OptionalTensor &uniforms, const OptionalTensor &normals, const std::string &config, int64_t traces,
-      OptionalType dtype) {
-    at::AutoDispatchBelowADInplaceOrView below;
-    auto [spikes, values, voltages, last, traced, next, tape] = runOperator().call(
-        input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, true, dtype);
-    variable_list saved{input, orUndefined(modulation), orUndefined(state), draws, orUndefined(rowIndex), orUndefined(uniforms),
-        orUndefined(normals), tape};
-    saved.insert(saved.end(), parameters.begin(), parameters.end());
-    context->save_for_backward(std::move(saved));
-    context->saved_data["config"] = config;
-    context->saved_data["dtype"] = (int64_t)valuesType(dtype);
-    context->set_materialize_grads(false);
-    context->mark_non_differentiable({spikes, traced, next, tape});
-    return {spikes, values, voltages, last, traced, next, tape};
-  }
+/**
+ * The backward pass of a run in the graph, a node as PyTorch's own operators make them. A Function would look at every argument and result of
+ * a call several times, which takes microseconds.
+ */
+struct RunNode final : torch::autograd::Node {
+  using Node::Node;
 
-  static variable_list backward(AutogradContext *context, const variable_list &grads) {
-    const variable_list saved = context->get_saved_variables();
-    const std::vector<Tensor> parameters(saved.begin() + 8, saved.end());
-    const int64_t count = (int64_t)parameters.size();
-    const bool modulated = saved[1].defined();
-    const bool started = saved[2].defined();
-    // Inputs that are tensors are numbered in the order of the arguments, without those that are absent.
-    int64_t wanted = context->needs_input_grad(0) ? INPUT : 0;
-    for (int64_t i = 0; i < count; i++) {
-      wanted |= context->needs_input_grad(1 + i) ? PARAMETERS << i : 0;
-    }
-    wanted |= modulated && context->needs_input_grad(1 + count) ? MODULATION : 0;
-    wanted |= started && context->needs_input_grad(1 + count + modulated) ? STATE : 0;
-    variable_list results(count + 11);
-    if (!grads[1].defined() && !grads[2].defined() && !grads[3].defined()) {
+  SavedVariable input;
+  SavedVariable modulation;
+  SavedVariable state;
+  SavedVariable draws;
+  SavedVariable rowIndex;
+  SavedVariable uniforms;
+  SavedVariable normals;
+  SavedVariable tape;
+  std::vector<SavedVariable> parameters;
+  std::string config;
+  OptionalType dtype;
+
+  std::string name() const override { return "QlifRunBackward"; }
+
+  /** From the gradients of spike values, voltages and state to those of input, parameters, modulation and state. */
+  variable_list apply(variable_list &&grads) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    variable_list results(num_outputs());
+    if (!grads[0].defined() && !grads[1].defined() && !grads[2].defined()) {
       return results;
     }
-    const std::vector<Tensor> made = backwardOperator().call(given(grads[1]), given(grads[2]), given(grads[3]), saved[0],
-        parameters, given(saved[1]), given(saved[2]), saved[3], given(saved[4]), given(saved[5]), given(saved[6]), saved[7],
-        context->saved_data["config"].toStringRef(), wanted, (at::ScalarType)context->saved_data["dtype"].toInt());
-    if (wanted & INPUT) {
-      results[0] = made[0];
+    const size_t count = parameters.size();
+    std::vector<Tensor> unpacked;
+    unpacked.reserve(count);
+    for (const SavedVariable &parameter : parameters) {
+      unpacked.push_back(parameter.unpack());
     }
-    for (int64_t i = 0; i < count; i++) {
-      if (wanted & PARAMETERS << i) {
-        results[1 + i] = made[1 + i];
+    int64_t wanted = 0;
+    for (size_t i = 0; i < results.size(); i++) {
+      wanted |= task_should_compute_output(i) ? bitOf(i, count) : 0;
+    }
+    std::vector<Tensor> made = backwardOperator().call(given(grads[0]), given(grads[1]), given(grads[2]), input.unpack(), unpacked,
+        given(modulation.unpack()), given(state.unpack()), draws.unpack(), given(rowIndex.unpack()), given(uniforms.unpack()),
+        given(normals.unpack()), tape.unpack(), config, wanted, dtype);
+    for (size_t i = 0; i < results.size(); i++) {
+      if (wanted & bitOf(i, count)) {
+        results[i] = std::move(made[i]);
       }
     }
-    if (wanted & MODULATION) {
-      results[1 + count] = made[1 + count];
-    }
-    if (wanted & STATE) {
-      results[2 + count] = made[2 + count];
-    }
     return results;
+  }
+
+  void release_variables() override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (SavedVariable *each : {&input, &modulation, &state, &draws, &rowIndex, &uniforms, &normals, &tape}) {
+      each->reset_data();
+    }
+    for (SavedVariable &parameter : parameters) {
+      parameter.reset_data();
+    }
+  }
+
+ private:
+  /** What asks run_backward for its result i, where there are so many parameters. */
+  static int64_t bitOf(size_t i, size_t count) {
+    return i == 0 ? INPUT : i <= count ? (int64_t)PARAMETERS << (i - 1) : i == count + 1 ? MODULATION : STATE;
   }
 };
 
@@ -882,9 +892,34 @@ RunResult runAutograd(const Tensor &input, TensorList parameters, const Optional
   if (at::GradMode::is_enabled() && anyRequiresGrad(input, parameters, modulation, state)) {
     TORCH_CHECK_VALUE(!state.has_value() || !state->requires_grad() || input.dim() != 3 || !isShared(*state, input.size(1)),
         "state: got a shared state that requires a gradient, expected (S, B, N), or one that requires none");
-    const variable_list made =
-        Run::apply(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, std::string(config), traces, dtype);
-    return {made[0], made[1], made[2], made[3], made[4], made[5], made[6]};
+    if (const auto &transforms = at::functorch::functorchTLSAccessor()) {
+      transforms->checkSupportsCppAutogradFunction();
+    }
+    auto node = c10::make_intrusive<RunNode>(torch::autograd::collect_next_edges(input, parameters, modulation, state));
+    RunResult made = [&] {
+      at::AutoGradMode ungraded(false);
+      at::AutoDispatchBelowADInplaceOrView below;
+      return runOperator().call(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, true, dtype);
+    }();
+    node->input = SavedVariable(input, false);
+    node->modulation = SavedVariable(modulation, false);
+    node->state = SavedVariable(state, false);
+    node->draws = SavedVariable(draws, false);
+    node->rowIndex = SavedVariable(rowIndex, false);
+    node->uniforms = SavedVariable(uniforms, false);
+    node->normals = SavedVariable(normals, false);
+    node->tape = SavedVariable(std::get<6>(made), false);
+    node->parameters.reserve(parameters.size());
+    for (const Tensor &parameter : parameters) {
+      node->parameters.emplace_back(parameter, false);
+    }
+    node->config = config;
+    node->dtype = dtype;
+    const c10::intrusive_ptr<torch::autograd::Node> origin = std::move(node);
+    for (const Tensor *each : {&std::get<1>(made), &std::get<2>(made), &std::get<3>(made)}) {
+      torch::autograd::set_history(*each, origin);
+    }
+    return made;
   }
   at::AutoDispatchBelowADInplaceOrView below;
   return runOperator().call(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, record, dtype);
