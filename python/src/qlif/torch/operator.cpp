@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -373,13 +374,15 @@ class ResultMemory final : public c10::Allocator {
   }
 };
 
-/** As at::empty. */
-Tensor emptyResult(at::IntArrayRef shape, const at::TensorOptions &options) {
+/** As at::empty; on the host without the dispatcher, through which a call would go for each of its results. */
+Tensor emptyResult(at::IntArrayRef shape, const c10::Device &device, at::ScalarType type) {
   static auto *memory = new ResultMemory();
-  const at::ScalarType type = c10::typeMetaToScalarType(options.dtype());
+  if (!device.is_cpu()) {
+    return at::empty(shape, at::TensorOptions().device(device).dtype(type));
+  }
   const auto bytes = (size_t)c10::multiply_integers(shape) * c10::elementSize(type);
-  if (!options.device().is_cpu() || bytes < ResultMemory::SMALLEST) {
-    return at::empty(shape, options);
+  if (bytes < ResultMemory::SMALLEST) {
+    return at::detail::empty_cpu(shape, type);
   }
   return at::detail::empty_generic(shape, memory, c10::DispatchKeySet(c10::DispatchKey::CPU), type, std::nullopt);
 }
@@ -409,7 +412,7 @@ struct Shape {
   int64_t batch;
   int64_t neurons;
 
-  std::vector<int64_t> run() const { return {steps, batch, neurons}; }
+  std::array<int64_t, 3> run() const { return {steps, batch, neurons}; }
   int64_t elements() const { return batch * neurons; }
 };
 
@@ -619,17 +622,17 @@ RunResult run(const Tensor &input, TensorList parameters, const OptionalTensor &
   Call call = callOf(lease.config(), input, parameters, modulation, state, draws, rowIndex, uniforms, normals);
   const Shape &shape = call.shape;
   qlif_forward_args &args = call.args;
-  const auto floats = input.options().dtype(at::kFloat);
+  const c10::Device device = input.device();
   TORCH_CHECK_VALUE(traces >= 0 && traces >> lease.config().traces == 0, "traces: got ", traces, ", expected bits of ",
       lease.config().traces, " traces");
 
-  Tensor spikes = emptyResult(shape.run(), floats.dtype(at::kBool));
-  Tensor values = emptyResult(shape.run(), floats.dtype(type));
-  Tensor voltages = emptyResult(shape.run(), floats);
-  Tensor last = emptyResult({lease.config().variables, shape.batch, shape.neurons}, floats);
-  Tensor traced = emptyResult({__builtin_popcountll((uint64_t)traces), shape.steps, shape.batch, shape.neurons}, floats);
-  Tensor next = at::empty({4}, draws.options());
-  Tensor tape = emptyResult({record ? tapeBytes(lease.config(), shape, input.device().is_cpu(), type) : 0}, floats.dtype(at::kByte));
+  Tensor spikes = emptyResult(shape.run(), device, at::kBool);
+  Tensor values = emptyResult(shape.run(), device, type);
+  Tensor voltages = emptyResult(shape.run(), device, at::kFloat);
+  Tensor last = emptyResult({lease.config().variables, shape.batch, shape.neurons}, device, at::kFloat);
+  Tensor traced = emptyResult({__builtin_popcountll((uint64_t)traces), shape.steps, shape.batch, shape.neurons}, device, at::kFloat);
+  Tensor next = emptyResult({4}, draws.device(), at::kLong);
+  Tensor tape = emptyResult({record ? tapeBytes(lease.config(), shape, device.is_cpu(), type) : 0}, device, at::kByte);
 
   args.spikes_u8 = dataOf<uint8_t>(spikes);
   args.spike_values = dataOf<void>(values);
@@ -660,7 +663,7 @@ RunResult run(const Tensor &input, TensorList parameters, const OptionalTensor &
   int64_t *number = next.mutable_data_ptr<int64_t>();
   std::memcpy(number, draws.const_data_ptr<int64_t>(), 4 * sizeof *number);
   number[2] += shape.steps;
-  return {spikes, values, voltages, last, traced, next, tape};
+  return {std::move(spikes), std::move(values), std::move(voltages), std::move(last), std::move(traced), std::move(next), std::move(tape)};
 }
 
 enum Wanted { INPUT = 1, MODULATION = 2, STATE = 4, PARAMETERS = 8 };
@@ -691,27 +694,29 @@ std::vector<Tensor> runBackward(const OptionalTensor &gradSpikeValues, const Opt
   if (gradVoltages.has_value()) {
     args.grad_voltages = lend("grad_voltages", *gradVoltages, shape.run());
   }
-  const std::vector<int64_t> ofState{lease.config().variables, shape.batch, shape.neurons};
+  const std::array<int64_t, 3> ofState{lease.config().variables, shape.batch, shape.neurons};
   if (gradState.has_value()) {
     const float *first = lend("grad_state", *gradState, ofState);
     for (int32_t i = 0; i < lease.config().variables; i++) {
       args.grad_final_state[i] = first + i * elements;
     }
   }
+  const auto result = [&](bool asked, at::IntArrayRef extents, at::ScalarType of = at::kFloat) {
+    return emptyResult(asked ? extents : at::IntArrayRef{0}, input.device(), of);
+  };
   std::vector<Tensor> results;
-  const auto floats = input.options().dtype(at::kFloat);
-  const std::vector<int64_t> ofInput = wanted & INPUT ? shape.run() : std::vector<int64_t>{0};
-  results.push_back(emptyResult(ofInput, input.options()));
+  results.reserve(3 + parameters.size());
+  results.push_back(result(wanted & INPUT, input.sizes(), input.scalar_type()));
   for (int32_t i = 0; i < lease.config().parameters; i++) {
     const bool asked = wanted / PARAMETERS >> i & 1;
-    results.push_back(at::empty(asked ? parameters[i].sizes() : at::IntArrayRef{0}, floats));
+    results.push_back(result(asked, parameters[i].sizes()));
     args.grad_parameters[i] = asked ? dataOf<float>(results.back()) : nullptr;
   }
   const bool modulated = wanted & MODULATION && modulation.has_value();
-  results.push_back(emptyResult(modulated ? modulation->sizes() : at::IntArrayRef{0}, floats));
+  results.push_back(result(modulated, modulated ? modulation->sizes() : at::IntArrayRef{}));
   args.grad_modulation = modulated ? dataOf<float>(results.back()) : nullptr;
   const bool started = wanted & STATE && state.has_value();
-  results.push_back(emptyResult(started ? at::IntArrayRef(ofState) : at::IntArrayRef{0}, floats));
+  results.push_back(result(started, ofState));
   for (int32_t i = 0; started && i < lease.config().variables; i++) {
     args.grad_initial_state[i] = dataOf<float>(results.back()) + i * elements;
   }
@@ -1017,7 +1022,7 @@ Tensor linear(const Tensor &input, const Tensor &weight, const OptionalTensor &b
     kept = bias->contiguous();
     product.args.bias = dataOf<float>(kept);
   }
-  Tensor output = emptyResult({input.size(0), product.args.batch, weight.size(0)}, weight.options());
+  Tensor output = emptyResult({input.size(0), product.args.batch, weight.size(0)}, weight.device(), at::kFloat);
   product.args.output = dataOf<float>(output);
   LinearLease lease(input.device());
   check(library.qlif_linear_forward(lease.get(), &product.args, streamOf(input.device())));
@@ -1038,7 +1043,7 @@ std::vector<Tensor> linearBackward(const Tensor &gradOutput, const Tensor &input
   args.forward = &product.args;
   args.grad_output = dataOf<float>(upstream);
   auto result = [&](bool asked, at::IntArrayRef shape, float *&field) {
-    Tensor made = emptyResult(asked ? shape : at::IntArrayRef{0}, weight.options());
+    Tensor made = emptyResult(asked ? shape : at::IntArrayRef{0}, weight.device(), at::kFloat);
     field = asked ? dataOf<float>(made) : nullptr;
     return made;
   };
@@ -1287,7 +1292,7 @@ Tensor batchSums(const Tensor &values) {
 Tensor freshState(const Tensor &fresh, int64_t rows) {
   TORCH_CHECK_VALUE(fresh.dim() == 2 && rows >= 0, "fresh: got the shape ", fresh.sizes(), " for ", rows, " rows, expected (S, N)");
   // A copy even of one row: the fresh state changes in place, which no state that a backward pass reads may do.
-  Tensor state = emptyResult({fresh.size(0), rows, fresh.size(1)}, fresh.options());
+  Tensor state = emptyResult({fresh.size(0), rows, fresh.size(1)}, fresh.device(), fresh.scalar_type());
   if (!fresh.device().is_cpu() || fresh.scalar_type() != at::kFloat || !fresh.is_contiguous()) {
     return state.copy_(fresh.unsqueeze(1));
   }
