@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -1128,7 +1129,7 @@ Tensor linearAutograd(const Tensor &input, const Tensor &weight, const OptionalT
 // ---------------------------------------------------------------- draws and statistics
 
 Tensor newDraws(uint64_t seed, int64_t stream) {
-  Tensor draws = at::empty({4}, at::kLong);
+  Tensor draws = emptyResult({4}, at::kCPU, at::kLong);
   int64_t *number = draws.mutable_data_ptr<int64_t>();
   number[0] = (int64_t)seed;
   number[1] = stream;
@@ -1187,9 +1188,9 @@ constexpr double FINE = 0x1p-60;
 constexpr float LARGEST = 0x1p18f;
 
 struct Sums {
-  int64_t coarse = 0;
-  int64_t fine = 0;
-  int64_t beyond = 0;  // values that are NaN or too large
+  int64_t coarse;
+  int64_t fine;
+  int64_t beyond;  // values that are NaN or too large
 
   float mean(int64_t rows) const {
     return beyond != 0 ? std::nanf("") : (float)(((double)coarse * COARSE + (double)fine * FINE) / (double)rows);
@@ -1201,9 +1202,16 @@ constexpr int64_t LANES = 512;
 constexpr int64_t AT_ONCE = 1 << 14;
 
 struct LaneSums {
-  double coarse[LANES] = {};
-  double fine[LANES] = {};
-  int32_t beyond[LANES] = {};
+  double coarse[LANES];
+  double fine[LANES];
+  int32_t beyond[LANES];
+
+  /** Sums of nothing in the first lanes, which may be few. */
+  explicit LaneSums(int64_t lanes) {
+    std::fill_n(coarse, lanes, 0.0);
+    std::fill_n(fine, lanes, 0.0);
+    std::fill_n(beyond, lanes, 0);
+  }
 };
 
 // Chosen by the processor when the operators are loaded: their compiler is told no instruction set. There are no products to fuse, so
@@ -1244,8 +1252,9 @@ void sumRows(const float *values, int64_t rows, int64_t neurons, Store store) {
     for (int64_t from = begin * LANES; from < std::min(end * LANES, neurons); from += LANES) {
       const int64_t lanes = std::min(LANES, neurons - from);
       Sums sums[LANES];
+      std::fill_n(sums, lanes, Sums{});
       for (int64_t first = 0; first < rows; first += AT_ONCE) {
-        LaneSums part;
+        LaneSums part(lanes);
         addRows(part, values + first * neurons + from, std::min(AT_ONCE, rows - first), neurons, lanes);
         for (int64_t i = 0; i < lanes; i++) {
           sums[i].coarse += (int64_t)(part.coarse[i] / COARSE);
