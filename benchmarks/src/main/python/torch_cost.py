@@ -4,11 +4,12 @@
     python benchmarks/src/main/python/torch_cost.py --markdown [--threads 2] [--shapes 20x128x512,100x1x128,1x1x128]
 
 Side by side in one run: the C calls on memory that is there; an operator in C++ of the same signature that computes nothing
-(empty_operator.cpp); the operator; QLIFLayer. Forward + backward with the gradients of the input and of the learnable parameters, and
-forward under no_grad, in training, which carries homeostasis' means on. Needs the package qlif installed, with PyTorch and a C++ compiler.
-It takes three minutes, and wants the machine for itself. The last three columns are what is asked of it: how much longer operator and layer
-take than the C calls, and at small shapes the operator than the C calls and the empty operator; the layer than the operator and, under
-no_grad, than the C call, in microseconds.
+(empty_operator.cpp); both by turns, forward and then backward, so that PyTorch's code finds the caches as a C call leaves them; the
+operator; QLIFLayer. Forward + backward with the gradients of the input and of the learnable parameters, and forward under no_grad, in
+training, which carries homeostasis' means on. Needs the package qlif installed, with PyTorch and a C++ compiler. It takes three minutes,
+and wants the machine for itself. The last three columns are what is asked of it: how much longer operator and layer take than the C
+calls, and at small shapes the operator than the C calls and the empty operator; the layer than the operator and, under no_grad, than
+the C call, in microseconds.
 """
 
 from __future__ import annotations
@@ -127,9 +128,15 @@ class Bare:
             ctypes.byref(each) for each in (recorded, backward, self._plain)
         )
 
-    def train(self) -> None:
+    def record(self) -> None:
         self._library.qlif_forward(self._kernel, self._recorded, None)
+
+    def backward(self) -> None:
         self._library.qlif_backward(self._kernel, self._backward, None)
+
+    def train(self) -> None:
+        self.record()
+        self.backward()
 
     def forward(self) -> None:
         self._library.qlif_forward(self._kernel, self._unrecorded, None)
@@ -158,6 +165,12 @@ def measure(shape: List[int], arguments: dict, seconds: float, clock: Callable[[
         layer(input)
         train(layer.spike_values)
 
+    def between():
+        values = operator(torch.ops.qlif_empty)
+        bare.record()
+        train(values)
+        bare.backward()
+
     def without(call):
         def run():
             with torch.no_grad():
@@ -168,6 +181,7 @@ def measure(shape: List[int], arguments: dict, seconds: float, clock: Callable[[
     contenders = {
         "bare, training": bare.train,
         "empty, training": lambda: train(operator(torch.ops.qlif_empty)),
+        "both, training": between,
         "operator, training": lambda: train(operator(torch.ops.qlif)),
         "layer, training": trained_layer,
         "bare, forward": bare.forward,
@@ -214,7 +228,7 @@ def main() -> None:
         f"Microseconds{' of a processor' if options.processor_time else ''} a call, medians. {platform.platform()}, {qlif.devices()['cpu']}, PyTorch {torch.__version__}, operators in "
         f"{_operators.KIND}, {options.threads} threads, load {os.getloadavg()[0]:.2f}.\n"
     )
-    columns = [f"{name}, training" for name in ("bare", "empty", "operator", "layer")]
+    columns = [f"{name}, training" for name in ("bare", "empty", "both", "operator", "layer")]
     columns += [f"{name}, forward" for name in ("bare", "operator", "layer", "step")]
     titles = ["shape", "configuration", *columns, "operator over least", "layer over", "layer, forward, over bare"]
     rows = []
