@@ -74,7 +74,24 @@ class QlifScriptTest {
         assertThat(archives()).isEqualTo(2);
         try (Stream<Path> files = Files.list(checkout.root.resolve("cli/target"))) {
             assertThat(files.map(file -> file.getFileName().toString()).filter(name -> name.contains("jsa")))
-                    .containsExactly("qlif.jsa");
+                    .singleElement()
+                    .asString()
+                    .matches("qlif-\\d*\\.jsa");
+        }
+    }
+
+    /** The JVM takes an archive of another JDK's classes for none. */
+    @Test
+    void archivesClassesAgainForAnotherJdk() throws Exception {
+        archivingJava("classes");
+        checkout.qlif();
+        Files.writeString(folder.resolve("stub/a jdk/release"), "JAVA_VERSION=\"25.9\"\n");
+        for (int i = 0; i < 2; i++) {
+            assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "archived\nran\n", ""));
+            assertThat(archives()).isEqualTo(2);
+        }
+        try (Stream<Path> files = Files.list(checkout.root.resolve("cli/target"))) {
+            assertThat(files.filter(file -> file.toString().endsWith(".jsa"))).hasSize(1);
         }
     }
 
