@@ -484,7 +484,7 @@ class QLIF(nn.Module):
         return self._fresh[self._averaged]
 
     def _move_statistics(self, state: Tensor) -> None:
-        last = state.detach()
+        last = state.detach() if state.requires_grad else state
         if self._group is None:
             _move_statistics(self._buffers["_fresh"], last, self._averaged.start, 2)
         else:
