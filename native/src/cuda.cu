@@ -230,6 +230,8 @@ Program<QlifModel> programOf(const QlifModel &, const ModelConfig &config) {
         return program;
       });
     case Variant::TANH:
+    case Variant::SIGMOID:
+    case Variant::EXPECTED:
     case Variant::MULTI_QUBIT:
     case Variant::GENERIC:
       return plainProgram<QlifModel, Dynamic<QlifOptions>>("kernels of any configuration");

@@ -285,7 +285,7 @@ class HostKernel final : public DeviceKernel {
   }
 
   void draw(const DrawArgs &args, void *) override {
-    HostDraw draw{args};
+    HostDraw draw{args, keysOf(args.seed, args.wires)};
     share([](void *context, int member, int64_t part) {
       Job<HostDraw> &job = *(Job<HostDraw> *)context;
       job.kernel.program_.draw(job.call, part, job.muster.scratch(member));
@@ -450,7 +450,8 @@ class HostKernel final : public DeviceKernel {
 
   HostForward forwardOf(const ForwardCall &call) {
     HostTapeView tape = call.tape == nullptr ? HostTapeView{} : ((HostTape *)call.tape)->view();
-    HostForward forward{config_, call.args, HostInput{call.args.input, call.elements, 0}, call.elements, tape, false};
+    HostForward forward{config_, call.args, HostInput{call.args.input, call.elements, 0}, call.elements, tape,
+        keysOf(call.args.seed, config_.uniforms), false};
     const ForwardArgs &args = call.args;
     const qlif_broadcast &modulation = args.modulation;
     if (modulation.data != nullptr && modulation.stride_t != 0
@@ -459,6 +460,16 @@ class HostKernel final : public DeviceKernel {
       forward.modulated = true;
     }
     return forward;
+  }
+
+  /** The keys of the blocks of this many wires, until the next call. */
+  const RoundKeys *keysOf(uint64_t seed, int64_t wires) {
+    keys_[0] = RoundKeys::of(Key{seed});
+    for (int wire = 1; wire < wires; wire += 2) {
+      const int block = wireBlock(wire);
+      keys_[block] = RoundKeys::of(Key{wireKey(seed, (uint32_t)block)});
+    }
+    return keys_;
   }
 
   /** Computes M of a modulation that several neurons share at each step, so that it is not computed again for each of them. */
@@ -519,6 +530,7 @@ class HostKernel final : public DeviceKernel {
   const HostProgram program_;
   const LinearProgram linear_;
   BitRange legal_[QLIF_MAX_PARAMETERS];  // the legal values of each parameter
+  RoundKeys keys_[MAX_WIRES / 2 + 1];  // of the latest call
   Memory scratch_;
   Memory modulation_;  // M of a call, if neurons share it
   Crew crew_;

@@ -44,7 +44,7 @@ struct alignas(64) HostLines {
   float vPre[MAX_RUN][LANES];
   float chance[LANES];
   float base[LANES];
-  float count[LANES];
+  int32_t count[LANES];
   float spike[LANES];
   float gradY[LANES];
   float gradV[LANES];
@@ -56,14 +56,20 @@ struct alignas(64) HostLines {
   // For the even and the odd step of a pair.
   float noise[2][LANES];
   float uniforms[2][MAX_WIRES][LANES];
-  uint32_t words[4][LANES];
+  // For each block of wires; that of wire 0 also has the words of the normals.
+  uint32_t words[MAX_WIRES / 2 + 1][4][LANES];
   uint32_t elementLow[LANES];
   uint32_t elementHigh[LANES];
+  // The product of the low word with PHILOX_M0, and whether all high words are the same.
+  LaneWords productHigh[LANES / LaneWords::COUNT];
+  LaneWords productLow[LANES / LaneWords::COUNT];
+  bool highIsShared;
   uint32_t options[LANES];
   uint8_t fired[MAX_RUN][LANES];
-  uint64_t wireKeys[MAX_WIRES / 2 + 1];
   /** The step whose pair of words is drawn, halved, or -1. */
   int64_t pair;
+  /** Whether the latest step is the second of its pair. */
+  bool odd;
 };
 
 /** How the external modulation is laid out for a block: one value for all lanes, consecutive values, or any offset for each lane. */
@@ -132,45 +138,64 @@ void setElement(HostLines &w, int lane, uint64_t number) {
   w.elementHigh[lane] = (uint32_t)(number >> 32);
 }
 
-void setWireKeys(HostLines &w, uint64_t seed, int64_t wires) {
-  w.wireKeys[0] = seed;
-  for (int number = 1; number <= wireBlock((int)wires - 1); number++) {
-    w.wireKeys[number] = wireKey(seed, (uint32_t)number);
+/** Prepares draws. All lanes' elements must be set. */
+void prepareDraws(HostLines &w) {
+  uint32_t differing = 0;
+  for (uint32_t high : w.elementHigh) {
+    differing |= high ^ w.elementHigh[0];
   }
-}
-
-/** Fills w.words for a pair of steps. */
-void drawWords(HostLines &w, uint32_t counter, uint32_t stream, uint64_t key) {
+  w.highIsShared = differing == 0;
   for (int i = 0; i < LANES; i += LaneWords::COUNT) {
-    WordsOf<LaneWords> words = philox(
-        LaneWords::load(w.elementLow + i), LaneWords::load(w.elementHigh + i), LaneWords::all(counter), LaneWords::all(stream),
-        Key{key});
-    words.w0.store(w.words[0] + i);
-    words.w1.store(w.words[1] + i);
-    words.w2.store(w.words[2] + i);
-    words.w3.store(w.words[3] + i);
+    const int number = i / LaneWords::COUNT;
+    multiply(PHILOX_M0, LaneWords::load(w.elementLow + i), w.productHigh[number], w.productLow[number]);
   }
 }
 
-/** The uniforms of a pair of steps for the wires of a block of them, from w.words. */
+/** Fills a block's words for a pair of steps. HALF: only words 0 and 1. */
+template <bool HALF>
+void drawWords(HostLines &w, int block, uint32_t counter, uint32_t stream, const RoundKeys &keys) {
+  constexpr int LAST = PHILOX_ROUNDS - 1;
+  uint32_t(*words)[LANES] = w.words[block];
+  auto finish = [&](int lane, const WordsOf<LaneWords> &c) QLIF_INLINED {
+    storeProducts(PHILOX_M1, c.w2, c.w1, keys.low(LAST), words[0] + lane, words[1] + lane);
+    if (!HALF) {
+      storeProducts(PHILOX_M0, c.w0, c.w3, keys.high(LAST), words[2] + lane, words[3] + lane);
+    }
+  };
+  if (w.highIsShared) {
+    const uint32_t high = w.elementHigh[0];
+    for (int i = 0; i < LANES; i += LaneWords::COUNT) {
+      const int number = i / LaneWords::COUNT;
+      const WordsOf<LaneWords> c = philoxTwoRounds(w.productHigh[number], w.productLow[number], high, counter, stream, keys);
+      finish(i, philoxRounds<2, LAST - 1>(c, keys));
+    }
+    return;
+  }
+  for (int i = 0; i < LANES; i += LaneWords::COUNT) {
+    const WordsOf<LaneWords> c{
+        LaneWords::load(w.elementLow + i), LaneWords::load(w.elementHigh + i), LaneWords::all(counter), LaneWords::all(stream)};
+    finish(i, philoxRounds<0, LAST - 1>(c, keys));
+  }
+}
+
+/** The uniforms of a pair of steps for a wire, from w.words. */
 void keepUniforms(HostLines &w, int wire) {
   for (int odd = 0; odd < 2; odd++) {
     float *line = w.uniforms[odd][wire];
-    QLIF_LANES {
-      Words words{w.words[0][i], w.words[1][i], w.words[2][i], w.words[3][i]};
-      line[i] = wireUniform(words, wire, odd != 0);
-    }
+    const uint32_t *words = w.words[wireBlock(wire)][wireWord(wire, odd != 0)];
+    QLIF_LANES { line[i] = uniform(words[i]); }
   }
 }
 
 /** The normals of a pair of steps, from w.words. In separate loops, since compilers merge sine and cosine of the same angle into one call. */
 void keepNormals(HostLines &w) {
+  const uint32_t(*words)[LANES] = w.words[0];
   for (int odd = 0; odd < 2; odd++) {
     float *line = w.noise[odd];
     if (odd == 0) {
       QLIF_LANES {
-        w.radius[i] = radius(Words{w.words[0][i], w.words[1][i], w.words[2][i], w.words[3][i]});
-        w.turn[i] = uniform(w.words[3][i]);
+        w.radius[i] = radius(Words{words[0][i], words[1][i], words[2][i], words[3][i]});
+        w.turn[i] = uniform(words[3][i]);
         line[i] = w.radius[i] * cos2pi(w.turn[i]);
       }
     } else {
@@ -179,20 +204,68 @@ void keepNormals(HostLines &w) {
   }
 }
 
-void drawPair(HostLines &w, int64_t step, uint32_t stream, uint64_t seed, int wires, bool uniforms, bool normals) {
-  drawWords(w, (uint32_t)(step >> 1), stream, seed);
+/** Draws the words of a pair of steps, and the normals. keys: of each block of wires. wires: 0 if no uniforms are needed. */
+void drawPair(HostLines &w, int64_t step, uint32_t stream, const RoundKeys *keys, int wires, bool normals) {
+  const uint32_t counter = (uint32_t)(step >> 1);
+  drawWords<false>(w, 0, counter, stream, keys[0]);
   if (normals) {
     keepNormals(w);
   }
-  if (!uniforms) {
-    return;
+  for (int wire = 1; wire < wires; wire += 2) {
+    const int block = wireBlock(wire);
+    wire + 1 < wires ? drawWords<false>(w, block, counter, stream, keys[block])
+                     : drawWords<true>(w, block, counter, stream, keys[block]);
   }
-  keepUniforms(w, 0);
-  for (int wire = 1; wire < wires; wire++) {
-    if (wire % 2 == 1) {
-      drawWords(w, (uint32_t)(step >> 1), stream, w.wireKeys[wireBlock(wire)]);
+}
+
+/** Counts, of WIRES wires from `wire` on, those whose number(wire, lane) is below p times `scale`. FIRST: w.count is not read. */
+template <int WIRES, bool FIRST, class Number>
+QLIF_FN void countSome(HostLines &w, int wire, float scale, Number number) {
+  QLIF_LANES {
+    const float limit = w.chance[i] * scale;
+    int32_t count = FIRST ? 0 : w.count[i];
+#pragma GCC unroll 4
+    for (int next = 0; next < WIRES; next++) {
+      count += (int32_t)(number(wire + next, i) < limit);
     }
-    keepUniforms(w, wire);
+    w.count[i] = count;
+  }
+}
+
+template <class Number>
+QLIF_FN void countAll(HostLines &w, int wires, float scale, Number number) {
+  int wire = (wires - 1) % 4 + 1;
+  switch (wire) {
+    case 1:
+      countSome<1, true>(w, 0, scale, number);
+      break;
+    case 2:
+      countSome<2, true>(w, 0, scale, number);
+      break;
+    case 3:
+      countSome<3, true>(w, 0, scale, number);
+      break;
+    case 4:
+      countSome<4, true>(w, 0, scale, number);
+      break;
+  }
+  for (; wire < wires; wire += 4) {
+    countSome<4, false>(w, wire, scale, number);
+  }
+}
+
+/**
+ * Counts the wires whose uniforms are below w.chance, into w.count. uniforms: lines at multiples of the stride, or null if they are drawn. Not
+ * inlined, since several places need it.
+ */
+[[gnu::noinline]] void countWires(HostLines &w, int wires, const float *uniforms, int64_t stride) {
+  if (uniforms != nullptr) {
+    countAll(w, wires, 1.0f, [=](int wire, int i) QLIF_INLINED { return uniforms[wire * stride + i]; });
+  } else {
+    // The uniforms times 2^24. Both products with 2^24 are exact.
+    const bool odd = w.odd;
+    countAll(w, wires, 0x1p24f, [&w, odd](int wire, int i)
+                                    QLIF_INLINED { return upperBits(w.words[wireBlock(wire)][wireWord(wire, odd)][i]); });
   }
 }
 
@@ -385,6 +458,9 @@ struct Block {
           b++;
         }
       }
+      if (on().drawsUniforms() || on().drawsNormals()) {
+        prepareDraws(w);
+      }
     }
     lines.modulation = spreadOf(args.modulation, firstNeuron + width <= args.neurons);
     QLIF_LANES {
@@ -393,9 +469,6 @@ struct Block {
         given[parameter] = lines.given[parameter][i];
       }
       store(Model::parametersOf(k, given), lines.parameters, i);
-    }
-    if (call.config.uniforms > 1) {
-      setWireKeys(w, args.seed, call.config.uniforms);
     }
     w.pair = -1;
     for (uint32_t &options : w.options) {
@@ -473,11 +546,24 @@ struct Block {
 
   // ---------------------------------------------------------------- draws
 
-  /** Draws a step's numbers, unless they were drawn with the other step of its pair. */
+  /** Draws a step's numbers, unless they were drawn with the other step of its pair. Where wires are counted, only their words. */
   void draw(int64_t step, bool uniforms, bool normals) {
-    if (step >> 1 != w.pair) {
-      w.pair = step >> 1;
-      drawPair(w, step, args.stream, args.seed, call.config.uniforms, uniforms, normals);
+    w.odd = (step & 1) != 0;
+    if (step >> 1 == w.pair) {
+      return;
+    }
+    w.pair = step >> 1;
+    drawPair(w, step, args.stream, call.keys, uniforms ? call.config.uniforms : 0, normals);
+    if (uniforms && !countsWires()) {
+      keepUniforms(w, 0);
+    }
+  }
+
+  bool countsWires() const {
+    if constexpr (Model::DRAWS) {
+      return on().countsWires();
+    } else {
+      return false;
     }
   }
 
@@ -750,19 +836,16 @@ struct Block {
       loadState(neuron.state, modulation, i);
       Step x;
       rise(neuron, x, input[i], noise, i);
+      // First, since vPre could be part of the state as far as the compiler knows, and it would store what has not changed, too.
+      storeState(neuron.state, i);
       vPre[i] = x.vPre;
       w.chance[i] = x.p;
       w.base[i] = x.base;
       if (TRACED) {
         keepTraces(neuron, x, i);
       }
-      storeState(neuron.state, i);
     }
-    QLIF_LANES { w.count[i] = 0.0f; }
-    for (int wire = 0; wire < k.wires; wire++) {
-      const float *line = uniforms + wire * stride;
-      QLIF_LANES { w.count[i] += line[i] < w.chance[i] ? 1.0f : 0.0f; }
-    }
+    countWires(w, call.config.uniforms, args.uniforms == nullptr ? nullptr : uniforms, stride);
     QLIF_LANES {
       Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
@@ -771,7 +854,7 @@ struct Block {
       x.vPre = vPre[i];
       x.p = w.chance[i];
       x.base = w.base[i];
-      neuron.settle(x, w.count[i] >= (float)k.minCount);
+      neuron.settle(x, w.count[i] >= k.minCount);
       w.spike[i] = x.spike;
       storeState(neuron.state, i);
     }
@@ -1210,12 +1293,15 @@ void drawBlock(const HostDraw &call, int64_t block, void *worker) {
   for (int i = 0; i < LANES; i++) {
     setElement(w, i, elementNumber(args, first + (i < width ? i : width - 1)));
   }
-  setWireKeys(w, args.seed, args.wires);
+  prepareDraws(w);
   for (int64_t t = 0; t < args.steps; t++) {
     int64_t step = args.first_step + t;
     int odd = (int)(step & 1);
     if (t == 0 || odd == 0) {
-      drawPair(w, step, args.stream, args.seed, (int)args.wires, args.uniforms != nullptr, args.normals != nullptr);
+      drawPair(w, step, args.stream, call.keys, args.uniforms != nullptr ? (int)args.wires : 0, args.normals != nullptr);
+      for (int wire = 0; args.uniforms != nullptr && wire < args.wires; wire++) {
+        keepUniforms(w, wire);
+      }
     }
     for (int64_t wire = 0; args.uniforms != nullptr && wire < args.wires; wire++) {
       memcpy(args.uniforms + (t * args.wires + wire) * args.elements + first, w.uniforms[odd][wire], (size_t)width * sizeof(float));
@@ -1349,6 +1435,10 @@ HostProgram qlifProgram(Variant variant) {
       return program<QlifModel, Fixed<QlifOptions, PLAIN_LIF_OPTIONS.bits>>();
     case Variant::TANH:
       return program<QlifModel, Fixed<QlifOptions, TANH_OPTIONS.bits>>();
+    case Variant::SIGMOID:
+      return program<QlifModel, Fixed<QlifOptions, SIGMOID_OPTIONS.bits>>();
+    case Variant::EXPECTED:
+      return program<QlifModel, Fixed<QlifOptions, EXPECTED_OPTIONS.bits>>();
     case Variant::MULTI_QUBIT:
       return program<QlifModel, Fixed<QlifOptions, MULTI_QUBIT_OPTIONS.bits>>();
     case Variant::GENERIC:

@@ -4,6 +4,7 @@
 #define QLIF_HOST_KERNELS_H
 
 #include "device.h"
+#include "philox.h"
 
 namespace qlif {
 
@@ -43,6 +44,7 @@ struct HostForward {
   HostInput input;  // used instead of that of args
   int64_t elements;
   HostTapeView tape;  // bits is null if there is none
+  const RoundKeys *keys;  // with which a step draws, for each block of wires
   bool modulated;     // whether the modulation in args is M itself, already transformed
 };
 
@@ -55,6 +57,7 @@ struct HostBackward {
 
 struct HostDraw {
   DrawArgs args;
+  const RoundKeys *keys;
 };
 
 /** (batch, neurons) values to be summed over the batch, over neurons, or both. */

@@ -20,9 +20,15 @@ QLIF_FN LaneVector laneProduct(LaneVector a, LaneVector b) { return _mm512_mul_e
 QLIF_FN LaneVector laneXor(LaneVector a, LaneVector b) { return _mm512_xor_si512(a, b); }
 QLIF_FN LaneVector laneHigh(LaneVector a) { return _mm512_srli_epi64(a, 32); }
 QLIF_FN LaneVector laneAll(uint32_t x) { return _mm512_set1_epi64((long long)x); }
+QLIF_FN LaneVector laneWords(uint32_t x) { return _mm512_set1_epi32((int)x); }
 QLIF_FN LaneVector laneLoad(const uint32_t *from) { return _mm512_loadu_si512(from); }
-QLIF_FN void laneStore(uint32_t *to, LaneVector even, LaneVector odd) {
-  _mm512_storeu_si512(to, _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32)));
+QLIF_FN void laneStore(uint32_t *to, LaneVector a) { _mm512_storeu_si512(to, a); }
+/** The low halves of even and of odd lanes, in the order of the lanes; and the high halves. */
+QLIF_FN LaneVector laneLows(LaneVector even, LaneVector odd) {
+  return _mm512_castps_si512(_mm512_mask_moveldup_ps(_mm512_castsi512_ps(even), 0xaaaa, _mm512_castsi512_ps(odd)));
+}
+QLIF_FN LaneVector laneHighs(LaneVector even, LaneVector odd) {
+  return _mm512_castps_si512(_mm512_mask_movehdup_ps(_mm512_castsi512_ps(odd), 0x5555, _mm512_castsi512_ps(even)));
 }
 
 #elif defined(__AVX2__)
@@ -33,10 +39,11 @@ QLIF_FN LaneVector laneProduct(LaneVector a, LaneVector b) { return _mm256_mul_e
 QLIF_FN LaneVector laneXor(LaneVector a, LaneVector b) { return _mm256_xor_si256(a, b); }
 QLIF_FN LaneVector laneHigh(LaneVector a) { return _mm256_srli_epi64(a, 32); }
 QLIF_FN LaneVector laneAll(uint32_t x) { return _mm256_set1_epi64x((long long)x); }
+QLIF_FN LaneVector laneWords(uint32_t x) { return _mm256_set1_epi32((int)x); }
 QLIF_FN LaneVector laneLoad(const uint32_t *from) { return _mm256_loadu_si256((const __m256i *)from); }
-QLIF_FN void laneStore(uint32_t *to, LaneVector even, LaneVector odd) {
-  _mm256_storeu_si256((__m256i *)to, _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa));
-}
+QLIF_FN void laneStore(uint32_t *to, LaneVector a) { _mm256_storeu_si256((__m256i *)to, a); }
+QLIF_FN LaneVector laneLows(LaneVector even, LaneVector odd) { return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa); }
+QLIF_FN LaneVector laneHighs(LaneVector even, LaneVector odd) { return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa); }
 
 #endif
 
@@ -53,15 +60,22 @@ struct LaneWords {
     return LaneWords{words, laneHigh(words)};
   }
   QLIF_FN static LaneWords all(uint32_t x) { return LaneWords{laneAll(x), laneAll(x)}; }
-  QLIF_FN void store(uint32_t *to) const { laneStore(to, even, odd); }
 };
 
 QLIF_FN LaneWords operator^(LaneWords a, LaneWords b) { return LaneWords{laneXor(a.even, b.even), laneXor(a.odd, b.odd)}; }
-QLIF_FN LaneWords operator^(LaneWords a, uint32_t x) { return a ^ LaneWords::all(x); }
+QLIF_FN LaneWords operator^(LaneWords a, uint32_t x) { return a ^ LaneWords{laneWords(x), laneWords(x)}; }
 
 QLIF_FN void multiply(uint32_t factor, LaneWords x, LaneWords &high, LaneWords &low) {
   low = LaneWords{laneProduct(x.even, laneAll(factor)), laneProduct(x.odd, laneAll(factor))};
   high = LaneWords{laneHigh(low.even), laneHigh(low.odd)};
+}
+
+/** Writes the low words of the products of `factor` and x, and their high words after ^ with y and z. */
+QLIF_FN void storeProducts(uint32_t factor, LaneWords x, LaneWords y, uint32_t z, uint32_t *high, uint32_t *low) {
+  const LaneVector even = laneProduct(x.even, laneAll(factor));
+  const LaneVector odd = laneProduct(x.odd, laneAll(factor));
+  laneStore(low, laneLows(even, odd));
+  laneStore(high, laneXor(laneXor(laneHighs(even, odd), laneLows(y.even, y.odd)), laneWords(z)));
 }
 
 #else
@@ -74,7 +88,6 @@ struct LaneWords {
 
   QLIF_FN static LaneWords load(const uint32_t *from) { return LaneWords{*from}; }
   QLIF_FN static LaneWords all(uint32_t x) { return LaneWords{x}; }
-  QLIF_FN void store(uint32_t *to) const { *to = word; }
 };
 
 QLIF_FN LaneWords operator^(LaneWords a, LaneWords b) { return LaneWords{a.word ^ b.word}; }
@@ -84,6 +97,12 @@ QLIF_FN void multiply(uint32_t factor, LaneWords x, LaneWords &high, LaneWords &
   uint64_t product = (uint64_t)factor * x.word;
   high = LaneWords{(uint32_t)(product >> 32)};
   low = LaneWords{(uint32_t)product};
+}
+
+QLIF_FN void storeProducts(uint32_t factor, LaneWords x, LaneWords y, uint32_t z, uint32_t *high, uint32_t *low) {
+  const uint64_t product = (uint64_t)factor * x.word;
+  *high = (uint32_t)(product >> 32) ^ y.word ^ z;
+  *low = (uint32_t)product;
 }
 
 #endif

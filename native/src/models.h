@@ -9,7 +9,7 @@
 namespace qlif {
 
 /** QLIF's compiled kernels, some of which only the host has. */
-enum class Variant { DEFAULT, SNAPSHOT_15, SNAPSHOT_24, PLAIN_LIF, TANH, MULTI_QUBIT, GENERIC };
+enum class Variant { DEFAULT, SNAPSHOT_15, SNAPSHOT_24, PLAIN_LIF, TANH, SIGMOID, EXPECTED, MULTI_QUBIT, GENERIC };
 
 inline Variant variantOf(QlifOptions options) {
   return options.bits == DEFAULT_OPTIONS.bits       ? Variant::DEFAULT
@@ -17,6 +17,8 @@ inline Variant variantOf(QlifOptions options) {
          : options.bits == SNAPSHOT_24_OPTIONS.bits ? Variant::SNAPSHOT_24
          : options.bits == PLAIN_LIF_OPTIONS.bits   ? Variant::PLAIN_LIF
          : options.bits == TANH_OPTIONS.bits        ? Variant::TANH
+         : options.bits == SIGMOID_OPTIONS.bits     ? Variant::SIGMOID
+         : options.bits == EXPECTED_OPTIONS.bits    ? Variant::EXPECTED
          : options.bits == MULTI_QUBIT_OPTIONS.bits ? Variant::MULTI_QUBIT
                                                     : Variant::GENERIC;
 }

@@ -56,24 +56,45 @@ struct RoundKeys {
   QLIF_FN uint32_t high(int round) const { return highs[round]; }
 };
 
-/** The words for counter (c0, c1, c2, c3) under a key. Word needs multiply() and ^. */
-template <class Word, class Keys>
-QLIF_FN WordsOf<Word> philox(Word c0, Word c1, Word c2, Word c3, const Keys &keys) {
+constexpr uint32_t PHILOX_M0 = 0xD2511F53u;
+constexpr uint32_t PHILOX_M1 = 0xCD9E8D57u;
+
+/** The rounds from number FIRST to number LAST. Word needs multiply() and ^. */
+template <int FIRST, int LAST, class Word, class Keys>
+QLIF_FN WordsOf<Word> philoxRounds(WordsOf<Word> c, const Keys &keys) {
 #if defined(__CUDACC__)
 #pragma unroll
 #else
 #pragma GCC unroll 10
 #endif
-  for (int round = 0; round < PHILOX_ROUNDS; round++) {
+  for (int round = FIRST; round <= LAST; round++) {
     Word high0, low0, high2, low2;
-    multiply(0xD2511F53u, c0, high0, low0);
-    multiply(0xCD9E8D57u, c2, high2, low2);
-    c0 = high2 ^ c1 ^ keys.low(round);
-    c1 = low2;
-    c2 = high0 ^ c3 ^ keys.high(round);
-    c3 = low0;
+    multiply(PHILOX_M0, c.w0, high0, low0);
+    multiply(PHILOX_M1, c.w2, high2, low2);
+    c = WordsOf<Word>{high2 ^ c.w1 ^ keys.low(round), low2, high0 ^ c.w3 ^ keys.high(round), low0};
   }
-  return WordsOf<Word>{c0, c1, c2, c3};
+  return c;
+}
+
+/** The words for counter (c0, c1, c2, c3) under a key. */
+template <class Word, class Keys>
+QLIF_FN WordsOf<Word> philox(Word c0, Word c1, Word c2, Word c3, const Keys &keys) {
+  return philoxRounds<0, PHILOX_ROUNDS - 1>(WordsOf<Word>{c0, c1, c2, c3}, keys);
+}
+
+/**
+ * The first two rounds of a vector of counters that differ only in c0, which is given as its product with PHILOX_M0. They multiply one vector
+ * in place of four. Word also needs all().
+ */
+template <class Word, class Keys>
+QLIF_FN WordsOf<Word> philoxTwoRounds(Word high0, Word low0, uint32_t c1, uint32_t c2, uint32_t c3, const Keys &keys) {
+  uint32_t high, low, next2, last2;
+  multiply(PHILOX_M1, c2, high, low);
+  // All counters now have the same first word.
+  multiply(PHILOX_M0, high ^ c1 ^ keys.low(0), next2, last2);
+  Word high2, low2;
+  multiply(PHILOX_M1, high0 ^ (c3 ^ keys.high(0)), high2, low2);
+  return WordsOf<Word>{high2 ^ (low ^ keys.low(1)), low2, low0 ^ (next2 ^ keys.high(1)), Word::all(last2)};
 }
 
 /** The words of an element for the pair of steps that `step` belongs to. */
@@ -82,8 +103,11 @@ QLIF_FN Words philox(uint64_t element, uint64_t step, uint32_t stream, const Key
   return philox<uint32_t>((uint32_t)element, (uint32_t)(element >> 32), (uint32_t)(step >> 1), stream, keys);
 }
 
-/** In [0, 1): 24 bits of a word. Converted as a signed number, which is one instruction everywhere; 24 bits are never negative. */
-QLIF_FN float uniform(uint32_t word) { return (float)(int32_t)(word >> 8) * 0x1p-24f; }
+/** 24 bits of a word. Converted as a signed number, which is one instruction everywhere; 24 bits are never negative. */
+QLIF_FN float upperBits(uint32_t word) { return (float)(int32_t)(word >> 8); }
+
+/** In [0, 1). */
+QLIF_FN float uniform(uint32_t word) { return upperBits(word) * 0x1p-24f; }
 
 /** In (0, 1]: the first number of a Box-Muller pair. */
 QLIF_FN float uniformAboveZero(uint32_t word) { return (float)(int32_t)((word >> 8) + 1) * 0x1p-24f; }
@@ -102,9 +126,12 @@ QLIF_FN uint64_t wireKey(uint64_t seed, uint32_t block) {
   return words.w0 | (uint64_t)words.w1 << 32;
 }
 
-/** The decision uniform of a wire from its block's words; wire 0 is its own block, 0. */
+/** Which word of its block, from 0 to 3, is a wire's at the even or odd step of a pair; wire 0 is its own block, 0. */
+QLIF_FN int wireWord(int wire, bool odd) { return (wire > 0 && wire % 2 == 0 ? 2 : 0) + (odd ? 1 : 0); }
+
+/** The decision uniform of a wire from its block's words. */
 QLIF_FN float wireUniform(Words block, int wire, bool odd) {
-  bool second = wire > 0 && wire % 2 == 0;
+  bool second = wireWord(wire, false) == 2;
   return uniform(second ? (odd ? block.w3 : block.w2) : (odd ? block.w1 : block.w0));
 }
 

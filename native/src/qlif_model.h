@@ -104,6 +104,8 @@ constexpr QlifOptions SNAPSHOT_24_OPTIONS = QlifOptions::of({.spikeValue = QLIF_
 
 /** Changes to the default configuration that make a step much longer. */
 constexpr QlifOptions TANH_OPTIONS = QlifOptions::of({.angleMap = QLIF_ANGLE_TANH});
+constexpr QlifOptions SIGMOID_OPTIONS = QlifOptions::of({.decision = QLIF_DECISION_SIGMOID});
+constexpr QlifOptions EXPECTED_OPTIONS = QlifOptions::of({.spikeValue = QLIF_SPIKE_VALUE_EXPECTED});
 constexpr QlifOptions MULTI_QUBIT_OPTIONS = QlifOptions::of({.readout = QLIF_READOUT_MULTI_QUBIT});
 
 /** A leaky integrate-and-fire neuron with a surrogate gradient: every option off. */

@@ -441,9 +441,19 @@ int main() {
     qlif_qlif_config tanh = qlifDefaults();
     tanh.angle_map = QLIF_ANGLE_TANH;
     testQlif("tanh", tanh, Variant::TANH, ROUNDS);
+    qlif_qlif_config sigmoid = qlifDefaults();
+    sigmoid.decision = QLIF_DECISION_SIGMOID;
+    testQlif("sigmoid", sigmoid, Variant::SIGMOID, ROUNDS);
+    qlif_qlif_config expected = qlifDefaults();
+    expected.spike_value = QLIF_SPIKE_VALUE_EXPECTED;
+    testQlif("expected", expected, Variant::EXPECTED, ROUNDS);
     qlif_qlif_config multi = qlifDefaults();
     multi.readout = QLIF_READOUT_MULTI_QUBIT;
     testQlif("multi-qubit", multi, Variant::MULTI_QUBIT, ROUNDS);
+    for (int wires : {1, 2, 3, 5, 7, 12, 64}) {
+      multi.quantum_wires = wires;
+      testQlif("multi-qubit with other wires", multi, Variant::MULTI_QUBIT, ROUNDS / 8);
+    }
   } catch (const Failure &failure) {
     fprintf(stderr, "%s\n", failure.text);
     return 1;
