@@ -546,7 +546,7 @@ struct Block {
 
   // ---------------------------------------------------------------- draws
 
-  /** Draws a step's numbers, unless they were drawn with the other step of its pair. Where wires are counted, only their words. */
+  /** Draws a step's numbers, unless they were drawn with the other step of its pair. Where wires are counted, it keeps their words. */
   void draw(int64_t step, bool uniforms, bool normals) {
     w.odd = (step & 1) != 0;
     if (step >> 1 == w.pair) {

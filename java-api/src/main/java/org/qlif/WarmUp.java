@@ -29,7 +29,7 @@ final class WarmUp {
      */
     private static final long PATIENCE_NANOS = 10_000_000_000L;
 
-    /** How long the end of the process waits at most for the work in the background, which takes less. */
+    /** How long the end of the process waits at most for the work in the background, whose parts take 0.1 to 0.3 s. */
     private static final long END_SECONDS = 5;
 
     /** Guarded by itself. */
@@ -134,7 +134,7 @@ final class WarmUp {
             return;
         }
         try {
-            // Asking takes some classes, too.
+            // Asking loads classes, too.
             if (!HostJvm.archivesClasses()) {
                 remove(end);
             }
@@ -142,8 +142,12 @@ final class WarmUp {
                 work.run();
             }
         } finally {
-            over.countDown();
-            remove(end);
+            // The last, since the end goes on then.
+            try {
+                remove(end);
+            } finally {
+                over.countDown();
+            }
         }
     }
 

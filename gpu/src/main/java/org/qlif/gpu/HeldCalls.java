@@ -18,14 +18,16 @@ final class HeldCalls {
 
     private HeldCalls() {}
 
-    // Addresses, and handles that take one: a handle with its address inside is another to link in a new process.
-    // Separate classes, so that
-    // only the sizes in use are linked; constants, so that the compiler inlines the calls.
-    private static final MemorySegment FORWARD = find("forward");
-    private static final MemorySegment BACKWARD = find("backward");
-    private static final MemorySegment DRAW = find("draw");
-    private static final MemorySegment LINEAR_FORWARD = find("linear_forward");
-    private static final MemorySegment LINEAR_BACKWARD = find("linear_backward");
+    // A handle with a function's address inside would be linked for each function, so handles take the address.
+    // They are in separate classes, so that only the sizes in use are linked. All are constants, so that the compiler
+    // inlines the calls.
+    private static final class Address {
+        static final MemorySegment FORWARD = find("forward");
+        static final MemorySegment BACKWARD = find("backward");
+        static final MemorySegment DRAW = find("draw");
+        static final MemorySegment LINEAR_FORWARD = find("linear_forward");
+        static final MemorySegment LINEAR_BACKWARD = find("linear_backward");
+    }
 
     // Four segments are passed one by one: linking a handle that takes an array would take most of a new process's
     // first call.
@@ -71,27 +73,27 @@ final class HeldCalls {
 
     /** Calls {@code qlif_forward} and returns its status. */
     static int forward(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
-        return call(FORWARD, kernel, args, stream, held);
+        return call(Address.FORWARD, kernel, args, stream, held);
     }
 
     /** Calls {@code qlif_backward} and returns its status. */
     static int backward(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
-        return call(BACKWARD, kernel, args, stream, held);
+        return call(Address.BACKWARD, kernel, args, stream, held);
     }
 
     /** Calls {@code qlif_draw} and returns its status. */
     static int draw(MemorySegment kernel, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
-        return call(DRAW, kernel, args, stream, held);
+        return call(Address.DRAW, kernel, args, stream, held);
     }
 
     /** Calls {@code qlif_linear_forward} and returns its status. */
     static int linearForward(MemorySegment linear, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
-        return call(LINEAR_FORWARD, linear, args, stream, held);
+        return call(Address.LINEAR_FORWARD, linear, args, stream, held);
     }
 
     /** Calls {@code qlif_linear_backward} and returns its status. */
     static int linearBackward(MemorySegment linear, MemorySegment args, MemorySegment stream, MemorySegment[] held) {
-        return call(LINEAR_BACKWARD, linear, args, stream, held);
+        return call(Address.LINEAR_BACKWARD, linear, args, stream, held);
     }
 
     private static int call(

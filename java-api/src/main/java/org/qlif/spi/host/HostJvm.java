@@ -72,7 +72,7 @@ public final class HostJvm {
         return value.equals(flag(name).orElse(null));
     }
 
-    /** Whether the JVM is known to write an archive of its classes at the end of the process. */
+    /** Whether the JVM was told to write an archive of its classes at the end of the process, if that is needed. */
     public static boolean archivesClasses() {
         return is("AutoCreateSharedArchive", "true")
                 || flag("ArchiveClassesAtExit").filter(file -> !file.isEmpty()).isPresent();
