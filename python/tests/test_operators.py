@@ -209,6 +209,38 @@ def test_a_second_backward_pass_and_saved_tensor_hooks():
         torch.autograd.grad(values.sum(), input)
 
 
+@pytest.mark.parametrize("modulated", [False, True])
+def test_each_gradient_goes_to_its_own_argument(modulated):
+    config = qlif.QlifConfig()
+    parameters = {name: value.detach() for name, value in parameters_of(config, SHAPE[2]).items()}
+
+    def gradients(*wanted):
+        given = {"input": current(0), "state": torch.zeros(len(config._model().variables), *SHAPE[1:])}
+        if modulated:
+            given["modulation"] = current(1, (SHAPE[0], 1, SHAPE[2]))
+        wanted = wanted or tuple(given)
+        for name in wanted:
+            given[name].requires_grad_()
+        made = call(config, parameters=parameters, **given)
+        return dict(zip(wanted, torch.autograd.grad(made[1].sum(), [given[name] for name in wanted])))
+
+    everything = gradients()
+    assert len(everything) == (3 if modulated else 2)
+    for name, expected in everything.items():
+        assert expected.any() and torch.equal(gradients(name)[name], expected), name
+
+
+@pytest.mark.skipif(_operators.KIND != "cpp", reason="operators in Python use PyTorch's own node")
+def test_a_long_chain_of_runs_is_freed():
+    config = qlif.LifConfig()
+    parameters = parameters_of(config, 1)
+    state = None
+    for _ in range(50_000):
+        state = call(config, current(0, (1, 1, 1)), parameters, state=state)[3]
+    assert state.requires_grad
+    del state  # recursion would overflow the stack
+
+
 def test_writing_to_what_the_backward_pass_reads_is_refused():
     config = qlif.QlifConfig()
     parameters = parameters_of(config, SHAPE[2])
