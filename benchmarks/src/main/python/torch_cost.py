@@ -4,7 +4,7 @@
     python benchmarks/src/main/python/torch_cost.py --markdown [--threads 2] [--shapes 20x128x512,100x1x128,1x1x128]
 
 Side by side in one run: the C calls on memory that is there; an operator in C++ of the same signature that computes nothing
-(empty_operator.cpp); both by turns, forward and then backward, so that PyTorch's code finds the caches as a C call leaves them; the
+(empty_operator.cpp); both, one after the other, forward and then backward, so that PyTorch's code finds the caches as a C call leaves them; the
 operator; QLIFLayer. Forward + backward with the gradients of the input and of the learnable parameters, and forward under no_grad, in
 training, which carries homeostasis' means on. Needs the package qlif installed, with PyTorch and a C++ compiler. It takes three minutes,
 and wants the machine for itself. The last three columns are what is asked of it: how much longer operator and layer take than the C

@@ -46,17 +46,17 @@ class QlifScriptTest {
         assertThat(checkout.builds()).isEqualTo(1);
     }
 
-    /** A Java that notes in a file when it makes an archive of classes, and says when it uses one. */
-    private void archivingJava(String made) throws IOException {
+    /** A Java that notes in a file when it makes an archive of classes, ends with this code then, and says when it uses one. */
+    private void archivingJava(String made, int exitCode) throws IOException {
         checkout.java("""
                 for argument; do
                   case $argument in
-                    -XX:ArchiveClassesAtExit=*) echo called >>archives; printf %%s '%s' >"${argument#*=}"; echo noise; exit ;;
+                    -XX:ArchiveClassesAtExit=*) echo called >>archives; printf %%s '%s' >"${argument#*=}"; echo noise; exit %d ;;
                     -XX:SharedArchiveFile=*) echo archived ;;
                   esac
                 done
                 echo ran
-                """.formatted(made));
+                """.formatted(made, exitCode));
     }
 
     private long archives() throws IOException {
@@ -65,7 +65,7 @@ class QlifScriptTest {
 
     @Test
     void archivesClassesOnceForEachBuild() throws Exception {
-        archivingJava("classes");
+        archivingJava("classes", 0);
         assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "archived\nran\n", FIRST_BUILD));
         assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "archived\nran\n", ""));
         assertThat(archives()).isEqualTo(1);
@@ -83,7 +83,7 @@ class QlifScriptTest {
     /** The JVM takes an archive of another JDK's classes for none. */
     @Test
     void archivesClassesAgainForAnotherJdk() throws Exception {
-        archivingJava("classes");
+        archivingJava("classes", 0);
         checkout.qlif();
         for (int i = 0; i < 4; i++) {
             Files.writeString(folder.resolve("stub/a jdk/release"), "JAVA_VERSION=\"25.%d\"\n".formatted(i % 2));
@@ -94,7 +94,7 @@ class QlifScriptTest {
 
     @Test
     void runsWhereClassesCantBeArchived() throws Exception {
-        archivingJava("");
+        archivingJava("", 0);
         assertThat(checkout.qlif().out()).isEqualTo("ran\n");
         assertThat(checkout.qlif().out()).isEqualTo("ran\n");
         assertThat(archives()).as("tried once").isEqualTo(1);
@@ -103,15 +103,7 @@ class QlifScriptTest {
     /** The JVM can crash while it writes, and leave a part. */
     @Test
     void runsAfterACrashWhileClassesAreArchived() throws Exception {
-        checkout.java("""
-                for argument; do
-                  case $argument in
-                    -XX:ArchiveClassesAtExit=*) echo called >>archives; echo part >"${argument#*=}"; exit 134 ;;
-                    -XX:SharedArchiveFile=*) echo archived ;;
-                  esac
-                done
-                echo ran
-                """);
+        archivingJava("part", 134);
         assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "ran\n", FIRST_BUILD));
         assertThat(checkout.qlif()).isEqualTo(new Invocation(0, "ran\n", ""));
         assertThat(archives()).as("tried once").isEqualTo(1);
@@ -119,14 +111,7 @@ class QlifScriptTest {
 
     @Test
     void endsIfInterruptedWhileClassesAreArchived() throws Exception {
-        checkout.java("""
-                for argument; do
-                  case $argument in
-                    -XX:ArchiveClassesAtExit=*) echo part >"${argument#*=}"; exit 130 ;;
-                  esac
-                done
-                echo ran
-                """);
+        archivingJava("part", 130);
         Invocation interrupted = checkout.qlif();
         assertThat(interrupted.exitCode()).isEqualTo(130);
         assertThat(interrupted.out()).isEmpty();

@@ -8,8 +8,8 @@ import java.util.stream.Stream;
  *
  * <p>Passes must be small because the compiler limits the nodes of a method while it inlines. A multiply-add with a constant takes a
  * thousand; past 18,000 the compiler no longer inlines our helpers, vectors become objects, and speed drops tenfold. The Vector API's own
- * methods are always inlined, so a long pass calls its helpers first. All passes are called through
- * this interface from a single call site, so that the compiler can't predict the next one and never inlines one into another.
+ * methods are always inlined, so a long pass calls its helpers first. All passes are called through this interface from a single call site,
+ * so that the compiler can't predict the next one and never inlines one into another.
  */
 @FunctionalInterface
 interface Pass {

@@ -31,8 +31,8 @@ import org.qlif.spi.host.HostTape;
  */
 final class TileWorker {
     /**
-     * Neuron-steps up to which a call's arrays, of up to 1 MiB each, stay in the second and third levels' caches, so that passes read and write them in place. Beyond that, the
-     * rows of several steps are copied together, so that their cache misses overlap.
+     * Neuron-steps up to which a call's arrays, of up to 1 MiB each, stay in the caches of the second and third level, so that passes read
+     * and write them in place. Beyond that, the rows of several steps are copied together, so that their cache misses overlap.
      */
     private static final long IN_PLACE = 1 << 18;
 
