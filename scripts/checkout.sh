@@ -88,8 +88,8 @@ qlif_build_anew() {
   : >"$state/build.started"
   # Libraries of an earlier version would stay.
   rm -rf "$target/lib"
-  # ./build verify runs the tests; to run the program, they need not even be compiled.
-  "$root/build" -q -Dmaven.test.skip=true package -pl "$1" -am </dev/null >"$log" 2>&1 9>&- || status=$?
+  # ./build verify runs the tests; to run the program, they need not even be compiled, and neither need code for other GPUs than this machine's.
+  QLIF_CUDA=${QLIF_CUDA:-local} "$root/build" -q -Dmaven.test.skip=true package -pl "$1" -am </dev/null >"$log" 2>&1 9>&- || status=$?
   if [ "$status" -gt 128 ]; then
     echo "$program: the build was interrupted" >&2
     exit "$status"

@@ -83,12 +83,15 @@ inline void check(cudaError_t error, const char *doing) {
   }
   forgetError();
   qlif_status status = statusOf(error);
+  const char *more = "";
+  if (status == QLIF_DEVICE_FAULT) {
+    more = "; it may stem from earlier work of any library on the device, which is unusable in this process from here on";
+  } else if (error == cudaErrorNoKernelImageForDevice) {
+    more = "; this library was built for " QLIF_CUDA_CODE ", and QLIF_CUDA=all builds it for every supported GPU";
+  }
   Failure failure{status, (int32_t)error, ""};
   snprintf(failure.text, sizeof failure.text, "CUDA error %d, %s (%s), when %s%s", (int)error, cudaGetErrorName(error),
-      cudaGetErrorString(error), doing,
-      status == QLIF_DEVICE_FAULT ? "; it may stem from earlier work of any library on the device, which is unusable in this"
-                                    " process from here on"
-                                  : "");
+      cudaGetErrorString(error), doing, more);
   throw failure;
 }
 

@@ -216,6 +216,8 @@ static void test_errors(void) {
   EXPECT(QLIF_INVALID_ARGUMENT, "expected one that a forward call has recorded", qlif_backward(kernel, BACKWARD_OF(&s), NULL));
   qlif_emulation_fail("cudaLaunchKernel", 1);
   EXPECT(QLIF_CUDA_ERROR, "forward kernel", qlif_forward(kernel, f, NULL));
+  qlif_emulation_fail("cudaLaunchKernel", 209);
+  EXPECT(QLIF_UNAVAILABLE, "built for an emulated GPU, and QLIF_CUDA=all", qlif_forward(kernel, f, NULL));
   CHECK_OK(qlif_forward(kernel, f, NULL));
   qlif_emulation_fail("cudaMalloc", 2);
   EXPECT(QLIF_OUT_OF_MEMORY, "scratch", qlif_backward(kernel, BACKWARD_OF(&s), NULL));

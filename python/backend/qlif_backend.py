@@ -20,7 +20,7 @@ from scikit_build_core.build import (  # noqa: F401  the hooks that stay as they
 )
 
 _HERE = Path(__file__).resolve().parent.parent
-_CARRIED = ("CMakeLists.txt", "NOTICE", "old-glibc.cmake", "include", "src")
+_CARRIED = ("CMakeLists.txt", "NOTICE", "local-gpus.cmake", "old-glibc.cmake", "include", "src")
 
 
 def build_sdist(sdist_directory, config_settings=None):

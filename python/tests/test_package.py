@@ -44,14 +44,14 @@ def sources(tmp_path_factory):
 
 
 def test_a_source_distribution_has_all_that_is_built(sources):
-    for name in ("CMakeLists.txt", "include/qlif.h", "src/api.cpp", "src/qlif_model.h", "src/exports.map"):
+    for name in ("CMakeLists.txt", "local-gpus.cmake", "include/qlif.h", "src/api.cpp", "src/qlif_model.h", "src/exports.map"):
         assert (sources / "native" / name).read_bytes() == (REPOSITORY / "native" / name).read_bytes()
     assert (sources / "LICENSE").read_bytes() == (REPOSITORY / "LICENSE").read_bytes()
     assert (sources / "src" / "qlif" / "config.py").is_file() and not (sources / "tests").exists()
     assert not (REPOSITORY / "python" / "native").exists()
 
 
-@pytest.mark.parametrize("cuda", ["off", ""])
+@pytest.mark.parametrize("cuda", ["off", "local", "all"])
 def test_a_source_distribution_is_configured_by_itself(sources, tmp_path, cuda):
     configured = subprocess.run(
         ["cmake", "-S", str(sources), "-B", str(tmp_path), f"-DQLIF_CUDA_WANTED={cuda}"],
