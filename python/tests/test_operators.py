@@ -440,13 +440,14 @@ def test_means_know_no_order():
 
 
 @pytest.mark.skipif(_operators.KIND != "cpp", reason="operators in Python take PyTorch's own memory")
-def test_memory_of_large_results_is_used_again_and_never_twice():
+@pytest.mark.parametrize("neurons", [512, 3])
+def test_memory_of_results_is_used_again_and_never_twice(neurons):
     config = qlif.QlifConfig()
-    parameters = [each.detach() for each in parameters_of(config, 512).values()]
+    parameters = [each.detach() for each in parameters_of(config, neurons).values()]
     draws = torch.tensor([5, 0, 0, 0])
 
     def run(rows):
-        input = torch.ones(20, rows, 512) * 2
+        input = torch.ones(20, rows, neurons) * 2
         return torch.ops.qlif.run(input, parameters, None, None, draws, None, None, None, str(config), 0)[2]
 
     first = run(16)
@@ -454,7 +455,7 @@ def test_memory_of_large_results_is_used_again_and_never_twice():
     assert address % 64 == 0
     del first
     every = torch.ops.qlif.run(
-        torch.ones(20, 16, 512) * 2, parameters, None, None, draws, None, None, None, str(config), 0
+        torch.ones(20, 16, neurons) * 2, parameters, None, None, draws, None, None, None, str(config), 0
     )
     assert address in [each.data_ptr() for each in every]
     seen = [run(16) for _ in range(3)]
@@ -463,7 +464,7 @@ def test_memory_of_large_results_is_used_again_and_never_twice():
     assert torch.equal(run(16), expected) and torch.equal(seen[1], expected)
     # As memory of PyTorch's: it grows, is shared and outlives the call's other results.
     assert seen[1].clone().resize_(1 << 20).shape == (1 << 20,)
-    assert torch.equal(seen[1].resize_(30, 16, 512)[:20], expected)
+    assert torch.equal(seen[1].resize_(30, 16, neurons)[:20], expected)
     assert torch.equal(seen[2].share_memory_(), expected)
     # More than is kept, in an order of its own.
     many = [run(rows) for rows in (16, 600, 2000, 40, 2000, 16, 600)]
@@ -471,6 +472,37 @@ def test_memory_of_large_results_is_used_again_and_never_twice():
         many.pop(len(many) // 2)
     assert torch.equal(run(16), expected)
     assert torch.equal(run(2000)[:, :16], expected)
+
+
+def test_modes_and_profilers_see_each_call():
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Names(TorchDispatchMode):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def __torch_dispatch__(self, function, types, arguments=(), named=None):
+            self.seen.append(str(function))
+            return function(*arguments, **(named or {}))
+
+    config = qlif.LifConfig()
+    parameters = parameters_of(config, SHAPE[2])
+
+    def gradient():
+        input = current(1).requires_grad_()
+        call(config, input, parameters)[1].sum().backward()
+        return input.grad
+
+    expected = gradient()
+    with Names() as names:
+        seen = gradient()
+    assert torch.equal(seen, expected)
+    assert {"qlif.run.default", "qlif.run_backward.default"} <= set(names.seen)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        seen = gradient()
+    assert torch.equal(seen, expected)
+    assert {"qlif::run", "qlif::run_backward"} <= {event.name for event in profile.events()}
 
 
 LAYER_KEYS = (

@@ -284,16 +284,14 @@ class Lease {
 // ---------------------------------------------------------------- memory of results
 
 /**
- * Memory of large results on the host, in large pages where the system has them. What is freed is kept for the next call: the system would
- * take it back, and hand out new pages, one page fault for 4 KiB.
+ * Memory of results on the host; of large ones in large pages where the system has them. What is freed is kept for the next call: of large results
+ * the system would take it back, and hand out new pages, one page fault for 4 KiB; of small ones the C library would look for a place for each
+ * anew, since it keeps no lists of aligned memory.
  */
 class ResultMemory final : public c10::Allocator {
  public:
-  /** Smaller results are PyTorch's own allocator's, which keeps memory of that size. */
-  static constexpr size_t SMALLEST = 128 << 10;
-
   c10::DataPtr allocate(size_t bytes) override {
-    void *data = take(bytes);
+    void *data = bytes == 0 ? nullptr : take(bytes);
     return {data, data, &give, c10::Device(c10::kCPU)};
   }
 
@@ -301,8 +299,15 @@ class ResultMemory final : public c10::Allocator {
 
   void copy_data(void *to, const void *from, size_t bytes) const override { default_copy_data(to, from, bytes); }
 
-  static void lock() { blocks().mutex.lock(); }
-  static void unlock() { blocks().mutex.unlock(); }
+  static void lock() {
+    small().mutex.lock();
+    large().mutex.lock();
+  }
+
+  static void unlock() {
+    large().mutex.unlock();
+    small().mutex.unlock();
+  }
 
  private:
   /** Stands before the data, in memory of its own alignment. */
@@ -310,33 +315,51 @@ class ResultMemory final : public c10::Allocator {
     size_t bytes;
   };
 
-  /** Freed blocks, the one that was freed last at the end; of no more than MOST bytes together. */
+  /** A block beside its size, so that a search does not touch the blocks. */
+  struct Freed {
+    size_t bytes;
+    Block *block;
+  };
+
+  /** Freed blocks, the one that was freed last at the end; of no more than these bytes together, and no more than so many. */
   struct Blocks {
+    Blocks(size_t bytes, size_t count) : mostBytes(bytes), most(count) {}
+
+    const size_t mostBytes;
+    const size_t most;
     std::mutex mutex;
-    std::vector<Block *> freed;
+    std::vector<Freed> freed;
     size_t bytes = 0;
   };
 
-  static constexpr size_t MOST = 256 << 20;
+  static constexpr size_t LARGE = 128 << 10;
   static constexpr size_t HUGE_PAGE = 2 << 20;
 
   // Never freed: tensors may end after this library's statics.
-  static Blocks &blocks() {
-    static auto *all = new Blocks();
+  static Blocks &small() {
+    static auto *all = new Blocks(1 << 20, 64);
     return *all;
   }
 
+  static Blocks &large() {
+    static auto *all = new Blocks(256 << 20, SIZE_MAX);
+    return *all;
+  }
+
+  static Blocks &blocksOf(size_t bytes) { return bytes < LARGE ? small() : large(); }
+
   static void *take(size_t bytes) {
-    bytes = (bytes + 4095) / 4096 * 4096;
+    const size_t unit = bytes < LARGE ? alignof(Block) : 4096;
+    bytes = (bytes + unit - 1) / unit * unit;
     {
-      Blocks &kept = blocks();
+      Blocks &kept = blocksOf(bytes);
       std::lock_guard<std::mutex> lock(kept.mutex);
       for (size_t i = kept.freed.size(); i-- > 0;) {
-        Block *block = kept.freed[i];
-        if (block->bytes >= bytes && block->bytes - bytes <= bytes / 4) {
+        const Freed freed = kept.freed[i];
+        if (freed.bytes >= bytes && freed.bytes - bytes <= bytes / 4) {
           kept.freed.erase(kept.freed.begin() + (std::ptrdiff_t)i);
-          kept.bytes -= block->bytes;
-          return block + 1;
+          kept.bytes -= freed.bytes;
+          return freed.block + 1;
         }
       }
     }
@@ -356,21 +379,23 @@ class ResultMemory final : public c10::Allocator {
 
   static void give(void *data) {
     Block *block = (Block *)data - 1;
-    std::vector<Block *> dropped;
+    std::vector<Freed> dropped;
     {
-      Blocks &kept = blocks();
+      Blocks &kept = blocksOf(block->bytes);
       std::lock_guard<std::mutex> lock(kept.mutex);
-      kept.freed.push_back(block);
+      kept.freed.push_back({block->bytes, block});
       kept.bytes += block->bytes;
       size_t first = 0;
-      for (; kept.bytes > MOST; first++) {
-        kept.bytes -= kept.freed[first]->bytes;
+      for (; kept.bytes > kept.mostBytes || kept.freed.size() - first > kept.most; first++) {
+        kept.bytes -= kept.freed[first].bytes;
       }
-      dropped.assign(kept.freed.begin(), kept.freed.begin() + (std::ptrdiff_t)first);
-      kept.freed.erase(kept.freed.begin(), kept.freed.begin() + (std::ptrdiff_t)first);
+      if (first > 0) {
+        dropped.assign(kept.freed.begin(), kept.freed.begin() + (std::ptrdiff_t)first);
+        kept.freed.erase(kept.freed.begin(), kept.freed.begin() + (std::ptrdiff_t)first);
+      }
     }
-    for (Block *each : dropped) {
-      std::free(each);
+    for (const Freed &each : dropped) {
+      std::free(each.block);
     }
   }
 };
@@ -380,10 +405,6 @@ Tensor emptyResult(at::IntArrayRef shape, const c10::Device &device, at::ScalarT
   static auto *memory = new ResultMemory();
   if (!device.is_cpu()) {
     return at::empty(shape, at::TensorOptions().device(device).dtype(type));
-  }
-  const auto bytes = (size_t)c10::multiply_integers(shape) * c10::elementSize(type);
-  if (bytes < ResultMemory::SMALLEST) {
-    return at::detail::empty_cpu(shape, type);
   }
   return at::detail::empty_generic(shape, memory, c10::DispatchKeySet(c10::DispatchKey::CPU), type, std::nullopt);
 }
@@ -817,6 +838,47 @@ std::vector<Tensor> runBackwardAutograd(const OptionalTensor &gradSpikeValues, c
       rowIndex, uniforms, normals, tape, config, wanted, dtype);
 }
 
+/** Whether the dispatcher would add nothing to a call on the host with these tensors, since no mode, transform, subclass or profiler looks at it. */
+template <class... Tensors>
+bool isPlain(const Tensors &...tensors) {
+  constexpr c10::DispatchKeySet PLAIN(
+      {c10::DispatchKey::CPU, c10::DispatchKey::AutogradCPU, c10::DispatchKey::AutocastCPU, c10::DispatchKey::ADInplaceOrView});
+  const auto fits = [&](const auto &tensor) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(tensor)>, OptionalTensor>) {
+      return !tensor.has_value() || PLAIN.has_all(tensor->key_set());
+    } else if constexpr (std::is_same_v<std::decay_t<decltype(tensor)>, TensorList>) {
+      return std::all_of(tensor.begin(), tensor.end(), [&](const Tensor &each) { return PLAIN.has_all(each.key_set()); });
+    } else {
+      return PLAIN.has_all(tensor.key_set());
+    }
+  };
+  return (fits(tensors) && ...) && c10::default_included_set.has_all(c10::impl::tls_local_dispatch_key_set().included_) && !at::hasCallbacks();
+}
+
+RunResult callRun(const Tensor &input, TensorList parameters, const OptionalTensor &modulation, const OptionalTensor &state,
+    const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms, const OptionalTensor &normals,
+    std::string_view config, int64_t traces, bool record, OptionalType dtype) {
+  const bool plain = isPlain(input, parameters, modulation, state, draws, rowIndex, uniforms, normals);
+  at::AutoDispatchBelowADInplaceOrView below;
+  return plain ? run(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, record, dtype)
+               : runOperator().call(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, record, dtype);
+}
+
+/** With a graph of its own where one is asked for. */
+std::vector<Tensor> callBackward(const OptionalTensor &gradSpikeValues, const OptionalTensor &gradVoltages,
+    const OptionalTensor &gradState, const Tensor &input, TensorList parameters, const OptionalTensor &modulation,
+    const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms,
+    const OptionalTensor &normals, const Tensor &tape, std::string_view config, int64_t wanted, OptionalType dtype) {
+  if (at::GradMode::is_enabled()
+      || !isPlain(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state, draws, rowIndex, uniforms, normals, tape)) {
+    return backwardOperator().call(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state, draws, rowIndex, uniforms,
+        normals, tape, config, wanted, dtype);
+  }
+  at::AutoDispatchBelowADInplaceOrView below;
+  return runBackward(gradSpikeValues, gradVoltages, gradState, input, parameters, modulation, state, draws, rowIndex, uniforms, normals, tape,
+      config, wanted, dtype);
+}
+
 /**
  * The backward pass of a run in the graph, a node as PyTorch's own operators make them. A Function would look at every argument and result of
  * a call several times, which takes microseconds.
@@ -824,15 +886,20 @@ std::vector<Tensor> runBackwardAutograd(const OptionalTensor &gradSpikeValues, c
 struct RunNode final : torch::autograd::Node {
   using Node::Node;
 
+  /** What few calls have. Apart, since it would make the node larger than what the C library keeps in its fast lists. */
+  struct Rare {
+    SavedVariable modulation;
+    SavedVariable rowIndex;
+    SavedVariable uniforms;
+    SavedVariable normals;
+  };
+
   SavedVariable input;
-  SavedVariable modulation;
   SavedVariable state;
   SavedVariable draws;
-  SavedVariable rowIndex;
-  SavedVariable uniforms;
-  SavedVariable normals;
   SavedVariable tape;
   std::vector<SavedVariable> parameters;
+  std::unique_ptr<Rare> rare;
   std::string config;
   OptionalType dtype;
 
@@ -855,9 +922,10 @@ struct RunNode final : torch::autograd::Node {
     for (size_t i = 0; i < results.size(); i++) {
       wanted |= task_should_compute_output(i) ? bitOf(i, count) : 0;
     }
-    std::vector<Tensor> made = backwardOperator().call(given(grads[0]), given(grads[1]), given(grads[2]), input.unpack(), unpacked,
-        given(modulation.unpack()), given(state.unpack()), draws.unpack(), given(rowIndex.unpack()), given(uniforms.unpack()),
-        given(normals.unpack()), tape.unpack(), config, wanted, dtype);
+    const auto rarely = [this](SavedVariable Rare::*each) { return rare == nullptr ? std::nullopt : given((*rare.*each).unpack()); };
+    std::vector<Tensor> made = callBackward(given(grads[0]), given(grads[1]), given(grads[2]), input.unpack(), unpacked,
+        rarely(&Rare::modulation), given(state.unpack()), draws.unpack(), rarely(&Rare::rowIndex), rarely(&Rare::uniforms),
+        rarely(&Rare::normals), tape.unpack(), config, wanted, dtype);
     for (size_t i = 0; i < results.size(); i++) {
       if (wanted & bitOf(i, count)) {
         results[i] = std::move(made[i]);
@@ -868,8 +936,13 @@ struct RunNode final : torch::autograd::Node {
 
   void release_variables() override {
     std::lock_guard<std::mutex> lock(mutex_);
-    for (SavedVariable *each : {&input, &modulation, &state, &draws, &rowIndex, &uniforms, &normals, &tape}) {
+    for (SavedVariable *each : {&input, &state, &draws, &tape}) {
       each->reset_data();
+    }
+    if (rare != nullptr) {
+      for (SavedVariable *each : {&rare->modulation, &rare->rowIndex, &rare->uniforms, &rare->normals}) {
+        each->reset_data();
+      }
     }
     for (SavedVariable &parameter : parameters) {
       parameter.reset_data();
@@ -904,16 +977,15 @@ RunResult runAutograd(const Tensor &input, TensorList parameters, const Optional
     auto node = c10::make_intrusive<RunNode>(torch::autograd::collect_next_edges(input, parameters, modulation, state));
     RunResult made = [&] {
       at::AutoGradMode ungraded(false);
-      at::AutoDispatchBelowADInplaceOrView below;
-      return runOperator().call(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, true, dtype);
+      return callRun(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, true, dtype);
     }();
     node->input = SavedVariable(input, false);
-    node->modulation = SavedVariable(modulation, false);
     node->state = SavedVariable(state, false);
     node->draws = SavedVariable(draws, false);
-    node->rowIndex = SavedVariable(rowIndex, false);
-    node->uniforms = SavedVariable(uniforms, false);
-    node->normals = SavedVariable(normals, false);
+    if (modulation.has_value() || rowIndex.has_value() || uniforms.has_value() || normals.has_value()) {
+      node->rare.reset(new RunNode::Rare{SavedVariable(modulation, false), SavedVariable(rowIndex, false), SavedVariable(uniforms, false),
+          SavedVariable(normals, false)});
+    }
     node->tape = SavedVariable(std::get<6>(made), false);
     node->parameters.reserve(parameters.size());
     for (const Tensor &parameter : parameters) {
@@ -927,8 +999,7 @@ RunResult runAutograd(const Tensor &input, TensorList parameters, const Optional
     }
     return made;
   }
-  at::AutoDispatchBelowADInplaceOrView below;
-  return runOperator().call(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, record, dtype);
+  return callRun(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, record, dtype);
 }
 
 // ---------------------------------------------------------------- a linear layer driven by spikes
