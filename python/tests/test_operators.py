@@ -474,6 +474,24 @@ def test_memory_of_results_is_used_again_and_never_twice(neurons):
     assert torch.equal(run(2000)[:, :16], expected)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 3, 37), (1, 1, 37), (1, 3, 1), (70, 1, 1)])
+@pytest.mark.parametrize("dtype", [None, torch.float16])
+def test_a_gradient_that_repeats_is_as_its_dense_copy(shape, dtype):
+    config = qlif.QlifConfig()
+    parameters = parameters_of(config, SHAPE[2])
+    input = current(3).requires_grad_()
+    draws = torch.tensor([5, 0, 0, 0])
+    made = torch.ops.qlif.run(
+        input, list(parameters.values()), None, None, draws, None, None, None, str(config), 0, dtype=dtype
+    )
+    wanted = [input, *parameters.values()]
+    repeated = current(4, shape).to(made[1].dtype).expand(SHAPE)
+    expected = torch.autograd.grad(made[1], wanted, repeated.contiguous(), retain_graph=True)
+    for seen, each in zip(torch.autograd.grad(made[1], wanted, repeated), expected):
+        assert torch.equal(seen, each)
+    assert expected[0].abs().sum() > 0
+
+
 def test_modes_and_profilers_see_each_call():
     from torch.utils._python_dispatch import TorchDispatchMode
 

@@ -334,6 +334,10 @@ def _run_backward(
         grad_spike_values, grad_voltages, grad_state, input.detach(), parameters, modulation, state, draws, row_index,
         uniforms, normals, tape, config, wanted, dtype,
     )  # fmt: skip
+    upstream = grad_spike_values
+    if upstream is not None and upstream.dim() == 3 and upstream.shape[0] == input.shape[0] > 1 and not upstream.stride(0):
+        # As the sum over the steps hands it on: the gradient of one step, which all share.
+        upstream = upstream[0]
     lease = _Lease(config, input)
     with lease as kernel:
         run = kernel.recorded(
@@ -353,7 +357,7 @@ def _run_backward(
             out.update({f"state.{v.symbol}": results[-1][i] for i, v in enumerate(table.variables)})
         kernel.backward(
             run,
-            grad_spike_values=_lent(grad_spike_values),
+            grad_spike_values=_lent(upstream),
             grad_voltages=_lent(grad_voltages),
             grad_state=(
                 None if grad_state is None else {v.symbol: _lent(grad_state[i]) for i, v in enumerate(table.variables)}

@@ -710,7 +710,12 @@ std::vector<Tensor> runBackward(const OptionalTensor &gradSpikeValues, const Opt
     return dataOf<float>(keep.back());
   };
   if (gradSpikeValues.has_value()) {
-    args.grad_spike_values = lend("grad_spike_values", *gradSpikeValues, shape.run(), type);
+    const Tensor &gradient = *gradSpikeValues;
+    // As the sum over the steps hands it on: a dense copy would take the memory of all steps.
+    const bool shared = gradient.dim() == 3 && gradient.size(0) == shape.steps && shape.steps > 1 && gradient.stride(0) == 0;
+    args.grad_spike_values = shared ? lend("grad_spike_values", gradient.narrow(0, 0, 1), {1, shape.batch, shape.neurons}, type)
+                                    : lend("grad_spike_values", gradient, shape.run(), type);
+    args.grad_spike_values_shared = shared;
     args.grad_type = typeOf(type);
   }
   if (gradVoltages.has_value()) {
