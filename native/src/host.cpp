@@ -200,6 +200,12 @@ float dtOf(const ModelConfig &config) {
   failModel(config.model);
 }
 
+/** How many parts of a call there should be for each thread, so that all have work to the end. */
+constexpr int64_t TURNS = 8;
+
+/** How many blocks a part has, if there are enough parts: what the processor fetches beside a line is then mostly for the same thread. */
+constexpr int64_t NEIGHBOURS = 32;
+
 // A call whose work is less than this many times HostProgram::alone, about 0.1 ms, doesn't wake sleeping helpers.
 constexpr int64_t BRIEF = 8;
 
@@ -251,7 +257,7 @@ class HostKernel final : public DeviceKernel {
     share([](void *context, int member, int64_t part) {
       Job<HostForward> &job = *(Job<HostForward> *)context;
       job.run(member, part, job.kernel.program_.forward);
-    }, forward, call.elements, call.args.steps, program_.blocks, call.linear);
+    }, forward, call.elements, call.args.steps, NEIGHBOURS, call.linear);
   }
 
   void backward(const BackwardCall &call, void *) override {
@@ -269,7 +275,7 @@ class HostKernel final : public DeviceKernel {
     share([](void *context, int member, int64_t part) {
       Job<HostBackward> &job = *(Job<HostBackward> *)context;
       job.run(member, part, job.kernel.program_.backward);
-    }, backward, elements, args.steps, program_.blocks, call.forward.linear);
+    }, backward, elements, args.steps, NEIGHBOURS, call.forward.linear);
 
     addUp(call, sums, steps);
   }
@@ -337,15 +343,20 @@ class HostKernel final : public DeviceKernel {
       const int64_t end = wordsOf(elements) - first < atOnce ? wordsOf(elements) : first + atOnce;
       void *const worker = muster.scratch(member);
       if (!current) {
-        kernel(call, first, (int)(end - first), worker);
+        run(call, first, end, worker, kernel);
         return;
       }
       Call own = call;
       char *const room = (char *)worker + lines(this->kernel.program_.workerBytes);
       inputOf(own) = current->make(first * LANES, end * LANES < elements ? end * LANES : elements, room);
+      run(own, first, end, worker, kernel);
+    }
+
+    template <class Kernel>
+    void run(const Call &call, int64_t first, int64_t end, void *worker, Kernel kernel) {
       const int most = this->kernel.program_.blocks;
       for (int64_t block = first; block < end; block += most) {
-        kernel(own, block, (int)(end - block < most ? end - block : most), worker);
+        kernel(call, block, (int)(end - block < most ? end - block : most), worker);
       }
     }
   };
@@ -427,22 +438,28 @@ class HostKernel final : public DeviceKernel {
     }
   }
 
-  /** most: how many blocks a part may have; linear: computes the input, if the call doesn't give it. */
+  /** neighbours: how many blocks a part may have, besides those that advance together; linear: computes the input, if the call doesn't give it. */
   template <class Call>
   void share(
-      Team::Job job, const Call &call, int64_t elements, int64_t steps, int64_t most, const std::optional<LinearArgs> &linear) {
+      Team::Job job, const Call &call, int64_t elements, int64_t steps, int64_t neighbours, const std::optional<LinearArgs> &linear) {
     FloatEnvironment environment;
     const int64_t blocks = wordsOf(elements);
+    int64_t most = std::min<int64_t>(program_.blocks, neighbours);
     std::optional<Current> current;
     if (linear) {
       current.emplace(linear_, *linear);
-      most = current->blocks();
+      most = neighbours = current->blocks();
     }
     const int64_t work = elements * (steps > 0 ? steps : 1);
     Muster muster(crew_, work < program_.alone ? 1 : blocks, !linear && work < BRIEF * program_.alone);
+    most = std::max(most, std::min(neighbours, blocks / (TURNS * muster.members())));
     // The same number of parts for each member, if there are enough blocks.
     const int64_t turns = quotientUp(blocks, (int64_t)muster.members() * most);
-    const int64_t atOnce = blocks == 0 ? 1 : quotientUp(blocks, turns * muster.members());
+    int64_t atOnce = blocks == 0 ? 1 : quotientUp(blocks, turns * muster.members());
+    if (!linear && atOnce > program_.blocks) {
+      // As many as advance together, several times.
+      atOnce = quotientUp(atOnce, program_.blocks) * program_.blocks;
+    }
     muster.reserve(lines(program_.workerBytes) + (current ? current->bytes(atOnce) : 0));
     Job<Call> context{*this, call, muster, elements, atOnce, current};
     muster.run(job, &context, quotientUp(blocks, atOnce));
