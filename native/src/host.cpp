@@ -8,6 +8,7 @@
 #include <atomic>
 #include <new>
 
+#include "block_tree.h"
 #include "checks.h"
 #include "host_kernels.h"
 #include "instructions.h"
@@ -206,6 +207,55 @@ constexpr int64_t TURNS = 8;
 /** How many blocks a part has, if there are enough parts: what the processor fetches beside a line is then mostly for the same thread. */
 constexpr int64_t NEIGHBOURS = 32;
 
+/**
+ * How a backward pass adds up the modulation's gradients of a step that neurons share while they are in the cache, in place of a row of them that
+ * is written and read again: the blocks of lanes that add to the same sums follow each other on one thread.
+ */
+struct SumsOfSteps {
+  /** What the sums of a part of the work may take of the second-level cache, in bytes. */
+  static constexpr int64_t MOST = 512 * 1024;
+  /** How many parts there should be for each thread: few, since a part that is less than a row is slower. */
+  static constexpr int64_t TURNS = 2;
+  /** How many rows there must be if sums are over the batch: the sums of a block of rows take the memory of two rows. */
+  static constexpr int64_t ROWS = 8;
+
+  int64_t columns;   // blocks of lanes in a row of the batch
+  int64_t rows;      // of a part
+  int64_t together;  // columns of a part; the last part of its rows may have fewer
+  bool overBatch;
+  /** Over the batch, LANES sums at each step, column after column, block of rows after block of rows; else PARTIAL in a member's memory. */
+  double *sums;
+
+  /** Absent if this way is impossible or not worth it. memory: for a value at each neuron-step. */
+  static std::optional<SumsOfSteps> of(const BackwardCall &call, int members, float *memory) {
+    const ForwardArgs &args = call.forward.args;
+    if (!call.modulation.keepsSteps() || call.forward.linear || args.neurons % LANES != 0) {
+      return {};
+    }
+    const int64_t columns = args.neurons / LANES;
+    if (!call.modulation.overBatch) {
+      const bool possible = ofRow(args.steps) > 0 && args.batch >= TURNS * members;
+      return possible ? std::optional(SumsOfSteps{columns, 1, columns, false, nullptr}) : std::nullopt;
+    }
+    const int64_t ofColumn = LANES * (int64_t)sizeof(double) * args.steps;
+    const int64_t groups = std::max<int64_t>(1, TURNS * members / blocksOf(args.batch));
+    const int64_t together = std::max<int64_t>(1, std::min(MOST / ofColumn, columns / groups));
+    return args.batch >= ROWS ? std::optional(SumsOfSteps{columns, BLOCK_ROWS, together, true, (double *)memory}) : std::nullopt;
+  }
+
+  int64_t groups() const { return quotientUp(columns, together); }
+  int64_t parts(int64_t batch) const { return quotientUp(batch, rows) * groups(); }
+
+  /** Bytes of the partial sums of a row; 0 if they are too many. */
+  static uint64_t ofRow(int64_t steps) {
+    const int64_t ofStep = PARTIAL * (int64_t)sizeof(double);
+    return steps <= MOST / ofStep ? (uint64_t)(steps * ofStep) : 0;
+  }
+
+  /** Memory that a member needs. */
+  uint64_t bytes(int64_t steps) const { return overBatch ? 0 : ofRow(steps); }
+};
+
 // A call whose work is less than this many times HostProgram::alone, about 0.1 ms, doesn't wake sleeping helpers.
 constexpr int64_t BRIEF = 8;
 
@@ -248,8 +298,9 @@ class HostKernel final : public DeviceKernel {
   void reserve(int64_t steps, int64_t batch, int64_t neurons, bool modulationSteps) override {
     makeRoom(steps, batch * neurons, modulationSteps);
     // Needed even if the team turns out to be busy.
-    Muster(crew_, 1).reserve(program_.workerBytes);
-    Muster(crew_, crew_.size()).reserve(program_.workerBytes);
+    const uint64_t bytes = lines(program_.workerBytes) + (modulationSteps ? SumsOfSteps::ofRow(steps) : 0);
+    Muster(crew_, 1).reserve(bytes);
+    Muster(crew_, crew_.size()).reserve(bytes);
   }
 
   void forward(const ForwardCall &call, void *) override {
@@ -271,13 +322,18 @@ class HostKernel final : public DeviceKernel {
     float *steps = call.modulation.result == nullptr || call.modulation.overTime ? nullptr
                    : call.modulation.direct                                      ? call.modulation.result
                                                                                  : sums + (parameters_ + 1) * elements;
-    HostBackward backward{forwardOf(call.forward), call.args, HostSums{sums, steps}, call.modulation.result != nullptr};
-    share([](void *context, int member, int64_t part) {
-      Job<HostBackward> &job = *(Job<HostBackward> *)context;
-      job.run(member, part, job.kernel.program_.backward);
-    }, backward, elements, args.steps, NEIGHBOURS, call.forward.linear);
-
-    addUp(call, sums, steps);
+    const std::optional<SumsOfSteps> early = SumsOfSteps::of(call, crew_.size(), steps);
+    HostBackward backward{forwardOf(call.forward), call.args, HostSums{sums, early ? nullptr : steps, nullptr, 0, false},
+        call.modulation.result != nullptr};
+    if (early) {
+      shareSums(backward, call.modulation, *early);
+    } else {
+      share([](void *context, int member, int64_t part) {
+        Job<HostBackward> &job = *(Job<HostBackward> *)context;
+        job.run(member, part, job.kernel.program_.backward);
+      }, backward, elements, args.steps, NEIGHBOURS, call.forward.linear);
+    }
+    addUp(call, sums, steps, early);
   }
 
   void put(const Piece *pieces, int count, void *) override {
@@ -361,19 +417,73 @@ class HostKernel final : public DeviceKernel {
     }
   };
 
+  /** The parts of a backward pass that adds up modulation's gradients as `early` says. */
+  struct SumsJob {
+    HostKernel &kernel;
+    const HostBackward &call;
+    const ModulationSum &modulation;
+    const SumsOfSteps &early;
+    const Muster &muster;
+
+    void run(int member, int64_t part) const {
+      const ForwardArgs &args = call.forward.args;
+      HostBackward own = call;
+      char *const worker = (char *)muster.scratch(member);
+      double *const row = (double *)(worker + lines(kernel.program_.workerBytes));
+      const int64_t blockOfRows = part / early.groups();
+      const int64_t first = part % early.groups() * early.together;
+      const int64_t end = std::min(early.columns, first + early.together);
+      const int64_t endRow = std::min(args.batch, (blockOfRows + 1) * early.rows);
+      if (!early.overBatch && args.neurons < PARTIAL) {
+        memset(row, 0, early.bytes(args.steps));
+      }
+      for (int64_t b = blockOfRows * early.rows; b < endRow; b++) {
+        for (int64_t column = first; column < end; column++) {
+          if (early.overBatch) {
+            own.sums.modulationSums = early.sums + (blockOfRows * early.columns + column) * args.steps * LANES;
+            own.sums.modulationStride = LANES;
+            own.sums.begins = b % early.rows == 0;
+          } else {
+            own.sums.modulationSums = row + column * LANES % PARTIAL;
+            own.sums.modulationStride = PARTIAL;
+            own.sums.begins = column * LANES < PARTIAL;
+          }
+          kernel.program_.backward(own, b * early.columns + column, 1, worker);
+        }
+      }
+      for (int64_t t = 0; !early.overBatch && t < args.steps; t++) {
+        modulation.result[t * args.batch + blockOfRows] = kernel.program_.fold(row + t * PARTIAL);
+      }
+    }
+  };
+
+  /** Shares such a backward pass. */
+  void shareSums(const HostBackward &call, const ModulationSum &modulation, const SumsOfSteps &early) {
+    FloatEnvironment environment;
+    const ForwardArgs &args = call.forward.args;
+    const int64_t parts = early.parts(args.batch);
+    const int64_t work = call.forward.elements * args.steps;
+    Muster muster(crew_, work < program_.alone ? 1 : parts, work < BRIEF * program_.alone);
+    muster.reserve(lines(program_.workerBytes) + early.bytes(args.steps));
+    SumsJob context{*this, call, modulation, early, muster};
+    muster.run([](void *context, int member, int64_t part) {
+      ((const SumsJob *)context)->run(member, part);
+    }, &context, parts);
+  }
+
   static HostInput &inputOf(HostForward &call) { return call.input; }
   static HostInput &inputOf(HostBackward &call) { return call.forward.input; }
 
   /** Adds up what the blocks wrote: the gradients of parameters, and of the modulation at each step. */
-  void addUp(const BackwardCall &call, const float *sums, const float *steps) {
+  void addUp(const BackwardCall &call, const float *sums, const float *steps, const std::optional<SumsOfSteps> &early) {
     const ForwardArgs &args = call.forward.args;
     const ModulationSum &modulation = call.modulation;
-    const bool ofModulation = modulation.result != nullptr && !modulation.direct;
+    const bool ofModulation = modulation.result != nullptr && !modulation.direct && !(early && !early->overBatch);
     const int64_t parts = parameters_ + (!ofModulation ? 0 : modulation.overTime ? 1 : args.steps);
     Muster muster(crew_, parts * call.forward.elements < BRIEF * program_.alone ? 1 : parts);
     muster.reserve(program_.workerBytes);
     FloatEnvironment environment;
-    Sums context{*this, call, sums, steps, muster};
+    Sums context{*this, call, sums, steps, early ? early->sums : nullptr, muster};
     muster.run([](void *context, int member, int64_t part) {
       ((Sums *)context)->add(part, member);
     }, &context, parts);
@@ -384,13 +494,14 @@ class HostKernel final : public DeviceKernel {
     const BackwardCall &call;
     const float *sums;
     const float *steps;
+    const double *blocksOfSteps;  // sums of blocks of rows, or null
     const Muster &muster;
 
     void add(int64_t part, int member) const {
       const ForwardArgs &args = call.forward.args;
       const int64_t elements = call.forward.elements;
       const int64_t parameters = kernel.parameters_;
-      HostSum sum{sums + part * elements, args.batch, args.neurons, true, false};
+      HostSum sum{sums + part * elements, nullptr, 0, args.batch, args.neurons, true, false};
       float *result;
       if (part < parameters) {
         sum.overNeurons = call.sumsOverNeurons((int)part);
@@ -400,6 +511,8 @@ class HostKernel final : public DeviceKernel {
         const int64_t extent = (modulation.overBatch ? 1 : args.batch) * (modulation.overNeurons ? 1 : args.neurons);
         const int64_t t = part - parameters;
         sum.values = modulation.overTime ? sum.values : steps + t * elements;
+        sum.blocks = modulation.overTime || blocksOfSteps == nullptr ? nullptr : blocksOfSteps + t * LANES;
+        sum.stride = args.steps * LANES;
         sum.overBatch = modulation.overBatch;
         sum.overNeurons = modulation.overNeurons;
         result = modulation.result + t * extent;

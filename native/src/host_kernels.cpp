@@ -1103,8 +1103,19 @@ struct Block {
     }
   }
 
-  /** Writes the gradient of the external modulation to row t of `steps`, or adds it to the sum over time if steps is null. */
-  void modulationBackward(int64_t t, const float *modulation, float *steps) {
+  /** Adds the gradient of the external modulation to a sum of the step or of all steps, or writes it to row t, as `sums` says. */
+  void modulationBackward(int64_t t, const float *modulation, const HostSums &sums) {
+    if (sums.modulationSums != nullptr) {
+      double *to = sums.modulationSums + t * sums.modulationStride;
+      if (sums.begins) {
+        // Not the value itself, which may be -0.
+        modulationBackward(modulation, [to](int i, float gradient) QLIF_INLINED { to[i] = 0.0 + gradient; });
+      } else {
+        modulationBackward(modulation, [to](int i, float gradient) QLIF_INLINED { to[i] += gradient; });
+      }
+      return;
+    }
+    float *steps = sums.modulationSteps;
     if (steps == nullptr) {
       modulationBackward(modulation, [&](int i, float gradient) QLIF_INLINED { w.modulationSum[i] += gradient; });
       return;
@@ -1188,7 +1199,7 @@ struct Block {
           put(wanted.grad_input, t, w.gradInput);
         }
         if (backward.wantsModulation) {
-          modulationBackward(t, modulation, backward.sums.modulationSteps);
+          modulationBackward(t, modulation, backward.sums);
         }
         if ((args.first_step + t) % FLUSH_PERIOD == 0) {
           eachCarrier([&](int variable) {
@@ -1312,6 +1323,16 @@ void drawBlock(const HostDraw &call, int64_t block, void *worker) {
   }
 }
 
+/** Adds the partial sums by halving. */
+float foldPartial(double *partial) {
+  for (int half = PARTIAL / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; i++) {
+      partial[i] += partial[i + half];
+    }
+  }
+  return (float)partial[0];
+}
+
 /** The fixed order in which gradients of shared values are summed: docs/numerics.md. */
 class GradientSums {
  public:
@@ -1320,26 +1341,24 @@ class GradientSums {
     const int64_t rows = sum.overBatch ? sum.batch : 1;
     for (int64_t group = 0; group < groups; group++) {
       if (sum.overNeurons) {
-        result[group] = sumOverNeurons(sum.values + group * sum.neurons, rows, sum.neurons);
+        result[group] = sumOverNeurons(sum, group, rows);
       } else {
-        sumEachNeuron(sum.values + group * sum.neurons, rows, sum.neurons, result + group * sum.neurons);
+        sumEachNeuron(sum, group, rows, result + group * sum.neurons);
       }
     }
   }
 
  private:
-  static constexpr int PARTIAL = 256;
   static constexpr int CHUNK = 1024;
 
-  float sumOverNeurons(const float *values, int64_t rows, int64_t neurons) {
+  float sumOverNeurons(const HostSum &sum, int64_t group, int64_t rows) {
     BlockTree blocks(trees_, 1);
     for (int64_t b = 0; b < rows; b += BLOCK_ROWS) {
       for (double &lane : lanes_) {
         lane = 0;
       }
-      for (int64_t n = 0; n < neurons; n += CHUNK) {
-        const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
-        sumBlock(values + n, b, rows, neurons, width);
+      for (int64_t n = 0; n < sum.neurons; n += CHUNK) {
+        const int width = sumBlock(sum, group, b, rows, n);
         // Works because a chunk starts at a multiple of PARTIAL.
         for (int from = 0; from < width; from += PARTIAL) {
           const int count = width - from < PARTIAL ? width - from : PARTIAL;
@@ -1348,23 +1367,18 @@ class GradientSums {
           }
         }
       }
-      for (int half = PARTIAL / 2; half > 0; half /= 2) {
-        for (int i = 0; i < half; i++) {
-          lanes_[i] += lanes_[i + half];
-        }
-      }
-      blocks.next()[0] = (float)lanes_[0];
+      blocks.next()[0] = foldPartial(lanes_);
       blocks.add();
     }
     return blocks.sum()[0];
   }
 
-  void sumEachNeuron(const float *values, int64_t rows, int64_t neurons, float *result) {
-    for (int64_t n = 0; n < neurons; n += CHUNK) {
-      const int width = (int)(neurons - n < CHUNK ? neurons - n : CHUNK);
+  void sumEachNeuron(const HostSum &sum, int64_t group, int64_t rows, float *result) {
+    for (int64_t n = 0; n < sum.neurons; n += CHUNK) {
+      const int width = (int)(sum.neurons - n < CHUNK ? sum.neurons - n : CHUNK);
       BlockTree blocks(trees_, width);
       for (int64_t b = 0; b < rows; b += BLOCK_ROWS) {
-        sumBlock(values + n, b, rows, neurons, width);
+        sumBlock(sum, group, b, rows, n);
         float *block = blocks.next();
         for (int i = 0; i < width; i++) {
           block[i] = (float)sums_[i];
@@ -1375,18 +1389,28 @@ class GradientSums {
     }
   }
 
-  /** Sums the rows of a block, which begins with row `first`. */
-  void sumBlock(const float *values, int64_t first, int64_t rows, int64_t stride, int width) {
+  /** Sums the rows of a block, which begins with row `first` of a group's, for the neurons from n on, of which there are at most CHUNK. */
+  int sumBlock(const HostSum &sum, int64_t group, int64_t first, int64_t rows, int64_t n) {
+    const int width = (int)(sum.neurons - n < CHUNK ? sum.neurons - n : CHUNK);
+    if (sum.blocks != nullptr) {
+      const double *from = sum.blocks + (first / BLOCK_ROWS * sum.neurons + n) / LANES * sum.stride;
+      for (int i = 0; i < width; i += LANES) {
+        memcpy(sums_ + i, from + i / LANES * sum.stride, LANES * sizeof(double));
+      }
+      return width;
+    }
+    const float *values = sum.values + group * sum.neurons + n;
     for (int i = 0; i < width; i++) {
       // Not the value itself, which may be -0.
-      sums_[i] = 0.0 + values[first * stride + i];
+      sums_[i] = 0.0 + values[first * sum.neurons + i];
     }
     const int64_t end = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;
     for (int64_t b = first + 1; b < end; b++) {
       for (int i = 0; i < width; i++) {
-        sums_[i] += values[b * stride + i];
+        sums_[i] += values[b * sum.neurons + i];
       }
     }
+    return width;
   }
 
   double sums_[CHUNK];
@@ -1420,7 +1444,8 @@ template <class Model, class S>
 HostProgram program() {
   return HostProgram{
       sizeof(HostWorker<Model, S>) > sizeof(GradientSums) ? sizeof(HostWorker<Model, S>) : sizeof(GradientSums), Pace<S>::BLOCKS,
-      Pace<S>::SHORT ? 16384 : 4096, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, modulation<Model>(), sum, areWithin};
+      Pace<S>::SHORT ? 16384 : 4096, forwardBlocks<Model, S>, backwardBlocks<Model, S>, drawBlock, modulation<Model>(), sum, foldPartial,
+      areWithin};
 }
 
 HostProgram qlifProgram(Variant variant) {

@@ -22,6 +22,9 @@ struct HostTapeView {
   int64_t count;
 };
 
+/** Partial sums of the modulation's gradients of a row, by n modulo this. */
+constexpr int PARTIAL = 256;
+
 /**
  * Sums over time for each element, (parameters + 1, elements), of which the last row is the modulation's; and the modulation's gradient at
  * every step, (T, elements), or null if not wanted.
@@ -29,6 +32,10 @@ struct HostTapeView {
 struct HostSums {
   float *sums;
   float *modulationSteps;
+  /** Or, if not null, sums that a block adds its modulation's gradient to: LANES at each step, every `modulationStride` numbers. */
+  double *modulationSums;
+  int64_t modulationStride;
+  bool begins;  // whether the block is the first that adds to these sums
 };
 
 /** Where the input current is: element e of step t is number t * stride + e - first. */
@@ -63,6 +70,12 @@ struct HostDraw {
 /** (batch, neurons) values to be summed over the batch, over neurons, or both. */
 struct HostSum {
   const float *values;
+  /**
+   * If not null, blocks of BLOCK_ROWS rows are summed already, in place of values: sums of LANES neurons each, neuron after neuron, block
+   * after block, every `stride` numbers.
+   */
+  const double *blocks;
+  int64_t stride;
   int64_t batch;
   int64_t neurons;
   bool overBatch;
@@ -104,6 +117,8 @@ struct HostProgram {
   void (*modulate)(const ModelConfig &config, const float *external, float *m, int64_t count);
   /** Sums in the order of docs/numerics.md. */
   void (*sum)(const HostSum &sum, float *result, void *worker);
+  /** Adds the PARTIAL sums of a row in that order, destroying them. */
+  float (*fold)(double *partial);
   bool (*areWithin)(const float *values, int64_t count, BitRange range);
 };
 

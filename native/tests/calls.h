@@ -188,6 +188,118 @@ static void test_shared_gradients(int device, int rounds) {
   }
 }
 
+/* The sum of blocks by the tree of docs/numerics.md. */
+static inline float sum_of_blocks(const float *blocks, int64_t count) {
+  if (count == 1) return blocks[0];
+  int64_t first = 1;
+  while (2 * first < count) first *= 2;
+  return sum_of_blocks(blocks, first) + sum_of_blocks(blocks + first, count - first);
+}
+
+/* The sum over rows, or over the neurons as well, of a step's gradients from `values` on: docs/numerics.md. */
+static inline float sum_of_gradients(const float *values, int64_t rows, int64_t stride, int64_t neurons) {
+  float blocks[64];
+  int64_t count = 0;
+  for (int64_t first = 0; first < rows; first += 32) {
+    double partial[256] = {0};
+    for (int64_t n = 0; n < neurons; n++) {
+      double sum = 0;
+      for (int64_t b = first; b < rows && b < first + 32; b++) sum += values[b * stride + n];
+      partial[n % 256] += sum;
+    }
+    for (int half = 128; half > 0; half /= 2) {
+      for (int i = 0; i < half; i++) partial[i] += partial[i + half];
+    }
+    blocks[count++] = (float)partial[0];
+  }
+  return sum_of_blocks(blocks, count);
+}
+
+/* Runs a scenario as run_on does, with NaN in the scratch memory that it lends to the backward pass. */
+static inline void run_on_nan(scenario *s, int device, int threads) {
+  qlif_kernel *kernel;
+  qlif_tape *tape;
+  qlif_forward_args *f = &s->forward;
+  uint64_t bytes;
+  CHECK_OK(open_kernel(device, &s->config.header, threads, &kernel));
+  CHECK_OK(qlif_tape_open(kernel, s->mode, QLIF_TYPE_F32, f->steps, f->batch, f->neurons, &tape));
+  CHECK_OK(qlif_scratch_bytes(kernel, f->steps, f->batch, f->neurons, 1, &bytes));
+  lent scratch = lend(bytes);
+  memset(scratch.memory, 0xff, (size_t)bytes);
+  f->tape = tape;
+  CHECK_OK(qlif_forward(kernel, f, NULL));
+  s->args.scratch = scratch.memory;
+  s->args.scratch_bytes = bytes;
+  CHECK_OK(qlif_backward(kernel, BACKWARD_OF(s), NULL));
+  CHECK_OK(qlif_kernel_close(kernel));
+  CHECK_OK(qlif_tape_close(tape));
+  take_back(&scratch);
+}
+
+/* The gradient of a modulation that neurons share at a step is the sum of what it is if each neuron has its own. */
+static inline void test_modulation_sums(int device, int rounds) {
+  static const int64_t batches[] = {1, 2, 7, 8, 16, 31, 32, 33, 64, 65, 70, 100};
+  static const int64_t extents[] = {1, 63, 64, 65, 128, 192, 256, 320, 448, 576, 1088};
+  for (int i = 0; i < rounds; i++) {
+    scenario shared;
+    memset(&shared, 0, sizeof shared);
+    shared.args.size = sizeof shared.args;
+    qlif_forward_args *f = &shared.forward;
+    f->size = sizeof *f;
+    shared.config = i % 2 == 0 ? default_config() : random_config();
+    shared.mode = random_int(0, 1);
+    shared.outputs = SPIKE_BYTES;
+    do {
+      f->steps = i % 5 == 0 ? random_int(60, 140) : random_int(2, 9);
+      f->batch = batches[random_int(0, 11)];
+      f->neurons = extents[random_int(0, 10)];
+    } while (rows_of(&shared) > 400000);
+    fill_scenario(&shared);
+    const int64_t batch = random_int(0, 1) ? f->batch : 1;
+    const int64_t neurons = batch == 1 && random_int(0, 1) ? f->neurons : 1;
+    free((void *)f->modulation.data);
+    f->modulation.data = random_floats(f->steps * batch * neurons, -2, 2);
+    f->modulation.stride_n = neurons == 1 ? 0 : 1;
+    f->modulation.stride_b = batch == 1 ? 0 : neurons;
+    f->modulation.stride_t = batch * neurons;
+    shared.modulated = 1;
+    shared.modulation_values = f->steps * batch * neurons;
+    free(shared.args.grad_modulation);
+    shared.args.grad_modulation = poisoned(shared.modulation_values, 4);
+    scenario each = again(&shared);
+    const int64_t elements = elements_of(&each);
+    float *copies = floats(rows_of(&each));
+    for (int64_t t = 0; t < f->steps; t++) {
+      for (int64_t e = 0; e < elements; e++) {
+        copies[t * elements + e] = f->modulation.data[t * f->modulation.stride_t + e / f->neurons * f->modulation.stride_b +
+                                                      e % f->neurons * f->modulation.stride_n];
+      }
+    }
+    each.forward.modulation = (qlif_broadcast){copies, elements, f->neurons, 1};
+    each.modulation_values = rows_of(&each);
+    free(each.args.grad_modulation);
+    each.args.grad_modulation = poisoned(each.modulation_values, 4);
+    run_on_nan(&shared, device, random_int(1, 3));
+    run_on(&each, device, 1);
+    float *sums = floats(shared.modulation_values);
+    for (int64_t t = 0; t < f->steps; t++) {
+      const float *row = each.args.grad_modulation + t * elements;
+      for (int64_t b = 0; b < batch; b++) {
+        for (int64_t n = 0; n < neurons; n++) {
+          sums[(t * batch + b) * neurons + n] =
+              sum_of_gradients(row + b * f->neurons + n, batch == 1 ? f->batch : 1, f->neurons, neurons == 1 ? f->neurons : 1);
+        }
+      }
+    }
+    same_bytes("sums of grad_modulation", shared.args.grad_modulation, sums, shared.modulation_values, 4);
+    same_bytes("grad_input", shared.args.grad_input, each.args.grad_input, rows_of(&each), 4);
+    free(sums);
+    free(copies);
+    free_outputs(&each);
+    free_scenario(&shared);
+  }
+}
+
 /* A state shared by all rows gives the same results as a copy of it in each row. */
 static void test_shared_state(int device, int rounds) {
   for (int i = 0; i < rounds; i++) {

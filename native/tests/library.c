@@ -1553,6 +1553,7 @@ int main(void) {
   test_shuffled_rows(QLIF_HOST, 40);
   test_rows_of_draws(QLIF_HOST, 30);
   test_shared_gradients(QLIF_HOST, 60);
+  test_modulation_sums(QLIF_HOST, 60);
   test_shared_state(QLIF_HOST, 60);
   test_lent_memory(QLIF_HOST, 40);
   test_keys(QLIF_HOST, 60);

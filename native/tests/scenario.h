@@ -241,6 +241,46 @@ static inline void add_to_hash(void *context, void *memory, size_t bytes) {
   for (size_t i = 0; i < bytes; i++) *hash = (*hash ^ ((unsigned char *)memory)[i]) * 0x100000001b3u;
 }
 
+/* Random numbers and outputs for a scenario that has a configuration and a shape. */
+static inline void fill_scenario(scenario *s) {
+  qlif_forward_args *f = &s->forward;
+  f->first_step = random_int(0, 2) > 0 ? random_int(0, 200) : ((int64_t)1 << 32) + random_int(0, 9);
+  f->seed = random_bits();
+  f->stream = (uint32_t)random_bits();
+  f->element_offset = random_int(0, 1) ? random_int(0, 1000) : 4294967290 + random_int(0, 9);
+  f->per_neuron_parameters = (uint32_t)random_int(0, 31);
+  int64_t elements = elements_of(s);
+  f->input = random_floats(rows_of(s), -1, 4);
+  f->parameters[0] = random_floats(parameter_length(s, 0), 0.4f, 1.6f);
+  f->parameters[1] = random_floats(parameter_length(s, 1), 1.5f, 20);
+  f->parameters[2] = random_floats(parameter_length(s, 2), 0, 0.4f);
+  f->parameters[3] = random_floats(parameter_length(s, 3), 0.2f, 1.5f);
+  f->parameters[4] = random_floats(parameter_length(s, 4), 0, 1);
+  s->modulated = random_int(0, 2) > 0;
+  if (s->modulated) {
+    int64_t t = random_int(0, 1) ? f->steps : 1;
+    int64_t b = random_int(0, 1) ? f->batch : 1;
+    int64_t n = random_int(0, 1) ? f->neurons : 1;
+    s->modulation_values = t * b * n;
+    f->modulation.data = random_floats(s->modulation_values, -2, 2);
+    f->modulation.stride_n = n == 1 ? 0 : 1;
+    f->modulation.stride_b = b == 1 ? 0 : n;
+    f->modulation.stride_t = t == 1 ? 0 : b * n;
+  } else if (random_int(0, 1)) {
+    /* Strides of an absent modulation must be ignored. */
+    f->modulation.stride_t = f->modulation.stride_b = f->modulation.stride_n = random_int(0, 1) ? INT64_MAX : INT64_MIN;
+  }
+  if (random_int(0, 1)) {
+    for (int i = 0; i < QLIF_STATE_VARIABLES; i++) f->initial_state[i] = random_floats(elements, 0, 0.8f);
+  }
+  if (random_int(0, 3) > 0) s->args.grad_spike_values = random_floats(rows_of(s), -1, 1);
+  if (random_int(0, 3) > 0) s->args.grad_voltages = random_floats(rows_of(s), -0.3f, 0.3f);
+  if (random_int(0, 1)) {
+    for (int i = 0; i < QLIF_STATE_VARIABLES; i++) s->args.grad_final_state[i] = random_floats(elements, -1, 1);
+  }
+  make_outputs(s);
+}
+
 static scenario random_scenario(int64_t budget) {
   static const int64_t extents[] = {0, 1, 2, 31, 32, 33, 63, 64, 65, 127, 128, 129, 257};
   static const int64_t times[] = {0, 1, 2, 7, 8, 9, 20, 63, 64, 65, 71, 72, 130};
@@ -257,41 +297,7 @@ static scenario random_scenario(int64_t budget) {
     f->batch = random_int(0, 5) > 0 ? random_int(random_int(0, 7) > 0, 5) : random_int(30, 300);
     f->neurons = extents[random_int(random_int(0, 7) > 0, 12)];
   } while (rows_of(&s) > budget);
-  f->first_step = random_int(0, 2) > 0 ? random_int(0, 200) : ((int64_t)1 << 32) + random_int(0, 9);
-  f->seed = random_bits();
-  f->stream = (uint32_t)random_bits();
-  f->element_offset = random_int(0, 1) ? random_int(0, 1000) : 4294967290 + random_int(0, 9);
-  f->per_neuron_parameters = (uint32_t)random_int(0, 31);
-  int64_t elements = elements_of(&s);
-  f->input = random_floats(rows_of(&s), -1, 4);
-  f->parameters[0] = random_floats(parameter_length(&s, 0), 0.4f, 1.6f);
-  f->parameters[1] = random_floats(parameter_length(&s, 1), 1.5f, 20);
-  f->parameters[2] = random_floats(parameter_length(&s, 2), 0, 0.4f);
-  f->parameters[3] = random_floats(parameter_length(&s, 3), 0.2f, 1.5f);
-  f->parameters[4] = random_floats(parameter_length(&s, 4), 0, 1);
-  s.modulated = random_int(0, 2) > 0;
-  if (s.modulated) {
-    int64_t t = random_int(0, 1) ? f->steps : 1;
-    int64_t b = random_int(0, 1) ? f->batch : 1;
-    int64_t n = random_int(0, 1) ? f->neurons : 1;
-    s.modulation_values = t * b * n;
-    f->modulation.data = random_floats(s.modulation_values, -2, 2);
-    f->modulation.stride_n = n == 1 ? 0 : 1;
-    f->modulation.stride_b = b == 1 ? 0 : n;
-    f->modulation.stride_t = t == 1 ? 0 : b * n;
-  } else if (random_int(0, 1)) {
-    /* Strides of an absent modulation must be ignored. */
-    f->modulation.stride_t = f->modulation.stride_b = f->modulation.stride_n = random_int(0, 1) ? INT64_MAX : INT64_MIN;
-  }
-  if (random_int(0, 1)) {
-    for (int i = 0; i < QLIF_STATE_VARIABLES; i++) f->initial_state[i] = random_floats(elements, 0, 0.8f);
-  }
-  if (random_int(0, 3) > 0) s.args.grad_spike_values = random_floats(rows_of(&s), -1, 1);
-  if (random_int(0, 3) > 0) s.args.grad_voltages = random_floats(rows_of(&s), -0.3f, 0.3f);
-  if (random_int(0, 1)) {
-    for (int i = 0; i < QLIF_STATE_VARIABLES; i++) s.args.grad_final_state[i] = random_floats(elements, -1, 1);
-  }
-  make_outputs(&s);
+  fill_scenario(&s);
   return s;
 }
 
