@@ -269,18 +269,40 @@ QLIF_FN void countAll(HostLines &w, int wires, float scale, Number number) {
   }
 }
 
-/** Computes M from an external modulation; m may be external. Not inlined, since a transform is long and several places need it. */
+/** M of an external modulation. k: with a transform that the compiler knows. */
 template <class Model>
-[[gnu::noinline]] void modulateMany(const ModelConfig &config, const float *external, float *m, int64_t count) {
-  const typename Model::Constants k = Model::constantsOf(config);
+QLIF_FN float modulated(const typename Model::Constants &k, float external) {
   const Fixed<typename Model::Options, 0> on(typename Model::Options{});
+  typename Model::template Neuron<Fixed<typename Model::Options, 0>> neuron(on, k);
+  typename Model::Step x;
+  neuron.modulate(x, external);
+  return neuron.state.m;
+}
+
+/** Computes M from an external modulation; m may be external. */
+template <class Model>
+void modulateMany(const ModelConfig &config, const float *external, float *m, int64_t count) {
+  Model::byTransform(Model::constantsOf(config), [=](const typename Model::Constants &k) QLIF_INLINED {
 #pragma GCC ivdep
-  for (int64_t i = 0; i < count; i++) {
-    typename Model::template Neuron<Fixed<typename Model::Options, 0>> neuron(on, k);
-    typename Model::Step x;
-    neuron.modulate(x, external[i]);
-    m[i] = neuron.state.m;
-  }
+    for (int64_t i = 0; i < count; i++) {
+      m[i] = modulated<Model>(k, external[i]);
+    }
+  });
+}
+
+/**
+ * The same for a few lines, of which those of `external` begin every `stride` numbers. Not inlined, since a transform is long and several places
+ * need it.
+ */
+template <class Model>
+[[gnu::noinline]] void modulateLines(const ModelConfig &config, const float *external, int64_t stride, float *m, int count) {
+  Model::byTransform(Model::constantsOf(config), [=](const typename Model::Constants &k) QLIF_INLINED {
+    for (int line = 0; line < count; line++) {
+      const float *from = external + line * stride;
+      float *to = m + line * LANES;
+      QLIF_LANES { to[i] = modulated<Model>(k, from[i]); }
+    }
+  });
 }
 
 /** One block's part of a call. */
@@ -641,20 +663,20 @@ struct Block {
   const float *modulationRow(int64_t t) const { return args.modulation.data + t * args.modulation.stride_t; }
 
   /** Computes M of `steps` steps from t on, a line for each. */
-  void transform(int64_t t, float *line, int steps) {
+  void transform(int64_t t, float *lineOfFirst, int steps) {
+    if (lines.modulation == Spread::LINE) {
+      modulateLines<Model>(call.config, modulationRow(t) + lines.modulationOffset[0], args.modulation.stride_t, lineOfFirst, steps);
+      return;
+    }
     for (int step = 0; step < steps; step++) {
       const float *row = modulationRow(t + step);
-      float *to = line + step * LANES;
-      if (lines.modulation == Spread::LINE) {
-        modulateMany<Model>(call.config, row + lines.modulationOffset[0], to, LANES);
-        continue;
-      }
+      float *to = lineOfFirst + step * LANES;
       for (int i = 0; i < LANES; i++) {
         to[i] = row[lines.modulationOffset[i]];
       }
-      if (!call.modulated) {
-        modulateMany<Model>(call.config, to, to, LANES);
-      }
+    }
+    if (!call.modulated) {
+      modulateLines<Model>(call.config, lineOfFirst, LANES, lineOfFirst, steps);
     }
   }
 
@@ -1120,8 +1142,11 @@ struct Block {
       modulationBackward(modulation, [&](int i, float gradient) QLIF_INLINED { w.modulationSum[i] += gradient; });
       return;
     }
-    modulationBackward(modulation, [&](int i, float gradient) QLIF_INLINED { w.gradModulation[i] = gradient; });
-    put(steps, t, w.gradModulation);
+    float *to = width == LANES ? steps + t * call.elements + first : w.gradModulation;
+    modulationBackward(modulation, [to](int i, float gradient) QLIF_INLINED { to[i] = gradient; });
+    if (width < LANES) {
+      put(steps, t, to);
+    }
   }
 
   template <class Take>

@@ -207,6 +207,17 @@ struct QlifModel {
     visit(Partial<Options, VALUE, (uint32_t)QLIF_SPIKE_VALUE_SAMPLE << Options::FIRST_spikeValue>(on));
   }
 
+  /** Calls visit with the constants, in which the compiler knows the modulation's transform. */
+  template <class Visit>
+  QLIF_FN static void byTransform(Constants k, Visit visit) {
+    if (k.neuromodTransform == QLIF_TRANSFORM_SIGMOID) {
+      k.neuromodTransform = QLIF_TRANSFORM_SIGMOID;
+      return visit(k);
+    }
+    k.neuromodTransform = QLIF_TRANSFORM_IDENTITY;
+    visit(k);
+  }
+
   QLIF_STATE_STRUCT(QLIF_STATE_TABLE, Options);
 
   // vTh; leak: dt / tau; eta; alpha; restAngle: beta - quantum leak, the angle at a gap of 0.
