@@ -48,10 +48,14 @@ def load_empty() -> None:
         torch.ops.load_library(str(target))
 
 
-def medians(
+def middle(values: List[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def turns_of(
     contenders: Dict[str, Callable[[], object]], seconds: float, clock: Callable[[], float] = time.perf_counter
-) -> Dict[str, float]:
-    """Microseconds a call, by a clock in seconds: the contenders take turns, and each one's median over its turns counts.
+) -> Dict[str, List[float]]:
+    """Microseconds a call, by a clock in seconds: the contenders take turns, and this is what each one's calls took in each.
 
     The first half of a turn is not measured: until the caches hold a contender's own memory again, and no longer the others', calls take up
     to twice as long.
@@ -62,7 +66,7 @@ def medians(
             call()
         began = clock()
         call()
-        counts[name] = max(8, int(0.01 / max(clock() - began, 1e-7)))
+        counts[name] = max(3, int(0.01 / max(clock() - began, 1e-7)))
     turns: Dict[str, List[float]] = {name: [] for name in contenders}
     ends = time.perf_counter() + seconds
     while time.perf_counter() < ends or len(turns[next(iter(turns))]) < 5:
@@ -73,7 +77,12 @@ def medians(
             for _ in range(counts[name]):
                 call()
             turns[name].append((clock() - began) / counts[name] * 1e6)
-    return {name: sorted(each)[len(each) // 2] for name, each in turns.items()}
+    return turns
+
+
+def medians(contenders: Dict[str, Callable[[], object]], seconds: float) -> Dict[str, float]:
+    """Microseconds a call, the median of each contender's turns."""
+    return {name: middle(each) for name, each in turns_of(contenders, seconds).items()}
 
 
 class Bare:
@@ -142,7 +151,7 @@ class Bare:
         self._library.qlif_forward(self._kernel, self._unrecorded, None)
 
 
-def measure(shape: List[int], arguments: dict, seconds: float, clock: Callable[[], float]) -> Dict[str, float]:
+def measure(shape: List[int], arguments: dict, seconds: float, clock: Callable[[], float]) -> Dict[str, List[float]]:
     layer = QLIFLayer(shape[2], **arguments)
     neurons = layer.qlifs
     input = torch.randn(shape, requires_grad=True)
@@ -204,18 +213,31 @@ def measure(shape: List[int], arguments: dict, seconds: float, clock: Callable[[
     if shape[0] == 1:
         contenders["step, forward"] = without(lambda: neurons(step))
     # All of a row by turns: what a neighbour takes of the machine, it takes of all.
-    return medians(contenders, seconds, clock)
+    return turns_of(contenders, seconds, clock)
 
 
-def asked(made: Dict[str, float], small: bool) -> List[str]:
-    """What a row comes to: the operator's and the layer's share over the least that there is, and what the layer adds."""
-    least = made["bare, training"] + (made["empty, training"] if small else 0)
+def asked(turns: Dict[str, List[float]], small: bool) -> List[str]:
+    """What a row comes to: the operator's and the layer's share over the least that there is, and what the layer adds.
+
+    A median of what neighbouring turns come to: where the machine is slower for some seconds, it is for all contenders.
+    """
+
+    def compared(of: Callable[[Dict[str, float]], float]) -> float:
+        return middle([of(dict(zip(turns, each))) for each in zip(*turns.values())])
+
+    def least(turn: Dict[str, float]) -> float:
+        return turn["bare, training"] + (turn["empty, training"] if small else 0)
+
+    def share(name: str) -> str:
+        return f"{100 * (compared(lambda turn: turn[name] / least(turn)) - 1):+.1f} %"
+
+    def more(name: str, than: str) -> str:
+        return f"{compared(lambda turn: turn[name] - turn[than]):+.1f}"
+
     return [
-        f"{100 * (made['operator, training'] / least - 1):+.1f} %",
-        f"{made['layer, training'] - made['operator, training']:+.1f}"
-        if small
-        else f"{100 * (made['layer, training'] / least - 1):+.1f} %",
-        f"{made['layer, forward'] - made['bare, forward']:+.1f}",
+        share("operator, training"),
+        more("layer, training", "operator, training") if small else share("layer, training"),
+        more("layer, forward", "bare, forward"),
     ]
 
 
@@ -249,9 +271,9 @@ def main() -> None:
         extents = [int(extent) for extent in shape.split("x")]
         small = extents[1] == 1
         for name in options.configurations.split(","):
-            made = measure(extents, CONFIGURATIONS[name], options.seconds, clock)
-            cells = [f"{made[column]:.1f}" if column in made else "" for column in columns]
-            rows.append([shape, name, *cells, *asked(made, small)])
+            turns = measure(extents, CONFIGURATIONS[name], options.seconds, clock)
+            cells = [f"{middle(turns[column]):.1f}" if column in turns else "" for column in columns]
+            rows.append([shape, name, *cells, *asked(turns, small)])
             if not options.markdown:
                 print("; ".join(f"{title} {cell}" for title, cell in zip(titles, rows[-1]) if cell), flush=True)
     if options.markdown:
