@@ -537,7 +537,7 @@ class QLIF(nn.Module):
                 parameters = [other.float() for other in parameters]
                 break
         return _run(
-            input, parameters, modulation, state, draws, row_index, uniforms, normals, text, traces, dtype=self._dtype
+            input, parameters, modulation, state, draws, row_index, uniforms, normals, text, traces, False, self._dtype
         )
 
     def forward(
@@ -865,14 +865,15 @@ class QLIFLayer(nn.Module):
     ) -> Any:
         """draws: where the draws begin; None: where those of the next run do."""
         neurons = self._modules["qlifs"]
-        current = _input("input_seq", input_seq, "TBN", neurons.num_neurons, neurons._buffers["_fresh"])
+        fresh = neurons._buffers["_fresh"]
+        current = _input("input_seq", input_seq, "TBN", neurons.num_neurons, fresh)
         steps, rows = current.shape[0], current.shape[1]
         modulation = self._modulation(external_modulation, steps)
         if draws is None:
             draws = neurons._start_draws(rows, row_index, not self.training)
         # One for all rows. A copy, since the means move before a backward pass reads it, and by an operator of ours: a compiler would make
         # a clone anew for the backward pass, of the means as they are then.
-        state = neurons._start_state(1) if neurons._homeostatic else None
+        state = _fresh_state(fresh, 1) if neurons._homeostatic else None
         traces = 0
         if return_extras:
             traces = self._extras_traced()
