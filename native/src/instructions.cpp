@@ -3,6 +3,8 @@
 #include "instructions.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <utility>
 
@@ -13,6 +15,9 @@ namespace qlif {
 #if defined(__x86_64__)
 
 namespace {
+
+constexpr const char *V3 = "x86-64-v3";
+constexpr const char *V4 = "x86-64-v4";
 
 /** Whether the CPU has all of these features. Writes the names of missing ones. */
 bool hasAll(const std::pair<const char *, bool> *features, int count, char *missing, size_t length) {
@@ -26,9 +31,7 @@ bool hasAll(const std::pair<const char *, bool> *features, int count, char *miss
   return end == 0;
 }
 
-}  // namespace
-
-const char *instructionSet() {
+const char *choose() {
   __builtin_cpu_init();
   // Everything that the compiler may use at each level, beyond what every x86-64 has.
   const std::pair<const char *, bool> v3[] = {
@@ -55,10 +58,32 @@ const char *instructionSet() {
     fail(QLIF_UNAVAILABLE, "the host's CPU lacks %s, which the library's host kernels need: they are compiled for x86-64-v3 and v4",
         missing);
   }
-  return hasAll(v4, sizeof v4 / sizeof v4[0], missing, sizeof missing) ? "x86-64-v4" : "x86-64-v3";
+  const bool v4Runs = hasAll(v4, sizeof v4 / sizeof v4[0], missing, sizeof missing);
+  const char *asked = getenv("QLIF_INSTRUCTIONS");
+  if (asked == nullptr || *asked == 0) {
+    return v4Runs ? V4 : V3;
+  }
+  if (strcmp(asked, V3) == 0) {
+    return V3;
+  }
+  if (strcmp(asked, V4) != 0) {
+    fail(QLIF_UNAVAILABLE, "QLIF_INSTRUCTIONS: got '%.40s', expected '%s' or '%s'", asked, V3, V4);
+  }
+  if (!v4Runs) {
+    fail(QLIF_UNAVAILABLE, "QLIF_INSTRUCTIONS: got '%s', but the host's CPU lacks %s", V4, missing);
+  }
+  return V4;
 }
 
-bool hasV4() { return instructionSet()[8] == '4'; }
+}  // namespace
+
+const char *instructionSet() {
+  // Chosen again if that failed.
+  static const char *const chosen = choose();
+  return chosen;
+}
+
+bool hasV4() { return strcmp(instructionSet(), V4) == 0; }
 
 
 #else

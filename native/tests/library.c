@@ -32,6 +32,41 @@ static void test_versions(void) {
   CHECK(qlif_last_cuda_error() == 0);
 }
 
+#if defined(__x86_64__)
+/* In a child, since the choice is made once in a process. */
+static void in_child_with(const char *instructions, void (*test)(void)) {
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    setenv("QLIF_INSTRUCTIONS", instructions, 1);
+    test();
+    _exit(0);
+  }
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void refuses_unknown_instructions(void) {
+  qlif_device_info info = {.size = sizeof info};
+  FAILS(QLIF_UNAVAILABLE, "QLIF_INSTRUCTIONS: got 'avx2', expected 'x86-64-v3' or 'x86-64-v4'", qlif_device_describe(QLIF_HOST, &info));
+  qlif_kernel *kernel = NULL;
+  qlif_qlif_config config = default_config();
+  FAILS(QLIF_UNAVAILABLE, "QLIF_INSTRUCTIONS", open_kernel(QLIF_HOST, &config.header, 1, &kernel));
+}
+
+static void runs_the_narrow_instructions(void) {
+  qlif_device_info info = {.size = sizeof info};
+  CHECK_OK(qlif_device_describe(QLIF_HOST, &info));
+  CHECK(strstr(info.name, "(x86-64-v3)") != NULL && info.vector_bits == 256);
+}
+
+/** Before all other tests, which have the choice made. */
+static void test_instructions(void) {
+  in_child_with("avx2", refuses_unknown_instructions);
+  in_child_with("x86-64-v3", runs_the_narrow_instructions);
+}
+#endif
+
 static void test_devices(void) {
   qlif_device_info info;
   memset(&info, 0xa5, sizeof info);
@@ -1526,6 +1561,9 @@ static void test_random_configs(void) {
 }
 
 int main(void) {
+#if defined(__x86_64__)
+  test_instructions();
+#endif
   test_versions();
   test_devices();
   test_config_refusals();

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.qlif.conformance;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.qlif.Kernel;
+import org.qlif.QlifConfig;
 
 /** The native library on the CPU: bit for bit what the GPU shall compute, and all of the way there but the device. */
 @RequiresDevice("cpu:native")
@@ -10,6 +16,16 @@ class NativeContractTest extends KernelContract {
 
     NativeContractTest() {
         super(DEVICE);
+    }
+
+    /** The build runs the tests tagged {@code narrow} again with the 256-bit kernels. */
+    @Test
+    @Tag("narrow")
+    void runsTheInstructionsThatWereAskedFor() {
+        String instructions = System.getenv().getOrDefault("QLIF_INSTRUCTIONS", "");
+        try (Kernel kernel = open(QlifConfig.defaults(), 1)) {
+            assertThat(kernel.description()).startsWith("C++, " + instructions);
+        }
     }
 
     @Nested
