@@ -753,8 +753,8 @@ struct Block {
       Rows<uint8_t> fired) {
     byDecision<true>([&](auto known) QLIF_INLINED {
       using Known = decltype(known);
-      if constexpr (countsWires<Known>()) {
-        advanceByCount<TRACED, Known>(input.first, modulation, noise, uniforms, stride, KEEPS ? vPre : w.vPre[0]);
+      if constexpr (hasPasses<Known>()) {
+        advanceInPasses<TRACED, Known>(input.first, modulation, noise, uniforms, stride, KEEPS ? vPre : w.vPre[0]);
       } else {
         advance<STEPS, TRACED, KEEPS, Known>(input, modulation, noise, uniforms, stride, vPre, fired);
       }
@@ -824,6 +824,34 @@ struct Block {
     }
   }
 
+  /** Whether a step is done in passes: if it has a probability. */
+  template <class Known>
+  static constexpr bool hasPasses() {
+    if constexpr (Pace::SHORT || !Model::DRAWS) {
+      return false;
+    } else {
+      return !Known::possible().needsSurrogate();
+    }
+  }
+
+  /** Whether a step need not write w.spike, since the state has the spikes. */
+  static constexpr bool hasSpikesInState() {
+    if constexpr (S::FIXED && hasPasses<S>()) {
+      return !S::possible().stateNeedsProbability();
+    } else {
+      return false;
+    }
+  }
+
+  /** The spikes of the latest step of a forward call as numbers. */
+  const float *spikeLine() const {
+    if constexpr (hasSpikesInState()) {
+      return lines.state[Model::SPIKE_VALUE];
+    } else {
+      return w.spike;
+    }
+  }
+
   /** A step up to the decision. */
   template <class Known>
   QLIF_FN void rise(Neuron<Known> &neuron, Step &x, float input, const float *noise, int i) const {
@@ -846,10 +874,11 @@ struct Block {
   }
 
   /**
-   * A step that counts spikes over wires. The wires have loops of their own, since a loop over lanes with a loop inside is not vectorized.
+   * A step in several loops. In a single one, the chain of dependent operations would be so long that the processor could not look ahead to
+   * the next lanes. Wires have loops of their own, since a loop over lanes with a loop inside is not vectorized. TRACED: one loop up to p.
    */
   template <bool TRACED, class Known>
-  void advanceByCount(
+  void advanceInPasses(
       const float *input, const float *modulation, const float *noise, const float *uniforms, int64_t stride, float *vPre) {
     const Constants k = constants;
     QLIF_LANES {
@@ -857,17 +886,40 @@ struct Block {
       load(neuron.parameters, lines.parameters, i);
       loadState(neuron.state, modulation, i);
       Step x;
-      rise(neuron, x, input[i], noise, i);
+      neuron.integrate(x, input[i]);
+      if (neuron.on().drawsNormals()) {
+        neuron.addNoise(x, noise[i]);
+      }
+      neuron.gap(x);
+      if (TRACED) {
+        neuron.probability(x);
+      } else {
+        neuron.angle(x);
+      }
       // First, since vPre could be part of the state as far as the compiler knows, and it would store what has not changed, too.
       storeState(neuron.state, i);
       vPre[i] = x.vPre;
-      w.chance[i] = x.p;
       w.base[i] = x.base;
+      w.chance[i] = TRACED ? x.p : x.angle;
       if (TRACED) {
         keepTraces(neuron, x, i);
       }
     }
-    countWires(w, call.config.uniforms, args.uniforms == nullptr ? nullptr : uniforms, stride);
+    if (!TRACED) {
+      QLIF_LANES {
+        Neuron<Known> neuron(optionsOf<Known>(i), k);
+        Step x;
+        x.angle = w.chance[i];
+        neuron.chance(x);
+        loadState(neuron.state, modulation, i);
+        neuron.start(x);
+        neuron.damp(x);
+        w.chance[i] = x.p;
+      }
+    }
+    if constexpr (countsWires<Known>()) {
+      countWires(w, call.config.uniforms, args.uniforms == nullptr ? nullptr : uniforms, stride);
+    }
     QLIF_LANES {
       Neuron<Known> neuron(optionsOf<Known>(i), k);
       load(neuron.parameters, lines.parameters, i);
@@ -876,9 +928,17 @@ struct Block {
       x.vPre = vPre[i];
       x.p = w.chance[i];
       x.base = w.base[i];
-      neuron.settle(x, w.count[i] >= k.minCount);
-      w.spike[i] = x.spike;
+      bool fires;
+      if constexpr (countsWires<Known>()) {
+        fires = w.count[i] >= k.minCount;
+      } else {
+        fires = neuron.fires(x, [=](int) QLIF_INLINED { return uniforms[i]; });
+      }
+      neuron.settle(x, fires);
       storeState(neuron.state, i);
+      if constexpr (!hasSpikesInState()) {
+        w.spike[i] = x.spike;
+      }
     }
   }
 
@@ -898,7 +958,7 @@ struct Block {
 
   /** Packs the spikes of a step into bits. */
   uint64_t pack(const uint8_t *fired) const {
-    uint64_t word = Pace::SHORT ? spikeBits(fired) : spikeBits(w.spike);
+    uint64_t word = Pace::SHORT ? spikeBits(fired) : spikeBits(spikeLine());
     return width == LANES ? word : word & (((uint64_t)1 << width) - 1);
   }
 
@@ -955,9 +1015,7 @@ struct Block {
     modulationAhead(t + Pace::AHEAD);
     for (int i = 0; i < STEPS; i++) {
       inputAhead(t + i + Pace::AHEAD);
-      if (Pace::SHORT) {
-        ahead<1>(args.spikes_u8, t + i + Pace::AHEAD, call.elements);
-      }
+      ahead<1>(args.spikes_u8, t + i + Pace::AHEAD, call.elements);
     }
     if (asked.taped && t > 0 && t % SEGMENT == 0) {
       memcpy(checkpoint(t / SEGMENT - 1), lines.state, sizeof lines.state);
@@ -1010,16 +1068,17 @@ struct Block {
         QLIF_LANES { w.spike[i] = fired[i]; }
       }
     } else if (args.spikes_u8 != nullptr) {
-      QLIF_LANES { fired[i] = w.spike[i] != 0.0f; }
+      const float *spike = spikeLine();
+      QLIF_LANES { fired[i] = spike[i] != 0.0f; }
     }
     if (args.spikes_u8 != nullptr && width < LANES) {
       memcpy(args.spikes_u8 + t * call.elements + first, fired, (size_t)width);
     }
     if (args.spikes_f32 != nullptr) {
-      put(args.spikes_f32, t, w.spike);
+      put(args.spikes_f32, t, spikeLine());
     }
     if (args.spike_values.data != nullptr) {
-      put(args.spike_values, t, Model::SPIKE_VALUE < 0 ? w.spike : lines.state[Model::SPIKE_VALUE]);
+      put(args.spike_values, t, Model::SPIKE_VALUE < 0 ? spikeLine() : lines.state[Model::SPIKE_VALUE]);
     }
     if (args.voltages != nullptr) {
       put(args.voltages, t, lines.state[Model::VOLTAGE]);

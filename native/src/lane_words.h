@@ -49,33 +49,71 @@ QLIF_FN LaneVector laneHighs(LaneVector even, LaneVector odd) { return _mm256_bl
 
 #if defined(__AVX2__)
 
-/** Even and odd lanes separately, each word in the low half of 64 bits; the high half is arbitrary. */
-struct LaneWords {
-  static constexpr int COUNT = sizeof(LaneVector) / 4;
+#if defined(__AVX512F__)
+constexpr int LANE_VECTORS = 2;
+#else
+constexpr int LANE_VECTORS = 1;
+#endif
 
-  LaneVector even, odd;
+#define QLIF_VECTORS _Pragma("GCC unroll 2") for (int v = 0; v < LANE_VECTORS; v++)
+
+/**
+ * Even and odd lanes separately, each word in the low half of 64 bits; the high half is arbitrary. As many vectors as registers allow: each
+ * operation does all of them in turn, so that the processor need not look far ahead for independent operations.
+ */
+struct LaneWords {
+  static constexpr int WORDS = sizeof(LaneVector) / 4;
+  static constexpr int COUNT = LANE_VECTORS * WORDS;
+
+  LaneVector even[LANE_VECTORS], odd[LANE_VECTORS];
 
   QLIF_FN static LaneWords load(const uint32_t *from) {
-    LaneVector words = laneLoad(from);
-    return LaneWords{words, laneHigh(words)};
+    LaneWords words;
+    QLIF_VECTORS {
+      words.even[v] = laneLoad(from + v * WORDS);
+      words.odd[v] = laneHigh(words.even[v]);
+    }
+    return words;
   }
-  QLIF_FN static LaneWords all(uint32_t x) { return LaneWords{laneAll(x), laneAll(x)}; }
+  QLIF_FN static LaneWords all(uint32_t x) {
+    LaneWords words;
+    QLIF_VECTORS { words.even[v] = words.odd[v] = laneAll(x); }
+    return words;
+  }
 };
 
-QLIF_FN LaneWords operator^(LaneWords a, LaneWords b) { return LaneWords{laneXor(a.even, b.even), laneXor(a.odd, b.odd)}; }
-QLIF_FN LaneWords operator^(LaneWords a, uint32_t x) { return a ^ LaneWords{laneWords(x), laneWords(x)}; }
+QLIF_FN LaneWords operator^(LaneWords a, LaneWords b) {
+  QLIF_VECTORS {
+    a.even[v] = laneXor(a.even[v], b.even[v]);
+    a.odd[v] = laneXor(a.odd[v], b.odd[v]);
+  }
+  return a;
+}
+QLIF_FN LaneWords operator^(LaneWords a, uint32_t x) {
+  QLIF_VECTORS {
+    a.even[v] = laneXor(a.even[v], laneWords(x));
+    a.odd[v] = laneXor(a.odd[v], laneWords(x));
+  }
+  return a;
+}
 
 QLIF_FN void multiply(uint32_t factor, LaneWords x, LaneWords &high, LaneWords &low) {
-  low = LaneWords{laneProduct(x.even, laneAll(factor)), laneProduct(x.odd, laneAll(factor))};
-  high = LaneWords{laneHigh(low.even), laneHigh(low.odd)};
+  QLIF_VECTORS {
+    low.even[v] = laneProduct(x.even[v], laneAll(factor));
+    low.odd[v] = laneProduct(x.odd[v], laneAll(factor));
+    high.even[v] = laneHigh(low.even[v]);
+    high.odd[v] = laneHigh(low.odd[v]);
+  }
 }
 
 /** Writes the low words of the products of `factor` and x, and their high words after ^ with y and z. */
 QLIF_FN void storeProducts(uint32_t factor, LaneWords x, LaneWords y, uint32_t z, uint32_t *high, uint32_t *low) {
-  const LaneVector even = laneProduct(x.even, laneAll(factor));
-  const LaneVector odd = laneProduct(x.odd, laneAll(factor));
-  laneStore(low, laneLows(even, odd));
-  laneStore(high, laneXor(laneXor(laneHighs(even, odd), laneLows(y.even, y.odd)), laneWords(z)));
+  QLIF_VECTORS {
+    const LaneVector even = laneProduct(x.even[v], laneAll(factor));
+    const LaneVector odd = laneProduct(x.odd[v], laneAll(factor));
+    laneStore(low + v * LaneWords::WORDS, laneLows(even, odd));
+    laneStore(high + v * LaneWords::WORDS, laneXor(laneXor(laneHighs(even, odd), laneLows(y.even[v], y.odd[v])), laneWords(z)));
+  }
 }
 
 #else

@@ -239,7 +239,7 @@ struct QlifModel {
     float delta;
     float divisor;  // max(1 + D, 1e-6), or 1
     float slope;    // the slope's numerator over the divisor: alpha c (1 + kappa M), or the SIGMOID slope before its clamp
-    float angle;    // phi
+    float angle;    // phi; of a SIGMOID, its argument
     float tanh;     // tanh(x), in the TANH angle map
     float rawP;     // p before clamp and damping
     float damping;  // exp(-R)
@@ -288,12 +288,17 @@ struct QlifModel {
     /** dM/dm, at an M computed by modulate(). */
     QLIF_FN float modulationSlope() const { return k.neuromodTransform == QLIF_TRANSFORM_SIGMOID ? state.m * (1.0f - state.m) : 1.0f; }
 
-    /** Computes V' from the input, without the noise. */
-    QLIF_FN void integrate(Step &x, float current) {
-      x.input = current;
+    /** Keeps what the step needs of the state before it. */
+    QLIF_FN void start(Step &x) const {
       x.m = state.m;
       x.efficiency = state.s;
       x.refractory = state.refractory;
+    }
+
+    /** Computes V' from the input, without the noise. */
+    QLIF_FN void integrate(Step &x, float current) {
+      start(x);
+      x.input = current;
       x.gain = gain(x.m);
       x.drive = effectiveCurrent(x) - state.v;
       x.vPre = fma(parameters.leak, x.drive, state.v);
@@ -348,21 +353,32 @@ struct QlifModel {
         x.slope = 0.0f;
         return;
       }
+      angle(x);
+      chance(x);
+      damp(x);
+    }
+
+    /** Computes the slope and the angle. */
+    QLIF_FN void angle(Step &x) const {
       x.slope = slopeNumerator(x.m);
       if (on().dynamicProbability()) {
         x.slope = divide(x.slope, x.divisor);
       }
-      if (on().decision() == QLIF_DECISION_QUBIT) {
-        if (on().angleMap() == QLIF_ANGLE_TANH) {
-          x.tanh = qlif::tanh(x.slope * x.delta);
-          x.angle = fma(k.thetaMax, x.tanh, parameters.restAngle);
-        } else {
-          x.angle = fma(x.slope, x.delta, parameters.restAngle);
-        }
-        x.rawP = versin(x.angle);
+      if (on().decision() == QLIF_DECISION_SIGMOID) {
+        x.angle = sigmoidSlope(x) * x.delta;
+      } else if (on().angleMap() == QLIF_ANGLE_TANH) {
+        x.tanh = qlif::tanh(x.slope * x.delta);
+        x.angle = fma(k.thetaMax, x.tanh, parameters.restAngle);
       } else {
-        x.rawP = sigmoid(sigmoidSlope(x) * x.delta);
+        x.angle = fma(x.slope, x.delta, parameters.restAngle);
       }
+    }
+
+    /** Computes rawP from the angle. */
+    QLIF_FN void chance(Step &x) const { x.rawP = on().decision() == QLIF_DECISION_SIGMOID ? sigmoid(x.angle) : versin(x.angle); }
+
+    /** Computes p from rawP and R. */
+    QLIF_FN void damp(Step &x) const {
       // rawP is never -0, so a floor of 0 changes nothing.
       x.p = clampBetween(x.rawP, k.floor, k.ceiling);
       // Always set, so that a loop over lanes doesn't carry it from lane to lane. Exactly 1 if the option is off. Where such a loop blends
