@@ -48,7 +48,7 @@ final class CurrentPlan {
             together = Math.min(together * neurons, MOST / Math.max(1, call.steps())) / width;
         }
         long most = Math.clamp(together, 1, all);
-        // The same number for every thread, if there are enough.
+        // A multiple of the number of threads, if there are enough tiles.
         long groups = Math.min(all, parts(parts(all, most), members) * members);
         tiles = (int) parts(all, groups);
         groups = parts(all, tiles);

@@ -44,7 +44,7 @@ final class LinearWorker {
 
     private final SpikeTerms terms = new SpikeTerms();
 
-    // Which terms current() listed last.
+    // The terms that current() listed last.
     private boolean listed;
     private boolean listedDense;
     private long listedStep;
@@ -71,7 +71,7 @@ final class LinearWorker {
     private long groupStride;
     private long stride;
 
-    // One per tensor, since looking up the array of another tensor allocates.
+    // One for each tensor, since switching to another tensor's array allocates.
     private final LentArray output = new LentArray();
     private final LentArray gradWeights = new LentArray();
     private final LentArray gradInput = new LentArray();
@@ -505,7 +505,7 @@ final class LinearWorker {
             }
             return;
         }
-        // One copy per group.
+        // Copies a group at a time.
         for (int term = 0; term < end; ) {
             int of = block * SpikeTerms.BLOCK + term;
             int count = Math.min(end - term, group - of % group);

@@ -95,7 +95,7 @@ final class QlifProgram implements QlifPasses {
         int to = tile.modulation;
         int steps = tile.steps;
         int lanes = tile.vectors * Lanes.LENGTH;
-        // Steps of a vector in turn: their rows are far apart, and so their cache misses overlap.
+        // All steps of one vector before the next vector: their rows are far apart, so their cache misses overlap.
         for (int lane = 0; lane < lanes; lane += Lanes.LENGTH) {
             for (int step = 0; step < steps; step++) {
                 SimdMath.sigmoid(fromArray(F, externals, from + lane + step * stride))

@@ -99,8 +99,8 @@ final class SimdLinear implements BackendLinear {
         if ((double) rows * terms * columns < WORTH_SHARING || crew.size() == 1) {
             return;
         }
-        // The same number for every member. A part packs all weights that it needs, which should be little work
-        // compared with its products.
+        // A multiple of the number of members. A part packs all weights that it needs, so it has enough rows to make
+        // that little work compared with its products.
         long rowParts = parts(Math.max(wanted, parts(rows, rowsPerPart)), crew.size()) * crew.size();
         rowsPerPart = (int) Math.min(rowsPerPart, Math.max(FEWEST_ROWS, parts(rows, rowParts)));
         if (parts(rows, rowsPerPart) < crew.size()) {

@@ -207,7 +207,7 @@ final class SpikeTerms {
             return;
         }
         if (asNumbers) {
-            // Leaves room for the rows that dense passes read beyond the last.
+            // Dense passes read some rows beyond the last one.
             numbers = ensure(numbers, (sourceRows + LinearPasses.DENSE_ROWS) * columns);
             MemorySegment.copy(input.segment(), ValueLayout.JAVA_FLOAT, index * 4, numbers, to * columns, columns);
         } else {
@@ -322,7 +322,7 @@ final class SpikeTerms {
         int blocks = blocks();
         int length = (int) set;
         if (list.length < length + Long.BYTES) {
-            // The maximum length, so that later calls don't allocate.
+            // The longest list there can be, so that later calls don't allocate.
             list = new byte[rows * terms + Long.BYTES];
         }
         if (starts.length < rows * blocks + 1) {

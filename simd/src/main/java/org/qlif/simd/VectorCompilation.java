@@ -91,7 +91,7 @@ final class VectorCompilation {
         try {
             return value.isPresent() ? Long.parseLong(value.get()) : otherwise;
         } catch (NumberFormatException odd) {
-            // An option as it was typed: the JVM accepted it, although it is not a plain number.
+            // The option's text as given: not a plain number, although the JVM accepted it.
             return Long.MAX_VALUE;
         }
     }

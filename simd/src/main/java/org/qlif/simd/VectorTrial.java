@@ -40,7 +40,7 @@ final class VectorTrial {
         long start = HostJvm.workNanos();
         long scalar = Long.MAX_VALUE;
         long vector = Long.MAX_VALUE;
-        // The scalar code goes first, since compiled vector code must not win against interpreted scalar code.
+        // Scalar code is compiled first: otherwise compiled vector code would be compared with interpreted scalar code.
         for (int i = 0; i < 1000; i++) {
             scalar = Math.min(scalar, timeScalar(from, to));
         }
