@@ -67,7 +67,7 @@ public final class CudaBackend implements Backend {
             return List.of(absentGpu(List.of(refusal.get()), true));
         }
         if (System.getProperty(PROPERTY, "auto").equals("off")) {
-            // Not searched for.
+            // Doesn't look for GPUs.
             return List.of(absentGpu(List.of("turned off by -D" + PROPERTY + "=off; drop that to use it"), false));
         }
         try {
@@ -88,7 +88,8 @@ public final class CudaBackend implements Backend {
         Driver driver = Driver.get();
         String noDriver = driver.obstacle();
         if (noDriver != null) {
-            // Then none can run. What else there is to say takes long: the library must be loaded.
+            // No GPU can run. Other obstacles are looked for only on request: that takes long, since it loads the
+            // library.
             return List.of(DeviceInfo.builder(cuda(0), PRIORITY)
                     .obstacles(List.of(noDriver))
                     .present(driver.gpuPresent())

@@ -123,7 +123,7 @@ final class CudaSite implements NativeKernel.Site {
 
     @Override
     public void abandon(Holders called, @Nullable NativeTape tape) {
-        // A caller whose calls are synchronous may free its memory after a failed one, too.
+        // If calls are synchronous, the caller may free its memory even after a failed one.
         if (entered == null || staging.loaded()) {
             // The failure that led here is the one to report.
             cuda_h.cuStreamSynchronize(staging.stream());
@@ -132,7 +132,7 @@ final class CudaSite implements NativeKernel.Site {
             try {
                 entered.kept();
             } catch (NativeException another) {
-                // As above.
+                // The first failure is the one to report.
             }
         }
     }

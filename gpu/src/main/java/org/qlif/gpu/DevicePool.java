@@ -93,8 +93,8 @@ final class DevicePool implements AutoCloseable {
      * @param scope the memory's closed scope if streams may have work that uses it, else null
      */
     void free(long address, MemorySegment.@Nullable Scope scope) {
-        // If it is unknown whether the work is done, the memory is not freed: the work could write to what is allocated
-        // there next.
+        // If it can't be told whether the work is done, the memory is not freed: the work could still write to whatever
+        // is allocated there next.
         context.besideCaptures(() -> free(address, scope == null ? MemorySegment.NULL : InFlight.behind(scope)));
     }
 

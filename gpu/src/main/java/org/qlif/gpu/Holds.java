@@ -17,11 +17,12 @@ final class Holds implements UnderWay.Uses {
     static {
         int parameters = QlifParameter.values().length;
         int variables = QlifVariable.values().length;
-        // A linear layer's input, weights and bias, or its output, or the input; the modulation, uniforms, normals, row
-        // indices and the tape; spikes in three types, spike values, voltages and the linear layer's output.
+        // Read: the input, or a linear layer's input, weights and bias, or its output; modulation, uniforms, normals,
+        // row indices and tape. Written by a forward call: spikes of three types, spike values, voltages, the layer's
+        // output.
         int read = 8 + parameters + variables;
         int forward = read + variables + 6 + QlifTrace.values().length;
-        // The gradients of spike values, voltages, input and modulation; scratch.
+        // In a backward call also the gradients of spike values, voltages, input and modulation, and scratch memory.
         int backward = read + 5 + 2 * variables + parameters;
         MOST = Math.max(forward, backward);
     }

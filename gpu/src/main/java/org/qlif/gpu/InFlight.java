@@ -58,11 +58,11 @@ final class InFlight {
         context.enter();
         try {
             if (isCapturing()) {
-                // The work is part of a graph now, and runs when that is launched.
+                // The work is part of a graph, and runs when the graph is launched.
                 return;
             }
             Driver.check(cuda_h.cuEventRecord(last, stream), "cuEventRecord");
-            // While this thread captures another stream, it may not query events.
+            // A thread that captures another stream may not query events.
             if (latest.size() < next || Capture.current() != null) {
                 return;
             }
@@ -139,7 +139,7 @@ final class InFlight {
             }
             before = uses;
         }
-        // Not synchronized, so that other threads can look up what is kept meanwhile.
+        // Outside the lock, so that other threads can look up what is kept while this one waits.
         Driver.check(cuda_h.cuEventSynchronize(last), "cuEventSynchronize");
         done(before);
     }

@@ -180,7 +180,7 @@ final class NativeLibrary {
         String encoding = System.getProperty("sun.jnu.encoding");
         try {
             for (String file : List.of("/proc/self/cmdline", "/proc/self/environ")) {
-                // Each byte as a character.
+                // ISO 8859-1 maps each byte to one character.
                 String all = Files.readString(Path.of(file), StandardCharsets.ISO_8859_1);
                 Matcher setting = Pattern.compile("-D" + PROPERTY.replace(".", "\\.") + "=([^\0]*)")
                         .matcher(all);
@@ -196,7 +196,7 @@ final class NativeLibrary {
                 }
             }
         } catch (IOException unreadable) {
-            // Then it can't be determined.
+            // Without these files, the bytes are unknown.
         }
         throw new Unloadable("system property " + PROPERTY + ": the JVM reads file names as " + encoding
                 + ", which has no characters for '" + given + "'; start it with LC_ALL=C.UTF-8");
@@ -222,7 +222,7 @@ final class NativeLibrary {
         try {
             Runtime.getRuntime().addShutdownHook(end);
         } catch (IllegalStateException late) {
-            // The process is ending already, and something that runs at its end needs the library.
+            // The process is already ending, and a shutdown hook needs the library.
         }
         try {
             synchronized (COPYING) {
@@ -237,14 +237,14 @@ final class NativeLibrary {
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException late) {
-            // It runs, or has run.
+            // The process is ending: the hook runs, or has run.
         }
     }
 
     /** Waits until the copy that is being loaded, if any, is removed. */
     private static void awaitCopy() {
         synchronized (COPYING) {
-            // Only waits.
+            // Entering is enough: it waits for the lock.
         }
     }
 

@@ -108,7 +108,7 @@ final class NativeLinear implements BackendLinear {
         MemorySegment stream = site.enter();
         boolean done = false;
         try {
-            // Bound only if read, so that it isn't copied in vain.
+            // Binds only what is read, since binding may copy.
             bind(
                     staging,
                     backwardsForward,
@@ -116,7 +116,7 @@ final class NativeLinear implements BackendLinear {
                     call.gradWeights() == null ? null : forward.input(),
                     call.gradInput() == null ? null : forward.weights());
             MemorySegment args = backwardArgs;
-            // If the gradient is empty or there is only one step, shared or not makes no difference.
+            // Also 1 for an empty gradient or a single step, for which it makes no difference.
             qlif_linear_backward_args.grad_output_shared(args, call.gradOutputStride() == 0 ? 1 : 0);
             staging.bind(args, qlif_linear_backward_args.grad_output$offset(), call.gradOutput(), Use.READ);
             staging.bind(args, qlif_linear_backward_args.grad_weights$offset(), call.gradWeights(), Use.WRITE);

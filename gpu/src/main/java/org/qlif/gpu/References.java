@@ -33,7 +33,7 @@ final class References {
     }
 
     private static int place(Object object, int last) {
-        // Spreads hash codes, which may differ in few bits only.
+        // Spreads hash codes, which may differ in only a few bits.
         return System.identityHashCode(object) * 0x9E3779B9 >>> 8 & last;
     }
 

@@ -91,7 +91,7 @@ abstract class Resource {
 
     private void ended() {
         lifetime.ended();
-        // Deregisters the cleaner, which has nothing left to do.
+        // Deregisters from the cleaner, which has nothing left to do.
         if (forgotten != null) {
             forgotten.clean();
         }

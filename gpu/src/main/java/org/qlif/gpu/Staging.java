@@ -59,7 +59,7 @@ abstract class Staging implements AutoCloseable {
     void bind(MemorySegment struct, long offset, long alias, @Nullable Tensor tensor, Use use) {
         long address = 0;
         if (tensor != null) {
-            // Any address but null, which would mean absent: it is never read or written.
+            // An empty tensor's address is never used, but must not be null, which would mean that there is none.
             address = tensor.elements() == 0 ? struct.address() : direct(tensor);
             if (address == 0) {
                 add(struct, offset, alias, tensor, use);
