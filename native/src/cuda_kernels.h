@@ -568,7 +568,7 @@ struct ForwardThread {
     }
   }
 
-  /** Does steps t to t + count, between which nothing else happens. */
+  /** Does steps t to t + count - 1, between which nothing else happens. */
   QLIF_DEVICE_FN void stretch(int64_t t, int count) {
     int readable = (int)(args.steps - t < 2 * SEGMENT ? args.steps - t : 2 * SEGMENT);
     bool odd = ((origin.firstStep() + t) & 1) != 0;
@@ -829,7 +829,7 @@ struct BackwardThread {
     neuron.replay(x, fired);
   }
 
-  /** Walks step t back. Returns the gradient of its input. */
+  /** Walks back step t. Returns the gradient of its input. */
   QLIF_DEVICE_FN float back(int64_t t, const Kept &kept, float vPre, float input, float gradY, bool fired) {
     Step x;
     if (!COMMON) {
@@ -907,7 +907,7 @@ struct BackwardThread {
   /** Bytes from the first step of a group to that of the next. */
   QLIF_DEVICE_FN int64_t groupBytes() const { return multiplyWide(GROUP, stride); }
 
-  /** The group at `offset` if `is`. If there is none, `other` is read instead, since a condition would cost more. */
+  /** The group at `offset`, if there `is` one; else a row at `other` is read instead, since a condition would cost more. */
   QLIF_DEVICE_FN Source sourceAt(int64_t offset, bool is, int64_t other) const {
     return Source{is ? offset : other, is ? stride : 0};
   }
@@ -954,7 +954,7 @@ struct BackwardThread {
     }
   }
 
-  /** Repeats a group, and replaces its row by the next group's meanwhile. */
+  /** Repeats a group, and meanwhile replaces its row with that of the next group. */
   QLIF_DEVICE_FN void replayGroup(Word (&row)[GROUP], uint32_t fired, const Source &following) {
     Word next[GROUP];
     fetchReplay(next, following);
@@ -970,7 +970,7 @@ struct BackwardThread {
     }
   }
 
-  /** Walks a group of STEPS steps back, and replaces its rows by those of the group before it meanwhile. */
+  /** Walks back a group of STEPS steps, and meanwhile replaces its rows with those of the group before it. */
   template <int STEPS>
   QLIF_DEVICE_FN void walkGroup(int64_t offset, Rows<Word> &rows, Word (&gradY)[GROUP], uint32_t fired, const Source &before) {
     // As many steps stay in registers as in a whole group.
@@ -1036,7 +1036,7 @@ struct BackwardThread {
     }
   }
 
-  /** Walks a group of `count` steps that begins with step t back. */
+  /** Walks back a group of `count` steps that begins with step t. */
   QLIF_DEVICE_FN void walkSteps(int64_t t, int count, int flushed, uint32_t fired) {
     // A separate type: otherwise the compiler would merge this array with walkGroup's, and keep that in memory, too.
     struct Again {
@@ -1070,7 +1070,7 @@ struct BackwardThread {
 
   // ---------------------------------------------------------------- segments
 
-  /** The slot of a group before which states are flushed, or one past the group. first: the segment's first step within a flush period. */
+  /** The slot of a group before which states are flushed, or a number past its slots. first: the segment's first step in a flush period. */
   QLIF_DEVICE_FN static int flushedIn(int group, int first) {
     const int step = (first + group * GROUP) % FLUSH_PERIOD;
     return step == 0 ? 0 : FLUSH_PERIOD - step;
@@ -1090,7 +1090,7 @@ struct BackwardThread {
                                     forward.tape.checkpoints + (begin / SEGMENT - 1) * Model::VARIABLES * elements + element, elements);
   }
 
-  /** first: the segment's first step within a flush period. */
+  /** Walks back a segment step by step. first: its first step in a flush period. */
   QLIF_DEVICE_FN void segmentBySteps(int64_t begin, int length, int first) {
     beginSegment(begin, length);
     const int last = (length - 1) / GROUP;
@@ -1108,7 +1108,7 @@ struct BackwardThread {
     }
   }
 
-  /** The same if states are flushed only between groups. flushed: the group before which they are. */
+  /** The same in whole groups, if states are flushed only between groups. flushed: the group before which they are. */
   QLIF_DEVICE_FN void segmentByGroups(int64_t begin, int length, int flushed) {
     const int whole = length / GROUP;
     const int rest = length % GROUP;
@@ -1159,7 +1159,7 @@ struct BackwardThread {
     }
   }
 
-  /** Walks the last, partial group of a segment back. Afterwards the rows are those of the group before it. */
+  /** Walks back the last, partial group of a segment. Afterwards the rows are those of the group before it. */
   QLIF_DEVICE_FN void walkRest(
       int64_t t, int count, bool flushes, uint32_t fired, Rows<Word> &rows, Word (&gradY)[GROUP], const Source &before) {
     if (flushes) {

@@ -568,7 +568,7 @@ struct Block {
 
   // ---------------------------------------------------------------- draws
 
-  /** Draws a step's numbers, unless they were drawn with the other step of its pair. Where wires are counted, it keeps their words. */
+  /** Draws a step's numbers, unless they were drawn with the other step of its pair. If wires are counted, keeps their words. */
   void draw(int64_t step, bool uniforms, bool normals) {
     w.odd = (step & 1) != 0;
     if (step >> 1 == w.pair) {
@@ -589,7 +589,7 @@ struct Block {
     }
   }
 
-  // ---------------------------------------------------------------- parts of a step, one lane a line
+  // ---------------------------------------------------------------- parts of a step, for all lanes
 
   void flushState() {
     for (int variable = 0; variable < Model::VARIABLES; variable++) {
@@ -610,9 +610,9 @@ struct Block {
   }
 
   /**
-   * Returns M of step t. Where a modulation is given, computes it first; only once per segment if it does not vary over time. Line `slot` is
-   * the step's; the lines after it are for the following of the `left` steps from t on. M of a few steps is computed at once, since the
-   * latency of a single transform would dominate.
+   * Returns M of step t. If a modulation is given, computes M first: once per segment if it doesn't vary over time, else for a few steps at
+   * once, since the latency of a single transform would dominate. Line `slot` is the step's, and the next lines are those of the steps after
+   * it. left: the number of steps from t on.
    */
   const float *modulate(int64_t t, int slot, int64_t left) {
     if constexpr (Model::MODULATED) {

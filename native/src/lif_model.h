@@ -62,8 +62,8 @@ struct LifModel {
     float vPre;   // V', the potential before the reset
     float delta;
     bool fired;
-    float spike;  // z
-    float y;      // also z
+    float spike;  // s
+    float y;      // also s
   };
 
 #define LIF_KEPT_TABLE(X) \
