@@ -125,6 +125,23 @@ void requireOptions(const AnyConfig &config, bool awaits) {
   }
 }
 
+/** Checks that reserved fields are 0: the gaps between options. */
+void requireReserved(const AnyConfig &config) {
+  const Model &model = MODELS[config.header.model];
+  size_t at = sizeof(qlif_config);
+  for (int32_t i = 0; i <= model.options.count; i++) {
+    const bool last = i == model.options.count;
+    for (const size_t next = last ? model.configSize : model.options[i].offset; at < next; at += sizeof(int32_t)) {
+      int32_t value;
+      memcpy(&value, (const char *)&config + at, sizeof value);
+      if (value != 0) {
+        fail(QLIF_INVALID_ARGUMENT, "%s.reserved, at byte %zu: got %d, expected 0", model.configName, at, value);
+      }
+    }
+    at += last ? 0 : model.options[i].size;
+  }
+}
+
 /** `value`, or `otherwise` if it is NaN. */
 double given(double value, double otherwise) { return value != value ? otherwise : value; }
 
@@ -150,14 +167,12 @@ void requireRelations(const qlif_qlif_config &c) {
 }
 
 void requireRelations(const qlif_lif_config &c) {
-  if (c.reserved != 0) {
-    fail(QLIF_INVALID_ARGUMENT, "qlif_lif_config.reserved: got %d, expected 0", c.reserved);
-  }
   requireSurrogate(c.surrogate, c.surrogate_alpha);
 }
 
 /** Fills in the derived options of a configuration; fails if it is illegal. */
 AnyConfig whole(AnyConfig config) {
+  requireReserved(config);
   requireOptions(config, true);
   switch (config.header.model) {
     case QLIF_MODEL_QLIF:
@@ -254,37 +269,9 @@ struct NamedConstant {
 };
 
 constexpr NamedConstant<QlifConstants> QLIF_CONSTANTS[] = {
-    {"kappa", &QlifConstants::kappa},
-    {"min_threshold", &QlifConstants::minThreshold},
-    {"max_threshold", &QlifConstants::maxThreshold},
-    {"g_ahp", &QlifConstants::gAhp},
-    {"dt", &QlifConstants::dt},
-    {"sigma", &QlifConstants::sigma},
-    {"dsp_decay", &QlifConstants::dspDecay},
-    {"dsp_jump", &QlifConstants::dspJump},
-    {"theta_max", &QlifConstants::thetaMax},
-    {"quantum_leak", &QlifConstants::quantumLeak},
-    {"base_alpha", &QlifConstants::baseAlpha},
-    {"min_alpha", &QlifConstants::minAlpha},
-    {"max_alpha", &QlifConstants::maxAlpha},
-    {"floor", &QlifConstants::floor},
-    {"ceiling", &QlifConstants::ceiling},
-    {"expected_above", &QlifConstants::expectedAbove},
-    {"surrogate_scale", &QlifConstants::surrogateScale},
-    {"reset_fraction", &QlifConstants::resetFraction},
-    {"v_reset", &QlifConstants::vReset},
-    {"refractory_decay", &QlifConstants::refractoryDecay},
-    {"r_jump", &QlifConstants::rJump},
-    {"ahp_decay", &QlifConstants::ahpDecay},
-    {"ahp_jump", &QlifConstants::ahpJump},
-    {"ahp_max", &QlifConstants::ahpMax},
-    {"adaptation_decay", &QlifConstants::adaptationDecay},
-    {"spike_increase", &QlifConstants::spikeIncrease},
-    {"depression_rate", &QlifConstants::depressionRate},
-    {"recovery_rate", &QlifConstants::recoveryRate},
-    {"rate_step", &QlifConstants::rateStep},
-    {"homeostasis_lr", &QlifConstants::homeostasisLr},
-    {"target_rate", &QlifConstants::targetRate},
+#define QLIF_ROW(name, text) {text, &QlifConstants::name},
+    QLIF_CONSTANT_TABLE(QLIF_ROW)
+#undef QLIF_ROW
     // A whole number, not a float32 of the equations.
     {"min_count", nullptr},
 };

@@ -113,11 +113,45 @@ constexpr QlifOptions PLAIN_LIF_OPTIONS = QlifOptions::of({.decision = QLIF_DECI
     .dynamicProbability = false, .refractory = false, .useAdaptation = false, .useDepression = false, .useAhp = false,
     .useAdaptiveThreshold = false, .homeostasisEnabled = false, .drawsNormals = false});
 
+// X(name, name in qlif_constant_name): the float32 constants of the equations.
+#define QLIF_CONSTANT_TABLE(X)           \
+  X(kappa, "kappa")                      \
+  X(minThreshold, "min_threshold")       \
+  X(maxThreshold, "max_threshold")       \
+  X(gAhp, "g_ahp")                       \
+  X(dt, "dt")                            \
+  X(sigma, "sigma")                      \
+  X(dspDecay, "dsp_decay")               \
+  X(dspJump, "dsp_jump")                 \
+  X(thetaMax, "theta_max")               \
+  X(quantumLeak, "quantum_leak")         \
+  X(baseAlpha, "base_alpha")             \
+  X(minAlpha, "min_alpha")               \
+  X(maxAlpha, "max_alpha")               \
+  X(floor, "floor")                      \
+  X(ceiling, "ceiling")                  \
+  X(expectedAbove, "expected_above")     \
+  X(surrogateScale, "surrogate_scale")   \
+  X(resetFraction, "reset_fraction")     \
+  X(vReset, "v_reset")                   \
+  X(refractoryDecay, "refractory_decay") \
+  X(rJump, "r_jump")                     \
+  X(ahpDecay, "ahp_decay")               \
+  X(ahpJump, "ahp_jump")                 \
+  X(ahpMax, "ahp_max")                   \
+  X(adaptationDecay, "adaptation_decay") \
+  X(spikeIncrease, "spike_increase")     \
+  X(depressionRate, "depression_rate")   \
+  X(recoveryRate, "recovery_rate")       \
+  X(rateStep, "rate_step")               \
+  X(homeostasisLr, "homeostasis_lr")     \
+  X(targetRate, "target_rate")
+
 /** The float32 constants of the equations, and the options that are read at run time. */
 struct QlifConstants {
-  float kappa, minThreshold, maxThreshold, gAhp, dt, sigma, dspDecay, dspJump, thetaMax, quantumLeak, baseAlpha, minAlpha, maxAlpha, floor,
-      ceiling, expectedAbove, surrogateScale, resetFraction, vReset, refractoryDecay, rJump, ahpDecay, ahpJump, ahpMax, adaptationDecay,
-      spikeIncrease, depressionRate, recoveryRate, rateStep, homeostasisLr, targetRate;
+#define QLIF_ROW(name, text) float name;
+  QLIF_CONSTANT_TABLE(QLIF_ROW)
+#undef QLIF_ROW
   int32_t minCount;
   int32_t wires; /* uniforms per step */
   int32_t surrogate;
