@@ -225,6 +225,7 @@ abstract class OptionContract {
 
     private static void assertKnowsEveryOption(NeuronConfig config, Map<String, Pair> pairs) {
         assertThat(pairs.keySet())
+                .as("options in OptionContract")
                 .containsExactlyInAnyOrderElementsOf(
                         optionsOfARun(config).stream().map(ConfigOption::name).toList());
     }
@@ -284,7 +285,9 @@ abstract class OptionContract {
         Arrays.setAll(configs, _ -> model.random(random, device));
         for (ConfigOption option : optionsOfARun(model.defaults())) {
             assertThat(Arrays.stream(configs).map(option::text).distinct())
-                    .as("values of %s in random configurations", option.name())
+                    .as(
+                            "values of %s in %s.random",
+                            option.name(), model.getClass().getSimpleName())
                     .hasSizeGreaterThanOrEqualTo(Math.max(2, option.choices().size()));
         }
     }

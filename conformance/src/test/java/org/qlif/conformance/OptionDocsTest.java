@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.util.Iterator;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.regex.Matcher;
@@ -20,15 +19,17 @@ class OptionDocsTest {
     @TestModel.Each
     void tellWhatTheConfigurationIs(TestModel model) throws Exception {
         NeuronConfig config = model.defaults();
-        Iterator<Matcher> rows = rows(config).iterator();
-        for (ConfigOption option : config.options()) {
-            Matcher row = rows.next();
-            assertThat(row.group(1)).isEqualTo(option.name());
+        List<Matcher> rows = rows(config);
+        assertThat(rows.stream().map(row -> row.group(1)).toList())
+                .as("options in the table of docs/model.md")
+                .isEqualTo(config.options().stream().map(ConfigOption::name).toList());
+        for (int i = 0; i < rows.size(); i++) {
+            Matcher row = rows.get(i);
+            ConfigOption option = config.options().get(i);
             String documented = row.group(3).replace("π/2 − 0.005", Double.toString(Math.PI / 2 - 0.005));
             assertThat(documented).as(option.name()).isEqualTo(option.text(config));
             assertThat(value(config, row.group(2))).as(option.name()).isEqualTo(documented);
         }
-        assertThat(rows).isExhausted();
     }
 
     private static List<Matcher> rows(NeuronConfig config) throws IOException {

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import org.qlif.ConfigOption;
 import org.qlif.Device;
 import org.qlif.DrawStream;
 import org.qlif.Kernel;
@@ -58,6 +59,28 @@ class SeededRunsTest {
         assertThat(actual).isEqualTo(new TreeMap<>(expected));
     }
 
+    /** Each flag is on in one run and off in another, and each choice is in a run. */
+    @Test
+    void reachesEveryFlagAndChoice() {
+        for (NeuronConfig model : List.of(QlifConfig.defaults(), LifConfig.defaults())) {
+            for (ConfigOption option : model.options()) {
+                int values = switch (option.kind()) {
+                    case FLAG -> 2;
+                    case CHOICE -> option.choices().size();
+                    case WHOLE, NUMBER -> 1;
+                };
+                assertThat(runs().values().stream()
+                                .map(Scenario::config)
+                                .filter(config -> config.model().equals(model.model()))
+                                .map(option::text)
+                                .distinct())
+                        .as("values of %s in runs()", option.name())
+                        .hasSizeGreaterThanOrEqualTo(values);
+            }
+        }
+    }
+
+    /** New runs go to the end: a run's numbers follow from its place. */
     private static Map<String, Scenario> runs() {
         Map<String, Scenario> runs = new LinkedHashMap<>();
         QlifConfig.Builder classic = QlifConfig.builder().decision(Decision.SIGMOID);
@@ -120,7 +143,6 @@ class SeededRunsTest {
                 QlifConfig.builder().dynamicProbability(QlifConfig.DynamicProbability::off));
         add(runs, "no-ahp", QlifConfig.builder().ahp(QlifConfig.Ahp::off));
         add(runs, "no-homeostasis", QlifConfig.builder().homeostasis(QlifConfig.Homeostasis::off));
-        // New runs stand last: the numbers of a run follow from its place.
         add(runs, "no-adaptation", QlifConfig.builder().adaptation(QlifConfig.Adaptation::off));
         add(runs, "no-depression", QlifConfig.builder().depression(QlifConfig.Depression::off));
         for (Surrogate surrogate : Surrogate.values()) {

@@ -21,7 +21,6 @@ import org.qlif.LifConfig;
 import org.qlif.LifParameter;
 import org.qlif.LifTrace;
 import org.qlif.LifVariable;
-import org.qlif.NeuromodTransform;
 import org.qlif.NeuronConfig;
 import org.qlif.QlifConfig;
 import org.qlif.QlifParameter;
@@ -87,25 +86,11 @@ class BindingsTest {
         }
     }
 
-    /** Every field of a struct comes from the configuration: with flags on and other values that aren't 0, none may stay 0. */
+    /** Every field of a struct comes from the configuration: if none of its values is 0, no field may stay 0. */
     @Test
     void configurationsFillTheWholeStruct() {
-        NeuronConfig config = withFlagsOn(QlifConfig.builder()
-                .decision(QlifConfig.Decision.THRESHOLD)
-                .sigmoid(sigmoid -> sigmoid.withSampling(QlifConfig.Sampling.ROUND))
-                .spikeValue(QlifConfig.SpikeValue.EXPECTED)
-                .qubit(qubit ->
-                        qubit.withAngleMap(QlifConfig.AngleMap.TANH).withReadout(QlifConfig.Readout.EXPECTATION))
-                .surrogate(Surrogate.ARCTAN)
-                .neuromodulation(m -> m.withMode(QlifConfig.NeuromodMode.OFF).withTransform(NeuromodTransform.IDENTITY))
-                .probabilityFloor(0.01)
-                .reset(reset -> reset.withPotential(-0.1))
-                .build());
-        LifConfig lif = LifConfig.builder()
-                .surrogate(Surrogate.ARCTAN)
-                .vLeak(0.1)
-                .vReset(-0.1)
-                .build();
+        NeuronConfig config = withoutZeros(QlifConfig.defaults());
+        NeuronConfig lif = withoutZeros(LifConfig.defaults());
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment struct = NativeConfig.of(config, arena);
             assertThat(qlif_config.size(struct))
@@ -121,10 +106,17 @@ class BindingsTest {
         }
     }
 
-    private static NeuronConfig withFlagsOn(NeuronConfig config) {
+    private static NeuronConfig withoutZeros(NeuronConfig config) {
         return config.with(config.options().stream()
-                .filter(option -> option.kind() == ConfigOption.Kind.FLAG)
-                .map(option -> option.name() + "=true")
+                .filter(option -> option.kind() == ConfigOption.Kind.CHOICE || option.number(config) == 0)
+                .map(option -> option.name()
+                        + "="
+                        + switch (option.kind()) {
+                            case FLAG -> "true";
+                            case CHOICE -> option.choices().getLast();
+                            case WHOLE -> "1";
+                            case NUMBER -> "0.01";
+                        })
                 .toList());
     }
 
