@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type, Union
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +81,8 @@ def _whole(name: str, value: Any) -> int:
     return value
 
 
-def _choice(name: str, value: Any, choices: Sequence[str]) -> str:
+def _choice(name: str, value: Any, config: Type[NeuronConfig], option: str) -> str:
+    choices = config._model().options[option].choices
     if isinstance(value, str) and value.upper() in choices:
         return value.upper()
     raise _refuse(name, value, f"one of {', '.join(choice.lower() for choice in choices)}")
@@ -103,16 +104,12 @@ def _configuration(arguments: Mapping[str, Any]) -> QlifConfig:
     }
     given["decision"] = decision
     mode = arguments["neuromod_mode"]
-    given["neuromod_mode"] = _choice(
-        "neuromod_mode", _OFF if mode is None else mode, ("GAIN", "THRESHOLD", "PROB_SLOPE", "OFF")
-    )
+    given["neuromod_mode"] = _choice("neuromod_mode", _OFF if mode is None else mode, QlifConfig, "neuromod_mode")
     given["surrogate"] = _choice(
-        "surrogate_gradient_function",
-        arguments["surrogate_gradient_function"],
-        ("HEAVISIDE", "FAST_SIGMOID", "GAUSSIAN", "ARCTAN"),
+        "surrogate_gradient_function", arguments["surrogate_gradient_function"], QlifConfig, "surrogate"
     )
     if arguments["readout"] is not None:
-        given["readout"] = _choice("readout", arguments["readout"], ("SINGLE_QUBIT", "MULTI_QUBIT", "EXPECTATION"))
+        given["readout"] = _choice("readout", arguments["readout"], QlifConfig, "readout")
     try:
         if preset is None:
             return QlifConfig(**given).replace(**(arguments["options"] or {}))
@@ -974,7 +971,7 @@ class LIF(nn.Module):
         super().__init__()
         self.num_neurons = _whole("num_neurons", num_neurons)
         name = "fast_sigmoid" if isinstance(surrogate, str) and surrogate.lower() == "superspike" else surrogate
-        kind = _choice("surrogate", name, ("HEAVISIDE", "FAST_SIGMOID", "GAUSSIAN", "ARCTAN"))
+        kind = _choice("surrogate", name, LifConfig, "surrogate")
         try:
             self.config: NeuronConfig = LifConfig(
                 dt=dt,
