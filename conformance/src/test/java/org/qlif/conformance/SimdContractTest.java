@@ -10,6 +10,7 @@ import java.util.Arrays;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.qlif.Backward;
 import org.qlif.DType;
 import org.qlif.Device;
 import org.qlif.DrawStream;
@@ -21,6 +22,7 @@ import org.qlif.LinearForward;
 import org.qlif.Parameters;
 import org.qlif.QlifConfig;
 import org.qlif.SpikeLinear;
+import org.qlif.Tape;
 import org.qlif.Tensor;
 
 /**
@@ -44,6 +46,45 @@ class SimdContractTest extends KernelContract {
                 assertThat(kernel.description()).containsPattern("\\d+-bit");
             } else {
                 assertThat(kernel.description()).contains(bits + "-bit");
+            }
+        }
+    }
+
+    /** Memory that only the calling thread may use, lent to a backward call alone. */
+    @Test
+    void keepsHelpersFromMemoryOfTheCallingThread() {
+        int steps = 4;
+        int batch = 64;
+        int neurons = 512;
+        QlifConfig config = QlifConfig.defaults();
+        float[] current = Scenario.gaussian(Seeds.random(2), steps * batch * neurons, 1.2, 1.5);
+        try (Arena arena = Arena.ofConfined();
+                Kernel kernel = open(config, 2);
+                Tape tape = kernel.newTape(Tape.Mode.VOLTAGE, steps, batch, neurons)) {
+            Forward forward = new Forward()
+                    .input(Tensor.of(current, steps, batch, neurons))
+                    .parameters(Parameters.shared(config))
+                    .draws(new DrawStream(1, 2))
+                    .modulation(Tensor.of(new float[] {0.1f, 0.2f, 0.3f, 0.4f}, steps, 1, 1))
+                    .tape(tape);
+            Backward anywhere = new Backward(forward)
+                    .gradSpikeValues(Tensor.of(current, steps, batch, neurons))
+                    .gradInput(Tensor.zeros(DType.F32, steps, batch, neurons))
+                    .gradModulation(Tensor.zeros(DType.F32, steps, 1, 1));
+            MemorySegment inputs = arena.allocate(4L * steps * batch * neurons, 4);
+            MemorySegment modulations = arena.allocate(4L * steps, 4);
+            Backward confined = new Backward(forward)
+                    .gradSpikeValues(Tensor.of(current, steps, batch, neurons))
+                    .gradInput(Tensor.of(DType.F32, inputs, steps, batch, neurons))
+                    .gradModulation(Tensor.of(DType.F32, modulations, steps, 1, 1));
+            kernel.forward(forward);
+            for (int round = 0; round < 20; round++) {
+                kernel.backward(anywhere);
+                kernel.backward(confined);
+                assertThat(inputs.toArray(ValueLayout.JAVA_FLOAT))
+                        .isEqualTo(anywhere.gradInput().toFloatArray());
+                assertThat(modulations.toArray(ValueLayout.JAVA_FLOAT))
+                        .isEqualTo(anywhere.gradModulation().toFloatArray());
             }
         }
     }

@@ -108,6 +108,7 @@ final class ScalarKernel<S extends ScalarStep> implements BackendKernel {
             backwardCall = call;
             Forward forward = call.forward();
             run(backwardJob, forward, forward.current() == null, HostWork.parts(forward.elements(), PART));
+            scratch.sumAll();
         }
         scratch.finish(call);
     }

@@ -14,6 +14,7 @@ import org.qlif.spi.BackendKernel;
 import org.qlif.spi.TapeStorage;
 import org.qlif.spi.host.Crew;
 import org.qlif.spi.host.GradientScratch;
+import org.qlif.spi.host.GradientSums;
 import org.qlif.spi.host.HostTape;
 import org.qlif.spi.host.HostWork;
 
@@ -29,15 +30,18 @@ final class SimdKernel implements BackendKernel {
     private final TileWorker[] workers;
     private final SimdModel model;
     private final GradientScratch gradients;
+    private final GradientSums[] adders;
     private final CurrentPlan plan = new CurrentPlan();
     private final Crew.Job forwardJob = (member, tile) -> worker(member).forward(tile);
     private final Crew.Job backwardJob = (member, tile) -> worker(member).backward(tile);
+    private final Crew.Job sumJob = this::sum;
     private final Crew.Job forwardUnits = (member, unit) -> worker(member).forwardUnit(unit);
     private final Crew.Job backwardUnits = (member, unit) -> worker(member).backwardUnit(unit);
 
     SimdKernel(SimdModel model, KernelOptions options) {
         this.model = model;
         gradients = new GradientScratch(model.config().parameters().size());
+        adders = new GradientSums[options.threads()];
         workers = new TileWorker[options.threads()];
         for (int i = 0; i < workers.length; i++) {
             workers[i] = new TileWorker(model);
@@ -62,7 +66,7 @@ final class SimdKernel implements BackendKernel {
 
     @Override
     public void forward(Forward call) {
-        int members = muster(call);
+        int members = muster(call, call.threadBound());
         try {
             int width = width(call, members);
             long tiles = HostWork.parts(call, width);
@@ -79,7 +83,7 @@ final class SimdKernel implements BackendKernel {
     @Override
     public void backward(Backward call) {
         if (gradients.prepare(call)) {
-            int members = muster(call.forward());
+            int members = muster(call.forward(), call.threadBound());
             try {
                 Forward forward = call.forward();
                 int width = width(forward, members);
@@ -88,6 +92,8 @@ final class SimdKernel implements BackendKernel {
                     workers[i].bind(call, gradients, width, making, scratch(i, members, making));
                 }
                 run(making, backwardJob, backwardUnits, HostWork.parts(forward.elements(), width), members);
+                long sums = gradients.sumCount();
+                crew.run(sumJob, sums, sums * forward.elements() < BRIEF ? 1 : members);
             } finally {
                 crew.dismiss(members);
             }
@@ -95,9 +101,17 @@ final class SimdKernel implements BackendKernel {
         gradients.finish(call);
     }
 
-    private int muster(Forward call) {
+    private void sum(int member, long number) {
+        if (adders[member] == null) {
+            adders[member] = new GradientSums();
+        }
+        gradients.sum(number, adders[member]);
+    }
+
+    /** threadBound: whether only the calling thread may use some memory of the call. */
+    private int muster(Forward call, boolean threadBound) {
         boolean brief = call.linear() == null && call.steps() * call.elements() < BRIEF;
-        return crew.muster(HostWork.parts(call.elements(), width(call, crew.size())), brief, call.threadBound());
+        return crew.muster(HostWork.parts(call.elements(), width(call, crew.size())), brief, threadBound);
     }
 
     private float[] scratch(int member, int members, CurrentPlan making) {

@@ -21,6 +21,9 @@ public final class GradientScratch implements AutoCloseable {
     /** The memory of the current call: {@link #own}, or what it lends. */
     private MemorySegment memory = own;
 
+    private long steps;
+    private long batch;
+    private long neurons;
     private long elements;
     /** Whether the call has nothing to compute. */
     private boolean empty;
@@ -29,6 +32,7 @@ public final class GradientScratch implements AutoCloseable {
     private @Nullable MemorySegment modulationSteps;
     private long modulationStepsIndex;
     private @Nullable Broadcast modulation;
+    private @Nullable Tensor gradModulation;
 
     /** Scratch for a model with this many parameters. */
     public GradientScratch(int parameters) {
@@ -64,12 +68,16 @@ public final class GradientScratch implements AutoCloseable {
      * Allocates the memory for {@code call}, unless it lends scratch. The memory is not cleared: the run writes every element that is
      * summed.
      *
-     * @return whether there is anything to run; if not, {@link #finish} writes the sums of nothing
+     * @return whether there is anything to run and to sum; if not, {@link #finish} writes the sums of nothing
      * @throws org.qlif.NativeException if memory runs out
      */
     public boolean prepare(Backward call) {
+        steps = call.forward().steps();
+        batch = call.forward().batch();
+        neurons = call.forward().neurons();
         elements = call.forward().elements();
         results = call.gradParameters();
+        gradModulation = call.gradModulation();
         modulation = Broadcast.of(call.gradModulation(), modulation);
         empty = isEmpty(call);
         if (empty) {
@@ -80,8 +88,8 @@ public final class GradientScratch implements AutoCloseable {
         Tensor lent = call.scratch();
         memory = lent == null ? roomFor(Math.addExact(sumBytes, stepBytes)) : lent.segment();
         boolean varies = modulation != null && modulation.strideT() != 0;
-        Tensor gradModulation = call.gradModulation();
-        modulationSteps = stepBytes > 0 ? memory : varies && gradModulation != null ? gradModulation.segment() : null;
+        Tensor direct = call.gradModulation();
+        modulationSteps = stepBytes > 0 ? memory : varies && direct != null ? direct.segment() : null;
         modulationStepsIndex = stepBytes > 0 ? sumBytes / 4 : 0;
         return true;
     }
@@ -140,49 +148,59 @@ public final class GradientScratch implements AutoCloseable {
         return modulationSteps;
     }
 
-    /** Sums over batch and neurons, and writes the results of {@code call}. */
+    /**
+     * How many sums over batch and neurons there are after a run: of each parameter's gradients, and of the modulation's, at each step if
+     * it varies over time. They don't depend on each other.
+     */
+    public long sumCount() {
+        return parameters + (modulation == null ? 0 : sumsModulation() ? 1 : stepsAreSummed() ? steps : 0);
+    }
+
+    private boolean stepsAreSummed() {
+        return modulationStepsIndex > 0;
+    }
+
+    /** Computes a sum and writes it to the call's results, unless it isn't wanted. Several threads may do so, with scratch of their own. */
+    public void sum(long number, GradientSums adder) {
+        if (number < parameters) {
+            Tensor result = result((int) number);
+            if (result != null) {
+                adder.parameter(memory, sumIndex((int) number), batch, neurons, result);
+            }
+            return;
+        }
+        Tensor result = gradModulation;
+        if (result == null || modulation == null) {
+            return;
+        }
+        long t = number - parameters;
+        adder.sum(
+                memory,
+                sumsModulation() ? modulationSumIndex() : modulationStepsIndex + t * elements,
+                batch,
+                neurons,
+                modulation.strideB() == 0,
+                modulation.strideN() == 0,
+                result.segment(),
+                t * modulation.strideT());
+    }
+
+    /** Computes all sums. */
+    public void sumAll() {
+        for (long number = 0; number < sumCount(); number++) {
+            sum(number, adder);
+        }
+    }
+
+    /** Ends {@code call}, whose sums are done if there were any. */
     public void finish(Backward call) {
         if (empty) {
             writeZeros(call);
-        } else {
-            writeSums(call);
         }
-        // Drops the reference to lent memory.
+        // Drops the references to lent memory.
         memory = own;
         modulationSteps = null;
-    }
-
-    private void writeSums(Backward call) {
-        long batch = call.forward().batch();
-        long neurons = call.forward().neurons();
-        for (int ordinal = 0; ordinal < parameters; ordinal++) {
-            Tensor result = result(ordinal);
-            if (result != null) {
-                adder.parameter(memory, sumIndex(ordinal), batch, neurons, result);
-            }
-        }
-        Tensor gradModulation = call.gradModulation();
-        if (gradModulation == null || modulation == null) {
-            return;
-        }
-        boolean overBatch = modulation.strideB() == 0;
-        boolean overNeurons = modulation.strideN() == 0;
-        MemorySegment result = gradModulation.segment();
-        if (sumsModulation()) {
-            adder.sum(memory, modulationSumIndex(), batch, neurons, overBatch, overNeurons, result, 0);
-        } else if (modulationSteps != null && modulationSteps != result) {
-            for (long t = 0; t < call.forward().steps(); t++) {
-                adder.sum(
-                        modulationSteps,
-                        modulationStepsIndex + t * elements,
-                        batch,
-                        neurons,
-                        overBatch,
-                        overNeurons,
-                        result,
-                        t * modulation.strideT());
-            }
-        }
+        gradModulation = null;
     }
 
     private void writeZeros(Backward call) {
@@ -192,9 +210,9 @@ public final class GradientScratch implements AutoCloseable {
                 result.fill(0);
             }
         }
-        Tensor gradModulation = call.gradModulation();
-        if (gradModulation != null) {
-            gradModulation.fill(0);
+        Tensor modulationResult = call.gradModulation();
+        if (modulationResult != null) {
+            modulationResult.fill(0);
         }
     }
 
