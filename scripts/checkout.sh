@@ -44,9 +44,19 @@ qlif_made() {
   (cd -- "$root/$1/target" >/dev/null && wc -c "$2" lib/*.jar) 2>&1
 }
 
+# Whether the last build of module $1 made the GPU code that QLIF_CUDA asks for. If that is not set, any will do.
+qlif_has_gpu_code() {
+  local made
+  made=$(cat "$root/$1/target/built.for" 2>/dev/null || true)
+  case ${QLIF_CUDA:-$made}/$made in
+    "$made/$made" | local/all) ;;
+    *) return 1 ;;
+  esac
+}
+
 # Whether the sources and the results are those in the stamp of the last complete build.
 qlif_is_built() {
-  [ -f "$root/$1/target/built" ] && [ "$(<"$root/$1/target/built")" = "$(qlif_sources; qlif_made "$1" "$2")" ]
+  qlif_has_gpu_code "$1" && [ -f "$root/$1/target/built" ] && [ "$(<"$root/$1/target/built")" = "$(qlif_sources; qlif_made "$1" "$2")" ]
 }
 
 # Builds module $1, which makes jar $2 and the folder lib beside it, unless it is up to date.
@@ -73,6 +83,8 @@ qlif_build_anew() {
   sources=$(qlif_sources)
   if [ ! -f "$target/built" ]; then
     why="; the first build downloads dependencies, which takes a while"
+  elif ! qlif_has_gpu_code "$1"; then
+    why=" again, since QLIF_CUDA=$QLIF_CUDA asks for other GPU code"
   elif [[ $(<"$target/built") == "$sources"$'\n'* ]]; then
     why=" again, since parts of the last build are missing"
   else
@@ -100,6 +112,7 @@ qlif_build_anew() {
     tail -n 30 "$log" >&2
     exit 1
   fi
+  printf '%s\n' "${QLIF_CUDA:-local}" >"$target/built.for"
   printf '%s\n' "$sources" "$(qlif_made "$1" "$2")" >"$target/built.new"
   mv -f "$target/built.new" "$target/built"
   exec 9>&-

@@ -214,8 +214,8 @@ constexpr int64_t NEIGHBOURS = 32;
 struct SumsOfSteps {
   /** What the sums of a part of the work may take of the second-level cache, in bytes. */
   static constexpr int64_t MOST = 512 * 1024;
-  /** How many parts there should be for each thread: few, since a part that is less than a row is slower. */
-  static constexpr int64_t TURNS = 2;
+  /** How many parts there should be for each thread at least: few, since a part that is less than a row is slower. */
+  static constexpr int64_t PARTS = 2;
   /** How many rows there must be if sums are over the batch: the sums of a block of rows take the memory of two rows. */
   static constexpr int64_t ROWS = 8;
 
@@ -234,13 +234,26 @@ struct SumsOfSteps {
     }
     const int64_t columns = args.neurons / LANES;
     if (!call.modulation.overBatch) {
-      const bool possible = ofRow(args.steps) > 0 && args.batch >= TURNS * members;
+      const bool possible = ofRow(args.steps) > 0 && isEven(args.batch, members);
       return possible ? std::optional(SumsOfSteps{columns, 1, columns, false, nullptr}) : std::nullopt;
     }
     const int64_t ofColumn = LANES * (int64_t)sizeof(double) * args.steps;
-    const int64_t groups = std::max<int64_t>(1, TURNS * members / blocksOf(args.batch));
-    const int64_t together = std::max<int64_t>(1, std::min(MOST / ofColumn, columns / groups));
-    return args.batch >= ROWS ? std::optional(SumsOfSteps{columns, BLOCK_ROWS, together, true, (double *)memory}) : std::nullopt;
+    if (args.batch < ROWS || ofColumn > MOST) {
+      return {};
+    }
+    SumsOfSteps sums{columns, BLOCK_ROWS, std::min(MOST / ofColumn, columns), true, (double *)memory};
+    while (!isEven(sums.parts(args.batch), members)) {
+      if (sums.together == 1) {
+        return {};
+      }
+      sums.together--;
+    }
+    return sums;
+  }
+
+  /** Whether so many parts are enough, and the member with most of them has at most an eighth more than its share. */
+  static bool isEven(int64_t parts, int64_t members) {
+    return parts >= PARTS * members && quotientUp(parts, members) * members * 8 <= parts * 9;
   }
 
   int64_t groups() const { return quotientUp(columns, together); }
@@ -570,8 +583,8 @@ class HostKernel final : public DeviceKernel {
     const int64_t turns = quotientUp(blocks, (int64_t)muster.members() * most);
     int64_t atOnce = blocks == 0 ? 1 : quotientUp(blocks, turns * muster.members());
     if (!linear && atOnce > program_.blocks) {
-      // As many as advance together, several times.
-      atOnce = quotientUp(atOnce, program_.blocks) * program_.blocks;
+      // A multiple of the blocks that advance together.
+      atOnce = atOnce / program_.blocks * program_.blocks;
     }
     muster.reserve(lines(program_.workerBytes) + (current ? current->bytes(atOnce) : 0));
     Job<Call> context{*this, call, muster, elements, atOnce, current};
@@ -615,7 +628,7 @@ class HostKernel final : public DeviceKernel {
     };
     Rows rows{*this, given, given.stride_b == 0 ? 1 : args.batch, given.stride_n == 0 ? 1 : args.neurons, args.steps, 1, nullptr};
     const int64_t row = rows.batch * rows.neurons;
-    // A part is worth the look of a member for it, even if a step has one value.
+    // A part is large enough to be worth fetching, even if a step has one value.
     rows.together = std::max<int64_t>(1, program_.alone / std::max<int64_t>(1, row));
     const int64_t parts = (args.steps + rows.together - 1) / rows.together;
     const int64_t values = product("the modulation", args.steps, row);

@@ -66,7 +66,7 @@ static void runs_the_narrow_instructions(void) {
   CHECK(strstr(info.name, "(x86-64-v3)") != NULL && info.vector_bits == 256);
 }
 
-/** Before all other tests, which have the choice made. */
+/* Runs first: the choice is made once in a process. */
 static void test_instructions(void) {
   in_child_with("avx2", refuses_unknown_instructions);
   in_child_with("x86-64-v3", runs_the_narrow_instructions);

@@ -401,6 +401,11 @@ void emulateContext() {
   }
 }
 
+cudaError_t emulateLoad() {
+  emulateContext();
+  return failing("cudaFuncGetAttributes");
+}
+
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
   *properties = cudaDeviceProp{};
   snprintf(properties->name, sizeof properties->name, "emulated");

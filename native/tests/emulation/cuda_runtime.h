@@ -170,11 +170,12 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
 /** Ends the process if the calling thread has no context: the real runtime would create one that stays. */
 void emulateContext();
 
+cudaError_t emulateLoad();
+
 template <class T>
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, T *) {
-  emulateContext();
   attributes->sharedSizeBytes = 0;
-  return cudaSuccess;
+  return emulateLoad();
 }
 
 cudaError_t emulateLaunch(

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -153,6 +154,20 @@ class QlifScriptTest {
                         0, "ran\n", "qlif: building again, since parts of the last build are missing\n"));
         assertThat(checkout.qlif().err()).isEmpty();
         assertThat(checkout.builds()).isEqualTo(2);
+    }
+
+    /** By default it is this machine's; code for all GPUs serves, too. */
+    @Test
+    void gpuCodeIsBuiltThatWasAskedFor() throws Exception {
+        checkout.maven("echo $QLIF_CUDA >>../stub/gpus\n" + Checkout.BUILD).environment("QLIF_CUDA", "");
+        checkout.qlif();
+        checkout.environment("QLIF_CUDA", "all");
+        assertThat(checkout.qlif().err())
+                .isEqualTo("qlif: building again, since QLIF_CUDA=all asks for other GPU code\n");
+        for (String gpus : List.of("all", "local", "")) {
+            assertThat(checkout.environment("QLIF_CUDA", gpus).qlif().err()).isEmpty();
+        }
+        assertThat(checkout.shell("cat gpus").out()).isEqualTo("local\nall\n");
     }
 
     @Test
