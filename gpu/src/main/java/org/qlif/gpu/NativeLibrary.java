@@ -20,6 +20,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -55,9 +56,6 @@ final class NativeLibrary {
     private static final char UNKNOWN = '\uFFFD';
 
     private static @Nullable NativeLibrary library;
-
-    /** Held while a copy of the library is on the disk: the end of the process waits for it. */
-    private static final Object COPYING = new Object();
 
     private final @Nullable String obstacle;
 
@@ -218,17 +216,22 @@ final class NativeLibrary {
 
     /** Unpacks the library to a folder that only this user can enter, loads it and removes it. */
     private static void loadCopy(InputStream original, String description) throws Unloadable {
-        Thread end = new Thread(NativeLibrary::awaitCopy, "qlif-end");
+        CountDownLatch removed = new CountDownLatch(1);
+        Thread end = new Thread(() -> await(removed), "qlif-end");
         try {
             Runtime.getRuntime().addShutdownHook(end);
         } catch (IllegalStateException late) {
-            // The process is already ending, and a shutdown hook needs the library.
+            // The process is already ending. It does not wait for a daemon, which would leave the copy behind; anybody
+            // else is a shutdown hook
+            // that needs the library.
+            if (Thread.currentThread().isDaemon()) {
+                throw new Unloadable("the native library is not loaded any more, since the process is ending");
+            }
         }
         try {
-            synchronized (COPYING) {
-                loadFromCopy(original, description);
-            }
+            loadFromCopy(original, description);
         } finally {
+            removed.countDown();
             remove(end);
         }
     }
@@ -241,10 +244,12 @@ final class NativeLibrary {
         }
     }
 
-    /** Waits until the copy that is being loaded, if any, is removed. */
-    private static void awaitCopy() {
-        synchronized (COPYING) {
-            // Entering is enough: it waits for the lock.
+    /** Keeps the process from ending before the copy that a thread loads, or is about to load, is removed. */
+    private static void await(CountDownLatch removed) {
+        try {
+            removed.await();
+        } catch (InterruptedException hurry) {
+            Thread.currentThread().interrupt();
         }
     }
 
