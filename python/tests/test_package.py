@@ -51,16 +51,28 @@ def test_a_source_distribution_has_all_that_is_built(sources):
     assert not (REPOSITORY / "python" / "native").exists()
 
 
-@pytest.mark.parametrize("cuda", ["off", "local", "all"])
-def test_a_source_distribution_is_configured_by_itself(sources, tmp_path, cuda):
-    configured = subprocess.run(
-        ["cmake", "-S", str(sources), "-B", str(tmp_path), f"-DQLIF_CUDA_WANTED={cuda}"],
+def configured(sources, folder, cuda):
+    return subprocess.run(
+        ["cmake", "-S", str(sources), "-B", str(folder), f"-DQLIF_CUDA_WANTED={cuda}"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert configured.returncode == 0, configured.stderr
+
+
+@pytest.mark.parametrize("cuda", ["off", "", "local", "all"])
+def test_a_source_distribution_is_configured_by_itself(sources, tmp_path, cuda):
+    seen = configured(sources, tmp_path, cuda)
+    assert seen.returncode == 0, seen.stderr
     assert str(sources / "native") in (tmp_path / "CMakeCache.txt").read_text()
+    if "No nvcc on the PATH" not in seen.stdout:
+        assert ("GPU code for" in seen.stdout) == (cuda != "off")
+        assert ("GPU code for all supported GPUs" in seen.stdout) == (cuda == "all")
+
+
+def test_gpu_code_that_is_not_known_is_refused(sources, tmp_path):
+    seen = configured(sources, tmp_path, "some")
+    assert seen.returncode != 0 and "QLIF_CUDA: got 'some', expected 'all', 'local' or 'off'" in seen.stderr
 
 
 RELATIVE_LINK = re.compile(r"\]\((?!https?:|#)")

@@ -166,7 +166,7 @@ def _whole(name: str, tensor: _DLTensor, capsule: Any, value: Any, where: Any, t
     shape = tuple(tensor.shape[i] for i in range(tensor.ndim))
     count = 1
     for i in reversed(range(len(shape))):
-        if tensor.strides and shape[i] > 1 and tensor.strides[i] != count:
+        if tensor.strides and shape[i] > 1 and tensor.strides[i] != count and 0 not in shape:
             raise ValueError(f"{name}: got an array that is not contiguous, expected a contiguous one on {where}")
         count *= shape[i]
     address = (tensor.data or 0) + tensor.byte_offset

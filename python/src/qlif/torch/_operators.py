@@ -335,8 +335,8 @@ def _run_backward(
         uniforms, normals, tape, config, wanted, dtype,
     )  # fmt: skip
     upstream = grad_spike_values
-    if upstream is not None and upstream.dim() == 3 and upstream.shape[0] == input.shape[0] > 1 and not upstream.stride(0):
-        # As the sum over the steps hands it on: the gradient of one step, which all share.
+    if upstream is not None and upstream.shape == input.shape and input.shape[0] > 1 and not upstream.stride(0):
+        # This is what the backward pass of a sum over the steps produces: the gradient of one step, which all share.
         upstream = upstream[0]
     lease = _Lease(config, input)
     with lease as kernel:

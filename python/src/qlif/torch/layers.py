@@ -81,11 +81,12 @@ def _whole(name: str, value: Any) -> int:
     return value
 
 
-def _choice(name: str, value: Any, config: Type[NeuronConfig], option: str) -> str:
+def _choice(name: str, value: Any, config: Type[NeuronConfig], option: str, *others: str) -> str:
+    """others: what else the caller takes, for the refusal."""
     choices = config._model().options[option].choices
     if isinstance(value, str) and value.upper() in choices:
         return value.upper()
-    raise _refuse(name, value, f"one of {', '.join(choice.lower() for choice in choices)}")
+    raise _refuse(name, value, f"one of {', '.join([*others, *(choice.lower() for choice in choices)])}")
 
 
 def _configuration(arguments: Mapping[str, Any]) -> QlifConfig:
@@ -523,7 +524,7 @@ class QLIF(nn.Module):
         traces: int,
     ) -> Tuple[Tensor, ...]:
         text = self._texts[self.training, self.neuromod_transform is not None]
-        # From where a module keeps them: as its attributes, they take half a microsecond each.
+        # Read from the module's own dictionaries: attribute access takes half a microsecond each.
         learned, fixed = self._parameters, self._buffers
         parameters = [
             learned[name] if name in learned else fixed[name] if name in fixed else getattr(self, name)
@@ -970,8 +971,8 @@ class LIF(nn.Module):
     ):
         super().__init__()
         self.num_neurons = _whole("num_neurons", num_neurons)
-        name = "fast_sigmoid" if isinstance(surrogate, str) and surrogate.lower() == "superspike" else surrogate
-        kind = _choice("surrogate", name, LifConfig, "surrogate")
+        named = isinstance(surrogate, str) and surrogate.lower() == "superspike"
+        kind = "FAST_SIGMOID" if named else _choice("surrogate", surrogate, LifConfig, "surrogate", "superspike")
         try:
             self.config: NeuronConfig = LifConfig(
                 dt=dt,

@@ -321,7 +321,7 @@ class ResultMemory final : public c10::Allocator {
     Block *block;
   };
 
-  /** Freed blocks, the one that was freed last at the end; of no more than these bytes together, and no more than so many. */
+  /** Freed blocks, the one that was freed last at the end: at most `mostBytes` bytes and `most` blocks. */
   struct Blocks {
     Blocks(size_t bytes, size_t count) : mostBytes(bytes), most(count) {}
 
@@ -400,10 +400,13 @@ class ResultMemory final : public c10::Allocator {
   }
 };
 
-/** As at::empty; on the host without the dispatcher, through which a call would go for each of its results. */
+/**
+ * As at::empty; on the host without the dispatcher, through which a call would go for each of its results, and from memory that is kept, unless a
+ * profiler counts what is allocated.
+ */
 Tensor emptyResult(at::IntArrayRef shape, const c10::Device &device, at::ScalarType type) {
   static auto *memory = new ResultMemory();
-  if (!device.is_cpu()) {
+  if (!device.is_cpu() || c10::memoryProfilingEnabled()) {
     return at::empty(shape, at::TensorOptions().device(device).dtype(type));
   }
   return at::detail::empty_generic(shape, memory, c10::DispatchKeySet(c10::DispatchKey::CPU), type, std::nullopt);
@@ -711,8 +714,8 @@ std::vector<Tensor> runBackward(const OptionalTensor &gradSpikeValues, const Opt
   };
   if (gradSpikeValues.has_value()) {
     const Tensor &gradient = *gradSpikeValues;
-    // As the sum over the steps hands it on: a dense copy would take the memory of all steps.
-    const bool shared = gradient.dim() == 3 && gradient.size(0) == shape.steps && shape.steps > 1 && gradient.stride(0) == 0;
+    // This is what the backward pass of a sum over the steps produces: a dense copy would take the memory of all steps.
+    const bool shared = gradient.sizes() == at::IntArrayRef(shape.run()) && shape.steps > 1 && gradient.stride(0) == 0;
     args.grad_spike_values = shared ? lend("grad_spike_values", gradient.narrow(0, 0, 1), {1, shape.batch, shape.neurons}, type)
                                     : lend("grad_spike_values", gradient, shape.run(), type);
     args.grad_spike_values_shared = shared;
@@ -843,7 +846,10 @@ std::vector<Tensor> runBackwardAutograd(const OptionalTensor &gradSpikeValues, c
       rowIndex, uniforms, normals, tape, config, wanted, dtype);
 }
 
-/** Whether the dispatcher would add nothing to a call on the host with these tensors, since no mode, transform, subclass or profiler looks at it. */
+/**
+ * Whether the dispatcher would add nothing to a call on the host with these tensors, since no mode, transform, subclass or profiler looks at it.
+ * Whoever registers another kernel in place of ours is not asked for.
+ */
 template <class... Tensors>
 bool isPlain(const Tensors &...tensors) {
   constexpr c10::DispatchKeySet PLAIN(
@@ -869,7 +875,7 @@ RunResult callRun(const Tensor &input, TensorList parameters, const OptionalTens
                : runOperator().call(input, parameters, modulation, state, draws, rowIndex, uniforms, normals, config, traces, record, dtype);
 }
 
-/** With a graph of its own where one is asked for. */
+/** Through the dispatcher if the backward pass is itself to be differentiated, which is refused there, or if the call is not plain. */
 std::vector<Tensor> callBackward(const OptionalTensor &gradSpikeValues, const OptionalTensor &gradVoltages,
     const OptionalTensor &gradState, const Tensor &input, TensorList parameters, const OptionalTensor &modulation,
     const OptionalTensor &state, const Tensor &draws, const OptionalTensor &rowIndex, const OptionalTensor &uniforms,
@@ -891,7 +897,7 @@ std::vector<Tensor> callBackward(const OptionalTensor &gradSpikeValues, const Op
 struct RunNode final : torch::autograd::Node {
   using Node::Node;
 
-  /** What few calls have. Apart, since it would make the node larger than what the C library keeps in its fast lists. */
+  /** Arguments that few calls pass. Kept apart because the node would otherwise be too large for the fast lists of the C library's malloc. */
   struct Rare {
     SavedVariable modulation;
     SavedVariable rowIndex;
@@ -916,6 +922,11 @@ struct RunNode final : torch::autograd::Node {
     variable_list results(num_outputs());
     if (!grads[0].defined() && !grads[1].defined() && !grads[2].defined()) {
       return results;
+    }
+    for (const Tensor &gradient : grads) {
+      if (gradient.defined()) {
+        requireNoTangent(gradient);
+      }
     }
     const size_t count = parameters.size();
     std::vector<Tensor> unpacked;
