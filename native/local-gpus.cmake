@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-# Chooses, of CMAKE_CUDA_ARCHITECTURES, those that this machine's GPUs run. Sets QLIF_CUDA_CODE, what they are called in messages.
+# Chooses, of CMAKE_CUDA_ARCHITECTURES, those that this machine's GPUs run. Sets QLIF_CUDA_CODE and QLIF_CUDA_ADVICE, what messages
+# call them and say besides.
 find_program(QLIF_NVIDIA_SMI nvidia-smi)
 set(capabilities "")
 if(QLIF_NVIDIA_SMI)
-  execute_process(COMMAND ${QLIF_NVIDIA_SMI} --query-gpu=compute_cap --format=csv,noheader OUTPUT_VARIABLE capabilities ERROR_QUIET)
+  execute_process(COMMAND ${QLIF_NVIDIA_SMI} --query-gpu=compute_cap --format=csv,noheader
+    OUTPUT_VARIABLE capabilities ERROR_QUIET RESULT_VARIABLE failed)
+  if(failed)
+    # What it prints then may have numbers, too.
+    set(capabilities "")
+  endif()
   string(REGEX MATCHALL "[0-9]+\\.[0-9]+" capabilities "${capabilities}")
 endif()
+set(QLIF_CUDA_ADVICE ", and QLIF_CUDA=all builds it for every GPU that is supported")
 set(chosen "")
 foreach(capability IN LISTS capabilities)
   string(REGEX MATCH "^[0-9]+" generation "${capability}")

@@ -44,11 +44,11 @@ qlif_made() {
   (cd -- "$root/$1/target" >/dev/null && wc -c "$2" lib/*.jar) 2>&1
 }
 
-# Whether the last build of module $1 made the GPU code that QLIF_CUDA asks for. If that is not set, any will do.
+# Whether the last build of module $1 made the GPU code that QLIF_CUDA asks for.
 qlif_has_gpu_code() {
   local made
   made=$(cat "$root/$1/target/built.for" 2>/dev/null || true)
-  case ${QLIF_CUDA:-$made}/$made in
+  case ${QLIF_CUDA:-local}/$made in
     "$made/$made" | local/all) ;;
     *) return 1 ;;
   esac
@@ -84,7 +84,7 @@ qlif_build_anew() {
   if [ ! -f "$target/built" ]; then
     why="; the first build downloads dependencies, which takes a while"
   elif ! qlif_has_gpu_code "$1"; then
-    why=" again, since QLIF_CUDA=$QLIF_CUDA asks for other GPU code"
+    why=" again, since QLIF_CUDA=${QLIF_CUDA:-local} asks for other GPU code"
   elif [[ $(<"$target/built") == "$sources"$'\n'* ]]; then
     why=" again, since parts of the last build are missing"
   else

@@ -667,8 +667,8 @@ QLIF_API qlif_status qlif_scratch_bytes(
 QLIF_API qlif_status qlif_forward(qlif_kernel *kernel, const qlif_forward_args *args, void *stream);
 
 /* Runs the backward pass of the forward call that the tape records. The first call of a larger shape than before waits for the kernel's calls
- * and allocates, unless qlif_kernel_reserve was called or the call brings its own scratch memory; on the host, one with a modulation that is
- * shared over neurons also allocates, up to 512 KiB a thread, if it brings its own. */
+ * and allocates, unless qlif_kernel_reserve was called or the call brings its own scratch memory. That does not spare a call on the host that
+ * sums a modulation's gradient over neurons at each step, up to 512 KiB a thread, which is allocated once; qlif_kernel_reserve does. */
 QLIF_API qlif_status qlif_backward(qlif_kernel *kernel, const qlif_backward_args *args, void *stream);
 
 /* Writes the random numbers that a forward call would draw. */

@@ -6,7 +6,6 @@
 #include <cudaTypedefs.h>
 #include <cuda_runtime.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "checks.h"
 #include "device.h"
@@ -88,9 +87,7 @@ inline void check(cudaError_t error, const char *doing) {
   if (status == QLIF_DEVICE_FAULT) {
     more = "; it may stem from earlier work of any library on the device, which is unusable in this process from here on";
   } else if (error == cudaErrorInvalidDeviceFunction || error == cudaErrorNoKernelImageForDevice || error == cudaErrorUnsupportedPtxVersion) {
-    more = strcmp(QLIF_CUDA_CODE, "all supported GPUs") == 0
-        ? "; the GPU code in this library was built for all supported GPUs"
-        : "; the GPU code in this library was built for " QLIF_CUDA_CODE ", and QLIF_CUDA=all builds it for all supported GPUs";
+    more = "; the GPU code in this library was built for " QLIF_CUDA_CODE QLIF_CUDA_ADVICE;
   }
   Failure failure{status, (int32_t)error, ""};
   snprintf(failure.text, sizeof failure.text, "CUDA error %d, %s (%s), when %s%s", (int)error, cudaGetErrorName(error),

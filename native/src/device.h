@@ -49,7 +49,7 @@ struct ModulationSum {
   bool overNeurons;
   bool direct;       // the gradient has a value for each neuron-step: nothing is summed
 
-  /** Whether there are sums at each step. A value for every neuron-step is stored before, unless the host adds them in its caches. */
+  /** Whether there are sums at each step. A value for every neuron-step is stored first, unless the host adds them in its caches. */
   bool keepsSteps() const { return result != nullptr && !overTime && !direct; }
 };
 

@@ -6,7 +6,7 @@ cmake=$1
 here=$(cd -- "$(dirname -- "$0")" >/dev/null && pwd)
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
-printf '#!/bin/sh\ncat "%s/capabilities"\n' "$work" >"$work/nvidia-smi"
+printf '#!/bin/sh\ncat "%s/capabilities"\n! grep -q NVML "%s/capabilities"\n' "$work" "$work" >"$work/nvidia-smi"
 chmod +x "$work/nvidia-smi"
 cat >"$work/choose.cmake" <<END
 set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90-real 100-real 120)
@@ -26,5 +26,6 @@ expect '10.3\n' '100-real: sm_100'
 expect '13.0\n' '120: sm_120'
 expect '7.0\n6.1\n11.0\n8.7\n10.1\n' '75-virtual: any GPU as PTX'
 expect '6.1\n8.9\n' '80-real: sm_80'
+expect 'NVML library version: 580.65\n' '75-virtual: any GPU as PTX'
 expect 'NVIDIA-SMI has failed\n' '75-virtual: any GPU as PTX'
 expect '' '75-virtual: any GPU as PTX'

@@ -264,6 +264,12 @@ def test_no_second_derivative_and_no_forward_mode():
         dual = torch.autograd.forward_ad.make_dual(current(0), current(1))
         with pytest.raises(NotImplementedError, match="reverse mode only"):
             call(config, dual, parameters)
+    weight = torch.ones(4, SHAPE[2], requires_grad=True)
+    for made in (call(config, input, parameters)[1], torch.ops.qlif.linear(torch.ones(SHAPE), weight, None)):
+        with torch.autograd.forward_ad.dual_level():
+            dual = torch.autograd.forward_ad.make_dual(torch.ones_like(made), torch.ones_like(made))
+            with pytest.raises(NotImplementedError, match="reverse mode only"):
+                torch.autograd.backward(made, dual)
     with pytest.raises(RuntimeError, match="functorch"):
         torch.func.grad(lambda input: call(config, input, parameters)[1].sum())(current(0))
 

@@ -507,6 +507,7 @@ class _Run(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *grads):
         input, modulation, state, draws, row_index, uniforms, normals, tape, *parameters = ctx.saved_tensors
+        _require_no_tangent(*grads[1:4])
         nothing = [None] * (10 + len(parameters))
         if all(grad is None for grad in grads[1:4]):
             return tuple(nothing)
@@ -707,6 +708,7 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
+        _require_no_tangent(grad)
         input, weight = ctx.saved_tensors
         need = ctx.needs_input_grad
         wanted = LINEAR_INPUT * need[0] | LINEAR_WEIGHT * need[1] | LINEAR_BIAS * need[2]

@@ -848,7 +848,7 @@ std::vector<Tensor> runBackwardAutograd(const OptionalTensor &gradSpikeValues, c
 
 /**
  * Whether the dispatcher would add nothing to a call on the host with these tensors, since no mode, transform, subclass or profiler looks at it.
- * Whoever registers another kernel in place of ours is not asked for.
+ * A kernel that someone registered in place of ours is not noticed.
  */
 template <class... Tensors>
 bool isPlain(const Tensors &...tensors) {
@@ -1189,6 +1189,7 @@ class Linear : public Function<Linear> {
   }
 
   static variable_list backward(AutogradContext *context, const variable_list &grads) {
+    requireNoTangent(grads[0]);
     const variable_list saved = context->get_saved_variables();
     const bool biased = context->saved_data["biased"].toBool() && context->needs_input_grad(2);
     const int64_t wanted = (context->needs_input_grad(0) ? LINEAR_INPUT : 0) | (context->needs_input_grad(1) ? LINEAR_WEIGHT : 0)

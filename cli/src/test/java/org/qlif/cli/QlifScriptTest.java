@@ -167,7 +167,10 @@ class QlifScriptTest {
         for (String gpus : List.of("all", "local", "")) {
             assertThat(checkout.environment("QLIF_CUDA", gpus).qlif().err()).isEmpty();
         }
-        assertThat(checkout.shell("cat gpus").out()).isEqualTo("local\nall\n");
+        checkout.environment("QLIF_CUDA", "off").qlif();
+        assertThat(checkout.environment("QLIF_CUDA", "").qlif().err())
+                .isEqualTo("qlif: building again, since QLIF_CUDA=local asks for other GPU code\n");
+        assertThat(checkout.shell("cat gpus").out()).isEqualTo("local\nall\noff\nlocal\n");
     }
 
     @Test
