@@ -221,7 +221,8 @@ final class NativeLibrary {
         try {
             Runtime.getRuntime().addShutdownHook(end);
         } catch (IllegalStateException late) {
-            // The process is already ending. If this is a daemon, such as the one of WarmUp, its work is probably in vain, and the process would end
+            // The process is already ending. If this is a daemon, such as the one of WarmUp, its work is probably in
+            // vain, and the process would end
             // before the copy is removed. Another thread is probably a shutdown hook, for which the process waits.
             if (Thread.currentThread().isDaemon()) {
                 throw new Unloadable("the native library is not loaded any more, since the process is ending");
