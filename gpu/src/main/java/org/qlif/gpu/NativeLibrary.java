@@ -221,9 +221,9 @@ final class NativeLibrary {
         try {
             Runtime.getRuntime().addShutdownHook(end);
         } catch (IllegalStateException late) {
-            // The process is already ending. If this is a daemon, such as WarmUp's, its work is probably in vain, and the
-            // process would end before the copy is removed. Another thread is probably a shutdown hook, for which the
-            // process waits.
+            // The process is already ending. If this is a daemon, such as WarmUp's, its work is probably in vain, and
+            // the process would end before the copy is removed. Another thread is probably a shutdown hook, for which
+            // the process waits.
             if (Thread.currentThread().isDaemon()) {
                 throw new Unloadable("the native library is not loaded any more, since the process is ending");
             }
