@@ -85,11 +85,9 @@ const char *instructionSet() {
 
 bool hasV4() { return strcmp(instructionSet(), V4) == 0; }
 
-
 #else
 
 const char *instructionSet() { return "baseline"; }
-
 
 #endif
 
