@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the entry scripts, which set $root, the checkout's folder, and $program, their name in messages. Refuses a folder
-# that Java's tools can't work in, and defines qlif_build for ./qlif and ./benchmark, which builds a module if needed.
+# that Java's tools can't work in and an unknown QLIF_CUDA, and defines qlif_build for ./qlif and ./benchmark, which builds a module if needed.
 
 qlif_refuse() {
   echo "$program: $*" >&2
@@ -28,6 +28,12 @@ case $root/ in
         "$qlif_encoding; move or rename the folder"
     fi
     ;;
+esac
+
+# Here, where the message stands alone: native/build's would be buried in Maven's.
+case ${QLIF_CUDA:-local} in
+  all | local | off) ;;
+  *) qlif_refuse "QLIF_CUDA: got '$QLIF_CUDA', expected 'all', 'local' or 'off'" ;;
 esac
 
 # The sources of a module: every file with its checksum. Times are unreliable: clocks are set, files are copied and checked out.

@@ -174,6 +174,14 @@ class QlifScriptTest {
     }
 
     @Test
+    void unknownGpuCodeIsRefusedBeforeABuild() throws Exception {
+        checkout.environment("QLIF_CUDA", "some");
+        assertThat(checkout.qlif())
+                .isEqualTo(new Invocation(1, "", "qlif: QLIF_CUDA: got 'some', expected 'all', 'local' or 'off'\n"));
+        assertThat(checkout.builds()).isZero();
+    }
+
+    @Test
     void killedBuildLeavesNothingThatIsTakenForWhole() throws Exception {
         checkout.maven("""
                 mkdir -p cli/target/classes
